@@ -1,0 +1,122 @@
+//! The one place that prints: reports to stdout; errors, progress and hints to stderr.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anstream::{AutoStream, ColorChoice};
+
+use crate::cli::{Color, Voice};
+use crate::fault::Fault;
+use crate::report::{self, Style, visible};
+use crate::weave::Noise;
+
+/// A wait shorter than this is not worth a word.
+const PATIENCE: Duration = Duration::from_millis(700);
+const TICK: Duration = Duration::from_millis(500);
+
+/// Where the command speaks.
+pub(super) struct Console {
+    voice: Voice,
+}
+
+impl Console {
+    pub(super) fn new(voice: Voice) -> Self {
+        Self { voice }
+    }
+
+    /// How a report looks on stdout.
+    pub(super) fn style(&self) -> Style {
+        Style {
+            color: self.choice(&io::stdout()) != ColorChoice::Never,
+            brief: self.voice.quiet,
+        }
+    }
+
+    /// Prints a report. A reader that has gone away changes nothing.
+    pub(super) fn report(&self, text: &str) {
+        let mut stdout = AutoStream::new(io::stdout().lock(), self.choice(&io::stdout()));
+        if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            self.warn(&format!("cannot write to stdout: {error}"));
+        }
+    }
+
+    /// Says why something was not done.
+    pub(super) fn fault(&self, fault: &Fault) {
+        let color = self.choice(&io::stderr()) != ColorChoice::Never;
+        self.say(&report::render_fault(fault, color));
+    }
+
+    /// Says that something was done.
+    pub(super) fn done(&self, text: &str) {
+        if !self.voice.quiet {
+            self.say(&format!("{text}\n"));
+        }
+    }
+
+    /// Says that something did not work that does not matter to the verdict.
+    pub(super) fn warn(&self, text: &str) {
+        self.say(&format!("warning: {text}\n"));
+    }
+
+    fn say(&self, text: &str) {
+        let mut stderr = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
+        // There is nowhere left to say that stderr is closed.
+        let _ = stderr.write_all(text.as_bytes());
+    }
+
+    /// Does something that may take long, and shows on a terminal that it lives.
+    pub(super) fn while_waiting<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
+        if self.voice.quiet || self.voice.verbose || !io::stderr().is_terminal() {
+            return work();
+        }
+        thread::scope(|scope| {
+            let (done, waiting) = mpsc::channel::<()>();
+            scope.spawn(move || {
+                let started = Instant::now();
+                let mut pause = PATIENCE;
+                let mut shown = false;
+                while waiting.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                    let seconds = started.elapsed().as_secs();
+                    let _ = write!(io::stderr(), "\r\x1b[K{what}, {seconds} s");
+                    let _ = io::stderr().flush();
+                    shown = true;
+                    pause = TICK;
+                }
+                if shown {
+                    let _ = write!(io::stderr(), "\r\x1b[K");
+                }
+            });
+            let result = work();
+            drop(done);
+            result
+        })
+    }
+
+    fn choice(&self, stream: &impl anstream::stream::RawStream) -> ColorChoice {
+        match self.voice.color {
+            Color::Always => ColorChoice::AlwaysAnsi,
+            Color::Never => ColorChoice::Never,
+            Color::Auto => AutoStream::choice(stream),
+        }
+    }
+}
+
+impl Noise for Console {
+    fn answered(&self, request: &str, status: u16, took: Duration) {
+        if self.voice.verbose {
+            let millis = took.as_millis();
+            self.say(&format!("{}: {status} after {millis} ms\n", visible(request)));
+        }
+    }
+
+    fn retrying(&self, reason: &str, pause: Duration) {
+        if !self.voice.quiet {
+            let seconds = pause.as_secs_f64();
+            self.say(&format!("{}; trying again in {seconds:.1} s\n", visible(reason)));
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The commands: the only rooms with I/O besides the client, and the only ones that know all others.
+
+mod check;
+mod console;
+mod output;
+mod snapshot;
+mod validate;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::policy::{Policy, PolicyFile, Problem};
+use crate::report::visible;
+use console::Console;
+
+/// Does what the command line says.
+#[must_use]
+pub fn run(cli: &Cli) -> Exit {
+    let console = Console::new(cli.voice);
+    match &cli.command {
+        Command::Check(arguments) => check::run(arguments, &console),
+        Command::Validate(arguments) => validate::run(arguments, &console),
+        Command::Snapshot(arguments) => snapshot::run(arguments, &console),
+    }
+}
+
+/// A variable of the environment; one that is not UTF-8 counts as not set.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Reads and checks policies; the fault names every problem of every file.
+fn policies(files: &[PolicyFile]) -> Result<Vec<Policy>, Fault> {
+    let mut policies = Vec::new();
+    let mut lines = Vec::new();
+    for file in files {
+        match file.read() {
+            Ok(text) => match crate::policy::parse(&file.path, &text) {
+                Ok(policy) => policies.push(policy),
+                Err(problems) => lines.extend(problems.iter().map(|problem| line(&file.path, problem))),
+            },
+            Err(fault) => {
+                lines.push(fault.message);
+                lines.extend(fault.help.map(|help| format!("help: {help}")));
+            }
+        }
+    }
+    if lines.is_empty() {
+        return Ok(policies);
+    }
+    Err(Fault::usage(lines.join("\n")))
+}
+
+fn line(path: &str, problem: &Problem) -> String {
+    // A message is one line, whatever somebody wrote into the policy.
+    let (place, message) = (visible(&problem.place), &problem.message.replace(['\n', '\r'], " "));
+    if place.is_empty() {
+        format!("{path}: {message}")
+    } else {
+        format!("{path}: {place}: {message}")
+    }
+}

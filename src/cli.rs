@@ -1,0 +1,158 @@
+//! The command line: its types and their help, nothing else.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+
+/// The root of the command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "weave-gate",
+    version,
+    about = "Decides from W&B Weave evaluations whether a model or prompt may be deployed",
+    after_help = "Exit codes: 0 passed, 1 failed, 2 command line or policy wrong, 3 no verdict.",
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// How much is written, and in which colours.
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Judge a candidate run by one or several policies
+    Check(CheckArgs),
+    /// Report every problem of every policy, offline
+    Validate(ValidateArgs),
+    /// Save what `check` would know of a run, to judge it later without network or key
+    Snapshot(SnapshotArgs),
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Policy files, or glob patterns of them
+    #[arg(default_value = "gates.yaml")]
+    pub policy: Vec<String>,
+
+    /// The run on trial: a run id, or file:PATH to a snapshot [default: the policy's]
+    #[arg(long, value_name = "RUN", help_heading = "Runs")]
+    pub candidate: Option<String>,
+
+    /// The run to compare with: a run id, or file:PATH to a snapshot [default: the policy's]
+    #[arg(long, value_name = "RUN", help_heading = "Runs")]
+    pub baseline: Option<String>,
+
+    /// Where the runs are.
+    #[command(flatten)]
+    pub server: ServerArgs,
+
+    /// What stdout shows
+    #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Reports")]
+    pub format: Format,
+
+    /// Write the Markdown report to this file, whatever the verdict
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub report: Option<PathBuf>,
+
+    /// Write the JSON report to this file, whatever the verdict
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub json: Option<PathBuf>,
+}
+
+/// Arguments of `validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// Policy files, or glob patterns of them
+    #[arg(default_value = "gates.yaml")]
+    pub policy: Vec<String>,
+}
+
+/// Arguments of `snapshot`.
+#[derive(Debug, Args)]
+pub struct SnapshotArgs {
+    /// The id of the run
+    pub run: String,
+
+    /// The file to write; an older snapshot there is replaced
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+
+    /// Where the run is.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// Where the runs are. The API key is never an argument: everybody on the machine can read those.
+#[derive(Debug, Args)]
+pub struct ServerArgs {
+    /// The project [default: the policy's, else $WANDB_ENTITY/$WANDB_PROJECT]
+    #[arg(long, value_name = "ENTITY/PROJECT", help_heading = "Weave")]
+    pub project: Option<String>,
+
+    /// Address of the trace server [default: as the Weave SDK finds it]
+    #[arg(long, value_name = "URL", help_heading = "Weave")]
+    pub base_url: Option<String>,
+
+    /// Time for all requests together, such as 45s or 2m
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, help_heading = "Weave")]
+    pub timeout: SignedDuration,
+
+    /// Send the API key over plain http to a host that is not this one
+    #[arg(long, help_heading = "Weave")]
+    pub insecure_http: bool,
+}
+
+/// How much is written, and in which colours.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Voice {
+    /// Colour the terminal report
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
+    pub color: Color,
+
+    /// Say nothing on stderr but errors, and on stdout only what blocks
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Say on stderr which requests are made, and how long each took
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// What stdout shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a person, in colour
+    Terminal,
+    /// The report as `--report` writes it
+    Markdown,
+    /// The report as `--json` writes it
+    Json,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+fn duration(text: &str) -> Result<SignedDuration, String> {
+    let hint = "expected a duration such as 45s, 2m or 1h";
+    let duration: SignedDuration = text.parse().map_err(|_| hint.to_owned())?;
+    if duration < SignedDuration::from_secs(1) || duration > SignedDuration::from_hours(24) {
+        return Err("expected a duration from 1s to 24h".to_owned());
+    }
+    Ok(duration)
+}

@@ -1,0 +1,287 @@
+//! What is known of one run, and of a pair of runs.
+//!
+//! The same types whether they were read from Weave or from snapshot files. Nothing here knows of
+//! limits: these are counts and sums, with what is missing from them.
+
+mod pair;
+pub mod snapshot;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+pub use pair::Pair;
+
+use crate::fault::Fault;
+
+/// All that a policy is judged on.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// The run on trial.
+    pub candidate: Run,
+    /// What it is compared with.
+    pub baseline: Baseline,
+}
+
+impl Evidence {
+    /// Joins two runs here, on the row digests of both; an error in the place of the baseline says
+    /// why it was not found.
+    ///
+    /// # Errors
+    ///
+    /// The runs are of different projects, or the digests of one are not known.
+    pub fn joined(candidate: Run, baseline: Result<Run, String>) -> Result<Self, Fault> {
+        let baseline = match baseline {
+            Err(reason) => Baseline::NotFound(reason),
+            Ok(baseline) => {
+                if candidate.project != baseline.project {
+                    return Err(Fault::evidence(format!(
+                        "the candidate is of project `{}`, the baseline of `{}`",
+                        candidate.project, baseline.project
+                    )));
+                }
+                let pair = Pair::from_digests(&candidate, &baseline)
+                    .ok_or_else(|| Fault::evidence("the rows of a run were not read"))?;
+                Baseline::Found(Box::new(baseline), pair)
+            }
+        };
+        Ok(Self { candidate, baseline })
+    }
+}
+
+/// What a candidate is compared with.
+#[derive(Clone, Debug)]
+pub enum Baseline {
+    /// Nothing was named.
+    Unnamed,
+    /// Something was named, and is not there.
+    NotFound(String),
+    /// A run, and what is known of the rows that both have.
+    Found(Box<Run>, Pair),
+}
+
+/// What is known of one run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// `entity/project`.
+    pub project: String,
+    /// Address of the web pages, without a slash at its end.
+    pub web: String,
+    /// The run's id, which is also the id of its evaluation's root call.
+    pub id: String,
+    /// The name that the run has in the web pages.
+    pub display_name: Option<String>,
+    /// What was evaluated on.
+    pub evaluation: Option<Reference>,
+    /// What was evaluated.
+    pub model: Option<Reference>,
+    /// `running`, `completed`, `failed`, or whatever else a server says.
+    pub status: Option<String>,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// How many rows it has.
+    pub rows: u64,
+    /// Counts and sums over all its trials.
+    pub totals: Totals,
+    /// Trials by row digest, where they were read.
+    pub digests: Option<BTreeMap<String, u64>>,
+}
+
+/// A reference to a version of an object: `weave:///entity/project/object/name:version`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The name of the object.
+    pub name: String,
+    /// The digest of its version.
+    pub version: Option<String>,
+}
+
+impl Reference {
+    /// Reads a reference. Text of any other form becomes a name without a version; empty text is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return None;
+        }
+        let object = text
+            .strip_prefix("weave:///")
+            .and_then(|rest| rest.splitn(4, '/').nth(3));
+        Some(match object.and_then(|object| object.rsplit_once(':')) {
+            Some((name, version)) => Self {
+                name: name.to_owned(),
+                version: Some(version.to_owned()),
+            },
+            None => Self {
+                name: object.unwrap_or(text).to_owned(),
+                version: None,
+            },
+        })
+    }
+}
+
+/// Counts and sums over some trials of one run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// All trials, whether or not anything was scored.
+    pub trials: u64,
+    /// Dimensions by name: `scorer_key` or `scorer_key.path`.
+    pub dimensions: BTreeMap<String, Dimension>,
+    /// Tokens and cost, where they were asked for.
+    pub usage: Option<Usage>,
+}
+
+/// What the trials' predict calls used.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// Tokens, summed over the trials that report any; `None` where none does.
+    pub tokens: Option<u64>,
+    /// US dollars, summed over the trials that are priced; `None` where none is.
+    pub cost: Option<f64>,
+}
+
+/// What is known of one dimension.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dimension {
+    /// Trials that have any score here: true, false, a number, or a text.
+    pub scored: u64,
+    /// Trials scored true.
+    pub passed: u64,
+    /// Trials scored true or false.
+    pub judged: u64,
+    /// Trials scored with a number.
+    pub measured: u64,
+    /// Mean of these numbers.
+    pub mean: Option<f64>,
+    /// Why none of these numbers can be used, if so.
+    pub flaw: Option<Flaw>,
+}
+
+/// Why a dimension's numbers cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// Two dimensions of the run have the same name.
+    Ambiguous,
+    /// The counts contradict each other.
+    Inconsistent,
+}
+
+impl Dimension {
+    /// Whether some trials have a truth value, and others a number.
+    #[must_use]
+    pub fn is_mixed(&self) -> bool {
+        self.judged > 0 && self.measured > 0
+    }
+
+    /// The metrics that can be had of it.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<&'static str> {
+        let mut metrics = Vec::new();
+        if self.judged > 0 {
+            metrics.push("pass_rate");
+        }
+        if self.measured > 0 && self.mean.is_some() {
+            metrics.push("numeric_mean");
+        }
+        metrics.push("coverage");
+        metrics
+    }
+
+    /// Finds contradictions between the counts; `trials` are all trials.
+    fn check(&mut self, trials: u64) {
+        let kinds = self.judged.checked_add(self.measured);
+        let consistent = self.passed <= self.judged
+            && kinds.is_some_and(|kinds| kinds <= self.scored)
+            && self.scored <= trials
+            && self.mean.is_none_or(f64::is_finite)
+            && (self.mean.is_none() || self.measured > 0);
+        if !consistent {
+            self.flaw = Some(Flaw::Inconsistent);
+        }
+    }
+}
+
+impl Totals {
+    /// Adds a dimension under the name that policies use for it.
+    pub fn add(&mut self, scorer_key: &str, path: Option<&str>, mut dimension: Dimension) {
+        dimension.check(self.trials);
+        let name = match path {
+            Some(path) => format!("{scorer_key}.{path}"),
+            None => scorer_key.to_owned(),
+        };
+        self.dimensions
+            .entry(name)
+            .and_modify(|known| known.flaw = Some(Flaw::Ambiguous))
+            .or_insert(dimension);
+    }
+
+    /// The least and the most trials that can have no score at all.
+    ///
+    /// Each dimension says how many trials it scored, and none says which. A trial that any dimension
+    /// scored is no error, so at most `trials − max(scored)` are; and they are fewest where no two
+    /// dimensions scored the same trial.
+    #[must_use]
+    pub fn unscored(&self) -> (u64, u64) {
+        let sound = || self.dimensions.values().filter(|dimension| dimension.flaw.is_none());
+        let most = self.trials - sound().map(|dimension| dimension.scored).max().unwrap_or(0);
+        let flawed = self.dimensions.values().any(|dimension| dimension.flaw.is_some());
+        let scores = sound().fold(0_u64, |sum, dimension| sum.saturating_add(dimension.scored));
+        let least = if flawed { 0 } else { self.trials.saturating_sub(scores) };
+        (least, most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scored(scored: u64) -> Dimension {
+        Dimension {
+            scored,
+            passed: 0,
+            judged: scored,
+            measured: 0,
+            mean: None,
+            flaw: None,
+        }
+    }
+
+    #[test]
+    fn references_are_read() {
+        let read = |text| Reference::parse(text).map(|read| (read.name, read.version));
+        assert_eq!(
+            read("weave:///acme/bot/object/answers:9YV1"),
+            Some(("answers".into(), Some("9YV1".into())))
+        );
+        assert_eq!(
+            read("weave:///acme/bot/op/model.predict:N4oT"),
+            Some(("model.predict".into(), Some("N4oT".into())))
+        );
+        assert_eq!(read("my model"), Some(("my model".into(), None)));
+        assert_eq!(read(""), None);
+    }
+
+    #[test]
+    fn errors_are_bounded_by_the_dimensions() {
+        let mut totals = Totals { trials: 10, ..Totals::default() };
+        assert_eq!(totals.unscored(), (10, 10));
+        totals.add("a", None, scored(6));
+        assert_eq!(totals.unscored(), (4, 4));
+        totals.add("b", None, scored(3));
+        assert_eq!(totals.unscored(), (1, 4));
+        totals.add("c", None, scored(10));
+        assert_eq!(totals.unscored(), (0, 0));
+    }
+
+    #[test]
+    fn contradictions_are_found() {
+        let mut totals = Totals { trials: 5, ..Totals::default() };
+        totals.add("more", None, scored(6));
+        totals.add("a", Some("b"), scored(2));
+        totals.add("a.b", None, scored(2));
+        assert_eq!(totals.dimensions["more"].flaw, Some(Flaw::Inconsistent));
+        assert_eq!(totals.dimensions["a.b"].flaw, Some(Flaw::Ambiguous));
+        assert_eq!(totals.unscored(), (0, 5));
+    }
+}

@@ -1,0 +1,227 @@
+//! A run in a file: what `check` would know of it, judged with no network and no key.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Dimension, Reference, Run, Totals, Usage};
+use crate::fault::Fault;
+
+/// Says that a file is a snapshot.
+const FORMAT: &str = "weave-gate-snapshot";
+/// The version that is written, and the only one that is read.
+const VERSION: u64 = 1;
+/// A larger file is refused: it is a million rows, or no snapshot.
+const MAX_BYTES: u64 = 128 * 1024 * 1024;
+
+/// First read of a file: enough to say whether it is ours.
+#[derive(Deserialize)]
+struct Header {
+    format: String,
+    version: u64,
+}
+
+/// The file, as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Snapshot {
+    format: String,
+    version: u64,
+    /// The weave-gate that wrote it.
+    tool: String,
+    /// When it was taken.
+    taken_at: Timestamp,
+    project: String,
+    web: String,
+    run: String,
+    display_name: Option<String>,
+    evaluation: Option<Named>,
+    model: Option<Named>,
+    status: Option<String>,
+    started_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+    row_count: u64,
+    trial_count: u64,
+    /// Tokens of the predict calls, where any is reported.
+    total_tokens: Option<u64>,
+    /// US dollars of the predict calls, where any is priced.
+    total_cost: Option<f64>,
+    dimensions: Vec<Stats>,
+    /// Trials by row digest.
+    rows: BTreeMap<String, u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    name: String,
+    version: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stats {
+    name: String,
+    trial_count: u64,
+    pass_true_count: u64,
+    pass_known_count: u64,
+    numeric_count: u64,
+    numeric_mean: Option<f64>,
+    /// Another dimension of the run has the same name.
+    ambiguous: bool,
+}
+
+/// Writes a run as the text of a snapshot.
+///
+/// # Errors
+///
+/// The run's row digests or its usage were not read.
+pub fn write(run: &Run, taken_at: Timestamp) -> Result<String, Fault> {
+    let (Some(rows), Some(usage)) = (&run.digests, run.totals.usage) else {
+        return Err(Fault::evidence("the run was not read far enough for a snapshot"));
+    };
+    let snapshot = Snapshot {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        tool: concat!("weave-gate ", env!("CARGO_PKG_VERSION")).to_owned(),
+        taken_at,
+        project: run.project.clone(),
+        web: run.web.clone(),
+        run: run.id.clone(),
+        display_name: run.display_name.clone(),
+        evaluation: run.evaluation.as_ref().map(named),
+        model: run.model.as_ref().map(named),
+        status: run.status.clone(),
+        started_at: run.started_at,
+        finished_at: run.finished_at,
+        row_count: run.rows,
+        trial_count: run.totals.trials,
+        total_tokens: usage.tokens,
+        total_cost: usage.cost,
+        dimensions: run.totals.dimensions.iter().map(stats).collect(),
+        rows: rows.clone(),
+    };
+    serde_json::to_string_pretty(&snapshot)
+        .map(|text| text + "\n")
+        .map_err(|error| Fault::evidence(format!("cannot write the snapshot: {error}")))
+}
+
+/// Reads a run from a file; `Ok(None)` where there is no such file.
+///
+/// # Errors
+///
+/// Not readable, too large, cut short, no snapshot, of another version, or contradicting itself.
+pub fn read(path: &Path) -> Result<Option<Run>, Fault> {
+    let shown = path.display();
+    let fault = |problem: String| Fault::evidence(format!("cannot read the snapshot `{shown}`: {problem}"));
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
+    match read {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(fault(error.to_string())),
+        Ok(_) if bytes.len() as u64 > MAX_BYTES => {
+            return Err(fault(format!("larger than {} MiB", MAX_BYTES / 1024 / 1024)));
+        }
+        Ok(_) => {}
+    }
+    let again = "take it again with `weave-gate snapshot RUN -o FILE`";
+    let header: Header = serde_json::from_slice(&bytes).map_err(|error| {
+        if error.is_eof() {
+            fault("it is cut short".to_owned()).help(again)
+        } else {
+            fault(format!("not a snapshot of weave-gate ({error})")).help(again)
+        }
+    })?;
+    if header.format != FORMAT {
+        return Err(fault(format!("its format is not `{FORMAT}`")).help(again));
+    }
+    if header.version != VERSION {
+        return Err(fault(format!(
+            "it has version {}, and this weave-gate reads version {VERSION}",
+            header.version
+        ))
+        .help("take it again with this version, or judge it with the version that wrote it"));
+    }
+    let snapshot: Snapshot =
+        serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()).help(again))?;
+    run(snapshot).map(Some).map_err(|problem| fault(problem).help(again))
+}
+
+fn run(snapshot: Snapshot) -> Result<Run, String> {
+    let trials = snapshot
+        .rows
+        .values()
+        .try_fold(0_u64, |sum, trials| sum.checked_add(*trials));
+    if trials != Some(snapshot.trial_count)
+        || snapshot.rows.len() as u64 != snapshot.row_count
+        || snapshot.rows.values().any(|trials| *trials == 0)
+    {
+        return Err("its rows and its counts contradict each other".to_owned());
+    }
+    let mut totals = Totals {
+        trials: snapshot.trial_count,
+        usage: Some(Usage {
+            tokens: snapshot.total_tokens,
+            cost: snapshot.total_cost.filter(|cost| cost.is_finite()),
+        }),
+        ..Totals::default()
+    };
+    for stats in snapshot.dimensions {
+        let dimension = Dimension {
+            scored: stats.trial_count,
+            passed: stats.pass_true_count,
+            judged: stats.pass_known_count,
+            measured: stats.numeric_count,
+            mean: stats.numeric_mean,
+            flaw: None,
+        };
+        if stats.ambiguous {
+            totals.add(&stats.name, None, dimension.clone());
+        }
+        totals.add(&stats.name, None, dimension);
+    }
+    Ok(Run {
+        project: snapshot.project,
+        web: snapshot.web,
+        id: snapshot.run,
+        display_name: snapshot.display_name,
+        evaluation: snapshot.evaluation.map(reference),
+        model: snapshot.model.map(reference),
+        status: snapshot.status,
+        started_at: snapshot.started_at,
+        finished_at: snapshot.finished_at,
+        rows: snapshot.row_count,
+        totals,
+        digests: Some(snapshot.rows),
+    })
+}
+
+fn stats((name, dimension): (&String, &Dimension)) -> Stats {
+    Stats {
+        name: name.clone(),
+        trial_count: dimension.scored,
+        pass_true_count: dimension.passed,
+        pass_known_count: dimension.judged,
+        numeric_count: dimension.measured,
+        numeric_mean: dimension.mean,
+        ambiguous: dimension.flaw == Some(super::Flaw::Ambiguous),
+    }
+}
+
+fn named(reference: &Reference) -> Named {
+    Named {
+        name: reference.name.clone(),
+        version: reference.version.clone(),
+    }
+}
+
+fn reference(named: Named) -> Reference {
+    Reference {
+        name: named.name,
+        version: named.version,
+    }
+}

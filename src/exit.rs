@@ -1,0 +1,58 @@
+//! The exit codes, in one place.
+
+use std::process::ExitCode;
+
+/// What the process says to its caller when it ends.
+///
+/// The codes are part of the interface: a pipeline may branch on them, and they never change their
+/// meaning. A panic is a bug, and ends with none of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: every check that can block was decided, and holds.
+    Passed,
+    /// 1: a check that can block fails. A verdict, and nothing else.
+    Failed,
+    /// 2: the command line or a policy is wrong; nothing was judged.
+    Usage,
+    /// 3: no verdict. Undecided, or the evidence could not be had.
+    NoVerdict,
+}
+
+impl Exit {
+    /// All codes with their meaning, as the documents print them.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (
+            Self::Passed,
+            "passed: every check that can block was decided, and holds",
+        ),
+        (
+            Self::Failed,
+            "failed: a check that can block does not hold",
+        ),
+        (
+            Self::Usage,
+            "the command line or a policy is wrong; nothing was judged",
+        ),
+        (
+            Self::NoVerdict,
+            "no verdict: undecided, or the evidence could not be had",
+        ),
+    ];
+
+    /// The number that the process exits with.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::NoVerdict => 3,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

@@ -1,0 +1,43 @@
+//! Why nothing could be judged: the message, the next action, and the exit code that follows.
+
+use std::fmt::Display;
+
+use crate::exit::Exit;
+
+/// A reason to stop before a verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// [`Exit::Usage`] or [`Exit::NoVerdict`].
+    pub exit: Exit,
+    /// What was not done, and why; lower case, no full stop. May have several lines.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Fault {
+    /// The command line or a policy is wrong (exit code 2).
+    pub fn usage(message: impl Display) -> Self {
+        Self {
+            exit: Exit::Usage,
+            message: message.to_string(),
+            help: None,
+        }
+    }
+
+    /// The evidence could not be had (exit code 3).
+    pub fn evidence(message: impl Display) -> Self {
+        Self {
+            exit: Exit::NoVerdict,
+            message: message.to_string(),
+            help: None,
+        }
+    }
+
+    /// The same fault with the next action.
+    #[must_use]
+    pub fn help(mut self, help: impl Display) -> Self {
+        self.help = Some(help.to_string());
+        self
+    }
+}

@@ -1,0 +1,355 @@
+//! What stands between the evidence and a judgement, each with a name, never silent.
+
+use super::{Check, Status};
+use crate::evidence::{Baseline, Evidence, Pair, Run};
+use crate::number::plural;
+use crate::policy::{Policy, RemovedRows};
+use crate::prose::Prose;
+
+/// Something to be known about the comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Its stable name.
+    pub name: Name,
+    /// What it does to the verdict.
+    pub effect: Effect,
+    /// What was found, in words.
+    pub message: Prose,
+}
+
+/// What a finding does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It leaves checks undecided.
+    Undecided,
+    /// It may make the comparison say less than it seems to.
+    Warning,
+    /// It is only to be known.
+    Note,
+}
+
+/// Declares the names, so that none can lack its word.
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident = $word:literal),+ $(,)?) => {
+        /// The name of a finding.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Name {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Name {
+            /// Every name.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The word in every report.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)+
+                }
+            }
+        }
+    };
+}
+
+names! {
+    /// A run still goes on, or its status is not known.
+    RunNotFinished = "run-not-finished",
+    /// A run failed, and the policy does not accept that.
+    RunFailed = "run-failed",
+    /// A run, or a dimension of it, has no scores.
+    NoScores = "no-scores",
+    /// No dimension has the name, or matches the pattern.
+    UnknownDimension = "unknown-dimension",
+    /// The dimension has no scores of the kind that the metric needs.
+    MetricNotAvailable = "metric-not-available",
+    /// Two dimensions of a run have the same name.
+    AmbiguousDimension = "ambiguous-dimension",
+    /// The counts of a dimension contradict each other.
+    InconsistentCounts = "inconsistent-counts",
+    /// A baseline was asked for, and none found.
+    NoBaseline = "no-baseline",
+    /// Candidate and baseline are the same run.
+    SameRun = "same-run",
+    /// The two runs have no row in common.
+    NoCommonRows = "no-common-rows",
+    /// Snapshots do not tell what was scored on the common rows.
+    CommonRowsUnknown = "common-rows-unknown",
+    /// The mean of scores lies outside the declared range.
+    OutOfRange = "out-of-range",
+    /// Rows that only the baseline has.
+    RowsRemoved = "rows-removed",
+    /// Rows that only the candidate has.
+    RowsAdded = "rows-added",
+    /// The runs are of different versions of the evaluation, or of different evaluations.
+    EvaluationChanged = "evaluation-changed",
+    /// The runs have different numbers of trials on the same rows.
+    TrialsDiffer = "trials-differ",
+    /// A dimension holds truth values and numbers.
+    MixedTypes = "mixed-types",
+    /// The summary does not say how many trials tokens or cost are known of.
+    UsageMayBePartial = "usage-may-be-partial",
+    /// A gate is excused.
+    WaiverActive = "waiver-active",
+    /// A gate's excuse is over.
+    WaiverExpired = "waiver-expired",
+    /// No gate of the policy can block.
+    NothingCanBlock = "nothing-can-block",
+    /// Every check was skipped.
+    NothingJudged = "nothing-judged",
+}
+
+/// Why a check cannot be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Obstacle {
+    pub(super) name: Name,
+    pub(super) message: Prose,
+}
+
+/// What the runs themselves allow.
+pub(super) struct Ground {
+    /// What keeps every check from being judged.
+    pub(super) candidate: Option<Obstacle>,
+    /// What keeps the checks on changes from being judged.
+    pub(super) change: Option<Obstacle>,
+    /// Whether these are skipped.
+    pub(super) skips_changes: bool,
+}
+
+/// Looks at the runs, and keeps what it finds.
+pub(super) fn ground(policy: &Policy, evidence: &Evidence, findings: &mut Vec<Finding>) -> Ground {
+    let candidate = unfit(policy, &evidence.candidate, "candidate");
+    findings.extend(candidate.as_ref().map(undecided));
+    let mut ground = Ground {
+        change: candidate.clone(),
+        candidate,
+        skips_changes: false,
+    };
+    match &evidence.baseline {
+        Baseline::Found(baseline, pair) => {
+            let obstacle = incomparable(policy, &evidence.candidate, baseline, pair);
+            findings.extend(obstacle.as_ref().filter(|_| policy.compares()).map(undecided));
+            ground.change = ground.change.or(obstacle);
+            differences(policy, &evidence.candidate, baseline, pair, findings);
+        }
+        missing if policy.compares() => {
+            let found = no_baseline(missing);
+            ground.skips_changes = !policy.baseline.required;
+            if ground.skips_changes {
+                findings.push(Finding {
+                    name: found.name,
+                    effect: Effect::Warning,
+                    message: found.message.text("; the change limits are skipped"),
+                });
+            } else {
+                findings.push(undecided(&found));
+                ground.change = ground.change.or(Some(found));
+            }
+        }
+        _ => {}
+    }
+    mixed_types(evidence, findings);
+    if policy.needs_usage() {
+        findings.push(Finding {
+            name: Name::UsageMayBePartial,
+            effect: Effect::Warning,
+            message: Prose::from(
+                "Weave adds up the tokens and the cost of the trials that report them, and does not say how many do: \
+                 a trial without a price counts as nothing",
+            ),
+        });
+    }
+    ground
+}
+
+/// Looks at the checks as a whole.
+pub(super) fn whole(checks: &[Check], can_block: bool, findings: &mut Vec<Finding>) {
+    if !can_block {
+        findings.push(Finding {
+            name: Name::NothingCanBlock,
+            effect: Effect::Warning,
+            message: Prose::from("no gate of this policy can block: each only warns, or is excused"),
+        });
+    }
+    if checks.iter().all(|check| check.status == Status::Skipped) {
+        findings.push(Finding {
+            name: Name::NothingJudged,
+            effect: Effect::Undecided,
+            message: Prose::from("every check was skipped, so nothing was judged"),
+        });
+    }
+}
+
+/// There is no pair of samples where there is nothing to compare with.
+pub(super) fn nothing_to_compare() -> Obstacle {
+    Obstacle {
+        name: Name::NoBaseline,
+        message: Prose::from("there is nothing to compare with"),
+    }
+}
+
+fn undecided(obstacle: &Obstacle) -> Finding {
+    Finding {
+        name: obstacle.name,
+        effect: Effect::Undecided,
+        message: obstacle.message.clone(),
+    }
+}
+
+/// Why a run cannot be judged at all.
+fn unfit(policy: &Policy, run: &Run, role: &str) -> Option<Obstacle> {
+    let about = |name, what: Prose| {
+        Some(Obstacle {
+            name,
+            message: Prose::from(format!("the {role} ")).name(&run.id).text(" ").then(what),
+        })
+    };
+    match run.status.as_deref() {
+        Some("completed") => {}
+        Some("failed") if policy.accept_failed => {}
+        Some("failed") => {
+            return about(
+                Name::RunFailed,
+                Prose::from("failed; `accept_status: [completed, failed]` would judge it all the same"),
+            );
+        }
+        Some("running") => return about(Name::RunNotFinished, Prose::from("is still running")),
+        Some(other) => {
+            let what = Prose::from("has the status ").name(other).text(", which is not one of a finished run");
+            return about(Name::RunNotFinished, what);
+        }
+        None => return about(Name::RunNotFinished, Prose::from("has no status")),
+    }
+    if run.totals.trials == 0 {
+        return about(Name::NoScores, Prose::from("has no rows"));
+    }
+    None
+}
+
+fn no_baseline(baseline: &Baseline) -> Obstacle {
+    let message = match baseline {
+        Baseline::NotFound(reason) => Prose::from("there is no baseline: ").name(reason),
+        Baseline::Unnamed | Baseline::Found(..) => Prose::from("no baseline is named"),
+    };
+    Obstacle {
+        name: Name::NoBaseline,
+        message,
+    }
+}
+
+/// Why a candidate cannot be compared with a baseline.
+fn incomparable(policy: &Policy, candidate: &Run, baseline: &Run, pair: &Pair) -> Option<Obstacle> {
+    if candidate.id == baseline.id {
+        return Some(Obstacle {
+            name: Name::SameRun,
+            message: Prose::from("candidate and baseline are the same run, ").name(&candidate.id),
+        });
+    }
+    if let Some(obstacle) = unfit(policy, baseline, "baseline") {
+        return Some(obstacle);
+    }
+    if pair.common == 0 {
+        return Some(Obstacle {
+            name: Name::NoCommonRows,
+            message: Prose::from(
+                "candidate and baseline have no row in common; an edited row counts as another one",
+            ),
+        });
+    }
+    let needs_theirs = policy.baseline.removed_rows == RemovedRows::Ignore;
+    if pair.candidate.is_none() || (needs_theirs && pair.baseline.is_none()) {
+        return Some(Obstacle {
+            name: Name::CommonRowsUnknown,
+            message: Prose::from(format!(
+                "{} of the candidate and {} of the baseline have no partner, and a snapshot does not tell \
+                 what was scored on the others; compare the runs in Weave itself, by their ids",
+                plural(pair.added, "row"),
+                plural(pair.removed, "row"),
+            )),
+        });
+    }
+    None
+}
+
+/// What differs between two runs that are compared.
+fn differences(policy: &Policy, candidate: &Run, baseline: &Run, pair: &Pair, findings: &mut Vec<Finding>) {
+    let mut add = |name, effect, message: Prose| findings.push(Finding { name, effect, message });
+    if pair.removed > 0 {
+        let effect = match policy.baseline.removed_rows {
+            RemovedRows::Missing => "; they count as missing scores",
+            RemovedRows::Ignore => "; only the common rows are compared",
+        };
+        add(
+            Name::RowsRemoved,
+            Effect::Warning,
+            Prose::from(format!("{} of the baseline {} not in the candidate{effect}", plural(pair.removed, "row"), are(pair.removed))),
+        );
+    }
+    if pair.added > 0 {
+        add(
+            Name::RowsAdded,
+            Effect::Note,
+            Prose::from(format!(
+                "{} of the candidate {} not in the baseline; no change is measured on them",
+                plural(pair.added, "row"),
+                are(pair.added)
+            )),
+        );
+    }
+    if let (Some(ours), Some(theirs)) = (&candidate.evaluation, &baseline.evaluation)
+        && ours != theirs
+    {
+        let message = if ours.name == theirs.name {
+            Prose::from("the runs are of different versions of the evaluation ").name(&ours.name)
+        } else {
+            Prose::from("the candidate is a run of the evaluation ")
+                .name(&ours.name)
+                .text(", the baseline one of ")
+                .name(&theirs.name)
+        };
+        add(Name::EvaluationChanged, Effect::Warning, message);
+    }
+    if let (Some(ours), Some(theirs)) = (&pair.candidate, &pair.baseline)
+        && ours.trials != theirs.trials
+    {
+        add(
+            Name::TrialsDiffer,
+            Effect::Warning,
+            Prose::from(format!(
+                "on the same {} the candidate has {}, the baseline {}",
+                plural(pair.common, "row"),
+                plural(ours.trials, "trial"),
+                theirs.trials
+            )),
+        );
+    }
+}
+
+fn are(count: u64) -> &'static str {
+    if count == 1 { "is" } else { "are" }
+}
+
+fn mixed_types(evidence: &Evidence, findings: &mut Vec<Finding>) {
+    let theirs = match &evidence.baseline {
+        Baseline::Found(run, _) => Some(&run.totals.dimensions),
+        Baseline::Unnamed | Baseline::NotFound(_) => None,
+    };
+    for (name, ours) in &evidence.candidate.totals.dimensions {
+        let other = theirs.and_then(|theirs| theirs.get(name));
+        let switched = other.is_some_and(|other| {
+            (ours.judged > 0, ours.measured > 0) != (other.judged > 0, other.measured > 0)
+        });
+        let message = if ours.is_mixed() || other.is_some_and(|other| other.is_mixed()) {
+            " holds truth values on some trials and numbers on others; each metric sees only its own kind"
+        } else if switched {
+            " holds scores of one kind in the candidate and of another in the baseline"
+        } else {
+            continue;
+        };
+        findings.push(Finding {
+            name: Name::MixedTypes,
+            effect: Effect::Warning,
+            message: Prose::from("the dimension ").name(name).text(message),
+        });
+    }
+}

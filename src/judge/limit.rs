@@ -1,0 +1,125 @@
+//! Whether a limit holds, whatever the missing scores are.
+
+use super::measure::Measure;
+use crate::number::TOLERANCE;
+use crate::policy::{Limit, LimitKey, MissingRule};
+
+/// What a limit says of measured values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// It holds.
+    Holds,
+    /// It does not.
+    Broken,
+    /// It depends on the missing scores.
+    Depends,
+    /// It depends on missing scores of which nobody knows how bad they can be.
+    Unbounded,
+    /// The baseline is zero, so a change has no relative size.
+    ZeroBaseline,
+}
+
+/// The measured values of a check; the baseline only where the limit is on the change.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pairing {
+    pub(super) candidate: Measure,
+    pub(super) baseline: Option<Measure>,
+}
+
+/// Judges a limit at every combination of ends: decided only where all of them agree.
+pub(super) fn decide(limit: Limit, pairing: &Pairing, rule: MissingRule) -> Decision {
+    let ends = |measure: &Measure| [measure.low, measure.high];
+    let ours = ends(&pairing.candidate);
+    let theirs = pairing.baseline.as_ref().map_or([0.0; 2], ends);
+    let mut held = [0_u32; 2];
+    let mut unknown = theirs[0] < 0.0 && theirs[1] > 0.0 && limit.key.is_relative();
+    for candidate in ours {
+        for baseline in theirs {
+            match holds(limit, candidate, baseline, pairing.candidate.exact) {
+                Some(held_here) => held[usize::from(held_here)] += 1,
+                None => unknown = true,
+            }
+        }
+    }
+    let unbounded = pairing.candidate.is_unbounded()
+        || pairing.baseline.as_ref().is_some_and(Measure::is_unbounded);
+    let open = pairing.candidate.is_open() || pairing.baseline.as_ref().is_some_and(Measure::is_open);
+    match (unknown, held) {
+        (true, _) if open => Decision::Depends,
+        (true, _) => Decision::ZeroBaseline,
+        (false, [0, _]) => Decision::Holds,
+        (false, [_, 0]) => Decision::Broken,
+        _ if unbounded => Decision::Unbounded,
+        // Every missing score counts as the worst, and at the worst ends the limit is broken.
+        _ if rule == MissingRule::Fail => Decision::Broken,
+        _ => Decision::Depends,
+    }
+}
+
+/// Whether a limit holds of two plain values; `None` where a relative change has no size.
+///
+/// Counts and ratios of counts are compared exactly; everything that was computed in floating point,
+/// means and differences, within [`TOLERANCE`].
+pub(super) fn holds(limit: Limit, candidate: f64, baseline: f64, exact: bool) -> Option<bool> {
+    let slack = if exact && !limit.key.is_change() { 0.0 } else { TOLERANCE };
+    let rise = candidate - baseline;
+    let relative = || {
+        if rise == 0.0 {
+            return Some(0.0);
+        }
+        let relative = rise / baseline.abs();
+        (baseline != 0.0 && !relative.is_nan()).then_some(relative)
+    };
+    Some(match limit.key {
+        LimitKey::Min => candidate >= limit.value - slack,
+        LimitKey::Max => candidate <= limit.value + slack,
+        LimitKey::MaxDrop => -rise <= limit.value + slack,
+        LimitKey::MaxRise => rise <= limit.value + slack,
+        LimitKey::MaxRelativeDrop => -relative()? <= limit.value + slack,
+        LimitKey::MaxRelativeRise => relative()? <= limit.value + slack,
+    })
+}
+
+/// How many of the candidate's trials could turn against it before a limit that holds is broken, or
+/// would have to turn in its favour before a broken one holds.
+///
+/// Only for ratios of counts over whole trials.
+pub(super) fn spare(limit: Limit, pairing: &Pairing, decision: Decision) -> Option<u64> {
+    let (measure, trials) = (&pairing.candidate, pairing.candidate.trials);
+    let high_is_good = limit.key.wants_high();
+    let at_worst = decision == Decision::Holds;
+    if trials == 0 || !measure.exact || !matches!(decision, Decision::Holds | Decision::Broken) {
+        return None;
+    }
+    // From the worst ends where it holds, from the best ends where it does not.
+    let low_end = high_is_good == at_worst;
+    let start = if low_end { measure.low } else { measure.high };
+    let baseline = pairing.baseline.as_ref().map_or(0.0, |theirs| {
+        if low_end { theirs.high } else { theirs.low }
+    });
+    let start = (start * trials as f64).round();
+    let turned = |count: u64| {
+        let count = count as f64;
+        let passed = if low_end { start - count } else { start + count };
+        let value = passed / trials as f64;
+        let inside = (0.0..=1.0).contains(&value);
+        holds(limit, value.clamp(0.0, 1.0), baseline, true).filter(|_| inside)
+    };
+    if turned(0)? != at_worst {
+        return None;
+    }
+    // The answer changes at most once between none and all trials.
+    let (mut same, mut other) = (0, trials + 1);
+    while other - same > 1 {
+        let middle = same + (other - same) / 2;
+        if turned(middle) == Some(at_worst) {
+            same = middle;
+        } else {
+            other = middle;
+        }
+    }
+    if at_worst {
+        return Some(same);
+    }
+    (turned(other) == Some(true)).then_some(other)
+}

@@ -1,0 +1,218 @@
+//! From counts and sums to a measured value, with the ends that missing scores leave open.
+
+use crate::evidence::{Dimension, Flaw, Run, Totals};
+use crate::number::TOLERANCE;
+use crate::policy::{Gate, Metric, MissingRule};
+
+/// What a metric is on some trials.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measure {
+    /// The value on the scores there are; `None` where these do not tell one value.
+    pub observed: Option<f64>,
+    /// The value with every missing score at its lowest.
+    pub low: f64,
+    /// The value with every missing score at its highest.
+    pub high: f64,
+    /// Trials that have the score.
+    pub scored: u64,
+    /// All trials, those of removed rows included.
+    pub trials: u64,
+    /// Whether the value is a count, or a ratio of two: exact in floating point.
+    pub exact: bool,
+}
+
+/// Why there is no value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Lack {
+    /// No trial has a score in the dimension.
+    NoScores,
+    /// It has scores, and not of the kind that the metric needs; these metrics can be had.
+    NotAvailable(Vec<&'static str>),
+    /// The scores' mean lies outside the gate's range.
+    OutOfRange(f64),
+    /// The counts cannot be used.
+    Flawed(Flaw),
+    /// No trial reports tokens, or none is priced.
+    NoUsage,
+}
+
+/// What is measured: some trials of a run.
+#[derive(Clone, Copy)]
+pub(super) struct Sample<'a> {
+    pub(super) run: &'a Run,
+    pub(super) totals: &'a Totals,
+    /// Trials that are not there at all: those of removed rows.
+    pub(super) absent: f64,
+}
+
+impl Sample<'_> {
+    /// Measures a gate's metric; `dimension` is the name of its subject, if it has one.
+    pub(super) fn measure(&self, gate: &Gate, dimension: Option<&str>) -> Result<Measure, Lack> {
+        match gate.metric {
+            Metric::PassRate | Metric::NumericMean | Metric::Coverage => {
+                let known = dimension.and_then(|name| self.totals.dimensions.get(name));
+                let known = known.ok_or(Lack::NoScores)?;
+                if let Some(flaw) = known.flaw {
+                    return Err(Lack::Flawed(flaw));
+                }
+                match gate.metric {
+                    Metric::PassRate => self.pass_rate(gate, known),
+                    Metric::NumericMean => self.numeric_mean(gate, known),
+                    _ => Ok(self.fraction(known.scored, known.scored as f64, known.scored as f64)),
+                }
+            }
+            Metric::Trials => Ok(self.count(self.totals.trials)),
+            Metric::Rows => Ok(self.count(self.run.rows)),
+            Metric::ErrorRate => Ok(self.error_rate()),
+            Metric::TokensTotal | Metric::TokensMean => {
+                let tokens = self.totals.usage.and_then(|usage| usage.tokens);
+                self.usage(gate, tokens.ok_or(Lack::NoUsage)? as f64, true)
+            }
+            Metric::CostTotal | Metric::CostMean => {
+                let cost = self.totals.usage.and_then(|usage| usage.cost);
+                self.usage(gate, cost.ok_or(Lack::NoUsage)?, false)
+            }
+        }
+    }
+
+    /// All trials, those of removed rows included.
+    fn trials(&self) -> f64 {
+        self.totals.trials as f64 + self.absent
+    }
+
+    fn count(&self, count: u64) -> Measure {
+        let value = count as f64;
+        Measure {
+            observed: Some(value),
+            low: value,
+            high: value,
+            scored: self.totals.trials,
+            trials: self.totals.trials,
+            exact: true,
+        }
+    }
+
+    /// Between two counts over all trials.
+    fn fraction(&self, scored: u64, low: f64, high: f64) -> Measure {
+        let trials = self.trials();
+        let (low, high) = (low / trials, high / trials);
+        Measure {
+            observed: (low == high).then_some(low),
+            low,
+            high,
+            scored,
+            trials: trials.round() as u64,
+            exact: true,
+        }
+    }
+
+    fn pass_rate(&self, gate: &Gate, known: &Dimension) -> Result<Measure, Lack> {
+        if known.judged == 0 {
+            return Err(unavailable(known));
+        }
+        let (passed, judged, trials) = (known.passed as f64, known.judged as f64, self.trials());
+        let observed = passed / judged;
+        let missing = trials - judged;
+        let (low, high) = if is_ignored(gate, missing, trials) {
+            (observed, observed)
+        } else {
+            (passed / trials, (passed + missing) / trials)
+        };
+        Ok(Measure {
+            observed: Some(observed),
+            low,
+            high,
+            scored: known.judged,
+            trials: trials.round() as u64,
+            exact: true,
+        })
+    }
+
+    fn numeric_mean(&self, gate: &Gate, known: &Dimension) -> Result<Measure, Lack> {
+        let mean = known.mean.filter(|_| known.measured > 0).ok_or_else(|| unavailable(known))?;
+        let (worst, best) = gate.range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
+        if mean < worst - TOLERANCE || mean > best + TOLERANCE {
+            return Err(Lack::OutOfRange(mean));
+        }
+        let (measured, trials) = (known.measured as f64, self.trials());
+        let missing = trials - measured;
+        let with = |each: f64| (mean * measured + missing * each) / trials;
+        let (low, high) = if is_ignored(gate, missing, trials) {
+            (mean, mean)
+        } else {
+            (with(worst), with(best))
+        };
+        Ok(Measure {
+            observed: Some(mean),
+            low,
+            high,
+            scored: known.measured,
+            trials: trials.round() as u64,
+            exact: false,
+        })
+    }
+
+    /// The summary says how many trials each dimension scored, not which: so between two counts.
+    fn error_rate(&self) -> Measure {
+        let (least, most) = self.totals.unscored();
+        let scored = self.totals.trials - most;
+        self.fraction(scored, least as f64 + self.absent, most as f64 + self.absent)
+    }
+
+    /// Tokens or cost. A trial without any score may have used something that nobody knows of, from
+    /// nothing upwards.
+    fn usage(&self, gate: &Gate, total: f64, exact: bool) -> Result<Measure, Lack> {
+        let trials = self.trials();
+        let (_, unscored) = self.totals.unscored();
+        let missing = unscored as f64 + self.absent;
+        let is_mean = matches!(gate.metric, Metric::TokensMean | Metric::CostMean);
+        let known = trials - missing;
+        if is_mean && known == 0.0 {
+            return Err(Lack::NoUsage);
+        }
+        let over = |trials: f64| if is_mean { total / trials } else { total };
+        let observed = over(known);
+        let (low, high) = if is_ignored(gate, missing, trials) {
+            (observed, observed)
+        } else {
+            (over(trials), f64::INFINITY)
+        };
+        Ok(Measure {
+            observed: Some(observed),
+            low,
+            high,
+            scored: self.totals.trials - unscored,
+            trials: trials.round() as u64,
+            exact,
+        })
+    }
+}
+
+impl Measure {
+    /// Whether missing scores leave the value open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.low != self.high
+    }
+
+    /// Whether missing scores leave it without any end.
+    #[must_use]
+    pub fn is_unbounded(&self) -> bool {
+        self.low.is_infinite() || self.high.is_infinite()
+    }
+}
+
+/// Whether missing scores are left out: none is missing, the gate says so, or they are few enough.
+fn is_ignored(gate: &Gate, missing: f64, trials: f64) -> bool {
+    missing == 0.0
+        || gate.missing.rule == MissingRule::Ignore
+        || missing / trials <= gate.missing.tolerated
+}
+
+fn unavailable(known: &Dimension) -> Lack {
+    if known.scored == 0 {
+        Lack::NoScores
+    } else {
+        Lack::NotAvailable(known.metrics())
+    }
+}

@@ -1,0 +1,231 @@
+//! Why a check came out as it did, in words.
+
+use std::collections::BTreeSet;
+
+use super::comparability::{Name, Obstacle};
+use super::limit::{Decision, Pairing};
+use super::measure::{Lack, Measure};
+use crate::evidence::{Flaw, Run};
+use crate::number::{full, plain, plural, show};
+use crate::policy::{Gate, Limit, LimitKey};
+use crate::prose::Prose;
+
+/// As many names are listed where a name is not known.
+const MOST_NAMES: usize = 12;
+
+pub(super) fn unknown_dimension(scorer: &str, known: &BTreeSet<&str>) -> Obstacle {
+    let nearest = known
+        .iter()
+        .map(|name| (strsim::jaro_winkler(scorer, name), *name))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|left, right| left.0.total_cmp(&right.0));
+    let mut message = if scorer.contains(['*', '?', '[']) {
+        Prose::from("no dimension matches ").name(scorer)
+    } else {
+        Prose::from("there is no dimension ").name(scorer)
+    };
+    if let Some((_, name)) = nearest {
+        message = message.text("; is ").name(name).text(" meant?");
+    }
+    let message = if known.is_empty() {
+        message.text("; nothing was scored at all")
+    } else {
+        message
+            .text("; there are ")
+            .names(known.iter().copied(), MOST_NAMES)
+    };
+    Obstacle {
+        name: Name::UnknownDimension,
+        message,
+    }
+}
+
+/// Why a run has no value.
+pub(super) fn lack(lack: &Lack, gate: &Gate, subject: Option<&str>, role: &str, run: &Run) -> Obstacle {
+    let dimension = subject.unwrap_or_default();
+    let in_role = format!(" in the {role}");
+    let (name, message) = match lack {
+        Lack::NoScores => (
+            Name::NoScores,
+            Prose::from("no trial has a score of ")
+                .name(dimension)
+                .text(in_role)
+                .then(others(run)),
+        ),
+        Lack::NotAvailable(metrics) => (
+            Name::MetricNotAvailable,
+            Prose::new()
+                .name(dimension)
+                .text(format!(" has no {}{in_role}; it has {}", gate.metric.word(), metrics.join(", "))),
+        ),
+        Lack::OutOfRange(mean) => {
+            let (low, high) = gate.range.unwrap_or_default();
+            (
+                Name::OutOfRange,
+                Prose::from("the mean of ").name(dimension).text(format!(
+                    "{in_role} is {}, outside its range [{}, {}]",
+                    plain(*mean),
+                    full(low),
+                    full(high)
+                )),
+            )
+        }
+        Lack::Flawed(Flaw::Ambiguous) => (
+            Name::AmbiguousDimension,
+            Prose::from("two dimensions").text(in_role).text(" are called ").name(dimension),
+        ),
+        Lack::Flawed(Flaw::Inconsistent) => (
+            Name::InconsistentCounts,
+            Prose::from("the counts of ").name(dimension).text(in_role).text(" contradict each other"),
+        ),
+        Lack::NoUsage => (
+            Name::MetricNotAvailable,
+            Prose::from(format!(
+                "no trial{in_role} {}, so there is no {}",
+                if gate.metric.word().starts_with("cost") { "is priced" } else { "reports its tokens" },
+                gate.metric.word()
+            )),
+        ),
+    };
+    Obstacle { name, message }
+}
+
+fn others(run: &Run) -> Prose {
+    if run.totals.dimensions.is_empty() {
+        return Prose::from("; nothing was scored at all");
+    }
+    Prose::from("; there are scores of ").names(run.totals.dimensions.keys(), MOST_NAMES)
+}
+
+/// Why a limit holds, does not, or is not decided.
+pub(super) fn decision(
+    decision: Decision,
+    limit: Limit,
+    gate: &Gate,
+    pairing: &Pairing,
+    spare: Option<(u64, &'static str)>,
+) -> Prose {
+    let value = Value { limit, pairing };
+    let margin = |words: &str| match spare {
+        Some((count, thing)) => format!("; {} {words}", plural(count, thing)),
+        None => String::new(),
+    };
+    let text = match decision {
+        Decision::Holds => match spare {
+            Some((0, _)) => format!("{}; nothing to spare", value.relation(true)),
+            _ => format!("{}{}", value.relation(true), margin("to spare")),
+        },
+        Decision::Broken => format!("{}{}", value.relation(false), margin("short")),
+        Decision::Depends => format!("{}, and they decide: {}", missing(pairing), value.open()),
+        Decision::Unbounded if gate.metric.is_usage() => format!(
+            "{}, and what they used is not known: {}",
+            missing(pairing),
+            value.open()
+        ),
+        Decision::Unbounded => {
+            format!("{}, and without `range` their worst is not known", missing(pairing))
+        }
+        Decision::ZeroBaseline => "the baseline is 0, so the change has no relative size".to_owned(),
+    };
+    Prose::from(text)
+}
+
+/// Says which scores are missing.
+fn missing(pairing: &Pairing) -> String {
+    let of = |measure: &Measure, whose: &str| {
+        let missing = measure.trials.saturating_sub(measure.scored);
+        (missing > 0).then(|| {
+            let verb = if missing == 1 { "has" } else { "have" };
+            format!("{missing} of {}{whose} {verb} no score", plural(measure.trials, "trial"))
+        })
+    };
+    let Some(baseline) = &pairing.baseline else {
+        return of(&pairing.candidate, "").unwrap_or_else(|| "the summary leaves it open".to_owned());
+    };
+    let parts = [
+        of(&pairing.candidate, " of the candidate"),
+        of(baseline, " of the baseline"),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    parts.join(", ")
+}
+
+/// A measured value beside its limit.
+struct Value<'a> {
+    limit: Limit,
+    pairing: &'a Pairing,
+}
+
+impl Value<'_> {
+    /// `0.93 is at least 0.9`, `dropped by 0.08, 0.02 allowed`.
+    fn relation(&self, holds: bool) -> String {
+        let bound = full(self.limit.value);
+        match self.limit.key {
+            LimitKey::Min if holds => format!("{} is at least {bound}", self.candidate()),
+            LimitKey::Min => format!("{} is below {bound}", self.candidate()),
+            LimitKey::Max if holds => format!("{} is at most {bound}", self.candidate()),
+            LimitKey::Max => format!("{} is above {bound}", self.candidate()),
+            _ => {
+                let allowed = if self.limit.key.is_relative() {
+                    format!("{bound} of the baseline allowed")
+                } else {
+                    format!("{bound} allowed")
+                };
+                format!("{}, {allowed}", self.movement())
+            }
+        }
+    }
+
+    /// Where the value may lie, beside its limit.
+    fn open(&self) -> String {
+        let word = self.limit.key.word();
+        let bound = full(self.limit.value);
+        if self.limit.key.is_change() {
+            format!("{}, against {word} {bound}", self.movement())
+        } else {
+            format!("{}, against {word} {bound}", self.candidate())
+        }
+    }
+
+    fn candidate(&self) -> String {
+        let measure = &self.pairing.candidate;
+        span(measure.low, measure.high, self.limit.value)
+    }
+
+    /// The change in the direction that is limited: a drop, or a rise.
+    fn movement(&self) -> String {
+        let Some(baseline) = &self.pairing.baseline else {
+            return String::new();
+        };
+        let candidate = &self.pairing.candidate;
+        let drop = self.limit.key.wants_high();
+        let toward = |ours: f64, theirs: f64| {
+            let moved = if drop { theirs - ours } else { ours - theirs };
+            if self.limit.key.is_relative() && moved != 0.0 { moved / theirs.abs() } else { moved }
+        };
+        let (least, most) = if drop {
+            (toward(candidate.high, baseline.low), toward(candidate.low, baseline.high))
+        } else {
+            (toward(candidate.low, baseline.high), toward(candidate.high, baseline.low))
+        };
+        let (word, opposite) = if drop { ("dropped", "rose") } else { ("rose", "dropped") };
+        if least == most && most < 0.0 {
+            return format!("{opposite} by {}", show(-most, -self.limit.value));
+        }
+        if least == most && most == 0.0 {
+            return "unchanged".to_owned();
+        }
+        format!("{word} by {}", span(least, most, self.limit.value))
+    }
+}
+
+/// One number, or the two that it lies between.
+fn span(low: f64, high: f64, against: f64) -> String {
+    if low == high {
+        return show(low, against);
+    }
+    if high.is_infinite() && low.is_finite() {
+        return format!("{} or more", show(low, against));
+    }
+    format!("between {} and {}", show(low, against), show(high, against))
+}

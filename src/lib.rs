@@ -1,0 +1,14 @@
+//! weave-gate decides from evaluations logged in W&B Weave whether a model may be deployed.
+#![doc = "See ARCHITECTURE.md for the plan of the rooms and for what always holds."]
+
+pub mod app;
+pub mod cli;
+pub mod evidence;
+pub mod exit;
+pub mod fault;
+pub mod judge;
+pub mod number;
+pub mod policy;
+pub mod prose;
+pub mod report;
+pub mod weave;

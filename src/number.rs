@@ -1,0 +1,145 @@
+//! Numbers for people: short, and never on the wrong side of a limit.
+
+use std::cmp::Ordering;
+
+/// Two numbers closer than this are the same wherever one of them was computed in floating point.
+///
+/// So 0.90 − 0.88 meets a limit of 0.02, which it would not otherwise.
+pub const TOLERANCE: f64 = 1e-9;
+
+const MOST_DECIMALS: usize = 17;
+
+/// Shows a number with as few decimals as keep its order to another one, and three digits at least
+/// where it has them: 0.8999 against 0.9 is 0.8999, and 0.85 is 0.85.
+#[must_use]
+pub fn show(value: f64, against: f64) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "∞" } else { "-∞" }.to_owned();
+    }
+    let order = if (value - against).abs() <= TOLERANCE {
+        Ordering::Equal
+    } else {
+        value.total_cmp(&against)
+    };
+    let mut shown = String::new();
+    for decimals in fewest_decimals(value)..=MOST_DECIMALS {
+        shown = trimmed(format!("{value:.decimals$}"));
+        let read: f64 = shown.parse().unwrap_or(value);
+        let keeps = match order {
+            Ordering::Equal => (read - against).abs() <= TOLERANCE,
+            order => (read + 0.0).total_cmp(&(against + 0.0)) == order,
+        };
+        if keeps && (value == 0.0 || read != 0.0) {
+            break;
+        }
+    }
+    shown
+}
+
+/// Shows a number by itself.
+#[must_use]
+pub fn plain(value: f64) -> String {
+    let shown = format!("{value:.*}", fewest_decimals(value));
+    trimmed(shown)
+}
+
+/// Shows a number in full: the shortest text that reads as the same number.
+#[must_use]
+pub fn full(value: f64) -> String {
+    format!("{value}")
+}
+
+/// Shows a change with its sign, keeping its order to another change.
+#[must_use]
+pub fn signed(value: f64, against: f64) -> String {
+    let shown = show(value, against);
+    if value > 0.0 && shown != "0" { format!("+{shown}") } else { shown }
+}
+
+/// Decimals that leave three significant digits, at least three below ten, none for whole numbers.
+fn fewest_decimals(value: f64) -> usize {
+    let size = value.abs();
+    if value.fract() == 0.0 {
+        return 0;
+    }
+    let mut decimals = 3;
+    let mut unit = 0.1;
+    while size < unit && decimals < 12 {
+        decimals += 1;
+        unit /= 10.0;
+    }
+    match size {
+        size if size >= 1000.0 => 1,
+        size if size >= 10.0 => 2,
+        _ => decimals,
+    }
+}
+
+fn trimmed(text: String) -> String {
+    let text = if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    };
+    if text == "-0" { "0".to_owned() } else { text }
+}
+
+/// `1 row`, `3 rows`.
+#[must_use]
+pub fn plural(count: u64, thing: &str) -> String {
+    if count == 1 {
+        format!("1 {thing}")
+    } else {
+        format!("{count} {thing}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_honest() {
+        for (value, against, expected) in [
+            (0.9, 0.9, "0.9"),
+            (0.8999, 0.9, "0.8999"),
+            (0.899_999_9, 0.9, "0.8999999"),
+            (0.9 + 1e-12, 0.9, "0.9"),
+            (0.85, 0.9, "0.85"),
+            (2.0 / 3.0, 0.9, "0.667"),
+            (0.0, 0.0, "0"),
+            (-0.0, 0.5, "0"),
+            (17.0, 20.0, "17"),
+            (123.456, 100.0, "123.46"),
+            (4821.333_3, 5000.0, "4821.3"),
+            (0.000_012_34, 1.0, "0.0000123"),
+            (0.9 - 0.88, 0.02, "0.02"),
+            (f64::INFINITY, 1.0, "∞"),
+        ] {
+            assert_eq!(show(value, against), expected);
+        }
+        assert_eq!(signed(0.02, 0.0), "+0.02");
+        assert_eq!(signed(-0.02, 0.0), "-0.02");
+        assert_eq!(signed(0.0, 0.0), "0");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_lies_on_the_same_side(value in -1e6..1e6_f64, against in -1e6..1e6_f64) {
+            let read: f64 = show(value, against).parse().unwrap();
+            if (value - against).abs() > TOLERANCE {
+                prop_assert_eq!(read.total_cmp(&against), value.total_cmp(&against));
+            }
+        }
+
+        #[test]
+        fn near_misses_are_shown_as_misses(limit in 0..100_u32, digits in 3..8_i32) {
+            let limit = f64::from(limit) / 100.0;
+            let value = limit - 10_f64.powi(-digits);
+            let read: f64 = show(value, limit).parse().unwrap();
+            prop_assert!(read < limit);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! From the arguments of the command line to policy files.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use super::MAX_BYTES;
+use crate::fault::Fault;
+
+/// A policy file that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyFile {
+    /// The path, as the reports show it.
+    pub path: String,
+}
+
+/// Expands files and glob patterns, in the order given; a file that is named twice counts once.
+///
+/// # Errors
+///
+/// A pattern that matches nothing, or a file that is not there.
+pub fn expand(arguments: &[String]) -> Result<Vec<PolicyFile>, Fault> {
+    let mut files: Vec<PolicyFile> = Vec::new();
+    for argument in arguments {
+        for path in matches(argument)? {
+            let file = PolicyFile { path };
+            if !files.contains(&file) {
+                files.push(file);
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn matches(argument: &str) -> Result<Vec<String>, Fault> {
+    // A file that exists is meant, whatever characters its name has.
+    if Path::new(argument).exists() {
+        return Ok(vec![argument.to_owned()]);
+    }
+    if !argument.contains(['*', '?', '[']) {
+        return Err(Fault::usage(format!("no policy: there is no file `{argument}`")).help(
+            "name the policy file, or copy gates.example.yaml to gates.yaml and make it yours",
+        ));
+    }
+    let paths = glob::glob(argument)
+        .map_err(|error| Fault::usage(format!("`{argument}` is not a pattern: {error}")))?;
+    let mut found = Vec::new();
+    for path in paths {
+        let path = path.map_err(|error| Fault::usage(format!("`{argument}`: {error}")))?;
+        let Some(text) = path.to_str() else {
+            return Err(Fault::usage(format!(
+                "the name of `{}` is not UTF-8",
+                path.display()
+            )));
+        };
+        found.push(text.to_owned());
+    }
+    if found.is_empty() {
+        return Err(Fault::usage(format!("no policy: the pattern `{argument}` matches no file"))
+            .help("a gate with no policy would pass on nothing; mend the pattern"));
+    }
+    Ok(found)
+}
+
+impl PolicyFile {
+    /// Reads the file.
+    ///
+    /// # Errors
+    ///
+    /// Not a file, not readable, larger than [`MAX_BYTES`], or not UTF-8.
+    pub fn read(&self) -> Result<String, Fault> {
+        let path = &self.path;
+        let unreadable = |error| Fault::usage(format!("cannot read the policy `{path}`: {error}"));
+        if Path::new(path).is_dir() {
+            return Err(Fault::usage(format!("the policy `{path}` is a directory"))
+                .help(format!("name a file, or a pattern such as '{path}/*.yaml'")));
+        }
+        let mut bytes = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+            .map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(Fault::usage(format!(
+                "the policy `{path}` is larger than {} KiB",
+                MAX_BYTES / 1024
+            ))
+            .help("split it: several policies are judged in one run"));
+        }
+        String::from_utf8(bytes)
+            .map_err(|_| Fault::usage(format!("the policy `{path}` is not UTF-8")))
+    }
+}

@@ -1,0 +1,180 @@
+//! What can be measured, and which limits each metric can have.
+
+/// What a gate measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// True scores over all trials, of a binary dimension.
+    PassRate,
+    /// Mean of a numeric dimension.
+    NumericMean,
+    /// Trials with a score over all trials, of any dimension.
+    Coverage,
+    /// Trials of the run.
+    Trials,
+    /// Rows of the run.
+    Rows,
+    /// Trials with no score at all over all trials.
+    ErrorRate,
+    /// Tokens of all predict calls.
+    TokensTotal,
+    /// Tokens of predict calls, a trial.
+    TokensMean,
+    /// US dollars of all predict calls.
+    CostTotal,
+    /// US dollars of predict calls, a trial.
+    CostMean,
+}
+
+/// What a value of a metric counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// 0 to 1.
+    Fraction,
+    /// Whatever the scorer counts.
+    Score,
+    /// Whole things.
+    Count,
+    /// Tokens.
+    Tokens,
+    /// US dollars.
+    Dollars,
+}
+
+impl Metric {
+    /// Every metric, in the order of the documents.
+    pub const ALL: [Self; 10] = [
+        Self::PassRate,
+        Self::NumericMean,
+        Self::Coverage,
+        Self::Trials,
+        Self::Rows,
+        Self::ErrorRate,
+        Self::TokensTotal,
+        Self::TokensMean,
+        Self::CostTotal,
+        Self::CostMean,
+    ];
+
+    /// The word in a policy.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::PassRate => "pass_rate",
+            Self::NumericMean => "numeric_mean",
+            Self::Coverage => "coverage",
+            Self::Trials => "trials",
+            Self::Rows => "rows",
+            Self::ErrorRate => "error_rate",
+            Self::TokensTotal => "tokens_total",
+            Self::TokensMean => "tokens_mean",
+            Self::CostTotal => "cost_total",
+            Self::CostMean => "cost_mean",
+        }
+    }
+
+    /// What a value counts.
+    #[must_use]
+    pub const fn unit(self) -> Unit {
+        match self {
+            Self::PassRate | Self::Coverage | Self::ErrorRate => Unit::Fraction,
+            Self::NumericMean => Unit::Score,
+            Self::Trials | Self::Rows => Unit::Count,
+            Self::TokensTotal | Self::TokensMean => Unit::Tokens,
+            Self::CostTotal | Self::CostMean => Unit::Dollars,
+        }
+    }
+
+    /// Whether it is measured on a dimension; else on the run itself.
+    #[must_use]
+    pub const fn has_scorer(self) -> bool {
+        matches!(self, Self::PassRate | Self::NumericMean | Self::Coverage)
+    }
+
+    /// Whether it needs tokens or cost.
+    #[must_use]
+    pub const fn is_usage(self) -> bool {
+        matches!(self.unit(), Unit::Tokens | Unit::Dollars)
+    }
+
+    /// Whether a trial may lack it; if not, `missing` has nothing to say.
+    #[must_use]
+    pub const fn can_miss(self) -> bool {
+        matches!(self, Self::PassRate | Self::NumericMean) || self.is_usage()
+    }
+
+    /// The limits it can have.
+    #[must_use]
+    pub const fn limits(self) -> &'static [LimitKey] {
+        match self {
+            Self::Coverage => &[LimitKey::Min, LimitKey::MaxDrop],
+            Self::Trials | Self::Rows => &[LimitKey::Min, LimitKey::Max],
+            Self::PassRate
+            | Self::NumericMean
+            | Self::ErrorRate
+            | Self::TokensTotal
+            | Self::TokensMean
+            | Self::CostTotal
+            | Self::CostMean => &LimitKey::ALL,
+        }
+    }
+}
+
+/// Which limit. The direction is in the word, so that none is guessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitKey {
+    /// The candidate's value is at least this.
+    Min,
+    /// The candidate's value is at most this.
+    Max,
+    /// Baseline − candidate is at most this.
+    MaxDrop,
+    /// Candidate − baseline is at most this.
+    MaxRise,
+    /// (Baseline − candidate) / |baseline| is at most this.
+    MaxRelativeDrop,
+    /// (Candidate − baseline) / |baseline| is at most this.
+    MaxRelativeRise,
+}
+
+impl LimitKey {
+    /// Every limit, in the order of the documents.
+    pub const ALL: [Self; 6] = [
+        Self::Min,
+        Self::Max,
+        Self::MaxDrop,
+        Self::MaxRise,
+        Self::MaxRelativeDrop,
+        Self::MaxRelativeRise,
+    ];
+
+    /// The key in a policy.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::MaxDrop => "max_drop",
+            Self::MaxRise => "max_rise",
+            Self::MaxRelativeDrop => "max_relative_drop",
+            Self::MaxRelativeRise => "max_relative_rise",
+        }
+    }
+
+    /// Whether it limits the change from a baseline.
+    #[must_use]
+    pub const fn is_change(self) -> bool {
+        !matches!(self, Self::Min | Self::Max)
+    }
+
+    /// Whether it limits the change as a fraction of the baseline.
+    #[must_use]
+    pub const fn is_relative(self) -> bool {
+        matches!(self, Self::MaxRelativeDrop | Self::MaxRelativeRise)
+    }
+
+    /// Whether a higher candidate can only help.
+    #[must_use]
+    pub const fn wants_high(self) -> bool {
+        matches!(self, Self::Min | Self::MaxDrop | Self::MaxRelativeDrop)
+    }
+}

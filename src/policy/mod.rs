@@ -1,0 +1,199 @@
+//! The policy: what must hold before a deployment.
+//!
+//! A file is read in three steps, each in a room of its own: [`yaml`] turns text into a tree and
+//! finds repeated keys, [`raw`] says which keys there are, [`reify`] checks what they hold. Every
+//! problem of a file is found in one pass. What comes out, [`Policy`], has no wrong state left: its
+//! numbers are finite, its limits fit their metrics, its names are unique.
+
+mod files;
+mod metric;
+mod raw;
+mod reify;
+mod source;
+mod yaml;
+
+use std::fmt::Write as _;
+
+use jiff::civil::Date;
+use sha2::{Digest, Sha256};
+
+pub use files::{PolicyFile, expand};
+pub use metric::{LimitKey, Metric, Unit};
+pub use source::{Source, Template};
+
+/// A policy file larger than this is refused: YAML parsers are quadratic in depth.
+pub const MAX_BYTES: u64 = 64 * 1024;
+
+/// A checked policy.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The file, as it was named.
+    pub path: String,
+    /// SHA-256 of the file's bytes, in hexadecimal.
+    pub sha256: String,
+    /// `entity/project`, where the policy names it.
+    pub project: Option<Template>,
+    /// The run on trial, where the policy names it.
+    pub candidate: Option<SourceTemplate>,
+    /// The run to compare with.
+    pub baseline: BaselineRule,
+    /// Whether a run whose status is `failed` is judged all the same.
+    pub accept_failed: bool,
+    /// What must hold; never empty.
+    pub gates: Vec<Gate>,
+}
+
+impl Policy {
+    /// Whether any limit compares with a baseline.
+    #[must_use]
+    pub fn compares(&self) -> bool {
+        self.gates
+            .iter()
+            .any(|gate| gate.limits.iter().any(|limit| limit.key.is_change()))
+    }
+
+    /// Whether any gate judges tokens or cost, which cost the server extra work to sum up.
+    #[must_use]
+    pub fn needs_usage(&self) -> bool {
+        self.gates.iter().any(|gate| gate.metric.is_usage())
+    }
+}
+
+/// A run or a snapshot, as a policy names it: `${NAME}` not yet replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceTemplate {
+    /// A run id.
+    Run(Template),
+    /// The path of a snapshot.
+    File(Template),
+}
+
+/// How a policy compares.
+#[derive(Clone, Debug)]
+pub struct BaselineRule {
+    /// The run to compare with, where the policy names it.
+    pub source: Option<SourceTemplate>,
+    /// Whether a missing baseline leaves the change limits undecided, or skips them.
+    pub required: bool,
+    /// What a row of the baseline that the candidate lacks means.
+    pub removed_rows: RemovedRows,
+}
+
+/// What a row of the baseline that the candidate lacks means for a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemovedRows {
+    /// Its candidate trials are missing scores.
+    Missing,
+    /// Only the common rows are compared.
+    Ignore,
+}
+
+/// One entry of the policy: a subject, a metric, limits.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    /// The gate's identity in every report; unique in its policy.
+    pub name: String,
+    /// What is measured.
+    pub metric: Metric,
+    /// The dimension, or a pattern of dimensions; `None` where the metric is of the run itself.
+    pub scorer: Option<String>,
+    /// What must hold; never empty, in the order of [`LimitKey::ALL`].
+    pub limits: Vec<Limit>,
+    /// What missing scores mean.
+    pub missing: Missing,
+    /// The lowest and highest possible score, in the scorer's unit.
+    pub range: Option<(f64, f64)>,
+    /// Whether the gate can block.
+    pub severity: Severity,
+    /// An excuse, until a date.
+    pub waive: Option<Waiver>,
+}
+
+/// One limit of a gate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit {
+    /// Which limit.
+    pub key: LimitKey,
+    /// Its value: in the metric's unit, or a fraction where [`LimitKey::is_relative`].
+    pub value: f64,
+}
+
+/// What missing scores mean to a gate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Missing {
+    /// The rule.
+    pub rule: MissingRule,
+    /// The fraction of missing scores, 0 to 1, up to which they are ignored.
+    pub tolerated: f64,
+}
+
+/// The three words of `missing`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingRule {
+    /// Judged with all of them at their worst and all at their best.
+    Bound,
+    /// Each counts as the worst score.
+    Fail,
+    /// Judged on the scores there are.
+    Ignore,
+}
+
+/// Whether a gate can block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// A fail or undecided check blocks.
+    Block,
+    /// It is reported, and does not block.
+    Warn,
+}
+
+/// An excuse for a failing or undecided gate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiver {
+    /// The last day, in UTC, on which it counts.
+    pub until: Date,
+    /// Why.
+    pub reason: String,
+}
+
+/// Something wrong in a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: `gates[2] "tone": min`; empty for the whole file.
+    pub place: String,
+    /// What is wrong, and what was expected.
+    pub message: String,
+}
+
+/// Checks the text of a policy.
+///
+/// # Errors
+///
+/// Every problem of the file, in the order of its keys; never an empty list.
+pub fn parse(path: &str, text: &str) -> Result<Policy, Vec<Problem>> {
+    let tree = yaml::parse(text).map_err(|problem| vec![problem])?;
+    let (value, repeated) = yaml::into_value(tree);
+    let mut problems = repeated;
+    let gates = reify::policy(value, &mut problems);
+    match gates {
+        Some(parts) if problems.is_empty() => Ok(Policy {
+            path: path.to_owned(),
+            sha256: sha256(text.as_bytes()),
+            project: parts.project,
+            candidate: parts.candidate,
+            baseline: parts.baseline,
+            accept_failed: parts.accept_failed,
+            gates: parts.gates,
+        }),
+        _ => Err(problems),
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

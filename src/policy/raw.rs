@@ -1,0 +1,121 @@
+//! The keys of a policy file, exactly as they are written.
+//!
+//! Reading never fails here: a key that is absent, or holds something of another kind, is kept as
+//! such, and a key that nobody knows is kept by name. [`super::reify`] turns all of it into problems.
+
+use std::collections::BTreeMap;
+
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde_yaml::Value;
+
+/// What stands at a key.
+#[derive(Debug)]
+pub(super) enum Field<T> {
+    /// The key is not there.
+    Absent,
+    /// It holds what it should.
+    Given(T),
+    /// It holds something else, described for a message.
+    Wrong(String),
+}
+
+impl<T> Default for Field<T> {
+    fn default() -> Self {
+        Self::Absent
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Field<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let found = describe(&value);
+        Ok(serde_yaml::from_value(value).map_or(Self::Wrong(found), Self::Given))
+    }
+}
+
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(value) => format!("`{value}`"),
+        Value::Number(value) => format!("`{value}`"),
+        Value::String(value) => match value.char_indices().nth(60) {
+            Some((end, _)) => format!("the text `{}…`", value.get(..end).unwrap_or_default()),
+            None => format!("the text `{value}`"),
+        },
+        Value::Sequence(_) => "a list".to_owned(),
+        Value::Mapping(_) => "a map".to_owned(),
+        Value::Tagged(_) => "a tagged value".to_owned(),
+    }
+}
+
+/// Declares a block of the policy: its fields, the list of its keys, and a place for unknown ones.
+macro_rules! block {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Default, serde::Deserialize)]
+        #[serde(default)]
+        pub(super) struct $name {
+            $(pub(super) $field: Field<$type>,)+
+            #[serde(flatten)]
+            pub(super) unknown: BTreeMap<String, Value>,
+        }
+
+        impl $name {
+            pub(super) const KEYS: &'static [&'static str] = &[$(stringify!($field)),+];
+        }
+    };
+}
+
+block! {
+    /// The whole file.
+    RawPolicy {
+        version: u64,
+        project: String,
+        candidate: RawCandidate,
+        baseline: RawBaseline,
+        accept_status: Vec<Field<String>>,
+        defaults: RawDefaults,
+        gates: Vec<Field<RawGate>>,
+    }
+}
+
+block! {
+    /// The run on trial.
+    RawCandidate { run: String, file: String }
+}
+
+block! {
+    /// The run to compare with.
+    RawBaseline { run: String, file: String, required: bool, removed_rows: String }
+}
+
+block! {
+    /// What holds for every gate that does not say otherwise.
+    RawDefaults { severity: String, evidence: String, missing: String, max_missing: f64 }
+}
+
+block! {
+    /// One gate.
+    RawGate {
+        name: String,
+        scorer: String,
+        metric: String,
+        min: f64,
+        max: f64,
+        max_drop: f64,
+        max_rise: f64,
+        max_relative_drop: f64,
+        max_relative_rise: f64,
+        evidence: String,
+        missing: String,
+        max_missing: f64,
+        range: Vec<Field<f64>>,
+        severity: String,
+        waive: RawWaiver,
+    }
+}
+
+block! {
+    /// An excuse.
+    RawWaiver { until: String, reason: String }
+}

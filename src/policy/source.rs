@@ -1,0 +1,204 @@
+//! Texts with `${NAME}` in them, and what they name once these are replaced.
+
+use std::path::PathBuf;
+
+use super::SourceTemplate;
+
+/// A run, named so that it can be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A run id.
+    Run(String),
+    /// The path of a snapshot.
+    File(PathBuf),
+}
+
+impl Source {
+    /// Reads the value of `--candidate` and `--baseline`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, for the end of a message that names the option.
+    pub fn from_argument(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("file:") {
+            return if path.is_empty() {
+                Err("`file:` needs the path of a snapshot".to_owned())
+            } else {
+                Ok(Self::File(PathBuf::from(path)))
+            };
+        }
+        if text == "latest" || text.contains('=') {
+            return Err(format!(
+                "`{text}` looks a run up, which this version cannot do yet: give the id of a run, or file:PATH"
+            ));
+        }
+        Self::run(text)
+    }
+
+    /// A run id, checked.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn run(id: &str) -> Result<Self, String> {
+        if id.is_empty() || id.len() > 256 || id.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err("a run id is one word of at most 256 bytes".to_owned());
+        }
+        if matches!(id, "." | "..") {
+            return Err(format!("`{id}` is not a run id"));
+        }
+        Ok(Self::Run(id.to_owned()))
+    }
+}
+
+impl SourceTemplate {
+    /// Replaces `${NAME}` and checks the result.
+    ///
+    /// # Errors
+    ///
+    /// The variable that is not set, or what is wrong with the result.
+    pub fn resolve(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Source, String> {
+        match self {
+            Self::Run(template) => Source::run(&template.resolve(lookup)?),
+            Self::File(template) => match template.resolve(lookup)?.as_str() {
+                "" => Err("the path of the snapshot is empty".to_owned()),
+                path => Ok(Source::File(PathBuf::from(path))),
+            },
+        }
+    }
+}
+
+/// A text in which `${NAME}` and `${NAME:-fallback}` stand for variables of the environment, and `$$`
+/// for a dollar sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Variable {
+        name: String,
+        fallback: Option<String>,
+    },
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    ///
+    /// A `$` that starts neither `${NAME}` nor `$$`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('$') {
+            if !before.is_empty() {
+                parts.push(Part::Text(before.to_owned()));
+            }
+            if let Some(after) = after.strip_prefix('$') {
+                parts.push(Part::Text("$".to_owned()));
+                rest = after;
+                continue;
+            }
+            let (inside, after) = after
+                .strip_prefix('{')
+                .and_then(|after| after.split_once('}'))
+                .ok_or("a `$` starts `${NAME}`, `${NAME:-fallback}` or `$$`, the dollar sign itself")?;
+            let (name, fallback) = match inside.split_once(":-") {
+                Some((name, fallback)) => (name, Some(fallback.to_owned())),
+                None => (inside, None),
+            };
+            if !is_variable(name) {
+                return Err(format!("`{name}` is not a name of a variable"));
+            }
+            parts.push(Part::Variable {
+                name: name.to_owned(),
+                fallback,
+            });
+            rest = after;
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.to_owned()));
+        }
+        Ok(Self(parts))
+    }
+
+    /// Replaces the variables. One that is set to nothing counts as not set.
+    ///
+    /// # Errors
+    ///
+    /// A variable that is not set and has no fallback.
+    pub fn resolve(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+        let mut text = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(piece) => text.push_str(piece),
+                Part::Variable { name, fallback } => {
+                    let value = lookup(name)
+                        .filter(|value| !value.is_empty())
+                        .or_else(|| fallback.clone())
+                        .ok_or_else(|| {
+                            format!("the variable `{name}` is not set; set it, or write `${{{name}:-fallback}}`")
+                        })?;
+                    text.push_str(&value);
+                }
+            }
+        }
+        Ok(text)
+    }
+}
+
+fn is_variable(name: &str) -> bool {
+    let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
+    name.starts_with(starts) && name.chars().all(|c| starts(c) || c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(name: &str) -> Option<String> {
+        match name {
+            "SHA" => Some("abc".to_owned()),
+            "EMPTY" => Some(String::new()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn variables_are_replaced() {
+        for (text, expected) in [
+            ("plain", "plain"),
+            ("x-${SHA}-y", "x-abc-y"),
+            ("${NONE:-main}", "main"),
+            ("${NONE:-}", ""),
+            ("${EMPTY:-main}", "main"),
+            ("$$5 ${SHA}", "$5 abc"),
+            ("$${SHA}", "${SHA}"),
+        ] {
+            let template = Template::parse(text).unwrap();
+            assert_eq!(template.resolve(&environment).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn wrong_templates_are_named() {
+        for text in ["$SHA", "${SHA", "${}", "${A B}", "5$"] {
+            assert!(Template::parse(text).is_err(), "{text}");
+        }
+        let unset = Template::parse("${NONE}").unwrap().resolve(&environment);
+        assert!(unset.unwrap_err().contains("`NONE` is not set"));
+    }
+
+    #[test]
+    fn arguments_name_runs_or_files() {
+        assert_eq!(Source::from_argument("0190-a").unwrap(), Source::Run("0190-a".into()));
+        assert_eq!(
+            Source::from_argument("file:a b.json").unwrap(),
+            Source::File("a b.json".into())
+        );
+        for text in ["", "file:", "latest", "evaluation=a", "a b", "..", "a\nb"] {
+            assert!(Source::from_argument(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Sentences that keep apart what we wrote and what somebody else wrote.
+//!
+//! Names of scorers, models, gates and runs come from whoever logged the run or wrote the policy. A
+//! sentence carries them as spans of their own, so that each output escapes them in its own way and
+//! none can forget to.
+
+use std::fmt;
+
+/// One piece of a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// Our own words.
+    Text(String),
+    /// Somebody else's: to be escaped by whoever shows it.
+    Name(String),
+}
+
+/// A sentence, or a part of one; lower case, no full stop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prose(Vec<Span>);
+
+impl Prose {
+    /// An empty sentence.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds our own words.
+    #[must_use]
+    pub fn text(mut self, text: impl Into<String>) -> Self {
+        self.0.push(Span::Text(text.into()));
+        self
+    }
+
+    /// Adds a foreign name.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.0.push(Span::Name(name.into()));
+        self
+    }
+
+    /// Adds a list of foreign names, at most `most` of them, and says how many more there are.
+    #[must_use]
+    pub fn names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>, most: usize) -> Self {
+        let mut names = names.into_iter();
+        for (shown, name) in names.by_ref().take(most).enumerate() {
+            if shown > 0 {
+                self = self.text(", ");
+            }
+            self = self.name(name);
+        }
+        match names.count() {
+            0 => self,
+            more => self.text(format!(" and {more} more")),
+        }
+    }
+
+    /// Adds another sentence's pieces.
+    #[must_use]
+    pub fn then(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// The pieces, in order.
+    #[must_use]
+    pub fn spans(&self) -> &[Span] {
+        &self.0
+    }
+}
+
+impl From<&str> for Prose {
+    fn from(text: &str) -> Self {
+        Self::new().text(text)
+    }
+}
+
+impl From<String> for Prose {
+    fn from(text: String) -> Self {
+        Self::new().text(text)
+    }
+}
+
+/// The plain form, names between backticks: what JSON carries.
+impl fmt::Display for Prose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for span in &self.0 {
+            match span {
+                Span::Text(text) => f.write_str(text)?,
+                Span::Name(name) => write!(f, "`{name}`")?,
+            }
+        }
+        Ok(())
+    }
+}

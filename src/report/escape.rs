@@ -1,0 +1,123 @@
+//! Foreign text, made safe for each sink: one function each.
+
+/// Longer names are cut; nobody reads on, and a table has to stay one.
+const LONGEST: usize = 160;
+
+/// Text in which nothing moves a cursor, turns a line around, or hides: such characters are spelled
+/// out, and an overlong text is cut.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => spelled_out(text.get(..end).unwrap_or_default()) + "…",
+        None => spelled_out(text),
+    }
+}
+
+fn spelled_out(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hidden(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Characters that are not seen, or that change how others are seen.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Foreign text on a terminal, or in the log of a CI system.
+pub(super) fn terminal(text: &str) -> String {
+    no_command(&visible(text))
+}
+
+/// A line of a message in which foreign text may stand, in whole.
+pub(super) fn message(text: &str) -> String {
+    no_command(&spelled_out(text))
+}
+
+/// Breaks up what the runners of GitHub and Azure would read as a command.
+fn no_command(text: &str) -> String {
+    text.replace("::", ": :")
+        .replace("##[", "## [")
+        .replace("##vso", "## vso")
+}
+
+/// Foreign text in Markdown, as a code span: in one nothing is a link, a mention, HTML or emphasis.
+/// Safe in a cell of a table, and only there does a bar need its backslash.
+pub(super) fn markdown(text: &str, in_table: bool) -> String {
+    let mut text = visible(text);
+    if in_table {
+        text = text.replace('|', "\\|");
+    }
+    if text.trim().is_empty() {
+        text = format!("␣{text}");
+    }
+    let longest = text
+        .split(|c| c != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
+    let fence = "`".repeat(longest + 1);
+    // A space on both sides is taken off again, and keeps backticks off the fence.
+    let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// Several lines of foreign text in Markdown, as a block of code.
+pub(super) fn markdown_block(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(spelled_out).collect();
+    let longest = lines
+        .iter()
+        .flat_map(|line| line.split(|c| c != '`').map(str::len))
+        .max()
+        .unwrap_or_default();
+    let fence = "`".repeat((longest + 1).max(3));
+    format!("{fence}text\n{}\n{fence}\n", lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn hostile_names_stay_recognisable_and_harmless() {
+        assert_eq!(visible("a\x1b[31mb\nc\u{202e}d"), "a\\u{1b}[31mb\\nc\\u{202e}d");
+        assert_eq!(terminal("::error::x ##[group]"), ": :error: :x ## [group]");
+        assert_eq!(markdown("a|b", true), "`a\\|b`");
+        assert_eq!(markdown("a|b", false), "`a|b`");
+        assert_eq!(markdown("`x``y", false), "``` `x``y ```");
+        assert_eq!(markdown("", false), "`␣`");
+        assert_eq!(markdown_block("a\n```\nb"), "````text\na\n```\nb\n````\n");
+        assert!(visible(&"x".repeat(1000)).chars().count() <= LONGEST + 1);
+    }
+
+    proptest! {
+        #[test]
+        fn no_sink_lets_a_line_break_or_an_escape_through(text in any::<String>()) {
+            for shown in [visible(&text), terminal(&text), markdown(&text, true), markdown(&text, false)] {
+                prop_assert!(!shown.chars().any(is_hidden));
+            }
+            prop_assert!(!terminal(&text).contains("::"));
+            prop_assert!(!terminal(&text).contains("##["));
+        }
+
+        #[test]
+        fn a_code_span_ends_only_at_its_end(text in "[`|<>a @#]{0,12}") {
+            let span = markdown(&text, true);
+            let fence: String = span.chars().take_while(|c| *c == '`').collect();
+            let inner = &span[fence.len()..span.len() - fence.len()];
+            prop_assert!(inner.split(|c| c != '`').all(|run| run.len() != fence.len()));
+            prop_assert!(!inner.replace("\\|", "").contains('|'));
+        }
+    }
+}

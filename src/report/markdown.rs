@@ -1,0 +1,184 @@
+//! The Markdown report, for a person in a hurry.
+
+use std::fmt::{self, Write as _};
+
+use super::escape::{markdown as code, markdown_block};
+use super::json::effect_word;
+use super::{Judged, Report, Section, links, view};
+use crate::evidence::{Baseline, Evidence, Reference, Run};
+use crate::fault::Fault;
+use crate::judge::{Check, Status, Verdict};
+use crate::number::plural;
+use crate::prose::{Prose, Span};
+
+/// Renders the report.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let mut page = String::new();
+    // Writing to a string cannot fail.
+    let _ = write(&mut page, report);
+    page
+}
+
+fn write(page: &mut String, report: &Report) -> fmt::Result {
+    writeln!(page, "## {}\n", headline(report.verdict()))?;
+    if let Some(fault) = &report.fault {
+        write_fault(page, fault)?;
+    }
+    for section in &report.sections {
+        if report.sections.len() > 1 {
+            let word = view::verdict_word(section.verdict());
+            writeln!(page, "### {}: {word}\n", code(&section.path, false))?;
+        }
+        match &section.outcome {
+            Ok(judged) => write_judged(page, judged)?,
+            Err(fault) => write_fault(page, fault)?,
+        }
+        write_policy(page, section)?;
+    }
+    if report.sections.is_empty() {
+        writeln!(page, "<sub>weave-gate {}</sub>", env!("CARGO_PKG_VERSION"))?;
+    }
+    Ok(())
+}
+
+fn headline(verdict: Option<Verdict>) -> &'static str {
+    match verdict {
+        Some(Verdict::Passed) => "✅ Weave gate: passed",
+        Some(Verdict::Failed) => "❌ Weave gate: failed",
+        Some(Verdict::Undecided) => "⚠️ Weave gate: undecided, which is not passed",
+        None => "⚠️ Weave gate: no verdict",
+    }
+}
+
+fn write_fault(page: &mut String, fault: &Fault) -> fmt::Result {
+    let help = fault.help.as_ref().map_or(String::new(), |help| format!("\nhelp: {help}"));
+    writeln!(page, "{}", markdown_block(&format!("{}{help}", fault.message)))
+}
+
+fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
+    let judgement = &judged.judgement;
+    let blocking = view::blocking(judgement);
+    let mut first = blocking.chars();
+    let capital = first.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
+    writeln!(page, "**{capital}{}** ({}).\n", first.as_str(), view::counts(judgement))?;
+    let checks = view::ordered(judgement);
+    for check in checks.iter().filter(|check| check.blocks()) {
+        writeln!(
+            page,
+            "- {}, {}: {}",
+            code(&check.gate, false),
+            subject(check, false),
+            prose(&check.reason, false)
+        )?;
+    }
+    if checks.iter().any(|check| check.blocks()) {
+        writeln!(page)?;
+    }
+    let (passing, others): (Vec<&Check>, Vec<&Check>) =
+        checks.into_iter().partition(|check| check.status == Status::Pass);
+    if !others.is_empty() {
+        write_checks(page, &others)?;
+    }
+    if !passing.is_empty() {
+        let count = plural(passing.len() as u64, "check");
+        let verb = if passing.len() == 1 { "passes" } else { "pass" };
+        writeln!(page, "<details><summary>{count} {verb}</summary>\n")?;
+        write_checks(page, &passing)?;
+        writeln!(page, "</details>\n")?;
+    }
+    if !judgement.findings.is_empty() {
+        writeln!(page, "**Findings**\n")?;
+        for finding in &judgement.findings {
+            let (name, effect) = (finding.name.word(), effect_word(finding.effect));
+            writeln!(page, "- `{name}` ({effect}): {}", prose(&finding.message, false))?;
+        }
+        writeln!(page)?;
+    }
+    write_runs(page, &judged.evidence)
+}
+
+fn write_checks(page: &mut String, checks: &[&Check]) -> fmt::Result {
+    writeln!(page, "| Status | Gate | Subject | Baseline | Candidate | Change | Limit | Scored/trials | Why |")?;
+    writeln!(page, "| --- | --- | --- | ---: | ---: | ---: | --- | ---: | --- |")?;
+    for check in checks {
+        let label = view::status_label(check);
+        let status = if check.blocks() { format!("**{label}**") } else { label };
+        writeln!(
+            page,
+            "| {status} | {} | {} | {} | {} | {} | `{}` | {} | {} |",
+            code(&check.gate, true),
+            subject(check, true),
+            view::baseline(check),
+            view::candidate(check),
+            view::change(check),
+            view::limit(check),
+            view::scored(check),
+            prose(&check.reason, true),
+        )?;
+    }
+    writeln!(page)
+}
+
+fn write_runs(page: &mut String, evidence: &Evidence) -> fmt::Result {
+    writeln!(page, "| Run | Id | Model | Evaluation | Status | Finished | Rows | Trials |")?;
+    writeln!(page, "| --- | --- | --- | --- | --- | --- | ---: | ---: |")?;
+    write_run(page, "candidate", &evidence.candidate)?;
+    if let Baseline::Found(baseline, _) = &evidence.baseline {
+        write_run(page, "baseline", baseline)?;
+        if let Some(url) = links::comparison(&evidence.candidate, baseline) {
+            writeln!(page, "\n[Compare both runs in Weave]({url})")?;
+        }
+    }
+    writeln!(page)
+}
+
+fn write_run(page: &mut String, role: &str, run: &Run) -> fmt::Result {
+    let id = code(&run.id, true);
+    let id = links::run(run).map_or_else(|| id.clone(), |url| format!("[{id}]({url})"));
+    let time = run.finished_at.or(run.started_at);
+    writeln!(
+        page,
+        "| {role} | {id} | {} | {} | {} | {} | {} | {} |",
+        named(run.model.as_ref()),
+        named(run.evaluation.as_ref()),
+        run.status.as_deref().map_or_else(|| "–".to_owned(), |status| code(status, true)),
+        time.map_or_else(|| "–".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string()),
+        run.rows,
+        run.totals.trials,
+    )
+}
+
+fn write_policy(page: &mut String, section: &Section) -> fmt::Result {
+    let (path, sha256) = (code(&section.path, false), &section.sha256);
+    writeln!(page, "<sub>weave-gate {}, policy {path}, SHA-256 `{sha256}`</sub>\n", env!("CARGO_PKG_VERSION"))
+}
+
+fn named(reference: Option<&Reference>) -> String {
+    reference.map_or_else(
+        || "–".to_owned(),
+        |reference| match &reference.version {
+            Some(version) => {
+                let short: String = version.chars().take(8).collect();
+                format!("{} {}", code(&reference.name, true), code(&short, true))
+            }
+            None => code(&reference.name, true),
+        },
+    )
+}
+
+fn subject(check: &Check, in_table: bool) -> String {
+    let metric = check.metric.word();
+    match &check.subject {
+        Some(subject) => format!("{} {metric}", code(subject, in_table)),
+        None => metric.to_owned(),
+    }
+}
+
+fn prose(prose: &Prose, in_table: bool) -> String {
+    let show = |span: &Span| match span {
+        Span::Text(text) => text.clone(),
+        Span::Name(name) => code(name, in_table),
+    };
+    prose.spans().iter().map(show).collect()
+}

@@ -1,0 +1,98 @@
+//! What the gate says, in several formats: one file each, `fn(&Report) -> String`. Nothing here judges.
+
+mod escape;
+mod json;
+mod links;
+mod markdown;
+mod terminal;
+mod view;
+
+use crate::evidence::Evidence;
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::judge::{Judgement, Verdict};
+
+pub use escape::visible;
+pub use json::render as json;
+pub use markdown::render as markdown;
+pub use terminal::{Style, render as terminal, render_fault};
+
+/// All that one command has to say.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// One for each policy, in the order given.
+    pub sections: Vec<Section>,
+    /// Why nothing was judged at all.
+    pub fault: Option<Fault>,
+}
+
+/// One policy and what came of it.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// The policy file.
+    pub path: String,
+    /// SHA-256 of the policy file.
+    pub sha256: String,
+    /// What was judged; or why the evidence could not be had.
+    pub outcome: Result<Judged, Fault>,
+}
+
+/// A judgement, and what it was made on.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The verdict with its checks.
+    pub judgement: Judgement,
+    /// The runs.
+    pub evidence: Evidence,
+}
+
+impl Section {
+    /// The policy's verdict; `None` where the evidence could not be had.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.outcome.as_ref().ok().map(|judged| judged.judgement.verdict)
+    }
+}
+
+impl Report {
+    /// A report that nothing was judged.
+    #[must_use]
+    pub fn of_fault(fault: Fault) -> Self {
+        Self {
+            sections: Vec::new(),
+            fault: Some(fault),
+        }
+    }
+
+    /// The verdict of all policies together, the worst of them; `None` where a policy has none and no
+    /// other fails, or where there are no policies.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        if self.fault.is_some() {
+            return None;
+        }
+        let verdicts: Vec<Option<Verdict>> = self.sections.iter().map(Section::verdict).collect();
+        if verdicts.contains(&Some(Verdict::Failed)) {
+            return Some(Verdict::Failed);
+        }
+        let known: Option<Vec<Verdict>> = verdicts.into_iter().collect();
+        known?.into_iter().max()
+    }
+
+    /// The exit code that follows.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match (&self.fault, self.verdict()) {
+            (Some(fault), _) => fault.exit,
+            (None, Some(Verdict::Passed)) => Exit::Passed,
+            (None, Some(Verdict::Failed)) => Exit::Failed,
+            (None, Some(Verdict::Undecided) | None) => Exit::NoVerdict,
+        }
+    }
+
+    /// The reasons why nothing, or not everything, could be judged.
+    fn faults(&self) -> impl Iterator<Item = &Fault> {
+        let of_sections = self.sections.iter().filter_map(|section| section.outcome.as_ref().err());
+        self.fault.iter().chain(of_sections)
+    }
+}

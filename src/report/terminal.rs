@@ -1,0 +1,240 @@
+//! The report on a terminal, or in the log of a CI system: 80 columns, the verdict last.
+
+use std::fmt::{self, Write as _};
+
+use anstyle::{AnsiColor, Effects};
+
+use super::json::effect_word;
+use super::{Judged, Report, escape, links, view};
+use crate::evidence::{Baseline, Reference, Run};
+use crate::fault::Fault;
+use crate::judge::{Check, Effect, Status, Verdict};
+use crate::prose::{Prose, Span};
+
+const WIDTH: usize = 80;
+
+/// How the report is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// With colours.
+    pub color: bool,
+    /// Only what blocks.
+    pub brief: bool,
+}
+
+/// Renders the report.
+#[must_use]
+pub fn render(report: &Report, style: Style) -> String {
+    let mut page = Page {
+        text: String::new(),
+        style,
+    };
+    // Writing to a string cannot fail.
+    let _ = page.report(report);
+    page.text
+}
+
+/// Renders the reason why something was not done, for stderr.
+#[must_use]
+pub fn render_fault(fault: &Fault, color: bool) -> String {
+    let mut page = Page {
+        text: String::new(),
+        style: Style { color, brief: false },
+    };
+    let _ = page.fault(fault);
+    page.text
+}
+
+struct Page {
+    text: String,
+    style: Style,
+}
+
+impl Page {
+    fn report(&mut self, report: &Report) -> fmt::Result {
+        for section in &report.sections {
+            let path = escape::terminal(&section.path);
+            match &section.outcome {
+                Ok(judged) => {
+                    let blocking = view::blocking(&judged.judgement);
+                    let path = self.paint(&path, AnsiColor::Cyan);
+                    writeln!(self.text, "{path}: {blocking}\n")?;
+                    self.judged(judged)?;
+                }
+                Err(_) => writeln!(self.text, "{path}: no verdict, see the error below\n")?,
+            }
+        }
+        let verdict = report.verdict();
+        let word = view::verdict_word(verdict);
+        let painted = self.paint(word, verdict_color(verdict));
+        let counts: Vec<String> = report
+            .sections
+            .iter()
+            .filter_map(|section| section.outcome.as_ref().ok())
+            .map(|judged| view::counts(&judged.judgement))
+            .collect();
+        let counts = match counts.as_slice() {
+            [one] => format!(" ({one})"),
+            [] => String::new(),
+            several => format!(" ({} policies)", several.len()),
+        };
+        writeln!(self.text, "weave-gate: {painted}{counts}, exit code {}", report.exit().code())
+    }
+
+    fn fault(&mut self, fault: &Fault) -> fmt::Result {
+        let label = self.paint("error", AnsiColor::Red);
+        let mut lines = fault.message.lines();
+        let first = lines.next().unwrap_or_default();
+        writeln!(self.text, "{label}: {}", escape::message(first))?;
+        for rest in lines {
+            writeln!(self.text, "  {}", escape::message(rest))?;
+        }
+        if let Some(help) = &fault.help {
+            let label = self.paint("help", AnsiColor::Cyan);
+            writeln!(self.text, "  {label}: {}", escape::message(help))?;
+        }
+        Ok(())
+    }
+
+    fn judged(&mut self, judged: &Judged) -> fmt::Result {
+        let judgement = &judged.judgement;
+        for check in view::ordered(judgement) {
+            if check.blocks() || !self.style.brief {
+                self.check(check)?;
+            }
+        }
+        let brief = self.style.brief;
+        let shown = judgement
+            .findings
+            .iter()
+            .filter(|finding| !brief || finding.effect == Effect::Undecided);
+        for (index, finding) in shown.enumerate() {
+            if index == 0 {
+                writeln!(self.text)?;
+            }
+            let color = match finding.effect {
+                Effect::Undecided | Effect::Warning => AnsiColor::Yellow,
+                Effect::Note => AnsiColor::Blue,
+            };
+            let label = format!("{}[{}]", effect_word(finding.effect), finding.name.word());
+            self.block(2, &label, color, &prose(&finding.message))?;
+        }
+        if !self.style.brief {
+            writeln!(self.text)?;
+            self.run("candidate", &judged.evidence.candidate)?;
+            if let Baseline::Found(baseline, _) = &judged.evidence.baseline {
+                self.run("baseline", baseline)?;
+                if let Some(url) = links::comparison(&judged.evidence.candidate, baseline) {
+                    writeln!(self.text, "  compare    {url}")?;
+                }
+            }
+        }
+        writeln!(self.text)
+    }
+
+    /// Two lines: what was checked, and what came of it.
+    fn check(&mut self, check: &Check) -> fmt::Result {
+        let label = view::status_label(check);
+        let color = match check.status {
+            Status::Fail if check.blocks() => AnsiColor::Red,
+            Status::Pass => AnsiColor::Green,
+            Status::Skipped => AnsiColor::Blue,
+            Status::Fail | Status::Undecided | Status::Waived => AnsiColor::Yellow,
+        };
+        let subject = check.subject.as_deref().map(escape::terminal);
+        let subject = subject.map_or(String::new(), |subject| format!("{subject} "));
+        let what = format!(
+            "{}: {subject}{}, {}",
+            escape::terminal(&check.gate),
+            check.metric.word(),
+            view::limit(check)
+        );
+        self.block(2, &label, color, &what)?;
+        let movement = match (check.baseline, check.status) {
+            (Some(_), _) => format!(" ({} → {})", view::baseline(check), view::candidate(check)),
+            (None, _) => String::new(),
+        };
+        let why = format!("{}{movement}", prose(&check.reason));
+        self.wrapped(6, 6, &why)
+    }
+
+    fn run(&mut self, role: &str, run: &Run) -> fmt::Result {
+        let status = run.status.as_deref().map_or_else(|| "no status".to_owned(), escape::terminal);
+        let what = [
+            Some(escape::terminal(&run.id)),
+            run.model.as_ref().map(name),
+            run.evaluation.as_ref().map(name),
+            Some(status),
+            run.finished_at.or(run.started_at).map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string()),
+        ];
+        let what: Vec<String> = what.into_iter().flatten().collect();
+        let text = format!("{role:<10} {}", what.join(", "));
+        self.wrapped(2, 13, &text)?;
+        match links::run(run) {
+            Some(url) => writeln!(self.text, "{:13}{url}", ""),
+            None => Ok(()),
+        }
+    }
+
+    /// A coloured label with wrapped text after it.
+    fn block(&mut self, indent: usize, label: &str, color: AnsiColor, text: &str) -> fmt::Result {
+        let start = self.text.len();
+        self.wrapped(indent, indent + 4, &format!("{label} {text}"))?;
+        let painted = self.paint(label, color);
+        let at = start + indent;
+        if let Some(found) = self.text.get(at..).filter(|rest| rest.starts_with(label)) {
+            let rest = found.split_at(label.len()).1.to_owned();
+            self.text.truncate(at);
+            self.text.push_str(&painted);
+            self.text.push_str(&rest);
+        }
+        Ok(())
+    }
+
+    /// Text broken at spaces; a word that is too long stays whole, so that it can be copied.
+    fn wrapped(&mut self, first: usize, next: usize, text: &str) -> fmt::Result {
+        let mut column = first;
+        write!(self.text, "{:first$}", "")?;
+        for (index, word) in text.split(' ').enumerate() {
+            let width = word.chars().count();
+            if index > 0 && column + 1 + width > WIDTH {
+                write!(self.text, "\n{:next$}", "")?;
+                column = next;
+            } else if index > 0 {
+                self.text.push(' ');
+                column += 1;
+            }
+            self.text.push_str(word);
+            column += width;
+        }
+        writeln!(self.text)
+    }
+
+    fn paint(&self, text: &str, color: AnsiColor) -> String {
+        if !self.style.color {
+            return text.to_owned();
+        }
+        let style = anstyle::Style::new().fg_color(Some(color.into())).effects(Effects::BOLD);
+        format!("{style}{text}{style:#}")
+    }
+}
+
+fn verdict_color(verdict: Option<Verdict>) -> AnsiColor {
+    match verdict {
+        Some(Verdict::Passed) => AnsiColor::Green,
+        Some(Verdict::Failed) => AnsiColor::Red,
+        Some(Verdict::Undecided) | None => AnsiColor::Yellow,
+    }
+}
+
+fn name(reference: &Reference) -> String {
+    escape::terminal(&reference.name)
+}
+
+fn prose(prose: &Prose) -> String {
+    let show = |span: &Span| match span {
+        Span::Text(text) => text.clone(),
+        Span::Name(name) => format!("`{}`", escape::terminal(name)),
+    };
+    prose.spans().iter().map(show).collect()
+}

@@ -1,0 +1,149 @@
+//! What the formats for people have in common: the order of checks, and their numbers as text.
+
+use crate::judge::{Check, Judgement, Measure, Status, Verdict};
+use crate::number::{full, plain, plural, show, signed};
+use crate::policy::Severity;
+
+/// Checks as a person wants to see them: what blocks first, what passes last; else in their order.
+pub(super) fn ordered(judgement: &Judgement) -> Vec<&Check> {
+    let mut checks: Vec<&Check> = judgement.checks.iter().collect();
+    checks.sort_by_key(|check| rank(check));
+    checks
+}
+
+fn rank(check: &Check) -> u8 {
+    match (check.status, check.severity) {
+        (Status::Fail, Severity::Block) => 0,
+        (Status::Undecided, Severity::Block) => 1,
+        (Status::Fail, Severity::Warn) => 2,
+        (Status::Undecided, Severity::Warn) => 3,
+        (Status::Waived, _) => 4,
+        (Status::Skipped, _) => 5,
+        (Status::Pass, _) => 6,
+    }
+}
+
+/// The word for a verdict; for none, what that means.
+pub(super) fn verdict_word(verdict: Option<Verdict>) -> &'static str {
+    match verdict {
+        Some(Verdict::Passed) => "passed",
+        Some(Verdict::Failed) => "failed",
+        Some(Verdict::Undecided) => "undecided",
+        None => "no verdict",
+    }
+}
+
+/// The word for a status.
+pub(super) fn status_word(status: Status) -> &'static str {
+    match status {
+        Status::Pass => "pass",
+        Status::Fail => "fail",
+        Status::Undecided => "undecided",
+        Status::Waived => "waived",
+        Status::Skipped => "skipped",
+    }
+}
+
+/// The status as a person reads it: a fail that only warns says so.
+pub(super) fn status_label(check: &Check) -> String {
+    let word = status_word(check.status);
+    match check.status {
+        Status::Fail | Status::Undecided if check.severity == Severity::Warn => format!("{word} (warns)"),
+        _ => word.to_owned(),
+    }
+}
+
+/// `2 fail, 1 undecided, 5 pass`.
+pub(super) fn counts(judgement: &Judgement) -> String {
+    let count = |wanted: fn(&Check) -> bool| judgement.checks.iter().filter(|check| wanted(check)).count();
+    let parts = [
+        (count(|check| check.blocks() && check.status == Status::Fail), "fail"),
+        (count(|check| check.blocks() && check.status == Status::Undecided), "undecided"),
+        (
+            count(|check| {
+                !check.blocks() && matches!(check.status, Status::Fail | Status::Undecided)
+            }),
+            "only warn",
+        ),
+        (count(|check| check.status == Status::Waived), "waived"),
+        (count(|check| check.status == Status::Skipped), "skipped"),
+        (count(|check| check.status == Status::Pass), "pass"),
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    parts.join(", ")
+}
+
+/// `2 of 8 checks block`, in words.
+pub(super) fn blocking(judgement: &Judgement) -> String {
+    let blocking = judgement.checks.iter().filter(|check| check.blocks()).count();
+    let all = plural(judgement.checks.len() as u64, "check");
+    match (blocking, judgement.verdict) {
+        (0, Verdict::Passed) => format!("nothing of {all} blocks"),
+        (0, _) => "nothing was judged".to_owned(),
+        (1, _) => format!("1 of {all} blocks"),
+        (blocking, _) => format!("{blocking} of {all} block"),
+    }
+}
+
+/// `min 0.9`.
+pub(super) fn limit(check: &Check) -> String {
+    format!("{} {}", check.limit.key.word(), full(check.limit.value))
+}
+
+/// The candidate's value, beside the limit where that is on the value itself.
+pub(super) fn candidate(check: &Check) -> String {
+    check.candidate.map_or_else(dash, |measure| {
+        if check.limit.key.is_change() {
+            value(&measure, plain)
+        } else {
+            value(&measure, |number| show(number, check.limit.value))
+        }
+    })
+}
+
+/// The baseline's value.
+pub(super) fn baseline(check: &Check) -> String {
+    check.baseline.map_or_else(dash, |measure| value(&measure, plain))
+}
+
+/// The change from baseline to candidate; a fraction of the baseline where the limit is one.
+pub(super) fn change(check: &Check) -> String {
+    let (Some(ours), Some(theirs)) = (check.candidate, check.baseline) else {
+        return dash();
+    };
+    let from = |candidate: f64, baseline: f64| {
+        let change = candidate - baseline;
+        if check.limit.key.is_relative() && change != 0.0 { change / baseline.abs() } else { change }
+    };
+    let against = if check.limit.key.wants_high() { -check.limit.value } else { check.limit.value };
+    let (least, most) = (from(ours.low, theirs.high), from(ours.high, theirs.low));
+    let shown = if least == most {
+        signed(least, against)
+    } else {
+        format!("{} … {}", signed(least, against), signed(most, against))
+    };
+    if check.limit.key.is_relative() { format!("{shown} of it") } else { shown }
+}
+
+/// `18/24`.
+pub(super) fn scored(check: &Check) -> String {
+    check
+        .candidate
+        .map_or_else(dash, |measure| format!("{}/{}", measure.scored, measure.trials))
+}
+
+fn value(measure: &Measure, show: impl Fn(f64) -> String) -> String {
+    if !measure.is_open() {
+        return show(measure.low);
+    }
+    let end = |number: f64| if number.is_infinite() { "?".to_owned() } else { show(number) };
+    format!("{} … {}", end(measure.low), end(measure.high))
+}
+
+fn dash() -> String {
+    "–".to_owned()
+}

@@ -1,0 +1,348 @@
+//! One HTTP client: authenticated, bounded in time and bytes, patient with a busy server.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use ureq::http::{HeaderMap, Response, header};
+use ureq::tls::{PemItem, RootCerts, TlsConfig};
+use ureq::{Agent, Body, Proxy};
+
+use super::{Address, Lookup, Secret};
+use crate::fault::Fault;
+
+/// An answer larger than this is refused, decompressed.
+const MAX_BODY: u64 = 64 * 1024 * 1024;
+const MAX_HEADERS: usize = 64 * 1024;
+const MAX_ATTEMPTS: u32 = 5;
+const CONNECT: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// Where the client says what it does.
+pub trait Noise: Sync {
+    /// A request was answered.
+    fn answered(&self, request: &str, status: u16, took: Duration);
+    /// A request is made again after a pause.
+    fn retrying(&self, reason: &str, pause: Duration);
+}
+
+/// A client of one trace server. All its requests together end by one deadline.
+pub struct Client<'a> {
+    agent: Agent,
+    address: Address,
+    key: Secret,
+    deadline: Instant,
+    timeout: Duration,
+    noise: &'a dyn Noise,
+}
+
+/// Why a request got no usable answer.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The server knows the path and not the thing; with its reason.
+    NotFound(String),
+    /// Anything else.
+    Fault(Fault),
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotFound(reason) => Self::evidence(format!("Weave does not know it: {reason}")),
+            Refusal::Fault(fault) => fault,
+        }
+    }
+}
+
+/// What came of one attempt.
+enum Attempt {
+    Answer(Vec<u8>),
+    /// It may pass: what was wrong, and how long the server asks to wait.
+    Again(String, Option<Duration>),
+    Refused(Refusal),
+}
+
+impl<'a> Client<'a> {
+    /// Prepares a client; nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// `SSL_CERT_FILE` names something that holds no certificates.
+    pub fn new(
+        address: Address,
+        key: Secret,
+        timeout: Duration,
+        lookup: &Lookup<'_>,
+        noise: &'a dyn Noise,
+    ) -> Result<Self, Fault> {
+        let tls = TlsConfig::builder().root_certs(roots(lookup)?).build();
+        // A proxy on the way to this very machine would be a mistake.
+        let proxy = if address.is_loopback { None } else { Proxy::try_from_env() };
+        let config = Agent::config_builder()
+            .user_agent(concat!("weave-gate/", env!("CARGO_PKG_VERSION")))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .max_response_header_size(MAX_HEADERS)
+            .timeout_connect(Some(CONNECT.min(timeout)))
+            .tls_config(tls)
+            .proxy(proxy)
+            .build();
+        Ok(Self {
+            agent: config.new_agent(),
+            address,
+            key,
+            deadline: Instant::now() + timeout,
+            timeout,
+            noise,
+        })
+    }
+
+    /// Address of the web pages.
+    pub(super) fn web(&self) -> &str {
+        &self.address.web
+    }
+
+    /// Reads what stands at a path.
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Refusal> {
+        self.ask("GET", path, None)
+    }
+
+    /// Sends a query.
+    pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Refusal> {
+        self.ask("POST", path, Some(&body.to_string()))
+    }
+
+    fn ask<T: DeserializeOwned>(&self, method: &str, path: &str, body: Option<&str>) -> Result<T, Refusal> {
+        let mut attempt = 1;
+        let bytes = loop {
+            match self.attempt(method, path, body) {
+                Attempt::Answer(bytes) => break bytes,
+                Attempt::Refused(refusal) => return Err(refusal),
+                Attempt::Again(reason, wait) => {
+                    self.pause(attempt, &reason, wait).map_err(Refusal::Fault)?;
+                    attempt += 1;
+                }
+            }
+        };
+        serde_json::from_slice(&bytes).map_err(|error| Refusal::Fault(self.unreadable(&bytes, &error)))
+    }
+
+    fn attempt(&self, method: &str, path: &str, body: Option<&str>) -> Attempt {
+        let Some(left) = self.left() else {
+            return Attempt::Refused(Refusal::Fault(self.too_late("")));
+        };
+        let started = Instant::now();
+        let url = format!("{}{path}", self.address.trace);
+        let authorization = self.key.header();
+        let sent = match body {
+            None => self
+                .agent
+                .get(&url)
+                .header(header::AUTHORIZATION, &authorization)
+                .config()
+                .timeout_global(Some(left))
+                .build()
+                .call(),
+            Some(body) => self
+                .agent
+                .post(&url)
+                .header(header::AUTHORIZATION, &authorization)
+                .header(header::CONTENT_TYPE, "application/json")
+                .config()
+                .timeout_global(Some(left))
+                .build()
+                .send(body),
+        };
+        let answer = sent.and_then(|mut response| {
+            let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec()?;
+            Ok((response, body))
+        });
+        match answer {
+            Ok((response, bytes)) => {
+                let status = response.status().as_u16();
+                self.noise.answered(&format!("{method} {path}"), status, started.elapsed());
+                self.sort(path, &response, bytes)
+            }
+            Err(error) => self.broken(&error),
+        }
+    }
+
+    /// What a whole answer means.
+    fn sort(&self, path: &str, response: &Response<Body>, bytes: Vec<u8>) -> Attempt {
+        let status = response.status().as_u16();
+        let refuse = |fault| Attempt::Refused(Refusal::Fault(fault));
+        let said = reason(&bytes);
+        let quoted = said.as_ref().map_or(String::new(), |said| format!(": {said}"));
+        match status {
+            200 => Attempt::Answer(bytes),
+            300..=399 => refuse(
+                Fault::evidence(format!(
+                    "{} redirects elsewhere ({status}); the API key is not sent after it",
+                    self.address.trace
+                ))
+                .help("name the address of the trace server itself, with --base-url or WF_TRACE_SERVER_URL"),
+            ),
+            401 => refuse(
+                Fault::evidence(format!("Weave refused the API key (401){quoted}"))
+                    .help("look at WANDB_API_KEY; a key belongs to one server"),
+            ),
+            403 => refuse(
+                Fault::evidence(format!("the API key may not read this project (403){quoted}"))
+                    .help("look at the project's name, and at whether the key's owner is in its team"),
+            ),
+            404 if said.is_some() => Attempt::Refused(Refusal::NotFound(said.unwrap_or_default())),
+            404 => refuse(
+                Fault::evidence(format!("{} does not know {path} (404)", self.address.trace))
+                    .help("the server is older than the v2 Evaluation API, or this is not the address of a trace server"),
+            ),
+            408 | 409 | 425 | 429 | 500..=599 if status != 501 => Attempt::Again(
+                format!("Weave answered {status}{quoted}"),
+                retry_after(response.headers()),
+            ),
+            _ => refuse(Fault::evidence(format!("Weave answered {status}{quoted}"))),
+        }
+    }
+
+    /// What a request means that got no whole answer.
+    fn broken(&self, error: &ureq::Error) -> Attempt {
+        let refuse = |fault| Attempt::Refused(Refusal::Fault(fault));
+        let host = &self.address.trace;
+        match error {
+            ureq::Error::Timeout(ureq::Timeout::Connect) if self.left().is_some() => {
+                Attempt::Again(format!("no connection to {host} in time"), None)
+            }
+            ureq::Error::Timeout(_) => refuse(self.too_late("")),
+            ureq::Error::BodyExceedsLimit(_) => refuse(Fault::evidence(format!(
+                "an answer of {host} is larger than {} MiB",
+                MAX_BODY / 1024 / 1024
+            ))),
+            ureq::Error::HostNotFound => refuse(
+                Fault::evidence(format!("the host of {host} is not known"))
+                    .help("look at --base-url, WF_TRACE_SERVER_URL and WANDB_BASE_URL, and at the network"),
+            ),
+            ureq::Error::Rustls(error) => refuse(
+                Fault::evidence(format!("no safe connection to {host}: {error}"))
+                    .help("a private authority is trusted through SSL_CERT_FILE"),
+            ),
+            ureq::Error::Tls(_) | ureq::Error::Pem(_) | ureq::Error::BadUri(_) | ureq::Error::InvalidProxyUrl => {
+                refuse(Fault::evidence(format!("no connection to {host}: {error}")))
+            }
+            error => match certificate_problem(error) {
+                Some(problem) => refuse(
+                    Fault::evidence(format!("no safe connection to {host}: {problem}"))
+                        .help("a private authority is trusted through SSL_CERT_FILE"),
+                ),
+                None => Attempt::Again(format!("the connection to {host} failed: {error}"), None),
+            },
+        }
+    }
+
+    /// Waits before the next attempt, or says why there is none.
+    fn pause(&self, attempt: u32, reason: &str, wait: Option<Duration>) -> Result<(), Fault> {
+        if attempt >= MAX_ATTEMPTS {
+            return Err(Fault::evidence(format!("{reason}, {attempt} times"))
+                .help("try again later; the evidence is not lost"));
+        }
+        let pause = wait.unwrap_or_else(|| jittered(attempt));
+        if self.left().is_none_or(|left| pause >= left) {
+            return Err(self.too_late(&match wait {
+                Some(wait) => format!("{reason} and asks to wait {} s", wait.as_secs()),
+                None => reason.to_owned(),
+            }));
+        }
+        self.noise.retrying(reason, pause);
+        thread::sleep(pause);
+        Ok(())
+    }
+
+    fn left(&self) -> Option<Duration> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        (left > Duration::ZERO).then_some(left)
+    }
+
+    fn too_late(&self, reason: &str) -> Fault {
+        let seconds = self.timeout.as_secs();
+        let message = if reason.is_empty() {
+            format!("{} gave no whole answer within {seconds} s", self.address.trace)
+        } else {
+            format!("{reason}; no time is left of {seconds} s")
+        };
+        Fault::evidence(message).help("give more time with --timeout")
+    }
+
+    fn unreadable(&self, bytes: &[u8], error: &serde_json::Error) -> Fault {
+        let host = &self.address.trace;
+        if bytes.trim_ascii_start().starts_with(b"<") {
+            return Fault::evidence(format!("{host} answered with a web page, not with JSON"))
+                .help("name the address of the trace server, with --base-url or WF_TRACE_SERVER_URL; or a proxy is in the way");
+        }
+        Fault::evidence(format!("an answer of {host} is not what the v2 Evaluation API sends: {error}"))
+    }
+}
+
+/// The reason in an answer that is an error, as the trace server writes it.
+fn reason(bytes: &[u8]) -> Option<String> {
+    let value: Value = serde_json::from_slice(bytes).ok()?;
+    let said = match (value.get("reason"), value.get("detail")) {
+        (Some(Value::String(reason)), _) => reason.clone(),
+        (_, Some(detail @ Value::Array(_))) => detail.to_string(),
+        _ => return None,
+    };
+    Some(said.chars().take(300).collect())
+}
+
+/// `Retry-After`, in seconds or as a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Some(Duration::from_secs(seconds.into()));
+    }
+    let date = rfc2822::parse(text).ok()?.timestamp();
+    let wait = date.duration_since(Timestamp::now());
+    Some(Duration::try_from(wait).unwrap_or(Duration::ZERO))
+}
+
+/// Exponential back-off, somewhere between half and the whole of the step.
+fn jittered(attempt: u32) -> Duration {
+    let step = FIRST_PAUSE
+        .saturating_mul(2_u32.saturating_pow(attempt - 1))
+        .min(LONGEST_PAUSE);
+    let random = RandomState::new().hash_one(attempt) % 1000;
+    let share = u32::try_from(random).unwrap_or(0);
+    step / 2 + step.mul_f64(f64::from(share) / 2000.0)
+}
+
+/// A certificate that is not trusted arrives wrapped in an I/O error.
+fn certificate_problem(error: &ureq::Error) -> Option<String> {
+    let text = error.to_string();
+    text.contains("certificate").then_some(text)
+}
+
+fn roots(lookup: &Lookup<'_>) -> Result<RootCerts, Fault> {
+    let Some(path) = lookup("SSL_CERT_FILE").filter(|path| !path.is_empty()) else {
+        return Ok(RootCerts::WebPki);
+    };
+    let fault = |problem: String| {
+        Fault::evidence(format!("cannot read SSL_CERT_FILE `{path}`: {problem}"))
+            .help("it names a file of trusted certificates in PEM form")
+    };
+    let bytes = std::fs::read(&path).map_err(|error| fault(error.to_string()))?;
+    let mut certificates = Vec::new();
+    for item in ureq::tls::parse_pem(&bytes) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(_) => {}
+            Err(error) => return Err(fault(error.to_string())),
+        }
+    }
+    if certificates.is_empty() {
+        return Err(fault("it holds no certificate".to_owned()));
+    }
+    Ok(RootCerts::new_with_certs(&certificates))
+}

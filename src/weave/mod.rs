@@ -1,0 +1,16 @@
+//! W&B Weave: where it is, how it is asked, and how its answers become evidence.
+
+mod address;
+mod client;
+mod credentials;
+mod read;
+mod wire;
+
+pub(crate) use address::encode;
+pub use address::{Address, Project};
+pub use client::{Client, Noise};
+pub use credentials::Secret;
+pub use read::{Needs, Side, read_evidence, read_run};
+
+/// Looks up a variable of the environment.
+pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;

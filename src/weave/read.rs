@@ -1,0 +1,400 @@
+//! From requests to evidence: which are made, which go side by side, and what must agree.
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use serde_json::json;
+
+use super::address::{Project, encode};
+use super::client::{Client, Refusal};
+use super::wire::{EvaluationSummary, RowsAnswer, RunRead, Summary, SummaryAnswer};
+use crate::evidence::{Baseline, Dimension, Evidence, Pair, Reference, Run, Totals, Usage};
+use crate::fault::Fault;
+
+/// Rows a page, where rows are read at all.
+const PAGE: usize = 500;
+
+/// One of the two runs, before it is read.
+#[derive(Clone, Debug)]
+pub enum Side {
+    /// The id of a run in Weave.
+    Live(String),
+    /// A run that a snapshot holds.
+    Snapshot(Box<Run>),
+}
+
+/// What is asked for beyond counts and means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Tokens and cost.
+    pub usage: bool,
+}
+
+/// Reads what is known of a candidate and, where one is named, of a baseline.
+///
+/// # Errors
+///
+/// Whatever keeps the evidence from being had: the network, the key, an unknown candidate, answers
+/// that contradict each other. An unknown baseline is no error but evidence.
+pub fn read_evidence(
+    client: &Client<'_>,
+    project: &Project,
+    candidate: Side,
+    baseline: Option<Side>,
+    needs: Needs,
+) -> Result<Evidence, Fault> {
+    let reader = Reader { client, project, needs };
+    match (candidate, baseline) {
+        (Side::Live(candidate), Some(Side::Live(baseline))) => reader.both(&candidate, &baseline),
+        (candidate, None) => Ok(Evidence {
+            candidate: reader.side(candidate, false).map_err(unknown_candidate)?,
+            baseline: Baseline::Unnamed,
+        }),
+        // Without the server's help the rows are joined here, on their digests.
+        (candidate, Some(baseline)) => Evidence::joined(
+            reader.side(candidate, true).map_err(unknown_candidate)?,
+            match reader.side(baseline, true) {
+                Ok(run) => Ok(run),
+                Err(Refusal::NotFound(reason)) => Err(reason),
+                Err(Refusal::Fault(fault)) => return Err(fault),
+            },
+        ),
+    }
+}
+
+/// Reads one run as far as a snapshot holds it.
+///
+/// # Errors
+///
+/// As [`read_evidence`].
+pub fn read_run(client: &Client<'_>, project: &Project, id: &str) -> Result<Run, Fault> {
+    let reader = Reader {
+        client,
+        project,
+        needs: Needs { usage: true },
+    };
+    reader.one(id, true).map_err(unknown_candidate)
+}
+
+fn unknown_candidate(refusal: Refusal) -> Fault {
+    match refusal {
+        Refusal::NotFound(reason) => Fault::evidence(format!("Weave has no such run: {reason}"))
+            .help("look at the run id and the project; a run that was just logged may need a moment to appear"),
+        Refusal::Fault(fault) => fault,
+    }
+}
+
+fn contradiction(what: &str) -> Fault {
+    Fault::evidence(format!("the answers of Weave contradict each other: {what}"))
+        .help("was a run still being written? judge it again when it has finished")
+}
+
+struct Reader<'a> {
+    client: &'a Client<'a>,
+    project: &'a Project,
+    needs: Needs,
+}
+
+impl Reader<'_> {
+    fn side(&self, side: Side, digests: bool) -> Result<Run, Refusal> {
+        match side {
+            Side::Snapshot(run) => Ok(*run),
+            Side::Live(id) => self.one(&id, digests),
+        }
+    }
+
+    /// One run: its status and its own statistics, side by side; its row digests where asked for.
+    fn one(&self, id: &str, digests: bool) -> Result<Run, Refusal> {
+        let ids = [id];
+        let (status, own, digests) = thread::scope(|scope| {
+            let status = scope.spawn(|| self.run(id));
+            let digests = digests.then(|| scope.spawn(|| self.digests(id)));
+            let own = self.summary(&ids, false);
+            (join(status), own, digests.map(join))
+        });
+        let status = status?;
+        let mut own = own?;
+        let totals = self.totals(&mut own, id).map_err(Refusal::Fault)?;
+        let digests = digests.transpose()?;
+        if let Some(digests) = &digests {
+            let trials: u64 = digests.values().sum();
+            if digests.len() as u64 != own.row_count || trials != totals.0.trials {
+                return Err(Refusal::Fault(contradiction(
+                    "the rows of the run are not those of its summary",
+                )));
+            }
+        }
+        self.assemble(status, totals, own.row_count, digests)
+            .map_err(Refusal::Fault)
+    }
+
+    /// Both runs: two statuses, their own statistics, those over the common rows, all side by side;
+    /// and one request more only where rows were both removed and added.
+    fn both(&self, candidate: &str, baseline: &str) -> Result<Evidence, Fault> {
+        let ids = [candidate, baseline];
+        let (ours, theirs, own, common) = thread::scope(|scope| {
+            let ours = scope.spawn(|| self.run(candidate));
+            let theirs = scope.spawn(|| self.run(baseline));
+            let common = scope.spawn(|| self.summary(&ids, true));
+            let own = self.summary(&ids, false);
+            (join(ours), join(theirs), own, join(common))
+        });
+        let ours = ours.map_err(unknown_candidate)?;
+        let (mut own, mut common) = (own?, common?);
+        let ours_own = self.totals(&mut own, candidate)?;
+        if candidate == baseline {
+            let rows = own.row_count;
+            let pair = Pair {
+                common: rows,
+                removed: 0,
+                added: 0,
+                candidate: Some(ours_own.0.clone()),
+                baseline: Some(ours_own.0.clone()),
+            };
+            let run = self.assemble(ours, ours_own, rows, None)?;
+            return Ok(Evidence {
+                candidate: run.clone(),
+                baseline: Baseline::Found(Box::new(run), pair),
+            });
+        }
+        let theirs_own = self.totals(&mut own, baseline)?;
+        let theirs = match theirs {
+            Ok(theirs) => theirs,
+            Err(Refusal::NotFound(_)) if theirs_own.0.trials > 0 => {
+                return Err(contradiction("the baseline has rows, and is not there"));
+            }
+            Err(Refusal::NotFound(reason)) => {
+                return Ok(Evidence {
+                    candidate: self.assemble(ours, ours_own, own.row_count, None)?,
+                    baseline: Baseline::NotFound(reason),
+                });
+            }
+            Err(Refusal::Fault(fault)) => return Err(fault),
+        };
+        let ours_common = self.totals(&mut common, candidate)?.0;
+        let theirs_common = self.totals(&mut common, baseline)?.0;
+        let rows = Rows {
+            union: own.row_count,
+            common: common.row_count,
+        };
+        let ours_apart = apart(&ours_own.0, &ours_common, rows.common)?;
+        let theirs_apart = apart(&theirs_own.0, &theirs_common, rows.common)?;
+        let (added, removed) = rows.tell(ours_apart, theirs_apart, || {
+            Ok(self.summary(&[candidate], false)?.row_count)
+        })?;
+        let pair = Pair {
+            common: rows.common,
+            removed,
+            added,
+            candidate: Some(ours_common),
+            baseline: Some(theirs_common),
+        };
+        let ours = self.assemble(ours, ours_own, rows.common + added, None)?;
+        let theirs = self.assemble(theirs, theirs_own, rows.common + removed, None)?;
+        Ok(Evidence {
+            candidate: ours,
+            baseline: Baseline::Found(Box::new(theirs), pair),
+        })
+    }
+
+    fn run(&self, id: &str) -> Result<RunRead, Refusal> {
+        let path = format!("{}/evaluation_runs/{}", self.project.path(), encode(id));
+        let run: RunRead = self.client.get(&path)?;
+        if run.evaluation_run_id == id {
+            return Ok(run);
+        }
+        Err(Refusal::Fault(contradiction("asked for one run, it sent another")))
+    }
+
+    fn summary(&self, ids: &[&str], intersect: bool) -> Result<Summary, Refusal> {
+        let body = json!({
+            "evaluation_run_ids": ids,
+            "include_rows": false,
+            "include_summary": true,
+            "summary_require_intersection": intersect,
+            // Only with its children is a trial's usage that of its predict call alone.
+            "include_predict_and_score_children": self.needs.usage,
+            "include_costs": self.needs.usage,
+        });
+        let answer: SummaryAnswer = self.client.post(&self.results_path(), &body)?;
+        Ok(answer.summary)
+    }
+
+    fn results_path(&self) -> String {
+        format!("{}/eval_results/query", self.project.path())
+    }
+
+    /// Takes a run's totals out of an answer. A run that has no rows is not in it: it has no trials.
+    fn totals(&self, summary: &mut Summary, id: &str) -> Result<(Totals, Option<String>), Fault> {
+        let mut found = summary
+            .evaluations
+            .extract_if(.., |evaluation| evaluation.evaluation_call_id == id);
+        let first = found.next();
+        if found.next().is_some() {
+            return Err(contradiction("one run stands twice in an answer"));
+        }
+        drop(found);
+        let Some(evaluation) = first else {
+            return Ok((self.sum(None), None));
+        };
+        let name = evaluation.display_name.clone();
+        Ok((self.sum(Some(evaluation)), name))
+    }
+
+    fn sum(&self, evaluation: Option<EvaluationSummary>) -> Totals {
+        let usage = |tokens, cost| self.needs.usage.then_some(Usage { tokens, cost });
+        let Some(evaluation) = evaluation else {
+            return Totals {
+                usage: usage(None, None),
+                ..Totals::default()
+            };
+        };
+        let mut totals = Totals {
+            trials: evaluation.trial_count,
+            usage: usage(evaluation.predict_total_tokens, evaluation.predict_total_cost),
+            ..Totals::default()
+        };
+        for stats in evaluation.scorer_stats {
+            let dimension = Dimension {
+                scored: stats.trial_count,
+                passed: stats.pass_true_count,
+                judged: stats.pass_known_count,
+                measured: stats.numeric_count,
+                mean: stats.numeric_mean,
+                flaw: None,
+            };
+            totals.add(&stats.scorer_key, stats.path.as_deref(), dimension);
+        }
+        totals
+    }
+
+    fn assemble(
+        &self,
+        status: RunRead,
+        (totals, display_name): (Totals, Option<String>),
+        rows: u64,
+        digests: Option<BTreeMap<String, u64>>,
+    ) -> Result<Run, Fault> {
+        if totals.trials < rows {
+            return Err(contradiction("a run has more rows than trials"));
+        }
+        Ok(Run {
+            project: self.project.to_string(),
+            web: self.client.web().to_owned(),
+            id: status.evaluation_run_id,
+            display_name,
+            evaluation: status.evaluation.as_deref().and_then(Reference::parse),
+            model: status.model.as_deref().and_then(Reference::parse),
+            status: status.status,
+            started_at: status.started_at,
+            finished_at: status.finished_at,
+            rows,
+            totals,
+            digests,
+        })
+    }
+
+    /// The digests of all rows of a run, with the number of its trials, page by page.
+    fn digests(&self, id: &str) -> Result<BTreeMap<String, u64>, Refusal> {
+        let mut digests = BTreeMap::new();
+        let mut total = None;
+        loop {
+            let body = json!({
+                "evaluation_run_ids": [id],
+                "include_rows": true,
+                "include_predict_and_score_children": false,
+                "limit": PAGE,
+                "offset": digests.len(),
+            });
+            let page: RowsAnswer = self.client.post(&self.results_path(), &body)?;
+            if *total.get_or_insert(page.total_rows) != page.total_rows {
+                return Err(Refusal::Fault(contradiction("the run grew while it was read")));
+            }
+            let got = page.rows.len();
+            for row in page.rows {
+                let of_run = row.evaluations.iter().filter(|one| one.evaluation_call_id == id);
+                let trials = of_run.map(|one| one.trials.len() as u64).sum();
+                // Rows are sorted by digest: one that is not above the last was repeated or lost.
+                let ascends = digests
+                    .last_key_value()
+                    .is_none_or(|(last, _)| *last < row.row_digest);
+                if !ascends || trials == 0 {
+                    return Err(Refusal::Fault(contradiction("a page repeats or loses rows")));
+                }
+                digests.insert(row.row_digest, trials);
+            }
+            match (digests.len() as u64).cmp(&page.total_rows) {
+                std::cmp::Ordering::Equal => return Ok(digests),
+                std::cmp::Ordering::Less if got > 0 => {}
+                _ => return Err(Refusal::Fault(contradiction("a page repeats or loses rows"))),
+            }
+        }
+    }
+}
+
+/// Row counts of two runs.
+struct Rows {
+    union: u64,
+    common: u64,
+}
+
+impl Rows {
+    /// How many rows were added and removed; asks for the candidate's own count only if it must.
+    fn tell(
+        &self,
+        added: bool,
+        removed: bool,
+        candidate: impl FnOnce() -> Result<u64, Fault>,
+    ) -> Result<(u64, u64), Fault> {
+        let confused = || contradiction("the rows of both runs and the common ones do not add up");
+        let apart = self.union.checked_sub(self.common).ok_or_else(confused)?;
+        let (ours, theirs) = match (added, removed) {
+            (true, true) => {
+                let rows = candidate()?;
+                let ours = rows.checked_sub(self.common).ok_or_else(confused)?;
+                let theirs = self.union.checked_sub(rows).ok_or_else(confused)?;
+                (ours, theirs)
+            }
+            (true, false) => (apart, 0),
+            (false, _) => (0, apart),
+        };
+        if (ours > 0, theirs > 0) == (added, removed) {
+            return Ok((ours, theirs));
+        }
+        Err(confused())
+    }
+}
+
+/// Whether a run has trials on rows that the other lacks.
+fn apart(own: &Totals, common: &Totals, rows: u64) -> Result<bool, Fault> {
+    if common.trials > own.trials || common.trials < rows {
+        return Err(contradiction("a run has more trials on some of its rows than on all"));
+    }
+    Ok(common.trials < own.trials)
+}
+
+fn join<T>(handle: thread::ScopedJoinHandle<'_, T>) -> T {
+    handle
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_told_apart_with_one_question_at_most() {
+        let rows = Rows { union: 10, common: 7 };
+        let never = || -> Result<u64, Fault> { panic!("not needed") };
+        assert_eq!(rows.tell(true, false, never), Ok((3, 0)));
+        assert_eq!(rows.tell(false, true, never), Ok((0, 3)));
+        assert_eq!(rows.tell(true, true, || Ok(8)), Ok((1, 2)));
+        assert!(rows.tell(false, false, never).is_err());
+        assert!(rows.tell(true, true, || Ok(7)).is_err());
+        assert!(rows.tell(true, true, || Ok(11)).is_err());
+        let same = Rows { union: 7, common: 7 };
+        assert_eq!(same.tell(false, false, never), Ok((0, 0)));
+        assert!(same.tell(true, false, never).is_err());
+    }
+}

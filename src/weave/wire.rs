@@ -1,0 +1,89 @@
+//! What the v2 Evaluation API answers. Fields that we do not use are ignored, absent ones are `None`.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
+
+/// `GET evaluation_runs/{id}`.
+#[derive(Debug, Deserialize)]
+pub(super) struct RunRead {
+    pub(super) evaluation_run_id: String,
+    #[serde(default)]
+    pub(super) evaluation: Option<String>,
+    #[serde(default)]
+    pub(super) model: Option<String>,
+    #[serde(default)]
+    pub(super) status: Option<String>,
+    #[serde(default, deserialize_with = "time")]
+    pub(super) started_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "time")]
+    pub(super) finished_at: Option<Timestamp>,
+}
+
+/// `POST eval_results/query` with `include_summary`.
+#[derive(Debug, Deserialize)]
+pub(super) struct SummaryAnswer {
+    pub(super) summary: Summary,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Summary {
+    pub(super) row_count: u64,
+    pub(super) evaluations: Vec<EvaluationSummary>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct EvaluationSummary {
+    pub(super) evaluation_call_id: String,
+    pub(super) trial_count: u64,
+    pub(super) scorer_stats: Vec<ScorerStats>,
+    #[serde(default)]
+    pub(super) predict_total_tokens: Option<u64>,
+    #[serde(default)]
+    pub(super) predict_total_cost: Option<f64>,
+    #[serde(default)]
+    pub(super) display_name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ScorerStats {
+    pub(super) scorer_key: String,
+    #[serde(default)]
+    pub(super) path: Option<String>,
+    pub(super) trial_count: u64,
+    pub(super) numeric_count: u64,
+    #[serde(default)]
+    pub(super) numeric_mean: Option<f64>,
+    pub(super) pass_true_count: u64,
+    pub(super) pass_known_count: u64,
+}
+
+/// `POST eval_results/query` with `include_rows`; of each row only its digest and its trials.
+#[derive(Debug, Deserialize)]
+pub(super) struct RowsAnswer {
+    pub(super) rows: Vec<Row>,
+    pub(super) total_rows: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Row {
+    pub(super) row_digest: String,
+    pub(super) evaluations: Vec<RowEvaluation>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RowEvaluation {
+    pub(super) evaluation_call_id: String,
+    pub(super) trials: Vec<Trial>,
+}
+
+/// A trial, of which nothing is kept: its outputs and scores are skipped as they are read.
+#[derive(Debug, Deserialize)]
+pub(super) struct Trial {}
+
+/// A time with an offset, or one without, which is UTC.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| text.parse().or_else(|_| format!("{text}Z").parse()))
+        .transpose()
+        .map_err(serde::de::Error::custom)
+}

@@ -1,0 +1,110 @@
+"""The server, and the built binary to drive against it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+from dataclasses import dataclass
+
+import pytest
+
+import scenarios
+import weave_server
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+KEY = "0123456789abcdef0123456789abcdef01234567"
+OTHER_KEY = "f" * 40
+
+
+@dataclass
+class Outcome:
+    code: int
+    report: dict
+    stdout: str
+    stderr: str
+
+    @property
+    def policy(self) -> dict:
+        return self.report["policies"][0]
+
+    @property
+    def checks(self) -> list[dict]:
+        return self.policy["checks"]
+
+    @property
+    def findings(self) -> set[str]:
+        return {finding["name"] for finding in self.policy["findings"]}
+
+    def check(self, gate: str) -> dict:
+        (found,) = [check for check in self.checks if check["gate"] == gate]
+        return found
+
+
+class World:
+    """One server with one project, and the gate."""
+
+    def __init__(self, work: pathlib.Path) -> None:
+        self.server = weave_server.Server()
+        scenarios.connect(self.server)
+        scenarios.set_price(self.server)
+        self.project = f"{scenarios.ENTITY}/{scenarios.PROJECT}"
+        app = weave_server.build_app(
+            self.server, {KEY: {self.project, "my-team/empty"}, OTHER_KEY: {"other/project"}}
+        )
+        self.running = weave_server.Running(app)
+        self.work = work
+        self.binary = os.environ["WEAVE_GATE"]
+
+    def requests(self) -> list[tuple[str, str]]:
+        """The requests since the last call."""
+        made = list(self.running.app.state.requests)
+        self.running.app.state.requests.clear()
+        return made
+
+    def run(self, *arguments: str, key: str | None = KEY) -> subprocess.CompletedProcess:
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.work)}
+        if key is not None:
+            environment["WANDB_API_KEY"] = key
+        return subprocess.run(
+            [self.binary, *arguments],
+            cwd=self.work,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def check(
+        self,
+        gates: str,
+        candidate: str,
+        baseline: str | None = None,
+        *,
+        head: str = "",
+        project: str | None = None,
+        key: str | None = KEY,
+    ) -> Outcome:
+        policy = self.work / "gates.yaml"
+        policy.write_text(f"version: 1\n{head}\ngates:\n{gates}\n")
+        report = self.work / "report.json"
+        report.unlink(missing_ok=True)
+        arguments = ["check", str(policy), "--candidate", candidate, "--json", str(report)]
+        arguments += ["--report", str(self.work / "report.md")]
+        arguments += ["--base-url", self.running.url, "--project", project or self.project]
+        if baseline is not None:
+            arguments += ["--baseline", baseline]
+        done = self.run(*arguments, key=key)
+        for secret in (KEY, OTHER_KEY):
+            assert secret not in done.stdout + done.stderr + report.read_text()
+        parsed = json.loads(report.read_text())
+        assert parsed["schema_version"] == 1
+        assert parsed["exit_code"] == done.returncode, done.stderr
+        return Outcome(done.returncode, parsed, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(tmp_path_factory.mktemp("gate"))

@@ -1,0 +1,205 @@
+"""The real Weave trace server, in memory, behind HTTP on loopback.
+
+W&B publishes the reference implementation of its trace server inside the `weave` package. This
+module wraps it the way production does (an external-to-internal adapter, an authentication layer,
+FastAPI routes) and mounts the routes that weave-gate calls, and no others.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+import threading
+import types
+
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+os.environ.setdefault("WEAVE_PRINT_CALL_LINK", "false")
+os.environ.setdefault("DD_TRACE_ENABLED", "false")
+
+
+class _Unused:
+    """Whatever is taken from a stand-in module: it can be named, and not be used."""
+
+    def __init__(self, *_args: object, **_kwargs: object) -> None:
+        raise NotImplementedError("not part of the live suite")
+
+
+class _StandIn(types.ModuleType):
+    """In the place of a module that the wheel lacks, or that imports LLM clients."""
+
+    __path__: list[str] = []
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _Unused
+
+
+for _name in (
+    "weave.trace_server.model_providers",
+    "weave.trace_server.model_providers.model_providers",
+    "weave.trace_server.workers.evaluate_model_worker.evaluate_model_worker",
+):
+    sys.modules[_name] = _StandIn(_name)
+
+import fastapi  # noqa: E402
+import uvicorn  # noqa: E402
+from fastapi.responses import JSONResponse, StreamingResponse  # noqa: E402
+from weave.trace_server import trace_server_interface as tsi  # noqa: E402
+from weave.trace_server.errors import handle_server_exception  # noqa: E402
+from weave.trace_server.external_to_internal_trace_server_adapter import (  # noqa: E402
+    ExternalTraceServer,
+    IdConverter,
+)
+from weave.trace_server.in_memory_trace_server import InMemoryTraceServer  # noqa: E402
+
+USER = "live-suite"
+
+
+class Base64Ids(IdConverter):
+    """Internal ids are the base64 of the external ones, as in W&B's own tests."""
+
+    def _encode(self, text: str) -> str:
+        return base64.b64encode(text.encode()).decode()
+
+    def _decode(self, text: str) -> str:
+        return base64.b64decode(text.encode()).decode()
+
+    def ext_to_int_project_id(self, project_id: str) -> str:
+        return self._encode(project_id)
+
+    def int_to_ext_project_id(self, project_id: str) -> str | None:
+        return self._decode(project_id)
+
+    def ext_to_int_run_id(self, run_id: str) -> str:
+        project, _, run = run_id.rpartition("/")
+        return f"{self._encode(project)}:{run}"
+
+    def int_to_ext_run_id(self, run_id: str) -> str:
+        project, _, run = run_id.partition(":")
+        return f"{self._decode(project)}/{run}"
+
+    def ext_to_int_user_id(self, user_id: str) -> str:
+        return self._encode(user_id)
+
+    def int_to_ext_user_id(self, user_id: str) -> str:
+        return self._decode(user_id)
+
+
+class Server(ExternalTraceServer):
+    """The adapter, plus what the authentication layer and the project service add in production."""
+
+    def __init__(self) -> None:
+        super().__init__(InMemoryTraceServer(), Base64Ids())
+
+    def ensure_project_exists(self, entity: str, project: str):  # noqa: ANN201
+        return tsi.EnsureProjectExistsRes(project_name=project)
+
+    def feedback_create(self, req):  # noqa: ANN001, ANN201
+        req = req.model_copy(update={"wb_user_id": USER})
+        return super().feedback_create(req)
+
+    def feedback_create_batch(self, req):  # noqa: ANN001, ANN201
+        batch = [item.model_copy(update={"wb_user_id": USER}) for item in req.batch]
+        return super().feedback_create_batch(req.model_copy(update={"batch": batch}))
+
+
+def build_app(server: Server, keys: dict[str, set[str]]) -> fastapi.FastAPI:
+    """The routes of the v2 Evaluation API. `keys` maps an API key to the projects it may read."""
+    app = fastapi.FastAPI()
+    app.state.requests = []
+
+    @app.exception_handler(Exception)
+    def _failed(_request: fastapi.Request, exc: Exception) -> JSONResponse:
+        answer = handle_server_exception(exc)
+        return JSONResponse(answer.message, status_code=answer.status_code)
+
+    @app.middleware("http")
+    async def _authenticate(request: fastapi.Request, call_next):  # noqa: ANN001, ANN202
+        app.state.requests.append((request.method, request.url.path))
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        try:
+            user, _, key = base64.b64decode(token).decode().partition(":")
+        except ValueError:
+            user, key = "", ""
+        if scheme != "Basic" or user != "api" or key not in keys:
+            return JSONResponse({"reason": "api key is not valid"}, status_code=401)
+        parts = request.url.path.split("/")
+        if len(parts) > 3 and "/".join(parts[2:4]) not in keys[key]:
+            return JSONResponse({"reason": "permission denied"}, status_code=403)
+        try:
+            return await call_next(request)
+        except Exception as exc:  # noqa: BLE001 - mapped to the status the server would send
+            return _failed(request, exc)
+
+    prefix = "/v2/{entity}/{project}"
+
+    @app.get(prefix + "/evaluation_runs/{run_id}")
+    def _run_read(entity: str, project: str, run_id: str):  # noqa: ANN202
+        return server.evaluation_run_read(
+            tsi.EvaluationRunReadReq(
+                project_id=f"{entity}/{project}", evaluation_run_id=run_id
+            )
+        )
+
+    @app.get(prefix + "/evaluation_runs")
+    def _run_list(  # noqa: ANN202
+        entity: str,
+        project: str,
+        limit: int | None = None,
+        offset: int | None = None,
+        evaluations: list[str] | None = fastapi.Query(None),
+        models: list[str] | None = fastapi.Query(None),
+        evaluation_run_ids: list[str] | None = fastapi.Query(None),
+    ):
+        runs = server.evaluation_run_list(
+            tsi.EvaluationRunListReq(
+                project_id=f"{entity}/{project}",
+                filter=tsi.EvaluationRunFilter(
+                    evaluations=evaluations,
+                    models=models,
+                    evaluation_run_ids=evaluation_run_ids,
+                ),
+                limit=limit,
+                offset=offset,
+            )
+        )
+        lines = (run.model_dump_json() + "\n" for run in runs)
+        return StreamingResponse(lines, media_type="application/jsonl")
+
+    @app.post(prefix + "/eval_results/query")
+    def _results(entity: str, project: str, body: tsi.EvalResultsQueryBody):  # noqa: ANN202
+        return server.eval_results_query(
+            tsi.EvalResultsQueryReq(project_id=f"{entity}/{project}", **body.model_dump(by_alias=True))
+        )
+
+    @app.get(prefix + "/predictions/{prediction_id}")
+    def _prediction(entity: str, project: str, prediction_id: str):  # noqa: ANN202
+        return server.prediction_read(
+            tsi.PredictionReadReq(
+                project_id=f"{entity}/{project}", prediction_id=prediction_id
+            )
+        )
+
+    return app
+
+
+class Running:
+    """The application on a free port of 127.0.0.1, in a thread that ends with the process."""
+
+    def __init__(self, app: fastapi.FastAPI) -> None:
+        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise RuntimeError("the server on loopback did not start")
+        port = self._server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.app = app
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
