@@ -81,6 +81,16 @@ def broken(output: str) -> bool:
 
 
 @weave.op
+def dotted(output: str) -> dict:
+    return {"a.b": True}
+
+
+@weave.op
+def colliding(output: str) -> dict:
+    return {"a.b": True, "a": {"b": False}}
+
+
+@weave.op
 def mixed(expected: str, output: str) -> bool | float:
     return output == expected if int(expected.split()[-1]) % 2 else 0.5
 
@@ -125,7 +135,9 @@ def log(
     return call.id
 
 
-def through_api(server: weave_server.Server, passes: list[bool], *, finish: bool = True) -> str:
+def through_api(
+    server: weave_server.Server, passes: list[bool], *, scorer: str = "exact", finish: bool = True
+) -> str:
     """Makes a run through the v2 API, one row for each truth value, and returns its id."""
     project = f"{ENTITY}/{PROJECT}"
     user = {"wb_user_id": weave_server.USER}
@@ -153,7 +165,7 @@ def through_api(server: weave_server.Server, passes: list[bool], *, finish: bool
             tsi.ScoreCreateReq(
                 project_id=project,
                 prediction_id=prediction,
-                scorer=f"weave:///{project}/object/exact:v1",
+                scorer=f"weave:///{project}/object/{scorer}:v1",
                 value=passed,
                 evaluation_run_id=run,
                 **user,
