@@ -42,11 +42,11 @@ pub struct CheckArgs {
     #[arg(default_value = "gates.yaml")]
     pub policy: Vec<String>,
 
-    /// The run on trial: a run id, or file:PATH to a snapshot [default: the policy's]
+    /// The run on trial: a run id, or `file:PATH` to a snapshot [default: the policy's]
     #[arg(long, value_name = "RUN", help_heading = "Runs")]
     pub candidate: Option<String>,
 
-    /// The run to compare with: a run id, or file:PATH to a snapshot [default: the policy's]
+    /// The run to compare with: a run id, or `file:PATH` to a snapshot [default: the policy's]
     #[arg(long, value_name = "RUN", help_heading = "Runs")]
     pub baseline: Option<String>,
 
@@ -93,7 +93,7 @@ pub struct SnapshotArgs {
 /// Where the runs are. The API key is never an argument: everybody on the machine can read those.
 #[derive(Debug, Args)]
 pub struct ServerArgs {
-    /// The project [default: the policy's, else $WANDB_ENTITY/$WANDB_PROJECT]
+    /// The project [default: the policy's, else `WANDB_ENTITY` and `WANDB_PROJECT`]
     #[arg(long, value_name = "ENTITY/PROJECT", help_heading = "Weave")]
     pub project: Option<String>,
 

@@ -25,10 +25,7 @@ impl Exit {
             Self::Passed,
             "passed: every check that can block was decided, and holds",
         ),
-        (
-            Self::Failed,
-            "failed: a check that can block does not hold",
-        ),
+        (Self::Failed, "failed: a check that can block does not hold"),
         (
             Self::Usage,
             "the command line or a policy is wrong; nothing was judged",

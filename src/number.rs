@@ -53,7 +53,11 @@ pub fn full(value: f64) -> String {
 #[must_use]
 pub fn signed(value: f64, against: f64) -> String {
     let shown = show(value, against);
-    if value > 0.0 && shown != "0" { format!("+{shown}") } else { shown }
+    if value > 0.0 && shown != "0" {
+        format!("+{shown}")
+    } else {
+        shown
+    }
 }
 
 /// Decimals that leave three significant digits, at least three below ten, none for whole numbers.
@@ -82,6 +86,27 @@ fn trimmed(text: String) -> String {
         text
     };
     if text == "-0" { "0".to_owned() } else { text }
+}
+
+/// A count as a number. Exact up to 2^53, which no evaluation has trials.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "no run has more than 2^53 trials"
+)]
+#[must_use]
+pub fn count(count: u64) -> f64 {
+    count as f64
+}
+
+/// The nearest count to a number that is one but for rounding; 0 for what is below.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates, which is what is meant"
+)]
+#[must_use]
+pub fn nearest_count(value: f64) -> u64 {
+    value.round() as u64
 }
 
 /// `1 row`, `3 rows`.
@@ -113,7 +138,7 @@ mod tests {
             (-0.0, 0.5, "0"),
             (17.0, 20.0, "17"),
             (123.456, 100.0, "123.46"),
-            (4821.333_3, 5000.0, "4821.3"),
+            (4_821.333_3, 5000.0, "4821.3"),
             (0.000_012_34, 1.0, "0.0000123"),
             (0.9 - 0.88, 0.02, "0.02"),
             (f64::INFINITY, 1.0, "∞"),

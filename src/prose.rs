@@ -42,7 +42,11 @@ impl Prose {
 
     /// Adds a list of foreign names, at most `most` of them, and says how many more there are.
     #[must_use]
-    pub fn names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>, most: usize) -> Self {
+    pub fn names<S: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = S>,
+        most: usize,
+    ) -> Self {
         let mut names = names.into_iter();
         for (shown, name) in names.by_ref().take(most).enumerate() {
             if shown > 0 {

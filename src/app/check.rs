@@ -27,7 +27,12 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
     };
     let report = gather(arguments, console).unwrap_or_else(Report::of_fault);
     outputs.write(&report, console);
-    for fault in report.fault.iter().chain(report.sections.iter().filter_map(|section| section.outcome.as_ref().err())) {
+    for fault in report.fault.iter().chain(
+        report
+            .sections
+            .iter()
+            .filter_map(|section| section.outcome.as_ref().err()),
+    ) {
         console.fault(fault);
     }
     let text = match arguments.format {
@@ -50,20 +55,31 @@ struct Outputs {
 impl Outputs {
     fn prepare(arguments: &CheckArgs) -> Result<Self, Fault> {
         Ok(Self {
-            markdown: arguments.report.as_deref().map(Output::prepare).transpose()?,
+            markdown: arguments
+                .report
+                .as_deref()
+                .map(Output::prepare)
+                .transpose()?,
             json: arguments.json.as_deref().map(Output::prepare).transpose()?,
         })
     }
 
     /// Writes the files; one that cannot be written is a warning, and changes no verdict.
     fn write(&self, report: &Report, console: &Console) {
-        let markdown = self.markdown.as_ref().map(|output| output.write(&report::markdown(report)));
+        let markdown = self
+            .markdown
+            .as_ref()
+            .map(|output| output.write(&report::markdown(report)));
         let json = self.json.as_ref().map(|output| {
             report::json(report)
                 .map_err(|error| error.to_string())
                 .and_then(|text| output.write(&text))
         });
-        for problem in [markdown, json].into_iter().flatten().filter_map(Result::err) {
+        for problem in [markdown, json]
+            .into_iter()
+            .flatten()
+            .filter_map(Result::err)
+        {
             console.warn(&problem);
         }
     }
@@ -183,7 +199,11 @@ type Key = (Option<Project>, Source, Option<Source>);
 
 impl Archive<'_> {
     fn evidence(&mut self, plan: &Plan) -> Result<Evidence, Fault> {
-        let key = (plan.project.clone(), plan.candidate.clone(), plan.baseline.clone());
+        let key = (
+            plan.project.clone(),
+            plan.candidate.clone(),
+            plan.baseline.clone(),
+        );
         if let Some((_, evidence)) = self.known.iter().find(|(known, _)| *known == key) {
             return evidence.clone();
         }
@@ -214,9 +234,14 @@ impl Archive<'_> {
         // Nothing of the network is set up where snapshots are enough.
         let (candidate, missing, baseline) = match (candidate, baseline) {
             (Side::Snapshot(candidate), None) => {
-                return Ok(Evidence { candidate: *candidate, baseline: Baseline::Unnamed });
+                return Ok(Evidence {
+                    candidate: *candidate,
+                    baseline: Baseline::Unnamed,
+                });
             }
-            (Side::Snapshot(candidate), Some(Err(reason))) => return Evidence::joined(*candidate, Err(reason)),
+            (Side::Snapshot(candidate), Some(Err(reason))) => {
+                return Evidence::joined(*candidate, Err(reason));
+            }
             (Side::Snapshot(candidate), Some(Ok(Side::Snapshot(baseline)))) => {
                 return Evidence::joined(*candidate, Ok(*baseline));
             }
@@ -241,7 +266,9 @@ impl Archive<'_> {
         if self.client.is_none() {
             self.client = Some(client(&self.arguments.server, self.console)?);
         }
-        self.client.as_ref().ok_or_else(|| Fault::evidence("there is no client"))
+        self.client
+            .as_ref()
+            .ok_or_else(|| Fault::evidence("there is no client"))
     }
 }
 

@@ -37,7 +37,9 @@ impl Console {
     /// Prints a report. A reader that has gone away changes nothing.
     pub(super) fn report(&self, text: &str) {
         let mut stdout = AutoStream::new(io::stdout().lock(), self.choice(&io::stdout()));
-        if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+        if let Err(error) = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
             && error.kind() != io::ErrorKind::BrokenPipe
         {
             self.warn(&format!("cannot write to stdout: {error}"));
@@ -109,14 +111,20 @@ impl Noise for Console {
     fn answered(&self, request: &str, status: u16, took: Duration) {
         if self.voice.verbose {
             let millis = took.as_millis();
-            self.say(&format!("{}: {status} after {millis} ms\n", visible(request)));
+            self.say(&format!(
+                "{}: {status} after {millis} ms\n",
+                visible(request)
+            ));
         }
     }
 
     fn retrying(&self, reason: &str, pause: Duration) {
         if !self.voice.quiet {
             let seconds = pause.as_secs_f64();
-            self.say(&format!("{}; trying again in {seconds:.1} s\n", visible(reason)));
+            self.say(&format!(
+                "{}; trying again in {seconds:.1} s\n",
+                visible(reason)
+            ));
         }
     }
 }

@@ -37,7 +37,9 @@ fn policies(files: &[PolicyFile]) -> Result<Vec<Policy>, Fault> {
         match file.read() {
             Ok(text) => match crate::policy::parse(&file.path, &text) {
                 Ok(policy) => policies.push(policy),
-                Err(problems) => lines.extend(problems.iter().map(|problem| line(&file.path, problem))),
+                Err(problems) => {
+                    lines.extend(problems.iter().map(|problem| line(&file.path, problem)));
+                }
             },
             Err(fault) => {
                 lines.push(fault.message);
@@ -53,7 +55,10 @@ fn policies(files: &[PolicyFile]) -> Result<Vec<Policy>, Fault> {
 
 fn line(path: &str, problem: &Problem) -> String {
     // A message is one line, whatever somebody wrote into the policy.
-    let (place, message) = (visible(&problem.place), &problem.message.replace(['\n', '\r'], " "));
+    let (place, message) = (
+        visible(&problem.place),
+        &problem.message.replace(['\n', '\r'], " "),
+    );
     if place.is_empty() {
         format!("{path}: {message}")
     } else {

@@ -27,7 +27,9 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Exit {
 fn take(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fault> {
     let id = match Source::from_argument(&arguments.run) {
         Ok(Source::Run(id)) => id,
-        Ok(Source::File(_)) => return Err(Fault::usage("a snapshot is taken of a run, not of a file")),
+        Ok(Source::File(_)) => {
+            return Err(Fault::usage("a snapshot is taken of a run, not of a file"));
+        }
         Err(problem) => return Err(Fault::usage(problem)),
     };
     let project = project(&arguments.server, None)?.ok_or_else(no_project)?;
@@ -46,9 +48,18 @@ fn take(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fault> {
 }
 
 /// The project: the argument, else the policy's, else from the SDK's variables.
-pub(super) fn project(server: &ServerArgs, policy: Option<String>) -> Result<Option<Project>, Fault> {
+pub(super) fn project(
+    server: &ServerArgs,
+    policy: Option<String>,
+) -> Result<Option<Project>, Fault> {
     let variable = |name| environment(name).filter(|value| !value.is_empty());
-    let from_environment = || Some(format!("{}/{}", variable("WANDB_ENTITY")?, variable("WANDB_PROJECT")?));
+    let from_environment = || {
+        Some(format!(
+            "{}/{}",
+            variable("WANDB_ENTITY")?,
+            variable("WANDB_PROJECT")?
+        ))
+    };
     server
         .project
         .clone()
@@ -65,7 +76,11 @@ pub(super) fn no_project() -> Fault {
 
 /// A client for the address and with the key that the SDK would use.
 pub(super) fn client<'a>(server: &ServerArgs, noise: &'a dyn Noise) -> Result<Client<'a>, Fault> {
-    let address = Address::find(server.base_url.as_deref(), server.insecure_http, &environment)?;
+    let address = Address::find(
+        server.base_url.as_deref(),
+        server.insecure_http,
+        &environment,
+    )?;
     let key = Secret::find(&address, &environment)?;
     let timeout = server.timeout.unsigned_abs();
     Client::new(address, key, timeout, &environment, noise)

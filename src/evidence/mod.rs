@@ -45,7 +45,10 @@ impl Evidence {
                 Baseline::Found(Box::new(baseline), pair)
             }
         };
-        Ok(Self { candidate, baseline })
+        Ok(Self {
+            candidate,
+            baseline,
+        })
     }
 }
 
@@ -223,11 +226,22 @@ impl Totals {
     /// dimensions scored the same trial.
     #[must_use]
     pub fn unscored(&self) -> (u64, u64) {
-        let sound = || self.dimensions.values().filter(|dimension| dimension.flaw.is_none());
+        let sound = || {
+            self.dimensions
+                .values()
+                .filter(|dimension| dimension.flaw.is_none())
+        };
         let most = self.trials - sound().map(|dimension| dimension.scored).max().unwrap_or(0);
-        let flawed = self.dimensions.values().any(|dimension| dimension.flaw.is_some());
+        let flawed = self
+            .dimensions
+            .values()
+            .any(|dimension| dimension.flaw.is_some());
         let scores = sound().fold(0_u64, |sum, dimension| sum.saturating_add(dimension.scored));
-        let least = if flawed { 0 } else { self.trials.saturating_sub(scores) };
+        let least = if flawed {
+            0
+        } else {
+            self.trials.saturating_sub(scores)
+        };
         (least, most)
     }
 }
@@ -264,7 +278,10 @@ mod tests {
 
     #[test]
     fn errors_are_bounded_by_the_dimensions() {
-        let mut totals = Totals { trials: 10, ..Totals::default() };
+        let mut totals = Totals {
+            trials: 10,
+            ..Totals::default()
+        };
         assert_eq!(totals.unscored(), (10, 10));
         totals.add("a", None, scored(6));
         assert_eq!(totals.unscored(), (4, 4));
@@ -276,7 +293,10 @@ mod tests {
 
     #[test]
     fn contradictions_are_found() {
-        let mut totals = Totals { trials: 5, ..Totals::default() };
+        let mut totals = Totals {
+            trials: 5,
+            ..Totals::default()
+        };
         totals.add("more", None, scored(6));
         totals.add("a", Some("b"), scored(2));
         totals.add("a.b", None, scored(2));

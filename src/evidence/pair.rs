@@ -40,6 +40,8 @@ impl Pair {
     }
 }
 
-fn only_in(these: &BTreeMap<String, u64>, those: &BTreeMap<String, u64>) -> u64 {
-    these.keys().filter(|digest| !those.contains_key(*digest)).count() as u64
+fn only_in(one: &BTreeMap<String, u64>, other: &BTreeMap<String, u64>) -> u64 {
+    one.keys()
+        .filter(|digest| !other.contains_key(*digest))
+        .count() as u64
 }

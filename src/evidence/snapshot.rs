@@ -82,7 +82,9 @@ struct Stats {
 /// The run's row digests or its usage were not read.
 pub fn write(run: &Run, taken_at: Timestamp) -> Result<String, Fault> {
     let (Some(rows), Some(usage)) = (&run.digests, run.totals.usage) else {
-        return Err(Fault::evidence("the run was not read far enough for a snapshot"));
+        return Err(Fault::evidence(
+            "the run was not read far enough for a snapshot",
+        ));
     };
     let snapshot = Snapshot {
         format: FORMAT.to_owned(),
@@ -117,14 +119,18 @@ pub fn write(run: &Run, taken_at: Timestamp) -> Result<String, Fault> {
 /// Not readable, too large, cut short, no snapshot, of another version, or contradicting itself.
 pub fn read(path: &Path) -> Result<Option<Run>, Fault> {
     let shown = path.display();
-    let fault = |problem: String| Fault::evidence(format!("cannot read the snapshot `{shown}`: {problem}"));
+    let fault =
+        |problem: String| Fault::evidence(format!("cannot read the snapshot `{shown}`: {problem}"));
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     match read {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(fault(error.to_string())),
         Ok(_) if bytes.len() as u64 > MAX_BYTES => {
-            return Err(fault(format!("larger than {} MiB", MAX_BYTES / 1024 / 1024)));
+            return Err(fault(format!(
+                "larger than {} MiB",
+                MAX_BYTES / 1024 / 1024
+            )));
         }
         Ok(_) => {}
     }
@@ -148,7 +154,9 @@ pub fn read(path: &Path) -> Result<Option<Run>, Fault> {
     }
     let snapshot: Snapshot =
         serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()).help(again))?;
-    run(snapshot).map(Some).map_err(|problem| fault(problem).help(again))
+    run(snapshot)
+        .map(Some)
+        .map_err(|problem| fault(problem).help(again))
 }
 
 fn run(snapshot: Snapshot) -> Result<Run, String> {

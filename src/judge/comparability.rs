@@ -1,7 +1,7 @@
 //! What stands between the evidence and a judgement, each with a name, never silent.
 
 use super::{Check, Status};
-use crate::evidence::{Baseline, Evidence, Pair, Run};
+use crate::evidence::{Baseline, Dimension, Evidence, Pair, Run};
 use crate::number::plural;
 use crate::policy::{Policy, RemovedRows};
 use crate::prose::Prose;
@@ -128,7 +128,12 @@ pub(super) fn ground(policy: &Policy, evidence: &Evidence, findings: &mut Vec<Fi
     match &evidence.baseline {
         Baseline::Found(baseline, pair) => {
             let obstacle = incomparable(policy, &evidence.candidate, baseline, pair);
-            findings.extend(obstacle.as_ref().filter(|_| policy.compares()).map(undecided));
+            findings.extend(
+                obstacle
+                    .as_ref()
+                    .filter(|_| policy.compares())
+                    .map(undecided),
+            );
             ground.change = ground.change.or(obstacle);
             differences(policy, &evidence.candidate, baseline, pair, findings);
         }
@@ -168,7 +173,9 @@ pub(super) fn whole(checks: &[Check], can_block: bool, findings: &mut Vec<Findin
         findings.push(Finding {
             name: Name::NothingCanBlock,
             effect: Effect::Warning,
-            message: Prose::from("no gate of this policy can block: each only warns, or is excused"),
+            message: Prose::from(
+                "no gate of this policy can block: each only warns, or is excused",
+            ),
         });
     }
     if checks.iter().all(|check| check.status == Status::Skipped) {
@@ -201,7 +208,10 @@ fn unfit(policy: &Policy, run: &Run, role: &str) -> Option<Obstacle> {
     let about = |name, what: Prose| {
         Some(Obstacle {
             name,
-            message: Prose::from(format!("the {role} ")).name(&run.id).text(" ").then(what),
+            message: Prose::from(format!("the {role} "))
+                .name(&run.id)
+                .text(" ")
+                .then(what),
         })
     };
     match run.status.as_deref() {
@@ -210,12 +220,16 @@ fn unfit(policy: &Policy, run: &Run, role: &str) -> Option<Obstacle> {
         Some("failed") => {
             return about(
                 Name::RunFailed,
-                Prose::from("failed; `accept_status: [completed, failed]` would judge it all the same"),
+                Prose::from(
+                    "failed; `accept_status: [completed, failed]` would judge it all the same",
+                ),
             );
         }
         Some("running") => return about(Name::RunNotFinished, Prose::from("is still running")),
         Some(other) => {
-            let what = Prose::from("has the status ").name(other).text(", which is not one of a finished run");
+            let what = Prose::from("has the status ")
+                .name(other)
+                .text(", which is not one of a finished run");
             return about(Name::RunNotFinished, what);
         }
         None => return about(Name::RunNotFinished, Prose::from("has no status")),
@@ -272,8 +286,20 @@ fn incomparable(policy: &Policy, candidate: &Run, baseline: &Run, pair: &Pair) -
 }
 
 /// What differs between two runs that are compared.
-fn differences(policy: &Policy, candidate: &Run, baseline: &Run, pair: &Pair, findings: &mut Vec<Finding>) {
-    let mut add = |name, effect, message: Prose| findings.push(Finding { name, effect, message });
+fn differences(
+    policy: &Policy,
+    candidate: &Run,
+    baseline: &Run,
+    pair: &Pair,
+    findings: &mut Vec<Finding>,
+) {
+    let mut add = |name, effect, message: Prose| {
+        findings.push(Finding {
+            name,
+            effect,
+            message,
+        });
+    };
     if pair.removed > 0 {
         let effect = match policy.baseline.removed_rows {
             RemovedRows::Missing => "; they count as missing scores",
@@ -282,7 +308,11 @@ fn differences(policy: &Policy, candidate: &Run, baseline: &Run, pair: &Pair, fi
         add(
             Name::RowsRemoved,
             Effect::Warning,
-            Prose::from(format!("{} of the baseline {} not in the candidate{effect}", plural(pair.removed, "row"), are(pair.removed))),
+            Prose::from(format!(
+                "{} of the baseline {} not in the candidate{effect}",
+                plural(pair.removed, "row"),
+                are(pair.removed)
+            )),
         );
     }
     if pair.added > 0 {
@@ -339,7 +369,7 @@ fn mixed_types(evidence: &Evidence, findings: &mut Vec<Finding>) {
         let switched = other.is_some_and(|other| {
             (ours.judged > 0, ours.measured > 0) != (other.judged > 0, other.measured > 0)
         });
-        let message = if ours.is_mixed() || other.is_some_and(|other| other.is_mixed()) {
+        let message = if ours.is_mixed() || other.is_some_and(Dimension::is_mixed) {
             " holds truth values on some trials and numbers on others; each metric sees only its own kind"
         } else if switched {
             " holds scores of one kind in the candidate and of another in the baseline"

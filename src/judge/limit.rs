@@ -1,7 +1,7 @@
 //! Whether a limit holds, whatever the missing scores are.
 
 use super::measure::Measure;
-use crate::number::TOLERANCE;
+use crate::number::{TOLERANCE, count};
 use crate::policy::{Limit, LimitKey, MissingRule};
 
 /// What a limit says of measured values.
@@ -31,24 +31,26 @@ pub(super) fn decide(limit: Limit, pairing: &Pairing, rule: MissingRule) -> Deci
     let ends = |measure: &Measure| [measure.low, measure.high];
     let ours = ends(&pairing.candidate);
     let theirs = pairing.baseline.as_ref().map_or([0.0; 2], ends);
-    let mut held = [0_u32; 2];
+    let (mut kept, mut broken) = (false, false);
     let mut unknown = theirs[0] < 0.0 && theirs[1] > 0.0 && limit.key.is_relative();
     for candidate in ours {
         for baseline in theirs {
             match holds(limit, candidate, baseline, pairing.candidate.exact) {
-                Some(held_here) => held[usize::from(held_here)] += 1,
+                Some(true) => kept = true,
+                Some(false) => broken = true,
                 None => unknown = true,
             }
         }
     }
     let unbounded = pairing.candidate.is_unbounded()
         || pairing.baseline.as_ref().is_some_and(Measure::is_unbounded);
-    let open = pairing.candidate.is_open() || pairing.baseline.as_ref().is_some_and(Measure::is_open);
-    match (unknown, held) {
-        (true, _) if open => Decision::Depends,
-        (true, _) => Decision::ZeroBaseline,
-        (false, [0, _]) => Decision::Holds,
-        (false, [_, 0]) => Decision::Broken,
+    let open =
+        pairing.candidate.is_open() || pairing.baseline.as_ref().is_some_and(Measure::is_open);
+    match (unknown, kept, broken) {
+        (true, ..) if open => Decision::Depends,
+        (true, ..) => Decision::ZeroBaseline,
+        (false, _, false) => Decision::Holds,
+        (false, false, true) => Decision::Broken,
         _ if unbounded => Decision::Unbounded,
         // Every missing score counts as the worst, and at the worst ends the limit is broken.
         _ if rule == MissingRule::Fail => Decision::Broken,
@@ -61,7 +63,11 @@ pub(super) fn decide(limit: Limit, pairing: &Pairing, rule: MissingRule) -> Deci
 /// Counts and ratios of counts are compared exactly; everything that was computed in floating point,
 /// means and differences, within [`TOLERANCE`].
 pub(super) fn holds(limit: Limit, candidate: f64, baseline: f64, exact: bool) -> Option<bool> {
-    let slack = if exact && !limit.key.is_change() { 0.0 } else { TOLERANCE };
+    let slack = if exact && !limit.key.is_change() {
+        0.0
+    } else {
+        TOLERANCE
+    };
     let rise = candidate - baseline;
     let relative = || {
         if rise == 0.0 {
@@ -94,14 +100,18 @@ pub(super) fn spare(limit: Limit, pairing: &Pairing, decision: Decision) -> Opti
     // From the worst ends where it holds, from the best ends where it does not.
     let low_end = high_is_good == at_worst;
     let start = if low_end { measure.low } else { measure.high };
-    let baseline = pairing.baseline.as_ref().map_or(0.0, |theirs| {
-        if low_end { theirs.high } else { theirs.low }
-    });
-    let start = (start * trials as f64).round();
-    let turned = |count: u64| {
-        let count = count as f64;
-        let passed = if low_end { start - count } else { start + count };
-        let value = passed / trials as f64;
+    let baseline = pairing
+        .baseline
+        .as_ref()
+        .map_or(0.0, |theirs| if low_end { theirs.high } else { theirs.low });
+    let start = (start * count(trials)).round();
+    let turned = |turned: u64| {
+        let passed = if low_end {
+            start - count(turned)
+        } else {
+            start + count(turned)
+        };
+        let value = passed / count(trials);
         let inside = (0.0..=1.0).contains(&value);
         holds(limit, value.clamp(0.0, 1.0), baseline, true).filter(|_| inside)
     };

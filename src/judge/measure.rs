@@ -1,7 +1,7 @@
 //! From counts and sums to a measured value, with the ends that missing scores leave open.
 
 use crate::evidence::{Dimension, Flaw, Run, Totals};
-use crate::number::TOLERANCE;
+use crate::number::{TOLERANCE, count, nearest_count};
 use crate::policy::{Gate, Metric, MissingRule};
 
 /// What a metric is on some trials.
@@ -58,15 +58,15 @@ impl Sample<'_> {
                 match gate.metric {
                     Metric::PassRate => self.pass_rate(gate, known),
                     Metric::NumericMean => self.numeric_mean(gate, known),
-                    _ => Ok(self.fraction(known.scored, known.scored as f64, known.scored as f64)),
+                    _ => Ok(self.fraction(known.scored, count(known.scored), count(known.scored))),
                 }
             }
-            Metric::Trials => Ok(self.count(self.totals.trials)),
-            Metric::Rows => Ok(self.count(self.run.rows)),
+            Metric::Trials => Ok(self.whole(self.totals.trials)),
+            Metric::Rows => Ok(self.whole(self.run.rows)),
             Metric::ErrorRate => Ok(self.error_rate()),
             Metric::TokensTotal | Metric::TokensMean => {
                 let tokens = self.totals.usage.and_then(|usage| usage.tokens);
-                self.usage(gate, tokens.ok_or(Lack::NoUsage)? as f64, true)
+                self.usage(gate, count(tokens.ok_or(Lack::NoUsage)?), true)
             }
             Metric::CostTotal | Metric::CostMean => {
                 let cost = self.totals.usage.and_then(|usage| usage.cost);
@@ -77,11 +77,11 @@ impl Sample<'_> {
 
     /// All trials, those of removed rows included.
     fn trials(&self) -> f64 {
-        self.totals.trials as f64 + self.absent
+        count(self.totals.trials) + self.absent
     }
 
-    fn count(&self, count: u64) -> Measure {
-        let value = count as f64;
+    fn whole(&self, things: u64) -> Measure {
+        let value = count(things);
         Measure {
             observed: Some(value),
             low: value,
@@ -101,7 +101,7 @@ impl Sample<'_> {
             low,
             high,
             scored,
-            trials: trials.round() as u64,
+            trials: nearest_count(trials),
             exact: true,
         }
     }
@@ -110,7 +110,7 @@ impl Sample<'_> {
         if known.judged == 0 {
             return Err(unavailable(known));
         }
-        let (passed, judged, trials) = (known.passed as f64, known.judged as f64, self.trials());
+        let (passed, judged, trials) = (count(known.passed), count(known.judged), self.trials());
         let observed = passed / judged;
         let missing = trials - judged;
         let (low, high) = if is_ignored(gate, missing, trials) {
@@ -123,18 +123,21 @@ impl Sample<'_> {
             low,
             high,
             scored: known.judged,
-            trials: trials.round() as u64,
+            trials: nearest_count(trials),
             exact: true,
         })
     }
 
     fn numeric_mean(&self, gate: &Gate, known: &Dimension) -> Result<Measure, Lack> {
-        let mean = known.mean.filter(|_| known.measured > 0).ok_or_else(|| unavailable(known))?;
+        let mean = known
+            .mean
+            .filter(|_| known.measured > 0)
+            .ok_or_else(|| unavailable(known))?;
         let (worst, best) = gate.range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
         if mean < worst - TOLERANCE || mean > best + TOLERANCE {
             return Err(Lack::OutOfRange(mean));
         }
-        let (measured, trials) = (known.measured as f64, self.trials());
+        let (measured, trials) = (count(known.measured), self.trials());
         let missing = trials - measured;
         let with = |each: f64| (mean * measured + missing * each) / trials;
         let (low, high) = if is_ignored(gate, missing, trials) {
@@ -147,7 +150,7 @@ impl Sample<'_> {
             low,
             high,
             scored: known.measured,
-            trials: trials.round() as u64,
+            trials: nearest_count(trials),
             exact: false,
         })
     }
@@ -156,7 +159,11 @@ impl Sample<'_> {
     fn error_rate(&self) -> Measure {
         let (least, most) = self.totals.unscored();
         let scored = self.totals.trials - most;
-        self.fraction(scored, least as f64 + self.absent, most as f64 + self.absent)
+        self.fraction(
+            scored,
+            count(least) + self.absent,
+            count(most) + self.absent,
+        )
     }
 
     /// Tokens or cost. A trial without any score may have used something that nobody knows of, from
@@ -164,7 +171,7 @@ impl Sample<'_> {
     fn usage(&self, gate: &Gate, total: f64, exact: bool) -> Result<Measure, Lack> {
         let trials = self.trials();
         let (_, unscored) = self.totals.unscored();
-        let missing = unscored as f64 + self.absent;
+        let missing = count(unscored) + self.absent;
         let is_mean = matches!(gate.metric, Metric::TokensMean | Metric::CostMean);
         let known = trials - missing;
         if is_mean && known == 0.0 {
@@ -182,7 +189,7 @@ impl Sample<'_> {
             low,
             high,
             scored: self.totals.trials - unscored,
-            trials: trials.round() as u64,
+            trials: nearest_count(trials),
             exact,
         })
     }

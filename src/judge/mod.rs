@@ -16,6 +16,7 @@ pub use comparability::{Effect, Finding, Name};
 pub use measure::Measure;
 
 use crate::evidence::{Baseline, Evidence};
+use crate::number::count;
 use crate::policy::{Gate, Limit, Metric, Policy, RemovedRows, Severity};
 use crate::prose::Prose;
 use comparability::{Ground, Obstacle};
@@ -125,7 +126,11 @@ pub fn judge(policy: &Policy, evidence: &Evidence, today: Date) -> Judgement {
 
 /// Nothing judged is not passed: every check may have been skipped.
 fn verdict(checks: &[Check]) -> Verdict {
-    let blocks = |status| checks.iter().any(|check| check.blocks() && check.status == status);
+    let blocks = |status| {
+        checks
+            .iter()
+            .any(|check| check.blocks() && check.status == status)
+    };
     let nothing = checks.iter().all(|check| check.status == Status::Skipped);
     if blocks(Status::Fail) {
         Verdict::Failed
@@ -146,6 +151,16 @@ struct Ruling {
 }
 
 impl Ruling {
+    fn skipped() -> Self {
+        Self {
+            status: Status::Skipped,
+            reason: Prose::from("there is no baseline, and the policy does not require one"),
+            finding: Some(Name::NoBaseline),
+            candidate: None,
+            baseline: None,
+        }
+    }
+
     fn undecided(obstacle: Obstacle) -> Self {
         Self {
             status: Status::Undecided,
@@ -178,7 +193,11 @@ impl Court<'_> {
                 metric: gate.metric,
                 limit,
                 severity: gate.severity,
-                status: if blocked && waived { Status::Waived } else { ruling.status },
+                status: if blocked && waived {
+                    Status::Waived
+                } else {
+                    ruling.status
+                },
                 reason: ruling.reason,
                 finding: ruling.finding,
                 baseline: ruling.baseline,
@@ -198,7 +217,7 @@ impl Court<'_> {
                 self.note(gate, &obstacle);
                 for limit in &gate.limits {
                     let ruling = if self.skips(*limit) {
-                        self.skipped()
+                        Ruling::skipped()
                     } else {
                         Ruling::undecided(obstacle.clone())
                     };
@@ -215,9 +234,17 @@ impl Court<'_> {
         };
         let counts = today <= waiver.until;
         let (name, effect, words) = if counts {
-            (Name::WaiverActive, Effect::Note, "is excused until the end of")
+            (
+                Name::WaiverActive,
+                Effect::Note,
+                "is excused until the end of",
+            )
         } else {
-            (Name::WaiverExpired, Effect::Warning, "was excused until the end of")
+            (
+                Name::WaiverExpired,
+                Effect::Warning,
+                "was excused until the end of",
+            )
         };
         self.findings.push(Finding {
             name,
@@ -243,7 +270,11 @@ impl Court<'_> {
         let pattern = glob::Pattern::new(scorer).ok();
         let matching: Vec<Option<String>> = known
             .iter()
-            .filter(|name| pattern.as_ref().is_some_and(|pattern| pattern.matches(name)))
+            .filter(|name| {
+                pattern
+                    .as_ref()
+                    .is_some_and(|pattern| pattern.matches(name))
+            })
             .map(|name| Some((*name).to_owned()))
             .collect();
         if matching.is_empty() {
@@ -255,7 +286,14 @@ impl Court<'_> {
     /// The dimensions of both runs.
     fn dimensions(&self) -> BTreeSet<&str> {
         let mut names: BTreeSet<&str> = BTreeSet::new();
-        names.extend(self.evidence.candidate.totals.dimensions.keys().map(String::as_str));
+        names.extend(
+            self.evidence
+                .candidate
+                .totals
+                .dimensions
+                .keys()
+                .map(String::as_str),
+        );
         if let Baseline::Found(run, _) = &self.evidence.baseline {
             names.extend(run.totals.dimensions.keys().map(String::as_str));
         }
@@ -266,19 +304,9 @@ impl Court<'_> {
         limit.key.is_change() && self.ground.skips_changes
     }
 
-    fn skipped(&self) -> Ruling {
-        Ruling {
-            status: Status::Skipped,
-            reason: Prose::from("there is no baseline, and the policy does not require one"),
-            finding: Some(Name::NoBaseline),
-            candidate: None,
-            baseline: None,
-        }
-    }
-
     fn rule(&mut self, gate: &Gate, limit: Limit, subject: Option<&str>) -> Ruling {
         if self.skips(limit) {
-            return self.skipped();
+            return Ruling::skipped();
         }
         let standing = if limit.key.is_change() {
             &self.ground.change
@@ -304,13 +332,17 @@ impl Court<'_> {
         };
         let decision = limit::decide(limit, &pairing, gate.missing.rule);
         let is_ratio = matches!(gate.metric, Metric::PassRate | Metric::Coverage);
-        let spare = is_ratio.then(|| limit::spare(limit, &pairing, decision)).flatten();
+        let spare = is_ratio
+            .then(|| limit::spare(limit, &pairing, decision))
+            .flatten();
         let spare = spare.map(|trials| (trials, self.things(&pairing.candidate, limit)));
         Ruling {
             status: match decision {
                 Decision::Holds => Status::Pass,
                 Decision::Broken => Status::Fail,
-                Decision::Depends | Decision::Unbounded | Decision::ZeroBaseline => Status::Undecided,
+                Decision::Depends | Decision::Unbounded | Decision::ZeroBaseline => {
+                    Status::Undecided
+                }
             },
             reason: words::decision(decision, limit, gate, &pairing, spare),
             finding: None,
@@ -322,24 +354,45 @@ impl Court<'_> {
     /// What a margin counts: rows where each has one trial, else trials.
     fn things(&self, measure: &Measure, limit: Limit) -> &'static str {
         let rows = match &self.evidence.baseline {
-            Baseline::Found(_, pair) if limit.key.is_change() => match self.policy.baseline.removed_rows {
-                RemovedRows::Missing => pair.common + pair.removed,
-                RemovedRows::Ignore => pair.common,
-            },
+            Baseline::Found(_, pair) if limit.key.is_change() => {
+                match self.policy.baseline.removed_rows {
+                    RemovedRows::Missing => pair.common + pair.removed,
+                    RemovedRows::Ignore => pair.common,
+                }
+            }
             _ => self.evidence.candidate.rows,
         };
-        if measure.trials == rows { "row" } else { "trial" }
+        if measure.trials == rows {
+            "row"
+        } else {
+            "trial"
+        }
     }
 
-    fn measure(&self, gate: &Gate, limit: Limit, subject: Option<&str>) -> Result<Pairing, Obstacle> {
-        let of_candidate = |lack: Lack| words::lack(&lack, gate, subject, "candidate", &self.evidence.candidate);
+    fn measure(
+        &self,
+        gate: &Gate,
+        limit: Limit,
+        subject: Option<&str>,
+    ) -> Result<Pairing, Obstacle> {
+        let of_candidate =
+            |lack: Lack| words::lack(&lack, gate, subject, "candidate", &self.evidence.candidate);
         if !limit.key.is_change() {
             let run = &self.evidence.candidate;
-            let sample = Sample { run, totals: &run.totals, absent: 0.0 };
+            let sample = Sample {
+                run,
+                totals: &run.totals,
+                absent: 0.0,
+            };
             let candidate = sample.measure(gate, subject).map_err(of_candidate)?;
-            return Ok(Pairing { candidate, baseline: None });
+            return Ok(Pairing {
+                candidate,
+                baseline: None,
+            });
         }
-        let (ours, theirs) = self.samples().ok_or_else(comparability::nothing_to_compare)?;
+        let (ours, theirs) = self
+            .samples()
+            .ok_or_else(comparability::nothing_to_compare)?;
         let candidate = ours.measure(gate, subject).map_err(of_candidate)?;
         let baseline = theirs
             .measure(gate, subject)
@@ -361,7 +414,7 @@ impl Court<'_> {
             RemovedRows::Ignore => (pair.baseline.as_ref()?, 0),
         };
         // A removed row would have had as many trials as a common one has.
-        let absent = ours.trials as f64 * removed as f64 / pair.common as f64;
+        let absent = count(ours.trials) * count(removed) / count(pair.common);
         Some((
             Sample {
                 run: &self.evidence.candidate,

@@ -6,8 +6,8 @@ use super::comparability::{Name, Obstacle};
 use super::limit::{Decision, Pairing};
 use super::measure::{Lack, Measure};
 use crate::evidence::{Flaw, Run};
-use crate::number::{full, plain, plural, show};
-use crate::policy::{Gate, Limit, LimitKey};
+use crate::number::{full, plain, plural, show, signed};
+use crate::policy::{Gate, Limit, LimitKey, Metric};
 use crate::prose::Prose;
 
 /// As many names are listed where a name is not known.
@@ -41,7 +41,13 @@ pub(super) fn unknown_dimension(scorer: &str, known: &BTreeSet<&str>) -> Obstacl
 }
 
 /// Why a run has no value.
-pub(super) fn lack(lack: &Lack, gate: &Gate, subject: Option<&str>, role: &str, run: &Run) -> Obstacle {
+pub(super) fn lack(
+    lack: &Lack,
+    gate: &Gate,
+    subject: Option<&str>,
+    role: &str,
+    run: &Run,
+) -> Obstacle {
     let dimension = subject.unwrap_or_default();
     let in_role = format!(" in the {role}");
     let (name, message) = match lack {
@@ -54,9 +60,11 @@ pub(super) fn lack(lack: &Lack, gate: &Gate, subject: Option<&str>, role: &str, 
         ),
         Lack::NotAvailable(metrics) => (
             Name::MetricNotAvailable,
-            Prose::new()
-                .name(dimension)
-                .text(format!(" has no {}{in_role}; it has {}", gate.metric.word(), metrics.join(", "))),
+            Prose::new().name(dimension).text(format!(
+                " has no {}{in_role}; it has {}",
+                gate.metric.word(),
+                metrics.join(", ")
+            )),
         ),
         Lack::OutOfRange(mean) => {
             let (low, high) = gate.range.unwrap_or_default();
@@ -72,17 +80,27 @@ pub(super) fn lack(lack: &Lack, gate: &Gate, subject: Option<&str>, role: &str, 
         }
         Lack::Flawed(Flaw::Ambiguous) => (
             Name::AmbiguousDimension,
-            Prose::from("two dimensions").text(in_role).text(" are called ").name(dimension),
+            Prose::from("two dimensions")
+                .text(in_role)
+                .text(" are called ")
+                .name(dimension),
         ),
         Lack::Flawed(Flaw::Inconsistent) => (
             Name::InconsistentCounts,
-            Prose::from("the counts of ").name(dimension).text(in_role).text(" contradict each other"),
+            Prose::from("the counts of ")
+                .name(dimension)
+                .text(in_role)
+                .text(" contradict each other"),
         ),
         Lack::NoUsage => (
             Name::MetricNotAvailable,
             Prose::from(format!(
                 "no trial{in_role} {}, so there is no {}",
-                if gate.metric.word().starts_with("cost") { "is priced" } else { "reports its tokens" },
+                if gate.metric.word().starts_with("cost") {
+                    "is priced"
+                } else {
+                    "reports its tokens"
+                },
                 gate.metric.word()
             )),
         ),
@@ -116,6 +134,10 @@ pub(super) fn decision(
             _ => format!("{}{}", value.relation(true), margin("to spare")),
         },
         Decision::Broken => format!("{}{}", value.relation(false), margin("short")),
+        Decision::Depends if gate.metric == Metric::ErrorRate => format!(
+            "the summary tells how many trials each scorer scored, not which: {}",
+            value.open()
+        ),
         Decision::Depends => format!("{}, and they decide: {}", missing(pairing), value.open()),
         Decision::Unbounded if gate.metric.is_usage() => format!(
             "{}, and what they used is not known: {}",
@@ -123,9 +145,14 @@ pub(super) fn decision(
             value.open()
         ),
         Decision::Unbounded => {
-            format!("{}, and without `range` their worst is not known", missing(pairing))
+            format!(
+                "{}, and without `range` their worst is not known",
+                missing(pairing)
+            )
         }
-        Decision::ZeroBaseline => "the baseline is 0, so the change has no relative size".to_owned(),
+        Decision::ZeroBaseline => {
+            "the baseline is 0, so the change has no relative size".to_owned()
+        }
     };
     Prose::from(text)
 }
@@ -136,11 +163,15 @@ fn missing(pairing: &Pairing) -> String {
         let missing = measure.trials.saturating_sub(measure.scored);
         (missing > 0).then(|| {
             let verb = if missing == 1 { "has" } else { "have" };
-            format!("{missing} of {}{whose} {verb} no score", plural(measure.trials, "trial"))
+            format!(
+                "{missing} of {}{whose} {verb} no score",
+                plural(measure.trials, "trial")
+            )
         })
     };
     let Some(baseline) = &pairing.baseline else {
-        return of(&pairing.candidate, "").unwrap_or_else(|| "the summary leaves it open".to_owned());
+        return of(&pairing.candidate, "")
+            .unwrap_or_else(|| "the summary leaves it open".to_owned());
     };
     let parts = [
         of(&pairing.candidate, " of the candidate"),
@@ -201,19 +232,46 @@ impl Value<'_> {
         let drop = self.limit.key.wants_high();
         let toward = |ours: f64, theirs: f64| {
             let moved = if drop { theirs - ours } else { ours - theirs };
-            if self.limit.key.is_relative() && moved != 0.0 { moved / theirs.abs() } else { moved }
+            if self.limit.key.is_relative() && moved != 0.0 {
+                moved / theirs.abs()
+            } else {
+                moved
+            }
         };
         let (least, most) = if drop {
-            (toward(candidate.high, baseline.low), toward(candidate.low, baseline.high))
+            (
+                toward(candidate.high, baseline.low),
+                toward(candidate.low, baseline.high),
+            )
         } else {
-            (toward(candidate.low, baseline.high), toward(candidate.high, baseline.low))
+            (
+                toward(candidate.low, baseline.high),
+                toward(candidate.high, baseline.low),
+            )
         };
-        let (word, opposite) = if drop { ("dropped", "rose") } else { ("rose", "dropped") };
+        let (word, opposite) = if drop {
+            ("dropped", "rose")
+        } else {
+            ("rose", "dropped")
+        };
         if least == most && most < 0.0 {
             return format!("{opposite} by {}", show(-most, -self.limit.value));
         }
         if least == most && most == 0.0 {
             return "unchanged".to_owned();
+        }
+        if least < 0.0 && most > 0.0 {
+            let (low, high) = if drop { (-most, -least) } else { (least, most) };
+            let bound = if drop {
+                -self.limit.value
+            } else {
+                self.limit.value
+            };
+            return format!(
+                "changed by {} to {}",
+                signed(low, bound),
+                signed(high, bound)
+            );
         }
         format!("{word} by {}", span(least, most, self.limit.value))
     }
@@ -227,5 +285,5 @@ fn span(low: f64, high: f64, against: f64) -> String {
     if high.is_infinite() && low.is_finite() {
         return format!("{} or more", show(low, against));
     }
-    format!("between {} and {}", show(low, against), show(high, against))
+    format!("{} to {}", show(low, against), show(high, against))
 }

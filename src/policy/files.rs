@@ -38,9 +38,11 @@ fn matches(argument: &str) -> Result<Vec<String>, Fault> {
         return Ok(vec![argument.to_owned()]);
     }
     if !argument.contains(['*', '?', '[']) {
-        return Err(Fault::usage(format!("no policy: there is no file `{argument}`")).help(
-            "name the policy file, or copy gates.example.yaml to gates.yaml and make it yours",
-        ));
+        return Err(
+            Fault::usage(format!("no policy: there is no file `{argument}`")).help(
+                "name the policy file, or copy gates.example.yaml to gates.yaml and make it yours",
+            ),
+        );
     }
     let paths = glob::glob(argument)
         .map_err(|error| Fault::usage(format!("`{argument}` is not a pattern: {error}")))?;
@@ -56,8 +58,10 @@ fn matches(argument: &str) -> Result<Vec<String>, Fault> {
         found.push(text.to_owned());
     }
     if found.is_empty() {
-        return Err(Fault::usage(format!("no policy: the pattern `{argument}` matches no file"))
-            .help("a gate with no policy would pass on nothing; mend the pattern"));
+        return Err(Fault::usage(format!(
+            "no policy: the pattern `{argument}` matches no file"
+        ))
+        .help("a gate with no policy would pass on nothing; mend the pattern"));
     }
     Ok(found)
 }

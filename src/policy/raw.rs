@@ -9,20 +9,15 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_yaml::Value;
 
 /// What stands at a key.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) enum Field<T> {
     /// The key is not there.
+    #[default]
     Absent,
     /// It holds what it should.
     Given(T),
     /// It holds something else, described for a message.
     Wrong(String),
-}
-
-impl<T> Default for Field<T> {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Field<T> {

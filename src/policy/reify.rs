@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use serde_yaml::Value;
 
-use super::raw::{
-    Field, RawBaseline, RawCandidate, RawDefaults, RawGate, RawPolicy, RawWaiver,
-};
+use super::raw::{Field, RawBaseline, RawCandidate, RawDefaults, RawGate, RawPolicy, RawWaiver};
 use super::{
     BaselineRule, Gate, Limit, LimitKey, Metric, Missing, MissingRule, Problem, RemovedRows,
     Severity, SourceTemplate, Template, Unit, Waiver,
@@ -55,7 +53,10 @@ pub(super) fn policy(value: Value, problems: &mut Vec<Problem>) -> Option<Parts>
         _ => Some("not a map"),
     };
     if let Some(kind) = kind {
-        scope.problem("", format!("the policy is {kind}; expected `version: 1` and `gates:`"));
+        scope.problem(
+            "",
+            format!("the policy is {kind}; expected `version: 1` and `gates:`"),
+        );
         return None;
     }
     let raw: RawPolicy = match serde_yaml::from_value(value) {
@@ -307,7 +308,10 @@ impl Scope<'_> {
             return Vec::new();
         };
         if items.is_empty() {
-            self.problem("gates", format!("expected {expected}: an empty policy proves nothing"));
+            self.problem(
+                "gates",
+                format!("expected {expected}: an empty policy proves nothing"),
+            );
         }
         let mut names = BTreeSet::new();
         let mut gates = Vec::new();
@@ -320,11 +324,11 @@ impl Scope<'_> {
             let Some(raw) = self.optional(&place, "a map", item) else {
                 continue;
             };
-            let named = match &raw.name {
+            let gate_place = match &raw.name {
                 Field::Given(name) => format!("{place} {name:?}"),
                 Field::Absent | Field::Wrong(_) => place,
             };
-            let mut scope = self.inside(&named);
+            let mut scope = self.inside(&gate_place);
             if let Field::Given(name) = &raw.name
                 && !names.insert(name.clone())
             {
@@ -344,7 +348,10 @@ impl Scope<'_> {
         }
         let words = Metric::ALL.map(|metric| (metric.word(), metric));
         if matches!(raw.metric, Field::Absent) {
-            self.problem("metric", "missing; expected what is measured, such as pass_rate");
+            self.problem(
+                "metric",
+                "missing; expected what is measured, such as pass_rate",
+            );
         }
         let metric = self.word("metric", raw.metric, &words);
         let given = [
@@ -358,7 +365,8 @@ impl Scope<'_> {
         let range = self.range(raw.range, metric);
         let limits = self.limits(given, metric, range);
         let missing = Missing {
-            rule: self.only_where_missing("missing", metric, &raw.missing)
+            rule: self
+                .only_where_missing("missing", metric, &raw.missing)
                 .then(|| self.missing(raw.missing))
                 .flatten()
                 .unwrap_or(defaults.missing),
@@ -391,11 +399,17 @@ impl Scope<'_> {
         match metric {
             Some(metric) if metric.has_scorer() && !given => self.problem(
                 "scorer",
-                format!("missing; `{}` is measured on a scorer's dimension", metric.word()),
+                format!(
+                    "missing; `{}` is measured on a scorer's dimension",
+                    metric.word()
+                ),
             ),
             Some(metric) if !metric.has_scorer() && given => self.problem(
                 "scorer",
-                format!("`{}` is measured on the run itself; leave it out", metric.word()),
+                format!(
+                    "`{}` is measured on the run itself; leave it out",
+                    metric.word()
+                ),
             ),
             _ => {}
         }
@@ -421,7 +435,10 @@ impl Scope<'_> {
             Some(metric) if given && !metric.can_miss() => {
                 self.problem(
                     key,
-                    format!("has no meaning for `{}`, which no trial can lack", metric.word()),
+                    format!(
+                        "has no meaning for `{}`, which no trial can lack",
+                        metric.word()
+                    ),
                 );
                 false
             }
@@ -441,7 +458,10 @@ impl Scope<'_> {
         {
             self.problem(
                 "range",
-                format!("belongs to `numeric_mean`; `{}` has a range of its own", metric.word()),
+                format!(
+                    "belongs to `numeric_mean`; `{}` has a range of its own",
+                    metric.word()
+                ),
             );
             return None;
         }
@@ -449,11 +469,17 @@ impl Scope<'_> {
             self.problem("range", format!("expected {expected}"));
             return None;
         };
-        let (low, high) = (self.number("range[0]", low)?, self.number("range[1]", high)?);
+        let (low, high) = (
+            self.number("range[0]", low)?,
+            self.number("range[1]", high)?,
+        );
         if low < high {
             return Some((low, high));
         }
-        self.problem("range", format!("expected {expected}; {low} is not below {high}"));
+        self.problem(
+            "range",
+            format!("expected {expected}; {low} is not below {high}"),
+        );
         None
     }
 
@@ -466,7 +492,10 @@ impl Scope<'_> {
         if given.iter().all(|field| matches!(field, Field::Absent)) {
             let possible = metric.map_or(&LimitKey::ALL[..], Metric::limits);
             let words: Vec<&str> = possible.iter().map(|key| key.word()).collect();
-            self.problem("", format!("no limit; expected one of {}", words.join(", ")));
+            self.problem(
+                "",
+                format!("no limit; expected one of {}", words.join(", ")),
+            );
         }
         let mut limits = Vec::new();
         for (key, field) in LimitKey::ALL.into_iter().zip(given) {
@@ -479,11 +508,19 @@ impl Scope<'_> {
                 None => limits.push(Limit { key, value }),
             }
         }
-        let value = |key| limits.iter().find(|limit| limit.key == key).map(|limit| limit.value);
+        let value = |key| {
+            limits
+                .iter()
+                .find(|limit| limit.key == key)
+                .map(|limit| limit.value)
+        };
         if let (Some(min), Some(max)) = (value(LimitKey::Min), value(LimitKey::Max))
             && min > max
         {
-            self.problem("min", format!("{min} is above max, {max}: no value can hold both"));
+            self.problem(
+                "min",
+                format!("{min} is above max, {max}: no value can hold both"),
+            );
         }
         limits
     }
@@ -494,14 +531,22 @@ impl Scope<'_> {
         let until = self.required("until", expected, raw.until);
         let until = until.and_then(|text| {
             // A date with a time of day would raise the question of its time zone.
-            let date = (text.len() == 10).then(|| text.parse::<Date>().ok()).flatten();
+            let date = (text.len() == 10)
+                .then(|| text.parse::<Date>().ok())
+                .flatten();
             if date.is_none() {
-                self.problem("until", format!("`{text}` is not a day; expected {expected}"));
+                self.problem(
+                    "until",
+                    format!("`{text}` is not a day; expected {expected}"),
+                );
             }
             date
         });
         let reason = self.required("reason", "why, in words", raw.reason);
-        if reason.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+        if reason
+            .as_ref()
+            .is_some_and(|reason| reason.trim().is_empty())
+        {
             self.problem("reason", "is empty; say why");
         }
         Some(Waiver {
@@ -529,14 +574,14 @@ fn wrong_limit(
         (LimitKey::MaxRelativeDrop, _) if !(0.0..=1.0).contains(&value) => {
             Some(out_of_fraction(value))
         }
-        (LimitKey::MaxRelativeRise, _) if value < 0.0 => {
-            Some(format!("{value} is below 0; expected a fraction of the baseline, as 0.25 for 25 %"))
-        }
+        (LimitKey::MaxRelativeRise, _) if value < 0.0 => Some(format!(
+            "{value} is below 0; expected a fraction of the baseline, as 0.25 for 25 %"
+        )),
         (LimitKey::MaxRelativeDrop | LimitKey::MaxRelativeRise, _) => None,
         (_, Unit::Fraction) if !(0.0..=1.0).contains(&value) => Some(out_of_fraction(value)),
-        (_, Unit::Count) if value < 0.0 || value.fract() != 0.0 => {
-            Some(format!("{value} is not a count; expected a whole number from 0 on"))
-        }
+        (_, Unit::Count) if value < 0.0 || value.fract() != 0.0 => Some(format!(
+            "{value} is not a count; expected a whole number from 0 on"
+        )),
         (LimitKey::Min | LimitKey::Max, Unit::Score) => {
             let (low, high) = range?;
             (!(low..=high).contains(&value))
@@ -562,7 +607,9 @@ fn later(word: &str) -> Option<&'static str> {
 }
 
 fn not_yet(word: &str, purpose: &str) -> String {
-    format!("`{word}` is for {purpose}, which this version of weave-gate cannot do yet; take it out")
+    format!(
+        "`{word}` is for {purpose}, which this version of weave-gate cannot do yet; take it out"
+    )
 }
 
 fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {

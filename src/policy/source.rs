@@ -41,7 +41,10 @@ impl Source {
     ///
     /// What is wrong with it.
     pub fn run(id: &str) -> Result<Self, String> {
-        if id.is_empty() || id.len() > 256 || id.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        if id.is_empty()
+            || id.len() > 256
+            || id.chars().any(|c| c.is_control() || c.is_whitespace())
+        {
             return Err("a run id is one word of at most 256 bytes".to_owned());
         }
         if matches!(id, "." | "..") {
@@ -103,7 +106,9 @@ impl Template {
             let (inside, after) = after
                 .strip_prefix('{')
                 .and_then(|after| after.split_once('}'))
-                .ok_or("a `$` starts `${NAME}`, `${NAME:-fallback}` or `$$`, the dollar sign itself")?;
+                .ok_or(
+                    "a `$` starts `${NAME}`, `${NAME:-fallback}` or `$$`, the dollar sign itself",
+                )?;
             let (name, fallback) = match inside.split_once(":-") {
                 Some((name, fallback)) => (name, Some(fallback.to_owned())),
                 None => (inside, None),
@@ -192,7 +197,10 @@ mod tests {
 
     #[test]
     fn arguments_name_runs_or_files() {
-        assert_eq!(Source::from_argument("0190-a").unwrap(), Source::Run("0190-a".into()));
+        assert_eq!(
+            Source::from_argument("0190-a").unwrap(),
+            Source::Run("0190-a".into())
+        );
         assert_eq!(
             Source::from_argument("file:a b.json").unwrap(),
             Source::File("a b.json".into())

@@ -67,7 +67,11 @@ pub(super) fn markdown(text: &str, in_table: bool) -> String {
         .unwrap_or_default();
     let fence = "`".repeat(longest + 1);
     // A space on both sides is taken off again, and keeps backticks off the fence.
-    let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) { " " } else { "" };
+    let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) {
+        " "
+    } else {
+        ""
+    };
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
@@ -91,7 +95,10 @@ mod tests {
 
     #[test]
     fn hostile_names_stay_recognisable_and_harmless() {
-        assert_eq!(visible("a\x1b[31mb\nc\u{202e}d"), "a\\u{1b}[31mb\\nc\\u{202e}d");
+        assert_eq!(
+            visible("a\x1b[31mb\nc\u{202e}d"),
+            "a\\u{1b}[31mb\\nc\\u{202e}d"
+        );
         assert_eq!(terminal("::error::x ##[group]"), ": :error: :x ## [group]");
         assert_eq!(markdown("a|b", true), "`a\\|b`");
         assert_eq!(markdown("a|b", false), "`a|b`");

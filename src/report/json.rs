@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Report, Section, links, view};
 use crate::evidence::{Baseline, Reference, Run};
 use crate::fault::Fault;
-use crate::judge::{Check, Effect, Finding, Measure};
+use crate::judge::{Check, Effect, Finding, Measure, Name};
 use crate::policy::Severity;
 
 /// Changes only where an old reader would misread a new report.
@@ -95,7 +95,9 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
     let wire = JsonReport {
         schema_version: SCHEMA_VERSION,
         tool_version: env!("CARGO_PKG_VERSION"),
-        verdict: report.verdict().map(|verdict| view::verdict_word(Some(verdict))),
+        verdict: report
+            .verdict()
+            .map(|verdict| view::verdict_word(Some(verdict))),
         exit_code: exit.code(),
         error: report.faults().next().map(error),
         policies: report.sections.iter().map(policy).collect(),
@@ -120,7 +122,9 @@ fn policy(section: &Section) -> JsonPolicy<'_> {
     JsonPolicy {
         path: &section.path,
         sha256: &section.sha256,
-        verdict: section.verdict().map(|verdict| view::verdict_word(Some(verdict))),
+        verdict: section
+            .verdict()
+            .map(|verdict| view::verdict_word(Some(verdict))),
         error: section.outcome.as_ref().err().map(error),
         candidate: candidate.map(run),
         baseline: baseline.map(run),
@@ -180,7 +184,9 @@ fn check(check: &Check) -> JsonCheck<'_> {
     let observed = |measure: Option<Measure>| measure.and_then(|measure| measure.observed);
     // JSON has no infinity: an end that nobody knows is null.
     let finite = |end: f64| end.is_finite().then_some(end);
-    let range = |measure: Option<Measure>| measure.map(|measure| [finite(measure.low), finite(measure.high)]);
+    let range = |measure: Option<Measure>| {
+        measure.map(|measure| [finite(measure.low), finite(measure.high)])
+    };
     JsonCheck {
         gate: &check.gate,
         subject: check.subject.as_deref(),
@@ -200,7 +206,7 @@ fn check(check: &Check) -> JsonCheck<'_> {
         },
         blocks: check.blocks(),
         status: view::status_word(check.status),
-        finding: check.finding.map(|name| name.word()),
+        finding: check.finding.map(Name::word),
         reason: check.reason.to_string(),
     }
 }

@@ -21,7 +21,10 @@ pub(super) fn comparison(candidate: &Run, baseline: &Run) -> Option<String> {
 fn base(run: &Run) -> Option<String> {
     let (entity, project) = run.project.split_once('/')?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
-    let rest = run.web.strip_prefix("https://").or_else(|| run.web.strip_prefix("http://"))?;
+    let rest = run
+        .web
+        .strip_prefix("https://")
+        .or_else(|| run.web.strip_prefix("http://"))?;
     (!rest.is_empty() && rest.chars().all(plain))
         .then(|| format!("{}/{}/{}", run.web, encode(entity), encode(project)))
 }

@@ -52,16 +52,31 @@ fn headline(verdict: Option<Verdict>) -> &'static str {
 }
 
 fn write_fault(page: &mut String, fault: &Fault) -> fmt::Result {
-    let help = fault.help.as_ref().map_or(String::new(), |help| format!("\nhelp: {help}"));
-    writeln!(page, "{}", markdown_block(&format!("{}{help}", fault.message)))
+    let help = fault
+        .help
+        .as_ref()
+        .map_or(String::new(), |help| format!("\nhelp: {help}"));
+    writeln!(
+        page,
+        "{}",
+        markdown_block(&format!("{}{help}", fault.message))
+    )
 }
 
 fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
     let judgement = &judged.judgement;
     let blocking = view::blocking(judgement);
     let mut first = blocking.chars();
-    let capital = first.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
-    writeln!(page, "**{capital}{}** ({}).\n", first.as_str(), view::counts(judgement))?;
+    let capital = first
+        .next()
+        .map(|c| c.to_uppercase().collect::<String>())
+        .unwrap_or_default();
+    writeln!(
+        page,
+        "**{capital}{}** ({}).\n",
+        first.as_str(),
+        view::counts(judgement)
+    )?;
     let checks = view::ordered(judgement);
     for check in checks.iter().filter(|check| check.blocks()) {
         writeln!(
@@ -75,8 +90,9 @@ fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
     if checks.iter().any(|check| check.blocks()) {
         writeln!(page)?;
     }
-    let (passing, others): (Vec<&Check>, Vec<&Check>) =
-        checks.into_iter().partition(|check| check.status == Status::Pass);
+    let (passing, others): (Vec<&Check>, Vec<&Check>) = checks
+        .into_iter()
+        .partition(|check| check.status == Status::Pass);
     if !others.is_empty() {
         write_checks(page, &others)?;
     }
@@ -91,7 +107,11 @@ fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
         writeln!(page, "**Findings**\n")?;
         for finding in &judgement.findings {
             let (name, effect) = (finding.name.word(), effect_word(finding.effect));
-            writeln!(page, "- `{name}` ({effect}): {}", prose(&finding.message, false))?;
+            writeln!(
+                page,
+                "- `{name}` ({effect}): {}",
+                prose(&finding.message, false)
+            )?;
         }
         writeln!(page)?;
     }
@@ -99,11 +119,21 @@ fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
 }
 
 fn write_checks(page: &mut String, checks: &[&Check]) -> fmt::Result {
-    writeln!(page, "| Status | Gate | Subject | Baseline | Candidate | Change | Limit | Scored/trials | Why |")?;
-    writeln!(page, "| --- | --- | --- | ---: | ---: | ---: | --- | ---: | --- |")?;
+    writeln!(
+        page,
+        "| Status | Gate | Subject | Baseline | Candidate | Change | Limit | Scored/trials | Why |"
+    )?;
+    writeln!(
+        page,
+        "| --- | --- | --- | ---: | ---: | ---: | --- | ---: | --- |"
+    )?;
     for check in checks {
         let label = view::status_label(check);
-        let status = if check.blocks() { format!("**{label}**") } else { label };
+        let status = if check.blocks() {
+            format!("**{label}**")
+        } else {
+            label
+        };
         writeln!(
             page,
             "| {status} | {} | {} | {} | {} | {} | `{}` | {} | {} |",
@@ -121,7 +151,10 @@ fn write_checks(page: &mut String, checks: &[&Check]) -> fmt::Result {
 }
 
 fn write_runs(page: &mut String, evidence: &Evidence) -> fmt::Result {
-    writeln!(page, "| Run | Id | Model | Evaluation | Status | Finished | Rows | Trials |")?;
+    writeln!(
+        page,
+        "| Run | Id | Model | Evaluation | Status | Finished | Rows | Trials |"
+    )?;
     writeln!(page, "| --- | --- | --- | --- | --- | --- | ---: | ---: |")?;
     write_run(page, "candidate", &evidence.candidate)?;
     if let Baseline::Found(baseline, _) = &evidence.baseline {
@@ -142,8 +175,13 @@ fn write_run(page: &mut String, role: &str, run: &Run) -> fmt::Result {
         "| {role} | {id} | {} | {} | {} | {} | {} | {} |",
         named(run.model.as_ref()),
         named(run.evaluation.as_ref()),
-        run.status.as_deref().map_or_else(|| "–".to_owned(), |status| code(status, true)),
-        time.map_or_else(|| "–".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string()),
+        run.status
+            .as_deref()
+            .map_or_else(|| "–".to_owned(), |status| code(status, true)),
+        time.map_or_else(
+            || "–".to_owned(),
+            |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string()
+        ),
         run.rows,
         run.totals.trials,
     )
@@ -151,7 +189,11 @@ fn write_run(page: &mut String, role: &str, run: &Run) -> fmt::Result {
 
 fn write_policy(page: &mut String, section: &Section) -> fmt::Result {
     let (path, sha256) = (code(&section.path, false), &section.sha256);
-    writeln!(page, "<sub>weave-gate {}, policy {path}, SHA-256 `{sha256}`</sub>\n", env!("CARGO_PKG_VERSION"))
+    writeln!(
+        page,
+        "<sub>weave-gate {}, policy {path}, SHA-256 `{sha256}`</sub>\n",
+        env!("CARGO_PKG_VERSION")
+    )
 }
 
 fn named(reference: Option<&Reference>) -> String {

@@ -50,7 +50,10 @@ impl Section {
     /// The policy's verdict; `None` where the evidence could not be had.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
-        self.outcome.as_ref().ok().map(|judged| judged.judgement.verdict)
+        self.outcome
+            .as_ref()
+            .ok()
+            .map(|judged| judged.judgement.verdict)
     }
 }
 
@@ -92,7 +95,10 @@ impl Report {
 
     /// The reasons why nothing, or not everything, could be judged.
     fn faults(&self) -> impl Iterator<Item = &Fault> {
-        let of_sections = self.sections.iter().filter_map(|section| section.outcome.as_ref().err());
+        let of_sections = self
+            .sections
+            .iter()
+            .filter_map(|section| section.outcome.as_ref().err());
         self.fault.iter().chain(of_sections)
     }
 }

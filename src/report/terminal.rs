@@ -39,7 +39,10 @@ pub fn render(report: &Report, style: Style) -> String {
 pub fn render_fault(fault: &Fault, color: bool) -> String {
     let mut page = Page {
         text: String::new(),
-        style: Style { color, brief: false },
+        style: Style {
+            color,
+            brief: false,
+        },
     };
     let _ = page.fault(fault);
     page.text
@@ -78,7 +81,11 @@ impl Page {
             [] => String::new(),
             several => format!(" ({} policies)", several.len()),
         };
-        writeln!(self.text, "weave-gate: {painted}{counts}, exit code {}", report.exit().code())
+        writeln!(
+            self.text,
+            "weave-gate: {painted}{counts}, exit code {}",
+            report.exit().code()
+        )
     }
 
     fn fault(&mut self, fault: &Fault) -> fmt::Result {
@@ -159,13 +166,18 @@ impl Page {
     }
 
     fn run(&mut self, role: &str, run: &Run) -> fmt::Result {
-        let status = run.status.as_deref().map_or_else(|| "no status".to_owned(), escape::terminal);
+        let status = run
+            .status
+            .as_deref()
+            .map_or_else(|| "no status".to_owned(), escape::terminal);
         let what = [
             Some(escape::terminal(&run.id)),
             run.model.as_ref().map(name),
             run.evaluation.as_ref().map(name),
             Some(status),
-            run.finished_at.or(run.started_at).map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string()),
+            run.finished_at
+                .or(run.started_at)
+                .map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string()),
         ];
         let what: Vec<String> = what.into_iter().flatten().collect();
         let text = format!("{role:<10} {}", what.join(", "));
@@ -214,7 +226,9 @@ impl Page {
         if !self.style.color {
             return text.to_owned();
         }
-        let style = anstyle::Style::new().fg_color(Some(color.into())).effects(Effects::BOLD);
+        let style = anstyle::Style::new()
+            .fg_color(Some(color.into()))
+            .effects(Effects::BOLD);
         format!("{style}{text}{style:#}")
     }
 }

@@ -48,17 +48,31 @@ pub(super) fn status_word(status: Status) -> &'static str {
 pub(super) fn status_label(check: &Check) -> String {
     let word = status_word(check.status);
     match check.status {
-        Status::Fail | Status::Undecided if check.severity == Severity::Warn => format!("{word} (warns)"),
+        Status::Fail | Status::Undecided if check.severity == Severity::Warn => {
+            format!("{word} (warns)")
+        }
         _ => word.to_owned(),
     }
 }
 
 /// `2 fail, 1 undecided, 5 pass`.
 pub(super) fn counts(judgement: &Judgement) -> String {
-    let count = |wanted: fn(&Check) -> bool| judgement.checks.iter().filter(|check| wanted(check)).count();
+    let count = |wanted: fn(&Check) -> bool| {
+        judgement
+            .checks
+            .iter()
+            .filter(|check| wanted(check))
+            .count()
+    };
     let parts = [
-        (count(|check| check.blocks() && check.status == Status::Fail), "fail"),
-        (count(|check| check.blocks() && check.status == Status::Undecided), "undecided"),
+        (
+            count(|check| check.blocks() && check.status == Status::Fail),
+            "fail",
+        ),
+        (
+            count(|check| check.blocks() && check.status == Status::Undecided),
+            "undecided",
+        ),
         (
             count(|check| {
                 !check.blocks() && matches!(check.status, Status::Fail | Status::Undecided)
@@ -79,7 +93,11 @@ pub(super) fn counts(judgement: &Judgement) -> String {
 
 /// `2 of 8 checks block`, in words.
 pub(super) fn blocking(judgement: &Judgement) -> String {
-    let blocking = judgement.checks.iter().filter(|check| check.blocks()).count();
+    let blocking = judgement
+        .checks
+        .iter()
+        .filter(|check| check.blocks())
+        .count();
     let all = plural(judgement.checks.len() as u64, "check");
     match (blocking, judgement.verdict) {
         (0, Verdict::Passed) => format!("nothing of {all} blocks"),
@@ -107,7 +125,9 @@ pub(super) fn candidate(check: &Check) -> String {
 
 /// The baseline's value.
 pub(super) fn baseline(check: &Check) -> String {
-    check.baseline.map_or_else(dash, |measure| value(&measure, plain))
+    check
+        .baseline
+        .map_or_else(dash, |measure| value(&measure, plain))
 }
 
 /// The change from baseline to candidate; a fraction of the baseline where the limit is one.
@@ -117,30 +137,48 @@ pub(super) fn change(check: &Check) -> String {
     };
     let from = |candidate: f64, baseline: f64| {
         let change = candidate - baseline;
-        if check.limit.key.is_relative() && change != 0.0 { change / baseline.abs() } else { change }
+        if check.limit.key.is_relative() && change != 0.0 {
+            change / baseline.abs()
+        } else {
+            change
+        }
     };
-    let against = if check.limit.key.wants_high() { -check.limit.value } else { check.limit.value };
+    let against = if check.limit.key.wants_high() {
+        -check.limit.value
+    } else {
+        check.limit.value
+    };
     let (least, most) = (from(ours.low, theirs.high), from(ours.high, theirs.low));
     let shown = if least == most {
         signed(least, against)
     } else {
         format!("{} … {}", signed(least, against), signed(most, against))
     };
-    if check.limit.key.is_relative() { format!("{shown} of it") } else { shown }
+    if check.limit.key.is_relative() {
+        format!("{shown} (relative)")
+    } else {
+        shown
+    }
 }
 
 /// `18/24`.
 pub(super) fn scored(check: &Check) -> String {
-    check
-        .candidate
-        .map_or_else(dash, |measure| format!("{}/{}", measure.scored, measure.trials))
+    check.candidate.map_or_else(dash, |measure| {
+        format!("{}/{}", measure.scored, measure.trials)
+    })
 }
 
 fn value(measure: &Measure, show: impl Fn(f64) -> String) -> String {
     if !measure.is_open() {
         return show(measure.low);
     }
-    let end = |number: f64| if number.is_infinite() { "?".to_owned() } else { show(number) };
+    let end = |number: f64| {
+        if number.is_infinite() {
+            "?".to_owned()
+        } else {
+            show(number)
+        }
+    };
     format!("{} … {}", end(measure.low), end(measure.high))
 }
 

@@ -14,7 +14,11 @@ const PUBLIC_TRACE: &str = "https://trace.wandb.ai";
 const PUBLIC_WEB: &str = "https://wandb.ai";
 
 /// What may stand in a segment of a path as it is.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// Encodes one segment of a path, or one value of a query.
 #[must_use]
@@ -88,7 +92,11 @@ impl Address {
     /// # Errors
     ///
     /// A URL that is none, or plain `http` to another machine without `insecure_http`.
-    pub fn find(argument: Option<&str>, insecure_http: bool, lookup: &Lookup<'_>) -> Result<Self, Fault> {
+    pub fn find(
+        argument: Option<&str>,
+        insecure_http: bool,
+        lookup: &Lookup<'_>,
+    ) -> Result<Self, Fault> {
         let variable = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let base = variable("WANDB_BASE_URL")
             .map(|base| base.trim_end_matches('/').to_owned())
@@ -100,8 +108,9 @@ impl Address {
             (None, None, None) => ("", PUBLIC_TRACE.to_owned()),
         };
         let trace = trace.trim_end_matches('/').to_owned();
-        let (plain, host) = inspect(&trace)
-            .map_err(|problem| Fault::usage(format!("the address in {source} is no URL: {problem}")))?;
+        let (plain, host) = inspect(&trace).map_err(|problem| {
+            Fault::usage(format!("the address in {source} is no URL: {problem}"))
+        })?;
         let is_loopback = is_loopback(&host);
         if plain && !is_loopback && !insecure_http {
             return Err(Fault::usage(format!(
@@ -150,7 +159,9 @@ fn inspect(url: &str) -> Result<(bool, String), &'static str> {
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
-        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        || bare
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -169,7 +180,13 @@ mod tests {
     fn the_address_is_found_as_the_sdk_finds_it() {
         for (argument, variables, trace, web, netrc) in [
             (None, &[][..], PUBLIC_TRACE, PUBLIC_WEB, "api.wandb.ai"),
-            (None, &[("WANDB_BASE_URL", "https://api.wandb.ai")], PUBLIC_TRACE, PUBLIC_WEB, "api.wandb.ai"),
+            (
+                None,
+                &[("WANDB_BASE_URL", "https://api.wandb.ai")],
+                PUBLIC_TRACE,
+                PUBLIC_WEB,
+                "api.wandb.ai",
+            ),
             (
                 None,
                 &[("WANDB_BASE_URL", "https://wb.example.com:8443/")],
@@ -179,7 +196,10 @@ mod tests {
             ),
             (
                 None,
-                &[("WANDB_BASE_URL", "https://wb.example.com"), ("WF_TRACE_SERVER_URL", "https://t.example.com/")],
+                &[
+                    ("WANDB_BASE_URL", "https://wb.example.com"),
+                    ("WF_TRACE_SERVER_URL", "https://t.example.com/"),
+                ],
                 "https://t.example.com",
                 "https://wb.example.com",
                 "wb.example.com",
@@ -193,7 +213,10 @@ mod tests {
             ),
         ] {
             let address = find(argument, variables).unwrap();
-            assert_eq!((&*address.trace, &*address.web, &*address.netrc_host), (trace, web, netrc));
+            assert_eq!(
+                (&*address.trace, &*address.web, &*address.netrc_host),
+                (trace, web, netrc)
+            );
         }
     }
 
@@ -211,7 +234,11 @@ mod tests {
         ] {
             assert!(find(Some(url), &[]).is_err(), "{url}");
         }
-        for url in ["http://localhost:1", "http://127.1.2.3", "https://example.com"] {
+        for url in [
+            "http://localhost:1",
+            "http://127.1.2.3",
+            "https://example.com",
+        ] {
             assert!(find(Some(url), &[]).is_ok(), "{url}");
         }
     }
@@ -219,7 +246,9 @@ mod tests {
     #[test]
     fn projects_are_checked() {
         assert_eq!(Project::parse("a b/c").unwrap().path(), "/v2/a%20b/c");
-        for text in ["", "a", "/", "a/", "/b", "a/b/c", "../b", "a/..", "a/b?c", "a/ b", "a/\n"] {
+        for text in [
+            "", "a", "/", "a/", "/b", "a/b/c", "../b", "a/..", "a/b?c", "a/ b", "a/\n",
+        ] {
             assert!(Project::parse(text).is_err(), "{text:?}");
         }
     }

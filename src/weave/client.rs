@@ -53,7 +53,9 @@ pub(super) enum Refusal {
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::NotFound(reason) => Self::evidence(format!("Weave does not know it: {reason}")),
+            Refusal::NotFound(reason) => {
+                Self::evidence(format!("Weave does not know it: {reason}"))
+            }
             Refusal::Fault(fault) => fault,
         }
     }
@@ -82,7 +84,11 @@ impl<'a> Client<'a> {
     ) -> Result<Self, Fault> {
         let tls = TlsConfig::builder().root_certs(roots(lookup)?).build();
         // A proxy on the way to this very machine would be a mistake.
-        let proxy = if address.is_loopback { None } else { Proxy::try_from_env() };
+        let proxy = if address.is_loopback {
+            None
+        } else {
+            Proxy::try_from_env()
+        };
         let config = Agent::config_builder()
             .user_agent(concat!("weave-gate/", env!("CARGO_PKG_VERSION")))
             .http_status_as_error(false)
@@ -118,7 +124,12 @@ impl<'a> Client<'a> {
         self.ask("POST", path, Some(&body.to_string()))
     }
 
-    fn ask<T: DeserializeOwned>(&self, method: &str, path: &str, body: Option<&str>) -> Result<T, Refusal> {
+    fn ask<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&str>,
+    ) -> Result<T, Refusal> {
         let mut attempt = 1;
         let bytes = loop {
             match self.attempt(method, path, body) {
@@ -130,7 +141,8 @@ impl<'a> Client<'a> {
                 }
             }
         };
-        serde_json::from_slice(&bytes).map_err(|error| Refusal::Fault(self.unreadable(&bytes, &error)))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Refusal::Fault(self.unreadable(&bytes, &error)))
     }
 
     fn attempt(&self, method: &str, path: &str, body: Option<&str>) -> Attempt {
@@ -160,13 +172,18 @@ impl<'a> Client<'a> {
                 .send(body),
         };
         let answer = sent.and_then(|mut response| {
-            let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec()?;
+            let body = response
+                .body_mut()
+                .with_config()
+                .limit(MAX_BODY)
+                .read_to_vec()?;
             Ok((response, body))
         });
         match answer {
             Ok((response, bytes)) => {
                 let status = response.status().as_u16();
-                self.noise.answered(&format!("{method} {path}"), status, started.elapsed());
+                self.noise
+                    .answered(&format!("{method} {path}"), status, started.elapsed());
                 self.sort(path, &response, bytes)
             }
             Err(error) => self.broken(&error),
@@ -178,7 +195,9 @@ impl<'a> Client<'a> {
         let status = response.status().as_u16();
         let refuse = |fault| Attempt::Refused(Refusal::Fault(fault));
         let said = reason(&bytes);
-        let quoted = said.as_ref().map_or(String::new(), |said| format!(": {said}"));
+        let quoted = said
+            .as_ref()
+            .map_or(String::new(), |said| format!(": {said}"));
         match status {
             200 => Attempt::Answer(bytes),
             300..=399 => refuse(
@@ -269,7 +288,10 @@ impl<'a> Client<'a> {
     fn too_late(&self, reason: &str) -> Fault {
         let seconds = self.timeout.as_secs();
         let message = if reason.is_empty() {
-            format!("{} gave no whole answer within {seconds} s", self.address.trace)
+            format!(
+                "{} gave no whole answer within {seconds} s",
+                self.address.trace
+            )
         } else {
             format!("{reason}; no time is left of {seconds} s")
         };
@@ -282,7 +304,9 @@ impl<'a> Client<'a> {
             return Fault::evidence(format!("{host} answered with a web page, not with JSON"))
                 .help("name the address of the trace server, with --base-url or WF_TRACE_SERVER_URL; or a proxy is in the way");
         }
-        Fault::evidence(format!("an answer of {host} is not what the v2 Evaluation API sends: {error}"))
+        Fault::evidence(format!(
+            "an answer of {host} is not what the v2 Evaluation API sends: {error}"
+        ))
     }
 }
 

@@ -39,8 +39,10 @@ impl Secret {
         if key.chars().all(|c| c.is_ascii_graphic()) {
             return Ok(Self(key));
         }
-        Err(Fault::evidence("the API key holds characters that no key has")
-            .help("look for a space, a quote or a line break in it"))
+        Err(
+            Fault::evidence("the API key holds characters that no key has")
+                .help("look for a space, a quote or a line break in it"),
+        )
     }
 
     /// The value of the header `Authorization`.
@@ -87,7 +89,11 @@ fn password(text: &str, host: &str) -> Option<String> {
     while let Some(token) = tokens.next() {
         match token {
             "machine" => {
-                entry = if tokens.next() == Some(host) { Entry::Host } else { Entry::Other };
+                entry = if tokens.next() == Some(host) {
+                    Entry::Host
+                } else {
+                    Entry::Other
+                };
             }
             "default" => entry = Entry::Default,
             "password" => match (tokens.next(), &entry) {
@@ -120,7 +126,10 @@ fn tokens(text: &str) -> Vec<String> {
         }
         if line.split_whitespace().next() == Some("macdef") {
             // A macro ends at the next empty line.
-            lines.by_ref().take_while(|line| !line.trim().is_empty()).for_each(drop);
+            lines
+                .by_ref()
+                .take_while(|line| !line.trim().is_empty())
+                .for_each(drop);
             continue;
         }
         let mut chars = line.chars().peekable();

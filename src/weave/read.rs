@@ -43,7 +43,11 @@ pub fn read_evidence(
     baseline: Option<Side>,
     needs: Needs,
 ) -> Result<Evidence, Fault> {
-    let reader = Reader { client, project, needs };
+    let reader = Reader {
+        client,
+        project,
+        needs,
+    };
     match (candidate, baseline) {
         (Side::Live(candidate), Some(Side::Live(baseline))) => reader.both(&candidate, &baseline),
         (candidate, None) => Ok(Evidence {
@@ -85,8 +89,10 @@ fn unknown_candidate(refusal: Refusal) -> Fault {
 }
 
 fn contradiction(what: &str) -> Fault {
-    Fault::evidence(format!("the answers of Weave contradict each other: {what}"))
-        .help("was a run still being written? judge it again when it has finished")
+    Fault::evidence(format!(
+        "the answers of Weave contradict each other: {what}"
+    ))
+    .help("was a run still being written? judge it again when it has finished")
 }
 
 struct Reader<'a> {
@@ -203,7 +209,9 @@ impl Reader<'_> {
         if run.evaluation_run_id == id {
             return Ok(run);
         }
-        Err(Refusal::Fault(contradiction("asked for one run, it sent another")))
+        Err(Refusal::Fault(contradiction(
+            "asked for one run, it sent another",
+        )))
     }
 
     fn summary(&self, ids: &[&str], intersect: bool) -> Result<Summary, Refusal> {
@@ -251,7 +259,10 @@ impl Reader<'_> {
         };
         let mut totals = Totals {
             trials: evaluation.trial_count,
-            usage: usage(evaluation.predict_total_tokens, evaluation.predict_total_cost),
+            usage: usage(
+                evaluation.predict_total_tokens,
+                evaluation.predict_total_cost,
+            ),
             ..Totals::default()
         };
         for stats in evaluation.scorer_stats {
@@ -308,25 +319,36 @@ impl Reader<'_> {
             });
             let page: RowsAnswer = self.client.post(&self.results_path(), &body)?;
             if *total.get_or_insert(page.total_rows) != page.total_rows {
-                return Err(Refusal::Fault(contradiction("the run grew while it was read")));
+                return Err(Refusal::Fault(contradiction(
+                    "the run grew while it was read",
+                )));
             }
             let got = page.rows.len();
             for row in page.rows {
-                let of_run = row.evaluations.iter().filter(|one| one.evaluation_call_id == id);
+                let of_run = row
+                    .evaluations
+                    .iter()
+                    .filter(|one| one.evaluation_call_id == id);
                 let trials = of_run.map(|one| one.trials.len() as u64).sum();
                 // Rows are sorted by digest: one that is not above the last was repeated or lost.
                 let ascends = digests
                     .last_key_value()
                     .is_none_or(|(last, _)| *last < row.row_digest);
                 if !ascends || trials == 0 {
-                    return Err(Refusal::Fault(contradiction("a page repeats or loses rows")));
+                    return Err(Refusal::Fault(contradiction(
+                        "a page repeats or loses rows",
+                    )));
                 }
                 digests.insert(row.row_digest, trials);
             }
             match (digests.len() as u64).cmp(&page.total_rows) {
                 std::cmp::Ordering::Equal => return Ok(digests),
                 std::cmp::Ordering::Less if got > 0 => {}
-                _ => return Err(Refusal::Fault(contradiction("a page repeats or loses rows"))),
+                _ => {
+                    return Err(Refusal::Fault(contradiction(
+                        "a page repeats or loses rows",
+                    )));
+                }
             }
         }
     }
@@ -368,7 +390,9 @@ impl Rows {
 /// Whether a run has trials on rows that the other lacks.
 fn apart(own: &Totals, common: &Totals, rows: u64) -> Result<bool, Fault> {
     if common.trials > own.trials || common.trials < rows {
-        return Err(contradiction("a run has more trials on some of its rows than on all"));
+        return Err(contradiction(
+            "a run has more trials on some of its rows than on all",
+        ));
     }
     Ok(common.trials < own.trials)
 }
@@ -385,7 +409,10 @@ mod tests {
 
     #[test]
     fn rows_are_told_apart_with_one_question_at_most() {
-        let rows = Rows { union: 10, common: 7 };
+        let rows = Rows {
+            union: 10,
+            common: 7,
+        };
         let never = || -> Result<u64, Fault> { panic!("not needed") };
         assert_eq!(rows.tell(true, false, never), Ok((3, 0)));
         assert_eq!(rows.tell(false, true, never), Ok((0, 3)));
@@ -393,7 +420,10 @@ mod tests {
         assert!(rows.tell(false, false, never).is_err());
         assert!(rows.tell(true, true, || Ok(7)).is_err());
         assert!(rows.tell(true, true, || Ok(11)).is_err());
-        let same = Rows { union: 7, common: 7 };
+        let same = Rows {
+            union: 7,
+            common: 7,
+        };
         assert_eq!(same.tell(false, false, never), Ok((0, 0)));
         assert!(same.tell(true, false, never).is_err());
     }

@@ -1,1 +1,1 @@
-
+//! The built binary, driven from outside.
