@@ -152,7 +152,7 @@ pub(super) fn change(check: &Check) -> String {
     let shown = if least == most {
         signed(least, against)
     } else {
-        format!("{} … {}", signed(least, against), signed(most, against))
+        format!("{}…{}", signed(least, against), signed(most, against))
     };
     if check.limit.key.is_relative() {
         format!("{shown} (relative)")
@@ -179,7 +179,7 @@ fn value(measure: &Measure, show: impl Fn(f64) -> String) -> String {
             show(number)
         }
     };
-    format!("{} … {}", end(measure.low), end(measure.high))
+    format!("{}…{}", end(measure.low), end(measure.high))
 }
 
 fn dash() -> String {
