@@ -6,6 +6,8 @@
 mod comparability;
 mod limit;
 mod measure;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::collections::BTreeSet;

@@ -10,6 +10,8 @@ mod metric;
 mod raw;
 mod reify;
 mod source;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
 use std::fmt::Write as _;

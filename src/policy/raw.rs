@@ -24,6 +24,10 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         let found = describe(&value);
+        // The parser would read nothing as an empty list or map.
+        if value.is_null() {
+            return Ok(Self::Wrong(found));
+        }
         Ok(serde_yaml::from_value(value).map_or(Self::Wrong(found), Self::Given))
     }
 }

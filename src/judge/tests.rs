@@ -1,0 +1,846 @@
+//! The decision rules, as examples and as properties.
+
+use jiff::civil::date;
+use proptest::prelude::*;
+
+use super::*;
+use crate::evidence::{Dimension, Pair, Reference, Run, Totals, Usage};
+use crate::policy::{self, LimitKey};
+
+/// A binary dimension.
+fn passes(passed: u64, judged: u64) -> Dimension {
+    Dimension {
+        scored: judged,
+        passed,
+        judged,
+        measured: 0,
+        mean: None,
+        flaw: None,
+    }
+}
+
+/// A numeric dimension.
+fn mean(mean: f64, measured: u64) -> Dimension {
+    Dimension {
+        scored: measured,
+        passed: 0,
+        judged: 0,
+        measured,
+        mean: Some(mean),
+        flaw: None,
+    }
+}
+
+fn totals(trials: u64, dimensions: &[(&str, Dimension)]) -> Totals {
+    let mut totals = Totals {
+        trials,
+        usage: Some(Usage::default()),
+        ..Totals::default()
+    };
+    for (name, dimension) in dimensions {
+        totals.add(name, None, dimension.clone());
+    }
+    totals
+}
+
+fn run(id: &str, totals: Totals) -> Run {
+    Run {
+        project: "a/b".to_owned(),
+        web: "https://wandb.ai".to_owned(),
+        id: id.to_owned(),
+        display_name: None,
+        evaluation: Reference::parse("weave:///a/b/object/answers:v1"),
+        model: Reference::parse("weave:///a/b/object/bot:v1"),
+        status: Some("completed".to_owned()),
+        started_at: None,
+        finished_at: None,
+        rows: totals.trials,
+        totals,
+        digests: None,
+    }
+}
+
+/// A candidate alone.
+fn alone(totals: Totals) -> Evidence {
+    Evidence {
+        candidate: run("candidate", totals),
+        baseline: Baseline::Unnamed,
+    }
+}
+
+/// A candidate and a baseline on the same rows, one trial each.
+fn against(candidate: Totals, baseline: Totals) -> Evidence {
+    let pair = Pair {
+        common: candidate.trials,
+        removed: 0,
+        added: 0,
+        candidate: Some(candidate.clone()),
+        baseline: Some(baseline.clone()),
+    };
+    Evidence {
+        candidate: run("candidate", candidate),
+        baseline: Baseline::Found(Box::new(run("baseline", baseline)), pair),
+    }
+}
+
+fn judged(file: &str, gates: &str, evidence: &Evidence) -> Judgement {
+    let text = format!("version: 1\n{file}\ngates:\n{gates}\n");
+    let policy = policy::parse("gates.yaml", &text).unwrap();
+    judge(&policy, evidence, date(2026, 11, 23))
+}
+
+fn statuses(judgement: &Judgement) -> Vec<Status> {
+    judgement.checks.iter().map(|check| check.status).collect()
+}
+
+/// The status of one gate with one limit, on the dimension `s`.
+fn status(keys: &str, evidence: &Evidence) -> Status {
+    let judgement = judged("", &format!("- {{name: g, scorer: s, {keys}}}"), evidence);
+    assert_eq!(judgement.checks.len(), 1);
+    judgement.checks[0].status
+}
+
+fn names(judgement: &Judgement) -> Vec<&'static str> {
+    judgement
+        .findings
+        .iter()
+        .map(|finding| finding.name.word())
+        .collect()
+}
+
+#[test]
+fn equality_passes_and_a_miss_by_one_fails() {
+    let of = |passed| alone(totals(1000, &[("s", passes(passed, 1000))]));
+    assert_eq!(
+        status("metric: pass_rate, min: 0.9", &of(900)),
+        Status::Pass
+    );
+    assert_eq!(
+        status("metric: pass_rate, min: 0.9", &of(899)),
+        Status::Fail
+    );
+    assert_eq!(
+        status("metric: pass_rate, max: 0.9", &of(900)),
+        Status::Pass
+    );
+    assert_eq!(
+        status("metric: pass_rate, max: 0.9", &of(901)),
+        Status::Fail
+    );
+    assert_eq!(status("metric: pass_rate, min: 0", &of(0)), Status::Pass);
+    assert_eq!(
+        status("metric: pass_rate, min: 0.001", &of(0)),
+        Status::Fail
+    );
+}
+
+/// 0.90 − 0.88 > 0.02 is true in floating point; a naive comparison fails 661 of 1,810 such pairs.
+#[test]
+fn two_decimal_pairs_on_their_limit_all_pass() {
+    let (mut pairs, mut naive) = (0, 0);
+    for baseline in 0..=100_u64 {
+        for drop in 1..=20_u64.min(baseline) {
+            pairs += 1;
+            let rate = |percent: u64| crate::number::count(percent) / 100.0;
+            naive += u32::from(rate(baseline) - rate(baseline - drop) > rate(drop));
+            let evidence = against(
+                totals(100, &[("s", passes(baseline - drop, 100))]),
+                totals(100, &[("s", passes(baseline, 100))]),
+            );
+            let keys = format!("metric: pass_rate, max_drop: {}", rate(drop));
+            assert_eq!(status(&keys, &evidence), Status::Pass, "{baseline} {drop}");
+        }
+    }
+    assert_eq!((pairs, naive), (1810, 661));
+}
+
+#[test]
+fn every_limit_on_a_change() {
+    let evidence = against(
+        totals(100, &[("s", passes(80, 100))]),
+        totals(100, &[("s", passes(90, 100))]),
+    );
+    for (limit, expected) in [
+        ("max_drop: 0.1", Status::Pass),
+        ("max_drop: 0.09", Status::Fail),
+        ("max_rise: 0", Status::Pass),
+        ("max_relative_drop: 0.112", Status::Pass),
+        ("max_relative_drop: 0.111", Status::Fail),
+        ("max_relative_rise: 0", Status::Pass),
+    ] {
+        assert_eq!(
+            status(&format!("metric: pass_rate, {limit}"), &evidence),
+            expected,
+            "{limit}"
+        );
+    }
+    let up = against(
+        totals(100, &[("s", passes(90, 100))]),
+        totals(100, &[("s", passes(80, 100))]),
+    );
+    assert_eq!(
+        status("metric: pass_rate, max_rise: 0.1", &up),
+        Status::Pass
+    );
+    assert_eq!(
+        status("metric: pass_rate, max_rise: 0.09", &up),
+        Status::Fail
+    );
+    assert_eq!(
+        status("metric: pass_rate, max_relative_rise: 0.125", &up),
+        Status::Pass
+    );
+    assert_eq!(
+        status("metric: pass_rate, max_relative_rise: 0.124", &up),
+        Status::Fail
+    );
+}
+
+#[test]
+fn a_zero_baseline_has_no_relative_change_unless_nothing_changed() {
+    let zero = || totals(10, &[("s", passes(0, 10))]);
+    let one = totals(10, &[("s", passes(1, 10))]);
+    for limit in ["max_relative_drop: 0.5", "max_relative_rise: 0.5"] {
+        let keys = format!("metric: pass_rate, {limit}");
+        assert_eq!(status(&keys, &against(zero(), zero())), Status::Pass);
+        assert_eq!(
+            status(&keys, &against(one.clone(), zero())),
+            Status::Undecided
+        );
+    }
+    // A negative baseline: the change is measured against its size.
+    let below = against(
+        totals(10, &[("s", mean(-1.1, 10))]),
+        totals(10, &[("s", mean(-1.0, 10))]),
+    );
+    assert_eq!(
+        status("metric: numeric_mean, max_relative_drop: 0.1", &below),
+        Status::Pass
+    );
+    assert_eq!(
+        status("metric: numeric_mean, max_relative_drop: 0.09", &below),
+        Status::Fail
+    );
+}
+
+#[test]
+fn missing_scores_are_bounded() {
+    let evidence = alone(totals(24, &[("s", passes(18, 18))]));
+    for (keys, expected) in [
+        ("min: 0.75", Status::Pass),
+        ("min: 0.76", Status::Undecided),
+        ("max: 0.75", Status::Undecided),
+        ("max: 1", Status::Pass),
+        ("max: 0.74", Status::Fail),
+        ("min: 0.76, missing: fail", Status::Fail),
+        ("min: 0.75, missing: fail", Status::Pass),
+        ("max: 0.9, missing: fail", Status::Fail),
+        ("min: 1, missing: ignore", Status::Pass),
+        ("min: 1, max_missing: 0.25", Status::Pass),
+        ("min: 1, max_missing: 0.24", Status::Undecided),
+        ("min: 1, missing: fail, max_missing: 0.24", Status::Fail),
+    ] {
+        assert_eq!(
+            status(&format!("metric: pass_rate, {keys}"), &evidence),
+            expected,
+            "{keys}"
+        );
+    }
+}
+
+#[test]
+fn missing_numbers_need_a_range() {
+    let evidence = alone(totals(10, &[("s", mean(0.9, 8))]));
+    for (keys, expected) in [
+        ("min: 0.7", Status::Undecided),
+        ("min: 0.7, range: [0, 1]", Status::Pass),
+        ("min: 0.72, range: [0, 1]", Status::Pass),
+        ("min: 0.73, range: [0, 1]", Status::Undecided),
+        ("min: 0.93, range: [0, 1]", Status::Fail),
+        ("min: 0.73, range: [0, 1], missing: fail", Status::Fail),
+        ("min: 0.7, missing: fail", Status::Undecided),
+        ("min: 0.9, missing: ignore", Status::Pass),
+        ("max: 0.8, range: [0, 1]", Status::Undecided),
+        ("max: 0.91, range: [0, 1], missing: fail", Status::Fail),
+        ("max: 0.92, range: [0, 1]", Status::Pass),
+    ] {
+        let keys = format!("metric: numeric_mean, {keys}");
+        assert_eq!(status(&keys, &evidence), expected, "{keys}");
+    }
+}
+
+#[test]
+fn a_mean_that_is_its_limit_but_for_rounding_passes() {
+    // The server's running mean of ten times 0.7.
+    let value = (0..10).fold(0.0_f64, |mean, n| {
+        (mean * f64::from(n) + 0.7) / f64::from(n + 1)
+    });
+    assert_ne!(value, 0.7);
+    let evidence = alone(totals(10, &[("s", mean(value, 10))]));
+    assert_eq!(
+        status("metric: numeric_mean, min: 0.7", &evidence),
+        Status::Pass
+    );
+    assert_eq!(
+        status("metric: numeric_mean, max: 0.7", &evidence),
+        Status::Pass
+    );
+    assert_eq!(
+        status("metric: numeric_mean, min: 0.7000001", &evidence),
+        Status::Fail
+    );
+}
+
+#[test]
+fn a_change_is_judged_with_candidate_and_baseline_at_opposite_ends() {
+    // The candidate lies in 0.85…0.9, the baseline in 0.9…0.95.
+    let evidence = against(
+        totals(100, &[("s", passes(85, 95))]),
+        totals(100, &[("s", passes(90, 95))]),
+    );
+    for (keys, expected) in [
+        ("max_drop: 0.1", Status::Pass),
+        ("max_drop: 0.09", Status::Undecided),
+        ("max_drop: 0.09, missing: fail", Status::Fail),
+        ("max_drop: 0.1, missing: fail", Status::Pass),
+        ("max_rise: 0", Status::Pass),
+        ("max_drop: 0.053, missing: ignore", Status::Pass),
+        ("max_drop: 0.052, missing: ignore", Status::Fail),
+    ] {
+        assert_eq!(
+            status(&format!("metric: pass_rate, {keys}"), &evidence),
+            expected,
+            "{keys}"
+        );
+    }
+}
+
+#[test]
+fn removed_rows_are_missing_scores_or_ignored() {
+    let common = totals(90, &[("s", passes(81, 90))]);
+    let pair = Pair {
+        common: 90,
+        removed: 10,
+        added: 5,
+        candidate: Some(common.clone()),
+        baseline: Some(totals(90, &[("s", passes(80, 90))])),
+    };
+    let evidence = Evidence {
+        candidate: run("candidate", totals(95, &[("s", passes(86, 95))])),
+        baseline: Baseline::Found(
+            Box::new(run("baseline", totals(100, &[("s", passes(90, 100))]))),
+            pair,
+        ),
+    };
+    let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0.05}";
+    let missing = judged("", gate, &evidence);
+    assert_eq!(statuses(&missing), [Status::Undecided]);
+    let check = &missing.checks[0];
+    let candidate = check.candidate.unwrap();
+    assert_eq!(
+        (
+            candidate.low,
+            candidate.high,
+            candidate.scored,
+            candidate.trials
+        ),
+        (0.81, 0.91, 90, 100)
+    );
+    assert_eq!(names(&missing), ["rows-removed", "rows-added"]);
+    let ignored = judged("baseline: {removed_rows: ignore}", gate, &evidence);
+    assert_eq!(statuses(&ignored), [Status::Pass]);
+    assert_eq!(
+        ignored.checks[0].baseline.unwrap().observed,
+        Some(80.0 / 90.0)
+    );
+    // Where each row has three trials in the candidate and one in the baseline, so have removed ones.
+    let Baseline::Found(baseline, mut pair) = evidence.baseline else {
+        unreachable!()
+    };
+    pair.candidate = Some(totals(270, &[("s", passes(243, 270))]));
+    let evidence = Evidence {
+        candidate: evidence.candidate,
+        baseline: Baseline::Found(baseline, pair),
+    };
+    let check = &judged("", gate, &evidence).checks[0];
+    assert_eq!(check.candidate.unwrap().trials, 300);
+    assert_eq!(check.candidate.unwrap().low, 0.81);
+}
+
+#[test]
+fn runs_that_are_not_fit_decide_nothing() {
+    let gates = "- {name: floor, scorer: s, metric: pass_rate, min: 0.5}
+- {name: drop, scorer: s, metric: pass_rate, max_drop: 0.5}
+- {name: rows, metric: rows, min: 1}";
+    let good = || totals(10, &[("s", passes(10, 10))]);
+    let with = |status: Option<&str>, of_candidate: bool| {
+        let mut evidence = against(good(), good());
+        let status = status.map(str::to_owned);
+        match &mut evidence.baseline {
+            Baseline::Found(baseline, _) if !of_candidate => baseline.status = status,
+            _ => evidence.candidate.status = status,
+        }
+        evidence
+    };
+    for (status, finding) in [
+        (Some("running"), "run-not-finished"),
+        (Some("paused"), "run-not-finished"),
+        (None, "run-not-finished"),
+        (Some("failed"), "run-failed"),
+    ] {
+        let judgement = judged("", gates, &with(status, true));
+        assert_eq!(judgement.verdict, Verdict::Undecided);
+        assert_eq!(statuses(&judgement), [Status::Undecided; 3]);
+        assert_eq!(names(&judgement), [finding]);
+        let judgement = judged("", gates, &with(status, false));
+        assert_eq!(judgement.verdict, Verdict::Undecided);
+        assert_eq!(
+            statuses(&judgement),
+            [Status::Pass, Status::Undecided, Status::Pass]
+        );
+        assert_eq!(names(&judgement), [finding]);
+    }
+    let accepted = "accept_status: [completed, failed]";
+    assert_eq!(
+        judged(accepted, gates, &with(Some("failed"), true)).verdict,
+        Verdict::Passed
+    );
+    assert_eq!(
+        judged(accepted, gates, &with(Some("running"), true)).verdict,
+        Verdict::Undecided
+    );
+    let empty = judged(
+        "",
+        "- {name: g, metric: rows, max: 5}",
+        &alone(totals(0, &[])),
+    );
+    assert_eq!(
+        (empty.verdict, names(&empty)),
+        (Verdict::Undecided, vec!["no-scores"])
+    );
+}
+
+#[test]
+fn baselines_that_are_not_there() {
+    let candidate = || totals(10, &[("s", passes(10, 10))]);
+    let drop = "- {name: drop, scorer: s, metric: pass_rate, max_drop: 0.5}";
+    let both = format!("{drop}\n- {{name: floor, scorer: s, metric: pass_rate, min: 0.5}}");
+    let lost = Evidence {
+        candidate: run("candidate", candidate()),
+        baseline: Baseline::NotFound("gone".to_owned()),
+    };
+    let required = judged("", &both, &lost);
+    assert_eq!(statuses(&required), [Status::Undecided, Status::Pass]);
+    assert_eq!(
+        (required.verdict, names(&required)),
+        (Verdict::Undecided, vec!["no-baseline"])
+    );
+    let optional = judged("baseline: {required: false}", &both, &lost);
+    assert_eq!(statuses(&optional), [Status::Skipped, Status::Pass]);
+    assert_eq!(
+        (optional.verdict, names(&optional)),
+        (Verdict::Passed, vec!["no-baseline"])
+    );
+    // Skipping everything is no pass, however it was asked for.
+    let nothing = judged("baseline: {required: false}", drop, &alone(candidate()));
+    assert_eq!(statuses(&nothing), [Status::Skipped]);
+    assert_eq!(
+        (nothing.verdict, names(&nothing)),
+        (Verdict::Undecided, vec!["no-baseline", "nothing-judged"])
+    );
+    let mut same = against(candidate(), candidate());
+    if let Baseline::Found(baseline, _) = &mut same.baseline {
+        baseline.id = "candidate".to_owned();
+    }
+    assert_eq!(names(&judged("", drop, &same)), ["same-run"]);
+    let mut apart = against(candidate(), candidate());
+    if let Baseline::Found(_, pair) = &mut apart.baseline {
+        *pair = Pair {
+            common: 0,
+            removed: 10,
+            added: 10,
+            candidate: Some(totals(0, &[])),
+            baseline: Some(totals(0, &[])),
+        };
+    }
+    let judgement = judged("", drop, &apart);
+    assert_eq!(judgement.verdict, Verdict::Undecided);
+    assert!(names(&judgement).contains(&"no-common-rows"));
+}
+
+#[test]
+fn dimensions_that_are_not_there() {
+    let text = Dimension {
+        scored: 10,
+        judged: 0,
+        ..passes(0, 0)
+    };
+    let evidence = against(
+        totals(
+            10,
+            &[
+                ("s", passes(10, 10)),
+                ("text", text),
+                ("new", passes(5, 10)),
+            ],
+        ),
+        totals(10, &[("s", passes(10, 10)), ("old", passes(10, 10))]),
+    );
+    for (keys, finding, words) in [
+        (
+            "scorer: sx, metric: pass_rate, min: 0",
+            "unknown-dimension",
+            "there are `new`, `old`, `s`, `text`",
+        ),
+        (
+            "scorer: 'x*', metric: pass_rate, min: 0",
+            "unknown-dimension",
+            "no dimension matches `x*`",
+        ),
+        (
+            "scorer: old, metric: pass_rate, min: 0",
+            "no-scores",
+            "there are scores of `new`, `s`, `text`",
+        ),
+        (
+            "scorer: new, metric: pass_rate, max_drop: 1",
+            "no-scores",
+            "in the baseline",
+        ),
+        (
+            "scorer: text, metric: pass_rate, min: 0",
+            "metric-not-available",
+            "it has coverage",
+        ),
+        (
+            "scorer: s, metric: numeric_mean, min: 0",
+            "metric-not-available",
+            "it has pass_rate, coverage",
+        ),
+        (
+            "metric: cost_total, max: 1",
+            "metric-not-available",
+            "no trial in the candidate is priced",
+        ),
+    ] {
+        for missing in ["bound", "fail", "ignore"] {
+            let file = format!("defaults: {{missing: {missing}, max_missing: 1}}");
+            let judgement = judged(&file, &format!("- {{name: g, {keys}}}"), &evidence);
+            assert_eq!(statuses(&judgement), [Status::Undecided], "{keys}");
+            assert!(
+                names(&judgement).contains(&finding),
+                "{keys}: {:?}",
+                names(&judgement)
+            );
+            assert!(
+                judgement.checks[0].reason.to_string().contains(words),
+                "{}",
+                judgement.checks[0].reason
+            );
+        }
+    }
+}
+
+#[test]
+fn patterns_make_a_check_of_each_match_and_names_come_first() {
+    let one = || passes(10, 10);
+    let evidence = alone(totals(
+        10,
+        &[
+            ("a.x", one()),
+            ("a.y", passes(0, 10)),
+            ("a.*", one()),
+            ("b", one()),
+        ],
+    ));
+    let subjects = |scorer: &str| -> Vec<String> {
+        let gate = format!("- {{name: g, scorer: '{scorer}', metric: pass_rate, min: 1}}");
+        judged("", &gate, &evidence)
+            .checks
+            .into_iter()
+            .filter_map(|check| check.subject)
+            .collect()
+    };
+    assert_eq!(subjects("a.*"), ["a.*"]);
+    assert_eq!(subjects("a.?"), ["a.*", "a.x", "a.y"]);
+    assert_eq!(subjects("*"), ["a.*", "a.x", "a.y", "b"]);
+    assert_eq!(subjects("[ab]"), ["b"]);
+    let all = judged(
+        "",
+        "- {name: g, scorer: '*', metric: pass_rate, min: 1}",
+        &evidence,
+    );
+    assert_eq!(all.verdict, Verdict::Failed);
+}
+
+#[test]
+fn scores_out_of_their_range() {
+    let evidence = against(
+        totals(10, &[("s", mean(0.8, 10))]),
+        totals(10, &[("s", mean(80.0, 10))]),
+    );
+    let judgement = judged(
+        "",
+        "- {name: g, scorer: s, metric: numeric_mean, range: [0, 1], min: 0.7, max_drop: 0.1}",
+        &evidence,
+    );
+    assert_eq!(statuses(&judgement), [Status::Pass, Status::Undecided]);
+    assert_eq!(names(&judgement), ["out-of-range"]);
+}
+
+#[test]
+fn severity_and_waivers() {
+    let bad = alone(totals(10, &[("s", passes(0, 10))]));
+    let gate = |more: &str| format!("- {{name: g, scorer: s, metric: pass_rate, min: 1{more}}}");
+    let good = "\n- {name: rows, metric: rows, min: 1}";
+    let judgement = judged("", &(gate(", severity: warn") + good), &bad);
+    assert_eq!(
+        (judgement.verdict, statuses(&judgement)),
+        (Verdict::Passed, vec![Status::Fail, Status::Pass])
+    );
+    let until = |day: &str| gate(&format!(", waive: {{until: {day}, reason: why}}"));
+    let today = judged("", &(until("2026-11-23") + good), &bad);
+    assert_eq!(
+        (today.verdict, statuses(&today)),
+        (Verdict::Passed, vec![Status::Waived, Status::Pass])
+    );
+    assert_eq!(names(&today), ["waiver-active"]);
+    let over = judged("", &(until("2026-11-22") + good), &bad);
+    assert_eq!(
+        (over.verdict, statuses(&over)),
+        (Verdict::Failed, vec![Status::Fail, Status::Pass])
+    );
+    assert_eq!(names(&over), ["waiver-expired"]);
+    // Shown also where nothing had to be excused, and where nothing is left that blocks.
+    let fine = alone(totals(10, &[("s", passes(10, 10))]));
+    let idle = judged("", &until("2026-11-23"), &fine);
+    assert_eq!(
+        (idle.verdict, statuses(&idle)),
+        (Verdict::Passed, vec![Status::Pass])
+    );
+    assert_eq!(names(&idle), ["waiver-active", "nothing-can-block"]);
+    let unknown = judged(
+        "",
+        &until("2026-11-23").replace("scorer: s", "scorer: t"),
+        &fine,
+    );
+    assert_eq!(statuses(&unknown), [Status::Waived]);
+}
+
+#[test]
+fn failed_outranks_undecided() {
+    let evidence = alone(totals(10, &[("s", passes(5, 9))]));
+    let gates = "- {name: u, scorer: t, metric: pass_rate, min: 1}\n- {name: f, scorer: s, metric: pass_rate, min: 0.9}";
+    assert_eq!(judged("", gates, &evidence).verdict, Verdict::Failed);
+}
+
+#[test]
+fn error_rate_and_usage_are_bounded_by_the_summary() {
+    let mut of_two = totals(100, &[("s", passes(95, 95)), ("t", passes(10, 10))]);
+    of_two.usage = Some(Usage {
+        tokens: Some(9500),
+        cost: Some(0.95),
+    });
+    let evidence = alone(of_two);
+    let metric =
+        |keys: &str| statuses(&judged("", &format!("- {{name: g, {keys}}}"), &evidence))[0];
+    assert_eq!(metric("metric: error_rate, max: 0.05"), Status::Pass);
+    assert_eq!(metric("metric: error_rate, max: 0.04"), Status::Undecided);
+    assert_eq!(metric("metric: tokens_total, max: 9499"), Status::Fail);
+    assert_eq!(metric("metric: tokens_total, max: 9500"), Status::Undecided);
+    assert_eq!(
+        metric("metric: tokens_total, max: 9500, max_missing: 0.05"),
+        Status::Pass
+    );
+    assert_eq!(metric("metric: tokens_total, min: 9500"), Status::Pass);
+    assert_eq!(
+        metric("metric: tokens_mean, max: 100, missing: ignore"),
+        Status::Pass
+    );
+    assert_eq!(metric("metric: tokens_mean, max: 94"), Status::Fail);
+    assert_eq!(
+        metric("metric: cost_mean, max: 0.01, missing: ignore"),
+        Status::Pass
+    );
+    assert_eq!(
+        metric("metric: cost_total, max: 0.9, missing: fail"),
+        Status::Fail
+    );
+}
+
+#[test]
+fn margins_are_counted_in_rows() {
+    let reason = |limit: &str, evidence: &Evidence| {
+        let gate = format!("- {{name: g, scorer: s, metric: pass_rate, {limit}}}");
+        judged("", &gate, evidence).checks[0].reason.to_string()
+    };
+    let of = |passed| alone(totals(200, &[("s", passes(passed, 200))]));
+    assert_eq!(
+        reason("min: 0.9", &of(183)),
+        "0.915 is at least 0.9; 3 rows to spare"
+    );
+    assert_eq!(
+        reason("min: 0.9", &of(180)),
+        "0.9 is at least 0.9; nothing to spare"
+    );
+    assert_eq!(
+        reason("min: 0.9", &of(179)),
+        "0.895 is below 0.9; 1 row short"
+    );
+    assert_eq!(
+        reason("max: 0.1", &of(30)),
+        "0.15 is above 0.1; 10 rows short"
+    );
+    let pair = against(
+        totals(200, &[("s", passes(170, 200))]),
+        totals(200, &[("s", passes(176, 200))]),
+    );
+    assert_eq!(
+        reason("max_drop: 0.05", &pair),
+        "dropped by 0.03, 0.05 allowed; 4 rows to spare"
+    );
+    assert_eq!(
+        reason("max_drop: 0.02", &pair),
+        "dropped by 0.03, 0.02 allowed; 2 rows short"
+    );
+    assert_eq!(
+        reason("max_rise: 0.01", &pair),
+        "dropped by 0.03, 0.01 allowed; 8 rows to spare"
+    );
+    assert_eq!(
+        reason("max_relative_drop: 0.05", &pair),
+        "dropped by 0.0341, 0.05 of the baseline allowed; 2 rows to spare"
+    );
+}
+
+/// A candidate and a baseline on the same rows with some scores missing, and a limit.
+fn cases() -> impl Strategy<Value = (u64, [u64; 2], [u64; 2], LimitKey, f64)> {
+    (1..60_u64)
+        .prop_flat_map(|trials| {
+            let side = move || (0..=trials).prop_flat_map(|known| (0..=known, Just(known)));
+            (
+                Just(trials),
+                side(),
+                side(),
+                proptest::sample::select(LimitKey::ALL.to_vec()),
+                0..=20_u32,
+            )
+        })
+        .prop_map(|(trials, ours, theirs, key, limit)| {
+            (
+                trials,
+                [ours.0, ours.1],
+                [theirs.0, theirs.1],
+                key,
+                f64::from(limit) / 20.0,
+            )
+        })
+}
+
+fn rate_status(
+    trials: u64,
+    ours: [u64; 2],
+    theirs: [u64; 2],
+    key: LimitKey,
+    limit: f64,
+    more: &str,
+) -> Status {
+    let evidence = against(
+        totals(trials, &[("s", passes(ours[0], ours[1]))]),
+        totals(trials, &[("s", passes(theirs[0], theirs[1]))]),
+    );
+    status(
+        &format!("metric: pass_rate, {}: {limit}{more}", key.word()),
+        &evidence,
+    )
+}
+
+proptest! {
+    /// Decided is what every way to fill in the missing scores agrees on, and nothing else.
+    #[test]
+    fn decided_is_what_no_missing_score_could_change((trials, ours, theirs, key, limit) in cases()) {
+        let found = rate_status(trials, ours, theirs, key, limit, "");
+        let fill = |side: [u64; 2]| side[0]..=side[0] + (trials - side[1]);
+        let mut seen = std::collections::BTreeSet::new();
+        for candidate in fill(ours) {
+            for baseline in if key.is_change() { fill(theirs) } else { 0..=0 } {
+                let of = |passed| crate::number::count(passed) / crate::number::count(trials);
+                seen.insert(limit::holds(Limit { key, value: limit }, of(candidate), of(baseline), true));
+            }
+        }
+        let nothing_known = ours[1] == 0 || (key.is_change() && theirs[1] == 0);
+        let expected = match seen.into_iter().collect::<Vec<_>>().as_slice() {
+            _ if nothing_known => Status::Undecided,
+            [Some(true)] => Status::Pass,
+            [Some(false)] => Status::Fail,
+            _ => Status::Undecided,
+        };
+        prop_assert_eq!(found, expected);
+    }
+
+    /// Taking scores away never turns a fail into a pass, under any rule but `ignore`.
+    #[test]
+    fn missing_scores_never_help((trials, ours, theirs, key, limit) in cases(), lost in 0..10_u64) {
+        for more in ["", ", missing: fail"] {
+            let before = rate_status(trials, ours, theirs, key, limit, more);
+            let lost_true = lost.min(ours[0]);
+            let fewer = [ours[0] - lost_true, ours[1] - lost_true];
+            let after = rate_status(trials, fewer, theirs, key, limit, more);
+            prop_assert!(!(before == Status::Fail && after == Status::Pass));
+            let lost_false = lost.min(ours[1] - ours[0]);
+            let fewer = [ours[0], ours[1] - lost_false];
+            let after = rate_status(trials, fewer, theirs, key, limit, more);
+            prop_assert!(!(before == Status::Fail && after == Status::Pass));
+        }
+    }
+
+    /// One more failing trial never helps a limit that wants the candidate high.
+    #[test]
+    fn a_failure_never_helps((trials, ours, theirs, key, limit) in cases()) {
+        prop_assume!(key.wants_high() && ours[0] > 0);
+        let better = rate_status(trials, ours, theirs, key, limit, "");
+        let worse = rate_status(trials, [ours[0] - 1, ours[1]], theirs, key, limit, "");
+        let rank = |status| match status { Status::Pass => 2, Status::Undecided => 1, _ => 0 };
+        prop_assert!(rank(worse) <= rank(better) || (key.is_relative() && theirs[0] == 0));
+    }
+
+    /// The margin is right: as many rows as it says, and not one more.
+    #[test]
+    fn margins_are_exact(trials in 1..80_u64, passed in 0..80_u64, limit in 0..=20_u32) {
+        let passed = passed.min(trials);
+        let limit = Limit { key: LimitKey::Min, value: f64::from(limit) / 20.0 };
+        let judged = |passed: u64| {
+            let of = alone(totals(trials, &[("s", passes(passed, trials))]));
+            let gate = format!("- {{name: g, scorer: s, metric: pass_rate, min: {}}}", limit.value);
+            judged("", &gate, &of).checks.remove(0)
+        };
+        let check = judged(passed);
+        let measure = check.candidate.unwrap();
+        let pairing = limit::Pairing { candidate: measure, baseline: None };
+        match check.status {
+            Status::Pass => {
+                let spare = limit::spare(limit, &pairing, Decision::Holds).unwrap();
+                prop_assert_eq!(judged(passed - spare).status, Status::Pass);
+                prop_assert!(passed == spare || judged(passed - spare - 1).status == Status::Fail);
+            }
+            _ => {
+                let short = limit::spare(limit, &pairing, Decision::Broken).unwrap();
+                prop_assert_eq!(judged(passed + short).status, Status::Pass);
+                prop_assert_eq!(judged(passed + short - 1).status, Status::Fail);
+            }
+        }
+    }
+
+    /// The order of gates changes no status and no verdict.
+    #[test]
+    fn order_changes_nothing(passed in 0..=10_u64, judged_count in 10..=12_u64) {
+        let evidence = alone(totals(12, &[("s", passes(passed, judged_count))]));
+        let gates = ["- {name: a, scorer: s, metric: pass_rate, min: 0.5}", "- {name: b, scorer: s, metric: coverage, min: 0.9}", "- {name: c, metric: rows, min: 12}"];
+        let forth = judged("", &gates.join("\n"), &evidence);
+        let back = judged("", &gates.iter().rev().copied().collect::<Vec<_>>().join("\n"), &evidence);
+        prop_assert_eq!(forth.verdict, back.verdict);
+        let mut reversed = statuses(&back);
+        reversed.reverse();
+        prop_assert_eq!(statuses(&forth), reversed);
+    }
+}

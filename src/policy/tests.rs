@@ -1,0 +1,516 @@
+//! Every kind of wrong policy, and what is said of it.
+
+use super::*;
+
+/// A policy of one gate, with more keys of the file before it.
+fn gate(file: &str, keys: &str) -> String {
+    format!("version: 1\n{file}\ngates:\n  - {{name: g, {keys}}}\n")
+}
+
+fn problems(text: &str) -> Vec<String> {
+    match parse("gates.yaml", text) {
+        Ok(policy) => panic!("accepted: {policy:?}"),
+        Err(problems) => problems
+            .into_iter()
+            .map(|problem| format!("{}: {}", problem.place, problem.message))
+            .collect(),
+    }
+}
+
+#[track_caller]
+fn refused(text: &str, expected: &[&str]) {
+    let found = problems(text);
+    for words in expected {
+        assert!(
+            found.iter().any(|problem| problem.contains(words)),
+            "{words:?} is not said of\n{text}\nbut {found:#?}"
+        );
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+}
+
+#[track_caller]
+fn accepted(text: &str) -> Policy {
+    match parse("gates.yaml", text) {
+        Ok(policy) => policy,
+        Err(problems) => panic!("{problems:#?}"),
+    }
+}
+
+#[test]
+fn a_whole_policy_is_read() {
+    let policy = accepted(
+        "version: 1
+project: a/b
+candidate: {run: '${RUN}'}
+baseline: {file: base.json, required: false, removed_rows: ignore}
+accept_status: [completed, failed]
+defaults: {severity: warn, evidence: observed, missing: fail, max_missing: 0.1}
+gates:
+  - name: one
+    scorer: s.x
+    metric: numeric_mean
+    range: [0, 10]
+    min: 7
+    max_relative_drop: 0.1
+    missing: ignore
+    waive: {until: 2026-12-31, reason: because}
+  - {name: two, metric: trials, min: 10, severity: block}
+",
+    );
+    assert_eq!(policy.gates.len(), 2);
+    assert!(policy.accept_failed && policy.compares() && !policy.needs_usage());
+    assert!(!policy.baseline.required);
+    assert_eq!(policy.baseline.removed_rows, RemovedRows::Ignore);
+    let one = &policy.gates[0];
+    assert_eq!(
+        (one.severity, one.missing.rule),
+        (Severity::Warn, MissingRule::Ignore)
+    );
+    assert_eq!(one.missing.tolerated, 0.1);
+    assert_eq!(one.range, Some((0.0, 10.0)));
+    assert_eq!(
+        one.limits,
+        [
+            Limit {
+                key: LimitKey::Min,
+                value: 7.0
+            },
+            Limit {
+                key: LimitKey::MaxRelativeDrop,
+                value: 0.1
+            }
+        ]
+    );
+    assert_eq!(
+        one.waive
+            .as_ref()
+            .map(|waiver| waiver.until.to_string())
+            .as_deref(),
+        Some("2026-12-31")
+    );
+    assert_eq!(policy.gates[1].severity, Severity::Block);
+    // printf '' | sha256sum, for a policy of no bytes.
+    assert_eq!(
+        sha256(b""),
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    );
+}
+
+#[test]
+fn every_metric_can_be_gated() {
+    for metric in Metric::ALL {
+        for key in metric.limits() {
+            let scorer = if metric.has_scorer() {
+                "scorer: s, "
+            } else {
+                ""
+            };
+            let policy = accepted(&gate(
+                "",
+                &format!("{scorer}metric: {}, {}: 1", metric.word(), key.word()),
+            ));
+            assert_eq!(
+                policy.gates[0].limits,
+                [Limit {
+                    key: *key,
+                    value: 1.0
+                }]
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_not_a_policy() {
+    refused("", &["the policy is empty"]);
+    refused("# nothing\n", &["the policy is empty"]);
+    refused("- a\n", &["the policy is not a map"]);
+    refused("version: [", &["not readable as YAML"]);
+    refused("version: 1\n---\nversion: 1\n", &["not readable as YAML"]);
+    refused("version: !x 1\n", &["not readable as YAML"]);
+    refused("a: &a [*a]\n", &["not readable as YAML"]);
+    refused("{}", &["version: missing", "gates: missing"]);
+    refused(
+        "version: 2\ngates: [{name: g, metric: rows, min: 1}]",
+        &["version 2 is not known"],
+    );
+    refused(
+        "version: '1'\ngates: [{name: g, metric: rows, min: 1}]",
+        &["expected the number 1"],
+    );
+}
+
+#[test]
+fn no_gates_prove_nothing() {
+    refused(
+        "version: 1\ngates:\n",
+        &["gates: expected a list of at least one gate, found nothing"],
+    );
+    refused(
+        "version: 1\ngates: []\n",
+        &["an empty policy proves nothing"],
+    );
+    refused(
+        "version: 1\ngates: {}\n",
+        &["gates: expected a list of at least one gate, found a map"],
+    );
+    refused(
+        "version: 1\ngates: [x, null]\n",
+        &[
+            "gates[0]: expected a map",
+            "gates[1]: expected a map, found nothing",
+        ],
+    );
+}
+
+#[test]
+fn unknown_keys_are_named_with_the_nearest_right_one() {
+    refused(
+        &gate("basline: {}", "metric: rows, min: 1"),
+        &["basline: unknown key; did you mean `baseline`?"],
+    );
+    refused(
+        &gate("", "metric: rows, mim: 1, min: 1"),
+        &["gates[0] \"g\": mim: unknown key; did you mean `min`?"],
+    );
+    refused(
+        &gate("", "metric: rows, min: 1, zzz: 1"),
+        &["gates[0] \"g\": zzz: unknown key; expected one of name, scorer"],
+    );
+    refused(
+        &gate("baseline: {require: true}", "metric: rows, min: 1"),
+        &["baseline.require: unknown key; did you mean `required`?"],
+    );
+    refused(
+        &gate("defaults: {severty: warn}", "metric: rows, min: 1"),
+        &["defaults.severty: unknown key"],
+    );
+    refused(
+        &gate("<<: {a: 1}", "metric: rows, min: 1"),
+        &["<<: unknown key"],
+    );
+    refused(
+        &gate(
+            "",
+            "metric: rows, min: 1, waive: {until: 2026-12-31, reason: x, reasn: y}",
+        ),
+        &["gates[0] \"g\": waive.reasn: unknown key; did you mean `reason`?"],
+    );
+}
+
+#[test]
+fn keys_of_later_versions_are_refused_and_never_ignored() {
+    for key in ["where: {a: 1}", "by: topic", "confidence: 0.9"] {
+        refused(
+            &gate("", &format!("metric: rows, min: 1, {key}")),
+            &["which this version of weave-gate cannot do yet"],
+        );
+    }
+    for word in ["significant", "proven"] {
+        refused(
+            &gate("", &format!("metric: rows, min: 1, evidence: {word}")),
+            &["statistical evidence, which this version of weave-gate cannot do yet"],
+        );
+    }
+    for file in [
+        "correction: holm",
+        "defaults: {confidence: 0.95}",
+        "defaults: {evidence: proven}",
+        "candidate: {evaluation: answers}",
+        "baseline: {attributes: {a: b}}",
+        "baseline: {model: m}",
+        "baseline: {max_age: 30d}",
+    ] {
+        refused(
+            &gate(file, "metric: rows, min: 1"),
+            &["which this version of weave-gate cannot do yet"],
+        );
+    }
+    for metric in [
+        "regressed_rows",
+        "fixed_rows",
+        "latency_mean",
+        "latency_p50",
+        "latency_p95",
+        "latency_p99",
+    ] {
+        refused(
+            &gate("", &format!("metric: {metric}, max: 1")),
+            &["is for judging rows one by one"],
+        );
+    }
+}
+
+#[test]
+fn repeated_keys_and_names() {
+    refused(
+        &gate("", "metric: rows, min: 1, min: 2"),
+        &["gates[0].min: stands more than once"],
+    );
+    refused(
+        "version: 1\nversion: 1\ngates: [{name: g, metric: rows, min: 1}]",
+        &["version: stands more than once"],
+    );
+    refused(
+        "version: 1\ngates: [{name: g, metric: rows, min: 1}, {name: g, metric: rows, max: 1}]",
+        &["gates[1] \"g\": name: another gate has this name"],
+    );
+    refused(
+        &gate("1: 2", "metric: rows, min: 1"),
+        &["a key is not text"],
+    );
+}
+
+#[test]
+fn numbers_have_to_be_possible() {
+    for value in [".nan", ".inf", "-.inf"] {
+        refused(
+            &gate(
+                "",
+                &format!("scorer: s, metric: numeric_mean, min: {value}"),
+            ),
+            &["is not a finite number"],
+        );
+    }
+    refused(
+        &gate("", "scorer: s, metric: pass_rate, min: 90"),
+        &["min: 90 is not a fraction from 0 to 1; for 90 % write 0.9"],
+    );
+    refused(
+        &gate("", "scorer: s, metric: pass_rate, max_drop: 2"),
+        &["for 2 % write 0.02"],
+    );
+    refused(
+        &gate("", "scorer: s, metric: pass_rate, max_drop: -0.1"),
+        &["-0.1 is not a fraction"],
+    );
+    refused(
+        &gate("", "metric: tokens_mean, max_relative_drop: 10"),
+        &["for 10 % write 0.1"],
+    );
+    refused(
+        &gate("", "metric: tokens_mean, max_relative_rise: -1"),
+        &["-1 is below 0"],
+    );
+    refused(&gate("", "metric: rows, min: 1.5"), &["1.5 is not a count"]);
+    refused(&gate("", "metric: rows, min: -1"), &["-1 is not a count"]);
+    refused(
+        &gate("", "metric: rows, min: 5, max: 4"),
+        &["min: 5 is above max, 4"],
+    );
+    refused(
+        &gate("", "metric: rows, min: '5'"),
+        &["min: expected a number, found the text `5`"],
+    );
+    refused(
+        &gate("", "metric: rows, min: null"),
+        &["min: expected a number, found nothing"],
+    );
+    refused(
+        &gate("", "metric: rows, min: true"),
+        &["min: expected a number, found `true`"],
+    );
+    refused(
+        &gate("defaults: {max_missing: 2}", "metric: rows, min: 1"),
+        &["defaults.max_missing: 2 is not a fraction"],
+    );
+    refused(
+        &gate(
+            "",
+            "scorer: s, metric: pass_rate, min: 1, max_missing: .nan",
+        ),
+        &["max_missing: `NaN` is not a finite"],
+    );
+}
+
+#[test]
+fn limits_have_to_fit_their_metric() {
+    refused(
+        &gate("", "metric: rows"),
+        &["no limit; expected one of min, max"],
+    );
+    refused(
+        &gate("", "scorer: s, metric: pass_rate"),
+        &["no limit; expected one of min, max, max_drop"],
+    );
+    refused(
+        &gate("", "metric: rows, max_drop: 1"),
+        &["max_drop: `rows` cannot have this limit; it can have min, max"],
+    );
+    refused(
+        &gate("", "scorer: s, metric: coverage, max: 1"),
+        &["max: `coverage` cannot have this limit"],
+    );
+}
+
+#[test]
+fn gates_have_to_be_whole() {
+    refused(
+        "version: 1\ngates: [{metric: rows, min: 1}]",
+        &["gates[0].name: missing"],
+    );
+    refused(
+        "version: 1\ngates: [{name: ' ', metric: rows, min: 1}]",
+        &["gates[0] \" \": name: is empty"],
+    );
+    refused(
+        &gate("", "min: 1"),
+        &["metric: missing; expected what is measured"],
+    );
+    refused(
+        &gate("", "scorer: s, metric: pass_rte, min: 1"),
+        &["unknown word `pass_rte`; did you mean `pass_rate`?"],
+    );
+    refused(
+        &gate("", "metric: pass_rate, min: 1"),
+        &["scorer: missing; `pass_rate` is measured on a scorer"],
+    );
+    refused(
+        &gate("", "scorer: s, metric: rows, min: 1"),
+        &["scorer: `rows` is measured on the run itself"],
+    );
+    refused(
+        &gate("", "scorer: '', metric: pass_rate, min: 1"),
+        &["scorer: is empty"],
+    );
+    refused(
+        &gate("", "scorer: 'a***b', metric: pass_rate, min: 1"),
+        &["scorer: not a pattern"],
+    );
+    refused(
+        &gate("", "metric: rows, min: 1, severity: error"),
+        &["unknown word `error`; expected one of block, warn"],
+    );
+    refused(
+        &gate("", "metric: rows, min: 1, missing: fail"),
+        &["missing: has no meaning for `rows`"],
+    );
+    refused(
+        &gate("", "metric: error_rate, max: 1, max_missing: 0.1"),
+        &["max_missing: has no meaning for `error_rate`"],
+    );
+}
+
+#[test]
+fn ranges() {
+    let range = |range: &str, rest: &str| {
+        gate(
+            "",
+            &format!("scorer: s, metric: numeric_mean, range: {range}, {rest}"),
+        )
+    };
+    refused(
+        &range("[1, 0]", "min: 1"),
+        &["range: expected the lowest and the highest score, as in [0, 1]; 1 is not below 0"],
+    );
+    refused(
+        &range("[0]", "min: 1"),
+        &["range: expected the lowest and the highest"],
+    );
+    refused(
+        &range("[0, .inf]", "min: 1"),
+        &["range[1]: `inf` is not a finite number"],
+    );
+    refused(
+        &range("[0, 1]", "min: 70"),
+        &["min: 70 lies outside `range` [0, 1]"],
+    );
+    refused(
+        &gate("", "scorer: s, metric: pass_rate, range: [0, 1], min: 1"),
+        &["range: belongs to `numeric_mean`"],
+    );
+}
+
+#[test]
+fn waivers() {
+    let waive = |waive: &str| gate("", &format!("metric: rows, min: 1, waive: {waive}"));
+    refused(
+        &waive("{until: 2026-02-30, reason: x}"),
+        &["waive.until: `2026-02-30` is not a day"],
+    );
+    refused(
+        &waive("{until: 2026-12-31T00:00:00, reason: x}"),
+        &["is not a day"],
+    );
+    refused(&waive("{until: 2026-12-31}"), &["waive.reason: missing"]);
+    refused(&waive("{reason: x}"), &["waive.until: missing"]);
+    refused(
+        &waive("{until: 2026-12-31, reason: ''}"),
+        &["waive.reason: is empty"],
+    );
+    refused(
+        &waive("true"),
+        &["waive: expected a map of until and reason, found `true`"],
+    );
+}
+
+#[test]
+fn sources_and_statuses() {
+    let file = |file: &str| gate(file, "metric: rows, min: 1");
+    refused(
+        &file("candidate: {run: a, file: b}"),
+        &["candidate: `run` and `file` exclude each other"],
+    );
+    refused(
+        &file("candidate: abc"),
+        &["candidate: expected a map, found the text `abc`"],
+    );
+    refused(&file("candidate: {run: ''}"), &["candidate.run: is empty"]);
+    refused(
+        &file("candidate: {run: 5}"),
+        &["candidate.run: expected text, found `5`"],
+    );
+    refused(&file("project: ${A"), &["project: a `$` starts"]);
+    refused(
+        &file("baseline: {required: maybe}"),
+        &["baseline.required: expected true or false"],
+    );
+    refused(
+        &file("accept_status: [failed]"),
+        &["accept_status: has to contain `completed`"],
+    );
+    refused(
+        &file("accept_status: [completed, running]"),
+        &["accept_status[1]: unknown word `running`"],
+    );
+    refused(
+        &file("accept_status: completed"),
+        &["accept_status: expected a list"],
+    );
+    refused(
+        &file("accept_status: [completed, completed]"),
+        &["accept_status[1]: stands more than once"],
+    );
+}
+
+#[test]
+fn all_problems_are_reported_at_once() {
+    let found = problems(
+        "version: 3
+projekt: a/b
+gates:
+  - {name: a, scorer: s, metric: pass_rate, min: 90, mx: 1}
+  - {name: a, metric: rows, max_drop: 1, min: 1, min: 2}
+  - {scorer: t, metric: numeric_mean}
+",
+    );
+    assert_eq!(found.len(), 9, "{found:#?}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "(version: 1\n)?(gates:\n)?([ a-z:\\[\\]{}&*!|>'\"#-]{0,12}\n){0,6}") {
+        let _ = parse("gates.yaml", &text);
+    }
+
+    #[test]
+    fn no_word_of_a_policy_makes_it_panic(
+        keys in proptest::collection::vec(
+            (proptest::sample::select(raw::RawGate::KEYS.to_vec()), "[a-z0-9.\\[\\], {}$_-]{0,10}"), 0..6
+        )
+    ) {
+        let keys: Vec<String> = keys.into_iter().map(|(key, value)| format!("    {key}: {value}\n")).collect();
+        let _ = parse("gates.yaml", &format!("version: 1\ngates:\n  -\n{}", keys.concat()));
+    }
+}
