@@ -1,5 +1,7 @@
 //! `check`: policies, then evidence, then judgement, then reports, then the exit code.
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -54,14 +56,12 @@ struct Outputs {
 
 impl Outputs {
     fn prepare(arguments: &CheckArgs) -> Result<Self, Fault> {
-        Ok(Self {
-            markdown: arguments
-                .report
-                .as_deref()
-                .map(Output::prepare)
-                .transpose()?,
-            json: arguments.json.as_deref().map(Output::prepare).transpose()?,
-        })
+        let prepare = |path: &Option<PathBuf>| path.as_deref().map(Output::prepare).transpose();
+        let (markdown, json) = (prepare(&arguments.report)?, prepare(&arguments.json)?);
+        match (&markdown, &json) {
+            (Some(one), Some(other)) if one.is(other) => Err(other.taken()),
+            _ => Ok(Self { markdown, json }),
+        }
     }
 
     /// Writes the files; one that cannot be written is a warning, and changes no verdict.
@@ -115,20 +115,23 @@ fn gather(arguments: &CheckArgs, console: &Console) -> Result<Report, Fault> {
         usage: plans.iter().any(|plan| plan.policy.needs_usage()),
     };
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    let sections = plans
-        .into_iter()
-        .map(|plan| {
-            let outcome = archive.evidence(&plan).map(|evidence| Judged {
+    let mut sections = Vec::new();
+    for plan in plans {
+        let outcome = match archive.evidence(&plan) {
+            Ok(evidence) => Ok(Judged {
                 judgement: judge(&plan.policy, &evidence, today),
                 evidence,
-            });
-            Section {
-                path: plan.policy.path,
-                sha256: plan.policy.sha256,
-                outcome,
-            }
-        })
-        .collect();
+            }),
+            // A wrong command line is wrong for every policy.
+            Err(fault) if fault.exit == Exit::Usage => return Err(fault),
+            Err(fault) => Err(fault),
+        };
+        sections.push(Section {
+            path: plan.policy.path,
+            sha256: plan.policy.sha256,
+            outcome,
+        });
+    }
     Ok(Report {
         sections,
         fault: None,

@@ -28,7 +28,18 @@ impl Output {
             Fault::usage(format!("cannot write `{shown}`: {problem}"))
                 .help("nothing was asked of Weave yet; name a file that can be written")
         };
-        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        // A file that is not there yet is found by its folder.
+        let target = fs::canonicalize(path)
+            .or_else(|_| {
+                let folder = path
+                    .parent()
+                    .filter(|folder| !folder.as_os_str().is_empty());
+                let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")))?;
+                path.file_name()
+                    .map(|name| folder.join(name))
+                    .ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidFilename))
+            })
+            .map_err(|error| fault(&error.to_string()))?;
         match fs::metadata(&target) {
             Ok(known) if known.is_dir() => return Err(fault("it is a directory")),
             Ok(known) if !known.is_file() => {
@@ -53,6 +64,17 @@ impl Output {
             target,
             aside: Some(aside),
         })
+    }
+
+    /// Whether two outputs would overwrite each other.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.aside.is_some() && self.aside == other.aside
+    }
+
+    /// The fault of an output that another one would overwrite.
+    pub(super) fn taken(&self) -> Fault {
+        Fault::usage(format!("two reports would be written to `{}`", self.shown))
+            .help("give each a file of its own")
     }
 
     /// Writes the file.

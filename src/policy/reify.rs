@@ -612,11 +612,14 @@ fn not_yet(word: &str, purpose: &str) -> String {
     )
 }
 
+/// The known word that was probably meant: alike, or one slip of the finger away.
 fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()
         .map(|candidate| (strsim::jaro_winkler(word, candidate), *candidate))
-        .filter(|(likeness, _)| *likeness > 0.75)
+        .filter(|(likeness, candidate)| {
+            *likeness > 0.8 || (word.len() > 1 && strsim::osa_distance(word, candidate) == 1)
+        })
         .max_by(|left, right| left.0.total_cmp(&right.0))
         .map(|(_, candidate)| candidate)
 }

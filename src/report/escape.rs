@@ -43,17 +43,20 @@ pub(super) fn message(text: &str) -> String {
     no_command(&spelled_out(text))
 }
 
-/// Breaks up what the runners of GitHub and Azure would read as a command.
+/// Breaks up what the runners of GitHub and Azure would read as a command at the start of a line.
 fn no_command(text: &str) -> String {
-    text.replace("::", ": :")
-        .replace("##[", "## [")
-        .replace("##vso", "## vso")
+    no_directive(&text.replace("::", ": :"))
+}
+
+/// Breaks up what they would read as a command anywhere in a line.
+fn no_directive(text: &str) -> String {
+    text.replace("##[", "## [").replace("##vso", "## vso")
 }
 
 /// Foreign text in Markdown, as a code span: in one nothing is a link, a mention, HTML or emphasis.
 /// Safe in a cell of a table, and only there does a bar need its backslash.
 pub(super) fn markdown(text: &str, in_table: bool) -> String {
-    let mut text = visible(text);
+    let mut text = no_directive(&visible(text));
     if in_table {
         text = text.replace('|', "\\|");
     }
@@ -77,7 +80,7 @@ pub(super) fn markdown(text: &str, in_table: bool) -> String {
 
 /// Several lines of foreign text in Markdown, as a block of code.
 pub(super) fn markdown_block(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(spelled_out).collect();
+    let lines: Vec<String> = text.lines().map(message).collect();
     let longest = lines
         .iter()
         .flat_map(|line| line.split(|c| c != '`').map(str::len))

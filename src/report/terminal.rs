@@ -59,33 +59,29 @@ impl Page {
             let path = escape::terminal(&section.path);
             match &section.outcome {
                 Ok(judged) => {
-                    let blocking = view::blocking(&judged.judgement);
-                    let path = self.paint(&path, AnsiColor::Cyan);
-                    writeln!(self.text, "{path}: {blocking}\n")?;
+                    let judgement = &judged.judgement;
+                    let (blocking, counts) = (view::blocking(judgement), view::counts(judgement));
+                    self.block(
+                        0,
+                        &format!("{path}:"),
+                        AnsiColor::Cyan,
+                        &format!("{blocking} ({counts})"),
+                    )?;
+                    writeln!(self.text)?;
                     self.judged(judged)?;
                 }
-                Err(_) => writeln!(self.text, "{path}: no verdict, see the error below\n")?,
+                Err(fault) => {
+                    let why = fault.message.lines().next().unwrap_or_default();
+                    let why = format!("no verdict: {}", escape::message(why));
+                    self.block(0, &format!("{path}:"), AnsiColor::Cyan, &why)?;
+                    writeln!(self.text)?;
+                }
             }
         }
         let verdict = report.verdict();
-        let word = view::verdict_word(verdict);
-        let painted = self.paint(word, verdict_color(verdict));
-        let counts: Vec<String> = report
-            .sections
-            .iter()
-            .filter_map(|section| section.outcome.as_ref().ok())
-            .map(|judged| view::counts(&judged.judgement))
-            .collect();
-        let counts = match counts.as_slice() {
-            [one] => format!(" ({one})"),
-            [] => String::new(),
-            several => format!(" ({} policies)", several.len()),
-        };
-        writeln!(
-            self.text,
-            "weave-gate: {painted}{counts}, exit code {}",
-            report.exit().code()
-        )
+        let word = self.paint(view::verdict_word(verdict), verdict_color(verdict));
+        let code = report.exit().code();
+        writeln!(self.text, "weave-gate: {word}, exit code {code}")
     }
 
     fn fault(&mut self, fault: &Fault) -> fmt::Result {

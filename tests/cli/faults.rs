@@ -1,0 +1,449 @@
+//! What the network and the server can do wrong, and what is said of it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::gate::{Gate, Outcome};
+use crate::weave::{
+    BASELINE, CANDIDATE, Reply, Request, Run, Weave, rows_of, status_of, summary_of,
+};
+
+const BOTH: &str =
+    "- {name: both, scorer: correctness, metric: pass_rate, min: 0.9, max_drop: 0.02}";
+
+fn check(weave: &Weave, more: &[&str]) -> Outcome {
+    Gate::check(
+        BOTH,
+        &[
+            "--candidate",
+            "cand",
+            "--baseline",
+            "base",
+            "--base-url",
+            &weave.url,
+            "--json",
+            "r.json",
+        ],
+    )
+    .args(more)
+    .run()
+}
+
+fn is_query(request: &Request) -> bool {
+    request.method == "POST"
+}
+
+#[track_caller]
+fn no_verdict(outcome: Outcome, words: &str) {
+    let report = outcome.json("r.json");
+    assert_eq!(report["verdict"], json!(null));
+    assert_eq!(report["exit_code"], 3);
+    assert!(
+        report["error"]["message"].as_str().unwrap().contains(words),
+        "{report}"
+    );
+    outcome.code(3).says(words);
+}
+
+#[test]
+fn statuses_that_are_final() {
+    for (reply, words) in [
+        (
+            Reply::status(401, "api key is not valid"),
+            "Weave refused the API key (401): api key is not valid",
+        ),
+        (
+            Reply::status(403, "permission denied"),
+            "may not read this project (403)",
+        ),
+        (
+            Reply::status(404, "Evaluation run not found"),
+            "Weave has no such run",
+        ),
+        (
+            Reply::status(400, "Out of range float values"),
+            "Weave answered 400: Out of range float values",
+        ),
+        (Reply::status(501, ""), "Weave answered 501"),
+        (
+            Reply::Whole(
+                422,
+                String::new(),
+                br#"{"detail":[{"msg":"extra"}]}"#.to_vec(),
+            ),
+            "Weave answered 422: [{\"msg\":\"extra\"}]",
+        ),
+        (
+            Reply::Whole(404, String::new(), br#"{"detail":"Not Found"}"#.to_vec()),
+            "does not know /v2/my-team/bot/evaluation_runs/cand (404)",
+        ),
+        (
+            Reply::Whole(404, String::new(), b"<html>".to_vec()),
+            "does not know /v2/",
+        ),
+        (
+            Reply::Whole(
+                302,
+                "Location: http://127.0.0.1:9/\r\n".to_owned(),
+                Vec::new(),
+            ),
+            "redirects elsewhere (302)",
+        ),
+        (
+            Reply::Whole(200, String::new(), b" <!doctype html><html>".to_vec()),
+            "answered with a web page, not with JSON",
+        ),
+        (
+            Reply::Whole(200, String::new(), b"{}".to_vec()),
+            "is not what the v2 Evaluation API sends: missing field",
+        ),
+        (
+            Reply::Whole(200, String::new(), Vec::new()),
+            "is not what the v2 Evaluation API sends: EOF",
+        ),
+        (
+            Reply::Whole(204, String::new(), Vec::new()),
+            "Weave answered 204",
+        ),
+    ] {
+        let weave =
+            Weave::with(move |request, _| request.path.ends_with("/cand").then(|| reply.clone()));
+        no_verdict(check(&weave, &[]), words);
+        let asked = weave
+            .requests()
+            .iter()
+            .filter(|request| request.path.ends_with("/cand"))
+            .count();
+        assert_eq!(asked, 1, "{words}");
+    }
+}
+
+#[test]
+fn an_old_server_is_named_as_such() {
+    let weave = Weave::with(|_, _| {
+        Some(Reply::Whole(
+            404,
+            String::new(),
+            br#"{"detail":"Not Found"}"#.to_vec(),
+        ))
+    });
+    let outcome = check(&weave, &[]);
+    assert!(
+        outcome.stderr.contains("older than the v2 Evaluation API"),
+        "{}",
+        outcome.stderr
+    );
+    no_verdict(outcome, "(404)");
+}
+
+#[test]
+fn what_may_pass_is_tried_again() {
+    for reply in [
+        Reply::status(429, "slow down").header("Retry-After: 0"),
+        Reply::status(503, "busy"),
+        Reply::status(500, "oops"),
+        Reply::status(502, "gateway").header("Retry-After: nonsense"),
+        Reply::status(408, "late").header("Retry-After: Wed, 21 Oct 2015 07:28:00 GMT"),
+        Reply::Raw(Vec::new()),
+        Reply::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"half".to_vec()),
+    ] {
+        let shown = format!("{reply:?}");
+        let weave = Weave::with(move |request, before| {
+            (is_query(request) && before < 1).then(|| reply.clone())
+        });
+        let outcome = check(&weave, &[]);
+        assert!(
+            outcome.stderr.contains("trying again in"),
+            "{shown}: {}",
+            outcome.stderr
+        );
+        outcome.code(0);
+        assert_eq!(weave.requests().len(), 6, "{shown}");
+    }
+}
+
+#[test]
+fn patience_has_an_end() {
+    let weave = Weave::with(|request, _| {
+        is_query(request).then(|| Reply::status(503, "busy").header("Retry-After: 0"))
+    });
+    no_verdict(check(&weave, &[]), "Weave answered 503: busy, 5 times");
+    let own = weave
+        .requests()
+        .iter()
+        .filter(|request| {
+            is_query(request) && request.body["summary_require_intersection"] == false
+        })
+        .count();
+    assert_eq!(own, 5);
+}
+
+#[test]
+fn retry_after_is_honoured() {
+    let weave = Weave::with(|request, before| {
+        (request.path.ends_with("/cand") && before == 0)
+            .then(|| Reply::status(429, "slow").header("Retry-After: 1"))
+    });
+    let started = Instant::now();
+    check(&weave, &[]).code(0);
+    assert!(started.elapsed() >= Duration::from_secs(1));
+    let long = Weave::with(|request, _| {
+        request
+            .path
+            .ends_with("/cand")
+            .then(|| Reply::status(429, "slow").header("Retry-After: 7200"))
+    });
+    let started = Instant::now();
+    no_verdict(
+        check(&long, &["--timeout", "5s"]),
+        "asks to wait 7200 s; no time is left of 5 s",
+    );
+    assert!(started.elapsed() < Duration::from_secs(4));
+}
+
+#[test]
+fn everything_ends_by_the_deadline() {
+    for reply in [
+        Reply::Silence(Duration::from_secs(30)),
+        Reply::status(503, "busy").header("Retry-After: 1"),
+    ] {
+        let weave = Weave::with(move |request, _| is_query(request).then(|| reply.clone()));
+        let started = Instant::now();
+        let outcome = check(&weave, &["--timeout", "2s"]);
+        assert!(
+            started.elapsed() < Duration::from_millis(3500),
+            "{:?}",
+            started.elapsed()
+        );
+        no_verdict(outcome, "2 s");
+    }
+}
+
+#[test]
+fn nobody_listens() {
+    let url = Weave::start().url.clone();
+    let outcome = Gate::check(
+        BOTH,
+        &[
+            "--candidate",
+            "cand",
+            "--baseline",
+            "base",
+            "--base-url",
+            &url,
+            "--json",
+            "r.json",
+        ],
+    )
+    .run();
+    no_verdict(outcome, "the connection to http://127.0.0.1:");
+}
+
+#[test]
+fn an_endless_answer_is_cut_off() {
+    let weave = Weave::with(|request, _| {
+        is_query(request).then(|| {
+            let mut bytes = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_vec();
+            bytes.resize(66 * 1024 * 1024, b' ');
+            Reply::Raw(bytes)
+        })
+    });
+    no_verdict(check(&weave, &[]), "is larger than 64 MiB");
+}
+
+#[test]
+fn a_compressed_answer_is_read_and_a_broken_one_is_not() {
+    // gzip of `{"half`, made with Python's gzip module: valid compression of broken JSON.
+    let half: &[u8] = &[
+        31, 139, 8, 0, 0, 0, 0, 0, 2, 255, 171, 86, 202, 72, 204, 73, 3, 0, 72, 236, 186, 196, 6,
+        0, 0, 0,
+    ];
+    let weave = Weave::with(move |request, _| {
+        is_query(request)
+            .then(|| Reply::Whole(200, "Content-Encoding: gzip\r\n".to_owned(), half.to_vec()))
+    });
+    let outcome = check(&weave, &[]).code(3);
+    assert!(!outcome.stderr.is_empty());
+    let weave = Weave::with(move |request, _| {
+        is_query(request).then(|| {
+            Reply::Whole(
+                200,
+                "Content-Encoding: gzip\r\n".to_owned(),
+                b"not gzip".to_vec(),
+            )
+        })
+    });
+    check(&weave, &[]).code(3);
+}
+
+/// Answers that contradict each other, in ways that a run being written would cause.
+#[test]
+fn contradictions_are_no_verdict() {
+    type Wrong = fn(&Request) -> Option<Reply>;
+    fn own(request: &Request) -> bool {
+        is_query(request) && request.body["summary_require_intersection"] == false
+    }
+    fn common(request: &Request) -> bool {
+        is_query(request) && request.body["summary_require_intersection"] == true
+    }
+    let cases: [(Wrong, &str); 7] = [
+        (
+            |r| {
+                common(r).then(|| {
+                    Reply::json(&summary_of(101, &[("cand", CANDIDATE), ("base", BASELINE)]))
+                })
+            },
+            "contradict",
+        ),
+        (
+            |r| {
+                common(r).then(|| {
+                    Reply::json(&summary_of(90, &[("cand", CANDIDATE), ("base", BASELINE)]))
+                })
+            },
+            "do not add up",
+        ),
+        (
+            |r| {
+                common(r).then(|| {
+                    Reply::json(&summary_of(
+                        100,
+                        &[
+                            (
+                                "cand",
+                                Run {
+                                    trials: 120,
+                                    ..CANDIDATE
+                                },
+                            ),
+                            ("base", BASELINE),
+                        ],
+                    ))
+                })
+            },
+            "more trials on some",
+        ),
+        (
+            |r| {
+                own(r).then(|| {
+                    Reply::json(&summary_of(
+                        100,
+                        &[("cand", CANDIDATE), ("cand", CANDIDATE), ("base", BASELINE)],
+                    ))
+                })
+            },
+            "stands twice",
+        ),
+        (
+            |r| common(r).then(|| Reply::json(&summary_of(100, &[("cand", CANDIDATE)]))),
+            "contradict",
+        ),
+        (
+            |r| {
+                r.path
+                    .ends_with("/cand")
+                    .then(|| Reply::json(&status_of("base", "completed")))
+            },
+            "it sent another",
+        ),
+        (
+            |r| {
+                r.path
+                    .ends_with("/base")
+                    .then(|| Reply::status(404, "gone"))
+            },
+            "the baseline has rows, and is not there",
+        ),
+    ];
+    for (wrong, words) in cases {
+        let weave = Weave::with(move |request, _| wrong(request));
+        no_verdict(check(&weave, &[]), words);
+    }
+}
+
+/// Wrong counts inside one answer leave the check undecided, and never pass it.
+#[test]
+fn impossible_counts_pass_nothing() {
+    for run in [
+        Run {
+            passed: 101,
+            ..CANDIDATE
+        },
+        Run {
+            scored: 101,
+            passed: 101,
+            ..CANDIDATE
+        },
+        Run {
+            scored: 0,
+            passed: 0,
+            ..CANDIDATE
+        },
+    ] {
+        let weave = Weave::with(move |request, _| {
+            is_query(request)
+                .then(|| Reply::json(&summary_of(100, &[("cand", run), ("base", BASELINE)])))
+        });
+        let outcome = check(&weave, &[]).code(3);
+        assert_eq!(outcome.json("r.json")["verdict"], "undecided");
+    }
+}
+
+#[test]
+fn a_snapshot_notices_pages_that_do_not_fit() {
+    type Wrong = fn(u64) -> serde_json::Value;
+    let cases: [(Wrong, &str); 5] = [
+        (|_| rows_of("cand", 99), "not those of its summary"),
+        (|_| rows_of("other", 100), "repeats or loses rows"),
+        (
+            |_| {
+                let mut rows = rows_of("cand", 100);
+                rows["total_rows"] = json!(150);
+                rows
+            },
+            "repeats or loses rows",
+        ),
+        (
+            |offset| {
+                let mut rows = rows_of("cand", 100);
+                rows["total_rows"] = json!(200 + offset);
+                if offset > 0 {
+                    rows["rows"] = json!([]);
+                }
+                rows
+            },
+            "grew while it was read",
+        ),
+        (
+            |_| {
+                let mut rows = rows_of("cand", 100);
+                rows["rows"].as_array_mut().unwrap().reverse();
+                rows
+            },
+            "repeats or loses rows",
+        ),
+    ];
+    for (wrong, words) in cases {
+        let weave = Weave::with(move |request, _| {
+            let offset = request.body["offset"].as_u64();
+            (request.body["include_rows"] == true).then(|| Reply::json(&wrong(offset.unwrap())))
+        });
+        let outcome = Gate::check(BOTH, &[]);
+        let outcome = Gate::new(&[
+            "snapshot",
+            "cand",
+            "-o",
+            "s.json",
+            "--project",
+            "my-team/bot",
+            "--base-url",
+            &weave.url,
+        ])
+        .env("WANDB_API_KEY", crate::gate::KEY)
+        .run()
+        .code(3)
+        .says(words);
+        assert!(outcome.names().is_empty());
+    }
+}

@@ -1,0 +1,222 @@
+//! Which requests a check makes, and what they carry.
+
+use serde_json::json;
+
+use crate::gate::{Gate, KEY, KEY_IN_BASE64};
+use crate::weave::Weave;
+
+const FLOOR: &str = "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.9}";
+const BOTH: &str =
+    "- {name: both, scorer: correctness, metric: pass_rate, min: 0.9, max_drop: 0.02}";
+
+#[test]
+fn a_comparison_takes_four_requests_and_never_asks_for_rows() {
+    let weave = Weave::start();
+    Gate::check(
+        BOTH,
+        &[
+            "--candidate",
+            "cand",
+            "--baseline",
+            "base",
+            "--base-url",
+            &weave.url,
+        ],
+    )
+    .run()
+    .code(0);
+    let mut requests = weave.requests();
+    requests.sort_by_key(|request| {
+        (
+            request.path.clone(),
+            request.body["summary_require_intersection"].to_string(),
+        )
+    });
+    let paths: Vec<String> = requests
+        .iter()
+        .map(|request| format!("{} {}", request.method, request.path))
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "POST /v2/my-team/bot/eval_results/query",
+            "POST /v2/my-team/bot/eval_results/query",
+            "GET /v2/my-team/bot/evaluation_runs/base",
+            "GET /v2/my-team/bot/evaluation_runs/cand",
+        ]
+    );
+    for (request, intersect) in requests.iter().zip([false, true]) {
+        assert_eq!(
+            request.body,
+            json!({
+                "evaluation_run_ids": ["cand", "base"],
+                "include_rows": false,
+                "include_summary": true,
+                "summary_require_intersection": intersect,
+                "include_predict_and_score_children": false,
+                "include_costs": false,
+            })
+        );
+    }
+    for request in &requests {
+        let head = request.head.to_ascii_lowercase();
+        assert!(
+            head.contains(&format!(
+                "authorization: basic {}",
+                KEY_IN_BASE64.to_ascii_lowercase()
+            )),
+            "{head}"
+        );
+        assert!(head.contains("user-agent: weave-gate/"));
+    }
+}
+
+#[test]
+fn without_a_comparison_two_requests_are_enough() {
+    let weave = Weave::start();
+    Gate::check(FLOOR, &["--candidate", "cand", "--base-url", &weave.url])
+        .run()
+        .code(0);
+    assert_eq!(weave.requests().len(), 2);
+}
+
+#[test]
+fn policies_on_the_same_runs_share_their_evidence() {
+    let weave = Weave::start();
+    Gate::check(
+        BOTH,
+        &[
+            "gates.yaml",
+            "more/*.yaml",
+            "--candidate",
+            "cand",
+            "--baseline",
+            "base",
+            "--base-url",
+            &weave.url,
+        ],
+    )
+    .file(
+        "more/b.yaml",
+        &format!("version: 1\nproject: my-team/bot\ngates:\n{FLOOR}\n"),
+    )
+    .file(
+        "more/a.yaml",
+        &format!("version: 1\nproject: my-team/bot\ngates:\n{BOTH}\n"),
+    )
+    .run()
+    .code(0);
+    assert_eq!(weave.requests().len(), 4);
+}
+
+#[test]
+fn tokens_are_asked_for_only_where_a_gate_needs_them() {
+    let weave = Weave::start();
+    let gates = "- {name: cost, metric: cost_total, max: 1}";
+    Gate::check(gates, &["--candidate", "cand", "--base-url", &weave.url])
+        .run()
+        .code(3)
+        .shows("no trial in the candidate is priced");
+    let query = weave
+        .requests()
+        .into_iter()
+        .find(|request| request.method == "POST")
+        .unwrap();
+    assert_eq!(query.body["include_costs"], true);
+    assert_eq!(query.body["include_predict_and_score_children"], true);
+}
+
+#[test]
+fn the_key_comes_from_netrc_where_the_variable_is_not_set() {
+    let weave = Weave::start();
+    let check = |netrc: &str| {
+        Gate::new(&[
+            "check",
+            "--candidate",
+            "cand",
+            "--project",
+            "my-team/bot",
+            "--base-url",
+            &weave.url,
+        ])
+        .file("gates.yaml", &format!("version: 1\ngates:\n{FLOOR}\n"))
+        .file(".netrc", netrc)
+        .run()
+    };
+    check(&format!(
+        "machine api.wandb.ai\n  login user\n  password {KEY}\n"
+    ))
+    .code(0);
+    assert!(
+        weave
+            .requests()
+            .iter()
+            .all(|request| request.head.contains(KEY_IN_BASE64))
+    );
+    check("machine example.com login user password other\n")
+        .code(3)
+        .says("no API key: WANDB_API_KEY is not set, and ~/.netrc has none for api.wandb.ai");
+}
+
+#[test]
+fn the_project_comes_from_the_environment_where_nothing_else_names_it() {
+    let weave = Weave::start();
+    let check = || {
+        Gate::new(&["check", "--candidate", "cand"])
+            .file("gates.yaml", &format!("version: 1\ngates:\n{FLOOR}\n"))
+            .env("WANDB_API_KEY", KEY)
+            .env("WF_TRACE_SERVER_URL", &weave.url)
+    };
+    check()
+        .env("WANDB_ENTITY", "my-team")
+        .env("WANDB_PROJECT", "bot")
+        .run()
+        .code(0);
+    check().run().code(2).says("no project is named");
+    check()
+        .args(&["--project", "my-team/bot"])
+        .env("WANDB_ENTITY", "x")
+        .run()
+        .code(0);
+}
+
+#[test]
+fn runs_can_be_named_in_the_policy_with_variables() {
+    let weave = Weave::start();
+    let policy = format!(
+        "version: 1\nproject: '${{TEAM:-my-team}}/bot'\ncandidate: {{run: '${{RUN}}'}}\nbaseline: {{run: base}}\ngates:\n{BOTH}\n"
+    );
+    let check = || {
+        Gate::new(&["check", "--base-url", &weave.url])
+            .file("gates.yaml", &policy)
+            .env("WANDB_API_KEY", KEY)
+    };
+    check().env("RUN", "cand").run().code(0);
+    check()
+        .run()
+        .code(2)
+        .says("gates.yaml: candidate: the variable `RUN` is not set");
+    check().args(&["--candidate", "cand"]).run().code(0);
+}
+
+#[test]
+fn verbose_names_each_request() {
+    let weave = Weave::start();
+    Gate::check(
+        FLOOR,
+        &["-v", "--candidate", "cand", "--base-url", &weave.url],
+    )
+    .run()
+    .code(0)
+    .says("GET /v2/my-team/bot/evaluation_runs/cand: 200 after")
+    .says("POST /v2/my-team/bot/eval_results/query: 200 after");
+}
+
+#[test]
+fn a_proxy_is_not_used_to_reach_this_machine() {
+    let weave = Weave::start();
+    Gate::check(FLOOR, &["--candidate", "cand", "--base-url", &weave.url])
+        .env("ALL_PROXY", "http://user:secret@127.0.0.1:9")
+        .run()
+        .code(0);
+}
