@@ -5,13 +5,17 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
+/// The exit codes in a line, at the end of the help.
+const EXIT_CODES: &str =
+    "Exit codes: 0 passed, 1 failed, 2 command line or policy wrong, 3 no verdict.";
+
 /// The root of the command line.
 #[derive(Debug, Parser)]
 #[command(
     name = "weave-gate",
     version,
     about = "Decides from W&B Weave evaluations whether a model or prompt may be deployed",
-    after_help = "Exit codes: 0 passed, 1 failed, 2 command line or policy wrong, 3 no verdict.",
+    after_help = EXIT_CODES,
     disable_help_subcommand = true
 )]
 pub struct Cli {
@@ -28,6 +32,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Judge a candidate run by one or several policies
+    #[command(after_help = EXIT_CODES)]
     Check(CheckArgs),
     /// Report every problem of every policy, offline
     Validate(ValidateArgs),
