@@ -1,1 +1,226 @@
-//! Documents
+//! The documents say what the code does. What is generated in them is rewritten by
+//! `UPDATE_DOCUMENTS=1 cargo test documents -- --test-threads=1`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use weave_gate::exit::Exit;
+use weave_gate::judge::Name;
+use weave_gate::policy::{LimitKey, Metric};
+
+use crate::gate::{Gate, Outcome};
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn document(name: &str) -> String {
+    fs::read_to_string(path(name)).unwrap()
+}
+
+/// Compares a generated part of a document, or rewrites it.
+#[track_caller]
+fn generated(name: &str, start: &str, end: &str, expected: &str) {
+    let text = document(name);
+    let from = text
+        .find(start)
+        .unwrap_or_else(|| panic!("{name} lacks {start}"))
+        + start.len();
+    let to = from + text[from..].find(end).unwrap();
+    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
+        fs::write(
+            path(name),
+            format!("{}{expected}{}", &text[..from], &text[to..]),
+        )
+        .unwrap();
+    } else {
+        assert_eq!(
+            &text[from..to],
+            expected,
+            "{name} is out of step; see tests/cli/documents.rs"
+        );
+    }
+}
+
+/// The README's first command as it stands there, run in the root of the repository.
+fn first_command(more: &[&str]) -> Outcome {
+    let readme = document("README.md");
+    let line = readme
+        .lines()
+        .find(|line| line.starts_with("cargo run -- check"))
+        .unwrap();
+    let arguments: Vec<&str> = line
+        .trim_start_matches("cargo run -- ")
+        .split(' ')
+        .collect();
+    Gate::new(&arguments)
+        .args(more)
+        .file("gates.example.yaml", &document("gates.example.yaml"))
+        .file(
+            "examples/candidate.json",
+            &document("examples/candidate.json"),
+        )
+        .file(
+            "examples/baseline.json",
+            &document("examples/baseline.json"),
+        )
+        .run()
+        .code(1)
+}
+
+#[test]
+fn the_readme_shows_what_its_first_command_says() {
+    let brief = first_command(&["-q"]).stdout;
+    generated("README.md", "<!-- example -->\n```text\n", "```\n", &brief);
+    let report = first_command(&["--format", "markdown"]).stdout;
+    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
+        fs::write(path("examples/report.md"), &report).unwrap();
+    }
+    assert_eq!(document("examples/report.md"), report);
+}
+
+#[test]
+fn the_readme_shows_the_help() {
+    let help = Gate::new(&["check", "-h"]).run().code(0).stdout;
+    generated("README.md", "<!-- help -->\n```text\n", "```\n", &help);
+}
+
+#[test]
+fn the_readme_shows_the_exit_codes() {
+    let rows: String = Exit::ALL
+        .iter()
+        .map(|(exit, meaning)| format!("| {} | {meaning} |\n", exit.code()))
+        .collect();
+    let start = "<!-- exit-codes -->\n| Code | Meaning |\n| --- | --- |\n";
+    generated("README.md", start, "\n`failed`", &rows);
+}
+
+/// The words between backticks in the first column of the table after a marker.
+fn first_column(marker: &str) -> BTreeSet<String> {
+    let readme = document("README.md");
+    let table = readme.split(marker).nth(1).unwrap().trim_start();
+    table
+        .lines()
+        .take_while(|line| line.starts_with('|'))
+        .flat_map(|line| {
+            line.split('|')
+                .nth(1)
+                .unwrap()
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn the_readme_names_every_finding_and_metric() {
+    let findings: BTreeSet<String> = Name::ALL
+        .iter()
+        .map(|name| name.word().to_owned())
+        .collect();
+    assert_eq!(first_column("<!-- findings -->"), findings);
+    let metrics: BTreeSet<String> = Metric::ALL
+        .iter()
+        .map(|metric| metric.word().to_owned())
+        .collect();
+    assert_eq!(first_column("<!-- metrics -->"), metrics);
+}
+
+#[test]
+fn the_example_policy_teaches_every_key() {
+    let example = document("gates.example.yaml");
+    let limits = LimitKey::ALL.map(LimitKey::word);
+    let metrics = Metric::ALL.map(Metric::word);
+    let others = [
+        "version:",
+        "project:",
+        "candidate:",
+        "baseline:",
+        "run:",
+        "file:",
+        "required:",
+        "removed_rows:",
+        "accept_status:",
+        "defaults:",
+        "severity:",
+        "evidence:",
+        "missing:",
+        "max_missing:",
+        "gates:",
+        "name:",
+        "scorer:",
+        "metric:",
+        "range:",
+        "waive:",
+        "until:",
+        "reason:",
+    ];
+    for word in limits.iter().chain(&metrics).chain(&others) {
+        assert!(
+            example.contains(word),
+            "gates.example.yaml does not teach {word}"
+        );
+    }
+}
+
+#[test]
+fn the_readme_names_every_field_of_the_json_report() {
+    fn fields(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    found.insert(key.clone());
+                    fields(value, found);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| fields(item, found)),
+            _ => {}
+        }
+    }
+    let report: Value = serde_json::from_str(&first_command(&["--format", "json"]).stdout).unwrap();
+    let mut found = BTreeSet::new();
+    fields(&report, &mut found);
+    let readme = document("README.md");
+    let section = readme
+        .split("<!-- json -->")
+        .nth(1)
+        .unwrap()
+        .split("\n## ")
+        .next()
+        .unwrap();
+    for field in found {
+        assert!(
+            section.contains(&format!("`{field}")) || section.contains(&format!("`.{field}")),
+            "the README does not name {field}"
+        );
+    }
+}
+
+#[test]
+fn the_version_is_in_the_changelog() {
+    let version = Gate::new(&["--version"]).run().code(0).stdout;
+    let version = version.trim().trim_start_matches("weave-gate ");
+    assert!(document("CHANGELOG.md").contains(&format!("## {version}")));
+}
+
+/// Every relative link of every document leads to a file.
+#[test]
+fn links_lead_somewhere() {
+    for name in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
+        let text = document(name);
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            if !link.starts_with("https://") {
+                assert!(path(link).exists(), "{name} links to {link}");
+            }
+        }
+    }
+}
