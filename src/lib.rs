@@ -9,6 +9,7 @@ pub mod fault;
 pub mod judge;
 pub mod number;
 pub mod policy;
+pub mod project;
 pub mod prose;
 pub mod report;
 pub mod weave;

@@ -36,13 +36,6 @@ pub fn show(value: f64, against: f64) -> String {
     shown
 }
 
-/// Shows a number by itself.
-#[must_use]
-pub fn plain(value: f64) -> String {
-    let shown = format!("{value:.*}", fewest_decimals(value));
-    trimmed(shown)
-}
-
 /// Shows a number in full: the shortest text that reads as the same number.
 #[must_use]
 pub fn full(value: f64) -> String {

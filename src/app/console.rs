@@ -9,7 +9,7 @@ use anstream::{AutoStream, ColorChoice};
 
 use crate::cli::{Color, Voice};
 use crate::fault::Fault;
-use crate::report::{self, Style, visible};
+use crate::report::{self, Style, message};
 use crate::weave::Noise;
 
 /// A wait shorter than this is not worth a word.
@@ -55,13 +55,13 @@ impl Console {
     /// Says that something was done.
     pub(super) fn done(&self, text: &str) {
         if !self.voice.quiet {
-            self.say(&format!("{text}\n"));
+            self.say(&format!("{}\n", message(text)));
         }
     }
 
     /// Says that something did not work that does not matter to the verdict.
     pub(super) fn warn(&self, text: &str) {
-        self.say(&format!("warning: {text}\n"));
+        self.say(&format!("warning: {}\n", message(text)));
     }
 
     fn say(&self, text: &str) {
@@ -113,7 +113,7 @@ impl Noise for Console {
             let millis = took.as_millis();
             self.say(&format!(
                 "{}: {status} after {millis} ms\n",
-                visible(request)
+                message(request)
             ));
         }
     }
@@ -123,7 +123,7 @@ impl Noise for Console {
             let seconds = pause.as_secs_f64();
             self.say(&format!(
                 "{}; trying again in {seconds:.1} s\n",
-                visible(reason)
+                message(reason)
             ));
         }
     }

@@ -1,8 +1,11 @@
 //! The commands: the only rooms with I/O besides the client, and the only ones that know all others.
 
+mod archive;
 mod check;
 mod console;
 mod output;
+mod plan;
+mod server;
 mod snapshot;
 mod validate;
 
@@ -10,7 +13,6 @@ use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::policy::{Policy, PolicyFile, Problem};
-use crate::report::visible;
 use console::Console;
 
 /// Does what the command line says.
@@ -53,15 +55,11 @@ fn policies(files: &[PolicyFile]) -> Result<Vec<Policy>, Fault> {
     Err(Fault::usage(lines.join("\n")))
 }
 
+/// A message is one line, whatever somebody wrote into the policy.
 fn line(path: &str, problem: &Problem) -> String {
-    // A message is one line, whatever somebody wrote into the policy.
-    let (place, message) = (
-        visible(&problem.place),
-        &problem.message.replace(['\n', '\r'], " "),
-    );
-    if place.is_empty() {
-        format!("{path}: {message}")
-    } else {
-        format!("{path}: {place}: {message}")
+    let message = problem.message.replace(['\n', '\r'], " ");
+    match problem.place.as_str() {
+        "" => format!("{path}: {message}"),
+        place => format!("{path}: {place}: {message}"),
     }
 }

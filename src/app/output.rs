@@ -1,8 +1,9 @@
 //! Files that are written: tried before the first request, and then aside and renamed, so that no
 //! reader ever sees half of one.
 
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::fault::Fault;
@@ -12,8 +13,8 @@ pub(super) struct Output {
     shown: String,
     /// The file itself: where the path is a link, what it points to.
     target: PathBuf,
-    /// Where it is written first; `None` where it is no regular file, such as a pipe.
-    aside: Option<PathBuf>,
+    /// Written in place: a pipe, a terminal, or whatever stdout is.
+    is_stream: bool,
 }
 
 impl Output {
@@ -28,53 +29,47 @@ impl Output {
             Fault::usage(format!("cannot write `{shown}`: {problem}"))
                 .help("nothing was asked of Weave yet; name a file that can be written")
         };
-        // A file that is not there yet is found by its folder.
-        let target = fs::canonicalize(path)
-            .or_else(|_| {
-                let folder = path
-                    .parent()
-                    .filter(|folder| !folder.as_os_str().is_empty());
-                let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")))?;
-                path.file_name()
-                    .map(|name| folder.join(name))
-                    .ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidFilename))
-            })
-            .map_err(|error| fault(&error.to_string()))?;
-        match fs::metadata(&target) {
-            Ok(known) if known.is_dir() => return Err(fault("it is a directory")),
-            Ok(known) if !known.is_file() => {
-                return Ok(Self {
-                    shown,
-                    target,
-                    aside: None,
-                });
-            }
-            Ok(known) if known.permissions().readonly() => return Err(fault("it is read-only")),
-            _ => {}
+        if path.starts_with("/dev") || path.starts_with("/proc") {
+            return Ok(Self {
+                target: path.to_owned(),
+                shown,
+                is_stream: true,
+            });
         }
-        let Some(name) = target.file_name().and_then(|name| name.to_str()) else {
-            return Err(fault("it has no file name"));
+        let target = resolve(path).map_err(|error| fault(&error.to_string()))?;
+        let is_stream = match fs::metadata(&target) {
+            Ok(known) if known.is_dir() => return Err(fault("it is a directory")),
+            Ok(known) if known.is_file() && known.permissions().readonly() => {
+                return Err(fault("it is read-only"));
+            }
+            Ok(known) => !known.is_file(),
+            Err(_) => false,
         };
-        let aside = target.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-        File::create(&aside)
-            .and_then(|_| fs::remove_file(&aside))
-            .map_err(|error| fault(&error.to_string()))?;
+        if !is_stream {
+            let (file, aside) = beside(&target).map_err(|error| fault(&error.to_string()))?;
+            drop(file);
+            fs::remove_file(aside).map_err(|error| fault(&error.to_string()))?;
+        }
         Ok(Self {
             shown,
             target,
-            aside: Some(aside),
+            is_stream,
         })
+    }
+
+    /// The path, as it was given.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
     }
 
     /// Whether two outputs would overwrite each other.
     pub(super) fn is(&self, other: &Self) -> bool {
-        self.aside.is_some() && self.aside == other.aside
+        !self.is_stream && self.target == other.target
     }
 
-    /// The fault of an output that another one would overwrite.
-    pub(super) fn taken(&self) -> Fault {
-        Fault::usage(format!("two reports would be written to `{}`", self.shown))
-            .help("give each a file of its own")
+    /// Whether writing it would overwrite a file that is read.
+    pub(super) fn overwrites(&self, input: &Path) -> bool {
+        !self.is_stream && fs::canonicalize(input).is_ok_and(|input| input == self.target)
     }
 
     /// Writes the file.
@@ -83,18 +78,59 @@ impl Output {
     ///
     /// What kept it from being written; the file is then as it was.
     pub(super) fn write(&self, text: &str) -> Result<(), String> {
-        let written = match &self.aside {
-            None => fs::OpenOptions::new()
-                .write(true)
+        let written = if self.is_stream {
+            OpenOptions::new()
+                .append(true)
                 .open(&self.target)
-                .and_then(|mut file| file.write_all(text.as_bytes())),
-            Some(aside) => fs::write(aside, text)
-                .and_then(|()| fs::rename(aside, &self.target))
-                .inspect_err(|_| {
-                    // Half a file helps nobody; that it may not be there is fine.
-                    let _ = fs::remove_file(aside);
-                }),
+                .and_then(|mut file| file.write_all(text.as_bytes()))
+        } else {
+            self.replace(text)
         };
         written.map_err(|error| format!("cannot write `{}`: {error}", self.shown))
     }
+
+    fn replace(&self, text: &str) -> io::Result<()> {
+        let (mut file, aside) = beside(&self.target)?;
+        let done = file.write_all(text.as_bytes()).and_then(|()| {
+            // Who may read the old file may read the new one, and nobody else.
+            if let Ok(known) = fs::metadata(&self.target) {
+                fs::set_permissions(&aside, known.permissions())?;
+            }
+            fs::rename(&aside, &self.target)
+        });
+        done.inspect_err(|_| {
+            // Half a file helps nobody; that it may not be there is fine.
+            let _ = fs::remove_file(&aside);
+        })
+    }
+}
+
+/// The file itself. One that is not there yet is found by its folder.
+fn resolve(path: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        known => return known,
+    }
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(io::Error::other("it is a link that leads nowhere"));
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")))?;
+    match path.file_name() {
+        Some(name) => Ok(folder.join(name)),
+        None => Err(io::ErrorKind::InvalidFilename.into()),
+    }
+}
+
+/// A new file in the same folder, under a name that nobody can foresee.
+fn beside(target: &Path) -> io::Result<(File, PathBuf)> {
+    let number = RandomState::new().hash_one(std::process::id());
+    let aside = target.with_file_name(format!(".weave-gate-{number:016x}.tmp"));
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&aside)?;
+    Ok((file, aside))
 }

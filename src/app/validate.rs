@@ -6,7 +6,6 @@ use crate::cli::ValidateArgs;
 use crate::exit::Exit;
 use crate::number::plural;
 use crate::policy::expand;
-use crate::report::visible;
 
 pub(super) fn run(arguments: &ValidateArgs, console: &Console) -> Exit {
     let checked = expand(&arguments.policy).and_then(|files| policies(&files));
@@ -14,7 +13,7 @@ pub(super) fn run(arguments: &ValidateArgs, console: &Console) -> Exit {
         Ok(policies) => {
             for policy in policies {
                 let gates = plural(policy.gates.len() as u64, "gate");
-                console.done(&format!("{}: valid, {gates}", visible(&policy.path)));
+                console.done(&format!("{}: valid, {gates}", policy.path));
             }
             Exit::Passed
         }

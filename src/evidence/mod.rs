@@ -13,6 +13,8 @@ use jiff::Timestamp;
 pub use pair::Pair;
 
 use crate::fault::Fault;
+use crate::number::TOLERANCE;
+use crate::project::Project;
 
 /// All that a policy is judged on.
 #[derive(Clone, Debug)]
@@ -66,8 +68,8 @@ pub enum Baseline {
 /// What is known of one run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
-    /// `entity/project`.
-    pub project: String,
+    /// The project it was logged to.
+    pub project: Project,
     /// Address of the web pages, without a slash at its end.
     pub web: String,
     /// The run's id, which is also the id of its evaluation's root call.
@@ -206,6 +208,51 @@ impl Dimension {
 }
 
 impl Totals {
+    /// More trials than this are no evaluation; up to it a count is exact as a number.
+    pub const MOST_TRIALS: u64 = 1 << 53;
+
+    /// Whether these can be all trials of a run of which `part` are some.
+    #[must_use]
+    pub fn contain(&self, part: &Self) -> bool {
+        let Some(rest) = self.trials.checked_sub(part.trials) else {
+            return false;
+        };
+        let fits = |all: &Dimension, some: &Dimension| {
+            let left = |all: u64, some: u64| all.checked_sub(some);
+            let (Some(scored), Some(judged), Some(passed), Some(measured)) = (
+                left(all.scored, some.scored),
+                left(all.judged, some.judged),
+                left(all.passed, some.passed),
+                left(all.measured, some.measured),
+            ) else {
+                return false;
+            };
+            let same_mean = match (all.mean, some.mean) {
+                (Some(all), Some(some)) if measured == 0 => {
+                    (all - some).abs() <= TOLERANCE * all.abs().max(1.0)
+                }
+                (all, some) => measured > 0 || all.is_some() == some.is_some(),
+            };
+            scored <= rest
+                && passed <= judged
+                && judged <= scored
+                && measured <= scored
+                && same_mean
+        };
+        let known = |name: &String| self.dimensions.get(name);
+        let parts_fit = part.dimensions.iter().all(|(name, some)| {
+            known(name).is_some_and(|all| {
+                // Counts that are flawed in themselves decide nothing anyway.
+                all.flaw.is_some() || some.flaw.is_some() || fits(all, some)
+            })
+        });
+        // What the part lacks must all be in the rest.
+        let rest_fits = self.dimensions.iter().all(|(name, all)| {
+            part.dimensions.contains_key(name) || all.flaw.is_some() || all.scored <= rest
+        });
+        parts_fit && rest_fits
+    }
+
     /// Adds a dimension under the name that policies use for it.
     pub fn add(&mut self, scorer_key: &str, path: Option<&str>, mut dimension: Dimension) {
         dimension.check(self.trials);
@@ -289,6 +336,54 @@ mod tests {
         assert_eq!(totals.unscored(), (1, 4));
         totals.add("c", None, scored(10));
         assert_eq!(totals.unscored(), (0, 0));
+    }
+
+    #[test]
+    fn parts_have_to_fit_into_the_whole() {
+        let of = |trials, passed, judged| {
+            let mut totals = Totals {
+                trials,
+                ..Totals::default()
+            };
+            totals.add(
+                "a",
+                None,
+                Dimension {
+                    passed,
+                    ..scored(judged)
+                },
+            );
+            totals
+        };
+        let all = of(10, 5, 8);
+        for (part, fits) in [
+            (of(10, 5, 8), true),
+            (of(10, 4, 8), false),
+            (of(10, 5, 7), false),
+            (of(9, 5, 8), true),
+            (of(9, 4, 7), true),
+            (of(9, 5, 7), true),
+            (of(9, 3, 7), false),
+            (of(9, 5, 6), false),
+            (of(11, 5, 8), false),
+            (of(0, 0, 0), true),
+            (
+                Totals {
+                    trials: 2,
+                    ..Totals::default()
+                },
+                true,
+            ),
+            (
+                Totals {
+                    trials: 3,
+                    ..Totals::default()
+                },
+                false,
+            ),
+        ] {
+            assert_eq!(all.contain(&part), fits, "{part:?}");
+        }
     }
 
     #[test]

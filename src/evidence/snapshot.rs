@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Dimension, Reference, Run, Totals, Usage};
 use crate::fault::Fault;
+use crate::project::Project;
 
 /// Says that a file is a snapshot.
 const FORMAT: &str = "weave-gate-snapshot";
@@ -36,7 +37,6 @@ struct Snapshot {
     /// When it was taken.
     taken_at: Timestamp,
     project: String,
-    web: String,
     run: String,
     display_name: Option<String>,
     evaluation: Option<Named>,
@@ -91,8 +91,7 @@ pub fn write(run: &Run, taken_at: Timestamp) -> Result<String, Fault> {
         version: VERSION,
         tool: concat!("weave-gate ", env!("CARGO_PKG_VERSION")).to_owned(),
         taken_at,
-        project: run.project.clone(),
-        web: run.web.clone(),
+        project: run.project.to_string(),
         run: run.id.clone(),
         display_name: run.display_name.clone(),
         evaluation: run.evaluation.as_ref().map(named),
@@ -112,12 +111,13 @@ pub fn write(run: &Run, taken_at: Timestamp) -> Result<String, Fault> {
         .map_err(|error| Fault::evidence(format!("cannot write the snapshot: {error}")))
 }
 
-/// Reads a run from a file; `Ok(None)` where there is no such file.
+/// Reads a run from a file; `Ok(None)` where there is no such file. `web` is the address of the web
+/// pages: a file has no say in where links lead.
 ///
 /// # Errors
 ///
 /// Not readable, too large, cut short, no snapshot, of another version, or contradicting itself.
-pub fn read(path: &Path) -> Result<Option<Run>, Fault> {
+pub fn read(path: &Path, web: &str) -> Result<Option<Run>, Fault> {
     let shown = path.display();
     let fault =
         |problem: String| Fault::evidence(format!("cannot read the snapshot `{shown}`: {problem}"));
@@ -154,17 +154,18 @@ pub fn read(path: &Path) -> Result<Option<Run>, Fault> {
     }
     let snapshot: Snapshot =
         serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()).help(again))?;
-    run(snapshot)
+    run(snapshot, web)
         .map(Some)
         .map_err(|problem| fault(problem).help(again))
 }
 
-fn run(snapshot: Snapshot) -> Result<Run, String> {
+fn run(snapshot: Snapshot, web: &str) -> Result<Run, String> {
     let trials = snapshot
         .rows
         .values()
         .try_fold(0_u64, |sum, trials| sum.checked_add(*trials));
-    if trials != Some(snapshot.trial_count)
+    if snapshot.trial_count > Totals::MOST_TRIALS
+        || trials != Some(snapshot.trial_count)
         || snapshot.rows.len() as u64 != snapshot.row_count
         || snapshot.rows.values().any(|trials| *trials == 0)
     {
@@ -193,8 +194,8 @@ fn run(snapshot: Snapshot) -> Result<Run, String> {
         totals.add(&stats.name, None, dimension);
     }
     Ok(Run {
-        project: snapshot.project,
-        web: snapshot.web,
+        project: Project::parse(&snapshot.project).ok_or("it names no project")?,
+        web: web.to_owned(),
         id: snapshot.run,
         display_name: snapshot.display_name,
         evaluation: snapshot.evaluation.map(reference),

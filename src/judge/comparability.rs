@@ -1,6 +1,6 @@
 //! What stands between the evidence and a judgement, each with a name, never silent.
 
-use super::{Check, Status};
+use super::Check;
 use crate::evidence::{Baseline, Dimension, Evidence, Pair, Run};
 use crate::number::plural;
 use crate::policy::{Policy, RemovedRows};
@@ -127,7 +127,7 @@ pub(super) fn ground(policy: &Policy, evidence: &Evidence, findings: &mut Vec<Fi
     };
     match &evidence.baseline {
         Baseline::Found(baseline, pair) => {
-            let obstacle = incomparable(policy, &evidence.candidate, baseline, pair);
+            let obstacle = incomparable(policy, evidence, baseline, pair);
             findings.extend(
                 obstacle
                     .as_ref()
@@ -178,20 +178,42 @@ pub(super) fn whole(checks: &[Check], can_block: bool, findings: &mut Vec<Findin
             ),
         });
     }
-    if checks.iter().all(|check| check.status == Status::Skipped) {
+    if super::nothing_judged(checks) {
         findings.push(Finding {
             name: Name::NothingJudged,
             effect: Effect::Undecided,
-            message: Prose::from("every check was skipped, so nothing was judged"),
+            message: Prose::from(
+                "every check that could have blocked was skipped, so nothing was judged",
+            ),
         });
     }
 }
 
-/// There is no pair of samples where there is nothing to compare with.
-pub(super) fn nothing_to_compare() -> Obstacle {
+/// A change cannot be measured where what was scored on the common rows is not known.
+pub(super) fn common_rows_unknown(baseline: &Baseline) -> Obstacle {
+    let Baseline::Found(_, pair) = baseline else {
+        return no_baseline(baseline);
+    };
+    if pair.common == 0 {
+        return no_common_rows();
+    }
     Obstacle {
-        name: Name::NoBaseline,
-        message: Prose::from("there is nothing to compare with"),
+        name: Name::CommonRowsUnknown,
+        message: Prose::from(format!(
+            "{} of the candidate and {} of the baseline have no partner, and a snapshot does not tell \
+             what was scored on the others; compare the runs in Weave itself, by their ids",
+            plural(pair.added, "row"),
+            plural(pair.removed, "row"),
+        )),
+    }
+}
+
+fn no_common_rows() -> Obstacle {
+    Obstacle {
+        name: Name::NoCommonRows,
+        message: Prose::from(
+            "candidate and baseline have no row in common; an edited row counts as another one",
+        ),
     }
 }
 
@@ -252,35 +274,24 @@ fn no_baseline(baseline: &Baseline) -> Obstacle {
 }
 
 /// Why a candidate cannot be compared with a baseline.
-fn incomparable(policy: &Policy, candidate: &Run, baseline: &Run, pair: &Pair) -> Option<Obstacle> {
-    if candidate.id == baseline.id {
+fn incomparable(
+    policy: &Policy,
+    evidence: &Evidence,
+    baseline: &Run,
+    pair: &Pair,
+) -> Option<Obstacle> {
+    if evidence.candidate.id == baseline.id {
         return Some(Obstacle {
             name: Name::SameRun,
-            message: Prose::from("candidate and baseline are the same run, ").name(&candidate.id),
+            message: Prose::from("candidate and baseline are the same run, ").name(&baseline.id),
         });
     }
     if let Some(obstacle) = unfit(policy, baseline, "baseline") {
         return Some(obstacle);
     }
-    if pair.common == 0 {
-        return Some(Obstacle {
-            name: Name::NoCommonRows,
-            message: Prose::from(
-                "candidate and baseline have no row in common; an edited row counts as another one",
-            ),
-        });
-    }
     let needs_theirs = policy.baseline.removed_rows == RemovedRows::Ignore;
-    if pair.candidate.is_none() || (needs_theirs && pair.baseline.is_none()) {
-        return Some(Obstacle {
-            name: Name::CommonRowsUnknown,
-            message: Prose::from(format!(
-                "{} of the candidate and {} of the baseline have no partner, and a snapshot does not tell \
-                 what was scored on the others; compare the runs in Weave itself, by their ids",
-                plural(pair.added, "row"),
-                plural(pair.removed, "row"),
-            )),
-        });
+    if pair.common == 0 || pair.candidate.is_none() || (needs_theirs && pair.baseline.is_none()) {
+        return Some(common_rows_unknown(&evidence.baseline));
     }
     None
 }
@@ -302,7 +313,9 @@ fn differences(
     };
     if pair.removed > 0 {
         let effect = match policy.baseline.removed_rows {
-            RemovedRows::Missing => "; they count as missing scores",
+            RemovedRows::Missing => {
+                "; they are missing scores, which each gate judges by its own rule"
+            }
             RemovedRows::Ignore => "; only the common rows are compared",
         };
         add(

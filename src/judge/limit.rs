@@ -60,13 +60,13 @@ pub(super) fn decide(limit: Limit, pairing: &Pairing, rule: MissingRule) -> Deci
 
 /// Whether a limit holds of two plain values; `None` where a relative change has no size.
 ///
-/// Counts and ratios of counts are compared exactly; everything that was computed in floating point,
-/// means and differences, within [`TOLERANCE`].
+/// Counts and ratios of counts are compared exactly. Differences were computed in floating point and get
+/// [`TOLERANCE`]; so were means and money, which get it in proportion to the limit, and never more.
 pub(super) fn holds(limit: Limit, candidate: f64, baseline: f64, exact: bool) -> Option<bool> {
-    let slack = if exact && !limit.key.is_change() {
-        0.0
-    } else {
-        TOLERANCE
+    let slack = match limit.key {
+        LimitKey::Min | LimitKey::Max if exact => 0.0,
+        LimitKey::Min | LimitKey::Max => TOLERANCE * limit.value.abs().min(1.0),
+        _ => TOLERANCE,
     };
     let rise = candidate - baseline;
     let relative = || {
@@ -119,7 +119,7 @@ pub(super) fn spare(limit: Limit, pairing: &Pairing, decision: Decision) -> Opti
         return None;
     }
     // The answer changes at most once between none and all trials.
-    let (mut same, mut other) = (0, trials + 1);
+    let (mut same, mut other) = (0, trials.saturating_add(1));
     while other - same > 1 {
         let middle = same + (other - same) / 2;
         if turned(middle) == Some(at_worst) {

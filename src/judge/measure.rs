@@ -196,6 +196,11 @@ impl Sample<'_> {
 }
 
 impl Measure {
+    /// Whether scores are missing that were left out.
+    pub(super) fn leaves_out(&self) -> bool {
+        self.scored < self.trials && !self.is_open()
+    }
+
     /// Whether missing scores leave the value open.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -58,8 +58,10 @@ pub struct Check {
     pub metric: Metric,
     /// What had to hold.
     pub limit: Limit,
-    /// Whether it can block.
+    /// Whether its gate can block.
     pub severity: Severity,
+    /// Whether its gate is excused today, whatever came of it.
+    pub excused: bool,
     /// What came of it.
     pub status: Status,
     /// Why, in words.
@@ -126,21 +128,29 @@ pub fn judge(policy: &Policy, evidence: &Evidence, today: Date) -> Judgement {
     }
 }
 
-/// Nothing judged is not passed: every check may have been skipped.
+/// Nothing judged is not passed: where checks are skipped, one that can block must be left.
 fn verdict(checks: &[Check]) -> Verdict {
     let blocks = |status| {
         checks
             .iter()
             .any(|check| check.blocks() && check.status == status)
     };
-    let nothing = checks.iter().all(|check| check.status == Status::Skipped);
     if blocks(Status::Fail) {
         Verdict::Failed
-    } else if blocks(Status::Undecided) || nothing {
+    } else if blocks(Status::Undecided) || nothing_judged(checks) {
         Verdict::Undecided
     } else {
         Verdict::Passed
     }
+}
+
+/// Whether checks were skipped, and none was judged that could have blocked.
+fn nothing_judged(checks: &[Check]) -> bool {
+    let counts = |check: &Check| {
+        check.severity == Severity::Block && !check.excused && check.status != Status::Skipped
+    };
+    let skipped = checks.iter().any(|check| check.status == Status::Skipped);
+    checks.is_empty() || (skipped && !checks.iter().any(counts))
 }
 
 /// A check before the gate's waiver is looked at.
@@ -195,6 +205,7 @@ impl Court<'_> {
                 metric: gate.metric,
                 limit,
                 severity: gate.severity,
+                excused: waived,
                 status: if blocked && waived {
                     Status::Waived
                 } else {
@@ -392,36 +403,56 @@ impl Court<'_> {
                 baseline: None,
             });
         }
-        let (ours, theirs) = self
-            .samples()
-            .ok_or_else(comparability::nothing_to_compare)?;
-        let candidate = ours.measure(gate, subject).map_err(of_candidate)?;
-        let baseline = theirs
-            .measure(gate, subject)
-            .map_err(|lack| words::lack(&lack, gate, subject, "baseline", theirs.run))?;
-        Ok(Pairing {
-            candidate,
-            baseline: Some(baseline),
-        })
+        let candidate_lacks =
+            |lack: Lack| words::lack(&lack, gate, subject, "candidate", &self.evidence.candidate);
+        let pairing = |removed_rows| -> Result<Pairing, Obstacle> {
+            let (ours, theirs) = self
+                .samples(removed_rows)
+                .ok_or_else(|| comparability::common_rows_unknown(&self.evidence.baseline))?;
+            let candidate = ours.measure(gate, subject).map_err(candidate_lacks)?;
+            let baseline = theirs
+                .measure(gate, subject)
+                .map_err(|lack| words::lack(&lack, gate, subject, "baseline", theirs.run))?;
+            Ok(Pairing {
+                candidate,
+                baseline: Some(baseline),
+            })
+        };
+        let found = pairing(self.policy.baseline.removed_rows)?;
+        // Where missing scores are left out, removed rows are, on both sides: a change is measured on
+        // the same rows or not at all.
+        if found.candidate.leaves_out() && self.removed() > 0 {
+            return pairing(RemovedRows::Ignore);
+        }
+        Ok(found)
+    }
+
+    fn removed(&self) -> u64 {
+        match &self.evidence.baseline {
+            Baseline::Found(_, pair) => pair.removed,
+            Baseline::Unnamed | Baseline::NotFound(_) => 0,
+        }
     }
 
     /// The trials that a change is measured on: the rows of the baseline, or the common ones.
-    fn samples(&self) -> Option<(Sample<'_>, Sample<'_>)> {
+    fn samples(&self, removed_rows: RemovedRows) -> Option<(Sample<'_>, Sample<'_>)> {
         let Baseline::Found(baseline, pair) = &self.evidence.baseline else {
             return None;
         };
+        if pair.common == 0 {
+            return None;
+        }
         let ours = pair.candidate.as_ref()?;
-        let (theirs, removed) = match self.policy.baseline.removed_rows {
+        let (theirs, removed) = match removed_rows {
             RemovedRows::Missing => (&baseline.totals, pair.removed),
             RemovedRows::Ignore => (pair.baseline.as_ref()?, 0),
         };
-        // A removed row would have had as many trials as a common one has.
-        let absent = count(ours.trials) * count(removed) / count(pair.common);
         Some((
             Sample {
                 run: &self.evidence.candidate,
                 totals: ours,
-                absent: if removed == 0 { 0.0 } else { absent },
+                // A removed row would have had as many trials as a common one has.
+                absent: count(ours.trials) * count(removed) / count(pair.common),
             },
             Sample {
                 run: baseline,

@@ -45,7 +45,7 @@ fn totals(trials: u64, dimensions: &[(&str, Dimension)]) -> Totals {
 
 fn run(id: &str, totals: Totals) -> Run {
     Run {
-        project: "a/b".to_owned(),
+        project: crate::project::Project::parse("a/b").unwrap(),
         web: "https://wandb.ai".to_owned(),
         id: id.to_owned(),
         display_name: None,
@@ -365,6 +365,117 @@ fn removed_rows_are_missing_scores_or_ignored() {
     let check = &judged("", gate, &evidence).checks[0];
     assert_eq!(check.candidate.unwrap().trials, 300);
     assert_eq!(check.candidate.unwrap().low, 0.81);
+}
+
+/// Leaving out missing scores leaves out removed rows on both sides: dropping the hard questions must
+/// not look like a rise.
+#[test]
+fn a_change_is_measured_on_the_same_rows_also_where_missing_scores_are_ignored() {
+    let common = || totals(50, &[("s", passes(30, 50))]);
+    let with = |theirs: Option<Totals>| Evidence {
+        candidate: run("candidate", common()),
+        baseline: Baseline::Found(
+            Box::new(run("baseline", totals(100, &[("s", passes(50, 100))]))),
+            Pair {
+                common: 50,
+                removed: 50,
+                added: 0,
+                candidate: Some(common()),
+                baseline: theirs,
+            },
+        ),
+    };
+    let known = with(Some(totals(50, &[("s", passes(50, 50))])));
+    for more in ["missing: ignore", "max_missing: 0.5"] {
+        let keys = format!("metric: pass_rate, max_drop: 0.02, {more}");
+        assert_eq!(status(&keys, &known), Status::Fail, "{more}");
+        // A snapshot does not tell what the baseline scored on the common rows.
+        let gate = format!("- {{name: g, scorer: s, {keys}}}");
+        let judgement = judged("", &gate, &with(None));
+        assert_eq!(statuses(&judgement), [Status::Undecided], "{more}");
+        assert!(names(&judgement).contains(&"common-rows-unknown"));
+    }
+    assert_eq!(
+        status("metric: pass_rate, max_drop: 0.02", &known),
+        Status::Undecided
+    );
+}
+
+#[test]
+fn a_skipped_check_is_not_made_good_by_one_that_cannot_block() {
+    let evidence = alone(totals(10, &[("s", passes(5, 10))]));
+    let drop = "- {name: drop, scorer: s, metric: pass_rate, max_drop: 0.1}";
+    let floor = "- {name: floor, scorer: s, metric: pass_rate, min: 0.1";
+    for (more, expected) in [
+        ("}", Verdict::Passed),
+        (", severity: warn}", Verdict::Undecided),
+        (
+            ", waive: {until: 2026-12-31, reason: r}}",
+            Verdict::Undecided,
+        ),
+    ] {
+        let gates = format!("{drop}\n{floor}{more}");
+        let judgement = judged("baseline: {required: false}", &gates, &evidence);
+        assert_eq!(judgement.verdict, expected, "{more}");
+        assert_eq!(
+            names(&judgement).contains(&"nothing-judged"),
+            expected != Verdict::Passed
+        );
+    }
+}
+
+#[test]
+fn tiny_numbers_get_no_more_tolerance_than_their_size() {
+    let evidence = alone(totals(10, &[("s", mean(9e-10, 10))]));
+    assert_eq!(
+        status("metric: numeric_mean, max: 0.0000000001", &evidence),
+        Status::Fail
+    );
+    assert_eq!(
+        status("metric: numeric_mean, max: 0", &evidence),
+        Status::Fail
+    );
+    assert_eq!(
+        status("metric: numeric_mean, max: 0.0000000009", &evidence),
+        Status::Pass
+    );
+}
+
+#[test]
+fn defaults_say_nothing_where_no_score_can_be_missing() {
+    let evidence = alone(totals(10, &[("s", passes(6, 6)), ("t", passes(6, 6))]));
+    for missing in ["bound", "fail", "ignore"] {
+        let file = format!("defaults: {{missing: {missing}, max_missing: 1}}");
+        let judgement = judged(
+            &file,
+            "- {name: e, metric: error_rate, max: 0.2}",
+            &evidence,
+        );
+        assert_eq!(statuses(&judgement), [Status::Undecided], "{missing}");
+    }
+}
+
+#[test]
+fn no_reason_says_nan() {
+    let open = |tokens| {
+        let mut totals = totals(10, &[("s", passes(5, 9))]);
+        totals.usage = Some(Usage {
+            tokens: Some(tokens),
+            cost: None,
+        });
+        totals
+    };
+    let evidence = against(open(100), open(90));
+    let judgement = judged(
+        "",
+        "- {name: t, metric: tokens_total, max_drop: 1, max_rise: 1, max_relative_rise: 1}",
+        &evidence,
+    );
+    assert_eq!(statuses(&judgement), [Status::Undecided; 3]);
+    for check in &judgement.checks {
+        let reason = check.reason.to_string();
+        assert!(!reason.contains("NaN") && !reason.contains('∞'), "{reason}");
+    }
 }
 
 #[test]
@@ -817,17 +928,14 @@ proptest! {
         let check = judged(passed);
         let measure = check.candidate.unwrap();
         let pairing = limit::Pairing { candidate: measure, baseline: None };
-        match check.status {
-            Status::Pass => {
-                let spare = limit::spare(limit, &pairing, Decision::Holds).unwrap();
-                prop_assert_eq!(judged(passed - spare).status, Status::Pass);
-                prop_assert!(passed == spare || judged(passed - spare - 1).status == Status::Fail);
-            }
-            _ => {
-                let short = limit::spare(limit, &pairing, Decision::Broken).unwrap();
-                prop_assert_eq!(judged(passed + short).status, Status::Pass);
-                prop_assert_eq!(judged(passed + short - 1).status, Status::Fail);
-            }
+        if check.status == Status::Pass {
+            let spare = limit::spare(limit, &pairing, Decision::Holds).unwrap();
+            prop_assert_eq!(judged(passed - spare).status, Status::Pass);
+            prop_assert!(passed == spare || judged(passed - spare - 1).status == Status::Fail);
+        } else {
+            let short = limit::spare(limit, &pairing, Decision::Broken).unwrap();
+            prop_assert_eq!(judged(passed + short).status, Status::Pass);
+            prop_assert_eq!(judged(passed + short - 1).status, Status::Fail);
         }
     }
 

@@ -6,7 +6,7 @@ use super::comparability::{Name, Obstacle};
 use super::limit::{Decision, Pairing};
 use super::measure::{Lack, Measure};
 use crate::evidence::{Flaw, Run};
-use crate::number::{full, plain, plural, show, signed};
+use crate::number::{full, plural, show, signed};
 use crate::policy::{Gate, Limit, LimitKey, Metric};
 use crate::prose::Prose;
 
@@ -72,7 +72,7 @@ pub(super) fn lack(
                 Name::OutOfRange,
                 Prose::from("the mean of ").name(dimension).text(format!(
                     "{in_role} is {}, outside its range [{}, {}]",
-                    plain(*mean),
+                    show(*mean, if *mean < low { low } else { high }),
                     full(low),
                     full(high)
                 )),
@@ -259,6 +259,9 @@ impl Value<'_> {
         }
         if least == most && most == 0.0 {
             return "unchanged".to_owned();
+        }
+        if least.is_nan() || most.is_nan() || (least.is_infinite() && most.is_infinite()) {
+            return "changed by nobody knows how much".to_owned();
         }
         if least < 0.0 && most > 0.0 {
             let (low, high) = if drop { (-most, -least) } else { (least, most) };

@@ -8,8 +8,9 @@ use serde_yaml::Value;
 use super::raw::{Field, RawBaseline, RawCandidate, RawDefaults, RawGate, RawPolicy, RawWaiver};
 use super::{
     BaselineRule, Gate, Limit, LimitKey, Metric, Missing, MissingRule, Problem, RemovedRows,
-    Severity, SourceTemplate, Template, Unit, Waiver,
+    Severity, Source, SourceTemplate, Template, Unit, Waiver,
 };
+use crate::project::Project;
 
 /// Keys and words of the policy language that this version does not judge yet. They are refused,
 /// never ignored.
@@ -31,6 +32,9 @@ const LATER: [(&str, &str); 16] = [
     ("model", "finding a run by name"),
     ("max_age", "finding a run by name"),
 ];
+
+/// A larger relative rise is a slip of the pen: 25 where 0.25 is meant.
+const MOST_RELATIVE_RISE: f64 = 10.0;
 
 /// What a policy file holds, checked.
 pub(super) struct Parts {
@@ -75,6 +79,14 @@ pub(super) fn policy(value: Value, problems: &mut Vec<Problem>) -> Option<Parts>
         ),
     }
     let project = scope.template("project", raw.project);
+    if let Some(text) = project.as_ref().and_then(Template::literal)
+        && Project::parse(&text).is_none()
+    {
+        scope.problem(
+            "project",
+            format!("`{text}` is not a project; expected entity/project"),
+        );
+    }
     let candidate = scope
         .optional("candidate", "a map", raw.candidate)
         .and_then(|raw| scope.inside("candidate").candidate(raw));
@@ -221,7 +233,13 @@ impl Scope<'_> {
             self.problem("", "`run` and `file` exclude each other");
             return None;
         }
-        let run = self.template("run", run).map(SourceTemplate::Run);
+        let run = self.template("run", run);
+        if let Some(id) = run.as_ref().and_then(Template::literal)
+            && let Err(problem) = Source::run(&id)
+        {
+            self.problem("run", problem);
+        }
+        let run = run.map(SourceTemplate::Run);
         run.or_else(|| self.template("file", file).map(SourceTemplate::File))
     }
 
@@ -325,12 +343,15 @@ impl Scope<'_> {
                 continue;
             };
             let gate_place = match &raw.name {
-                Field::Given(name) => format!("{place} {name:?}"),
+                Field::Given(name) => {
+                    let short: String = name.chars().take(60).collect();
+                    format!("{place} {short:?}")
+                }
                 Field::Absent | Field::Wrong(_) => place,
             };
             let mut scope = self.inside(&gate_place);
             if let Field::Given(name) = &raw.name
-                && !names.insert(name.clone())
+                && !names.insert(name.trim().to_owned())
             {
                 scope.problem("name", "another gate has this name; names are unique");
             }
@@ -375,6 +396,14 @@ impl Scope<'_> {
                 .then(|| self.fraction("max_missing", raw.max_missing))
                 .flatten()
                 .unwrap_or(defaults.tolerated),
+        };
+        // Where no trial can lack the value, the defaults have nothing to say either.
+        let missing = match metric {
+            Some(metric) if !metric.can_miss() => Missing {
+                rule: MissingRule::Bound,
+                tolerated: 0.0,
+            },
+            _ => missing,
         };
         let severity = self.severity(raw.severity).unwrap_or(defaults.severity);
         let waive = self
@@ -570,18 +599,26 @@ fn wrong_limit(
             words.join(", ")
         ));
     }
+    let is_rate = metric.unit() == Unit::Fraction;
     match (key, metric.unit()) {
         (LimitKey::MaxRelativeDrop, _) if !(0.0..=1.0).contains(&value) => {
             Some(out_of_fraction(value))
         }
-        (LimitKey::MaxRelativeRise, _) if value < 0.0 => Some(format!(
-            "{value} is below 0; expected a fraction of the baseline, as 0.25 for 25 %"
+        (LimitKey::MaxRelativeRise, _) if value > MOST_RELATIVE_RISE => {
+            Some(out_of_fraction(value))
+        }
+        (_, _) if is_rate && !key.is_relative() && !(0.0..=1.0).contains(&value) => {
+            Some(out_of_fraction(value))
+        }
+        (key, _) if key.is_change() && value < 0.0 => Some(format!(
+            "{value} is below 0; a limit on a change is how much of it is allowed"
         )),
-        (LimitKey::MaxRelativeDrop | LimitKey::MaxRelativeRise, _) => None,
-        (_, Unit::Fraction) if !(0.0..=1.0).contains(&value) => Some(out_of_fraction(value)),
         (_, Unit::Count) if value < 0.0 || value.fract() != 0.0 => Some(format!(
             "{value} is not a count; expected a whole number from 0 on"
         )),
+        (_, Unit::Tokens | Unit::Dollars) if value < 0.0 => {
+            Some(format!("{value} is below 0, which nothing can cost"))
+        }
         (LimitKey::Min | LimitKey::Max, Unit::Score) => {
             let (low, high) = range?;
             (!(low..=high).contains(&value))

@@ -47,7 +47,7 @@ impl Source {
         {
             return Err("a run id is one word of at most 256 bytes".to_owned());
         }
-        if matches!(id, "." | "..") {
+        if matches!(id, "." | "..") || id.starts_with("file:") {
             return Err(format!("`{id}` is not a run id"));
         }
         Ok(Self::Run(id.to_owned()))
@@ -113,6 +113,12 @@ impl Template {
                 Some((name, fallback)) => (name, Some(fallback.to_owned())),
                 None => (inside, None),
             };
+            if fallback
+                .as_ref()
+                .is_some_and(|fallback| fallback.contains(['$', '{']))
+            {
+                return Err("a fallback is plain text".to_owned());
+            }
             if !is_variable(name) {
                 return Err(format!("`{name}` is not a name of a variable"));
             }
@@ -126,6 +132,15 @@ impl Template {
             parts.push(Part::Text(rest.to_owned()));
         }
         Ok(Self(parts))
+    }
+
+    /// The text itself, where it has no variables.
+    #[must_use]
+    pub fn literal(&self) -> Option<String> {
+        self.resolve(&|_| None).ok().filter(|_| {
+            let is_text = |part: &Part| matches!(part, Part::Text(_));
+            self.0.iter().all(is_text)
+        })
     }
 
     /// Replaces the variables. One that is set to nothing counts as not set.
@@ -188,7 +203,7 @@ mod tests {
 
     #[test]
     fn wrong_templates_are_named() {
-        for text in ["$SHA", "${SHA", "${}", "${A B}", "5$"] {
+        for text in ["$SHA", "${SHA", "${}", "${A B}", "5$", "${A:-${B}}"] {
             assert!(Template::parse(text).is_err(), "{text}");
         }
         let unset = Template::parse("${NONE}").unwrap().resolve(&environment);

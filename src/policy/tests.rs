@@ -257,6 +257,10 @@ fn repeated_keys_and_names() {
         &["gates[1] \"g\": name: another gate has this name"],
     );
     refused(
+        "version: 1\ngates: [{name: g, metric: rows, min: 1}, {name: 'g ', metric: rows, max: 1}]",
+        &["name: another gate has this name"],
+    );
+    refused(
         &gate("1: 2", "metric: rows, min: 1"),
         &["a key is not text"],
     );
@@ -481,6 +485,57 @@ fn sources_and_statuses() {
     refused(
         &file("accept_status: [completed, completed]"),
         &["accept_status[1]: stands more than once"],
+    );
+}
+
+#[test]
+fn texts_that_would_take_too_long() {
+    let ones = "1, ".repeat(6000);
+    let aliases = "*x, ".repeat(6000);
+    refused(
+        &format!("x: &x [{ones}]\ny: [{aliases}]\n"),
+        &["its aliases multiply to too much"],
+    );
+    refused(&"[".repeat(30_000), &["its brackets are too deep"]);
+    refused("version: 123456789012345678901234567890\n", &["expected"]);
+}
+
+#[test]
+fn a_mark_at_the_start_is_no_part_of_the_text() {
+    accepted(&format!("\u{feff}{}", gate("", "metric: rows, min: 1")));
+}
+
+#[test]
+fn what_check_would_refuse_validate_refuses() {
+    let file = |file: &str| gate(file, "metric: rows, min: 1");
+    refused(
+        &file("project: nonsense"),
+        &["project: `nonsense` is not a project"],
+    );
+    refused(
+        &file("candidate: {run: 'file:a.json'}"),
+        &["candidate.run: `file:a.json` is not a run id"],
+    );
+    refused(
+        &file("candidate: {run: '${A:-${B}}'}"),
+        &["candidate.run: a fallback is plain text"],
+    );
+    accepted(&file("project: '${TEAM}/bot'"));
+}
+
+#[test]
+fn limits_that_nothing_could_break() {
+    refused(
+        &gate("", "metric: tokens_mean, max_relative_rise: 25"),
+        &["for 25 % write 0.25"],
+    );
+    refused(
+        &gate("", "metric: cost_total, max: -1"),
+        &["-1 is below 0, which nothing can cost"],
+    );
+    refused(
+        &gate("", "scorer: s, metric: numeric_mean, max_drop: -1"),
+        &["-1 is below 0; a limit on a change"],
     );
 }
 

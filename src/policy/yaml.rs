@@ -1,8 +1,11 @@
 //! From text to a tree, keeping repeated keys so that they can be reported, each with its path.
 
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, Visitor,
+};
 use serde_yaml::{Mapping, Number, Value};
 
 use super::Problem;
@@ -15,12 +18,42 @@ pub(super) enum Node {
     Map(Vec<(Self, Self)>),
 }
 
+/// More nodes than this in a file of [`super::MAX_BYTES`] come from aliases that multiply.
+const MOST_NODES: usize = 50_000;
+/// Deeper brackets than this are none of a policy, and the parser takes the square of them in time.
+const MOST_DEPTH: usize = 100;
+
 /// Reads the text.
 pub(super) fn parse(text: &str) -> Result<Node, Problem> {
-    serde_yaml::from_str(text).map_err(|error| Problem {
+    let problem = |message: String| Problem {
         place: String::new(),
-        message: format!("not readable as YAML: {error}"),
-    })
+        message,
+    };
+    // Some editors put a mark at the start that is no part of the text.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if depth(text) > MOST_DEPTH {
+        return Err(problem(
+            "not a policy: its brackets are too deep".to_owned(),
+        ));
+    }
+    let count = Cell::new(0);
+    NodeSeed(&count)
+        .deserialize(serde_yaml::Deserializer::from_str(text))
+        .map_err(|error| problem(format!("not readable as YAML: {error}")))
+}
+
+/// How deep brackets are nested, at most; those in texts and comments count, too.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
 }
 
 /// The tree as the parser's own type, and one problem for each repeated or non-text key.
@@ -68,19 +101,27 @@ fn convert(node: Node, place: &str, problems: &mut Vec<Problem>) -> Value {
     }
 }
 
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
+/// Reads a node, counting all of them.
+#[derive(Clone, Copy)]
+struct NodeSeed<'a>(&'a Cell<usize>);
+
+impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
+    type Value = Node;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        self.0.set(self.0.get() + 1);
+        if self.0.get() > MOST_NODES {
+            return Err(D::Error::custom("its aliases multiply to too much"));
+        }
+        deserializer.deserialize_any(self)
     }
 }
 
-struct NodeVisitor;
-
-impl<'de> Visitor<'de> for NodeVisitor {
+impl<'de> Visitor<'de> for NodeSeed<'_> {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("YAML without tags")
+        f.write_str("a text, a number, true or false, a list or a map")
     }
 
     fn visit_unit<E>(self) -> Result<Node, E> {
@@ -113,7 +154,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = access.next_element()? {
+        while let Some(item) = access.next_element_seed(self)? {
             items.push(item);
         }
         Ok(Node::List(items))
@@ -121,9 +162,13 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {
         let mut entries = Vec::new();
-        while let Some(entry) = access.next_entry()? {
-            entries.push(entry);
+        while let Some(key) = access.next_key_seed(self)? {
+            entries.push((key, access.next_value_seed(self)?));
         }
         Ok(Node::Map(entries))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, _access: A) -> Result<Node, A::Error> {
+        Err(A::Error::custom("a policy has no tags (`!name`)"))
     }
 }

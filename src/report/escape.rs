@@ -33,30 +33,36 @@ fn is_hidden(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Foreign text on a terminal, or in the log of a CI system.
-pub(super) fn terminal(text: &str) -> String {
-    no_command(&visible(text))
-}
-
-/// A line of a message in which foreign text may stand, in whole.
-pub(super) fn message(text: &str) -> String {
+/// A line of text in which foreign names may stand, in whole: for a terminal, or the log of a CI system.
+#[must_use]
+pub fn message(text: &str) -> String {
     no_command(&spelled_out(text))
 }
 
-/// Breaks up what the runners of GitHub and Azure would read as a command at the start of a line.
-fn no_command(text: &str) -> String {
-    no_directive(&text.replace("::", ": :"))
+/// Breaks up what the runners of GitHub and Azure would read as a command: `::` at the start of a line,
+/// `##[` and `##vso[` anywhere in it.
+pub(super) fn no_command(text: &str) -> String {
+    apart(text, &[':', '#'])
 }
 
-/// Breaks up what they would read as a command anywhere in a line.
-fn no_directive(text: &str) -> String {
-    text.replace("##[", "## [").replace("##vso", "## vso")
+/// Puts a space between two of the same of these characters.
+fn apart(text: &str, these: &[char]) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut last = ' ';
+    for c in text.chars() {
+        if last == c && these.contains(&c) {
+            shown.push(' ');
+        }
+        shown.push(c);
+        last = c;
+    }
+    shown
 }
 
 /// Foreign text in Markdown, as a code span: in one nothing is a link, a mention, HTML or emphasis.
 /// Safe in a cell of a table, and only there does a bar need its backslash.
 pub(super) fn markdown(text: &str, in_table: bool) -> String {
-    let mut text = no_directive(&visible(text));
+    let mut text = apart(&visible(text), &['#']);
     if in_table {
         text = text.replace('|', "\\|");
     }
@@ -102,7 +108,8 @@ mod tests {
             visible("a\x1b[31mb\nc\u{202e}d"),
             "a\\u{1b}[31mb\\nc\\u{202e}d"
         );
-        assert_eq!(terminal("::error::x ##[group]"), ": :error: :x ## [group]");
+        assert_eq!(message("::error::x ##[group]"), ": :error: :x # #[group]");
+        assert_eq!(message(":::: ###"), ": : : : # # #");
         assert_eq!(markdown("a|b", true), "`a\\|b`");
         assert_eq!(markdown("a|b", false), "`a|b`");
         assert_eq!(markdown("`x``y", false), "``` `x``y ```");
@@ -114,11 +121,16 @@ mod tests {
     proptest! {
         #[test]
         fn no_sink_lets_a_line_break_or_an_escape_through(text in any::<String>()) {
-            for shown in [visible(&text), terminal(&text), markdown(&text, true), markdown(&text, false)] {
+            for shown in [visible(&text), message(&text), markdown(&text, true), markdown(&text, false)] {
                 prop_assert!(!shown.chars().any(is_hidden));
             }
-            prop_assert!(!terminal(&text).contains("::"));
-            prop_assert!(!terminal(&text).contains("##["));
+        }
+
+        #[test]
+        fn no_runner_finds_a_command(text in "[:# a\\[]{0,12}") {
+            let shown = message(&text);
+            prop_assert!(!shown.contains("::") && !shown.contains("##["), "{}", shown);
+            prop_assert!(!markdown(&text, true).contains("##["));
         }
 
         #[test]

@@ -43,7 +43,7 @@ struct JsonPolicy<'a> {
 #[derive(Serialize)]
 struct JsonRun<'a> {
     id: &'a str,
-    project: &'a str,
+    project: String,
     display_name: Option<&'a str>,
     evaluation: Option<&'a str>,
     evaluation_version: Option<&'a str>,
@@ -102,7 +102,9 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
         error: report.faults().next().map(error),
         policies: report.sections.iter().map(policy).collect(),
     };
-    Ok(serde_json::to_string_pretty(&wire)? + "\n")
+    // On stdout of a CI job two hashes in a row could be read as a command; JSON has another word for it.
+    let text = serde_json::to_string_pretty(&wire)?.replace("##", "#\\u0023");
+    Ok(text + "\n")
 }
 
 fn error(fault: &Fault) -> JsonError<'_> {
@@ -149,7 +151,7 @@ fn run(run: &Run) -> JsonRun<'_> {
     }
     JsonRun {
         id: &run.id,
-        project: &run.project,
+        project: run.project.to_string(),
         display_name: run.display_name.as_deref(),
         evaluation: name(run.evaluation.as_ref()),
         evaluation_version: version(run.evaluation.as_ref()),

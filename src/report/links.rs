@@ -1,7 +1,7 @@
 //! Addresses of web pages.
 
 use crate::evidence::Run;
-use crate::weave::encode;
+use crate::project::encode;
 
 /// The page of a run; `None` where the address of the web pages is none that a browser opens.
 pub(super) fn run(run: &Run) -> Option<String> {
@@ -19,12 +19,11 @@ pub(super) fn comparison(candidate: &Run, baseline: &Run) -> Option<String> {
 }
 
 fn base(run: &Run) -> Option<String> {
-    let (entity, project) = run.project.split_once('/')?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
     let rest = run
         .web
         .strip_prefix("https://")
         .or_else(|| run.web.strip_prefix("http://"))?;
     (!rest.is_empty() && rest.chars().all(plain))
-        .then(|| format!("{}/{}/{}", run.web, encode(entity), encode(project)))
+        .then(|| format!("{}/{}", run.web, run.project.encoded()))
 }

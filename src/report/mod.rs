@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::judge::{Judgement, Verdict};
 
-pub use escape::visible;
+pub use escape::{message, visible};
 pub use json::render as json;
 pub use markdown::render as markdown;
 pub use terminal::{Style, render as terminal, render_fault};
@@ -94,7 +94,7 @@ impl Report {
     }
 
     /// The reasons why nothing, or not everything, could be judged.
-    fn faults(&self) -> impl Iterator<Item = &Fault> {
+    pub fn faults(&self) -> impl Iterator<Item = &Fault> {
         let of_sections = self
             .sections
             .iter()

@@ -4,8 +4,9 @@ use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Effects};
 
+use super::escape::{message, no_command, visible};
 use super::json::effect_word;
-use super::{Judged, Report, escape, links, view};
+use super::{Judged, Report, links, view};
 use crate::evidence::{Baseline, Reference, Run};
 use crate::fault::Fault;
 use crate::judge::{Check, Effect, Status, Verdict};
@@ -31,7 +32,7 @@ pub fn render(report: &Report, style: Style) -> String {
     };
     // Writing to a string cannot fail.
     let _ = page.report(report);
-    page.text
+    no_command(&page.text)
 }
 
 /// Renders the reason why something was not done, for stderr.
@@ -45,7 +46,7 @@ pub fn render_fault(fault: &Fault, color: bool) -> String {
         },
     };
     let _ = page.fault(fault);
-    page.text
+    no_command(&page.text)
 }
 
 struct Page {
@@ -56,7 +57,7 @@ struct Page {
 impl Page {
     fn report(&mut self, report: &Report) -> fmt::Result {
         for section in &report.sections {
-            let path = escape::terminal(&section.path);
+            let path = visible(&section.path);
             match &section.outcome {
                 Ok(judged) => {
                     let judgement = &judged.judgement;
@@ -72,7 +73,7 @@ impl Page {
                 }
                 Err(fault) => {
                     let why = fault.message.lines().next().unwrap_or_default();
-                    let why = format!("no verdict: {}", escape::message(why));
+                    let why = format!("no verdict: {}", message(why));
                     self.block(0, &format!("{path}:"), AnsiColor::Cyan, &why)?;
                     writeln!(self.text)?;
                 }
@@ -88,13 +89,13 @@ impl Page {
         let label = self.paint("error", AnsiColor::Red);
         let mut lines = fault.message.lines();
         let first = lines.next().unwrap_or_default();
-        writeln!(self.text, "{label}: {}", escape::message(first))?;
+        writeln!(self.text, "{label}: {}", message(first))?;
         for rest in lines {
-            writeln!(self.text, "  {}", escape::message(rest))?;
+            writeln!(self.text, "  {}", message(rest))?;
         }
         if let Some(help) = &fault.help {
             let label = self.paint("help", AnsiColor::Cyan);
-            writeln!(self.text, "  {label}: {}", escape::message(help))?;
+            writeln!(self.text, "  {label}: {}", message(help))?;
         }
         Ok(())
     }
@@ -144,11 +145,11 @@ impl Page {
             Status::Skipped => AnsiColor::Blue,
             Status::Fail | Status::Undecided | Status::Waived => AnsiColor::Yellow,
         };
-        let subject = check.subject.as_deref().map(escape::terminal);
+        let subject = check.subject.as_deref().map(visible);
         let subject = subject.map_or(String::new(), |subject| format!("{subject} "));
         let what = format!(
             "{}: {subject}{}, {}",
-            escape::terminal(&check.gate),
+            visible(&check.gate),
             check.metric.word(),
             view::limit(check)
         );
@@ -165,9 +166,9 @@ impl Page {
         let status = run
             .status
             .as_deref()
-            .map_or_else(|| "no status".to_owned(), escape::terminal);
+            .map_or_else(|| "no status".to_owned(), visible);
         let what = [
-            Some(escape::terminal(&run.id)),
+            Some(visible(&run.id)),
             run.model.as_ref().map(name),
             run.evaluation.as_ref().map(name),
             Some(status),
@@ -238,13 +239,13 @@ fn verdict_color(verdict: Option<Verdict>) -> AnsiColor {
 }
 
 fn name(reference: &Reference) -> String {
-    escape::terminal(&reference.name)
+    visible(&reference.name)
 }
 
 fn prose(prose: &Prose) -> String {
     let show = |span: &Span| match span {
         Span::Text(text) => text.clone(),
-        Span::Name(name) => format!("`{}`", escape::terminal(name)),
+        Span::Name(name) => format!("`{}`", visible(name)),
     };
     prose.spans().iter().map(show).collect()
 }

@@ -1,7 +1,7 @@
 //! What the formats for people have in common: the order of checks, and their numbers as text.
 
 use crate::judge::{Check, Judgement, Measure, Status, Verdict};
-use crate::number::{full, plain, plural, show, signed};
+use crate::number::{full, plural, show, signed};
 use crate::policy::Severity;
 
 /// Checks as a person wants to see them: what blocks first, what passes last; else in their order.
@@ -112,22 +112,24 @@ pub(super) fn limit(check: &Check) -> String {
     format!("{} {}", check.limit.key.word(), full(check.limit.value))
 }
 
-/// The candidate's value, beside the limit where that is on the value itself.
+/// The candidate's value: beside the limit where that is on the value itself, else beside the
+/// baseline's, so that two values that differ do not look the same.
 pub(super) fn candidate(check: &Check) -> String {
-    check.candidate.map_or_else(dash, |measure| {
-        if check.limit.key.is_change() {
-            value(&measure, plain)
-        } else {
-            value(&measure, |number| show(number, check.limit.value))
-        }
-    })
+    let beside = match check.baseline {
+        Some(baseline) => baseline.low,
+        None => check.limit.value,
+    };
+    check
+        .candidate
+        .map_or_else(dash, |measure| value(&measure, beside))
 }
 
-/// The baseline's value.
+/// The baseline's value, beside the candidate's.
 pub(super) fn baseline(check: &Check) -> String {
+    let beside = check.candidate.map_or(0.0, |candidate| candidate.low);
     check
         .baseline
-        .map_or_else(dash, |measure| value(&measure, plain))
+        .map_or_else(dash, |measure| value(&measure, beside))
 }
 
 /// The change from baseline to candidate; a fraction of the baseline where the limit is one.
@@ -149,10 +151,17 @@ pub(super) fn change(check: &Check) -> String {
         check.limit.value
     };
     let (least, most) = (from(ours.low, theirs.high), from(ours.high, theirs.low));
+    let end = |number: f64| {
+        if number.is_finite() {
+            signed(number, against)
+        } else {
+            "?".to_owned()
+        }
+    };
     let shown = if least == most {
-        signed(least, against)
+        end(least)
     } else {
-        format!("{}…{}", signed(least, against), signed(most, against))
+        format!("{}…{}", end(least), end(most))
     };
     if check.limit.key.is_relative() {
         format!("{shown} (relative)")
@@ -168,18 +177,19 @@ pub(super) fn scored(check: &Check) -> String {
     })
 }
 
-fn value(measure: &Measure, show: impl Fn(f64) -> String) -> String {
-    if !measure.is_open() {
-        return show(measure.low);
-    }
+fn value(measure: &Measure, beside: f64) -> String {
     let end = |number: f64| {
-        if number.is_infinite() {
-            "?".to_owned()
+        if number.is_finite() {
+            show(number, beside)
         } else {
-            show(number)
+            "?".to_owned()
         }
     };
-    format!("{}…{}", end(measure.low), end(measure.high))
+    if measure.is_open() {
+        format!("{}…{}", end(measure.low), end(measure.high))
+    } else {
+        end(measure.low)
+    }
 }
 
 fn dash() -> String {

@@ -1,77 +1,16 @@
-//! Where Weave is, found as its SDK finds it, and the paths below it.
+//! Where Weave is, found as its SDK finds it.
 
-use std::fmt;
 use std::net::IpAddr;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ureq::http::Uri;
 
 use super::Lookup;
 use crate::fault::Fault;
 
 const PUBLIC_API: &str = "https://api.wandb.ai";
+const PUBLIC_API_HOST: &str = "api.wandb.ai";
 const PUBLIC_TRACE: &str = "https://trace.wandb.ai";
 const PUBLIC_WEB: &str = "https://wandb.ai";
-
-/// What may stand in a segment of a path as it is.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
-
-/// Encodes one segment of a path, or one value of a query.
-#[must_use]
-pub(crate) fn encode(segment: &str) -> String {
-    utf8_percent_encode(segment, SEGMENT).to_string()
-}
-
-/// A project, `entity/project`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Project {
-    entity: String,
-    name: String,
-}
-
-impl Project {
-    /// Reads `entity/project`.
-    ///
-    /// # Errors
-    ///
-    /// It has another form.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
-        let malformed = || {
-            Fault::usage(format!("`{text}` is not a project"))
-                .help("a project is written entity/project, as in its address at wandb.ai")
-        };
-        let sound = |part: &str| {
-            !part.trim().is_empty()
-                && part.trim() == part
-                && !matches!(part, "." | "..")
-                && !part.contains(['/', '\\', '?', '#', '%', ':'])
-                && !part.chars().any(char::is_control)
-        };
-        match text.split_once('/') {
-            Some((entity, name)) if sound(entity) && sound(name) => Ok(Self {
-                entity: entity.to_owned(),
-                name: name.to_owned(),
-            }),
-            _ => Err(malformed()),
-        }
-    }
-
-    /// `/v2/entity/project`, below the trace server.
-    #[must_use]
-    pub(super) fn path(&self) -> String {
-        format!("/v2/{}/{}", encode(&self.entity), encode(&self.name))
-    }
-}
-
-impl fmt::Display for Project {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.entity, self.name)
-    }
-}
 
 /// The trace server, and the web pages that belong to it; neither ends in a slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,48 +36,75 @@ impl Address {
         insecure_http: bool,
         lookup: &Lookup<'_>,
     ) -> Result<Self, Fault> {
-        let variable = |name: &str| lookup(name).filter(|value| !value.is_empty());
-        let base = variable("WANDB_BASE_URL")
-            .map(|base| base.trim_end_matches('/').to_owned())
-            .filter(|base| base != PUBLIC_API);
-        let (source, trace) = match (argument, variable("WF_TRACE_SERVER_URL"), &base) {
+        let base = own_base(lookup)?;
+        let from_environment = lookup("WF_TRACE_SERVER_URL").filter(|value| !value.is_empty());
+        let (source, trace) = match (argument, from_environment, &base) {
             (Some(url), _, _) => ("--base-url", url.to_owned()),
             (None, Some(url), _) => ("WF_TRACE_SERVER_URL", url),
-            (None, None, Some(base)) => ("WANDB_BASE_URL", format!("{base}/traces")),
+            (None, None, Some(base)) => ("WANDB_BASE_URL", format!("{}/traces", base.url)),
             (None, None, None) => ("", PUBLIC_TRACE.to_owned()),
         };
         let trace = trace.trim_end_matches('/').to_owned();
-        let (plain, host) = inspect(&trace).map_err(|problem| {
-            Fault::usage(format!("the address in {source} is no URL: {problem}"))
-        })?;
-        let is_loopback = is_loopback(&host);
-        if plain && !is_loopback && !insecure_http {
+        let site = inspect(&trace).map_err(|problem| no_url(source, problem))?;
+        let is_loopback = is_loopback(&site.host);
+        if site.is_plain && !is_loopback && !insecure_http {
             return Err(Fault::usage(format!(
-                "refused to send the API key over plain http to `{host}`"
+                "refused to send the API key over plain http to `{}`",
+                site.host
             ))
             .help("use https, or --insecure-http if everybody on the way may read the key"));
         }
-        let login = base.clone().unwrap_or_else(|| PUBLIC_API.to_owned());
-        let netrc_host = login
-            .split_once("://")
-            .map_or(login.as_str(), |(_, rest)| rest)
-            .split('/')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
         Ok(Self {
             trace,
-            web: base.unwrap_or_else(|| PUBLIC_WEB.to_owned()),
-            netrc_host,
+            web: web(lookup)?,
+            netrc_host: base.map_or_else(|| PUBLIC_API_HOST.to_owned(), |base| base.authority),
             is_loopback,
         })
     }
 }
 
-/// Whether the scheme is plain `http`, and the host.
-fn inspect(url: &str) -> Result<(bool, String), &'static str> {
+/// The address of the web pages, without a slash at its end.
+///
+/// # Errors
+///
+/// `WANDB_BASE_URL` is no URL.
+pub fn web(lookup: &Lookup<'_>) -> Result<String, Fault> {
+    Ok(own_base(lookup)?.map_or_else(|| PUBLIC_WEB.to_owned(), |base| base.url))
+}
+
+/// A server of one's own, as `WANDB_BASE_URL` names it.
+struct Base {
+    url: String,
+    authority: String,
+}
+
+fn own_base(lookup: &Lookup<'_>) -> Result<Option<Base>, Fault> {
+    let name = "WANDB_BASE_URL";
+    let Some(url) = lookup(name).filter(|url| !url.is_empty()) else {
+        return Ok(None);
+    };
+    let url = url.trim_end_matches('/').to_owned();
+    let site = inspect(&url).map_err(|problem| no_url(name, problem))?;
+    Ok((url != PUBLIC_API).then_some(Base {
+        url,
+        authority: site.authority,
+    }))
+}
+
+fn no_url(source: &str, problem: &str) -> Fault {
+    Fault::usage(format!("the address in {source} is no URL: {problem}"))
+}
+
+/// What matters of a URL.
+struct Site {
+    is_plain: bool,
+    host: String,
+    authority: String,
+}
+
+fn inspect(url: &str) -> Result<Site, &'static str> {
     let uri: Uri = url.parse().map_err(|_| "not readable")?;
-    let plain = match uri.scheme_str() {
+    let is_plain = match uri.scheme_str() {
         Some("https") => false,
         Some("http") => true,
         _ => return Err("expected http:// or https://"),
@@ -147,12 +113,16 @@ fn inspect(url: &str) -> Result<(bool, String), &'static str> {
     if authority.as_str().contains('@') {
         return Err("it holds a user name; the key comes from WANDB_API_KEY or ~/.netrc");
     }
-    if uri.query().is_some() {
-        return Err("it has a query");
+    if url.contains(['?', '#']) {
+        return Err("it has a query or a fragment");
     }
     match authority.host() {
         "" => Err("it has no host"),
-        host => Ok((plain, host.to_owned())),
+        host => Ok(Site {
+            is_plain,
+            host: host.to_owned(),
+            authority: authority.to_string(),
+        }),
     }
 }
 
@@ -221,6 +191,13 @@ mod tests {
     }
 
     #[test]
+    fn a_password_in_the_base_url_is_refused_and_not_shown() {
+        let variables = [("WANDB_BASE_URL", "https://user:hunter2@wb.example.com")];
+        let fault = find(Some("http://127.0.0.1:1"), &variables).unwrap_err();
+        assert!(fault.message.contains("WANDB_BASE_URL") && !fault.message.contains("hunter2"));
+    }
+
+    #[test]
     fn a_bad_address_is_refused() {
         for url in [
             "trace.wandb.ai",
@@ -228,6 +205,7 @@ mod tests {
             "https://",
             "https://user:pw@host",
             "https://host/?q",
+            "https://host/#x",
             "http://example.com",
             "http://127.0.0.1.example.com",
             "http://localhost.example.com",
@@ -240,16 +218,6 @@ mod tests {
             "https://example.com",
         ] {
             assert!(find(Some(url), &[]).is_ok(), "{url}");
-        }
-    }
-
-    #[test]
-    fn projects_are_checked() {
-        assert_eq!(Project::parse("a b/c").unwrap().path(), "/v2/a%20b/c");
-        for text in [
-            "", "a", "/", "a/", "/b", "a/b/c", "../b", "a/..", "a/b?c", "a/ b", "a/\n",
-        ] {
-            assert!(Project::parse(text).is_err(), "{text:?}");
         }
     }
 }

@@ -35,6 +35,8 @@ pub trait Noise: Sync {
 pub struct Client<'a> {
     agent: Agent,
     address: Address,
+    /// The address as messages name it.
+    way: String,
     key: Secret,
     deadline: Instant,
     timeout: Duration,
@@ -87,7 +89,11 @@ impl<'a> Client<'a> {
         let proxy = if address.is_loopback {
             None
         } else {
-            Proxy::try_from_env()
+            proxy(lookup)?
+        };
+        let way = match &proxy {
+            Some(_) => format!("{}, through the proxy of the environment", address.trace),
+            None => address.trace.clone(),
         };
         let config = Agent::config_builder()
             .user_agent(concat!("weave-gate/", env!("CARGO_PKG_VERSION")))
@@ -102,6 +108,7 @@ impl<'a> Client<'a> {
         Ok(Self {
             agent: config.new_agent(),
             address,
+            way,
             key,
             deadline: Instant::now() + timeout,
             timeout,
@@ -194,7 +201,7 @@ impl<'a> Client<'a> {
     fn sort(&self, path: &str, response: &Response<Body>, bytes: Vec<u8>) -> Attempt {
         let status = response.status().as_u16();
         let refuse = |fault| Attempt::Refused(Refusal::Fault(fault));
-        let said = reason(&bytes);
+        let said = self.reason(&bytes);
         let quoted = said
             .as_ref()
             .map_or(String::new(), |said| format!(": {said}"));
@@ -231,7 +238,7 @@ impl<'a> Client<'a> {
     /// What a request means that got no whole answer.
     fn broken(&self, error: &ureq::Error) -> Attempt {
         let refuse = |fault| Attempt::Refused(Refusal::Fault(fault));
-        let host = &self.address.trace;
+        let host = &self.way;
         match error {
             ureq::Error::Timeout(ureq::Timeout::Connect) if self.left().is_some() => {
                 Attempt::Again(format!("no connection to {host} in time"), None)
@@ -268,7 +275,8 @@ impl<'a> Client<'a> {
             return Err(Fault::evidence(format!("{reason}, {attempt} times"))
                 .help("try again later; the evidence is not lost"));
         }
-        let pause = wait.unwrap_or_else(|| jittered(attempt));
+        // Never sooner than the server asks, and never at once, whatever it asks.
+        let pause = jittered(attempt).max(wait.unwrap_or_default());
         if self.left().is_none_or(|left| pause >= left) {
             return Err(self.too_late(&match wait {
                 Some(wait) => format!("{reason} and asks to wait {} s", wait.as_secs()),
@@ -278,6 +286,19 @@ impl<'a> Client<'a> {
         self.noise.retrying(reason, pause);
         thread::sleep(pause);
         Ok(())
+    }
+
+    /// The reason in an answer that is an error, as the trace server writes it; one line, and short.
+    fn reason(&self, bytes: &[u8]) -> Option<String> {
+        let value: Value = serde_json::from_slice(bytes).ok()?;
+        let said = match (value.get("reason"), value.get("detail")) {
+            (Some(Value::String(reason)), _) => reason.clone(),
+            (_, Some(detail @ Value::Array(_))) => detail.to_string(),
+            _ => return None,
+        };
+        let said = self.key.redact(&said);
+        let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        Some(line.chars().take(300).collect())
     }
 
     fn left(&self) -> Option<Duration> {
@@ -304,28 +325,18 @@ impl<'a> Client<'a> {
             return Fault::evidence(format!("{host} answered with a web page, not with JSON"))
                 .help("name the address of the trace server, with --base-url or WF_TRACE_SERVER_URL; or a proxy is in the way");
         }
+        let error = self.key.redact(&error.to_string());
         Fault::evidence(format!(
             "an answer of {host} is not what the v2 Evaluation API sends: {error}"
         ))
     }
 }
 
-/// The reason in an answer that is an error, as the trace server writes it.
-fn reason(bytes: &[u8]) -> Option<String> {
-    let value: Value = serde_json::from_slice(bytes).ok()?;
-    let said = match (value.get("reason"), value.get("detail")) {
-        (Some(Value::String(reason)), _) => reason.clone(),
-        (_, Some(detail @ Value::Array(_))) => detail.to_string(),
-        _ => return None,
-    };
-    Some(said.chars().take(300).collect())
-}
-
 /// `Retry-After`, in seconds or as a date.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Some(Duration::from_secs(seconds.into()));
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds.ceil()).ok();
     }
     let date = rfc2822::parse(text).ok()?.timestamp();
     let wait = date.duration_since(Timestamp::now());
@@ -346,6 +357,22 @@ fn jittered(attempt: u32) -> Duration {
 fn certificate_problem(error: &ureq::Error) -> Option<String> {
     let text = error.to_string();
     text.contains("certificate").then_some(text)
+}
+
+/// The proxy that the environment names, if it names one.
+fn proxy(lookup: &Lookup<'_>) -> Result<Option<Proxy>, Fault> {
+    let proxy = Proxy::try_from_env();
+    let names = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"];
+    let is_set = |name: &&&str| {
+        let set = |name: &str| lookup(name).is_some_and(|value| !value.is_empty());
+        set(name) || set(&name.to_ascii_lowercase())
+    };
+    match (proxy, names.iter().find(is_set)) {
+        // What it holds may be a password, and is not shown.
+        (None, Some(name)) => Err(Fault::evidence(format!("cannot use the proxy in {name}"))
+            .help("expected http://HOST:PORT or http://USER:PASSWORD@HOST:PORT")),
+        (proxy, _) => Ok(proxy),
+    }
 }
 
 fn roots(lookup: &Lookup<'_>) -> Result<RootCerts, Fault> {

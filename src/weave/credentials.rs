@@ -48,7 +48,17 @@ impl Secret {
     /// The value of the header `Authorization`.
     #[must_use]
     pub(super) fn header(&self) -> String {
-        format!("Basic {}", STANDARD.encode(format!("api:{}", self.0)))
+        format!("Basic {}", self.encoded())
+    }
+
+    fn encoded(&self) -> String {
+        STANDARD.encode(format!("api:{}", self.0))
+    }
+
+    /// A text from elsewhere, in which the key may stand, without it: a gateway may send it back.
+    #[must_use]
+    pub(super) fn redact(&self, text: &str) -> String {
+        text.replace(&self.0, "***").replace(&self.encoded(), "***")
     }
 }
 
@@ -121,9 +131,6 @@ fn tokens(text: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        if line.trim_start().starts_with('#') {
-            continue;
-        }
         if line.split_whitespace().next() == Some("macdef") {
             // A macro ends at the next empty line.
             lines
@@ -149,6 +156,16 @@ fn tokens(text: &str) -> Vec<String> {
                 }
                 next = chars.next();
             }
+            // What follows one of these is a value, and may begin with anything; else `#` is a comment.
+            let is_value = tokens.last().is_some_and(|last: &String| {
+                matches!(
+                    last.as_str(),
+                    "machine" | "login" | "user" | "account" | "password"
+                )
+            });
+            if !quoted && word.starts_with('#') && !is_value {
+                break;
+            }
             tokens.push(word);
         }
     }
@@ -164,13 +181,26 @@ mod tests {
         let text = "# mine\nmachine example.com login me password no\n\
                     macdef init\n machine api.wandb.ai password macro\n\n\
                     machine api.wandb.ai\n  login user\n  password \"se cret\\\"\"\n\
-                    default login x password fallback\n";
+                    default login x password fallback # old password wrong\n";
         assert_eq!(password(text, "api.wandb.ai").as_deref(), Some("se cret\""));
         assert_eq!(password(text, "example.com").as_deref(), Some("no"));
         assert_eq!(password(text, "other").as_deref(), Some("fallback"));
         assert_eq!(password("machine a login password", "a"), None);
         assert_eq!(password("machine login password x", "password"), None);
         assert_eq!(password("", "a"), None);
+        assert_eq!(
+            password("machine a password #1 # no", "a").as_deref(),
+            Some("#1")
+        );
+    }
+
+    #[test]
+    fn the_key_is_taken_out_of_foreign_text() {
+        let secret = Secret("abc".to_owned());
+        assert_eq!(
+            secret.redact("x abc y Basic YXBpOmFiYw== z"),
+            "x *** y Basic *** z"
+        );
     }
 
     #[test]

@@ -6,8 +6,7 @@ mod credentials;
 mod read;
 mod wire;
 
-pub(crate) use address::encode;
-pub use address::{Address, Project};
+pub use address::{Address, web};
 pub use client::{Client, Noise};
 pub use credentials::Secret;
 pub use read::{Needs, Side, read_evidence, read_run};

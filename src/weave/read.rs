@@ -5,11 +5,11 @@ use std::thread;
 
 use serde_json::json;
 
-use super::address::{Project, encode};
 use super::client::{Client, Refusal};
 use super::wire::{EvaluationSummary, RowsAnswer, RunRead, Summary, SummaryAnswer};
 use crate::evidence::{Baseline, Dimension, Evidence, Pair, Reference, Run, Totals, Usage};
 use crate::fault::Fault;
+use crate::project::{Project, encode};
 
 /// Rows a page, where rows are read at all.
 const PAGE: usize = 500;
@@ -109,16 +109,17 @@ impl Reader<'_> {
         }
     }
 
-    /// One run: its status and its own statistics, side by side; its row digests where asked for.
+    /// One run: its status; then its own statistics, and its row digests where asked for, side by side.
+    ///
+    /// The status comes first: what is counted after a run was seen to have finished is all of it.
     fn one(&self, id: &str, digests: bool) -> Result<Run, Refusal> {
+        let status = self.run(id)?;
         let ids = [id];
-        let (status, own, digests) = thread::scope(|scope| {
-            let status = scope.spawn(|| self.run(id));
+        let (own, digests) = thread::scope(|scope| {
             let digests = digests.then(|| scope.spawn(|| self.digests(id)));
             let own = self.summary(&ids, false);
-            (join(status), own, digests.map(join))
+            (own, digests.map(join))
         });
-        let status = status?;
         let mut own = own?;
         let totals = self.totals(&mut own, id).map_err(Refusal::Fault)?;
         let digests = digests.transpose()?;
@@ -134,18 +135,22 @@ impl Reader<'_> {
             .map_err(Refusal::Fault)
     }
 
-    /// Both runs: two statuses, their own statistics, those over the common rows, all side by side;
-    /// and one request more only where rows were both removed and added.
+    /// Both runs: two statuses side by side; then their own statistics and those over the common rows,
+    /// side by side; and one request more only where rows were both removed and added.
     fn both(&self, candidate: &str, baseline: &str) -> Result<Evidence, Fault> {
         let ids = [candidate, baseline];
-        let (ours, theirs, own, common) = thread::scope(|scope| {
-            let ours = scope.spawn(|| self.run(candidate));
+        let (ours, theirs) = thread::scope(|scope| {
             let theirs = scope.spawn(|| self.run(baseline));
-            let common = scope.spawn(|| self.summary(&ids, true));
-            let own = self.summary(&ids, false);
-            (join(ours), join(theirs), own, join(common))
+            (self.run(candidate), join(theirs))
         });
         let ours = ours.map_err(unknown_candidate)?;
+        if let Err(Refusal::Fault(fault)) = theirs {
+            return Err(fault);
+        }
+        let (own, common) = thread::scope(|scope| {
+            let common = scope.spawn(|| self.summary(&ids, true));
+            (self.summary(&ids, false), join(common))
+        });
         let (mut own, mut common) = (own?, common?);
         let ours_own = self.totals(&mut own, candidate)?;
         if candidate == baseline {
@@ -204,7 +209,11 @@ impl Reader<'_> {
     }
 
     fn run(&self, id: &str) -> Result<RunRead, Refusal> {
-        let path = format!("{}/evaluation_runs/{}", self.project.path(), encode(id));
+        let path = format!(
+            "/v2/{}/evaluation_runs/{}",
+            self.project.encoded(),
+            encode(id)
+        );
         let run: RunRead = self.client.get(&path)?;
         if run.evaluation_run_id == id {
             return Ok(run);
@@ -229,7 +238,7 @@ impl Reader<'_> {
     }
 
     fn results_path(&self) -> String {
-        format!("{}/eval_results/query", self.project.path())
+        format!("/v2/{}/eval_results/query", self.project.encoded())
     }
 
     /// Takes a run's totals out of an answer. A run that has no rows is not in it: it has no trials.
@@ -286,11 +295,11 @@ impl Reader<'_> {
         rows: u64,
         digests: Option<BTreeMap<String, u64>>,
     ) -> Result<Run, Fault> {
-        if totals.trials < rows {
+        if totals.trials < rows || totals.trials > Totals::MOST_TRIALS {
             return Err(contradiction("a run has more rows than trials"));
         }
         Ok(Run {
-            project: self.project.to_string(),
+            project: self.project.clone(),
             web: self.client.web().to_owned(),
             id: status.evaluation_run_id,
             display_name,
@@ -389,9 +398,9 @@ impl Rows {
 
 /// Whether a run has trials on rows that the other lacks.
 fn apart(own: &Totals, common: &Totals, rows: u64) -> Result<bool, Fault> {
-    if common.trials > own.trials || common.trials < rows {
+    if common.trials < rows || !own.contain(common) {
         return Err(contradiction(
-            "a run has more trials on some of its rows than on all",
+            "what a run has on some of its rows does not fit into what it has on all",
         ));
     }
     Ok(common.trials < own.trials)

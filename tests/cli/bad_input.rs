@@ -213,6 +213,64 @@ fn reports_that_cannot_be_written_are_noticed_before_the_first_request() {
 }
 
 #[test]
+fn a_file_that_is_read_is_never_overwritten() {
+    let drop = "- {name: drop, scorer: correctness, metric: pass_rate, max_drop: 0.5}";
+    for (option, file) in [
+        ("--report", "gates.yaml"),
+        ("--json", "./gates.yaml"),
+        ("--json", "c.json"),
+        ("--report", "sub/../b.json"),
+    ] {
+        let outcome = check(&["--candidate", "file:c.json", option, file])
+            .file(
+                "gates.yaml",
+                &format!("baseline: {{file: b.json}}\n{}", policy(drop)),
+            )
+            .file("c.json", &example("candidate"))
+            .file("b.json", &example("baseline"))
+            .file("sub/x", "")
+            .run()
+            .code(2)
+            .says("which is read");
+        assert_eq!(outcome.read("c.json"), example("candidate"));
+        assert_eq!(outcome.read("b.json"), example("baseline"));
+        assert!(outcome.read("gates.yaml").starts_with("baseline:"));
+    }
+    // Also where the policy is wrong, and the report would only say so.
+    let outcome = check(&["--report", "gates.yaml"])
+        .file("gates.yaml", "version: 9")
+        .run()
+        .code(2);
+    assert_eq!(outcome.read("gates.yaml"), "version: 9");
+}
+
+#[test]
+fn a_baseline_that_no_gate_needs_is_not_read() {
+    check(&[
+        "--candidate",
+        "file:c.json",
+        "--baseline",
+        "file:broken.json",
+    ])
+    .file("gates.yaml", &policy(FLOOR).replace("0.9", "0.5"))
+    .file("c.json", &example("candidate"))
+    .file("broken.json", "{")
+    .run()
+    .code(0);
+}
+
+#[test]
+fn the_problems_of_all_policies_come_at_once() {
+    check(&["a.yaml", "b.yaml"])
+        .file("a.yaml", &policy(FLOOR))
+        .file("b.yaml", &policy(FLOOR))
+        .run()
+        .code(2)
+        .says("a.yaml: no candidate is named")
+        .says("b.yaml: no candidate is named");
+}
+
+#[test]
 fn snapshots_that_cannot_be_judged() {
     let whole = example("candidate");
     let parsed: Value = serde_json::from_str(&whole).unwrap();
@@ -229,6 +287,18 @@ fn snapshots_that_cannot_be_judged() {
         (
             edited(|value| value["version"] = json!(2)),
             "it has version 2, and this weave-gate reads version 1",
+        ),
+        (
+            edited(|value| value["project"] = json!("../x")),
+            "it names no project",
+        ),
+        (
+            edited(|value| {
+                value["rows"] = json!({"a": u64::MAX});
+                value["row_count"] = json!(1);
+                value["trial_count"] = json!(u64::MAX);
+            }),
+            "contradict each other",
         ),
         (
             edited(|value| value["format"] = json!("other")),

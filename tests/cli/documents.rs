@@ -89,10 +89,8 @@ fn the_readme_shows_the_help() {
 
 #[test]
 fn the_readme_shows_the_exit_codes() {
-    let rows: String = Exit::ALL
-        .iter()
-        .map(|(exit, meaning)| format!("| {} | {meaning} |\n", exit.code()))
-        .collect();
+    let rows = Exit::ALL.map(|(exit, meaning)| format!("| {} | {meaning} |\n", exit.code()));
+    let rows = rows.concat();
     let start = "<!-- exit-codes -->\n| Code | Meaning |\n| --- | --- |\n";
     generated("README.md", start, "\n`failed`", &rows);
 }

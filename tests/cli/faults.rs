@@ -322,7 +322,7 @@ fn contradictions_are_no_verdict() {
                     ))
                 })
             },
-            "more trials on some",
+            "does not fit into",
         ),
         (
             |r| {
@@ -360,6 +360,81 @@ fn contradictions_are_no_verdict() {
         let weave = Weave::with(move |request, _| wrong(request));
         no_verdict(check(&weave, &[]), words);
     }
+}
+
+/// Whatever a gateway sends back of the request, the key is taken out of it; the harness looks for it.
+#[test]
+fn a_key_that_comes_back_is_not_shown() {
+    for status in [400, 401, 403, 404, 503] {
+        let weave = Weave::with(move |request, _| {
+            let said = format!("bad header {} or {}", request.head, crate::gate::KEY);
+            Some(Reply::status(status, &said).header("Retry-After: 0"))
+        });
+        let outcome = check(&weave, &["-v", "--report", "r.md"])
+            .code(3)
+            .says("***");
+        for file in ["r.json", "r.md"] {
+            let text = outcome.read(file);
+            assert!(!text.contains(crate::gate::KEY) && !text.contains(crate::gate::KEY_IN_BASE64));
+        }
+    }
+}
+
+/// A run that finishes between two answers must not be judged on the first part of its rows.
+#[test]
+fn statistics_are_asked_for_after_the_run_was_seen_to_have_finished() {
+    let weave = Weave::with(|request, _| {
+        if request.method == "GET" {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        None
+    });
+    check(&weave, &[]).code(0);
+    let methods: Vec<String> = weave
+        .requests()
+        .into_iter()
+        .map(|request| request.method)
+        .collect();
+    assert_eq!(methods, ["GET", "GET", "POST", "POST"]);
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_no_reason_to_go_around_it() {
+    for proxy in ["ftp://127.0.0.1:9", "user:secret@bad:port:x"] {
+        let outcome = Gate::check(
+            BOTH,
+            &[
+                "--candidate",
+                "cand",
+                "--baseline",
+                "base",
+                "--base-url",
+                "https://weave.invalid",
+            ],
+        )
+        .env("HTTPS_PROXY", proxy)
+        .run()
+        .code(3)
+        .says("cannot use the proxy in HTTPS_PROXY");
+        assert!(!outcome.stderr.contains("secret"));
+    }
+    let outcome = Gate::check(
+        BOTH,
+        &[
+            "--candidate",
+            "cand",
+            "--baseline",
+            "base",
+            "--base-url",
+            "https://weave.invalid",
+        ],
+    )
+    .args(&["--timeout", "3s"])
+    .env("HTTPS_PROXY", "http://user:secret@127.0.0.1:9")
+    .run()
+    .code(3)
+    .says("through the proxy of the environment");
+    assert!(!outcome.stderr.contains("secret"));
 }
 
 /// Wrong counts inside one answer leave the check undecided, and never pass it.
@@ -429,7 +504,6 @@ fn a_snapshot_notices_pages_that_do_not_fit() {
             let offset = request.body["offset"].as_u64();
             (request.body["include_rows"] == true).then(|| Reply::json(&wrong(offset.unwrap())))
         });
-        let outcome = Gate::check(BOTH, &[]);
         let outcome = Gate::new(&[
             "snapshot",
             "cand",

@@ -1,6 +1,13 @@
 //! The built binary, driven from outside: its messages, exit codes and files.
 
 #![expect(unreachable_pub, reason = "one crate, whose rooms use each other")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that goes wrong has to say so"
+)]
 
 mod bad_input;
 mod documents;

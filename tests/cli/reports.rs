@@ -137,8 +137,7 @@ fn several_policies_are_one_report_in_the_order_given() {
 /// Names that try to be something else, in every place that somebody else can write to.
 #[test]
 fn hostile_names_are_only_names() {
-    let name =
-        "evil|`<img src=x>\n::error::x\n##[error]@everyone #1 [a](http://e) \u{1b}[31m\u{202e}";
+    let name = "evil :::error :::x|`<img src=x>\n::error::x\n##[error]@everyone #1 [a](http://e) \u{1b}[31m\u{202e}";
     let weave = Weave::with(move |request, _| {
         let mut answer = if request.method == "POST" {
             let run = Run {
@@ -231,6 +230,8 @@ fn a_report_replaces_an_older_one_and_leaves_nothing_beside_it() {
 #[cfg(unix)]
 #[test]
 fn a_link_is_followed_and_a_device_is_not_replaced() {
+    use std::os::unix::fs::FileTypeExt as _;
+
     let gate = Gate::new(&[
         "check",
         "gates.example.yaml",
@@ -258,7 +259,6 @@ fn a_link_is_followed_and_a_device_is_not_replaced() {
             .unwrap()
             .is_symlink()
     );
-    use std::os::unix::fs::FileTypeExt as _;
     assert!(
         fs::metadata("/dev/null")
             .unwrap()

@@ -1,0 +1,129 @@
+//! What each policy is judged on: settled before anything is asked of anybody.
+
+use std::path::Path;
+
+use super::environment;
+use super::server::{no_project, project};
+use crate::cli::CheckArgs;
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::policy::{Policy, Source, SourceTemplate};
+use crate::project::Project;
+
+/// A policy, and the runs that it is judged on.
+pub(super) struct Plan {
+    pub(super) policy: Policy,
+    pub(super) project: Option<Project>,
+    pub(super) candidate: Source,
+    /// `None` also where no gate compares: such a baseline is not read.
+    pub(super) baseline: Option<Source>,
+}
+
+impl Plan {
+    /// The files that are read for it.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let sources = [Some(&self.candidate), self.baseline.as_ref()];
+        sources
+            .into_iter()
+            .flatten()
+            .filter_map(|source| match source {
+                Source::File(path) => Some(path.as_path()),
+                Source::Run(_) => None,
+            })
+    }
+}
+
+/// Settles which runs each policy is judged on.
+///
+/// # Errors
+///
+/// What is missing or wrong, of all policies at once.
+pub(super) fn plans(arguments: &CheckArgs, policies: Vec<Policy>) -> Result<Vec<Plan>, Fault> {
+    let argument = |name: &str, text: Option<&String>| {
+        text.map(|text| Source::from_argument(text))
+            .transpose()
+            .map_err(|problem| Fault::usage(format!("{name}: {problem}")))
+    };
+    let candidate = argument("--candidate", arguments.candidate.as_ref())?;
+    let baseline = argument("--baseline", arguments.baseline.as_ref())?;
+    let mut plans = Vec::new();
+    let mut faults: Vec<Fault> = Vec::new();
+    for policy in policies {
+        let named = Named {
+            candidate: candidate.as_ref(),
+            baseline: baseline.as_ref(),
+        };
+        match plan(arguments, policy, &named) {
+            Ok(plan) => plans.push(plan),
+            Err(fault) if faults.contains(&fault) => {}
+            Err(fault) => faults.push(fault),
+        }
+    }
+    let Some(first) = faults.first() else {
+        return Ok(plans);
+    };
+    let messages: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
+    Err(Fault {
+        exit: Exit::Usage,
+        message: messages.join("\n"),
+        help: first.help.clone(),
+    })
+}
+
+/// The runs that the command line names.
+struct Named<'a> {
+    candidate: Option<&'a Source>,
+    baseline: Option<&'a Source>,
+}
+
+fn plan(arguments: &CheckArgs, policy: Policy, named: &Named<'_>) -> Result<Plan, Fault> {
+    let path = policy.path.clone();
+    let wrong = |key: &str, problem: String| Fault::usage(format!("{path}: {key}: {problem}"));
+    let settle = |key: &str, named: Option<&Source>, template: Option<&SourceTemplate>| {
+        let resolve = |template: &SourceTemplate| template.resolve(&environment);
+        match named {
+            Some(source) => Ok(Some(source.clone())),
+            None => template
+                .map(resolve)
+                .transpose()
+                .map_err(|problem| wrong(key, problem)),
+        }
+    };
+    let candidate =
+        settle("candidate", named.candidate, policy.candidate.as_ref())?.ok_or_else(|| {
+            Fault::usage(format!("{path}: no candidate is named"))
+                .help("give --candidate RUN, or write `candidate: {run: …}` into the policy")
+        })?;
+    let baseline = if policy.compares() {
+        let baseline = settle("baseline", named.baseline, policy.baseline.source.as_ref())?;
+        if baseline.is_none() && policy.baseline.required {
+            return Err(Fault::usage(format!(
+                "{path}: a gate limits the change from a baseline, and no baseline is named"
+            ))
+            .help("give --baseline RUN, write `baseline: {run: …}`, or `baseline: {required: false}` to skip such limits"));
+        }
+        baseline
+    } else {
+        None
+    };
+    let of_policy = || {
+        let resolved = policy
+            .project
+            .as_ref()
+            .map(|template| template.resolve(&environment));
+        resolved
+            .transpose()
+            .map_err(|problem| wrong("project", problem))
+    };
+    let project = project(&arguments.server, of_policy)?;
+    let is_live = |source: &Source| matches!(source, Source::Run(_));
+    if project.is_none() && (is_live(&candidate) || baseline.as_ref().is_some_and(is_live)) {
+        return Err(no_project());
+    }
+    Ok(Plan {
+        policy,
+        project,
+        candidate,
+        baseline,
+    })
+}

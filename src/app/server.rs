@@ -1,0 +1,58 @@
+//! From the options about the server to a project and a client.
+
+use super::environment;
+use crate::cli::ServerArgs;
+use crate::fault::Fault;
+use crate::project::Project;
+use crate::weave::{Address, Client, Noise, Secret};
+
+/// The project: the argument, else the policy's, else from the SDK's variables.
+///
+/// # Errors
+///
+/// It is not written `entity/project`, or the policy's cannot be had.
+pub(super) fn project(
+    server: &ServerArgs,
+    of_policy: impl FnOnce() -> Result<Option<String>, Fault>,
+) -> Result<Option<Project>, Fault> {
+    let variable = |name| environment(name).filter(|value| !value.is_empty());
+    let of_environment = || {
+        let (entity, name) = (variable("WANDB_ENTITY")?, variable("WANDB_PROJECT")?);
+        Some(format!("{entity}/{name}"))
+    };
+    let named = match &server.project {
+        Some(named) => Some(named.clone()),
+        None => of_policy()?.or_else(of_environment),
+    };
+    named
+        .map(|text| {
+            Project::parse(&text).ok_or_else(|| {
+                Fault::usage(format!("`{text}` is not a project"))
+                    .help("a project is written entity/project, as in its address at wandb.ai")
+            })
+        })
+        .transpose()
+}
+
+/// The fault of naming no project where one is needed.
+pub(super) fn no_project() -> Fault {
+    Fault::usage("no project is named").help(
+        "write `project: entity/project` into the policy, give --project, or set WANDB_ENTITY and WANDB_PROJECT",
+    )
+}
+
+/// A client for the address and with the key that the SDK would use.
+///
+/// # Errors
+///
+/// No address, no key, no usable proxy or no usable certificates.
+pub(super) fn client<'a>(server: &ServerArgs, noise: &'a dyn Noise) -> Result<Client<'a>, Fault> {
+    let address = Address::find(
+        server.base_url.as_deref(),
+        server.insecure_http,
+        &environment,
+    )?;
+    let key = Secret::find(&address, &environment)?;
+    let timeout = server.timeout.unsigned_abs();
+    Client::new(address, key, timeout, &environment, noise)
+}
