@@ -68,10 +68,22 @@ pub struct Check {
     pub reason: Prose,
     /// The finding that left it undecided, if one did.
     pub finding: Option<Name>,
+    /// How far it is from the limit, where rows can tell.
+    pub margin: Option<Margin>,
     /// The baseline's value, where the limit is on the change.
     pub baseline: Option<Measure>,
     /// The candidate's value: over all its rows, or for a change over those of the comparison.
     pub candidate: Option<Measure>,
+}
+
+/// How far a rate is from its limit, in whole things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Margin {
+    /// How many could turn against the candidate before the limit is broken; or, where it is broken, how
+    /// many would have to turn in its favour.
+    pub count: u64,
+    /// `row` where each row has one trial, else `trial`.
+    pub thing: &'static str,
 }
 
 /// What came of a check.
@@ -158,6 +170,7 @@ struct Ruling {
     status: Status,
     reason: Prose,
     finding: Option<Name>,
+    margin: Option<Margin>,
     candidate: Option<Measure>,
     baseline: Option<Measure>,
 }
@@ -168,6 +181,7 @@ impl Ruling {
             status: Status::Skipped,
             reason: Prose::from("there is no baseline, and the policy does not require one"),
             finding: Some(Name::NoBaseline),
+            margin: None,
             candidate: None,
             baseline: None,
         }
@@ -178,6 +192,7 @@ impl Ruling {
             status: Status::Undecided,
             reason: obstacle.message,
             finding: Some(obstacle.name),
+            margin: None,
             candidate: None,
             baseline: None,
         }
@@ -213,6 +228,7 @@ impl Court<'_> {
                 },
                 reason: ruling.reason,
                 finding: ruling.finding,
+                margin: ruling.margin,
                 baseline: ruling.baseline,
                 candidate: ruling.candidate,
             });
@@ -345,10 +361,11 @@ impl Court<'_> {
         };
         let decision = limit::decide(limit, &pairing, gate.missing.rule);
         let is_ratio = matches!(gate.metric, Metric::PassRate | Metric::Coverage);
-        let spare = is_ratio
-            .then(|| limit::spare(limit, &pairing, decision))
-            .flatten();
-        let spare = spare.map(|trials| (trials, self.things(&pairing.candidate, limit)));
+        let spare = is_ratio.then(|| limit::spare(limit, &pairing, decision));
+        let margin = spare.flatten().map(|count| Margin {
+            count,
+            thing: self.things(&pairing.candidate, limit),
+        });
         Ruling {
             status: match decision {
                 Decision::Holds => Status::Pass,
@@ -357,8 +374,9 @@ impl Court<'_> {
                     Status::Undecided
                 }
             },
-            reason: words::decision(decision, limit, gate, &pairing, spare),
+            reason: words::decision(decision, limit, gate, &pairing, margin),
             finding: None,
+            margin,
             candidate: Some(pairing.candidate),
             baseline: pairing.baseline,
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::Margin;
 use super::comparability::{Name, Obstacle};
 use super::limit::{Decision, Pairing};
 use super::measure::{Lack, Measure};
@@ -121,19 +122,20 @@ pub(super) fn decision(
     limit: Limit,
     gate: &Gate,
     pairing: &Pairing,
-    spare: Option<(u64, &'static str)>,
+    margin: Option<Margin>,
 ) -> Prose {
     let value = Value { limit, pairing };
-    let margin = |words: &str| match spare {
-        Some((count, thing)) => format!("; {} {words}", plural(count, thing)),
-        None => String::new(),
+    let distance = |words: &str| {
+        margin.map_or_else(String::new, |margin| {
+            format!("; {} {words}", plural(margin.count, margin.thing))
+        })
     };
     let text = match decision {
-        Decision::Holds => match spare {
-            Some((0, _)) => format!("{}; nothing to spare", value.relation(true)),
-            _ => format!("{}{}", value.relation(true), margin("to spare")),
-        },
-        Decision::Broken => format!("{}{}", value.relation(false), margin("short")),
+        Decision::Holds if margin.is_some_and(|margin| margin.count == 0) => {
+            format!("{}; nothing to spare", value.relation(true))
+        }
+        Decision::Holds => format!("{}{}", value.relation(true), distance("to spare")),
+        Decision::Broken => format!("{}{}", value.relation(false), distance("short")),
         Decision::Depends if gate.metric == Metric::ErrorRate => format!(
             "the summary tells how many trials each scorer scored, not which: {}",
             value.open()

@@ -78,6 +78,8 @@ struct JsonCheck<'a> {
     candidate_range: Option<[Option<f64>; 2]>,
     scored: Option<u64>,
     trials: Option<u64>,
+    margin: Option<u64>,
+    margin_unit: Option<&'static str>,
     severity: &'static str,
     blocks: bool,
     status: &'static str,
@@ -202,6 +204,8 @@ fn check(check: &Check) -> JsonCheck<'_> {
         candidate_range: range(check.candidate),
         scored: check.candidate.map(|measure| measure.scored),
         trials: check.candidate.map(|measure| measure.trials),
+        margin: check.margin.map(|margin| margin.count),
+        margin_unit: check.margin.map(|margin| margin.thing),
         severity: match check.severity {
             Severity::Block => "block",
             Severity::Warn => "warn",

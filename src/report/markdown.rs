@@ -77,23 +77,26 @@ fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
         first.as_str(),
         view::counts(judgement)
     )?;
-    let checks = view::ordered(judgement);
-    for check in checks.iter().filter(|check| check.blocks()) {
-        writeln!(
-            page,
-            "- {}, {}: {}",
-            code(&check.gate, false),
-            subject(check, false),
-            prose(&check.reason, false)
-        )?;
-    }
-    if checks.iter().any(|check| check.blocks()) {
-        writeln!(page)?;
-    }
-    let (passing, others): (Vec<&Check>, Vec<&Check>) = checks
+    let (passing, others): (Vec<&Check>, Vec<&Check>) = view::ordered(judgement)
         .into_iter()
         .partition(|check| check.status == Status::Pass);
+    for check in &others {
+        let label = view::status_label(check);
+        writeln!(
+            page,
+            "- {}: {}, {}: {}",
+            if check.blocks() {
+                format!("**{label}**")
+            } else {
+                label
+            },
+            code(&check.gate, false),
+            subject(check, false),
+            prose(&check.reason)
+        )?;
+    }
     if !others.is_empty() {
+        writeln!(page)?;
         write_checks(page, &others)?;
     }
     if !passing.is_empty() {
@@ -107,11 +110,7 @@ fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
         writeln!(page, "**Findings**\n")?;
         for finding in &judgement.findings {
             let (name, effect) = (finding.name.word(), effect_word(finding.effect));
-            writeln!(
-                page,
-                "- `{name}` ({effect}): {}",
-                prose(&finding.message, false)
-            )?;
+            writeln!(page, "- `{name}` ({effect}): {}", prose(&finding.message))?;
         }
         writeln!(page)?;
     }
@@ -121,7 +120,7 @@ fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
 fn write_checks(page: &mut String, checks: &[&Check]) -> fmt::Result {
     writeln!(
         page,
-        "| Status | Gate | Subject | Baseline | Candidate | Change | Limit | Scored/trials | Why |"
+        "| Status | Gate | Subject | Baseline | Candidate | Change | Limit | Scored/trials | Margin |"
     )?;
     writeln!(
         page,
@@ -144,7 +143,7 @@ fn write_checks(page: &mut String, checks: &[&Check]) -> fmt::Result {
             view::change(check),
             view::limit(check),
             view::scored(check),
-            prose(&check.reason, true),
+            view::margin(check),
         )?;
     }
     writeln!(page)
@@ -217,10 +216,10 @@ fn subject(check: &Check, in_table: bool) -> String {
     }
 }
 
-fn prose(prose: &Prose, in_table: bool) -> String {
+fn prose(prose: &Prose) -> String {
     let show = |span: &Span| match span {
         Span::Text(text) => text.clone(),
-        Span::Name(name) => code(name, in_table),
+        Span::Name(name) => code(name, false),
     };
     prose.spans().iter().map(show).collect()
 }

@@ -170,6 +170,18 @@ pub(super) fn change(check: &Check) -> String {
     }
 }
 
+/// `3 rows to spare`, `5 rows short`.
+pub(super) fn margin(check: &Check) -> String {
+    check.margin.map_or_else(dash, |margin| {
+        let count = plural(margin.count, margin.thing);
+        match (check.status, margin.count) {
+            (Status::Pass, 0) => "none to spare".to_owned(),
+            (Status::Pass, _) => format!("{count} to spare"),
+            _ => format!("{count} short"),
+        }
+    })
+}
+
 /// `18/24`.
 pub(super) fn scored(check: &Check) -> String {
     check.candidate.map_or_else(dash, |measure| {
