@@ -34,6 +34,15 @@ impl Fault {
         }
     }
 
+    /// Several faults of one kind as one: every message, and the first help. `None` where there is none.
+    #[must_use]
+    pub fn all(faults: Vec<Self>) -> Option<Self> {
+        let messages: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
+        let message = messages.join("\n");
+        let first = faults.into_iter().next()?;
+        Some(Self { message, ..first })
+    }
+
     /// The same fault with the next action.
     #[must_use]
     pub fn help(mut self, help: impl Display) -> Self {

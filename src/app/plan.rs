@@ -5,7 +5,6 @@ use std::path::Path;
 use super::environment;
 use super::server::{no_project, project};
 use crate::cli::CheckArgs;
-use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::policy::{Policy, Source, SourceTemplate};
 use crate::project::Project;
@@ -59,15 +58,7 @@ pub(super) fn plans(arguments: &CheckArgs, policies: Vec<Policy>) -> Result<Vec<
             Err(fault) => faults.push(fault),
         }
     }
-    let Some(first) = faults.first() else {
-        return Ok(plans);
-    };
-    let messages: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
-    Err(Fault {
-        exit: Exit::Usage,
-        message: messages.join("\n"),
-        help: first.help.clone(),
-    })
+    Fault::all(faults).map_or(Ok(plans), Err)
 }
 
 /// The runs that the command line names.

@@ -21,15 +21,20 @@ pub struct PolicyFile {
 /// A pattern that matches nothing, or a file that is not there.
 pub fn expand(arguments: &[String]) -> Result<Vec<PolicyFile>, Fault> {
     let mut files: Vec<PolicyFile> = Vec::new();
+    let mut faults: Vec<Fault> = Vec::new();
     for argument in arguments {
-        for path in matches(argument)? {
-            let file = PolicyFile { path };
-            if !files.contains(&file) {
-                files.push(file);
+        match matches(argument) {
+            Ok(paths) => {
+                for file in paths.into_iter().map(|path| PolicyFile { path }) {
+                    if !files.contains(&file) {
+                        files.push(file);
+                    }
+                }
             }
+            Err(fault) => faults.push(fault),
         }
     }
-    Ok(files)
+    Fault::all(faults).map_or(Ok(files), Err)
 }
 
 fn matches(argument: &str) -> Result<Vec<String>, Fault> {

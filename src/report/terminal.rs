@@ -32,7 +32,8 @@ pub fn render(report: &Report, style: Style) -> String {
     };
     // Writing to a string cannot fail.
     let _ = page.report(report);
-    no_command(&page.text)
+    // In brief there may be nothing between two breaks.
+    no_command(&page.text.replace("\n\n\n", "\n\n"))
 }
 
 /// Renders the reason why something was not done, for stderr.

@@ -264,7 +264,10 @@ impl<'a> Client<'a> {
                     Fault::evidence(format!("no safe connection to {host}: {problem}"))
                         .help("a private authority is trusted through SSL_CERT_FILE"),
                 ),
-                None => Attempt::Again(format!("the connection to {host} failed: {error}"), None),
+                None => {
+                    let reason = format!("the connection to {host} failed: {}", cause(error));
+                    Attempt::Again(reason, None)
+                }
             },
         }
     }
@@ -353,9 +356,16 @@ fn jittered(attempt: u32) -> Duration {
     step / 2 + step.mul_f64(f64::from(share) / 2000.0)
 }
 
+/// The error without the library's word for its kind.
+fn cause(error: &ureq::Error) -> String {
+    let text = error.to_string();
+    text.strip_prefix("io: ")
+        .map_or_else(|| text.clone(), str::to_owned)
+}
+
 /// A certificate that is not trusted arrives wrapped in an I/O error.
 fn certificate_problem(error: &ureq::Error) -> Option<String> {
-    let text = error.to_string();
+    let text = cause(error);
     text.contains("certificate").then_some(text)
 }
 
