@@ -259,16 +259,17 @@ impl<'a> Client<'a> {
             ureq::Error::Tls(_) | ureq::Error::Pem(_) | ureq::Error::BadUri(_) | ureq::Error::InvalidProxyUrl => {
                 refuse(Fault::evidence(format!("no connection to {host}: {error}")))
             }
-            error => match certificate_problem(error) {
-                Some(problem) => refuse(
-                    Fault::evidence(format!("no safe connection to {host}: {problem}"))
-                        .help("a private authority is trusted through SSL_CERT_FILE"),
-                ),
-                None => {
-                    let reason = format!("the connection to {host} failed: {}", cause(error));
-                    Attempt::Again(reason, None)
+            error => {
+                let cause = cause(error);
+                // A certificate that is not trusted arrives wrapped in an I/O error.
+                if cause.contains("certificate") {
+                    return refuse(
+                        Fault::evidence(format!("no safe connection to {host}: {cause}"))
+                            .help("a private authority is trusted through SSL_CERT_FILE"),
+                    );
                 }
-            },
+                Attempt::Again(format!("the connection to {host} failed: {cause}"), None)
+            }
         }
     }
 
@@ -361,12 +362,6 @@ fn cause(error: &ureq::Error) -> String {
     let text = error.to_string();
     text.strip_prefix("io: ")
         .map_or_else(|| text.clone(), str::to_owned)
-}
-
-/// A certificate that is not trusted arrives wrapped in an I/O error.
-fn certificate_problem(error: &ureq::Error) -> Option<String> {
-    let text = cause(error);
-    text.contains("certificate").then_some(text)
 }
 
 /// The proxy that the environment names, if it names one.
