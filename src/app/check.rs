@@ -18,15 +18,13 @@ use crate::policy::expand;
 use crate::report::{self, Judged, Report, Section};
 
 pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
-    // Whether the reports can be written is known before anything is asked of anybody.
-    let mut outputs = match Outputs::prepare(arguments) {
-        Ok(outputs) => outputs,
-        Err(fault) => {
-            console.fault(&fault);
-            return fault.exit;
-        }
-    };
-    let report = gather(arguments, console, &mut outputs).unwrap_or_else(Report::of_fault);
+    // Whether the reports can be written is known before anything is asked of anybody; where one cannot,
+    // the other still says so.
+    let (mut outputs, unwritable) = Outputs::prepare(arguments);
+    let report = keep_inputs(arguments, &mut outputs)
+        .and_then(|()| unwritable.map_or(Ok(()), Err))
+        .and_then(|()| gather(arguments, console, &mut outputs))
+        .unwrap_or_else(Report::of_fault);
     outputs.write(&report, console);
     for fault in report.faults() {
         console.fault(fault);
@@ -43,15 +41,28 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
     report.exit()
 }
 
+/// Keeps what the command line says is read from being written, whatever else is wrong with it.
+fn keep_inputs(arguments: &CheckArgs, outputs: &mut Outputs) -> Result<(), Fault> {
+    for file in expand(&arguments.policy).unwrap_or_default() {
+        outputs.keep(Path::new(&file.path))?;
+    }
+    for run in [&arguments.candidate, &arguments.baseline]
+        .into_iter()
+        .flatten()
+    {
+        if let Some(path) = run.strip_prefix("file:") {
+            outputs.keep(Path::new(path))?;
+        }
+    }
+    Ok(())
+}
+
 fn gather(
     arguments: &CheckArgs,
     console: &Console,
     outputs: &mut Outputs,
 ) -> Result<Report, Fault> {
     let files = expand(&arguments.policy)?;
-    for file in &files {
-        outputs.keep(Path::new(&file.path))?;
-    }
     let plans = plans(arguments, policies(&files)?)?;
     for path in plans.iter().flat_map(Plan::files) {
         outputs.keep(path)?;
@@ -88,17 +99,27 @@ struct Outputs {
 }
 
 impl Outputs {
-    fn prepare(arguments: &CheckArgs) -> Result<Self, Fault> {
-        let prepare = |path: &Option<PathBuf>| path.as_deref().map(Output::prepare).transpose();
-        let (markdown, json) = (prepare(&arguments.report)?, prepare(&arguments.json)?);
-        match (&markdown, &json) {
-            (Some(one), Some(other)) if one.is(other) => Err(Fault::usage(format!(
-                "two reports would be written to `{}`",
-                other.shown()
-            ))
-            .help("give each a file of its own")),
-            _ => Ok(Self { markdown, json }),
+    /// The outputs that can be written, and why others cannot.
+    fn prepare(arguments: &CheckArgs) -> (Self, Option<Fault>) {
+        let mut faults = Vec::new();
+        let mut prepare = |path: &Option<PathBuf>| {
+            let output = path.as_deref().map(Output::prepare).transpose();
+            output.map_err(|fault| faults.push(fault)).ok().flatten()
+        };
+        let (markdown, json) = (prepare(&arguments.report), prepare(&arguments.json));
+        if let (Some(one), Some(other)) = (&markdown, &json)
+            && one.is(other)
+        {
+            let shown = other.shown();
+            let fault = Fault::usage(format!("two reports would be written to `{shown}`"))
+                .help("give each a file of its own");
+            let nothing = Self {
+                markdown: None,
+                json: None,
+            };
+            return (nothing, Some(fault));
         }
+        (Self { markdown, json }, Fault::all(faults))
     }
 
     /// Makes sure that a file that is read is not written: not even the report that says so.

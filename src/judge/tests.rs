@@ -3,8 +3,9 @@
 use jiff::civil::date;
 use proptest::prelude::*;
 
+use super::limit::Decision;
 use super::*;
-use crate::evidence::{Dimension, Pair, Reference, Run, Totals, Usage};
+use crate::evidence::{Baseline, Dimension, Pair, Reference, Run, Totals, Usage};
 use crate::policy::{self, LimitKey};
 
 /// A binary dimension.

@@ -210,6 +210,25 @@ fn reports_that_cannot_be_written_are_noticed_before_the_first_request() {
     .run()
     .code(2)
     .says("two reports would be written to `./same`");
+    // The report that can be written says which one cannot.
+    let outcome = check(&[
+        "--candidate",
+        "cand",
+        "--report",
+        "no/r.md",
+        "--json",
+        "r.json",
+    ])
+    .file("gates.yaml", &policy(FLOOR))
+    .run()
+    .code(2);
+    let report = outcome.json("r.json");
+    assert!(
+        report["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("cannot write `no/r.md`")
+    );
 }
 
 #[test]

@@ -1,0 +1,348 @@
+//! Gate by gate: subjects, values, decision, waiver.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+
+use super::comparability::{self, Effect, Finding, Ground, Name, Obstacle};
+use super::limit::{self, Decision, Pairing};
+use super::measure::{Lack, Measure, Sample};
+use super::{Check, Margin, Status, words};
+use crate::evidence::{Baseline, Evidence};
+use crate::number::count;
+use crate::policy::{Gate, Limit, Metric, Policy, RemovedRows, Severity};
+use crate::prose::Prose;
+
+/// A check before the gate's waiver is looked at.
+struct Ruling {
+    status: Status,
+    reason: Prose,
+    finding: Option<Name>,
+    margin: Option<Margin>,
+    candidate: Option<Measure>,
+    baseline: Option<Measure>,
+}
+
+impl Ruling {
+    fn skipped() -> Self {
+        Self {
+            status: Status::Skipped,
+            reason: Prose::from("there is no baseline, and the policy does not require one"),
+            finding: Some(Name::NoBaseline),
+            margin: None,
+            candidate: None,
+            baseline: None,
+        }
+    }
+
+    fn undecided(obstacle: Obstacle) -> Self {
+        Self {
+            status: Status::Undecided,
+            reason: obstacle.message,
+            finding: Some(obstacle.name),
+            margin: None,
+            candidate: None,
+            baseline: None,
+        }
+    }
+}
+
+/// The policy and the evidence, and what was found on the way.
+pub(super) struct Court<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) evidence: &'a Evidence,
+    pub(super) ground: Ground,
+    pub(super) findings: Vec<Finding>,
+    /// Whether any gate so far can block.
+    pub(super) can_block: bool,
+}
+
+impl Court<'_> {
+    /// Judges a gate: a check for each limit on each subject.
+    pub(super) fn gate(&mut self, gate: &Gate, today: Date, checks: &mut Vec<Check>) {
+        let waived = self.waiver(gate, today);
+        self.can_block |= gate.severity == Severity::Block && !waived;
+        let mut rule = |subject: Option<String>, ruling: Ruling, limit: Limit| {
+            let blocked = matches!(ruling.status, Status::Fail | Status::Undecided);
+            checks.push(Check {
+                gate: gate.name.clone(),
+                subject,
+                metric: gate.metric,
+                limit,
+                severity: gate.severity,
+                excused: waived,
+                status: if blocked && waived {
+                    Status::Waived
+                } else {
+                    ruling.status
+                },
+                reason: ruling.reason,
+                finding: ruling.finding,
+                margin: ruling.margin,
+                baseline: ruling.baseline,
+                candidate: ruling.candidate,
+            });
+        };
+        match self.subjects(gate) {
+            Ok(subjects) => {
+                for subject in subjects {
+                    for limit in &gate.limits {
+                        let ruling = self.rule(gate, *limit, subject.as_deref());
+                        rule(subject.clone(), ruling, *limit);
+                    }
+                }
+            }
+            Err(obstacle) => {
+                self.note(gate, &obstacle);
+                for limit in &gate.limits {
+                    let ruling = if self.skips(*limit) {
+                        Ruling::skipped()
+                    } else {
+                        Ruling::undecided(obstacle.clone())
+                    };
+                    rule(gate.scorer.clone(), ruling, *limit);
+                }
+            }
+        }
+    }
+
+    /// Whether the gate is excused today; a waiver is shown in any case.
+    fn waiver(&mut self, gate: &Gate, today: Date) -> bool {
+        let Some(waiver) = &gate.waive else {
+            return false;
+        };
+        let counts = today <= waiver.until;
+        let (name, effect, words) = if counts {
+            (
+                Name::WaiverActive,
+                Effect::Note,
+                "is excused until the end of",
+            )
+        } else {
+            (
+                Name::WaiverExpired,
+                Effect::Warning,
+                "was excused until the end of",
+            )
+        };
+        self.findings.push(Finding {
+            name,
+            effect,
+            message: Prose::new()
+                .text("the gate ")
+                .name(&gate.name)
+                .text(format!(" {words} {} (UTC): ", waiver.until))
+                .name(&waiver.reason),
+        });
+        counts
+    }
+
+    /// The dimensions of a gate: the one of that name, else those that match the pattern.
+    fn subjects(&self, gate: &Gate) -> Result<Vec<Option<String>>, Obstacle> {
+        let Some(scorer) = &gate.scorer else {
+            return Ok(vec![None]);
+        };
+        let known = self.dimensions();
+        if known.contains(scorer.as_str()) {
+            return Ok(vec![Some(scorer.clone())]);
+        }
+        let pattern = glob::Pattern::new(scorer).ok();
+        let matching: Vec<Option<String>> = known
+            .iter()
+            .filter(|name| {
+                pattern
+                    .as_ref()
+                    .is_some_and(|pattern| pattern.matches(name))
+            })
+            .map(|name| Some((*name).to_owned()))
+            .collect();
+        if matching.is_empty() {
+            return Err(words::unknown_dimension(scorer, &known));
+        }
+        Ok(matching)
+    }
+
+    /// The dimensions of both runs.
+    fn dimensions(&self) -> BTreeSet<&str> {
+        let mut names: BTreeSet<&str> = BTreeSet::new();
+        names.extend(
+            self.evidence
+                .candidate
+                .totals
+                .dimensions
+                .keys()
+                .map(String::as_str),
+        );
+        if let Baseline::Found(run, _) = &self.evidence.baseline {
+            names.extend(run.totals.dimensions.keys().map(String::as_str));
+        }
+        names
+    }
+
+    fn skips(&self, limit: Limit) -> bool {
+        limit.key.is_change() && self.ground.skips_changes
+    }
+
+    fn rule(&mut self, gate: &Gate, limit: Limit, subject: Option<&str>) -> Ruling {
+        if self.skips(limit) {
+            return Ruling::skipped();
+        }
+        let standing = if limit.key.is_change() {
+            &self.ground.change
+        } else {
+            &self.ground.candidate
+        };
+        // Values are shown also where they decide nothing.
+        let measured = self.measure(gate, limit, subject);
+        if let Some(obstacle) = standing {
+            let mut ruling = Ruling::undecided(obstacle.clone());
+            if let Ok(pairing) = measured {
+                ruling.candidate = Some(pairing.candidate);
+                ruling.baseline = pairing.baseline;
+            }
+            return ruling;
+        }
+        let pairing = match measured {
+            Ok(pairing) => pairing,
+            Err(obstacle) => {
+                self.note(gate, &obstacle);
+                return Ruling::undecided(obstacle);
+            }
+        };
+        let decision = limit::decide(limit, &pairing, gate.missing.rule);
+        let is_ratio = matches!(gate.metric, Metric::PassRate | Metric::Coverage);
+        let spare = is_ratio.then(|| limit::spare(limit, &pairing, decision));
+        let margin = spare.flatten().map(|count| Margin {
+            count,
+            thing: self.things(&pairing.candidate, limit),
+        });
+        Ruling {
+            status: match decision {
+                Decision::Holds => Status::Pass,
+                Decision::Broken => Status::Fail,
+                Decision::Depends | Decision::Unbounded | Decision::ZeroBaseline => {
+                    Status::Undecided
+                }
+            },
+            reason: words::decision(decision, limit, gate, &pairing, margin),
+            finding: None,
+            margin,
+            candidate: Some(pairing.candidate),
+            baseline: pairing.baseline,
+        }
+    }
+
+    /// What a margin counts: rows where each has one trial, else trials.
+    fn things(&self, measure: &Measure, limit: Limit) -> &'static str {
+        let rows = match &self.evidence.baseline {
+            Baseline::Found(_, pair) if limit.key.is_change() => {
+                match self.policy.baseline.removed_rows {
+                    RemovedRows::Missing => pair.common + pair.removed,
+                    RemovedRows::Ignore => pair.common,
+                }
+            }
+            _ => self.evidence.candidate.rows,
+        };
+        if measure.trials == rows {
+            "row"
+        } else {
+            "trial"
+        }
+    }
+
+    fn measure(
+        &self,
+        gate: &Gate,
+        limit: Limit,
+        subject: Option<&str>,
+    ) -> Result<Pairing, Obstacle> {
+        let of_candidate =
+            |lack: Lack| words::lack(&lack, gate, subject, "candidate", &self.evidence.candidate);
+        if !limit.key.is_change() {
+            let run = &self.evidence.candidate;
+            let sample = Sample {
+                run,
+                totals: &run.totals,
+                absent: 0.0,
+            };
+            let candidate = sample.measure(gate, subject).map_err(of_candidate)?;
+            return Ok(Pairing {
+                candidate,
+                baseline: None,
+            });
+        }
+        let candidate_lacks =
+            |lack: Lack| words::lack(&lack, gate, subject, "candidate", &self.evidence.candidate);
+        let pairing = |removed_rows| -> Result<Pairing, Obstacle> {
+            let (ours, theirs) = self
+                .samples(removed_rows)
+                .ok_or_else(|| comparability::common_rows_unknown(&self.evidence.baseline))?;
+            let candidate = ours.measure(gate, subject).map_err(candidate_lacks)?;
+            let baseline = theirs
+                .measure(gate, subject)
+                .map_err(|lack| words::lack(&lack, gate, subject, "baseline", theirs.run))?;
+            Ok(Pairing {
+                candidate,
+                baseline: Some(baseline),
+            })
+        };
+        let found = pairing(self.policy.baseline.removed_rows)?;
+        // Where missing scores are left out, removed rows are, on both sides: a change is measured on
+        // the same rows or not at all.
+        if found.candidate.leaves_out() && self.removed() > 0 {
+            return pairing(RemovedRows::Ignore);
+        }
+        Ok(found)
+    }
+
+    fn removed(&self) -> u64 {
+        match &self.evidence.baseline {
+            Baseline::Found(_, pair) => pair.removed,
+            Baseline::Unnamed | Baseline::NotFound(_) => 0,
+        }
+    }
+
+    /// The trials that a change is measured on: the rows of the baseline, or the common ones.
+    fn samples(&self, removed_rows: RemovedRows) -> Option<(Sample<'_>, Sample<'_>)> {
+        let Baseline::Found(baseline, pair) = &self.evidence.baseline else {
+            return None;
+        };
+        if pair.common == 0 {
+            return None;
+        }
+        let ours = pair.candidate.as_ref()?;
+        let (theirs, removed) = match removed_rows {
+            RemovedRows::Missing => (&baseline.totals, pair.removed),
+            RemovedRows::Ignore => (pair.baseline.as_ref()?, 0),
+        };
+        Some((
+            Sample {
+                run: &self.evidence.candidate,
+                totals: ours,
+                // A removed row would have had as many trials as a common one has.
+                absent: count(ours.trials) * count(removed) / count(pair.common),
+            },
+            Sample {
+                run: baseline,
+                totals: theirs,
+                absent: 0.0,
+            },
+        ))
+    }
+
+    /// Keeps what left a gate undecided among the findings, once.
+    fn note(&mut self, gate: &Gate, obstacle: &Obstacle) {
+        let finding = Finding {
+            name: obstacle.name,
+            effect: Effect::Undecided,
+            message: Prose::new()
+                .text("the gate ")
+                .name(&gate.name)
+                .text(": ")
+                .then(obstacle.message.clone()),
+        };
+        if !self.findings.contains(&finding) {
+            self.findings.push(finding);
+        }
+    }
+}

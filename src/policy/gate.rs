@@ -1,0 +1,280 @@
+//! One gate: from its raw keys to limits that fit its metric.
+
+use jiff::civil::Date;
+
+use super::raw::{Field, RawGate, RawWaiver};
+use super::reify::Defaults;
+use super::scope::{Scope, out_of_fraction};
+use super::{Gate, Limit, LimitKey, Metric, Missing, MissingRule, Unit, Waiver};
+
+/// A larger relative rise is a slip of the pen: 25 where 0.25 is meant.
+const MOST_RELATIVE_RISE: f64 = 10.0;
+
+impl Scope<'_> {
+    pub(super) fn gate(&mut self, raw: RawGate, defaults: &Defaults) -> Option<Gate> {
+        self.unknown(RawGate::KEYS, &raw.unknown);
+        self.evidence(raw.evidence);
+        let name = self.required("name", "a name that no other gate has", raw.name);
+        if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
+            self.problem("name", "is empty");
+        }
+        let words = Metric::ALL.map(|metric| (metric.word(), metric));
+        if matches!(raw.metric, Field::Absent) {
+            self.problem(
+                "metric",
+                "missing; expected what is measured, such as pass_rate",
+            );
+        }
+        let metric = self.word("metric", raw.metric, &words);
+        let given = [
+            raw.min,
+            raw.max,
+            raw.max_drop,
+            raw.max_rise,
+            raw.max_relative_drop,
+            raw.max_relative_rise,
+        ];
+        let range = self.range(raw.range, metric);
+        let limits = self.limits(given, metric, range);
+        let missing = Missing {
+            rule: self
+                .only_where_missing("missing", metric, &raw.missing)
+                .then(|| self.missing(raw.missing))
+                .flatten()
+                .unwrap_or(defaults.missing),
+            tolerated: self
+                .only_where_missing("max_missing", metric, &raw.max_missing)
+                .then(|| self.fraction("max_missing", raw.max_missing))
+                .flatten()
+                .unwrap_or(defaults.tolerated),
+        };
+        // Where no trial can lack the value, the defaults have nothing to say either.
+        let missing = match metric {
+            Some(metric) if !metric.can_miss() => Missing {
+                rule: MissingRule::Bound,
+                tolerated: 0.0,
+            },
+            _ => missing,
+        };
+        let severity = self.severity(raw.severity).unwrap_or(defaults.severity);
+        let waive = self
+            .optional("waive", "a map of until and reason", raw.waive)
+            .and_then(|raw| self.inside("waive").waiver(raw));
+        let scorer = self.scorer(raw.scorer, metric);
+        Some(Gate {
+            name: name?,
+            metric: metric?,
+            scorer,
+            limits,
+            missing,
+            range,
+            severity,
+            waive,
+        })
+    }
+
+    fn scorer(&mut self, field: Field<String>, metric: Option<Metric>) -> Option<String> {
+        let given = !matches!(field, Field::Absent);
+        let scorer = self.optional("scorer", "a scorer_key, or scorer_key.path", field);
+        match metric {
+            Some(metric) if metric.has_scorer() && !given => self.problem(
+                "scorer",
+                format!(
+                    "missing; `{}` is measured on a scorer's dimension",
+                    metric.word()
+                ),
+            ),
+            Some(metric) if !metric.has_scorer() && given => self.problem(
+                "scorer",
+                format!(
+                    "`{}` is measured on the run itself; leave it out",
+                    metric.word()
+                ),
+            ),
+            _ => {}
+        }
+        let scorer = scorer?;
+        if scorer.is_empty() {
+            self.problem("scorer", "is empty");
+        } else if let Err(error) = glob::Pattern::new(&scorer)
+            && scorer.contains('*')
+        {
+            self.problem("scorer", format!("not a pattern: {}", error.msg));
+        }
+        Some(scorer)
+    }
+
+    fn only_where_missing<T>(
+        &mut self,
+        key: &str,
+        metric: Option<Metric>,
+        field: &Field<T>,
+    ) -> bool {
+        let given = !matches!(field, Field::Absent);
+        match metric {
+            Some(metric) if given && !metric.can_miss() => {
+                self.problem(
+                    key,
+                    format!(
+                        "has no meaning for `{}`, which no trial can lack",
+                        metric.word()
+                    ),
+                );
+                false
+            }
+            _ => true,
+        }
+    }
+
+    fn range(
+        &mut self,
+        field: Field<Vec<Field<f64>>>,
+        metric: Option<Metric>,
+    ) -> Option<(f64, f64)> {
+        let expected = "the lowest and the highest score, as in [0, 1]";
+        let items = self.optional("range", expected, field)?;
+        if let Some(metric) = metric
+            && metric != Metric::NumericMean
+        {
+            self.problem(
+                "range",
+                format!(
+                    "belongs to `numeric_mean`; `{}` has a range of its own",
+                    metric.word()
+                ),
+            );
+            return None;
+        }
+        let Ok([low, high]) = <[Field<f64>; 2]>::try_from(items) else {
+            self.problem("range", format!("expected {expected}"));
+            return None;
+        };
+        let (low, high) = (
+            self.number("range[0]", low)?,
+            self.number("range[1]", high)?,
+        );
+        if low < high {
+            return Some((low, high));
+        }
+        self.problem(
+            "range",
+            format!("expected {expected}; {low} is not below {high}"),
+        );
+        None
+    }
+
+    fn limits(
+        &mut self,
+        given: [Field<f64>; 6],
+        metric: Option<Metric>,
+        range: Option<(f64, f64)>,
+    ) -> Vec<Limit> {
+        if given.iter().all(|field| matches!(field, Field::Absent)) {
+            let possible = metric.map_or(&LimitKey::ALL[..], Metric::limits);
+            let words: Vec<&str> = possible.iter().map(|key| key.word()).collect();
+            self.problem(
+                "",
+                format!("no limit; expected one of {}", words.join(", ")),
+            );
+        }
+        let mut limits = Vec::new();
+        for (key, field) in LimitKey::ALL.into_iter().zip(given) {
+            let Some(value) = self.number(key.word(), field) else {
+                continue;
+            };
+            let wrong = metric.and_then(|metric| wrong_limit(metric, key, value, range));
+            match wrong {
+                Some(message) => self.problem(key.word(), message),
+                None => limits.push(Limit { key, value }),
+            }
+        }
+        let value = |key| {
+            limits
+                .iter()
+                .find(|limit| limit.key == key)
+                .map(|limit| limit.value)
+        };
+        if let (Some(min), Some(max)) = (value(LimitKey::Min), value(LimitKey::Max))
+            && min > max
+        {
+            self.problem(
+                "min",
+                format!("{min} is above max, {max}: no value can hold both"),
+            );
+        }
+        limits
+    }
+
+    fn waiver(&mut self, raw: RawWaiver) -> Option<Waiver> {
+        self.unknown(RawWaiver::KEYS, &raw.unknown);
+        let expected = "the last day it counts, such as 2026-12-31";
+        let until = self.required("until", expected, raw.until);
+        let until = until.and_then(|text| {
+            // A date with a time of day would raise the question of its time zone.
+            let date = (text.len() == 10)
+                .then(|| text.parse::<Date>().ok())
+                .flatten();
+            if date.is_none() {
+                self.problem(
+                    "until",
+                    format!("`{text}` is not a day; expected {expected}"),
+                );
+            }
+            date
+        });
+        let reason = self.required("reason", "why, in words", raw.reason);
+        if reason
+            .as_ref()
+            .is_some_and(|reason| reason.trim().is_empty())
+        {
+            self.problem("reason", "is empty; say why");
+        }
+        Some(Waiver {
+            until: until?,
+            reason: reason?,
+        })
+    }
+}
+
+fn wrong_limit(
+    metric: Metric,
+    key: LimitKey,
+    value: f64,
+    range: Option<(f64, f64)>,
+) -> Option<String> {
+    if !metric.limits().contains(&key) {
+        let words: Vec<&str> = metric.limits().iter().map(|key| key.word()).collect();
+        return Some(format!(
+            "`{}` cannot have this limit; it can have {}",
+            metric.word(),
+            words.join(", ")
+        ));
+    }
+    let is_rate = metric.unit() == Unit::Fraction;
+    match (key, metric.unit()) {
+        (LimitKey::MaxRelativeDrop, _) if !(0.0..=1.0).contains(&value) => {
+            Some(out_of_fraction(value))
+        }
+        (LimitKey::MaxRelativeRise, _) if value > MOST_RELATIVE_RISE => {
+            Some(out_of_fraction(value))
+        }
+        (_, _) if is_rate && !key.is_relative() && !(0.0..=1.0).contains(&value) => {
+            Some(out_of_fraction(value))
+        }
+        (key, _) if key.is_change() && value < 0.0 => Some(format!(
+            "{value} is below 0; a limit on a change is how much of it is allowed"
+        )),
+        (_, Unit::Count) if value < 0.0 || value.fract() != 0.0 => Some(format!(
+            "{value} is not a count; expected a whole number from 0 on"
+        )),
+        (_, Unit::Tokens | Unit::Dollars) if value < 0.0 => {
+            Some(format!("{value} is below 0, which nothing can cost"))
+        }
+        (LimitKey::Min | LimitKey::Max, Unit::Score) => {
+            let (low, high) = range?;
+            (!(low..=high).contains(&value))
+                .then(|| format!("{value} lies outside `range` [{low}, {high}]"))
+        }
+        _ => None,
+    }
+}

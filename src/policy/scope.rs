@@ -1,0 +1,180 @@
+//! How the parts of a policy are read: with their place in the file, and every problem kept.
+
+use std::collections::BTreeMap;
+
+use serde_yaml::Value;
+
+use super::raw::Field;
+use super::{Problem, Template};
+
+/// Keys and words of the policy language that this version does not judge yet. They are refused,
+/// never ignored.
+const LATER: [(&str, &str); 16] = [
+    ("where", "judging a slice of the rows"),
+    ("by", "judging a slice of the rows"),
+    ("confidence", "statistical evidence"),
+    ("correction", "statistical evidence"),
+    ("significant", "statistical evidence"),
+    ("proven", "statistical evidence"),
+    ("regressed_rows", "judging rows one by one"),
+    ("fixed_rows", "judging rows one by one"),
+    ("latency_mean", "judging rows one by one"),
+    ("latency_p50", "judging rows one by one"),
+    ("latency_p95", "judging rows one by one"),
+    ("latency_p99", "judging rows one by one"),
+    ("evaluation", "finding a run by name"),
+    ("attributes", "finding a run by name"),
+    ("model", "finding a run by name"),
+    ("max_age", "finding a run by name"),
+];
+
+/// A place in the file, and where its problems go.
+pub(super) struct Scope<'a> {
+    pub(super) place: String,
+    pub(super) problems: &'a mut Vec<Problem>,
+}
+
+impl Scope<'_> {
+    pub(super) fn inside(&mut self, key: &str) -> Scope<'_> {
+        Scope {
+            place: self.at(key),
+            problems: self.problems,
+        }
+    }
+
+    fn at(&self, key: &str) -> String {
+        match (self.place.as_str(), key) {
+            (place, "") => place.to_owned(),
+            ("", key) => key.to_owned(),
+            (place, key) if place.ends_with('"') => format!("{place}: {key}"),
+            (place, key) if key.starts_with('[') => format!("{place}{key}"),
+            (place, key) => format!("{place}.{key}"),
+        }
+    }
+
+    pub(super) fn problem(&mut self, key: &str, message: impl Into<String>) {
+        let problem = Problem {
+            place: self.at(key),
+            message: message.into(),
+        };
+        self.problems.push(problem);
+    }
+
+    pub(super) fn unknown(&mut self, known: &[&str], unknown: &BTreeMap<String, Value>) {
+        for key in unknown.keys() {
+            let message = match later(key) {
+                Some(purpose) => not_yet(key, purpose),
+                None => match nearest(key, known) {
+                    Some(near) => format!("unknown key; did you mean `{near}`?"),
+                    None => format!("unknown key; expected one of {}", known.join(", ")),
+                },
+            };
+            self.problem(key, message);
+        }
+    }
+
+    pub(super) fn optional<T>(&mut self, key: &str, expected: &str, field: Field<T>) -> Option<T> {
+        match field {
+            Field::Absent => None,
+            Field::Given(value) => Some(value),
+            Field::Wrong(found) => {
+                self.problem(key, format!("expected {expected}, found {found}"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn required<T>(&mut self, key: &str, expected: &str, field: Field<T>) -> Option<T> {
+        if matches!(field, Field::Absent) {
+            self.problem(key, format!("missing; expected {expected}"));
+        }
+        self.optional(key, expected, field)
+    }
+
+    /// One of a few words.
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        key: &str,
+        field: Field<String>,
+        words: &[(&str, T)],
+    ) -> Option<T> {
+        let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+        let expected = format!("one of {}", names.join(", "));
+        let word = self.optional(key, &expected, field)?;
+        let found = words.iter().find(|(name, _)| *name == word);
+        if found.is_none() {
+            let message = match (later(&word), nearest(&word, &names)) {
+                (Some(purpose), _) => not_yet(&word, purpose),
+                (None, Some(near)) => format!("unknown word `{word}`; did you mean `{near}`?"),
+                (None, None) => format!("unknown word `{word}`; expected {expected}"),
+            };
+            self.problem(key, message);
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    /// A finite number.
+    pub(super) fn number(&mut self, key: &str, field: Field<f64>) -> Option<f64> {
+        let number = self.optional(key, "a number", field)?;
+        if number.is_finite() {
+            // Negative zero would show up as such in every report.
+            return Some(number + 0.0);
+        }
+        self.problem(key, format!("`{number}` is not a finite number"));
+        None
+    }
+
+    /// A number from 0 to 1.
+    pub(super) fn fraction(&mut self, key: &str, field: Field<f64>) -> Option<f64> {
+        let number = self.number(key, field)?;
+        if (0.0..=1.0).contains(&number) {
+            return Some(number);
+        }
+        self.problem(key, out_of_fraction(number));
+        None
+    }
+
+    pub(super) fn template(&mut self, key: &str, field: Field<String>) -> Option<Template> {
+        let text = self.optional(key, "text", field)?;
+        if text.is_empty() {
+            self.problem(key, "is empty");
+            return None;
+        }
+        Template::parse(&text)
+            .map_err(|message| self.problem(key, message))
+            .ok()
+    }
+}
+
+pub(super) fn out_of_fraction(value: f64) -> String {
+    let percent = value / 100.0;
+    if (1.0..=100.0).contains(&value) {
+        format!("{value} is not a fraction from 0 to 1; for {value} % write {percent}")
+    } else {
+        format!("{value} is not a fraction from 0 to 1")
+    }
+}
+
+fn later(word: &str) -> Option<&'static str> {
+    LATER
+        .iter()
+        .find_map(|(known, purpose)| (*known == word).then_some(*purpose))
+}
+
+fn not_yet(word: &str, purpose: &str) -> String {
+    format!(
+        "`{word}` is for {purpose}, which this version of weave-gate cannot do yet; take it out"
+    )
+}
+
+/// The known word that was probably meant: alike, or one slip of the finger away.
+fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), *candidate))
+        .filter(|(likeness, candidate)| {
+            *likeness > 0.8 || (word.len() > 1 && strsim::osa_distance(word, candidate) == 1)
+        })
+        .max_by(|left, right| left.0.total_cmp(&right.0))
+        .map(|(_, candidate)| candidate)
+}
