@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use super::comparability::{self, Effect, Finding, Ground, Name, Obstacle};
 use super::limit::{self, Decision, Pairing};
-use super::measure::{Lack, Measure, Sample};
+use super::measure::{Measure, Sample};
 use super::{Check, Margin, Status, words};
 use crate::evidence::{Baseline, Evidence};
 use crate::number::count;
@@ -196,14 +196,14 @@ impl Court<'_> {
         let measured = self.measure(gate, limit, subject);
         if let Some(obstacle) = standing {
             let mut ruling = Ruling::undecided(obstacle.clone());
-            if let Ok(pairing) = measured {
+            if let Ok((pairing, _)) = measured {
                 ruling.candidate = Some(pairing.candidate);
                 ruling.baseline = pairing.baseline;
             }
             return ruling;
         }
-        let pairing = match measured {
-            Ok(pairing) => pairing,
+        let (pairing, rows) = match measured {
+            Ok(measured) => measured,
             Err(obstacle) => {
                 self.note(gate, &obstacle);
                 return Ruling::undecided(obstacle);
@@ -214,7 +214,12 @@ impl Court<'_> {
         let spare = is_ratio.then(|| limit::spare(limit, &pairing, decision));
         let margin = spare.flatten().map(|count| Margin {
             count,
-            thing: self.things(&pairing.candidate, limit),
+            // Rows where each has one trial.
+            thing: if pairing.candidate.trials == rows {
+                "row"
+            } else {
+                "trial"
+            },
         });
         Ruling {
             status: match decision {
@@ -232,32 +237,18 @@ impl Court<'_> {
         }
     }
 
-    /// What a margin counts: rows where each has one trial, else trials.
-    fn things(&self, measure: &Measure, limit: Limit) -> &'static str {
-        let rows = match &self.evidence.baseline {
-            Baseline::Found(_, pair) if limit.key.is_change() => {
-                match self.policy.baseline.removed_rows {
-                    RemovedRows::Missing => pair.common + pair.removed,
-                    RemovedRows::Ignore => pair.common,
-                }
-            }
-            _ => self.evidence.candidate.rows,
-        };
-        if measure.trials == rows {
-            "row"
-        } else {
-            "trial"
-        }
-    }
-
+    /// The values that a limit is about, and the number of rows they are measured on.
     fn measure(
         &self,
         gate: &Gate,
         limit: Limit,
         subject: Option<&str>,
-    ) -> Result<Pairing, Obstacle> {
-        let of_candidate =
-            |lack: Lack| words::lack(&lack, gate, subject, "candidate", &self.evidence.candidate);
+    ) -> Result<(Pairing, u64), Obstacle> {
+        let of = |sample: &Sample<'_>, role: &str| {
+            sample
+                .measure(gate, subject)
+                .map_err(|lack| words::lack(&lack, gate, subject, role, sample.run))
+        };
         if !limit.key.is_change() {
             let run = &self.evidence.candidate;
             let sample = Sample {
@@ -265,32 +256,27 @@ impl Court<'_> {
                 totals: &run.totals,
                 absent: 0.0,
             };
-            let candidate = sample.measure(gate, subject).map_err(of_candidate)?;
-            return Ok(Pairing {
-                candidate,
+            let pairing = Pairing {
+                candidate: of(&sample, "candidate")?,
                 baseline: None,
-            });
+            };
+            return Ok((pairing, run.rows));
         }
-        let candidate_lacks =
-            |lack: Lack| words::lack(&lack, gate, subject, "candidate", &self.evidence.candidate);
-        let pairing = |removed_rows| -> Result<Pairing, Obstacle> {
-            let (ours, theirs) = self
-                .samples(removed_rows)
+        let on = |removed_rows| -> Result<(Pairing, u64), Obstacle> {
+            let samples = self.samples(removed_rows);
+            let (ours, theirs, rows) = samples
                 .ok_or_else(|| comparability::common_rows_unknown(&self.evidence.baseline))?;
-            let candidate = ours.measure(gate, subject).map_err(candidate_lacks)?;
-            let baseline = theirs
-                .measure(gate, subject)
-                .map_err(|lack| words::lack(&lack, gate, subject, "baseline", theirs.run))?;
-            Ok(Pairing {
-                candidate,
-                baseline: Some(baseline),
-            })
+            let pairing = Pairing {
+                candidate: of(&ours, "candidate")?,
+                baseline: Some(of(&theirs, "baseline")?),
+            };
+            Ok((pairing, rows))
         };
-        let found = pairing(self.policy.baseline.removed_rows)?;
+        let found = on(self.policy.baseline.removed_rows)?;
         // Where missing scores are left out, removed rows are, on both sides: a change is measured on
         // the same rows or not at all.
-        if found.candidate.leaves_out() && self.removed() > 0 {
-            return pairing(RemovedRows::Ignore);
+        if found.0.candidate.ignores && self.removed() > 0 {
+            return on(RemovedRows::Ignore);
         }
         Ok(found)
     }
@@ -302,8 +288,8 @@ impl Court<'_> {
         }
     }
 
-    /// The trials that a change is measured on: the rows of the baseline, or the common ones.
-    fn samples(&self, removed_rows: RemovedRows) -> Option<(Sample<'_>, Sample<'_>)> {
+    /// The trials that a change is measured on, and their rows: those of the baseline, or the common ones.
+    fn samples(&self, removed_rows: RemovedRows) -> Option<(Sample<'_>, Sample<'_>, u64)> {
         let Baseline::Found(baseline, pair) = &self.evidence.baseline else {
             return None;
         };
@@ -315,19 +301,18 @@ impl Court<'_> {
             RemovedRows::Missing => (&baseline.totals, pair.removed),
             RemovedRows::Ignore => (pair.baseline.as_ref()?, 0),
         };
-        Some((
-            Sample {
-                run: &self.evidence.candidate,
-                totals: ours,
-                // A removed row would have had as many trials as a common one has.
-                absent: count(ours.trials) * count(removed) / count(pair.common),
-            },
-            Sample {
-                run: baseline,
-                totals: theirs,
-                absent: 0.0,
-            },
-        ))
+        let ours = Sample {
+            run: &self.evidence.candidate,
+            totals: ours,
+            // A removed row would have had as many trials as a common one has.
+            absent: count(ours.trials) * count(removed) / count(pair.common),
+        };
+        let theirs = Sample {
+            run: baseline,
+            totals: theirs,
+            absent: 0.0,
+        };
+        Some((ours, theirs, pair.common + removed))
     }
 
     /// Keeps what left a gate undecided among the findings, once.

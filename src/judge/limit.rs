@@ -91,7 +91,8 @@ pub(super) fn holds(limit: Limit, candidate: f64, baseline: f64, exact: bool) ->
 ///
 /// Only for ratios of counts over whole trials.
 pub(super) fn spare(limit: Limit, pairing: &Pairing, decision: Decision) -> Option<u64> {
-    let (measure, trials) = (&pairing.candidate, pairing.candidate.trials);
+    let measure = &pairing.candidate;
+    let trials = measure.denominator();
     let high_is_good = limit.key.wants_high();
     let at_worst = decision == Decision::Holds;
     if trials == 0 || !measure.exact || !matches!(decision, Decision::Holds | Decision::Broken) {

@@ -17,6 +17,8 @@ pub struct Measure {
     pub scored: u64,
     /// All trials, those of removed rows included.
     pub trials: u64,
+    /// Whether scores are missing that were left out.
+    pub ignores: bool,
     /// Whether the value is a count, or a ratio of two: exact in floating point.
     pub exact: bool,
 }
@@ -88,6 +90,7 @@ impl Sample<'_> {
             high: value,
             scored: self.totals.trials,
             trials: self.totals.trials,
+            ignores: false,
             exact: true,
         }
     }
@@ -102,7 +105,9 @@ impl Sample<'_> {
             high,
             scored,
             trials: nearest_count(trials),
-            exact: true,
+            ignores: false,
+            // A part of a trial is an estimate: of how many trials removed rows would have had.
+            exact: trials.fract() == 0.0,
         }
     }
 
@@ -113,7 +118,8 @@ impl Sample<'_> {
         let (passed, judged, trials) = (count(known.passed), count(known.judged), self.trials());
         let observed = passed / judged;
         let missing = trials - judged;
-        let (low, high) = if is_ignored(gate, missing, trials) {
+        let ignores = leaves_out(gate, missing, trials);
+        let (low, high) = if ignores || missing == 0.0 {
             (observed, observed)
         } else {
             (passed / trials, (passed + missing) / trials)
@@ -124,7 +130,8 @@ impl Sample<'_> {
             high,
             scored: known.judged,
             trials: nearest_count(trials),
-            exact: true,
+            ignores,
+            exact: trials.fract() == 0.0,
         })
     }
 
@@ -140,7 +147,8 @@ impl Sample<'_> {
         let (measured, trials) = (count(known.measured), self.trials());
         let missing = trials - measured;
         let with = |each: f64| (mean * measured + missing * each) / trials;
-        let (low, high) = if is_ignored(gate, missing, trials) {
+        let ignores = leaves_out(gate, missing, trials);
+        let (low, high) = if ignores || missing == 0.0 {
             (mean, mean)
         } else {
             (with(worst), with(best))
@@ -151,6 +159,7 @@ impl Sample<'_> {
             high,
             scored: known.measured,
             trials: nearest_count(trials),
+            ignores,
             exact: false,
         })
     }
@@ -179,7 +188,8 @@ impl Sample<'_> {
         }
         let over = |trials: f64| if is_mean { total / trials } else { total };
         let observed = over(known);
-        let (low, high) = if is_ignored(gate, missing, trials) {
+        let ignores = leaves_out(gate, missing, trials);
+        let (low, high) = if ignores || missing == 0.0 {
             (observed, observed)
         } else {
             (over(trials), f64::INFINITY)
@@ -190,15 +200,20 @@ impl Sample<'_> {
             high,
             scored: self.totals.trials - unscored,
             trials: nearest_count(trials),
+            ignores,
             exact,
         })
     }
 }
 
 impl Measure {
-    /// Whether scores are missing that were left out.
-    pub(super) fn leaves_out(&self) -> bool {
-        self.scored < self.trials && !self.is_open()
+    /// What a rate was divided by: all trials, or those with a score where the others were left out.
+    pub(super) fn denominator(&self) -> u64 {
+        if self.ignores {
+            self.scored
+        } else {
+            self.trials
+        }
     }
 
     /// Whether missing scores leave the value open.
@@ -214,11 +229,10 @@ impl Measure {
     }
 }
 
-/// Whether missing scores are left out: none is missing, the gate says so, or they are few enough.
-fn is_ignored(gate: &Gate, missing: f64, trials: f64) -> bool {
-    missing == 0.0
-        || gate.missing.rule == MissingRule::Ignore
-        || missing / trials <= gate.missing.tolerated
+/// Whether there are missing scores that are left out: the gate says so, or they are few enough.
+fn leaves_out(gate: &Gate, missing: f64, trials: f64) -> bool {
+    let ignores = gate.missing.rule == MissingRule::Ignore;
+    missing > 0.0 && (ignores || missing / trials <= gate.missing.tolerated)
 }
 
 fn unavailable(known: &Dimension) -> Lack {

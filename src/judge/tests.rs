@@ -402,6 +402,36 @@ fn a_change_is_measured_on_the_same_rows_also_where_missing_scores_are_ignored()
     );
 }
 
+/// Where every score counts, removed rows do: coverage and errors see them as not scored.
+#[test]
+fn removed_rows_are_not_covered() {
+    let evidence = Evidence {
+        candidate: run("candidate", totals(80, &[("s", passes(80, 80))])),
+        baseline: Baseline::Found(
+            Box::new(run("baseline", totals(100, &[("s", passes(100, 100))]))),
+            Pair {
+                common: 80,
+                removed: 20,
+                added: 0,
+                candidate: Some(totals(80, &[("s", passes(80, 80))])),
+                baseline: Some(totals(80, &[("s", passes(80, 80))])),
+            },
+        ),
+    };
+    assert_eq!(
+        status("metric: coverage, max_drop: 0.2", &evidence),
+        Status::Pass
+    );
+    assert_eq!(
+        status("metric: coverage, max_drop: 0.19", &evidence),
+        Status::Fail
+    );
+    let rates = "- {name: e, metric: error_rate, max_rise: 0.19}";
+    assert_eq!(statuses(&judged("", rates, &evidence)), [Status::Fail]);
+    let ignored = judged("baseline: {removed_rows: ignore}", rates, &evidence);
+    assert_eq!(statuses(&ignored), [Status::Pass]);
+}
+
 #[test]
 fn a_skipped_check_is_not_made_good_by_one_that_cannot_block() {
     let evidence = alone(totals(10, &[("s", passes(5, 10))]));
@@ -802,6 +832,12 @@ fn margins_are_counted_in_rows() {
     assert_eq!(
         reason("max: 0.1", &of(30)),
         "0.15 is above 0.1; 10 rows short"
+    );
+    // Where missing scores are left out, a rate is over the others.
+    let few = alone(totals(24, &[("s", passes(18, 18))]));
+    assert_eq!(
+        reason("min: 0.8, missing: ignore", &few),
+        "1 is at least 0.8; 3 rows to spare"
     );
     let pair = against(
         totals(200, &[("s", passes(170, 200))]),

@@ -180,6 +180,9 @@ fn missing(pairing: &Pairing) -> String {
         of(baseline, " of the baseline"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() {
+        return "what removed rows would have scored is not known".to_owned();
+    }
     parts.join(", ")
 }
 
