@@ -122,7 +122,7 @@ pub struct Voice {
     #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
     pub color: Color,
 
-    /// Say nothing on stderr but errors, and on stdout only what blocks
+    /// Say only errors and warnings on stderr, and on stdout only what blocks
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::archive::Archive;
 use super::console::Console;
 use super::output::Output;
-use super::plan::{Plan, plans};
+use super::plan::{files_of, plans};
 use super::policies;
 use crate::cli::{CheckArgs, Format};
 use crate::exit::Exit;
@@ -43,8 +43,11 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
 
 /// Keeps what the command line says is read from being written, whatever else is wrong with it.
 fn keep_inputs(arguments: &CheckArgs, outputs: &mut Outputs) -> Result<(), Fault> {
-    for file in expand(&arguments.policy).unwrap_or_default() {
-        outputs.keep(Path::new(&file.path))?;
+    // One argument at a time: what another one names may be missing.
+    for argument in &arguments.policy {
+        for file in expand(std::slice::from_ref(argument)).unwrap_or_default() {
+            outputs.keep(Path::new(&file.path))?;
+        }
     }
     for run in [&arguments.candidate, &arguments.baseline]
         .into_iter()
@@ -63,10 +66,11 @@ fn gather(
     outputs: &mut Outputs,
 ) -> Result<Report, Fault> {
     let files = expand(&arguments.policy)?;
-    let plans = plans(arguments, policies(&files)?)?;
-    for path in plans.iter().flat_map(Plan::files) {
-        outputs.keep(path)?;
+    let policies = policies(&files)?;
+    for path in policies.iter().flat_map(files_of) {
+        outputs.keep(&path)?;
     }
+    let plans = plans(arguments, policies)?;
     let mut archive = Archive::new(&arguments.server, console, &plans);
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let mut sections = Vec::new();

@@ -29,7 +29,9 @@ impl Output {
             Fault::usage(format!("cannot write `{shown}`: {problem}"))
                 .help("nothing was asked of Weave yet; name a file that can be written")
         };
-        if path.starts_with("/dev") || path.starts_with("/proc") {
+        if is_open_file(path) {
+            let opened = OpenOptions::new().append(true).open(path);
+            opened.map_err(|error| fault(&error.to_string()))?;
             return Ok(Self {
                 target: path.to_owned(),
                 shown,
@@ -69,7 +71,7 @@ impl Output {
 
     /// Whether writing it would overwrite a file that is read.
     pub(super) fn overwrites(&self, input: &Path) -> bool {
-        !self.is_stream && fs::canonicalize(input).is_ok_and(|input| input == self.target)
+        !self.is_stream && resolve(input).is_ok_and(|input| input == self.target)
     }
 
     /// Writes the file.
@@ -103,6 +105,14 @@ impl Output {
             let _ = fs::remove_file(&aside);
         })
     }
+}
+
+/// Whether a path stands for a file that this process has open, such as its stdout.
+fn is_open_file(path: &Path) -> bool {
+    let names = ["/dev/stdout", "/dev/stderr"];
+    names.iter().any(|name| path == Path::new(name))
+        || path.starts_with("/dev/fd")
+        || path.starts_with("/proc")
 }
 
 /// The file itself. One that is not there yet is found by its folder.

@@ -1,6 +1,6 @@
 //! What each policy is judged on: settled before anything is asked of anybody.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::environment;
 use super::server::{no_project, project};
@@ -18,18 +18,16 @@ pub(super) struct Plan {
     pub(super) baseline: Option<Source>,
 }
 
-impl Plan {
-    /// The files that are read for it.
-    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        let sources = [Some(&self.candidate), self.baseline.as_ref()];
-        sources
-            .into_iter()
-            .flatten()
-            .filter_map(|source| match source {
-                Source::File(path) => Some(path.as_path()),
-                Source::Run(_) => None,
-            })
-    }
+/// The snapshots that a policy names, whether or not they are read today.
+pub(super) fn files_of(policy: &Policy) -> Vec<PathBuf> {
+    let sources = [&policy.candidate, &policy.baseline.source];
+    let named = sources.into_iter().flatten();
+    named
+        .filter_map(|template| match template.resolve(&environment) {
+            Ok(Source::File(path)) => Some(path),
+            Ok(Source::Run(_)) | Err(_) => None,
+        })
+        .collect()
 }
 
 /// Settles which runs each policy is judged on.

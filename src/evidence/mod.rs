@@ -211,6 +211,15 @@ impl Totals {
     /// More trials than this are no evaluation; up to it a count is exact as a number.
     pub const MOST_TRIALS: u64 = 1 << 53;
 
+    /// Takes over what makes another count of the same run's dimensions unusable: whoever contradicts
+    /// itself in one answer is not believed in another.
+    pub fn adopt_flaws(&mut self, other: &Self) {
+        for (name, dimension) in &mut self.dimensions {
+            let known = other.dimensions.get(name).and_then(|known| known.flaw);
+            dimension.flaw = dimension.flaw.or(known);
+        }
+    }
+
     /// Whether these can be all trials of a run of which `part` are some.
     #[must_use]
     pub fn contain(&self, part: &Self) -> bool {
@@ -242,7 +251,7 @@ impl Totals {
         let known = |name: &String| self.dimensions.get(name);
         let parts_fit = part.dimensions.iter().all(|(name, some)| {
             known(name).is_some_and(|all| {
-                // Counts that are flawed in themselves decide nothing anyway.
+                // Flawed counts decide nothing, see `adopt_flaws`.
                 all.flaw.is_some() || some.flaw.is_some() || fits(all, some)
             })
         });

@@ -152,11 +152,11 @@ fn verdict(checks: &[Check]) -> Verdict {
     }
 }
 
-/// Whether checks were skipped, and none was judged that could have blocked.
+/// Whether checks that could have blocked were skipped and none of them was judged, or all were skipped.
 fn nothing_judged(checks: &[Check]) -> bool {
-    let counts = |check: &Check| {
-        check.severity == Severity::Block && !check.excused && check.status != Status::Skipped
-    };
-    let skipped = checks.iter().any(|check| check.status == Status::Skipped);
-    checks.is_empty() || (skipped && !checks.iter().any(counts))
+    let is_skipped = |check: &Check| check.status == Status::Skipped;
+    let could_block = |check: &&Check| check.severity == Severity::Block && !check.excused;
+    let mut blocking = checks.iter().filter(could_block).peekable();
+    let none_left = blocking.peek().is_some() && blocking.all(is_skipped);
+    none_left || checks.iter().all(is_skipped)
 }

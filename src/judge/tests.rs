@@ -455,6 +455,16 @@ fn a_skipped_check_is_not_made_good_by_one_that_cannot_block() {
     }
 }
 
+/// A policy in which nothing can block is accepted, also where it skips.
+#[test]
+fn a_policy_that_only_warns_passes_where_something_was_judged() {
+    let evidence = alone(totals(10, &[("s", passes(5, 10))]));
+    let gate = "- {name: g, scorer: s, metric: pass_rate, min: 0.1, max_drop: 0.1, severity: warn}";
+    let judgement = judged("baseline: {required: false}", gate, &evidence);
+    assert_eq!(judgement.verdict, Verdict::Passed);
+    assert!(names(&judgement).contains(&"nothing-can-block"));
+}
+
 #[test]
 fn tiny_numbers_get_no_more_tolerance_than_their_size() {
     let evidence = alone(totals(10, &[("s", mean(9e-10, 10))]));

@@ -25,9 +25,12 @@ pub fn expand(arguments: &[String]) -> Result<Vec<PolicyFile>, Fault> {
     for argument in arguments {
         match matches(argument) {
             Ok(paths) => {
-                for file in paths.into_iter().map(|path| PolicyFile { path }) {
-                    if !files.contains(&file) {
-                        files.push(file);
+                for path in paths {
+                    let same = |file: &PolicyFile| {
+                        std::fs::canonicalize(&file.path).ok() == std::fs::canonicalize(&path).ok()
+                    };
+                    if !files.iter().any(same) {
+                        files.push(PolicyFile { path });
                     }
                 }
             }

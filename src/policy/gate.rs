@@ -7,8 +7,8 @@ use super::reify::Defaults;
 use super::scope::{Scope, out_of_fraction};
 use super::{Gate, Limit, LimitKey, Metric, Missing, MissingRule, Unit, Waiver};
 
-/// A larger relative rise is a slip of the pen: 25 where 0.25 is meant.
-const MOST_RELATIVE_RISE: f64 = 10.0;
+/// A larger relative change is a slip of the pen: 25 where 0.25 is meant.
+const MOST_RELATIVE: f64 = 10.0;
 
 impl Scope<'_> {
     pub(super) fn gate(&mut self, raw: RawGate, defaults: &Defaults) -> Option<Gate> {
@@ -252,11 +252,17 @@ fn wrong_limit(
     }
     let is_rate = metric.unit() == Unit::Fraction;
     match (key, metric.unit()) {
-        (LimitKey::MaxRelativeDrop, _) if !(0.0..=1.0).contains(&value) => {
+        // Only what can be below zero can drop by more than all of it.
+        (LimitKey::MaxRelativeDrop, unit)
+            if unit != Unit::Score && !(0.0..=1.0).contains(&value) =>
+        {
             Some(out_of_fraction(value))
         }
-        (LimitKey::MaxRelativeRise, _) if value > MOST_RELATIVE_RISE => {
-            Some(out_of_fraction(value))
+        (LimitKey::MaxRelativeDrop | LimitKey::MaxRelativeRise, _) if value > MOST_RELATIVE => {
+            let percent = value / 100.0;
+            Some(format!(
+                "{value} is more than ten times the baseline; for {value} % write {percent}"
+            ))
         }
         (_, _) if is_rate && !key.is_relative() && !(0.0..=1.0).contains(&value) => {
             Some(out_of_fraction(value))

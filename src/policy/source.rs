@@ -27,11 +27,6 @@ impl Source {
                 Ok(Self::File(PathBuf::from(path)))
             };
         }
-        if text == "latest" || text.contains('=') {
-            return Err(format!(
-                "`{text}` looks a run up, which this version cannot do yet: give the id of a run, or file:PATH"
-            ));
-        }
         Self::run(text)
     }
 
@@ -46,6 +41,11 @@ impl Source {
             || id.chars().any(|c| c.is_control() || c.is_whitespace())
         {
             return Err("a run id is one word of at most 256 bytes".to_owned());
+        }
+        if id == "latest" || id.contains('=') {
+            return Err(format!(
+                "`{id}` looks a run up, which this version cannot do yet: give the id of a run, or file:PATH"
+            ));
         }
         if matches!(id, "." | "..") || id.starts_with("file:") {
             return Err(format!("`{id}` is not a run id"));

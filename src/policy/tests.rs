@@ -496,6 +496,16 @@ fn texts_that_would_take_too_long() {
         &format!("x: &x [{ones}]\ny: [{aliases}]\n"),
         &["its aliases multiply to too much"],
     );
+    let text = "a".repeat(30_000);
+    let aliases = "*x, ".repeat(8000);
+    refused(
+        &format!("x: &x {text}\ny: [{aliases}]\n"),
+        &["its aliases multiply to too much"],
+    );
+    accepted(&gate(
+        &format!("# {}", "[".repeat(200)),
+        "metric: rows, min: 1",
+    ));
     refused(&"[".repeat(30_000), &["its brackets are too deep"]);
     refused("version: 123456789012345678901234567890\n", &["expected"]);
 }

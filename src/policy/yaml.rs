@@ -18,8 +18,10 @@ pub(super) enum Node {
     Map(Vec<(Self, Self)>),
 }
 
-/// More nodes than this in a file of [`super::MAX_BYTES`] come from aliases that multiply.
-const MOST_NODES: usize = 50_000;
+/// More than this, in bytes of text and [`NODE`] for a node, comes of aliases that multiply.
+const MOST_SIZE: usize = 1024 * 1024;
+/// What a node counts besides its text.
+const NODE: usize = 16;
 /// Deeper brackets than this are none of a policy, and the parser takes the square of them in time.
 const MOST_DEPTH: usize = 100;
 
@@ -42,10 +44,14 @@ pub(super) fn parse(text: &str) -> Result<Node, Problem> {
         .map_err(|error| problem(format!("not readable as YAML: {error}")))
 }
 
-/// How deep brackets are nested, at most; those in texts and comments count, too.
+/// How deep brackets are nested, at most; those in texts count, too, those in comments do not.
 fn depth(text: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
-    for byte in text.bytes() {
+    let code = |line| -> &str { str::split(line, " #").next().unwrap_or_default() };
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'));
+    for byte in lines.flat_map(|line| code(line).bytes()) {
         match byte {
             b'[' | b'{' => depth += 1,
             b']' | b'}' => depth = depth.saturating_sub(1),
@@ -109,11 +115,18 @@ impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
     type Value = Node;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
-        self.0.set(self.0.get() + 1);
-        if self.0.get() > MOST_NODES {
-            return Err(D::Error::custom("its aliases multiply to too much"));
-        }
+        self.spend(NODE)?;
         deserializer.deserialize_any(self)
+    }
+}
+
+impl NodeSeed<'_> {
+    fn spend<E: serde::de::Error>(self, bytes: usize) -> Result<(), E> {
+        self.0.set(self.0.get().saturating_add(bytes));
+        if self.0.get() > MOST_SIZE {
+            return Err(E::custom("its aliases multiply to too much"));
+        }
+        Ok(())
     }
 }
 
@@ -148,7 +161,8 @@ impl<'de> Visitor<'de> for NodeSeed<'_> {
         Ok(Node::Scalar(Value::Number(Number::from(value))))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Node, E> {
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Node, E> {
+        self.spend(value.len())?;
         Ok(Node::Scalar(Value::String(value.to_owned())))
     }
 

@@ -148,6 +148,12 @@ impl<'a> Client<'a> {
                 }
             }
         };
+        // A name that is the key would be shown in every report.
+        if self.key.is_in(&bytes) {
+            let fault = Fault::evidence("an answer of Weave holds the API key, and is not shown")
+                .help("somebody logged the key as a name or a text; revoke it, and log without it");
+            return Err(Refusal::Fault(fault));
+        }
         serde_json::from_slice(&bytes)
             .map_err(|error| Refusal::Fault(self.unreadable(&bytes, &error)))
     }

@@ -55,6 +55,13 @@ impl Secret {
         STANDARD.encode(format!("api:{}", self.0))
     }
 
+    /// Whether the key, as it is or as it is sent, stands in an answer.
+    #[must_use]
+    pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(bytes);
+        text.contains(&self.0) || text.contains(&self.encoded())
+    }
+
     /// A text from elsewhere, in which the key may stand, without it: a gateway may send it back.
     #[must_use]
     pub(super) fn redact(&self, text: &str) -> String {

@@ -152,7 +152,7 @@ impl Reader<'_> {
             (self.summary(&ids, false), join(common))
         });
         let (mut own, mut common) = (own?, common?);
-        let ours_own = self.totals(&mut own, candidate)?;
+        let mut ours_own = self.totals(&mut own, candidate)?;
         if candidate == baseline {
             let rows = own.row_count;
             let pair = Pair {
@@ -168,7 +168,7 @@ impl Reader<'_> {
                 baseline: Baseline::Found(Box::new(run), pair),
             });
         }
-        let theirs_own = self.totals(&mut own, baseline)?;
+        let mut theirs_own = self.totals(&mut own, baseline)?;
         let theirs = match theirs {
             Ok(theirs) => theirs,
             Err(Refusal::NotFound(_)) if theirs_own.0.trials > 0 => {
@@ -182,8 +182,15 @@ impl Reader<'_> {
             }
             Err(Refusal::Fault(fault)) => return Err(fault),
         };
-        let ours_common = self.totals(&mut common, candidate)?.0;
-        let theirs_common = self.totals(&mut common, baseline)?.0;
+        let mut ours_common = self.totals(&mut common, candidate)?.0;
+        let mut theirs_common = self.totals(&mut common, baseline)?.0;
+        for (own, common) in [
+            (&mut ours_own.0, &mut ours_common),
+            (&mut theirs_own.0, &mut theirs_common),
+        ] {
+            common.adopt_flaws(own);
+            own.adopt_flaws(common);
+        }
         let rows = Rows {
             union: own.row_count,
             common: common.row_count,

@@ -264,6 +264,79 @@ fn a_file_that_is_read_is_never_overwritten() {
 }
 
 #[test]
+fn nor_is_it_where_something_else_is_wrong() {
+    let keep = |arguments: &[&str], policy_text: &str, file: &str| {
+        let outcome = check(arguments)
+            .file("gates.yaml", policy_text)
+            .file("c.json", &example("candidate"))
+            .run()
+            .code(2);
+        let expected = if file == "c.json" {
+            example("candidate")
+        } else {
+            policy_text.to_owned()
+        };
+        assert_eq!(outcome.read(file), expected, "{arguments:?}");
+    };
+    keep(
+        &["--candidate", "file:c.json", "--json", "c.json"],
+        "version: 9",
+        "c.json",
+    );
+    keep(
+        &[
+            "--candidate",
+            "latest",
+            "--baseline",
+            "file:c.json",
+            "--json",
+            "c.json",
+        ],
+        &policy(FLOOR),
+        "c.json",
+    );
+    keep(
+        &["none.yaml", "gates.yaml", "--report", "gates.yaml"],
+        &policy(FLOOR),
+        "gates.yaml",
+    );
+    let unread = format!("baseline: {{file: c.json}}\n{}", policy(FLOOR));
+    keep(&["--candidate", "x", "--json", "c.json"], &unread, "c.json");
+    // A baseline that is still to come is not to be a report.
+    let absent = format!(
+        "baseline: {{file: b.json, required: false}}\n{}",
+        policy(FLOOR)
+    );
+    let outcome = check(&["--candidate", "file:c.json", "--json", "b.json"])
+        .file("gates.yaml", &absent)
+        .file("c.json", &example("candidate"))
+        .run()
+        .code(2)
+        .says("which is read");
+    assert_eq!(outcome.names(), ["c.json", "gates.yaml"]);
+}
+
+#[test]
+fn a_policy_named_twice_is_judged_once() {
+    let outcome = check(&[
+        "gates.yaml",
+        "./gates.yaml",
+        "--candidate",
+        "file:c.json",
+        "--json",
+        "r.json",
+    ])
+    .file("gates.yaml", &policy(FLOOR).replace("0.9", "0.5"))
+    .file("c.json", &example("candidate"))
+    .run()
+    .code(0);
+    assert_eq!(
+        outcome.json("r.json")["policies"].as_array().unwrap().len(),
+        1
+    );
+}
+
+#[test]
 fn a_baseline_that_no_gate_needs_is_not_read() {
     check(&[
         "--candidate",

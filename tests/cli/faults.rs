@@ -380,6 +380,51 @@ fn a_key_that_comes_back_is_not_shown() {
     }
 }
 
+#[test]
+fn a_key_in_a_sound_answer_is_not_shown_either() {
+    let weave = Weave::with(|request, _| {
+        (request.method == "GET").then(|| {
+            let mut status = status_of("cand", "completed");
+            status["model"] = json!(crate::gate::KEY);
+            Reply::json(&status)
+        })
+    });
+    no_verdict(check(&weave, &[]), "holds the API key");
+}
+
+/// Counts that contradict themselves over all rows are not believed over the common ones.
+#[test]
+fn a_flaw_in_one_answer_is_a_flaw_in_the_other() {
+    let weave = Weave::with(|request, _| {
+        let own = is_query(request) && request.body["summary_require_intersection"] == false;
+        let wrong = Run {
+            passed: 120,
+            ..CANDIDATE
+        };
+        own.then(|| Reply::json(&summary_of(100, &[("cand", wrong), ("base", BASELINE)])))
+    });
+    let drop = "- {name: drop, scorer: correctness, metric: pass_rate, max_drop: 0.1}";
+    let outcome = Gate::check(
+        drop,
+        &[
+            "--candidate",
+            "cand",
+            "--baseline",
+            "base",
+            "--base-url",
+            &weave.url,
+            "--json",
+            "r.json",
+        ],
+    )
+    .run()
+    .code(3);
+    assert_eq!(
+        outcome.json("r.json")["policies"][0]["checks"][0]["finding"],
+        "inconsistent-counts"
+    );
+}
+
 /// A run that finishes between two answers must not be judged on the first part of its rows.
 #[test]
 fn statistics_are_asked_for_after_the_run_was_seen_to_have_finished() {
