@@ -531,6 +531,14 @@ fn what_check_would_refuse_validate_refuses() {
         &["candidate.run: a fallback is plain text"],
     );
     accepted(&file("project: '${TEAM}/bot'"));
+    refused(
+        &file("candidate: {run: latest}"),
+        &["candidate.run: `latest` looks a run up"],
+    );
+    accepted(&gate(
+        "",
+        "scorer: s, metric: numeric_mean, max_relative_drop: 2",
+    ));
 }
 
 #[test]
