@@ -47,13 +47,24 @@ pub struct CheckArgs {
     #[arg(default_value = "gates.yaml")]
     pub policy: Vec<String>,
 
-    /// The run on trial: a run id, or `file:PATH` to a snapshot [default: the policy's]
+    /// The run on trial: an id, `file:SNAPSHOT`, `latest`, or `evaluation=NAME,…` [default: the policy's]
+    ///
+    /// The newest run that is all of what is named is taken:
+    /// `evaluation=answers,model=support-bot,attributes.git_sha=abc`. `latest` is the newest of the
+    /// policy's evaluation, or of all.
     #[arg(long, value_name = "RUN", help_heading = "Runs")]
     pub candidate: Option<String>,
 
-    /// The run to compare with: a run id, or `file:PATH` to a snapshot [default: the policy's]
+    /// The run to compare with, named in the same ways [default: the policy's]
+    ///
+    /// What is looked for is the newest run that has finished and is not newer than the candidate; of the
+    /// candidate's evaluation, where none is named.
     #[arg(long, value_name = "RUN", help_heading = "Runs")]
     pub baseline: Option<String>,
+
+    /// Wait so long for the candidate to appear and to finish, such as 15m
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Runs")]
+    pub wait: Option<SignedDuration>,
 
     /// Where the runs are.
     #[command(flatten)]
@@ -83,12 +94,16 @@ pub struct ValidateArgs {
 /// Arguments of `snapshot`.
 #[derive(Debug, Args)]
 pub struct SnapshotArgs {
-    /// The id of the run
+    /// The run: its id, `latest`, or what it has to be, as in `check --candidate`
     pub run: String,
 
     /// The file to write; an older snapshot there is replaced
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+
+    /// Wait so long for the run to appear and to finish, such as 15m
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub wait: Option<SignedDuration>,
 
     /// Where the run is.
     #[command(flatten)]

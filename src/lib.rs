@@ -12,4 +12,5 @@ pub mod policy;
 pub mod project;
 pub mod prose;
 pub mod report;
+pub mod selector;
 pub mod weave;

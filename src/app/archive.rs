@@ -2,37 +2,48 @@
 
 use std::path::Path;
 
+use jiff::SignedDuration;
+
 use super::console::Console;
 use super::environment;
 use super::plan::Plan;
-use super::server::{client, no_project};
+use super::search::{Search, Wanted, live};
+use super::server::no_project;
 use crate::cli::ServerArgs;
 use crate::evidence::{Baseline, Evidence, Run, snapshot};
 use crate::fault::Fault;
 use crate::policy::Source;
 use crate::project::Project;
-use crate::weave::{Client, Needs, Side, read_evidence, web};
+use crate::prose::Prose;
+use crate::weave::{Needs, read_evidence, web};
 
 /// What was read so far.
 pub(super) struct Archive<'a> {
     server: &'a ServerArgs,
+    wait: Option<SignedDuration>,
     console: &'a Console,
     needs: Needs,
-    client: Option<Client<'a>>,
+    search: Option<Search<'a>>,
     known: Vec<(Key, Result<Evidence, Fault>)>,
 }
 
-type Key = (Option<Project>, Source, Option<Source>);
+/// What evidence depends on: the last is whether a failed run may be found as a baseline.
+type Key = (Option<Project>, Source, Option<Source>, bool);
 
 impl<'a> Archive<'a> {
     /// An empty archive. What any of the policies needs is asked for with the first.
-    pub(super) fn new(server: &'a ServerArgs, console: &'a Console, plans: &[Plan]) -> Self {
-        let usage = plans.iter().any(|plan| plan.policy.needs_usage());
+    pub(super) fn new(
+        server: &'a ServerArgs,
+        wait: Option<SignedDuration>,
+        needs: Needs,
+        console: &'a Console,
+    ) -> Self {
         Self {
             server,
+            wait,
             console,
-            needs: Needs { usage },
-            client: None,
+            needs,
+            search: None,
             known: Vec::new(),
         }
     }
@@ -47,6 +58,7 @@ impl<'a> Archive<'a> {
             plan.project.clone(),
             plan.candidate.clone(),
             plan.baseline.clone(),
+            plan.accept_failed,
         );
         if let Some((_, evidence)) = self.known.iter().find(|(known, _)| *known == key) {
             return evidence.clone();
@@ -69,7 +81,7 @@ impl<'a> Archive<'a> {
         }
         self.known
             .iter()
-            .find_map(|((project, candidate, _), evidence)| {
+            .find_map(|((project, candidate, ..), evidence)| {
                 let is_same = *project == plan.project && *candidate == plan.candidate;
                 evidence
                     .as_ref()
@@ -80,76 +92,108 @@ impl<'a> Archive<'a> {
     }
 
     fn read(&mut self, plan: &Plan) -> Result<Evidence, Fault> {
-        let candidate = match &plan.candidate {
-            Source::Run(id) => Side::Live(id.clone()),
-            Source::File(path) => {
-                Side::Snapshot(Box::new(saved(plan, path)?.ok_or_else(|| {
-                    Fault::evidence(format!("there is no snapshot `{}`", path.display()))
-                        .help("take one with `weave-gate snapshot RUN -o FILE`")
-                })?))
-            }
+        let candidate = match live(&plan.candidate) {
+            Some(named) => Wanted::Live(named),
+            None => saved(plan, &plan.candidate)?.ok_or_else(|| {
+                Fault::evidence(format!("there is no snapshot `{}`", path(&plan.candidate)))
+                    .help("take one with `weave-gate snapshot RUN -o FILE`")
+            })?,
         };
-        let baseline = match &plan.baseline {
-            None => Named::Nothing,
-            Some(Source::Run(id)) => Named::Run(Side::Live(id.clone())),
-            Some(Source::File(path)) => match saved(plan, path)? {
-                Some(run) => Named::Run(Side::Snapshot(Box::new(run))),
-                None => Named::Lost(format!("no file {}", path.display())),
-            },
+        let Some(source) = &plan.baseline else {
+            return match candidate {
+                Wanted::Snapshot(run) => Ok(Evidence {
+                    candidate: *run,
+                    baseline: Baseline::Unnamed,
+                }),
+                Wanted::Live(_) => self.alone(plan, candidate),
+            };
+        };
+        let baseline = match live(source) {
+            Some(named) => Some(Wanted::Live(named)),
+            None => saved(plan, source)?,
         };
         // Nothing of the network is set up where snapshots are enough.
         match (candidate, baseline) {
-            (Side::Snapshot(candidate), Named::Nothing) => Ok(Evidence {
-                candidate: *candidate,
-                baseline: Baseline::Unnamed,
-            }),
-            (Side::Snapshot(candidate), Named::Lost(reason)) => {
-                Evidence::joined(*candidate, Err(reason))
-            }
-            (Side::Snapshot(candidate), Named::Run(Side::Snapshot(baseline))) => {
+            (Wanted::Snapshot(candidate), None) => Evidence::joined(*candidate, Err(lost(source))),
+            (Wanted::Snapshot(candidate), Some(Wanted::Snapshot(baseline))) => {
                 Evidence::joined(*candidate, Ok(*baseline))
             }
-            (candidate, Named::Nothing) => self.ask(plan, candidate, None),
-            (candidate, Named::Run(baseline)) => self.ask(plan, candidate, Some(baseline)),
-            (candidate, Named::Lost(reason)) => Ok(Evidence {
-                baseline: Baseline::NotFound(reason),
-                ..self.ask(plan, candidate, None)?
+            (candidate, None) => Ok(Evidence {
+                baseline: Baseline::NotFound(lost(source)),
+                ..self.alone(plan, candidate)?
             }),
+            (candidate, Some(baseline)) => self.both(plan, candidate, baseline),
         }
     }
 
-    fn ask(
+    fn alone(&mut self, plan: &Plan, candidate: Wanted<'_>) -> Result<Evidence, Fault> {
+        let needs = self.needs;
+        let project = plan.project.as_ref().ok_or_else(no_project)?;
+        let console = self.console;
+        let search = self.search()?;
+        let candidate = search.candidate(project, candidate)?;
+        let client = search.client();
+        console.while_waiting("asking Weave", || {
+            read_evidence(client, project, candidate, None, needs)
+        })
+    }
+
+    fn both(
         &mut self,
         plan: &Plan,
-        candidate: Side,
-        baseline: Option<Side>,
+        candidate: Wanted<'_>,
+        baseline: Wanted<'_>,
     ) -> Result<Evidence, Fault> {
+        let needs = self.needs;
         let project = plan.project.as_ref().ok_or_else(no_project)?;
-        let client = match self.client.take() {
-            Some(client) => client,
-            None => client(self.server, self.console)?,
-        };
-        let client = self.client.insert(client);
-        self.console.while_waiting("asking Weave", || {
-            read_evidence(client, project, candidate, baseline, self.needs)
+        let console = self.console;
+        let search = self.search()?;
+        let (candidate, baseline) =
+            search.pair(project, candidate, baseline, plan.accept_failed)?;
+        let client = search.client();
+        console.while_waiting("asking Weave", || match baseline {
+            Ok(baseline) => read_evidence(client, project, candidate, Some(baseline), needs),
+            Err(absence) => Ok(Evidence {
+                baseline: Baseline::NotFound(absence),
+                ..read_evidence(client, project, candidate, None, needs)?
+            }),
         })
+    }
+
+    fn search(&mut self) -> Result<&mut Search<'a>, Fault> {
+        let search = match self.search.take() {
+            Some(search) => search,
+            None => Search::new(self.server, self.wait, self.console)?,
+        };
+        Ok(self.search.insert(search))
     }
 }
 
-/// A baseline, as it was named.
-enum Named {
-    Nothing,
-    Run(Side),
-    /// A file that is not there.
-    Lost(String),
+/// What is to be said of a baseline's file that is not there.
+fn lost(source: &Source) -> Prose {
+    Prose::from("no file ").name(path(source))
+}
+
+fn path(source: &Source) -> String {
+    let shown = source.to_string();
+    shown.strip_prefix("file:").unwrap_or(&shown).to_owned()
+}
+
+/// The run of a snapshot, where the source is one that is there.
+fn saved<'a>(plan: &Plan, source: &Source) -> Result<Option<Wanted<'a>>, Fault> {
+    let Source::File(path) = source else {
+        return Ok(None);
+    };
+    let run = of_file(plan.project.as_ref(), path)?;
+    Ok(run.map(|run| Wanted::Snapshot(Box::new(run))))
 }
 
 /// A snapshot's run, if there is one, and if it is of the project that is judged.
-fn saved(plan: &Plan, path: &Path) -> Result<Option<Run>, Fault> {
+fn of_file(project: Option<&Project>, path: &Path) -> Result<Option<Run>, Fault> {
     let Some(run) = snapshot::read(path, &web(&environment)?)? else {
         return Ok(None);
     };
-    match &plan.project {
+    match project {
         Some(project) if *project != run.project => Err(Fault::evidence(format!(
             "the snapshot `{}` is of project `{}`, and `{project}` is judged",
             path.display(),

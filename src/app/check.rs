@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::archive::Archive;
 use super::console::Console;
@@ -16,6 +15,7 @@ use crate::fault::Fault;
 use crate::judge::judge;
 use crate::policy::expand;
 use crate::report::{self, Judged, Report, Section};
+use crate::weave::Needs;
 
 pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
     // Whether the reports can be written is known before anything is asked of anybody; where one cannot,
@@ -71,13 +71,16 @@ fn gather(
         outputs.keep(&path)?;
     }
     let plans = plans(arguments, policies)?;
-    let mut archive = Archive::new(&arguments.server, console, &plans);
-    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let needs = Needs {
+        usage: plans.iter().any(|plan| plan.policy.needs_usage()),
+    };
+    let mut archive = Archive::new(&arguments.server, arguments.wait, needs, console);
     let mut sections = Vec::new();
     for plan in plans {
         let outcome = match archive.evidence(&plan) {
             Ok(evidence) => Ok(Judged {
-                judgement: judge(&plan.policy, &evidence, today),
+                // The clock is read late: waiting takes time.
+                judgement: judge(&plan.policy, &evidence, Timestamp::now()),
                 evidence,
             }),
             // A wrong command line is wrong for every policy.

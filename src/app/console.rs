@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anstream::{AutoStream, ColorChoice};
+use jiff::SignedDuration;
 
 use crate::cli::{Color, Voice};
 use crate::fault::Fault;
@@ -15,6 +16,10 @@ use crate::weave::Noise;
 /// A wait shorter than this is not worth a word.
 const PATIENCE: Duration = Duration::from_millis(700);
 const TICK: Duration = Duration::from_millis(500);
+/// A log is told as often that nothing has changed.
+const NOW_AND_THEN: Duration = Duration::from_secs(60);
+/// A longer line would be broken by a terminal, and could not be taken away.
+const LIVE: usize = 79;
 
 /// Where the command speaks.
 pub(super) struct Console {
@@ -72,7 +77,7 @@ impl Console {
 
     /// Does something that may take long, and shows on a terminal that it lives.
     pub(super) fn while_waiting<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
-        if self.voice.quiet || self.voice.verbose || !io::stderr().is_terminal() {
+        if self.voice.quiet || !self.is_live() {
             return work();
         }
         thread::scope(|scope| {
@@ -98,12 +103,89 @@ impl Console {
         })
     }
 
+    /// Whether a line can be written over.
+    fn is_live(&self) -> bool {
+        !self.voice.verbose && io::stderr().is_terminal()
+    }
+
     fn choice(&self, stream: &impl anstream::stream::RawStream) -> ColorChoice {
         match self.voice.color {
             Color::Always => ColorChoice::AlwaysAnsi,
             Color::Never => ColorChoice::Never,
             Color::Auto => AutoStream::choice(stream),
         }
+    }
+}
+
+/// Something that is waited for, for long: on a terminal a line that lives, in a log one now and then.
+pub(super) struct Vigil<'a> {
+    console: &'a Console,
+    what: String,
+    total: SignedDuration,
+    since: Instant,
+    /// What was said last, and when.
+    said: Option<(String, Instant)>,
+}
+
+impl<'a> Vigil<'a> {
+    pub(super) fn new(
+        console: &'a Console,
+        what: String,
+        total: SignedDuration,
+        since: Instant,
+    ) -> Self {
+        Self {
+            console,
+            what,
+            total,
+            since,
+            said: None,
+        }
+    }
+
+    /// Waits, and says for what.
+    pub(super) fn pause(&mut self, state: &str, pause: Duration) {
+        if self.console.voice.quiet {
+            return thread::sleep(pause);
+        }
+        if self.console.is_live() {
+            let until = Instant::now() + pause;
+            loop {
+                let line: String = message(&self.line(state)).chars().take(LIVE).collect();
+                let _ = write!(io::stderr(), "\r\x1b[K{line}");
+                let _ = io::stderr().flush();
+                match until.saturating_duration_since(Instant::now()) {
+                    Duration::ZERO => return,
+                    left => thread::sleep(left.min(TICK)),
+                }
+            }
+        }
+        let is_news = self
+            .said
+            .as_ref()
+            .is_none_or(|(said, when)| said != state || when.elapsed() >= NOW_AND_THEN);
+        if is_news {
+            self.console
+                .say(&format!("{}\n", message(&self.line(state))));
+            self.said = Some((state.to_owned(), Instant::now()));
+        }
+        thread::sleep(pause);
+    }
+
+    /// Takes the line away.
+    pub(super) fn end(&self) {
+        if !self.console.voice.quiet && self.console.is_live() {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+
+    fn line(&self, state: &str) -> String {
+        let passed =
+            SignedDuration::from_secs(i64::try_from(self.since.elapsed().as_secs()).unwrap_or(0));
+        format!(
+            "waiting {passed:#} of {:#} for {}: {state}",
+            self.total, self.what
+        )
     }
 }
 

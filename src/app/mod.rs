@@ -5,6 +5,7 @@ mod check;
 mod console;
 mod output;
 mod plan;
+mod search;
 mod server;
 mod snapshot;
 mod validate;

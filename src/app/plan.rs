@@ -8,6 +8,7 @@ use crate::cli::CheckArgs;
 use crate::fault::Fault;
 use crate::policy::{Policy, Source, SourceTemplate};
 use crate::project::Project;
+use crate::selector::Selector;
 
 /// A policy, and the runs that it is judged on.
 pub(super) struct Plan {
@@ -16,6 +17,8 @@ pub(super) struct Plan {
     pub(super) candidate: Source,
     /// `None` also where no gate compares: such a baseline is not read.
     pub(super) baseline: Option<Source>,
+    /// Whether a failed run may be found as the baseline.
+    pub(super) accept_failed: bool,
 }
 
 /// The snapshots that a policy names, whether or not they are read today.
@@ -25,7 +28,7 @@ pub(super) fn files_of(policy: &Policy) -> Vec<PathBuf> {
     named
         .filter_map(|template| match template.resolve(&environment) {
             Ok(Source::File(path)) => Some(path),
-            Ok(Source::Run(_)) | Err(_) => None,
+            Ok(Source::Run(_) | Source::Find(_)) | Err(_) => None,
         })
         .collect()
 }
@@ -71,6 +74,17 @@ fn plan(arguments: &CheckArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
     let settle = |key: &str, named: Option<&Source>, template: Option<&SourceTemplate>| {
         let resolve = |template: &SourceTemplate| template.resolve(&environment);
         match named {
+            // The newest run of the evaluation that the policy names, if it names one.
+            Some(Source::Find(selector)) if selector.is_any() => {
+                let evaluation = template
+                    .map(|template| template.evaluation(&environment))
+                    .transpose()
+                    .map_err(|problem| wrong(key, problem))?;
+                Ok(Some(Source::Find(Selector {
+                    evaluation: evaluation.flatten(),
+                    ..Selector::default()
+                })))
+            }
             Some(source) => Ok(Some(source.clone())),
             None => template
                 .map(resolve)
@@ -81,7 +95,7 @@ fn plan(arguments: &CheckArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
     let candidate =
         settle("candidate", named.candidate, policy.candidate.as_ref())?.ok_or_else(|| {
             Fault::usage(format!("{path}: no candidate is named"))
-                .help("give --candidate RUN, or write `candidate: {run: …}` into the policy")
+                .help("give --candidate RUN, or write `candidate: {evaluation: …}` into the policy")
         })?;
     let baseline = if policy.compares() {
         let baseline = settle("baseline", named.baseline, policy.baseline.source.as_ref())?;
@@ -89,7 +103,7 @@ fn plan(arguments: &CheckArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
             return Err(Fault::usage(format!(
                 "{path}: a gate limits the change from a baseline, and no baseline is named"
             ))
-            .help("give --baseline RUN, write `baseline: {run: …}`, or `baseline: {required: false}` to skip such limits"));
+            .help("give --baseline RUN, write `baseline: {evaluation: …}`, or `baseline: {required: false}` to skip such limits"));
         }
         baseline
     } else {
@@ -105,11 +119,12 @@ fn plan(arguments: &CheckArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
             .map_err(|problem| wrong("project", problem))
     };
     let project = project(&arguments.server, of_policy)?;
-    let is_live = |source: &Source| matches!(source, Source::Run(_));
+    let is_live = |source: &Source| !matches!(source, Source::File(_));
     if project.is_none() && (is_live(&candidate) || baseline.as_ref().is_some_and(is_live)) {
         return Err(no_project());
     }
     Ok(Plan {
+        accept_failed: policy.accept_failed,
         policy,
         project,
         candidate,

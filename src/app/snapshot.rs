@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::console::Console;
 use super::output::Output;
-use super::server::{client, no_project, project};
+use super::search::{Search, live};
+use super::server::{no_project, project};
 use crate::cli::SnapshotArgs;
 use crate::evidence::snapshot;
 use crate::exit::Exit;
@@ -24,17 +25,24 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Exit {
 }
 
 fn take(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fault> {
-    let id = match Source::from_argument(&arguments.run) {
-        Ok(Source::Run(id)) => id,
-        Ok(Source::File(_)) => {
-            return Err(Fault::usage("a snapshot is taken of a run, not of a file"));
-        }
-        Err(problem) => return Err(Fault::usage(problem)),
-    };
+    let source = Source::from_argument(&arguments.run).map_err(Fault::usage)?;
+    let wanted =
+        live(&source).ok_or_else(|| Fault::usage("a snapshot is taken of a run, not of a file"))?;
     let project = project(&arguments.server, || Ok(None))?.ok_or_else(no_project)?;
     let output = Output::prepare(&arguments.output)?;
-    let client = client(&arguments.server, console)?;
-    let run = console.while_waiting("asking Weave", || read_run(&client, &project, &id))?;
+    let mut search = Search::new(&arguments.server, arguments.wait, console)?;
+    let head = search.find(&project, wanted)?;
+    let client = search.client();
+    let run = console.while_waiting("asking Weave", || read_run(client, &project, head))?;
+    if let Some(status) = run
+        .status
+        .as_deref()
+        .filter(|status| *status != "completed")
+    {
+        console.warn(&format!(
+            "the run's status is {status}: judged as it is, it decides nothing"
+        ));
+    }
     let text = snapshot::write(&run, Timestamp::now())?;
     output.write(&text).map_err(Fault::evidence)?;
     console.done(&format!(

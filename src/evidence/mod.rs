@@ -15,6 +15,8 @@ pub use pair::Pair;
 use crate::fault::Fault;
 use crate::number::TOLERANCE;
 use crate::project::Project;
+use crate::prose::Prose;
+use crate::selector::Selector;
 
 /// All that a policy is judged on.
 #[derive(Clone, Debug)]
@@ -32,7 +34,7 @@ impl Evidence {
     /// # Errors
     ///
     /// The runs are of different projects, or the digests of one are not known.
-    pub fn joined(candidate: Run, baseline: Result<Run, String>) -> Result<Self, Fault> {
+    pub fn joined(candidate: Run, baseline: Result<Run, Prose>) -> Result<Self, Fault> {
         let baseline = match baseline {
             Err(reason) => Baseline::NotFound(reason),
             Ok(baseline) => {
@@ -59,8 +61,8 @@ impl Evidence {
 pub enum Baseline {
     /// Nothing was named.
     Unnamed,
-    /// Something was named, and is not there.
-    NotFound(String),
+    /// Something was named, and is not there; with what was found instead.
+    NotFound(Prose),
     /// A run, and what is known of the rows that both have.
     Found(Box<Run>, Pair),
 }
@@ -92,6 +94,19 @@ pub struct Run {
     pub totals: Totals,
     /// Trials by row digest, where they were read.
     pub digests: Option<BTreeMap<String, u64>>,
+    /// How it was chosen, where it was not named by its id.
+    pub choice: Option<Choice>,
+}
+
+/// How a run was chosen among those that match a selector: the newest is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What was asked for.
+    pub selector: Selector,
+    /// How many runs matched; at least one.
+    pub matches: u64,
+    /// Whether these are all that match, or some of them.
+    pub is_exact: bool,
 }
 
 /// A reference to a version of an object: `weave:///entity/project/object/name:version`.

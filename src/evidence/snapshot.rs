@@ -206,6 +206,7 @@ fn run(snapshot: Snapshot, web: &str) -> Result<Run, String> {
         rows: snapshot.row_count,
         totals,
         digests: Some(snapshot.rows),
+        choice: None,
     })
 }
 

@@ -1,5 +1,7 @@
 //! What stands between the evidence and a judgement, each with a name, never silent.
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::Check;
 use crate::evidence::{Baseline, Dimension, Evidence, Pair, Run};
 use crate::number::plural;
@@ -69,6 +71,10 @@ names! {
     InconsistentCounts = "inconsistent-counts",
     /// A baseline was asked for, and none found.
     NoBaseline = "no-baseline",
+    /// The baseline finished longer ago than the policy allows.
+    BaselineStale = "baseline-stale",
+    /// More runs than one match what was asked for.
+    SeveralRunsMatch = "several-runs-match",
     /// Candidate and baseline are the same run.
     SameRun = "same-run",
     /// The two runs have no row in common.
@@ -117,7 +123,13 @@ pub(super) struct Ground {
 }
 
 /// Looks at the runs, and keeps what it finds.
-pub(super) fn ground(policy: &Policy, evidence: &Evidence, findings: &mut Vec<Finding>) -> Ground {
+pub(super) fn ground(
+    policy: &Policy,
+    evidence: &Evidence,
+    now: Timestamp,
+    findings: &mut Vec<Finding>,
+) -> Ground {
+    findings.extend(chosen(&evidence.candidate, "candidate"));
     let candidate = unfit(policy, &evidence.candidate, "candidate");
     findings.extend(candidate.as_ref().map(undecided));
     let mut ground = Ground {
@@ -127,7 +139,9 @@ pub(super) fn ground(policy: &Policy, evidence: &Evidence, findings: &mut Vec<Fi
     };
     match &evidence.baseline {
         Baseline::Found(baseline, pair) => {
-            let obstacle = incomparable(policy, evidence, baseline, pair);
+            findings.extend(chosen(baseline, "baseline"));
+            let obstacle = incomparable(policy, evidence, baseline, pair)
+                .or_else(|| stale(policy, baseline, now));
             findings.extend(
                 obstacle
                     .as_ref()
@@ -262,9 +276,52 @@ fn unfit(policy: &Policy, run: &Run, role: &str) -> Option<Obstacle> {
     None
 }
 
+/// Says that a run is the newest of several.
+fn chosen(run: &Run, role: &str) -> Option<Finding> {
+    let choice = run.choice.as_ref()?;
+    (choice.matches > 1).then(|| Finding {
+        name: Name::SeveralRunsMatch,
+        effect: Effect::Note,
+        message: Prose::from(format!(
+            "{}{} runs match ",
+            if choice.is_exact { "" } else { "at least " },
+            choice.matches
+        ))
+        .name(choice.selector.to_string())
+        .text(format!("; the newest is the {role}")),
+    })
+}
+
+/// Why a baseline is too old. One that does not say when it finished cannot be told to be young.
+fn stale(policy: &Policy, baseline: &Run, now: Timestamp) -> Option<Obstacle> {
+    let most = policy.baseline.max_age?;
+    let finished = baseline.finished_at.or(baseline.started_at);
+    let age = finished.map(|finished| now.duration_since(finished));
+    let what = match age {
+        Some(age) if age <= most => return None,
+        Some(age) => format!(" finished {} ago, and {} is allowed", days(age), days(most)),
+        None => " does not say when it finished, so its age is not known".to_owned(),
+    };
+    Some(Obstacle {
+        name: Name::BaselineStale,
+        message: Prose::from("the baseline ").name(&baseline.id).text(what),
+    })
+}
+
+/// A length of time in days and hours, or in hours and minutes where it is less than two days.
+fn days(time: SignedDuration) -> String {
+    let (hours, minutes) = (time.as_hours(), time.as_mins() % 60);
+    match (hours / 24, hours % 24) {
+        (0 | 1, _) if minutes == 0 => plural(hours.unsigned_abs(), "hour"),
+        (0 | 1, _) => format!("{hours} h {minutes} min"),
+        (days, 0) => plural(days.unsigned_abs(), "day"),
+        (days, hours) => format!("{days} d {hours} h"),
+    }
+}
+
 fn no_baseline(baseline: &Baseline) -> Obstacle {
     let message = match baseline {
-        Baseline::NotFound(reason) => Prose::from("there is no baseline: ").name(reason),
+        Baseline::NotFound(reason) => Prose::from("there is no baseline: ").then(reason.clone()),
         Baseline::Unnamed | Baseline::Found(..) => Prose::from("no baseline is named"),
     };
     Obstacle {

@@ -11,7 +11,8 @@ mod measure;
 mod tests;
 mod words;
 
-use jiff::civil::Date;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 pub use comparability::{Effect, Finding, Name};
 pub use measure::Measure;
@@ -111,11 +112,12 @@ impl Check {
     }
 }
 
-/// Judges. `today` is the day in UTC by which waivers count.
+/// Judges. `now` is the time by which waivers end and baselines age.
 #[must_use]
-pub fn judge(policy: &Policy, evidence: &Evidence, today: Date) -> Judgement {
+pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement {
+    let today = now.to_zoned(TimeZone::UTC).date();
     let mut findings = Vec::new();
-    let ground = comparability::ground(policy, evidence, &mut findings);
+    let ground = comparability::ground(policy, evidence, now, &mut findings);
     let mut court = Court {
         policy,
         evidence,

@@ -1,12 +1,12 @@
 //! The decision rules, as examples and as properties.
 
-use jiff::civil::date;
 use proptest::prelude::*;
 
 use super::limit::Decision;
 use super::*;
-use crate::evidence::{Baseline, Dimension, Pair, Reference, Run, Totals, Usage};
+use crate::evidence::{Baseline, Choice, Dimension, Pair, Reference, Run, Totals, Usage};
 use crate::policy::{self, LimitKey};
+use crate::selector::Selector;
 
 /// A binary dimension.
 fn passes(passed: u64, judged: u64) -> Dimension {
@@ -58,6 +58,7 @@ fn run(id: &str, totals: Totals) -> Run {
         rows: totals.trials,
         totals,
         digests: None,
+        choice: None,
     }
 }
 
@@ -87,7 +88,7 @@ fn against(candidate: Totals, baseline: Totals) -> Evidence {
 fn judged(file: &str, gates: &str, evidence: &Evidence) -> Judgement {
     let text = format!("version: 1\n{file}\ngates:\n{gates}\n");
     let policy = policy::parse("gates.yaml", &text).unwrap();
-    judge(&policy, evidence, date(2026, 11, 23))
+    judge(&policy, evidence, "2026-11-23T12:00:00Z".parse().unwrap())
 }
 
 fn statuses(judgement: &Judgement) -> Vec<Status> {
@@ -573,13 +574,99 @@ fn runs_that_are_not_fit_decide_nothing() {
 }
 
 #[test]
+fn a_baseline_ages() {
+    let drop = "- {name: drop, scorer: s, metric: pass_rate, max_drop: 0.5}";
+    let aged = |started: Option<&str>, finished: Option<&str>, max_age: &str| {
+        let good = || totals(10, &[("s", passes(10, 10))]);
+        let mut evidence = against(good(), good());
+        if let Baseline::Found(baseline, _) = &mut evidence.baseline {
+            baseline.started_at = started.map(|time| time.parse().unwrap());
+            baseline.finished_at = finished.map(|time| time.parse().unwrap());
+        }
+        let judgement = judged(
+            &format!("baseline: {{max_age: {max_age}}}"),
+            drop,
+            &evidence,
+        );
+        let found = judgement
+            .findings
+            .iter()
+            .map(|found| found.message.to_string());
+        (judgement.verdict, found.collect::<Vec<_>>().join("; "))
+    };
+    // It is noon.
+    let fresh = (Verdict::Passed, String::new());
+    assert_eq!(aged(None, Some("2026-11-22T12:00:00Z"), "1d"), fresh);
+    assert_eq!(aged(Some("2026-11-23T11:00:00Z"), None, "1h"), fresh);
+    // A clock that is ahead makes nothing old.
+    assert_eq!(aged(None, Some("2026-11-23T13:00:00Z"), "1h"), fresh);
+    for (started, finished, max_age, said) in [
+        (
+            None,
+            Some("2026-11-22T11:59:00Z"),
+            "1d",
+            "finished 24 h 1 min ago, and 24 hours is allowed",
+        ),
+        (
+            None,
+            Some("2026-11-20T10:00:00Z"),
+            "2d",
+            "finished 3 d 2 h ago, and 2 days is allowed",
+        ),
+        (
+            Some("2026-11-23T13:00:00Z"),
+            Some("2026-11-23T10:00:00Z"),
+            "1h",
+            "finished 2 hours ago, and 1 hour is",
+        ),
+        (None, None, "30d", "does not say when it finished"),
+    ] {
+        let (verdict, found) = aged(started, finished, max_age);
+        assert_eq!(verdict, Verdict::Undecided);
+        assert!(found.contains(said), "{found}");
+    }
+}
+
+#[test]
+fn the_newest_of_several_runs_says_so() {
+    let mut evidence = alone(totals(10, &[("s", passes(10, 10))]));
+    let floor = "- {name: floor, scorer: s, metric: pass_rate, min: 0.5}";
+    for (matches, is_exact, said) in [
+        (1, true, ""),
+        (
+            3,
+            true,
+            "3 runs match `evaluation=answers`; the newest is the candidate",
+        ),
+        (
+            10,
+            false,
+            "at least 10 runs match `evaluation=answers`; the newest is the candidate",
+        ),
+    ] {
+        evidence.candidate.choice = Some(Choice {
+            selector: Selector::parse("evaluation=answers").unwrap(),
+            matches,
+            is_exact,
+        });
+        let judgement = judged("", floor, &evidence);
+        let found = judgement
+            .findings
+            .iter()
+            .map(|found| found.message.to_string());
+        assert_eq!(found.collect::<Vec<_>>().join("; "), said);
+        assert_eq!(judgement.verdict, Verdict::Passed);
+    }
+}
+
+#[test]
 fn baselines_that_are_not_there() {
     let candidate = || totals(10, &[("s", passes(10, 10))]);
     let drop = "- {name: drop, scorer: s, metric: pass_rate, max_drop: 0.5}";
     let both = format!("{drop}\n- {{name: floor, scorer: s, metric: pass_rate, min: 0.5}}");
     let lost = Evidence {
         candidate: run("candidate", candidate()),
-        baseline: Baseline::NotFound("gone".to_owned()),
+        baseline: Baseline::NotFound(Prose::from("gone")),
     };
     let required = judged("", &both, &lost);
     assert_eq!(statuses(&required), [Status::Undecided, Status::Pass]);

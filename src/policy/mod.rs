@@ -16,8 +16,10 @@ mod source;
 mod tests;
 mod yaml;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
@@ -70,6 +72,19 @@ pub enum SourceTemplate {
     Run(Template),
     /// The path of a snapshot.
     File(Template),
+    /// The newest run that matches.
+    Find(SelectorTemplate),
+}
+
+/// What a run has to be, as a policy says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SelectorTemplate {
+    /// The name of its evaluation.
+    pub evaluation: Option<Template>,
+    /// The name of its model.
+    pub model: Option<Template>,
+    /// Attributes that it was logged with, by path.
+    pub attributes: BTreeMap<String, Template>,
 }
 
 /// How a policy compares.
@@ -79,6 +94,8 @@ pub struct BaselineRule {
     pub source: Option<SourceTemplate>,
     /// Whether a missing baseline leaves the change limits undecided, or skips them.
     pub required: bool,
+    /// How long ago it may have finished, at most.
+    pub max_age: Option<SignedDuration>,
     /// What a row of the baseline that the candidate lacks means.
     pub removed_rows: RemovedRows,
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 use serde_yaml::Value;
 
 /// What stands at a key.
@@ -78,14 +78,47 @@ block! {
     }
 }
 
+/// The attributes of a selector.
+pub(super) type RawAttributes = BTreeMap<String, Field<RawScalar>>;
+
+/// Text, a number or a truth value, as text.
+#[derive(Debug)]
+pub(super) struct RawScalar(pub(super) String);
+
+impl<'de> Deserialize<'de> for RawScalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(Self(text)),
+            Value::Bool(value) => Ok(Self(value.to_string())),
+            Value::Number(number) if number.is_finite() => Ok(Self(number.to_string())),
+            _ => Err(D::Error::custom("no text, number or truth value")),
+        }
+    }
+}
+
 block! {
     /// The run on trial.
-    RawCandidate { run: String, file: String }
+    RawCandidate {
+        evaluation: String,
+        model: String,
+        attributes: RawAttributes,
+        run: String,
+        file: String,
+    }
 }
 
 block! {
     /// The run to compare with.
-    RawBaseline { run: String, file: String, required: bool, removed_rows: String }
+    RawBaseline {
+        evaluation: String,
+        model: String,
+        attributes: RawAttributes,
+        run: String,
+        file: String,
+        max_age: String,
+        required: bool,
+        removed_rows: String,
+    }
 }
 
 block! {

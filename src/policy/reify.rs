@@ -1,14 +1,16 @@
 //! From raw keys to a checked policy, collecting every problem on the way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_yaml::Value;
 
-use super::raw::{Field, RawBaseline, RawCandidate, RawDefaults, RawGate, RawPolicy};
+use super::raw::{
+    Field, RawAttributes, RawBaseline, RawCandidate, RawDefaults, RawGate, RawPolicy, RawScalar,
+};
 use super::scope::Scope;
 use super::{
-    BaselineRule, Gate, MissingRule, Problem, RemovedRows, Severity, Source, SourceTemplate,
-    Template,
+    BaselineRule, Gate, MissingRule, Problem, RemovedRows, SelectorTemplate, Severity, Source,
+    SourceTemplate, Template,
 };
 use crate::project::Project;
 
@@ -85,6 +87,28 @@ pub(super) fn policy(value: Value, problems: &mut Vec<Problem>) -> Option<Parts>
     })
 }
 
+/// The keys that select a run.
+struct RawSelector {
+    evaluation: Field<String>,
+    model: Field<String>,
+    attributes: Field<RawAttributes>,
+}
+
+impl RawSelector {
+    /// The first key that is there; empty where none is.
+    fn first_key(&self) -> &'static str {
+        if !matches!(self.evaluation, Field::Absent) {
+            "evaluation"
+        } else if !matches!(self.model, Field::Absent) {
+            "model"
+        } else if !matches!(self.attributes, Field::Absent) {
+            "attributes"
+        } else {
+            ""
+        }
+    }
+}
+
 /// What a gate inherits.
 pub(super) struct Defaults {
     pub(super) severity: Severity,
@@ -93,9 +117,20 @@ pub(super) struct Defaults {
 }
 
 impl Scope<'_> {
-    fn source(&mut self, run: Field<String>, file: Field<String>) -> Option<SourceTemplate> {
-        if !matches!(run, Field::Absent) && !matches!(file, Field::Absent) {
-            self.problem("", "`run` and `file` exclude each other");
+    fn source(
+        &mut self,
+        run: Field<String>,
+        file: Field<String>,
+        selector: RawSelector,
+    ) -> Option<SourceTemplate> {
+        let ways = [
+            ("run", !matches!(run, Field::Absent)),
+            ("file", !matches!(file, Field::Absent)),
+            (selector.first_key(), !selector.first_key().is_empty()),
+        ];
+        let mut given = ways.iter().filter(|(_, given)| *given);
+        if let (Some((one, _)), Some((other, _))) = (given.next(), given.next()) {
+            self.problem("", format!("`{one}` and `{other}` exclude each other"));
             return None;
         }
         let run = self.template("run", run);
@@ -104,13 +139,49 @@ impl Scope<'_> {
         {
             self.problem("run", problem);
         }
-        let run = run.map(SourceTemplate::Run);
-        run.or_else(|| self.template("file", file).map(SourceTemplate::File))
+        let file = self.template("file", file);
+        run.map(SourceTemplate::Run)
+            .or(file.map(SourceTemplate::File))
+            .or_else(|| self.selector(selector))
+    }
+
+    fn selector(&mut self, raw: RawSelector) -> Option<SourceTemplate> {
+        let is_given = !raw.first_key().is_empty();
+        let evaluation = self.template("evaluation", raw.evaluation);
+        let model = self.template("model", raw.model);
+        let expected = "a map from attributes to their values";
+        let fields = self.optional("attributes", expected, raw.attributes);
+        if fields.as_ref().is_some_and(RawAttributes::is_empty) {
+            self.problem("attributes", format!("is empty; expected {expected}"));
+        }
+        let mut attributes = BTreeMap::new();
+        for (key, field) in fields.unwrap_or_default() {
+            let mut scope = self.inside("attributes");
+            if key.is_empty() {
+                scope.problem("", "a key is empty");
+            }
+            let expected = "text, a number, true or false; one in another is written `outer.inner`";
+            if let Some(RawScalar(text)) = scope.optional(&key, expected, field)
+                && let Some(value) = scope.template(&key, Field::Given(text))
+            {
+                attributes.insert(key, value);
+            }
+        }
+        is_given.then_some(SourceTemplate::Find(SelectorTemplate {
+            evaluation,
+            model,
+            attributes,
+        }))
     }
 
     fn candidate(&mut self, raw: RawCandidate) -> Option<SourceTemplate> {
         self.unknown(RawCandidate::KEYS, &raw.unknown);
-        self.source(raw.run, raw.file)
+        let selector = RawSelector {
+            evaluation: raw.evaluation,
+            model: raw.model,
+            attributes: raw.attributes,
+        };
+        self.source(raw.run, raw.file, selector)
     }
 
     fn baseline(&mut self, raw: RawBaseline) -> BaselineRule {
@@ -119,11 +190,17 @@ impl Scope<'_> {
             ("missing", RemovedRows::Missing),
             ("ignore", RemovedRows::Ignore),
         ];
+        let selector = RawSelector {
+            evaluation: raw.evaluation,
+            model: raw.model,
+            attributes: raw.attributes,
+        };
         BaselineRule {
-            source: self.source(raw.run, raw.file),
+            source: self.source(raw.run, raw.file, selector),
             required: self
                 .optional("required", "true or false", raw.required)
                 .unwrap_or(true),
+            max_age: self.age("max_age", raw.max_age),
             removed_rows: self
                 .word("removed_rows", raw.removed_rows, &words)
                 .unwrap_or(RemovedRows::Missing),

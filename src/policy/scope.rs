@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_yaml::Value;
 
 use super::raw::Field;
@@ -9,7 +10,7 @@ use super::{Problem, Template};
 
 /// Keys and words of the policy language that this version does not judge yet. They are refused,
 /// never ignored.
-const LATER: [(&str, &str); 16] = [
+const LATER: [(&str, &str); 12] = [
     ("where", "judging a slice of the rows"),
     ("by", "judging a slice of the rows"),
     ("confidence", "statistical evidence"),
@@ -22,10 +23,6 @@ const LATER: [(&str, &str); 16] = [
     ("latency_p50", "judging rows one by one"),
     ("latency_p95", "judging rows one by one"),
     ("latency_p99", "judging rows one by one"),
-    ("evaluation", "finding a run by name"),
-    ("attributes", "finding a run by name"),
-    ("model", "finding a run by name"),
-    ("max_age", "finding a run by name"),
 ];
 
 /// A place in the file, and where its problems go.
@@ -132,6 +129,20 @@ impl Scope<'_> {
         }
         self.problem(key, out_of_fraction(number));
         None
+    }
+
+    /// How long ago something may be: whole units up to weeks, days of 24 hours.
+    pub(super) fn age(&mut self, key: &str, field: Field<String>) -> Option<SignedDuration> {
+        let expected = "a time such as 30d, 2w or 36h";
+        let text = self.optional(key, expected, field)?;
+        let span: Option<Span> = text.parse().ok();
+        let age = span
+            .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok())
+            .filter(SignedDuration::is_positive);
+        if age.is_none() {
+            self.problem(key, format!("`{text}` is no age; expected {expected}"));
+        }
+        age
     }
 
     pub(super) fn template(&mut self, key: &str, field: Field<String>) -> Option<Template> {

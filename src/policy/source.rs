@@ -1,8 +1,14 @@
 //! Texts with `${NAME}` in them, and what they name once these are replaced.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
-use super::SourceTemplate;
+use super::{SelectorTemplate, SourceTemplate};
+use crate::selector::Selector;
+
+/// The newest run, whatever it is.
+const LATEST: &str = "latest";
 
 /// A run, named so that it can be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,10 +17,13 @@ pub enum Source {
     Run(String),
     /// The path of a snapshot.
     File(PathBuf),
+    /// The newest run that matches.
+    Find(Selector),
 }
 
 impl Source {
-    /// Reads the value of `--candidate` and `--baseline`.
+    /// Reads the value of `--candidate` and `--baseline`: a run id, `file:PATH`, `latest`, or what a run
+    /// has to be.
     ///
     /// # Errors
     ///
@@ -26,6 +35,12 @@ impl Source {
             } else {
                 Ok(Self::File(PathBuf::from(path)))
             };
+        }
+        if text == LATEST {
+            return Ok(Self::Find(Selector::default()));
+        }
+        if text.contains('=') {
+            return Selector::parse(text).map(Self::Find);
         }
         Self::run(text)
     }
@@ -42,15 +57,26 @@ impl Source {
         {
             return Err("a run id is one word of at most 256 bytes".to_owned());
         }
-        if id == "latest" || id.contains('=') {
+        if id == LATEST || id.contains('=') {
             return Err(format!(
-                "`{id}` looks a run up, which this version cannot do yet: give the id of a run, or file:PATH"
+                "`{id}` is not a run id; a run is looked up by the keys evaluation, model and attributes"
             ));
         }
         if matches!(id, "." | "..") || id.starts_with("file:") {
             return Err(format!("`{id}` is not a run id"));
         }
         Ok(Self::Run(id.to_owned()))
+    }
+}
+
+/// As it is written on the command line.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(id) => f.write_str(id),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Find(selector) => write!(f, "{selector}"),
+        }
     }
 }
 
@@ -67,7 +93,54 @@ impl SourceTemplate {
                 "" => Err("the path of the snapshot is empty".to_owned()),
                 path => Ok(Source::File(PathBuf::from(path))),
             },
+            Self::Find(template) => template.resolve(lookup).map(Source::Find),
         }
+    }
+
+    /// The evaluation of the runs that it finds, where it names one.
+    ///
+    /// # Errors
+    ///
+    /// The variable that is not set.
+    pub fn evaluation(
+        &self,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<String>, String> {
+        match self {
+            Self::Find(template) => text("evaluation", template.evaluation.as_ref(), lookup),
+            Self::Run(_) | Self::File(_) => Ok(None),
+        }
+    }
+}
+
+impl SelectorTemplate {
+    fn resolve(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Selector, String> {
+        let mut attributes = BTreeMap::new();
+        for (path, template) in &self.attributes {
+            let value = text(&format!("attributes.{path}"), Some(template), lookup)?;
+            attributes.extend(value.map(|value| (path.clone(), value)));
+        }
+        Ok(Selector {
+            evaluation: text("evaluation", self.evaluation.as_ref(), lookup)?,
+            model: text("model", self.model.as_ref(), lookup)?,
+            attributes,
+        })
+    }
+}
+
+/// A key's text, which may not be empty: that would select nothing, or anything.
+fn text(
+    key: &str,
+    template: Option<&Template>,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<String>, String> {
+    let Some(template) = template else {
+        return Ok(None);
+    };
+    match template.resolve(lookup) {
+        Ok(text) if text.is_empty() => Err(format!("{key}: is empty")),
+        Ok(text) => Ok(Some(text)),
+        Err(problem) => Err(format!("{key}: {problem}")),
     }
 }
 
@@ -220,8 +293,19 @@ mod tests {
             Source::from_argument("file:a b.json").unwrap(),
             Source::File("a b.json".into())
         );
-        for text in ["", "file:", "latest", "evaluation=a", "a b", "..", "a\nb"] {
+        assert_eq!(
+            Source::from_argument("latest").unwrap(),
+            Source::Find(Selector::default())
+        );
+        assert_eq!(
+            Source::from_argument("evaluation=a b").unwrap().to_string(),
+            "evaluation=a b"
+        );
+        for text in ["", "file:", "evaluation=", "a b", "..", "a\nb"] {
             assert!(Source::from_argument(text).is_err(), "{text}");
+        }
+        for text in ["latest", "evaluation=a"] {
+            assert!(Source::run(text).is_err(), "{text}");
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct Client<'a> {
 pub(super) enum Refusal {
     /// The server knows the path and not the thing; with its reason.
     NotFound(String),
+    /// It may pass, and did not in the time that there was.
+    Busy(Fault),
     /// Anything else.
     Fault(Fault),
 }
@@ -58,7 +60,7 @@ impl From<Refusal> for Fault {
             Refusal::NotFound(reason) => {
                 Self::evidence(format!("Weave does not know it: {reason}"))
             }
-            Refusal::Fault(fault) => fault,
+            Refusal::Busy(fault) | Refusal::Fault(fault) => fault,
         }
     }
 }
@@ -126,6 +128,25 @@ impl<'a> Client<'a> {
         self.ask("GET", path, None)
     }
 
+    /// Starts the time for all requests anew.
+    pub fn restart(&mut self) {
+        self.deadline = Instant::now() + self.timeout;
+    }
+
+    /// Sends a query that is answered with JSON Lines.
+    pub(super) fn post_lines<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<Vec<T>, Refusal> {
+        let bytes = self.bytes("POST", path, Some(&body.to_string()))?;
+        bytes
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.trim_ascii().is_empty())
+            .map(|line| self.decode(line))
+            .collect()
+    }
+
     /// Sends a query.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Refusal> {
         self.ask("POST", path, Some(&body.to_string()))
@@ -137,13 +158,23 @@ impl<'a> Client<'a> {
         path: &str,
         body: Option<&str>,
     ) -> Result<T, Refusal> {
+        self.decode(&self.bytes(method, path, body)?)
+    }
+
+    fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Refusal> {
+        serde_json::from_slice(bytes)
+            .map_err(|error| Refusal::Fault(self.unreadable(bytes, &error)))
+    }
+
+    /// A whole answer, whatever it holds.
+    fn bytes(&self, method: &str, path: &str, body: Option<&str>) -> Result<Vec<u8>, Refusal> {
         let mut attempt = 1;
         let bytes = loop {
             match self.attempt(method, path, body) {
                 Attempt::Answer(bytes) => break bytes,
                 Attempt::Refused(refusal) => return Err(refusal),
                 Attempt::Again(reason, wait) => {
-                    self.pause(attempt, &reason, wait).map_err(Refusal::Fault)?;
+                    self.pause(attempt, &reason, wait).map_err(Refusal::Busy)?;
                     attempt += 1;
                 }
             }
@@ -154,13 +185,12 @@ impl<'a> Client<'a> {
                 .help("somebody logged the key as a name or a text; revoke it, and log without it");
             return Err(Refusal::Fault(fault));
         }
-        serde_json::from_slice(&bytes)
-            .map_err(|error| Refusal::Fault(self.unreadable(&bytes, &error)))
+        Ok(bytes)
     }
 
     fn attempt(&self, method: &str, path: &str, body: Option<&str>) -> Attempt {
         let Some(left) = self.left() else {
-            return Attempt::Refused(Refusal::Fault(self.too_late("")));
+            return Attempt::Refused(Refusal::Busy(self.too_late("")));
         };
         let started = Instant::now();
         let url = format!("{}{path}", self.address.trace);
@@ -249,7 +279,7 @@ impl<'a> Client<'a> {
             ureq::Error::Timeout(ureq::Timeout::Connect) if self.left().is_some() => {
                 Attempt::Again(format!("no connection to {host} in time"), None)
             }
-            ureq::Error::Timeout(_) => refuse(self.too_late("")),
+            ureq::Error::Timeout(_) => Attempt::Refused(Refusal::Busy(self.too_late(""))),
             ureq::Error::BodyExceedsLimit(_) => refuse(Fault::evidence(format!(
                 "an answer of {host} is larger than {} MiB",
                 MAX_BODY / 1024 / 1024

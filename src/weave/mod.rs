@@ -3,12 +3,17 @@
 mod address;
 mod client;
 mod credentials;
+mod find;
+mod head;
+mod nothing;
 mod read;
 mod wire;
 
 pub use address::{Address, web};
 pub use client::{Client, Noise};
 pub use credentials::Secret;
+pub use find::{Eligible, Finder, Named, State};
+pub use head::{Anchor, Head};
 pub use read::{Needs, Side, read_evidence, read_run};
 
 /// Looks up a variable of the environment.

@@ -6,10 +6,11 @@ use std::thread;
 use serde_json::json;
 
 use super::client::{Client, Refusal};
-use super::wire::{EvaluationSummary, RowsAnswer, RunRead, Summary, SummaryAnswer};
-use crate::evidence::{Baseline, Dimension, Evidence, Pair, Reference, Run, Totals, Usage};
+use super::head::Head;
+use super::wire::{EvaluationSummary, RowsAnswer, Summary, SummaryAnswer};
+use crate::evidence::{Baseline, Dimension, Evidence, Pair, Run, Totals, Usage};
 use crate::fault::Fault;
-use crate::project::{Project, encode};
+use crate::project::Project;
 
 /// Rows a page, where rows are read at all.
 const PAGE: usize = 500;
@@ -17,8 +18,8 @@ const PAGE: usize = 500;
 /// One of the two runs, before it is read.
 #[derive(Clone, Debug)]
 pub enum Side {
-    /// The id of a run in Weave.
-    Live(String),
+    /// A run in Weave.
+    Live(Box<Head>),
     /// A run that a snapshot holds.
     Snapshot(Box<Run>),
 }
@@ -30,12 +31,13 @@ pub struct Needs {
     pub usage: bool,
 }
 
-/// Reads what is known of a candidate and, where one is named, of a baseline.
+/// Reads what is known of a candidate and, where there is one, of a baseline.
+///
+/// Live runs come with their status: what is counted after a run was seen to have finished is all of it.
 ///
 /// # Errors
 ///
-/// Whatever keeps the evidence from being had: the network, the key, an unknown candidate, answers
-/// that contradict each other. An unknown baseline is no error but evidence.
+/// Whatever keeps the evidence from being had: the network, the key, answers that contradict each other.
 pub fn read_evidence(
     client: &Client<'_>,
     project: &Project,
@@ -49,19 +51,15 @@ pub fn read_evidence(
         needs,
     };
     match (candidate, baseline) {
-        (Side::Live(candidate), Some(Side::Live(baseline))) => reader.both(&candidate, &baseline),
+        (Side::Live(candidate), Some(Side::Live(baseline))) => reader.both(*candidate, *baseline),
         (candidate, None) => Ok(Evidence {
-            candidate: reader.side(candidate, false).map_err(unknown_candidate)?,
+            candidate: reader.side(candidate, false)?,
             baseline: Baseline::Unnamed,
         }),
         // Without the server's help the rows are joined here, on their digests.
         (candidate, Some(baseline)) => Evidence::joined(
-            reader.side(candidate, true).map_err(unknown_candidate)?,
-            match reader.side(baseline, true) {
-                Ok(run) => Ok(run),
-                Err(Refusal::NotFound(reason)) => Err(reason),
-                Err(Refusal::Fault(fault)) => return Err(fault),
-            },
+            reader.side(candidate, true)?,
+            Ok(reader.side(baseline, true)?),
         ),
     }
 }
@@ -71,21 +69,13 @@ pub fn read_evidence(
 /// # Errors
 ///
 /// As [`read_evidence`].
-pub fn read_run(client: &Client<'_>, project: &Project, id: &str) -> Result<Run, Fault> {
+pub fn read_run(client: &Client<'_>, project: &Project, head: Head) -> Result<Run, Fault> {
     let reader = Reader {
         client,
         project,
         needs: Needs { usage: true },
     };
-    reader.one(id, true).map_err(unknown_candidate)
-}
-
-fn unknown_candidate(refusal: Refusal) -> Fault {
-    match refusal {
-        Refusal::NotFound(reason) => Fault::evidence(format!("Weave has no such run: {reason}"))
-            .help("look at the run id and the project; a run that was just logged may need a moment to appear"),
-        Refusal::Fault(fault) => fault,
-    }
+    Ok(reader.one(head, true)?)
 }
 
 fn contradiction(what: &str) -> Fault {
@@ -105,15 +95,13 @@ impl Reader<'_> {
     fn side(&self, side: Side, digests: bool) -> Result<Run, Refusal> {
         match side {
             Side::Snapshot(run) => Ok(*run),
-            Side::Live(id) => self.one(&id, digests),
+            Side::Live(head) => self.one(*head, digests),
         }
     }
 
-    /// One run: its status; then its own statistics, and its row digests where asked for, side by side.
-    ///
-    /// The status comes first: what is counted after a run was seen to have finished is all of it.
-    fn one(&self, id: &str, digests: bool) -> Result<Run, Refusal> {
-        let status = self.run(id)?;
+    /// One run: its own statistics, and its row digests where asked for, side by side.
+    fn one(&self, head: Head, digests: bool) -> Result<Run, Refusal> {
+        let id = &*head.id.clone();
         let ids = [id];
         let (own, digests) = thread::scope(|scope| {
             let digests = digests.then(|| scope.spawn(|| self.digests(id)));
@@ -131,22 +119,15 @@ impl Reader<'_> {
                 )));
             }
         }
-        self.assemble(status, totals, own.row_count, digests)
+        self.assemble(head, totals, own.row_count, digests)
             .map_err(Refusal::Fault)
     }
 
-    /// Both runs: two statuses side by side; then their own statistics and those over the common rows,
-    /// side by side; and one request more only where rows were both removed and added.
-    fn both(&self, candidate: &str, baseline: &str) -> Result<Evidence, Fault> {
+    /// Both runs: their own statistics and those over the common rows, side by side; and one request
+    /// more only where rows were both removed and added.
+    fn both(&self, ours: Head, theirs: Head) -> Result<Evidence, Fault> {
+        let (candidate, baseline) = (&*ours.id.clone(), &*theirs.id.clone());
         let ids = [candidate, baseline];
-        let (ours, theirs) = thread::scope(|scope| {
-            let theirs = scope.spawn(|| self.run(baseline));
-            (self.run(candidate), join(theirs))
-        });
-        let ours = ours.map_err(unknown_candidate)?;
-        if let Err(Refusal::Fault(fault)) = theirs {
-            return Err(fault);
-        }
         let (own, common) = thread::scope(|scope| {
             let common = scope.spawn(|| self.summary(&ids, true));
             (self.summary(&ids, false), join(common))
@@ -169,19 +150,6 @@ impl Reader<'_> {
             });
         }
         let mut theirs_own = self.totals(&mut own, baseline)?;
-        let theirs = match theirs {
-            Ok(theirs) => theirs,
-            Err(Refusal::NotFound(_)) if theirs_own.0.trials > 0 => {
-                return Err(contradiction("the baseline has rows, and is not there"));
-            }
-            Err(Refusal::NotFound(reason)) => {
-                return Ok(Evidence {
-                    candidate: self.assemble(ours, ours_own, own.row_count, None)?,
-                    baseline: Baseline::NotFound(reason),
-                });
-            }
-            Err(Refusal::Fault(fault)) => return Err(fault),
-        };
         let mut ours_common = self.totals(&mut common, candidate)?.0;
         let mut theirs_common = self.totals(&mut common, baseline)?.0;
         for (own, common) in [
@@ -213,21 +181,6 @@ impl Reader<'_> {
             candidate: ours,
             baseline: Baseline::Found(Box::new(theirs), pair),
         })
-    }
-
-    fn run(&self, id: &str) -> Result<RunRead, Refusal> {
-        let path = format!(
-            "/v2/{}/evaluation_runs/{}",
-            self.project.encoded(),
-            encode(id)
-        );
-        let run: RunRead = self.client.get(&path)?;
-        if run.evaluation_run_id == id {
-            return Ok(run);
-        }
-        Err(Refusal::Fault(contradiction(
-            "asked for one run, it sent another",
-        )))
     }
 
     fn summary(&self, ids: &[&str], intersect: bool) -> Result<Summary, Refusal> {
@@ -297,7 +250,7 @@ impl Reader<'_> {
 
     fn assemble(
         &self,
-        status: RunRead,
+        head: Head,
         (totals, display_name): (Totals, Option<String>),
         rows: u64,
         digests: Option<BTreeMap<String, u64>>,
@@ -308,16 +261,17 @@ impl Reader<'_> {
         Ok(Run {
             project: self.project.clone(),
             web: self.client.web().to_owned(),
-            id: status.evaluation_run_id,
-            display_name,
-            evaluation: status.evaluation.as_deref().and_then(Reference::parse),
-            model: status.model.as_deref().and_then(Reference::parse),
-            status: status.status,
-            started_at: status.started_at,
-            finished_at: status.finished_at,
+            id: head.id,
+            display_name: display_name.or(head.display_name),
+            evaluation: head.evaluation,
+            model: head.model,
+            status: head.status,
+            started_at: head.started_at,
+            finished_at: head.finished_at,
             rows,
             totals,
             digests,
+            choice: head.choice,
         })
     }
 

@@ -1,7 +1,9 @@
 //! What the v2 Evaluation API answers. Fields that we do not use are ignored, absent ones are `None`.
 
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
 /// `GET evaluation_runs/{id}`.
 #[derive(Debug, Deserialize)]
@@ -17,6 +19,32 @@ pub(super) struct RunRead {
     pub(super) started_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "time")]
     pub(super) finished_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) source_evaluation_run_id: Option<String>,
+}
+
+/// A line of `POST /calls/stream_query`: the root call of an evaluation run.
+#[derive(Debug, Deserialize)]
+pub(super) struct CallRead {
+    pub(super) id: String,
+    #[serde(deserialize_with = "sure_time")]
+    pub(super) started_at: Timestamp,
+    #[serde(default, deserialize_with = "time")]
+    pub(super) ended_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) exception: Option<IgnoredAny>,
+    #[serde(default)]
+    pub(super) display_name: Option<String>,
+    #[serde(default)]
+    pub(super) inputs: Map<String, Value>,
+    #[serde(default)]
+    pub(super) attributes: Map<String, Value>,
+}
+
+/// `POST /calls/query_stats`.
+#[derive(Debug, Deserialize)]
+pub(super) struct CallStats {
+    pub(super) count: u64,
 }
 
 /// `POST eval_results/query` with `include_summary`.
@@ -79,6 +107,10 @@ pub(super) struct RowEvaluation {
 /// A trial, of which nothing is kept: its outputs and scores are skipped as they are read.
 #[derive(Debug, Deserialize)]
 pub(super) struct Trial {}
+
+fn sure_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    time(deserializer)?.ok_or_else(|| serde::de::Error::custom("a call without a time"))
+}
 
 /// A time with an offset, or one without, which is UTC.
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {

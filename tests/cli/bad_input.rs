@@ -108,9 +108,15 @@ fn what_the_command_line_lacks() {
         .code(2)
         .says("`bot` is not a project")
         .says("entity/project");
-    with(&["--candidate", "latest"])
+    with(&["--candidate", "evaluation=a,b"])
         .code(2)
-        .says("--candidate: `latest` looks a run up, which this version cannot do yet");
+        .says("--candidate: `b` selects no run; expected evaluation=NAME, model=NAME or attributes.KEY=VALUE");
+    with(&["--candidate", "attributes.git_sha="])
+        .code(2)
+        .says("--candidate: `attributes.git_sha=` has no value; is a variable not set?");
+    with(&["--candidate", "cand", "--wait", "soon"])
+        .code(2)
+        .says("expected a duration such as 45s");
     with(&["--candidate", "a b"])
         .code(2)
         .says("a run id is one word");
@@ -286,7 +292,7 @@ fn nor_is_it_where_something_else_is_wrong() {
     keep(
         &[
             "--candidate",
-            "latest",
+            "b=",
             "--baseline",
             "file:c.json",
             "--json",

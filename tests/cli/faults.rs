@@ -287,7 +287,7 @@ fn contradictions_are_no_verdict() {
     fn common(request: &Request) -> bool {
         is_query(request) && request.body["summary_require_intersection"] == true
     }
-    let cases: [(Wrong, &str); 7] = [
+    let cases: [(Wrong, &str); 6] = [
         (
             |r| {
                 common(r).then(|| {
@@ -346,14 +346,6 @@ fn contradictions_are_no_verdict() {
                     .then(|| Reply::json(&status_of("base", "completed")))
             },
             "it sent another",
-        ),
-        (
-            |r| {
-                r.path
-                    .ends_with("/base")
-                    .then(|| Reply::status(404, "gone"))
-            },
-            "the baseline has rows, and is not there",
         ),
     ];
     for (wrong, words) in cases {

@@ -77,6 +77,24 @@ class World:
             check=False,
         )
 
+    def gate(self, policy: str, *arguments: str) -> Outcome:
+        """Judges by a policy that names its runs itself."""
+        path = self.work / "gates.yaml"
+        path.write_text(policy)
+        report = self.work / "report.json"
+        report.unlink(missing_ok=True)
+        done = self.run(
+            "check", str(path), "--json", str(report), *self.here, *arguments
+        )
+        parsed = json.loads(report.read_text())
+        assert parsed["exit_code"] == done.returncode, done.stderr
+        return Outcome(done.returncode, parsed, done.stdout, done.stderr)
+
+    @property
+    def here(self) -> list[str]:
+        """The options that lead to this server and project."""
+        return ["--base-url", self.running.url, "--project", self.project]
+
     def check(
         self,
         gates: str,
@@ -108,3 +126,15 @@ class World:
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(tmp_path_factory.mktemp("gate"))
+
+
+@pytest.fixture
+def place(tmp_path: pathlib.Path):  # noqa: ANN201
+    """A server of its own, on which nothing was logged yet; then the other one is in use again."""
+    from weave.trace.context import weave_client_context
+
+    before = weave_client_context.get_weave_client()
+    world = World(tmp_path)
+    yield world
+    world.running.stop()
+    scenarios.use(before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 import weave
 from weave.trace.context import weave_client_context
@@ -24,8 +25,14 @@ logging.getLogger("weave").setLevel(logging.CRITICAL)
 
 def connect(server: weave_server.Server) -> WeaveClient:
     client = WeaveClient(ENTITY, PROJECT, server)
-    weave_client_context.set_weave_client_global(client)
+    use(client)
     return client
+
+
+def use(client: WeaveClient | None) -> None:
+    """Makes it the client of the SDK; one that is in use has to be taken away first."""
+    weave_client_context.set_weave_client_global(None)
+    weave_client_context.set_weave_client_global(client)
 
 
 def questions(numbers: Iterable[int]) -> list[dict]:
@@ -102,11 +109,13 @@ def evaluate(
     *,
     name: str = "answers",
     trials: int = 1,
+    attributes: dict | None = None,
 ) -> str:
     """Runs `weave.Evaluation` and returns the run's id."""
     dataset = weave.Dataset(name=f"{name}-rows", rows=rows)
     evaluation = weave.Evaluation(name=name, dataset=dataset, scorers=scorers, trials=trials)
-    _, call = asyncio.run(evaluation.evaluate.call(evaluation, model))
+    with weave.attributes(attributes or {}):
+        _, call = asyncio.run(evaluation.evaluate.call(evaluation, model))
     weave_client_context.get_weave_client().flush()
     return call.id
 
@@ -115,11 +124,12 @@ def log(
     scores: list[dict],
     *,
     name: str = "logged",
+    attributes: dict | None = None,
     finish: bool = True,
     fail: bool = False,
 ) -> str:
     """Logs with `EvaluationLogger`, one row for each map of scores, and returns the run's id."""
-    logger = weave.EvaluationLogger(name=name, model="logged-bot")
+    logger = weave.EvaluationLogger(name=name, model="logged-bot", eval_attributes=attributes)
     for number, row in enumerate(scores):
         prediction = logger.log_prediction(inputs={"n": number}, output=str(number))
         for scorer, value in row.items():
@@ -136,7 +146,12 @@ def log(
 
 
 def through_api(
-    server: weave_server.Server, passes: list[bool], *, scorer: str = "exact", finish: bool = True
+    server: weave_server.Server,
+    passes: list[bool],
+    *,
+    scorer: str = "exact",
+    finish: bool = True,
+    rescores: str | None = None,
 ) -> str:
     """Makes a run through the v2 API, one row for each truth value, and returns its id."""
     project = f"{ENTITY}/{PROJECT}"
@@ -147,6 +162,7 @@ def through_api(
             project_id=project,
             evaluation=f"weave:///{project}/object/api-answers:v1",
             model=model_ref,
+            source_evaluation_run_id=rescores,
             **user,
         )
     ).evaluation_run_id
@@ -175,10 +191,28 @@ def through_api(
             tsi.PredictionFinishReq(project_id=project, prediction_id=prediction, **user)
         )
     if finish:
-        server.evaluation_run_finish(
-            tsi.EvaluationRunFinishReq(project_id=project, evaluation_run_id=run, **user)
-        )
+        finish_run(server, run)
     return run
+
+
+def finish_run(server: weave_server.Server, run: str) -> None:
+    """Ends a run that was made through the v2 API."""
+    server.evaluation_run_finish(
+        tsi.EvaluationRunFinishReq(
+            project_id=f"{ENTITY}/{PROJECT}", evaluation_run_id=run, wb_user_id=weave_server.USER
+        )
+    )
+
+
+def set_clock(
+    server: weave_server.Server, run: str, started: datetime, ended: datetime | None = None
+) -> None:
+    """Moves a run in time, as if it was logged by a machine whose clock says so."""
+    calls = server._internal_trace_server._calls
+    (record,) = [record for record in calls.values() if record.id == run]
+    record.started_at = started
+    if ended is not None:
+        record.ended_at = ended
 
 
 def set_price(server: weave_server.Server) -> None:

@@ -125,8 +125,9 @@ def build_app(server: Server, keys: dict[str, set[str]]) -> fastapi.FastAPI:
             user, key = "", ""
         if scheme != "Basic" or user != "api" or key not in keys:
             return JSONResponse({"reason": "api key is not valid"}, status_code=401)
+        request.state.key = key
         parts = request.url.path.split("/")
-        if len(parts) > 3 and "/".join(parts[2:4]) not in keys[key]:
+        if parts[1] == "v2" and "/".join(parts[2:4]) not in keys[key]:
             return JSONResponse({"reason": "permission denied"}, status_code=403)
         try:
             return await call_next(request)
@@ -173,6 +174,20 @@ def build_app(server: Server, keys: dict[str, set[str]]) -> fastapi.FastAPI:
         return server.eval_results_query(
             tsi.EvalResultsQueryReq(project_id=f"{entity}/{project}", **body.model_dump(by_alias=True))
         )
+
+    @app.post("/calls/stream_query")
+    def _calls(request: fastapi.Request, body: tsi.CallsQueryReq):  # noqa: ANN202
+        if body.project_id not in keys[request.state.key]:
+            return JSONResponse({"reason": "permission denied"}, status_code=403)
+        calls = server.calls_query_stream(body)
+        lines = (call.model_dump_json() + "\n" for call in calls)
+        return StreamingResponse(lines, media_type="application/jsonl")
+
+    @app.post("/calls/query_stats")
+    def _count(request: fastapi.Request, body: tsi.CallsQueryStatsReq):  # noqa: ANN202
+        if body.project_id not in keys[request.state.key]:
+            return JSONResponse({"reason": "permission denied"}, status_code=403)
+        return server.calls_query_stats(body)
 
     @app.get(prefix + "/predictions/{prediction_id}")
     def _prediction(entity: str, project: str, prediction_id: str):  # noqa: ANN202

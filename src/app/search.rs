@@ -1,0 +1,268 @@
+//! From named sources to runs: asked for by id, looked for by selector, waited for.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::SignedDuration;
+
+use super::console::{Console, Vigil};
+use super::server::client;
+use crate::cli::ServerArgs;
+use crate::evidence::Run;
+use crate::fault::Fault;
+use crate::policy::Source;
+use crate::project::Project;
+use crate::prose::Prose;
+use crate::selector::Selector;
+use crate::weave::{Anchor, Client, Eligible, Finder, Head, Named, Side, State};
+
+/// Between the first two looks; each further pause is half as long again.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// A run that is needed, as far as it is known before anything is asked.
+pub(super) enum Wanted<'a> {
+    /// A snapshot, and it was read.
+    Snapshot(Box<Run>),
+    /// A run in Weave.
+    Live(Named<'a>),
+}
+
+/// How a source names a run in Weave; `None` where it is a file.
+pub(super) fn live(source: &Source) -> Option<Named<'_>> {
+    match source {
+        Source::Run(id) => Some(Named::Id(id)),
+        Source::Find(selector) => Some(Named::Newest(selector)),
+        Source::File(_) => None,
+    }
+}
+
+/// Asks Weave for runs, and waits for those that are still to come.
+pub(super) struct Search<'a> {
+    client: Client<'a>,
+    console: &'a Console,
+    /// How long a candidate is waited for, all of them together, and since when.
+    wait: Option<(SignedDuration, Instant)>,
+    /// Candidates that were found: the newest stays the same for all policies.
+    found: Vec<(Project, String, Head)>,
+}
+
+impl<'a> Search<'a> {
+    /// Sets up a client; nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// No address, no key, no usable proxy or certificates.
+    pub(super) fn new(
+        server: &'a ServerArgs,
+        wait: Option<SignedDuration>,
+        console: &'a Console,
+    ) -> Result<Self, Fault> {
+        Ok(Self {
+            client: client(server, console)?,
+            console,
+            wait: wait.map(|wait| (wait, Instant::now())),
+            found: Vec::new(),
+        })
+    }
+
+    /// The client, for what is asked of runs that were found.
+    pub(super) fn client(&self) -> &Client<'a> {
+        &self.client
+    }
+
+    /// The run on trial, waited for where that was asked.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, or could not be had.
+    pub(super) fn candidate(
+        &mut self,
+        project: &Project,
+        wanted: Wanted<'_>,
+    ) -> Result<Side, Fault> {
+        match wanted {
+            Wanted::Snapshot(run) => Ok(Side::Snapshot(run)),
+            Wanted::Live(named) => Ok(Side::Live(Box::new(self.find(project, named)?))),
+        }
+    }
+
+    /// A run of Weave, waited for where that was asked.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, or could not be had.
+    pub(super) fn find(&mut self, project: &Project, named: Named<'_>) -> Result<Head, Fault> {
+        let shown = match named {
+            Named::Id(id) => id.to_owned(),
+            Named::Newest(selector) => selector.to_string(),
+        };
+        let known = self
+            .found
+            .iter()
+            .find(|(known, name, _)| known == project && *name == shown);
+        if let Some((_, _, head)) = known {
+            return Ok(head.clone());
+        }
+        let head = match self.wait {
+            None => {
+                let finder = Finder::new(&self.client, project);
+                let look = || finder.look(named, Eligible::Any);
+                let state = self.console.while_waiting("asking Weave", look)?;
+                self.sure(project, named, state)?
+            }
+            Some((wait, since)) => self.wait(project, named, &shown, wait, since)?,
+        };
+        self.found.push((project.clone(), shown, head.clone()));
+        Ok(head)
+    }
+
+    /// What a candidate is compared with; in the place of one that is not there, what there is instead.
+    ///
+    /// # Errors
+    ///
+    /// Whether it is there could not be had.
+    pub(super) fn baseline(
+        &self,
+        project: &Project,
+        wanted: Wanted<'_>,
+        candidate: &Side,
+        accept_failed: bool,
+    ) -> Result<Result<Side, Prose>, Fault> {
+        let anchor = match candidate {
+            Side::Live(head) => Anchor::from(head.as_ref()),
+            Side::Snapshot(run) => Anchor::from(run.as_ref()),
+        };
+        let of_evaluation;
+        let named = match wanted {
+            Wanted::Snapshot(run) => return Ok(Ok(Side::Snapshot(run))),
+            Wanted::Live(named @ Named::Id(_)) => named,
+            // A run of another evaluation is no baseline, unless the policy names that one.
+            Wanted::Live(Named::Newest(selector)) => {
+                let evaluation = selector.evaluation.clone();
+                of_evaluation = Selector {
+                    evaluation: evaluation.or_else(|| anchor.evaluation.clone()),
+                    ..selector.clone()
+                };
+                Named::Newest(&of_evaluation)
+            }
+        };
+        let eligible = Eligible::Baselines {
+            of: &anchor,
+            accept_failed,
+        };
+        let finder = Finder::new(&self.client, project);
+        self.console
+            .while_waiting("asking Weave", || match finder.look(named, eligible)? {
+                State::Here(head) => Ok(Ok(Side::Live(head))),
+                State::Absent(reason) => finder.absence(named, eligible, reason).map(Err),
+                State::Busy(fault) => Err(fault),
+            })
+    }
+
+    /// Both runs. Where neither depends on the other they are asked for side by side.
+    ///
+    /// # Errors
+    ///
+    /// As for each of them.
+    pub(super) fn pair(
+        &mut self,
+        project: &Project,
+        candidate: Wanted<'_>,
+        baseline: Wanted<'_>,
+        accept_failed: bool,
+    ) -> Result<(Side, Result<Side, Prose>), Fault> {
+        let both = (&candidate, &baseline, self.wait);
+        let (Wanted::Live(ours @ Named::Id(_)), Wanted::Live(theirs @ Named::Id(_)), None) = both
+        else {
+            let ours = self.candidate(project, candidate)?;
+            let theirs = self.baseline(project, baseline, &ours, accept_failed)?;
+            return Ok((ours, theirs));
+        };
+        let (ours, theirs) = (*ours, *theirs);
+        let finder = Finder::new(&self.client, project);
+        let (candidate, baseline) = self.console.while_waiting("asking Weave", || {
+            thread::scope(|scope| {
+                let theirs = scope.spawn(|| finder.look(theirs, Eligible::Any));
+                let ours = finder.look(ours, Eligible::Any);
+                let theirs = theirs.join();
+                (
+                    ours,
+                    theirs.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                )
+            })
+        });
+        let candidate = self.sure(project, ours, candidate?)?;
+        let baseline = match baseline? {
+            State::Here(head) => Ok(Side::Live(head)),
+            State::Absent(reason) => Err(finder.absence(theirs, Eligible::Any, reason)?),
+            State::Busy(fault) => return Err(fault),
+        };
+        Ok((Side::Live(Box::new(candidate)), baseline))
+    }
+
+    /// A run that has to be there.
+    fn sure(&self, project: &Project, named: Named<'_>, state: State) -> Result<Head, Fault> {
+        let (reason, help) = match (state, named) {
+            (State::Here(head), _) => return Ok(*head),
+            (State::Busy(fault), _) => return Err(fault),
+            (State::Absent(reason), Named::Id(_)) => (
+                reason,
+                "look at the run id and the project; --wait waits for a run that was just logged",
+            ),
+            (State::Absent(reason), Named::Newest(_)) => (
+                reason,
+                "`weave-gate runs` lists what there is; --wait waits for a run that was just logged",
+            ),
+        };
+        let finder = Finder::new(&self.client, project);
+        let absence = finder.absence(named, Eligible::Any, reason)?;
+        Err(Fault::evidence(absence).help(help))
+    }
+
+    /// Looks again and again until the run is there and has finished, or the time is over.
+    fn wait(
+        &mut self,
+        project: &Project,
+        named: Named<'_>,
+        shown: &str,
+        wait: SignedDuration,
+        since: Instant,
+    ) -> Result<Head, Fault> {
+        let until = since + wait.unsigned_abs();
+        let mut vigil = Vigil::new(self.console, shown.to_owned(), wait, since);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            // Each look has the time of --timeout; and so have the requests that follow the last one.
+            self.client.restart();
+            let state = Finder::new(&self.client, project).look(named, Eligible::Any)?;
+            let seen = match &state {
+                State::Here(head) if !head.is_running() => {
+                    vigil.end();
+                    self.client.restart();
+                    return self.sure(project, named, state);
+                }
+                State::Here(head) => format!("run {} is still running", head.id),
+                State::Absent(Some(reason)) => format!("not there yet: {reason}"),
+                State::Absent(None) => "no run matches yet".to_owned(),
+                State::Busy(fault) => fault.message.clone(),
+            };
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                vigil.end();
+                let late = format!("waited {wait:#} for {shown} in {project}");
+                self.client.restart();
+                let last = match state {
+                    State::Absent(_) => self.sure(project, named, state).err(),
+                    State::Here(_) | State::Busy(_) => None,
+                };
+                let last = last.map_or(seen, |fault| fault.message);
+                return Err(Fault::evidence(format!("{late}; last seen: {last}")).help(
+                    "give it more time with --wait, or look at why the evaluation does not end",
+                ));
+            }
+            vigil.pause(&seen, pause.min(left));
+            pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Finding runs: by id, or the newest that matches a selector.
+//!
+//! Runs that the SDKs log have a root call whose op is a version of `Evaluation.evaluate`; runs that the
+//! v2 API makes have that word itself. The list of `evaluation_runs` holds only the second kind,
+//! oldest first and without attributes. One query for calls of both names holds all of them, newest first.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::client::{Client, Refusal};
+use super::head::{Anchor, Head};
+use super::nothing;
+use super::wire::{CallRead, CallStats, RunRead};
+use crate::evidence::Choice;
+use crate::fault::Fault;
+use crate::project::{Project, encode};
+use crate::prose::Prose;
+use crate::selector::Selector;
+
+const OP: &str = "Evaluation.evaluate";
+/// Runs a page: what is looked for is nearly always the first.
+const PAGE: usize = 10;
+/// Pages after which a search ends: a server that finds so much that does not match does not filter.
+const MOST_PAGES: usize = 10;
+/// Recent runs that are looked at to say what there is instead.
+const RECENT: usize = 200;
+
+/// What is read of a run. The inputs of its root call are references, not data.
+const COLUMNS: [&str; 7] = [
+    "id",
+    "started_at",
+    "ended_at",
+    "exception",
+    "display_name",
+    "inputs",
+    "attributes",
+];
+
+/// Which runs of a project are asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Eligible<'a> {
+    /// All that match.
+    Any,
+    /// Those that can be the baseline of a candidate.
+    Baselines {
+        /// The candidate.
+        of: &'a Anchor,
+        /// Whether a failed run is one.
+        accept_failed: bool,
+    },
+}
+
+impl Eligible<'_> {
+    fn allows(self, head: &Head) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Baselines { of, accept_failed } => of.allows(head, accept_failed),
+        }
+    }
+}
+
+/// A run in Weave, as it was named.
+#[derive(Clone, Copy, Debug)]
+pub enum Named<'a> {
+    /// By its id.
+    Id(&'a str),
+    /// The newest that matches.
+    Newest(&'a Selector),
+}
+
+/// What is to be seen of a run that was asked for.
+#[derive(Clone, Debug)]
+pub enum State {
+    /// It is there.
+    Here(Box<Head>),
+    /// It is not; with what Weave said, where it said something.
+    Absent(Option<String>),
+    /// Weave gave no answer, and may give one later.
+    Busy(Fault),
+}
+
+/// Finds runs of one project.
+#[derive(Clone, Copy)]
+pub struct Finder<'a> {
+    client: &'a Client<'a>,
+    project: &'a Project,
+}
+
+impl<'a> Finder<'a> {
+    /// A finder; nothing is asked.
+    #[must_use]
+    pub fn new(client: &'a Client<'a>, project: &'a Project) -> Self {
+        Self { client, project }
+    }
+
+    /// Looks for a run.
+    ///
+    /// # Errors
+    ///
+    /// What will not pass: no access, answers that contradict each other.
+    pub fn look(self, named: Named<'_>, eligible: Eligible<'_>) -> Result<State, Fault> {
+        let looked = match named {
+            Named::Id(id) => self.head(id).map(Some),
+            Named::Newest(selector) => self.newest(selector, eligible),
+        };
+        match looked {
+            Ok(Some(head)) => Ok(State::Here(Box::new(head))),
+            Ok(None) => Ok(State::Absent(None)),
+            Err(Refusal::NotFound(reason)) => Ok(State::Absent(Some(reason))),
+            Err(Refusal::Busy(fault)) => Ok(State::Busy(fault)),
+            Err(Refusal::Fault(fault)) => Err(fault),
+        }
+    }
+
+    /// Why a run is not there: what was asked, where, and the nearest things that exist.
+    ///
+    /// # Errors
+    ///
+    /// What there is could not be had.
+    pub fn absence(
+        self,
+        named: Named<'_>,
+        eligible: Eligible<'_>,
+        reason: Option<String>,
+    ) -> Result<Prose, Fault> {
+        match named {
+            Named::Id(_) => Ok(Prose::from("Weave has no such run: ")
+                .name(reason.unwrap_or_else(|| "it is not there".to_owned()))),
+            Named::Newest(selector) => {
+                let recent = self.page(&Selector::default(), Eligible::Any, RECENT, 0)?;
+                Ok(nothing::explain(self.project, selector, eligible, &recent))
+            }
+        }
+    }
+
+    /// The run of an id.
+    fn head(self, id: &str) -> Result<Head, Refusal> {
+        let path = format!(
+            "/v2/{}/evaluation_runs/{}",
+            self.project.encoded(),
+            encode(id)
+        );
+        let run: RunRead = self.client.get(&path)?;
+        if run.evaluation_run_id == id {
+            return Ok(run.into());
+        }
+        let fault = Fault::evidence(
+            "the answers of Weave contradict each other: asked for one run, it sent another",
+        );
+        Err(Refusal::Fault(fault))
+    }
+
+    /// The newest run that matches, and how many do.
+    fn newest(self, selector: &Selector, eligible: Eligible<'_>) -> Result<Option<Head>, Refusal> {
+        if let Eligible::Baselines { of, .. } = eligible
+            && of.started_at.is_none()
+        {
+            return Err(Refusal::Fault(
+                Fault::evidence(
+                    "the candidate has no start time, so no run can be told to be older",
+                )
+                .help("name the baseline by its id"),
+            ));
+        }
+        let mut newest: Option<Head> = None;
+        let (mut kept, mut read) = (0_u64, 0);
+        for _ in 0..MOST_PAGES {
+            let page = self.page(selector, eligible, PAGE, read)?;
+            let is_last = page.len() < PAGE;
+            read += page.len();
+            let unwanted = page.len();
+            let page: Vec<Head> = page
+                .into_iter()
+                .filter(|head| head.matches(selector) && eligible.allows(head))
+                .collect();
+            let unwanted = unwanted - page.len();
+            kept += page.len() as u64;
+            newest = newest.or_else(|| page.into_iter().next());
+            let Some(mut head) = newest.take() else {
+                if is_last {
+                    return Ok(None);
+                }
+                continue;
+            };
+            // Whatever does not match here does not on the next page; so the server is asked only where
+            // its count is of what matches.
+            let (matches, is_exact) = if is_last {
+                (kept, true)
+            } else if unwanted == 0 && read == PAGE {
+                (self.count(selector, eligible)?.max(kept), true)
+            } else {
+                (kept, false)
+            };
+            head.choice = Some(Choice {
+                selector: selector.clone(),
+                matches,
+                is_exact,
+            });
+            return Ok(Some(head));
+        }
+        Err(Refusal::Fault(
+            Fault::evidence(format!(
+                "gave up the search for `{selector}` after {read} runs that do not match"
+            ))
+            .help("name the run by its id"),
+        ))
+    }
+
+    /// The newest runs that match, and no more than a number of them.
+    ///
+    /// # Errors
+    ///
+    /// They could not be had.
+    pub fn recent(self, selector: &Selector, most: usize) -> Result<Vec<Head>, Fault> {
+        let mut found = self.page(selector, Eligible::Any, most, 0)?;
+        found.retain(|head| head.matches(selector));
+        Ok(found)
+    }
+
+    fn page(
+        self,
+        selector: &Selector,
+        eligible: Eligible<'_>,
+        limit: usize,
+        offset: usize,
+    ) -> Result<Vec<Head>, Refusal> {
+        let body = json!({
+            "project_id": self.project.to_string(),
+            "filter": self.filter(),
+            "query": query(selector, eligible),
+            "sort_by": [{"field": "started_at", "direction": "desc"}],
+            "limit": limit,
+            "offset": offset,
+            "columns": COLUMNS,
+        });
+        let calls: Vec<CallRead> = self.client.post_lines("/calls/stream_query", &body)?;
+        // One more than asked for, or one out of its order: then the newest may be somewhere else.
+        let descends = calls.is_sorted_by(|one, next| one.started_at >= next.started_at);
+        if !descends || calls.len() > limit {
+            return Err(Refusal::Fault(Fault::evidence(
+                "Weave listed the runs in another order than asked for, so the newest is not known",
+            )
+            .help("name the runs by their ids")));
+        }
+        let mut heads: Vec<Head> = Vec::new();
+        for call in calls {
+            if !heads.iter().any(|head| head.id == call.id) {
+                heads.push(call.into());
+            }
+        }
+        Ok(heads)
+    }
+
+    fn count(self, selector: &Selector, eligible: Eligible<'_>) -> Result<u64, Refusal> {
+        let body = json!({
+            "project_id": self.project.to_string(),
+            "filter": self.filter(),
+            "query": query(selector, eligible),
+        });
+        let stats: CallStats = self.client.post("/calls/query_stats", &body)?;
+        Ok(stats.count)
+    }
+
+    /// All evaluation runs, by both names of their root calls.
+    fn filter(self) -> Value {
+        json!({
+            "op_names": [format!("weave:///{}/op/{OP}:*", self.project), OP],
+            "trace_roots_only": true,
+        })
+    }
+}
+
+/// What is asked of the server. It may know less than we do; so each answer is filtered again.
+fn query(selector: &Selector, eligible: Eligible<'_>) -> Option<Value> {
+    let mut all = Vec::new();
+    if let Some(name) = &selector.evaluation {
+        // `EvaluationLogger` gives its name to the run.
+        let [python, typescript] =
+            ["inputs.self", "inputs.this"].map(|field| refers_to(field, name));
+        all.push(json!({"$or": [python, typescript, equals("display_name", name)]}));
+    }
+    if let Some(name) = &selector.model {
+        let plain = equals("inputs.model", name);
+        all.push(json!({"$or": [refers_to("inputs.model", name), plain]}));
+    }
+    let attributes = selector.attributes.iter();
+    all.extend(attributes.map(|(path, text)| attribute(path, text)));
+    if let Eligible::Baselines { of, accept_failed } = eligible {
+        all.push(json!({"$not": [is_null("ended_at")]}));
+        all.push(json!({"$not": [equals("id", &of.id)]}));
+        if !accept_failed {
+            all.push(is_null("exception"));
+        }
+        if let Some(time) = of.started_at {
+            all.push(json!({"$lte": [field("started_at"), literal(&time_text(time))]}));
+        }
+    }
+    (!all.is_empty()).then(|| json!({"$expr": {"$and": all}}))
+}
+
+fn time_text(time: Timestamp) -> Value {
+    Value::String(time.to_string())
+}
+
+fn field(path: &str) -> Value {
+    json!({"$getField": path})
+}
+
+fn literal(value: &Value) -> Value {
+    json!({"$literal": value})
+}
+
+fn equals(path: &str, text: &str) -> Value {
+    json!({"$eq": [field(path), literal(&text.into())]})
+}
+
+fn is_null(path: &str) -> Value {
+    json!({"$eq": [field(path), literal(&Value::Null)]})
+}
+
+/// Whether a reference is to an object or op of this name, whatever the version.
+fn refers_to(path: &str, name: &str) -> Value {
+    json!({"$contains": {"input": field(path), "substr": literal(&format!("/{name}:").into())}})
+}
+
+/// Whether an attribute is what a text says: nested, or with the dots in its name; as a text or as a number.
+fn attribute(path: &str, text: &str) -> Value {
+    let nested = format!("attributes.{path}");
+    let mut ways = vec![equals(&nested, text)];
+    if path.contains('.') {
+        ways.push(equals(
+            &format!("attributes.{}", path.replace('.', "\\.")),
+            text,
+        ));
+    }
+    if let Ok(number) = text.parse::<f64>()
+        && number.is_finite()
+    {
+        ways.push(json!({"$eq": [field(&nested), literal(&json!(number))]}));
+    }
+    json!({"$or": ways})
+}
