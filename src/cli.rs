@@ -36,6 +36,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Report every problem of every policy, offline
     Validate(ValidateArgs),
+    /// List recent runs of a project, newest first
+    Runs(RunsArgs),
     /// Save what `check` would know of a run, to judge it later without network or key
     Snapshot(SnapshotArgs),
 }
@@ -89,6 +91,26 @@ pub struct ValidateArgs {
     /// Policy files, or glob patterns of them
     #[arg(default_value = "gates.yaml")]
     pub policy: Vec<String>,
+}
+
+/// Arguments of `runs`.
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    /// What the runs have to be, as in `evaluation=answers,model=bot,attributes.git_branch=main`
+    #[arg(value_name = "SELECTOR")]
+    pub selector: Option<String>,
+
+    /// List at most so many
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub limit: u16,
+
+    /// Print JSON: more of each run, and nothing cut
+    #[arg(long)]
+    pub json: bool,
+
+    /// Where the runs are.
+    #[command(flatten)]
+    pub server: ServerArgs,
 }
 
 /// Arguments of `snapshot`.

@@ -5,6 +5,7 @@ mod check;
 mod console;
 mod output;
 mod plan;
+mod runs;
 mod search;
 mod server;
 mod snapshot;
@@ -23,6 +24,7 @@ pub fn run(cli: &Cli) -> Exit {
     match &cli.command {
         Command::Check(arguments) => check::run(arguments, &console),
         Command::Validate(arguments) => validate::run(arguments, &console),
+        Command::Runs(arguments) => runs::run(arguments, &console),
         Command::Snapshot(arguments) => snapshot::run(arguments, &console),
     }
 }

@@ -104,8 +104,13 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
         error: report.faults().next().map(error),
         policies: report.sections.iter().map(policy).collect(),
     };
-    // On stdout of a CI job two hashes in a row could be read as a command; JSON has another word for it.
-    let text = serde_json::to_string_pretty(&wire)?.replace("##", "#\\u0023");
+    text(&wire)
+}
+
+/// A value as JSON that may stand in the log of a CI job: two hashes in a row could be read as a command,
+/// and JSON has another word for the second.
+pub(super) fn text(wire: &impl Serialize) -> Result<String, serde_json::Error> {
+    let text = serde_json::to_string_pretty(wire)?.replace("##", "#\\u0023");
     Ok(text + "\n")
 }
 

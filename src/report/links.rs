@@ -1,11 +1,16 @@
 //! Addresses of web pages.
 
 use crate::evidence::Run;
-use crate::project::encode;
+use crate::project::{Project, encode};
 
 /// The page of a run; `None` where the address of the web pages is none that a browser opens.
 pub(super) fn run(run: &Run) -> Option<String> {
-    Some(format!("{}/r/call/{}", base(run)?, encode(&run.id)))
+    call(&run.web, &run.project, &run.id)
+}
+
+/// The page of a call, such as a run's root.
+pub(super) fn call(web: &str, project: &Project, id: &str) -> Option<String> {
+    Some(format!("{}/r/call/{}", base(web, project)?, encode(id)))
 }
 
 /// The page that shows two runs side by side. The leftmost is its baseline.
@@ -13,17 +18,15 @@ pub(super) fn comparison(candidate: &Run, baseline: &Run) -> Option<String> {
     let ids = serde_json::to_string(&[&baseline.id, &candidate.id]).ok()?;
     Some(format!(
         "{}/weave/compare-evaluations?evaluationCallIds={}",
-        base(candidate)?,
+        base(&candidate.web, &candidate.project)?,
         encode(&ids)
     ))
 }
 
-fn base(run: &Run) -> Option<String> {
+fn base(web: &str, project: &Project) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
-    let rest = run
-        .web
+    let rest = web
         .strip_prefix("https://")
-        .or_else(|| run.web.strip_prefix("http://"))?;
-    (!rest.is_empty() && rest.chars().all(plain))
-        .then(|| format!("{}/{}", run.web, run.project.encoded()))
+        .or_else(|| web.strip_prefix("http://"))?;
+    (!rest.is_empty() && rest.chars().all(plain)).then(|| format!("{web}/{}", project.encoded()))
 }

@@ -4,6 +4,7 @@ mod escape;
 mod json;
 mod links;
 mod markdown;
+pub mod runs;
 mod terminal;
 mod view;
 

@@ -78,6 +78,28 @@ pub fn read_run(client: &Client<'_>, project: &Project, head: Head) -> Result<Ru
     Ok(reader.one(head, true)?)
 }
 
+/// How many trials runs have, by their ids. One that has no rows is not among them.
+///
+/// # Errors
+///
+/// Weave cannot count them.
+pub fn read_trials(
+    client: &Client<'_>,
+    project: &Project,
+    ids: &[&str],
+) -> Result<BTreeMap<String, u64>, Fault> {
+    let reader = Reader {
+        client,
+        project,
+        needs: Needs::default(),
+    };
+    let summary = reader.summary(ids, false)?;
+    let counts = summary.evaluations.into_iter();
+    Ok(counts
+        .map(|run| (run.evaluation_call_id, run.trial_count))
+        .collect())
+}
+
 fn contradiction(what: &str) -> Fault {
     Fault::evidence(format!(
         "the answers of Weave contradict each other: {what}"

@@ -1,0 +1,76 @@
+//! `runs`: what there is to judge.
+
+use super::console::Console;
+use super::environment;
+use super::server::{client, no_project, project};
+use crate::cli::RunsArgs;
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::policy::Source;
+use crate::report::runs::{self, Listing};
+use crate::selector::Selector;
+use crate::weave::{Eligible, Finder, Head, Named, read_trials, web};
+
+pub(super) fn run(arguments: &RunsArgs, console: &Console) -> Exit {
+    match list(arguments, console) {
+        Ok(()) => Exit::Passed,
+        Err(fault) => {
+            console.fault(&fault);
+            fault.exit
+        }
+    }
+}
+
+fn list(arguments: &RunsArgs, console: &Console) -> Result<(), Fault> {
+    let selector = selector(arguments.selector.as_deref())?;
+    let project = project(&arguments.server, || Ok(None))?.ok_or_else(no_project)?;
+    let client = client(&arguments.server, console)?;
+    let finder = Finder::new(&client, &project);
+    let most = usize::from(arguments.limit);
+    let ask = || finder.recent(&selector, most);
+    let runs: Vec<Head> = console.while_waiting("asking Weave", ask)?;
+    let ids: Vec<&str> = runs.iter().map(|head| head.id.as_str()).collect();
+    let trials = if ids.is_empty() {
+        let nothing = finder.absence(Named::Newest(&selector), Eligible::Any, None)?;
+        console.done(&nothing.to_string());
+        None
+    } else {
+        let count = || read_trials(&client, &project, &ids);
+        match console.while_waiting("asking Weave", count) {
+            Ok(trials) => Some(trials),
+            Err(fault) => {
+                console.warn(&format!("cannot count trials: {}", fault.message));
+                None
+            }
+        }
+    };
+    let listing = Listing {
+        project: &project,
+        web: web(&environment)?,
+        selector: &selector,
+        runs: &runs,
+        trials,
+    };
+    let text = if arguments.json {
+        runs::json(&listing)
+            .map_err(|error| Fault::evidence(format!("cannot write JSON: {error}")))?
+    } else {
+        runs::terminal(&listing)
+    };
+    console.report(&text);
+    Ok(())
+}
+
+/// What the runs have to be; everything that names one run is refused.
+fn selector(text: Option<&str>) -> Result<Selector, Fault> {
+    let Some(text) = text else {
+        return Ok(Selector::default());
+    };
+    match Source::from_argument(text) {
+        Ok(Source::Find(selector)) => Ok(selector),
+        Ok(Source::Run(_) | Source::File(_)) => Err(Fault::usage(format!(
+            "`{text}` selects no runs; expected evaluation=NAME, model=NAME or attributes.KEY=VALUE"
+        ))),
+        Err(problem) => Err(Fault::usage(problem)),
+    }
+}

@@ -1,0 +1,164 @@
+//! A list of runs, for a person and for a script.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::escape::{no_command, visible};
+use super::links;
+use crate::evidence::Reference;
+use crate::project::Project;
+use crate::selector::Selector;
+use crate::weave::Head;
+
+/// Changes only where an old reader would misread a new list.
+const SCHEMA_VERSION: u32 = 1;
+/// A longer value of an attribute is cut.
+const LONGEST_VALUE: usize = 40;
+
+/// Runs of a project, newest first.
+pub struct Listing<'a> {
+    /// Where they are.
+    pub project: &'a Project,
+    /// Address of the web pages.
+    pub web: String,
+    /// What they had to be.
+    pub selector: &'a Selector,
+    /// The runs.
+    pub runs: &'a [Head],
+    /// How many trials they have, by id; `None` where that could not be counted.
+    pub trials: Option<BTreeMap<String, u64>>,
+}
+
+impl Listing<'_> {
+    /// A run that has no rows has no trials, and Weave does not speak of it.
+    fn trials(&self, head: &Head) -> Option<u64> {
+        let counts = self.trials.as_ref()?;
+        Some(counts.get(&head.id).copied().unwrap_or(0))
+    }
+}
+
+/// Renders the list as a table; empty where there are no runs.
+#[must_use]
+pub fn terminal(listing: &Listing<'_>) -> String {
+    if listing.runs.is_empty() {
+        return String::new();
+    }
+    let head = [
+        "RUN",
+        "STATUS",
+        "STARTED (UTC)",
+        "TRIALS",
+        "EVALUATION",
+        "MODEL",
+        "ATTRIBUTES",
+    ];
+    let mut table = vec![head.map(str::to_owned)];
+    table.extend(listing.runs.iter().map(|head| row(listing, head)));
+    let widths: Vec<usize> = (0..head.len())
+        .map(|column| {
+            let cells = table.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
+        .collect();
+    let mut text = String::new();
+    for row in table {
+        let cells = row.iter().zip(&widths);
+        let line: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        text.push_str(line.join("  ").trim_end());
+        text.push('\n');
+    }
+    no_command(&text)
+}
+
+fn row(listing: &Listing<'_>, head: &Head) -> [String; 7] {
+    let dash = || "-".to_owned();
+    let attributes = head.own_attributes();
+    let shown = attributes.iter().map(|(path, value)| {
+        let cut: String = value.chars().take(LONGEST_VALUE).collect();
+        let more = if cut.len() < value.len() { "…" } else { "" };
+        visible(&format!("{path}={cut}{more}"))
+    });
+    [
+        visible(&head.id),
+        head.status.as_deref().map_or_else(dash, visible),
+        head.started_at
+            .map_or_else(dash, |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string()),
+        listing
+            .trials(head)
+            .map_or_else(dash, |count| count.to_string()),
+        head.evaluation_name().map_or_else(dash, visible),
+        head.model
+            .as_ref()
+            .map_or_else(dash, |model| visible(&model.name)),
+        shown.collect::<Vec<_>>().join(" "),
+    ]
+}
+
+#[derive(Serialize)]
+struct JsonListing<'a> {
+    schema_version: u32,
+    project: String,
+    selector: String,
+    runs: Vec<JsonHead<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonHead<'a> {
+    id: &'a str,
+    display_name: Option<&'a str>,
+    evaluation: Option<&'a str>,
+    evaluation_version: Option<&'a str>,
+    model: Option<&'a str>,
+    model_version: Option<&'a str>,
+    status: Option<&'a str>,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    trials: Option<u64>,
+    rescored_from: Option<&'a str>,
+    attributes: &'a Map<String, Value>,
+    url: Option<String>,
+}
+
+/// Renders the list as JSON, with a line break at its end.
+///
+/// # Errors
+///
+/// None that is known.
+pub fn json(listing: &Listing<'_>) -> Result<String, serde_json::Error> {
+    let wire = JsonListing {
+        schema_version: SCHEMA_VERSION,
+        project: listing.project.to_string(),
+        selector: listing.selector.to_string(),
+        runs: listing
+            .runs
+            .iter()
+            .map(|head| wire(listing, head))
+            .collect(),
+    };
+    super::json::text(&wire)
+}
+
+fn wire<'a>(listing: &Listing<'_>, head: &'a Head) -> JsonHead<'a> {
+    fn version(reference: Option<&Reference>) -> Option<&str> {
+        reference.and_then(|reference| reference.version.as_deref())
+    }
+    JsonHead {
+        id: &head.id,
+        display_name: head.display_name.as_deref(),
+        evaluation: head.evaluation_name(),
+        evaluation_version: version(head.evaluation.as_ref()),
+        model: head.model.as_ref().map(|model| model.name.as_str()),
+        model_version: version(head.model.as_ref()),
+        status: head.status.as_deref(),
+        started_at: head.started_at.map(|time| time.to_string()),
+        finished_at: head.finished_at.map(|time| time.to_string()),
+        trials: listing.trials(head),
+        rescored_from: head.rescored_from.as_deref(),
+        attributes: &head.attributes,
+        url: links::call(&listing.web, listing.project, &head.id),
+    }
+}
