@@ -36,6 +36,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Report every problem of every policy, offline
     Validate(ValidateArgs),
+    /// Put two runs side by side, without a policy
+    Compare(CompareArgs),
     /// List recent runs of a project, newest first
     Runs(RunsArgs),
     /// Save what `check` would know of a run, to judge it later without network or key
@@ -72,6 +74,36 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub server: ServerArgs,
 
+    /// What is written, and where.
+    #[command(flatten)]
+    pub reports: ReportArgs,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// The run to compare with, named as in `check --baseline`
+    pub baseline: String,
+
+    /// The run that is compared, named as in `check --candidate`
+    pub candidate: String,
+
+    /// Wait so long for the candidate to appear and to finish, such as 15m
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub wait: Option<SignedDuration>,
+
+    /// Where the runs are.
+    #[command(flatten)]
+    pub server: ServerArgs,
+
+    /// What is written, and where.
+    #[command(flatten)]
+    pub reports: ReportArgs,
+}
+
+/// What is written, and where.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
     /// What stdout shows
     #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Reports")]
     pub format: Format,

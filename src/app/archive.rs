@@ -1,4 +1,4 @@
-//! Evidence for plans, from snapshots or from Weave; read once for all policies on the same runs.
+//! Evidence for requests, from snapshots or from Weave; read once for all policies on the same runs.
 
 use std::path::Path;
 
@@ -6,7 +6,6 @@ use jiff::SignedDuration;
 
 use super::console::Console;
 use super::environment;
-use super::plan::Plan;
 use super::search::{Search, Wanted, live};
 use super::server::no_project;
 use crate::cli::ServerArgs;
@@ -17,6 +16,25 @@ use crate::project::Project;
 use crate::prose::Prose;
 use crate::weave::{Needs, read_evidence, web};
 
+/// Which evidence is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Request {
+    pub(super) project: Option<Project>,
+    pub(super) candidate: Source,
+    /// `None` where nothing is compared.
+    pub(super) baseline: Option<Source>,
+    /// Whether a failed run may be found as the baseline.
+    pub(super) accept_failed: bool,
+}
+
+impl Request {
+    /// Whether Weave has to be asked.
+    pub(super) fn is_live(&self) -> bool {
+        let is_live = |source: &Source| !matches!(source, Source::File(_));
+        is_live(&self.candidate) || self.baseline.as_ref().is_some_and(is_live)
+    }
+}
+
 /// What was read so far.
 pub(super) struct Archive<'a> {
     server: &'a ServerArgs,
@@ -24,11 +42,8 @@ pub(super) struct Archive<'a> {
     console: &'a Console,
     needs: Needs,
     search: Option<Search<'a>>,
-    known: Vec<(Key, Result<Evidence, Fault>)>,
+    known: Vec<(Request, Result<Evidence, Fault>)>,
 }
-
-/// What evidence depends on: the last is whether a failed run may be found as a baseline.
-type Key = (Option<Project>, Source, Option<Source>, bool);
 
 impl<'a> Archive<'a> {
     /// An empty archive. What any of the policies needs is asked for with the first.
@@ -48,69 +63,64 @@ impl<'a> Archive<'a> {
         }
     }
 
-    /// The evidence for a plan.
+    /// The evidence for a request.
     ///
     /// # Errors
     ///
     /// Why it could not be had.
-    pub(super) fn evidence(&mut self, plan: &Plan) -> Result<Evidence, Fault> {
-        let key = (
-            plan.project.clone(),
-            plan.candidate.clone(),
-            plan.baseline.clone(),
-            plan.accept_failed,
-        );
-        if let Some((_, evidence)) = self.known.iter().find(|(known, _)| *known == key) {
+    pub(super) fn evidence(&mut self, request: &Request) -> Result<Evidence, Fault> {
+        if let Some((_, evidence)) = self.known.iter().find(|(known, _)| known == request) {
             return evidence.clone();
         }
-        if let Some(candidate) = self.candidate(plan) {
+        if let Some(candidate) = self.candidate(request) {
             return Ok(Evidence {
                 candidate,
                 baseline: Baseline::Unnamed,
             });
         }
-        let evidence = self.read(plan);
-        self.known.push((key, evidence.clone()));
+        let evidence = self.read(request);
+        self.known.push((request.clone(), evidence.clone()));
         evidence
     }
 
     /// A candidate that is compared with nothing, and was read for another policy that compares it.
-    fn candidate(&self, plan: &Plan) -> Option<Run> {
-        if plan.baseline.is_some() {
+    fn candidate(&self, request: &Request) -> Option<Run> {
+        if request.baseline.is_some() {
             return None;
         }
-        self.known
-            .iter()
-            .find_map(|((project, candidate, ..), evidence)| {
-                let is_same = *project == plan.project && *candidate == plan.candidate;
-                evidence
-                    .as_ref()
-                    .ok()
-                    .filter(|_| is_same)
-                    .map(|evidence| evidence.candidate.clone())
-            })
+        self.known.iter().find_map(|(known, evidence)| {
+            let is_same = known.project == request.project && known.candidate == request.candidate;
+            evidence
+                .as_ref()
+                .ok()
+                .filter(|_| is_same)
+                .map(|evidence| evidence.candidate.clone())
+        })
     }
 
-    fn read(&mut self, plan: &Plan) -> Result<Evidence, Fault> {
-        let candidate = match live(&plan.candidate) {
+    fn read(&mut self, request: &Request) -> Result<Evidence, Fault> {
+        let candidate = match live(&request.candidate) {
             Some(named) => Wanted::Live(named),
-            None => saved(plan, &plan.candidate)?.ok_or_else(|| {
-                Fault::evidence(format!("there is no snapshot `{}`", path(&plan.candidate)))
-                    .help("take one with `weave-gate snapshot RUN -o FILE`")
+            None => saved(request, &request.candidate)?.ok_or_else(|| {
+                Fault::evidence(format!(
+                    "there is no snapshot `{}`",
+                    path(&request.candidate)
+                ))
+                .help("take one with `weave-gate snapshot RUN -o FILE`")
             })?,
         };
-        let Some(source) = &plan.baseline else {
+        let Some(source) = &request.baseline else {
             return match candidate {
                 Wanted::Snapshot(run) => Ok(Evidence {
                     candidate: *run,
                     baseline: Baseline::Unnamed,
                 }),
-                Wanted::Live(_) => self.alone(plan, candidate),
+                Wanted::Live(_) => self.alone(request, candidate),
             };
         };
         let baseline = match live(source) {
             Some(named) => Some(Wanted::Live(named)),
-            None => saved(plan, source)?,
+            None => saved(request, source)?,
         };
         // Nothing of the network is set up where snapshots are enough.
         match (candidate, baseline) {
@@ -120,15 +130,15 @@ impl<'a> Archive<'a> {
             }
             (candidate, None) => Ok(Evidence {
                 baseline: Baseline::NotFound(lost(source)),
-                ..self.alone(plan, candidate)?
+                ..self.alone(request, candidate)?
             }),
-            (candidate, Some(baseline)) => self.both(plan, candidate, baseline),
+            (candidate, Some(baseline)) => self.both(request, candidate, baseline),
         }
     }
 
-    fn alone(&mut self, plan: &Plan, candidate: Wanted<'_>) -> Result<Evidence, Fault> {
+    fn alone(&mut self, request: &Request, candidate: Wanted<'_>) -> Result<Evidence, Fault> {
         let needs = self.needs;
-        let project = plan.project.as_ref().ok_or_else(no_project)?;
+        let project = request.project.as_ref().ok_or_else(no_project)?;
         let console = self.console;
         let search = self.search()?;
         let candidate = search.candidate(project, candidate)?;
@@ -140,16 +150,16 @@ impl<'a> Archive<'a> {
 
     fn both(
         &mut self,
-        plan: &Plan,
+        request: &Request,
         candidate: Wanted<'_>,
         baseline: Wanted<'_>,
     ) -> Result<Evidence, Fault> {
         let needs = self.needs;
-        let project = plan.project.as_ref().ok_or_else(no_project)?;
+        let project = request.project.as_ref().ok_or_else(no_project)?;
         let console = self.console;
         let search = self.search()?;
         let (candidate, baseline) =
-            search.pair(project, candidate, baseline, plan.accept_failed)?;
+            search.pair(project, candidate, baseline, request.accept_failed)?;
         let client = search.client();
         console.while_waiting("asking Weave", || match baseline {
             Ok(baseline) => read_evidence(client, project, candidate, Some(baseline), needs),
@@ -180,11 +190,11 @@ fn path(source: &Source) -> String {
 }
 
 /// The run of a snapshot, where the source is one that is there.
-fn saved<'a>(plan: &Plan, source: &Source) -> Result<Option<Wanted<'a>>, Fault> {
+fn saved<'a>(request: &Request, source: &Source) -> Result<Option<Wanted<'a>>, Fault> {
     let Source::File(path) = source else {
         return Ok(None);
     };
-    let run = of_file(plan.project.as_ref(), path)?;
+    let run = of_file(request.project.as_ref(), path)?;
     Ok(run.map(|run| Wanted::Snapshot(Box::new(run))))
 }
 

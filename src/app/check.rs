@@ -1,15 +1,15 @@
 //! `check`: policies, then evidence, then judgement, then reports, then the exit code.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 
 use super::archive::Archive;
 use super::console::Console;
-use super::output::Output;
+use super::outputs::{Forms, Outputs};
 use super::plan::{files_of, plans};
 use super::policies;
-use crate::cli::{CheckArgs, Format};
+use crate::cli::CheckArgs;
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::judge::judge;
@@ -20,24 +20,20 @@ use crate::weave::Needs;
 pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
     // Whether the reports can be written is known before anything is asked of anybody; where one cannot,
     // the other still says so.
-    let (mut outputs, unwritable) = Outputs::prepare(arguments);
+    let (mut outputs, unwritable) = Outputs::prepare(&arguments.reports);
     let report = keep_inputs(arguments, &mut outputs)
         .and_then(|()| unwritable.map_or(Ok(()), Err))
         .and_then(|()| gather(arguments, console, &mut outputs))
         .unwrap_or_else(Report::of_fault);
-    outputs.write(&report, console);
     for fault in report.faults() {
         console.fault(fault);
     }
-    let text = match arguments.format {
-        Format::Terminal => Ok(report::terminal(&report, console.style())),
-        Format::Markdown => Ok(report::markdown(&report)),
-        Format::Json => report::json(&report),
+    let forms = Forms {
+        terminal: &|style| report::terminal(&report, style),
+        markdown: &|| report::markdown(&report),
+        json: &|| report::json(&report),
     };
-    match text {
-        Ok(text) => console.report(&text),
-        Err(error) => console.warn(&format!("cannot write the report as JSON: {error}")),
-    }
+    outputs.publish(&forms, arguments.reports.format, console);
     report.exit()
 }
 
@@ -77,7 +73,7 @@ fn gather(
     let mut archive = Archive::new(&arguments.server, arguments.wait, needs, console);
     let mut sections = Vec::new();
     for plan in plans {
-        let outcome = match archive.evidence(&plan) {
+        let outcome = match archive.evidence(&plan.request) {
             Ok(evidence) => Ok(Judged {
                 // The clock is read late: waiting takes time.
                 judgement: judge(&plan.policy, &evidence, Timestamp::now()),
@@ -97,69 +93,4 @@ fn gather(
         sections,
         fault: None,
     })
-}
-
-/// The files to write.
-struct Outputs {
-    markdown: Option<Output>,
-    json: Option<Output>,
-}
-
-impl Outputs {
-    /// The outputs that can be written, and why others cannot.
-    fn prepare(arguments: &CheckArgs) -> (Self, Option<Fault>) {
-        let mut faults = Vec::new();
-        let mut prepare = |path: &Option<PathBuf>| {
-            let output = path.as_deref().map(Output::prepare).transpose();
-            output.map_err(|fault| faults.push(fault)).ok().flatten()
-        };
-        let (markdown, json) = (prepare(&arguments.report), prepare(&arguments.json));
-        if let (Some(one), Some(other)) = (&markdown, &json)
-            && one.is(other)
-        {
-            let shown = other.shown();
-            let fault = Fault::usage(format!("two reports would be written to `{shown}`"))
-                .help("give each a file of its own");
-            let nothing = Self {
-                markdown: None,
-                json: None,
-            };
-            return (nothing, Some(fault));
-        }
-        (Self { markdown, json }, Fault::all(faults))
-    }
-
-    /// Makes sure that a file that is read is not written: not even the report that says so.
-    fn keep(&mut self, input: &Path) -> Result<(), Fault> {
-        let clashes = |output: &&Output| output.overwrites(input);
-        let clash = self.markdown.iter().chain(&self.json).find(clashes);
-        let Some(shown) = clash.map(|output| output.shown().to_owned()) else {
-            return Ok(());
-        };
-        (self.markdown, self.json) = (None, None);
-        Err(Fault::usage(format!(
-            "the report would overwrite `{shown}`, which is read"
-        ))
-        .help("give the report a file of its own"))
-    }
-
-    /// Writes the files; one that cannot be written is a warning, and changes no verdict.
-    fn write(&self, report: &Report, console: &Console) {
-        let markdown = self
-            .markdown
-            .as_ref()
-            .map(|output| output.write(&report::markdown(report)));
-        let json = self.json.as_ref().map(|output| {
-            report::json(report)
-                .map_err(|error| error.to_string())
-                .and_then(|text| output.write(&text))
-        });
-        for problem in [markdown, json]
-            .into_iter()
-            .flatten()
-            .filter_map(Result::err)
-        {
-            console.warn(&problem);
-        }
-    }
 }

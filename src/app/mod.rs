@@ -2,8 +2,10 @@
 
 mod archive;
 mod check;
+mod compare;
 mod console;
 mod output;
+mod outputs;
 mod plan;
 mod runs;
 mod search;
@@ -24,6 +26,7 @@ pub fn run(cli: &Cli) -> Exit {
     match &cli.command {
         Command::Check(arguments) => check::run(arguments, &console),
         Command::Validate(arguments) => validate::run(arguments, &console),
+        Command::Compare(arguments) => compare::run(arguments, &console),
         Command::Runs(arguments) => runs::run(arguments, &console),
         Command::Snapshot(arguments) => snapshot::run(arguments, &console),
     }

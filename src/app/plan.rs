@@ -2,23 +2,19 @@
 
 use std::path::PathBuf;
 
+use super::archive::Request;
 use super::environment;
 use super::server::{no_project, project};
 use crate::cli::CheckArgs;
 use crate::fault::Fault;
 use crate::policy::{Policy, Source, SourceTemplate};
-use crate::project::Project;
 use crate::selector::Selector;
 
 /// A policy, and the runs that it is judged on.
 pub(super) struct Plan {
     pub(super) policy: Policy,
-    pub(super) project: Option<Project>,
-    pub(super) candidate: Source,
-    /// `None` also where no gate compares: such a baseline is not read.
-    pub(super) baseline: Option<Source>,
-    /// Whether a failed run may be found as the baseline.
-    pub(super) accept_failed: bool,
+    /// Without a baseline also where no gate compares: such a one is not read.
+    pub(super) request: Request,
 }
 
 /// The snapshots that a policy names, whether or not they are read today.
@@ -119,15 +115,14 @@ fn plan(arguments: &CheckArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
             .map_err(|problem| wrong("project", problem))
     };
     let project = project(&arguments.server, of_policy)?;
-    let is_live = |source: &Source| !matches!(source, Source::File(_));
-    if project.is_none() && (is_live(&candidate) || baseline.as_ref().is_some_and(is_live)) {
-        return Err(no_project());
-    }
-    Ok(Plan {
-        accept_failed: policy.accept_failed,
-        policy,
+    let request = Request {
         project,
         candidate,
         baseline,
-    })
+        accept_failed: policy.accept_failed,
+    };
+    if request.project.is_none() && request.is_live() {
+        return Err(no_project());
+    }
+    Ok(Plan { policy, request })
 }

@@ -67,6 +67,17 @@ pub enum Baseline {
     Found(Box<Run>, Pair),
 }
 
+impl Baseline {
+    /// The fault of comparing with nothing.
+    #[must_use]
+    pub fn absence(&self) -> Fault {
+        match self {
+            Self::NotFound(what) => Fault::evidence(format!("there is no baseline: {what}")),
+            Self::Unnamed | Self::Found(..) => Fault::evidence("no baseline is named"),
+        }
+    }
+}
+
 /// What is known of one run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {

@@ -122,15 +122,42 @@ pub(super) struct Ground {
     pub(super) skips_changes: bool,
 }
 
+/// What of a policy bears on whether runs can be compared.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// Whether anything is compared.
+    pub(super) compares: bool,
+    /// Whether a failed run is judged all the same.
+    pub(super) accept_failed: bool,
+    /// Whether a missing baseline leaves changes undecided, or skips them.
+    pub(super) required: bool,
+    /// What a row means that the candidate lacks.
+    pub(super) removed_rows: RemovedRows,
+    /// How long ago a baseline may have finished.
+    pub(super) max_age: Option<SignedDuration>,
+}
+
+impl Terms {
+    pub(super) fn of(policy: &Policy) -> Self {
+        Self {
+            compares: policy.compares(),
+            accept_failed: policy.accept_failed,
+            required: policy.baseline.required,
+            removed_rows: policy.baseline.removed_rows,
+            max_age: policy.baseline.max_age,
+        }
+    }
+}
+
 /// Looks at the runs, and keeps what it finds.
 pub(super) fn ground(
-    policy: &Policy,
+    terms: &Terms,
     evidence: &Evidence,
     now: Timestamp,
     findings: &mut Vec<Finding>,
 ) -> Ground {
     findings.extend(chosen(&evidence.candidate, "candidate"));
-    let candidate = unfit(policy, &evidence.candidate, "candidate");
+    let candidate = unfit(terms, &evidence.candidate, "candidate");
     findings.extend(candidate.as_ref().map(undecided));
     let mut ground = Ground {
         change: candidate.clone(),
@@ -140,20 +167,15 @@ pub(super) fn ground(
     match &evidence.baseline {
         Baseline::Found(baseline, pair) => {
             findings.extend(chosen(baseline, "baseline"));
-            let obstacle = incomparable(policy, evidence, baseline, pair)
-                .or_else(|| stale(policy, baseline, now));
-            findings.extend(
-                obstacle
-                    .as_ref()
-                    .filter(|_| policy.compares())
-                    .map(undecided),
-            );
+            let obstacle = incomparable(terms, evidence, baseline, pair)
+                .or_else(|| stale(terms, baseline, now));
+            findings.extend(obstacle.as_ref().filter(|_| terms.compares).map(undecided));
             ground.change = ground.change.or(obstacle);
-            differences(policy, &evidence.candidate, baseline, pair, findings);
+            differences(terms, &evidence.candidate, baseline, pair, findings);
         }
-        missing if policy.compares() => {
+        missing if terms.compares => {
             let found = no_baseline(missing);
-            ground.skips_changes = !policy.baseline.required;
+            ground.skips_changes = !terms.required;
             if ground.skips_changes {
                 findings.push(Finding {
                     name: found.name,
@@ -168,17 +190,19 @@ pub(super) fn ground(
         _ => {}
     }
     mixed_types(evidence, findings);
-    if policy.needs_usage() {
-        findings.push(Finding {
-            name: Name::UsageMayBePartial,
-            effect: Effect::Warning,
-            message: Prose::from(
-                "Weave adds up the tokens and the cost of the trials that report them, and does not say how many do: \
-                 a trial without a price counts as nothing",
-            ),
-        });
-    }
     ground
+}
+
+/// What the tokens and the cost of a summary are worth.
+pub(super) fn usage_may_be_partial() -> Finding {
+    Finding {
+        name: Name::UsageMayBePartial,
+        effect: Effect::Warning,
+        message: Prose::from(
+            "Weave adds up the tokens and the cost of the trials that report them, and does not say how many do: \
+             a trial without a price counts as nothing",
+        ),
+    }
 }
 
 /// Looks at the checks as a whole.
@@ -240,7 +264,7 @@ fn undecided(obstacle: &Obstacle) -> Finding {
 }
 
 /// Why a run cannot be judged at all.
-fn unfit(policy: &Policy, run: &Run, role: &str) -> Option<Obstacle> {
+fn unfit(terms: &Terms, run: &Run, role: &str) -> Option<Obstacle> {
     let about = |name, what: Prose| {
         Some(Obstacle {
             name,
@@ -252,7 +276,7 @@ fn unfit(policy: &Policy, run: &Run, role: &str) -> Option<Obstacle> {
     };
     match run.status.as_deref() {
         Some("completed") => {}
-        Some("failed") if policy.accept_failed => {}
+        Some("failed") if terms.accept_failed => {}
         Some("failed") => {
             return about(
                 Name::RunFailed,
@@ -293,8 +317,8 @@ fn chosen(run: &Run, role: &str) -> Option<Finding> {
 }
 
 /// Why a baseline is too old. One that does not say when it finished cannot be told to be young.
-fn stale(policy: &Policy, baseline: &Run, now: Timestamp) -> Option<Obstacle> {
-    let most = policy.baseline.max_age?;
+fn stale(terms: &Terms, baseline: &Run, now: Timestamp) -> Option<Obstacle> {
+    let most = terms.max_age?;
     let finished = baseline.finished_at.or(baseline.started_at);
     let age = finished.map(|finished| now.duration_since(finished));
     let what = match age {
@@ -332,7 +356,7 @@ fn no_baseline(baseline: &Baseline) -> Obstacle {
 
 /// Why a candidate cannot be compared with a baseline.
 fn incomparable(
-    policy: &Policy,
+    terms: &Terms,
     evidence: &Evidence,
     baseline: &Run,
     pair: &Pair,
@@ -343,10 +367,10 @@ fn incomparable(
             message: Prose::from("candidate and baseline are the same run, ").name(&baseline.id),
         });
     }
-    if let Some(obstacle) = unfit(policy, baseline, "baseline") {
+    if let Some(obstacle) = unfit(terms, baseline, "baseline") {
         return Some(obstacle);
     }
-    let needs_theirs = policy.baseline.removed_rows == RemovedRows::Ignore;
+    let needs_theirs = terms.removed_rows == RemovedRows::Ignore;
     if pair.common == 0 || pair.candidate.is_none() || (needs_theirs && pair.baseline.is_none()) {
         return Some(common_rows_unknown(&evidence.baseline));
     }
@@ -355,7 +379,7 @@ fn incomparable(
 
 /// What differs between two runs that are compared.
 fn differences(
-    policy: &Policy,
+    terms: &Terms,
     candidate: &Run,
     baseline: &Run,
     pair: &Pair,
@@ -369,7 +393,7 @@ fn differences(
         });
     };
     if pair.removed > 0 {
-        let effect = match policy.baseline.removed_rows {
+        let effect = match terms.removed_rows {
             RemovedRows::Missing => {
                 "; they are missing scores, which each gate judges by its own rule"
             }

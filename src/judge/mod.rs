@@ -4,6 +4,7 @@
 //! decided is never a pass.
 
 mod comparability;
+mod compare;
 mod court;
 mod limit;
 mod measure;
@@ -14,7 +15,9 @@ mod words;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use comparability::Terms;
 pub use comparability::{Effect, Finding, Name};
+pub use compare::{Comparison, Line, compare};
 pub use measure::Measure;
 
 use crate::evidence::Evidence;
@@ -117,7 +120,10 @@ impl Check {
 pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement {
     let today = now.to_zoned(TimeZone::UTC).date();
     let mut findings = Vec::new();
-    let ground = comparability::ground(policy, evidence, now, &mut findings);
+    let ground = comparability::ground(&Terms::of(policy), evidence, now, &mut findings);
+    if policy.needs_usage() {
+        findings.push(comparability::usage_may_be_partial());
+    }
     let mut court = Court {
         policy,
         evidence,

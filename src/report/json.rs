@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::{Report, Section, links, view};
-use crate::evidence::{Baseline, Reference, Run};
+use super::{Compared, Report, Section, links, view};
+use crate::evidence::{Baseline, Evidence, Reference, Run};
+use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{Check, Effect, Finding, Measure, Name};
+use crate::judge::{Check, Effect, Finding, Line, Measure, Name};
 use crate::policy::Severity;
 
 /// Changes only where an old reader would misread a new report.
@@ -54,6 +55,8 @@ struct JsonRun<'a> {
     finished_at: Option<String>,
     rows: u64,
     trials: u64,
+    selector: Option<String>,
+    matches: Option<u64>,
     url: Option<String>,
 }
 
@@ -114,6 +117,84 @@ pub(super) fn text(wire: &impl Serialize) -> Result<String, serde_json::Error> {
     Ok(text + "\n")
 }
 
+#[derive(Serialize)]
+struct JsonComparison<'a> {
+    schema_version: u32,
+    tool_version: &'static str,
+    comparable: bool,
+    exit_code: u8,
+    error: Option<JsonError<'a>>,
+    candidate: Option<JsonRun<'a>>,
+    baseline: Option<JsonRun<'a>>,
+    comparison_url: Option<String>,
+    findings: Vec<JsonFinding>,
+    dimensions: Vec<JsonLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    dimension: &'a str,
+    metric: &'static str,
+    baseline: Option<f64>,
+    candidate: Option<f64>,
+    change: Option<f64>,
+    baseline_scored: Option<u64>,
+    baseline_trials: Option<u64>,
+    candidate_scored: Option<u64>,
+    candidate_trials: Option<u64>,
+}
+
+/// Renders two runs side by side as JSON.
+///
+/// # Errors
+///
+/// None that is known.
+pub fn render_comparison(compared: &Compared) -> Result<String, serde_json::Error> {
+    let found = compared.outcome.as_ref().ok();
+    let candidate = found.map(|(_, evidence)| &evidence.candidate);
+    let baseline = found.and_then(|(_, evidence)| found_baseline(evidence));
+    text(&JsonComparison {
+        schema_version: SCHEMA_VERSION,
+        tool_version: env!("CARGO_PKG_VERSION"),
+        comparable: compared.exit() == Exit::Passed,
+        exit_code: compared.exit().code(),
+        error: compared.outcome.as_ref().err().map(error),
+        candidate: candidate.map(run),
+        baseline: baseline.map(run),
+        comparison_url: candidate
+            .zip(baseline)
+            .and_then(|(candidate, baseline)| links::comparison(candidate, baseline)),
+        findings: found.map_or_else(Vec::new, |(comparison, _)| {
+            comparison.findings.iter().map(finding).collect()
+        }),
+        dimensions: found.map_or_else(Vec::new, |(comparison, _)| {
+            comparison.lines.iter().map(line).collect()
+        }),
+    })
+}
+
+fn line(line: &Line) -> JsonLine<'_> {
+    let observed = |measure: Option<Measure>| measure.and_then(|measure| measure.observed);
+    JsonLine {
+        dimension: &line.subject,
+        metric: line.metric.word(),
+        baseline: observed(line.baseline),
+        candidate: observed(line.candidate),
+        change: line.change,
+        baseline_scored: line.baseline.map(|measure| measure.scored),
+        baseline_trials: line.baseline.map(|measure| measure.trials),
+        candidate_scored: line.candidate.map(|measure| measure.scored),
+        candidate_trials: line.candidate.map(|measure| measure.trials),
+    }
+}
+
+fn found_baseline(evidence: &Evidence) -> Option<&Run> {
+    match &evidence.baseline {
+        Baseline::Found(run, _) => Some(run),
+        Baseline::Unnamed | Baseline::NotFound(_) => None,
+    }
+}
+
 fn error(fault: &Fault) -> JsonError<'_> {
     JsonError {
         message: &fault.message,
@@ -124,10 +205,7 @@ fn error(fault: &Fault) -> JsonError<'_> {
 fn policy(section: &Section) -> JsonPolicy<'_> {
     let judged = section.outcome.as_ref().ok();
     let candidate = judged.map(|judged| &judged.evidence.candidate);
-    let baseline = judged.and_then(|judged| match &judged.evidence.baseline {
-        Baseline::Found(run, _) => Some(run.as_ref()),
-        Baseline::Unnamed | Baseline::NotFound(_) => None,
-    });
+    let baseline = judged.and_then(|judged| found_baseline(&judged.evidence));
     JsonPolicy {
         path: &section.path,
         sha256: &section.sha256,
@@ -169,6 +247,11 @@ fn run(run: &Run) -> JsonRun<'_> {
         finished_at: run.finished_at.map(|time| time.to_string()),
         rows: run.rows,
         trials: run.totals.trials,
+        selector: run
+            .choice
+            .as_ref()
+            .map(|choice| choice.selector.to_string()),
+        matches: run.choice.as_ref().map(|choice| choice.matches),
         url: links::run(run),
     }
 }

@@ -4,10 +4,11 @@ use std::fmt::{self, Write as _};
 
 use super::escape::{markdown as code, markdown_block};
 use super::json::effect_word;
-use super::{Judged, Report, Section, links, view};
+use super::{Compared, Judged, Report, Section, links, view};
 use crate::evidence::{Baseline, Evidence, Reference, Run};
+use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{Check, Status, Verdict};
+use crate::judge::{Check, Finding, Line, Status, Verdict};
 use crate::number::plural;
 use crate::prose::{Prose, Span};
 
@@ -106,15 +107,73 @@ fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
         write_checks(page, &passing)?;
         writeln!(page, "</details>\n")?;
     }
-    if !judgement.findings.is_empty() {
-        writeln!(page, "**Findings**\n")?;
-        for finding in &judgement.findings {
-            let (name, effect) = (finding.name.word(), effect_word(finding.effect));
-            writeln!(page, "- `{name}` ({effect}): {}", prose(&finding.message))?;
-        }
-        writeln!(page)?;
-    }
+    write_findings(page, &judgement.findings)?;
     write_runs(page, &judged.evidence)
+}
+
+fn write_findings(page: &mut String, findings: &[Finding]) -> fmt::Result {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    writeln!(page, "**Findings**\n")?;
+    for finding in findings {
+        let (name, effect) = (finding.name.word(), effect_word(finding.effect));
+        writeln!(page, "- `{name}` ({effect}): {}", prose(&finding.message))?;
+    }
+    writeln!(page)
+}
+
+/// Renders two runs side by side.
+#[must_use]
+pub fn render_comparison(compared: &Compared) -> String {
+    let mut page = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_comparison(&mut page, compared);
+    page
+}
+
+fn write_comparison(page: &mut String, compared: &Compared) -> fmt::Result {
+    let is_comparable = compared.exit() == Exit::Passed;
+    let headline = if is_comparable {
+        "⚖️ Weave gate: two runs compared"
+    } else {
+        "⚠️ Weave gate: the runs could not be compared"
+    };
+    writeln!(page, "## {headline}\n")?;
+    match &compared.outcome {
+        Err(fault) => write_fault(page, fault)?,
+        Ok((comparison, evidence)) => {
+            if !comparison.lines.is_empty() {
+                write_lines(page, &comparison.lines)?;
+            }
+            write_findings(page, &comparison.findings)?;
+            write_runs(page, evidence)?;
+        }
+    }
+    writeln!(page, "<sub>weave-gate {}</sub>", env!("CARGO_PKG_VERSION"))
+}
+
+fn write_lines(page: &mut String, lines: &[Line]) -> fmt::Result {
+    writeln!(
+        page,
+        "| Dimension | Metric | Baseline | Candidate | Change | Scored/trials, baseline | Scored/trials, candidate |"
+    )?;
+    writeln!(page, "| --- | --- | ---: | ---: | ---: | ---: | ---: |")?;
+    for line in lines {
+        let cells = view::line(line);
+        writeln!(
+            page,
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            code(&line.subject, true),
+            line.metric.word(),
+            cells.baseline,
+            cells.candidate,
+            cells.change,
+            cells.baseline_scored,
+            cells.candidate_scored,
+        )?;
+    }
+    writeln!(page)
 }
 
 fn write_checks(page: &mut String, checks: &[&Check]) -> fmt::Result {

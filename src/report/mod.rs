@@ -11,12 +11,14 @@ mod view;
 use crate::evidence::Evidence;
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{Judgement, Verdict};
+use crate::judge::{Comparison, Judgement, Verdict};
 
 pub use escape::{message, visible};
-pub use json::render as json;
-pub use markdown::render as markdown;
-pub use terminal::{Style, render as terminal, render_fault};
+pub use json::{render as json, render_comparison as json_comparison};
+pub use markdown::{render as markdown, render_comparison as markdown_comparison};
+pub use terminal::{
+    Style, render as terminal, render_comparison as terminal_comparison, render_fault,
+};
 
 /// All that one command has to say.
 #[derive(Clone, Debug)]
@@ -45,6 +47,25 @@ pub struct Judged {
     pub judgement: Judgement,
     /// The runs.
     pub evidence: Evidence,
+}
+
+/// Two runs side by side, or why they could not be had.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// The comparison, and what it was made on.
+    pub outcome: Result<(Comparison, Evidence), Fault>,
+}
+
+impl Compared {
+    /// The exit code that follows: there is nothing to fail.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match &self.outcome {
+            Ok((comparison, _)) if comparison.is_comparable => Exit::Passed,
+            Ok(_) => Exit::NoVerdict,
+            Err(fault) => fault.exit,
+        }
+    }
 }
 
 impl Section {

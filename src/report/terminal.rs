@@ -6,10 +6,11 @@ use anstyle::{AnsiColor, Effects};
 
 use super::escape::{message, no_command, visible};
 use super::json::effect_word;
-use super::{Judged, Report, links, view};
-use crate::evidence::{Baseline, Reference, Run};
+use super::{Compared, Judged, Report, links, view};
+use crate::evidence::{Baseline, Evidence, Reference, Run};
+use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{Check, Effect, Status, Verdict};
+use crate::judge::{Check, Effect, Finding, Line, Status, Verdict};
 use crate::prose::{Prose, Span};
 
 const WIDTH: usize = 80;
@@ -48,6 +49,18 @@ pub fn render_fault(fault: &Fault, color: bool) -> String {
     };
     let _ = page.fault(fault);
     no_command(&page.text)
+}
+
+/// Renders two runs side by side.
+#[must_use]
+pub fn render_comparison(compared: &Compared, style: Style) -> String {
+    let mut page = Page {
+        text: String::new(),
+        style,
+    };
+    // Writing to a string cannot fail.
+    let _ = page.comparison(compared);
+    no_command(page.text.trim_start_matches('\n'))
 }
 
 struct Page {
@@ -108,9 +121,16 @@ impl Page {
                 self.check(check)?;
             }
         }
+        self.findings(&judgement.findings)?;
+        if !self.style.brief {
+            self.runs(&judged.evidence)?;
+        }
+        writeln!(self.text)
+    }
+
+    fn findings(&mut self, findings: &[Finding]) -> fmt::Result {
         let brief = self.style.brief;
-        let shown = judgement
-            .findings
+        let shown = findings
             .iter()
             .filter(|finding| !brief || finding.effect == Effect::Undecided);
         for (index, finding) in shown.enumerate() {
@@ -124,17 +144,69 @@ impl Page {
             let label = format!("{}[{}]", effect_word(finding.effect), finding.name.word());
             self.block(2, &label, color, &prose(&finding.message))?;
         }
-        if !self.style.brief {
-            writeln!(self.text)?;
-            self.run("candidate", &judged.evidence.candidate)?;
-            if let Baseline::Found(baseline, _) = &judged.evidence.baseline {
-                self.run("baseline", baseline)?;
-                if let Some(url) = links::comparison(&judged.evidence.candidate, baseline) {
-                    writeln!(self.text, "  compare    {url}")?;
-                }
+        Ok(())
+    }
+
+    fn runs(&mut self, evidence: &Evidence) -> fmt::Result {
+        writeln!(self.text)?;
+        self.run("candidate", &evidence.candidate)?;
+        if let Baseline::Found(baseline, _) = &evidence.baseline {
+            self.run("baseline", baseline)?;
+            if let Some(url) = links::comparison(&evidence.candidate, baseline) {
+                writeln!(self.text, "  compare    {url}")?;
             }
         }
-        writeln!(self.text)
+        Ok(())
+    }
+
+    fn comparison(&mut self, compared: &Compared) -> fmt::Result {
+        if let Ok((comparison, evidence)) = &compared.outcome {
+            if !self.style.brief {
+                self.lines(&comparison.lines)?;
+            }
+            self.findings(&comparison.findings)?;
+            if !self.style.brief {
+                self.runs(evidence)?;
+            }
+            writeln!(self.text)?;
+        }
+        let exit = compared.exit();
+        let (word, color) = if exit == Exit::Passed {
+            ("compared", AnsiColor::Green)
+        } else {
+            ("could not compare", AnsiColor::Yellow)
+        };
+        let word = self.paint(word, color);
+        writeln!(self.text, "weave-gate: {word}, exit code {}", exit.code())
+    }
+
+    /// A table: what was measured, from what to what, and how much of it is known.
+    fn lines(&mut self, lines: &[Line]) -> fmt::Result {
+        let rows: Vec<[String; 4]> = lines
+            .iter()
+            .map(|line| {
+                let cells = view::line(line);
+                [
+                    format!("{} {}", visible(&line.subject), line.metric.word()),
+                    format!("{} → {}", cells.baseline, cells.candidate),
+                    cells.change,
+                    format!(
+                        "scored {} → {}",
+                        cells.baseline_scored, cells.candidate_scored
+                    ),
+                ]
+            })
+            .collect();
+        let width = |column: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let (first, second, third) = (width(0), width(1), width(2));
+        for [what, values, change, scored] in &rows {
+            let line = format!("  {what:<first$}  {values:<second$}  {change:<third$}  {scored}");
+            writeln!(self.text, "{}", line.trim_end())?;
+        }
+        Ok(())
     }
 
     /// Two lines: what was checked, and what came of it.

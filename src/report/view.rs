@@ -1,6 +1,6 @@
 //! What the formats for people have in common: the order of checks, and their numbers as text.
 
-use crate::judge::{Check, Judgement, Measure, Status, Verdict};
+use crate::judge::{Check, Judgement, Line, Measure, Status, Verdict};
 use crate::number::{full, plural, show, signed};
 use crate::policy::Severity;
 
@@ -187,6 +187,34 @@ pub(super) fn scored(check: &Check) -> String {
     check.candidate.map_or_else(dash, |measure| {
         format!("{}/{}", measure.scored, measure.trials)
     })
+}
+
+/// The cells of a line of a comparison.
+pub(super) struct LineCells {
+    pub(super) baseline: String,
+    pub(super) candidate: String,
+    pub(super) change: String,
+    pub(super) baseline_scored: String,
+    pub(super) candidate_scored: String,
+}
+
+pub(super) fn line(line: &Line) -> LineCells {
+    let low = |measure: Option<Measure>| measure.map_or(0.0, |measure| measure.low);
+    let shown = |measure: Option<Measure>, beside: f64| {
+        measure.map_or_else(dash, |measure| value(&measure, beside))
+    };
+    let scored = |measure: Option<Measure>| {
+        measure.map_or_else(dash, |measure| {
+            format!("{}/{}", measure.scored, measure.trials)
+        })
+    };
+    LineCells {
+        baseline: shown(line.baseline, low(line.candidate)),
+        candidate: shown(line.candidate, low(line.baseline)),
+        change: line.change.map_or_else(dash, |change| signed(change, 0.0)),
+        baseline_scored: scored(line.baseline),
+        candidate_scored: scored(line.candidate),
+    }
 }
 
 fn value(measure: &Measure, beside: f64) -> String {

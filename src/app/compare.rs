@@ -1,0 +1,64 @@
+//! `compare`: two runs side by side, without a policy.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::archive::{Archive, Request};
+use super::console::Console;
+use super::outputs::{Forms, Outputs};
+use super::server::{no_project, project};
+use crate::cli::CompareArgs;
+use crate::evidence::Evidence;
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::judge::{Comparison, compare};
+use crate::policy::Source;
+use crate::report::{self, Compared};
+use crate::weave::Needs;
+
+pub(super) fn run(arguments: &CompareArgs, console: &Console) -> Exit {
+    let (mut outputs, unwritable) = Outputs::prepare(&arguments.reports);
+    let outcome = keep_inputs(arguments, &mut outputs)
+        .and_then(|()| unwritable.map_or(Ok(()), Err))
+        .and_then(|()| gather(arguments, console));
+    let compared = Compared { outcome };
+    if let Err(fault) = &compared.outcome {
+        console.fault(fault);
+    }
+    let forms = Forms {
+        terminal: &|style| report::terminal_comparison(&compared, style),
+        markdown: &|| report::markdown_comparison(&compared),
+        json: &|| report::json_comparison(&compared),
+    };
+    outputs.publish(&forms, arguments.reports.format, console);
+    compared.exit()
+}
+
+fn keep_inputs(arguments: &CompareArgs, outputs: &mut Outputs) -> Result<(), Fault> {
+    [&arguments.baseline, &arguments.candidate]
+        .into_iter()
+        .filter_map(|run| run.strip_prefix("file:"))
+        .try_for_each(|path| outputs.keep(Path::new(path)))
+}
+
+fn gather(arguments: &CompareArgs, console: &Console) -> Result<(Comparison, Evidence), Fault> {
+    let source = |name: &str, text: &str| {
+        Source::from_argument(text).map_err(|problem| Fault::usage(format!("{name}: {problem}")))
+    };
+    let request = Request {
+        baseline: Some(source("BASELINE", &arguments.baseline)?),
+        candidate: source("CANDIDATE", &arguments.candidate)?,
+        project: project(&arguments.server, || Ok(None))?,
+        accept_failed: false,
+    };
+    if request.project.is_none() && request.is_live() {
+        return Err(no_project());
+    }
+    let mut archive = Archive::new(&arguments.server, arguments.wait, Needs::default(), console);
+    let evidence = archive.evidence(&request)?;
+    match compare(&evidence, Timestamp::now()) {
+        Some(comparison) => Ok((comparison, evidence)),
+        None => Err(evidence.baseline.absence()),
+    }
+}
