@@ -36,6 +36,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Report every problem of every policy, offline
     Validate(ValidateArgs),
+    /// Draft a policy from what a run scored
+    Init(InitArgs),
     /// Put two runs side by side, without a policy
     Compare(CompareArgs),
     /// List recent runs of a project, newest first
@@ -77,6 +79,26 @@ pub struct CheckArgs {
     /// What is written, and where.
     #[command(flatten)]
     pub reports: ReportArgs,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The run to start from: its id, or what it has to be, as in `check --candidate`
+    #[arg(default_value = "latest")]
+    pub run: String,
+
+    /// The policy to write
+    #[arg(short, long, value_name = "FILE", default_value = "gates.yaml")]
+    pub output: PathBuf,
+
+    /// Overwrite the file if it is there
+    #[arg(long)]
+    pub force: bool,
+
+    /// Where the run is.
+    #[command(flatten)]
+    pub server: ServerArgs,
 }
 
 /// Arguments of `compare`.

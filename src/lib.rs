@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod draft;
 pub mod evidence;
 pub mod exit;
 pub mod fault;

@@ -4,6 +4,7 @@ mod archive;
 mod check;
 mod compare;
 mod console;
+mod init;
 mod output;
 mod outputs;
 mod plan;
@@ -27,6 +28,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Check(arguments) => check::run(arguments, &console),
         Command::Validate(arguments) => validate::run(arguments, &console),
         Command::Compare(arguments) => compare::run(arguments, &console),
+        Command::Init(arguments) => init::run(arguments, &console),
         Command::Runs(arguments) => runs::run(arguments, &console),
         Command::Snapshot(arguments) => snapshot::run(arguments, &console),
     }

@@ -74,6 +74,30 @@ impl Output {
         !self.is_stream && resolve(input).is_ok_and(|input| input == self.target)
     }
 
+    /// Whether there is such a file.
+    pub(super) fn is_there(&self) -> bool {
+        !self.is_stream && self.target.exists()
+    }
+
+    /// Writes the file, and never over one that is there.
+    ///
+    /// # Errors
+    ///
+    /// It is there, or cannot be written.
+    pub(super) fn create(&self, text: &str) -> Result<(), String> {
+        if self.is_stream {
+            return self.write(text);
+        }
+        let written = beside(&self.target).and_then(|(mut file, aside)| {
+            let done = file
+                .write_all(text.as_bytes())
+                // Unlike a new name, a link never takes the place of a file.
+                .and_then(|()| fs::hard_link(&aside, &self.target));
+            fs::remove_file(&aside).and(done)
+        });
+        written.map_err(|error| format!("cannot write `{}`: {error}", self.shown))
+    }
+
     /// Writes the file.
     ///
     /// # Errors

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import json
 
-from scenarios import Bot, correctness, evaluate, log, questions, through_api
+import weave
+from scenarios import (
+    Bot,
+    correctness,
+    dotted,
+    evaluate,
+    log,
+    questions,
+    safety,
+    through_api,
+    tone,
+)
 
 ROWS = questions(range(10))
 
@@ -55,3 +66,138 @@ def test_three_hundred_runs_are_listed(place):
     assert [run["attributes"]["n"] for run in runs] == list(reversed(range(300)))
     done = place.run("runs", "attributes.n=7", *place.here)
     assert done.stdout.splitlines()[1].split()[-1] == "n=7"
+
+
+def drafted(place, *arguments: str) -> str:
+    policy = place.work / "drafted.yaml"
+    done = place.run("init", "-o", str(policy), "--force", *arguments, *place.here)
+    assert done.returncode == 0, done.stderr
+    return policy.read_text()
+
+
+def judged(place, run: str) -> dict:
+    """Judges a run by the policy that was drafted, which has to be valid."""
+    valid = place.run("validate", "drafted.yaml")
+    assert valid.returncode == 0, valid.stderr
+    done = place.run("check", "drafted.yaml", "--candidate", run, "--format=json", *place.here)
+    return json.loads(done.stdout)
+
+
+def test_a_drafted_policy_is_valid_and_passes_on_its_run(place):
+    run = evaluate(Bot(wrong=[3]), questions(range(40)), [correctness, tone, safety, dotted])
+    text = drafted(place)
+    print(text)
+    for words in [
+        "project: my-team/support-bot",
+        "evaluation: answers",
+        "- name: correctness\n    scorer: correctness\n    metric: pass_rate\n    min: 0.89 # lower end of the one-sided 95 % Wilson interval on 40 rows",
+        "39 of 40 pass; every trial is scored",
+        "max_drop: 0.05 # two rows of 40",
+        "tone.score",
+        "tone.note: text, which no metric judges",
+        "40 rows is little evidence: one more or less is 0.025 of a rate",
+    ]:
+        assert words in text
+    report = judged(place, run)
+    assert report["verdict"] == "passed", report
+    assert {check["status"] for check in report["policies"][0]["checks"]} == {"pass", "skipped"}
+
+
+def test_a_draft_allows_what_changed_since_its_baseline(place):
+    evaluate(Bot(), questions(range(40)), [correctness, tone])
+    run = evaluate(Bot(wrong=list(range(8))), questions(range(40)), [correctness, tone])
+    text = drafted(place, run)
+    print(text)
+    assert "max_drop: 0.2 # it changed by so much since run" in text
+    report = judged(place, run)
+    assert report["verdict"] == "passed", report
+    assert {check["status"] for check in report["policies"][0]["checks"]} == {"pass"}
+
+
+def test_a_draft_of_a_wounded_run(place):
+    # The model crashed on some rows, and no row is that of the last run.
+    evaluate(Bot(), questions(range(50, 60)), [correctness, tone])
+    run = evaluate(Bot(crash=[1, 2], wrong=[3]), questions(range(12)), [correctness, tone])
+    text = drafted(place, run)
+    print(text)
+    for words in ["correctness is scored", "10 of 12 trials are scored", "missing: ignore", "# max_drop: 0.17 is undecided or broken"]:
+        assert words in text
+    report = judged(place, run)
+    assert report["verdict"] == "passed", report
+
+
+def test_a_draft_of_hostile_names(place):
+    names = ["true", "a: b", "a # b", "$HOME", "${X}", "it's \"so\"", "a*b", "[x]", "enough rows", "é 🎉", "- x", "1"]
+    run = log([{"x": True}] * 12, name="\n".join(names))
+    text = drafted(place, run)
+    assert judged(place, run)["verdict"] == "passed", text
+    scorer = {name: True for name in names} | {"*": {"[": 0.5}}
+    run = evaluate(Bot(), ROWS, [hostile(scorer)], name="answers")
+    text = drafted(place, run)
+    print(text)
+    report = judged(place, run)
+    assert report["verdict"] == "passed", report
+    subjects = {check["subject"] for check in report["policies"][0]["checks"]}
+    assert {f"scorer.{name}" for name in names} < subjects
+
+
+def hostile(scores: dict):
+    @weave.op
+    def scorer(output: str) -> dict:
+        return scores
+
+    return scorer
+
+
+def test_init_overwrites_nothing_and_says_what_is_missing(place):
+    there = place.work / "gates.yaml"
+    there.write_text("mine")
+    done = place.run("init", *place.here)
+    assert done.returncode == 2
+    assert "`gates.yaml` is there already" in done.stderr
+    assert there.read_text() == "mine"
+    there.unlink()
+    done = place.run("init", *place.here)
+    assert (done.returncode, there.exists()) == (3, False)
+    assert "the project has no evaluation runs at all" in done.stderr
+    log([{"x": True}], finish=False)
+    done = place.run("init", *place.here)
+    assert (done.returncode, there.exists()) == (3, False)
+    assert "is running" in done.stderr
+    log([])
+    done = place.run("init", *place.here)
+    assert (done.returncode, there.exists()) == (3, False)
+    assert "nothing was scored" in done.stderr
+
+
+def test_two_runs_are_compared_without_a_policy(place):
+    base = evaluate(Bot(wrong=[1]), questions(range(12)), [correctness, tone])
+    run = evaluate(Bot(wrong=[1, 2], crash=[5]), questions(range(2, 14)), [correctness, tone, safety])
+    report = place.work / "compare.json"
+    done = place.run("compare", base, run, "--json", str(report), "--report", "compare.md", *place.here)
+    assert done.returncode == 0, done.stderr
+    compared = json.loads(report.read_text())
+    assert (compared["comparable"], compared["exit_code"]) == (True, 0)
+    lines = {line["dimension"]: line for line in compared["dimensions"]}
+    assert set(lines) == {"correctness", "tone.score", "tone.note", "safety.toxic.passed", "safety.leaks.passed"}
+    line = lines["correctness"]
+    # On the ten common rows: from all right to one wrong of nine that were answered.
+    assert line["baseline"] == 11 / 12
+    assert line["candidate"] == 10 / 11
+    assert line["change"] == 8 / 9 - 1
+    assert (line["baseline_scored"], line["candidate_scored"], line["candidate_trials"]) == (12, 11, 12)
+    assert lines["safety.leaks.passed"]["baseline"] is None
+    assert {finding["name"] for finding in compared["findings"]} >= {"rows-removed", "rows-added"}
+    assert "| `correctness` | pass_rate |" in (place.work / "compare.md").read_text()
+    assert "weave-gate: compared, exit code 0" in done.stdout
+    # By selectors, and against what cannot be compared.
+    done = place.run("compare", "evaluation=answers", "latest", *place.here)
+    assert done.returncode == 0, done.stderr
+    done = place.run("compare", run, run, *place.here)
+    assert (done.returncode, "same-run" in done.stdout) == (3, True)
+    unfinished = log([{"x": True}], finish=False)
+    done = place.run("compare", base, unfinished, *place.here)
+    assert (done.returncode, "run-not-finished" in done.stdout) == (3, True)
+    done = place.run("compare", "nobody", run, *place.here)
+    assert done.returncode == 3
+    assert "there is no baseline: Weave has no such run" in done.stderr

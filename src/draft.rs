@@ -1,0 +1,538 @@
+//! A policy to start from: floors and drop limits from what a run scored, each saying where it comes
+//! from.
+//!
+//! The draft is judged by the gate itself on the run that it was made of, so that it passes there: what
+//! does not hold in the first draft is widened in the second, and left out where no limit would hold.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use crate::evidence::{Baseline, Dimension, Evidence, Run};
+use crate::fault::Fault;
+use crate::judge::{Check, Status, Verdict, judge};
+use crate::number::{count, full, plural, show};
+use crate::policy::{self, LimitKey, Metric, Policy};
+use crate::report::visible;
+
+/// The standard normal quantile of 0.95.
+const Z: f64 = 1.644_853_626_951_472_2;
+/// A drop of so much of a rate is allowed, or of two rows, whichever is more.
+const SMALL_DROP: f64 = 0.02;
+/// A drop of so much of a mean is allowed, as a fraction of it.
+const SMALL_RELATIVE_DROP: f64 = 0.05;
+/// So many of the trials may have no score.
+const FEW_ERRORS: f64 = 0.02;
+/// On fewer rows chance moves a rate by whole percents.
+const FEW_ROWS: u64 = 100;
+
+/// Drafts a policy.
+///
+/// # Errors
+///
+/// The run cannot be judged: it has not finished, or nothing was scored.
+pub fn policy(
+    evidence: &Evidence,
+    evaluation: Option<&str>,
+    now: Timestamp,
+) -> Result<String, Fault> {
+    let run = &evidence.candidate;
+    match run.status.as_deref() {
+        Some("completed") => {}
+        status => {
+            return Err(Fault::evidence(format!(
+                "the status of run {} is {}; a policy is drafted from one that is completed",
+                run.id,
+                status.unwrap_or("not known")
+            ))
+            .help("name another run, or wait until this one has finished"));
+        }
+    }
+    if run.totals.dimensions.is_empty() {
+        return Err(
+            Fault::evidence(format!("nothing was scored in run {}", run.id))
+                .help("name a run with scores; `weave-gate runs` lists what there is"),
+        );
+    }
+    let mut draft = Draft {
+        evidence,
+        evaluation,
+        widened: Vec::new(),
+    };
+    let first = checked(&draft.text())?;
+    draft.widened = judge(&first, evidence, now)
+        .checks
+        .into_iter()
+        .filter(|check| !matches!(check.status, Status::Pass | Status::Skipped))
+        .collect();
+    let text = draft.text();
+    let verdict = judge(&checked(&text)?, evidence, now).verdict;
+    if verdict == Verdict::Passed {
+        return Ok(text);
+    }
+    Err(Fault::evidence(format!(
+        "no policy can be drafted that passes on run {}: nothing in it can be judged",
+        run.id
+    ))
+    .help("look at it with `weave-gate compare`, or write the policy by hand"))
+}
+
+fn checked(text: &str) -> Result<Policy, Fault> {
+    policy::parse("the draft", text).map_err(|problems| {
+        let lines: Vec<String> = problems
+            .iter()
+            .map(|problem| format!("{}: {}", problem.place, problem.message))
+            .collect();
+        Fault::evidence(format!(
+            "a policy cannot be drafted from this run: {}",
+            lines.join("; ")
+        ))
+        .help("copy gates.example.yaml and write the policy by hand")
+    })
+}
+
+struct Draft<'a> {
+    evidence: &'a Evidence,
+    /// The name by which other runs of the evaluation are found.
+    evaluation: Option<&'a str>,
+    /// Checks that the first draft did not pass.
+    widened: Vec<Check>,
+}
+
+/// A gate, before its limits are widened.
+struct Entry<'a> {
+    name: String,
+    dimension: Option<&'a str>,
+    metric: Metric,
+    /// What was measured.
+    today: String,
+    /// Whether missing scores are left out.
+    ignores_missing: bool,
+    limits: Vec<Proposed>,
+}
+
+/// A limit with what is said of it.
+struct Proposed {
+    key: LimitKey,
+    value: f64,
+    why: String,
+}
+
+impl Draft<'_> {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write(&mut text);
+        text.truncate(text.trim_end().len());
+        text + "\n"
+    }
+
+    fn run(&self) -> &Run {
+        &self.evidence.candidate
+    }
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        let run = self.run();
+        let date = run.finished_at.or(run.started_at);
+        let date = date.map_or_else(String::new, |time| {
+            format!(" of {}", time.strftime("%Y-%m-%d %H:%M UTC"))
+        });
+        writeln!(
+            text,
+            "# Drafted by weave-gate {} from run {}{date}:",
+            env!("CARGO_PKG_VERSION"),
+            visible(&run.id)
+        )?;
+        writeln!(
+            text,
+            "# {}, {}. Each limit says where it comes from; make it what you need.",
+            plural(run.rows, "row"),
+            plural(run.totals.trials, "trial")
+        )?;
+        writeln!(
+            text,
+            "# Check this file, offline, with: weave-gate validate\n"
+        )?;
+        writeln!(text, "version: 1")?;
+        writeln!(text, "project: {}\n", template(&run.project.to_string()))?;
+        self.sources(text)?;
+        writeln!(text, "defaults:")?;
+        writeln!(text, "  evidence: observed # {}", self.evidence_note())?;
+        writeln!(
+            text,
+            "  missing: bound # undecided, where missing scores could decide\n"
+        )?;
+        writeln!(text, "gates:")?;
+        for (name, dimension) in &run.totals.dimensions {
+            self.dimension(text, name, dimension)?;
+        }
+        self.whole(text)
+    }
+
+    fn sources(&self, text: &mut String) -> std::fmt::Result {
+        let Some(evaluation) = self.evaluation else {
+            writeln!(text, "candidate:\n  run: {}\n", template(&self.run().id))?;
+            writeln!(
+                text,
+                "baseline:\n  required: false # change limits are skipped; name a run to compare with\n"
+            )?;
+            return Ok(());
+        };
+        let evaluation = template(evaluation);
+        writeln!(
+            text,
+            "candidate:\n  evaluation: {evaluation} # its newest run; name the commit, too:"
+        )?;
+        writeln!(text, "  # attributes: {{git_sha: \"${{GATE_SHA}}\"}}\n")?;
+        writeln!(
+            text,
+            "baseline:\n  evaluation: {evaluation} # its newest finished run before the candidate; or of a branch:"
+        )?;
+        writeln!(text, "  # attributes: {{git_branch: main}}")?;
+        writeln!(
+            text,
+            "  required: false # without one change limits are skipped; take this out once there is one\n"
+        )
+    }
+
+    fn evidence_note(&self) -> String {
+        let rows = self.run().rows;
+        let mut note = "the measured value decides".to_owned();
+        if rows < FEW_ROWS && rows > 0 {
+            let step = show(1.0 / count(rows), 0.0);
+            let _ = write!(
+                note,
+                "; {} is little evidence: one more or less is {step} of a rate",
+                plural(rows, "row")
+            );
+        }
+        note
+    }
+
+    fn dimension(&self, text: &mut String, name: &str, dimension: &Dimension) -> std::fmt::Result {
+        let shown = visible(name);
+        if dimension.flaw.is_some() {
+            return writeln!(text, "  # {shown}: its counts cannot be used\n");
+        }
+        if name.contains('*') && glob::Pattern::new(name).is_err() {
+            return writeln!(
+                text,
+                "  # {shown}: its name cannot be written as a scorer\n"
+            );
+        }
+        if dimension.judged > 0 {
+            return self.pass_rate(text, name, dimension);
+        }
+        match dimension.mean {
+            Some(mean) if dimension.measured > 0 => self.mean(text, name, dimension, mean),
+            _ => writeln!(
+                text,
+                "  # {shown}: text, which no metric judges; `coverage` could\n"
+            ),
+        }
+    }
+
+    fn pass_rate(&self, text: &mut String, name: &str, dimension: &Dimension) -> std::fmt::Result {
+        let run = self.run();
+        let (passed, trials) = (dimension.passed, run.totals.trials);
+        let low = count(passed) / count(trials);
+        let rows = count(run.rows);
+        let today = self.today(&format!("{passed} of {trials} pass"), dimension.judged);
+        let floor = floor(wilson_low(low, rows), 2);
+        let why = if floor > 0.0 {
+            format!(
+                "lower end of the one-sided 95 % Wilson interval on {}",
+                plural(run.rows, "row")
+            )
+        } else {
+            "so few pass today that nothing can be asked; raise it".to_owned()
+        };
+        let mut limits = vec![Proposed {
+            key: LimitKey::Min,
+            value: floor,
+            why,
+        }];
+        limits.push(Proposed {
+            key: LimitKey::MaxDrop,
+            value: ceil(SMALL_DROP.max(2.0 / rows), 2).min(1.0),
+            why: format!("two rows of {}, and no less than {SMALL_DROP}", run.rows),
+        });
+        let entry = Entry {
+            name: name.to_owned(),
+            dimension: Some(name),
+            metric: Metric::PassRate,
+            today,
+            ignores_missing: false,
+            limits,
+        };
+        self.entry(text, &entry)?;
+        self.coverage(text, name, dimension.judged)
+    }
+
+    fn mean(
+        &self,
+        text: &mut String,
+        name: &str,
+        dimension: &Dimension,
+        mean: f64,
+    ) -> std::fmt::Result {
+        let trials = self.run().totals.trials;
+        let missing = trials.saturating_sub(dimension.measured);
+        let value = show(mean, 0.0);
+        let today = self.today(
+            &format!("a mean of {value}; limits as if higher were better"),
+            dimension.measured,
+        );
+        let below = mean - SMALL_RELATIVE_DROP * mean.abs();
+        let limits = vec![
+            Proposed {
+                key: LimitKey::Min,
+                value: floor(below, decimals(mean)),
+                why: format!("a twentieth below {value}"),
+            },
+            Proposed {
+                key: LimitKey::MaxRelativeDrop,
+                value: SMALL_RELATIVE_DROP,
+                why: "a twentieth of the baseline".to_owned(),
+            },
+        ];
+        let entry = Entry {
+            name: name.to_owned(),
+            dimension: Some(name),
+            metric: Metric::NumericMean,
+            today,
+            ignores_missing: missing > 0,
+            limits,
+        };
+        self.entry(text, &entry)?;
+        self.coverage(text, name, dimension.measured)
+    }
+
+    /// A floor for the part that is scored, where not all of it is.
+    fn coverage(&self, text: &mut String, name: &str, known: u64) -> std::fmt::Result {
+        let trials = self.run().totals.trials;
+        let scored = self
+            .run()
+            .totals
+            .dimensions
+            .get(name)
+            .map_or(0, |known| known.scored);
+        if known == trials {
+            return Ok(());
+        }
+        let limit = Proposed {
+            key: LimitKey::Min,
+            value: floor(count(scored) / count(trials), 2),
+            why: "today's, rounded down; scorers should miss nothing".to_owned(),
+        };
+        let entry = Entry {
+            name: format!("{name} is scored"),
+            dimension: Some(name),
+            metric: Metric::Coverage,
+            today: format!("{scored} of {trials} trials have a score"),
+            ignores_missing: false,
+            limits: vec![limit],
+        };
+        self.entry(text, &entry)
+    }
+
+    /// Gates of the run itself.
+    fn whole(&self, text: &mut String) -> std::fmt::Result {
+        let run = self.run();
+        let rows = Proposed {
+            key: LimitKey::Min,
+            value: floor(count(run.rows) * 0.9, 0).max(1.0),
+            why: "nine tenths of today's".to_owned(),
+        };
+        let rows = Entry {
+            name: "enough rows".to_owned(),
+            dimension: None,
+            metric: Metric::Rows,
+            today: plural(run.rows, "row"),
+            ignores_missing: false,
+            limits: vec![rows],
+        };
+        self.entry(text, &rows)?;
+        let (least, most) = run.totals.unscored();
+        let errors = Proposed {
+            key: LimitKey::Max,
+            value: ceil(FEW_ERRORS.max(count(most) / count(run.totals.trials)), 2).min(1.0),
+            why: format!("today's at most, and no less than {FEW_ERRORS}"),
+        };
+        let today = if least == most {
+            format!("{} without any score", plural(most, "trial"))
+        } else {
+            format!("{least} to {most} trials without any score")
+        };
+        let errors = Entry {
+            name: "few errors".to_owned(),
+            dimension: None,
+            metric: Metric::ErrorRate,
+            today,
+            ignores_missing: false,
+            limits: vec![errors],
+        };
+        self.entry(text, &errors)
+    }
+
+    /// What was measured, and on how much.
+    fn today(&self, what: &str, known: u64) -> String {
+        let trials = self.run().totals.trials;
+        if known == trials {
+            format!("{what}; every trial is scored")
+        } else {
+            format!("{what}; {known} of {trials} trials are scored")
+        }
+    }
+
+    fn entry(&self, text: &mut String, entry: &Entry<'_>) -> std::fmt::Result {
+        let name = self.unique(&entry.name, entry.dimension);
+        writeln!(text, "  # Today: {}.", entry.today)?;
+        writeln!(text, "  - name: {}", scalar(&name))?;
+        if let Some(dimension) = entry.dimension {
+            writeln!(text, "    scorer: {}", scalar(dimension))?;
+        }
+        writeln!(text, "    metric: {}", entry.metric.word())?;
+        for limit in &entry.limits {
+            self.limit(text, &name, limit)?;
+        }
+        if entry.ignores_missing {
+            writeln!(
+                text,
+                "    missing: ignore # without `range: [lowest, highest]` the worst score is not known"
+            )?;
+        }
+        writeln!(text)
+    }
+
+    /// A gate's name: a dimension's own, else one that no dimension has.
+    fn unique(&self, name: &str, dimension: Option<&str>) -> String {
+        let mut name = name.to_owned();
+        while dimension != Some(&name) && self.run().totals.dimensions.contains_key(name.trim()) {
+            name.push_str(", really");
+        }
+        name
+    }
+
+    /// A limit: as it is proposed, widened to what the run shows, or left out where none would hold.
+    fn limit(&self, text: &mut String, gate: &str, limit: &Proposed) -> std::fmt::Result {
+        let key = limit.key.word();
+        let found = self
+            .widened
+            .iter()
+            .find(|check| check.gate == gate && check.limit.key == limit.key);
+        let Some(check) = found else {
+            return writeln!(text, "    {key}: {} # {}", full(limit.value), limit.why);
+        };
+        match wider(check) {
+            Some(value) => writeln!(
+                text,
+                "    {key}: {} # it changed by so much since {}; tighten it",
+                full(value),
+                self.baseline()
+            ),
+            None => writeln!(
+                text,
+                "    # {key}: {} is undecided or broken against {}",
+                full(limit.value),
+                self.baseline()
+            ),
+        }
+    }
+
+    fn baseline(&self) -> String {
+        match &self.evidence.baseline {
+            Baseline::Found(run, _) => format!("run {}", visible(&run.id)),
+            Baseline::Unnamed | Baseline::NotFound(_) => "its baseline".to_owned(),
+        }
+    }
+}
+
+/// The least drop that would have been allowed, rounded up.
+fn wider(check: &Check) -> Option<f64> {
+    let (ours, theirs) = (check.candidate?, check.baseline?);
+    let drop = theirs.high - ours.low;
+    let drop = match check.limit.key {
+        LimitKey::MaxDrop => drop,
+        LimitKey::MaxRelativeDrop => drop / theirs.high.abs().min(theirs.low.abs()),
+        _ => return None,
+    };
+    let most = if check.limit.key.is_relative() {
+        10.0
+    } else {
+        1.0
+    };
+    let value = ceil(drop, 2);
+    (value.is_finite() && (0.0..=most).contains(&value)).then_some(value)
+}
+
+/// The lower end of the Wilson score interval of a rate, one-sided at 95 %.
+fn wilson_low(rate: f64, rows: f64) -> f64 {
+    let z = Z;
+    let (centre, spread) = (
+        rate + z * z / (2.0 * rows),
+        z * (rate * (1.0 - rate) / rows + z * z / (4.0 * rows * rows)).sqrt(),
+    );
+    (centre - spread) / (1.0 + z * z / rows)
+}
+
+/// As many decimals as show two digits of a number, at least two and at most nine.
+fn decimals(value: f64) -> i32 {
+    let mut decimals = 2;
+    let mut unit = 0.1;
+    while value.abs() < unit && decimals < 9 {
+        decimals += 1;
+        unit /= 10.0;
+    }
+    decimals
+}
+
+fn floor(value: f64, decimals: i32) -> f64 {
+    rounded(value, decimals, f64::floor)
+}
+
+fn ceil(value: f64, decimals: i32) -> f64 {
+    rounded(value, decimals, f64::ceil)
+}
+
+/// Rounds to decimals; a value that only rounding keeps from being such a number is taken as it.
+fn rounded(value: f64, decimals: i32, round: fn(f64) -> f64) -> f64 {
+    let unit = 10_f64.powi(decimals);
+    let scaled = value * unit;
+    let near = scaled.round();
+    let whole = if (scaled - near).abs() < 1e-9 {
+        near
+    } else {
+        round(scaled)
+    };
+    whole / unit + 0.0
+}
+
+/// Text as a YAML scalar of a key in which `$` starts a variable.
+fn template(text: &str) -> String {
+    scalar(&text.replace('$', "$$"))
+}
+
+/// Text as a YAML scalar: plain where nobody can misread it, else in double quotes.
+fn scalar(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' ');
+    let words = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !text.ends_with(' ')
+        && text.chars().all(is_plain)
+        && !words.contains(&text.to_ascii_lowercase().as_str());
+    if plain {
+        return text.to_owned();
+    }
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if visible(&c.to_string()) != c.to_string() || c.is_whitespace() && c != ' ' => {
+                let _ = write!(quoted, "\\U{:08x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
