@@ -42,6 +42,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// List recent runs of a project, newest first
     Runs(RunsArgs),
+    /// Print a JSON Schema, for editors and scripts
+    Schema(SchemaArgs),
     /// Save what `check` would know of a run, to judge it later without network or key
     Snapshot(SnapshotArgs),
 }
@@ -165,6 +167,25 @@ pub struct RunsArgs {
     /// Where the runs are.
     #[command(flatten)]
     pub server: ServerArgs,
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Of what
+    #[arg(value_enum, default_value_t = Document::Policy)]
+    pub of: Document,
+}
+
+/// What has a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Document {
+    /// A policy file
+    Policy,
+    /// The JSON report of `check`
+    Report,
+    /// The JSON report of `compare`
+    Comparison,
 }
 
 /// Arguments of `snapshot`.

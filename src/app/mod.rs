@@ -9,6 +9,7 @@ mod output;
 mod outputs;
 mod plan;
 mod runs;
+mod schema;
 mod search;
 mod server;
 mod snapshot;
@@ -30,6 +31,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Compare(arguments) => compare::run(arguments, &console),
         Command::Init(arguments) => init::run(arguments, &console),
         Command::Runs(arguments) => runs::run(arguments, &console),
+        Command::Schema(arguments) => schema::run(arguments, &console),
         Command::Snapshot(arguments) => snapshot::run(arguments, &console),
     }
 }

@@ -10,6 +10,7 @@ mod gate;
 mod metric;
 mod raw;
 mod reify;
+mod schema;
 mod scope;
 mod source;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use sha2::{Digest, Sha256};
 
 pub use files::{PolicyFile, expand};
 pub use metric::{LimitKey, Metric, Unit};
+pub use schema::schema;
 pub use source::{Source, Template};
 
 /// A policy file larger than this is refused: YAML parsers are quadratic in depth.

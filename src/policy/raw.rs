@@ -3,10 +3,14 @@
 //! Reading never fails here: a key that is absent, or holds something of another kind, is kept as
 //! such, and a key that nobody knows is kept by name. [`super::reify`] turns all of it into problems.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 use serde_yaml::Value;
+
+use super::{Metric, schema};
 
 /// What stands at a key.
 #[derive(Debug, Default)]
@@ -47,15 +51,34 @@ fn describe(value: &Value) -> String {
     }
 }
 
-/// Declares a block of the policy: its fields, the list of its keys, and a place for unknown ones.
+impl<T: JsonSchema> JsonSchema for Field<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+/// Declares a block of the policy: its fields, the list of its keys, and a place for unknown ones. What is
+/// written above a field is what editors show of its key.
 macro_rules! block {
-    ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Default, serde::Deserialize)]
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$field_doc:meta])* $field:ident: $type:ty),+ $(,)?
+    }) => {
+        #[derive(Debug, Default, serde::Deserialize, schemars::JsonSchema)]
         #[serde(default)]
+        $(#[$doc])*
+        #[schemars(deny_unknown_fields)]
         pub(super) struct $name {
-            $(pub(super) $field: Field<$type>,)+
+            $($(#[$field_doc])* pub(super) $field: Field<$type>,)+
             #[serde(flatten)]
+            #[schemars(skip)]
             pub(super) unknown: BTreeMap<String, Value>,
         }
 
@@ -66,19 +89,31 @@ macro_rules! block {
 }
 
 block! {
-    /// The whole file.
+    /// What must hold before a deployment, judged by weave-gate.
+    #[schemars(rename = "weave-gate policy", extend("required" = ["version", "gates"]))]
     RawPolicy {
+        /// The version of the policy language.
+        #[schemars(extend("const" = 1))]
         version: u64,
+        /// Where the runs are, as entity/project. `--project` overrides it.
+        #[schemars(length(min = 1))]
         project: String,
+        /// The run on trial. `--candidate` overrides it.
         candidate: RawCandidate,
+        /// The run to compare with. `--baseline` overrides it.
         baseline: RawBaseline,
+        /// Runs of these statuses are judged.
+        #[schemars(transform = schema::statuses)]
         accept_status: Vec<Field<String>>,
+        /// What holds for every gate that does not say otherwise.
         defaults: RawDefaults,
+        /// What must hold; at least one gate.
+        #[schemars(length(min = 1))]
         gates: Vec<Field<RawGate>>,
     }
 }
 
-/// The attributes of a selector.
+/// Attributes that the run was logged with, by name; one in another is written `outer.inner`.
 pub(super) type RawAttributes = BTreeMap<String, Field<RawScalar>>;
 
 /// Text, a number or a truth value, as text.
@@ -96,58 +131,150 @@ impl<'de> Deserialize<'de> for RawScalar {
     }
 }
 
+impl JsonSchema for RawScalar {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "scalar".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": ["string", "number", "boolean"], "minLength": 1})
+    }
+}
+
 block! {
-    /// The run on trial.
+    /// The run on trial: `run`, `file`, or what the newest such run has to be.
+    #[schemars(rename = "candidate", transform = schema::one_source)]
     RawCandidate {
+        /// The name of its evaluation, whatever the version; or the name that `EvaluationLogger` was given.
+        #[schemars(length(min = 1))]
         evaluation: String,
+        /// The name of its model, whatever the version.
+        #[schemars(length(min = 1))]
         model: String,
+        /// Attributes that it was logged with, by name; one in another is written `outer.inner`.
+        #[schemars(extend("minProperties" = 1))]
         attributes: RawAttributes,
+        /// Its id.
+        #[schemars(length(min = 1))]
         run: String,
+        /// The path of a snapshot of it.
+        #[schemars(length(min = 1))]
         file: String,
     }
 }
 
 block! {
-    /// The run to compare with.
+    /// The run to compare with: `run`, `file`, or what the newest such run has to be that has finished and
+    /// is not newer than the candidate.
+    #[schemars(rename = "baseline", transform = schema::one_source)]
     RawBaseline {
+        /// The name of its evaluation, whatever the version. That of the candidate, where none is named.
+        #[schemars(length(min = 1))]
         evaluation: String,
+        /// The name of its model, whatever the version.
+        #[schemars(length(min = 1))]
         model: String,
+        /// Attributes that it was logged with, by name; one in another is written `outer.inner`.
+        #[schemars(extend("minProperties" = 1))]
         attributes: RawAttributes,
+        /// Its id.
+        #[schemars(length(min = 1))]
         run: String,
+        /// The path of a snapshot of it.
+        #[schemars(length(min = 1))]
         file: String,
+        /// How long ago it may have finished, such as 30d. An older one leaves the change limits undecided.
+        #[schemars(length(min = 2))]
         max_age: String,
+        /// false: without a baseline the change limits are skipped, and the report says so.
         required: bool,
+        /// What a row of the baseline means that the candidate lacks: missing scores, or nothing.
+        #[schemars(extend("enum" = ["missing", "ignore"]))]
         removed_rows: String,
     }
 }
 
 block! {
     /// What holds for every gate that does not say otherwise.
-    RawDefaults { severity: String, evidence: String, missing: String, max_missing: f64 }
+    #[schemars(rename = "defaults")]
+    RawDefaults {
+        /// Whether gates can block.
+        #[schemars(extend("enum" = ["block", "warn"]))]
+        severity: String,
+        /// How sure is sure. `observed`: the measured value decides.
+        #[schemars(extend("enum" = ["observed"]))]
+        evidence: String,
+        /// What missing scores mean: judged at both ends, the worst, or nothing.
+        #[schemars(extend("enum" = ["bound", "fail", "ignore"]))]
+        missing: String,
+        /// The fraction of missing scores that is tolerated.
+        #[schemars(range(min = 0, max = 1))]
+        max_missing: f64,
+    }
 }
 
 block! {
-    /// One gate.
+    /// One gate: a subject, a metric, limits.
+    #[schemars(rename = "gate", extend("required" = ["name", "metric"]), transform = schema::limits_of_metrics)]
     RawGate {
+        /// Unique: it names the gate's checks in every report.
+        #[schemars(regex(pattern = r"\S"))]
         name: String,
+        /// A dimension, `scorer_key` or `scorer_key.path`; or a pattern such as "safety.*".
+        #[schemars(length(min = 1))]
         scorer: String,
+        /// What is measured.
+        #[schemars(extend("enum" = Metric::ALL.map(Metric::word)))]
         metric: String,
+        /// The candidate's value is at least this.
         min: f64,
+        /// The candidate's value is at most this.
         max: f64,
+        /// The value drops from the baseline's by at most this, in the metric's unit.
+        #[schemars(range(min = 0))]
         max_drop: f64,
+        /// The value rises from the baseline's by at most this, in the metric's unit.
+        #[schemars(range(min = 0))]
         max_rise: f64,
+        /// The value drops by at most this fraction of the baseline's.
+        #[schemars(range(min = 0, max = 10))]
         max_relative_drop: f64,
+        /// The value rises by at most this fraction of the baseline's.
+        #[schemars(range(min = 0, max = 10))]
         max_relative_rise: f64,
+        /// How sure is sure. `observed`: the measured value decides.
+        #[schemars(extend("enum" = ["observed"]))]
         evidence: String,
+        /// What missing scores mean: judged at both ends, the worst, or nothing.
+        #[schemars(extend("enum" = ["bound", "fail", "ignore"]))]
         missing: String,
+        /// The fraction of missing scores that is tolerated.
+        #[schemars(range(min = 0, max = 1))]
         max_missing: f64,
+        /// The lowest and the highest possible score of a `numeric_mean`.
+        #[schemars(length(equal = 2))]
         range: Vec<Field<f64>>,
+        /// Whether the gate can block.
+        #[schemars(extend("enum" = ["block", "warn"]))]
         severity: String,
+        /// Excuses the gate to the end of a day, in UTC. It is always shown.
         waive: RawWaiver,
     }
 }
 
 block! {
     /// An excuse.
-    RawWaiver { until: String, reason: String }
+    #[schemars(rename = "waive", extend("required" = ["until", "reason"]))]
+    RawWaiver {
+        /// The last day on which it counts, such as 2026-12-31.
+        #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
+        until: String,
+        /// Why.
+        #[schemars(regex(pattern = r"\S"))]
+        reason: String,
+    }
 }

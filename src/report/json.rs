@@ -1,92 +1,197 @@
 //! The JSON report: a wire type, documented in the README, all numbers in full.
 
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{Compared, Report, Section, links, view};
 use crate::evidence::{Baseline, Evidence, Reference, Run};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::judge::{Check, Effect, Finding, Line, Measure, Name};
-use crate::policy::Severity;
+use crate::policy::{LimitKey, Metric, Severity};
 
 /// Changes only where an old reader would misread a new report.
 const SCHEMA_VERSION: u32 = 1;
+const VERDICTS: [Option<&str>; 4] = [Some("passed"), Some("failed"), Some("undecided"), None];
 
-#[derive(Serialize)]
+fn finding_names() -> Vec<&'static str> {
+    Name::ALL.iter().map(|name| name.word()).collect()
+}
+
+/// The JSON Schema of the JSON report of `check`.
+#[must_use]
+pub fn report_schema() -> Value {
+    let settings = SchemaSettings::draft07().for_serialize();
+    settings
+        .into_generator()
+        .into_root_schema_for::<JsonReport<'_>>()
+        .to_value()
+}
+
+/// The JSON Schema of the JSON report of `compare`.
+#[must_use]
+pub fn comparison_schema() -> Value {
+    let settings = SchemaSettings::draft07().for_serialize();
+    settings
+        .into_generator()
+        .into_root_schema_for::<JsonComparison<'_>>()
+        .to_value()
+}
+
+/// The report of a check.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "report")]
 struct JsonReport<'a> {
+    /// Changes only if an old field changes its meaning.
+    #[schemars(extend("const" = SCHEMA_VERSION))]
     schema_version: u32,
+    /// The version of weave-gate.
     tool_version: &'static str,
+    /// Of all policies together; null where there is none.
+    #[schemars(extend("enum" = VERDICTS))]
     verdict: Option<&'static str>,
+    /// What the process exits with.
+    #[schemars(range(max = 3))]
     exit_code: u8,
+    /// Why nothing, or not everything, could be judged.
     error: Option<JsonError<'a>>,
+    /// One for each policy, in the order given.
     policies: Vec<JsonPolicy<'a>>,
 }
 
-#[derive(Serialize)]
+/// Why something could not be judged.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "error")]
 struct JsonError<'a> {
+    /// What was not done, and why.
     message: &'a str,
+    /// What to do about it.
     help: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+/// One policy, and what came of it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "policy")]
 struct JsonPolicy<'a> {
+    /// The file.
     path: &'a str,
+    /// SHA-256 of the file, in hexadecimal.
     sha256: &'a str,
+    /// null where the evidence could not be had.
+    #[schemars(extend("enum" = VERDICTS))]
     verdict: Option<&'static str>,
+    /// Why the evidence could not be had.
     error: Option<JsonError<'a>>,
+    /// The run on trial.
     candidate: Option<JsonRun<'a>>,
+    /// The run it was compared with; null where there was none.
     baseline: Option<JsonRun<'a>>,
+    /// Both runs side by side in Weave.
     comparison_url: Option<String>,
+    /// What is to be known about the comparison.
     findings: Vec<JsonFinding>,
+    /// One for each limit of each gate on each of its dimensions.
     checks: Vec<JsonCheck<'a>>,
 }
 
-#[derive(Serialize)]
+/// A run.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "run")]
 struct JsonRun<'a> {
+    /// Its id.
     id: &'a str,
+    /// entity/project.
     project: String,
+    /// Its name in Weave.
     display_name: Option<&'a str>,
+    /// The name of its evaluation.
     evaluation: Option<&'a str>,
+    /// The digest of the version of its evaluation.
     evaluation_version: Option<&'a str>,
+    /// The name of its model.
     model: Option<&'a str>,
+    /// The digest of the version of its model.
     model_version: Option<&'a str>,
+    /// running, completed, failed, or what else Weave says.
     status: Option<&'a str>,
+    /// When it began.
     started_at: Option<String>,
+    /// When it ended.
     finished_at: Option<String>,
+    /// How many rows it has.
     rows: u64,
+    /// How many trials, of all rows.
     trials: u64,
+    /// What was asked for, where it was looked for.
     selector: Option<String>,
+    /// How many runs match that; at least so many.
     matches: Option<u64>,
+    /// Its page in Weave.
     url: Option<String>,
 }
 
-#[derive(Serialize)]
+/// Something to be known about a comparison.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "finding")]
 struct JsonFinding {
+    /// Its stable name.
+    #[schemars(extend("enum" = finding_names()))]
     name: &'static str,
+    /// What it does to the verdict.
+    #[schemars(extend("enum" = ["undecided", "warning", "note"]))]
     effect: &'static str,
+    /// What was found, in words.
     message: String,
 }
 
-#[derive(Serialize)]
+/// One limit of one gate on one subject, judged.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "check")]
 struct JsonCheck<'a> {
+    /// The name of its gate.
     gate: &'a str,
+    /// The dimension; null where the metric is of the run itself.
     subject: Option<&'a str>,
+    /// What was measured.
+    #[schemars(extend("enum" = Metric::ALL.map(Metric::word)))]
     metric: &'static str,
+    /// Which limit.
+    #[schemars(extend("enum" = LimitKey::ALL.map(LimitKey::word)))]
     limit_key: &'static str,
+    /// Its value, in the metric's unit or as a fraction of the baseline.
     limit: f64,
+    /// The baseline's value on the scores there are.
     baseline: Option<f64>,
+    /// The candidate's value on the scores there are; for a change, on the rows of the comparison.
     candidate: Option<f64>,
+    /// candidate - baseline, in the metric's unit.
     change: Option<f64>,
+    /// The baseline's value with missing scores at their lowest and highest; null for an end without bound.
     baseline_range: Option<[Option<f64>; 2]>,
+    /// The candidate's value with missing scores at their lowest and highest; null for an end without bound.
     candidate_range: Option<[Option<f64>; 2]>,
+    /// Trials of the candidate that have the score.
     scored: Option<u64>,
+    /// All trials of the candidate, those of removed rows included.
     trials: Option<u64>,
+    /// How many rows or trials to spare, or short.
     margin: Option<u64>,
+    /// What the margin counts.
+    #[schemars(extend("enum" = ["row", "trial", null]))]
     margin_unit: Option<&'static str>,
+    /// Whether the gate can block.
+    #[schemars(extend("enum" = ["block", "warn"]))]
     severity: &'static str,
+    /// Whether the check keeps the verdict from being passed.
     blocks: bool,
+    /// What came of it.
+    #[schemars(extend("enum" = ["pass", "fail", "undecided", "waived", "skipped"]))]
     status: &'static str,
+    /// The finding that left it undecided.
     finding: Option<&'static str>,
+    /// Why it came out so, in words.
     reason: String,
 }
 
@@ -117,30 +222,56 @@ pub(super) fn text(wire: &impl Serialize) -> Result<String, serde_json::Error> {
     Ok(text + "\n")
 }
 
-#[derive(Serialize)]
+/// Two runs side by side.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "comparison")]
 struct JsonComparison<'a> {
+    /// Changes only if an old field changes its meaning.
+    #[schemars(extend("const" = SCHEMA_VERSION))]
     schema_version: u32,
+    /// The version of weave-gate.
     tool_version: &'static str,
+    /// Whether the runs can be compared; if not, a finding or the error says why.
     comparable: bool,
+    /// What the process exits with.
+    #[schemars(range(max = 3))]
     exit_code: u8,
+    /// Why the runs could not be had.
     error: Option<JsonError<'a>>,
+    /// The run that is compared.
     candidate: Option<JsonRun<'a>>,
+    /// The run it is compared with.
     baseline: Option<JsonRun<'a>>,
+    /// Both runs side by side in Weave.
     comparison_url: Option<String>,
+    /// What is to be known about the comparison.
     findings: Vec<JsonFinding>,
+    /// One for each metric of each dimension of either run.
     dimensions: Vec<JsonLine<'a>>,
 }
 
-#[derive(Serialize)]
+/// One metric of one dimension, in both runs.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "line")]
 struct JsonLine<'a> {
+    /// The dimension.
     dimension: &'a str,
+    /// What was measured.
+    #[schemars(extend("enum" = Metric::ALL.map(Metric::word)))]
     metric: &'static str,
+    /// The baseline's value on the scores there are.
     baseline: Option<f64>,
+    /// The candidate's value on the scores there are.
     candidate: Option<f64>,
+    /// candidate - baseline, on the rows that both have.
     change: Option<f64>,
+    /// Trials of the baseline that have the score.
     baseline_scored: Option<u64>,
+    /// All trials of the baseline.
     baseline_trials: Option<u64>,
+    /// Trials of the candidate that have the score.
     candidate_scored: Option<u64>,
+    /// All trials of the candidate.
     candidate_trials: Option<u64>,
 }
 

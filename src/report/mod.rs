@@ -14,7 +14,9 @@ use crate::fault::Fault;
 use crate::judge::{Comparison, Judgement, Verdict};
 
 pub use escape::{message, visible};
-pub use json::{render as json, render_comparison as json_comparison};
+pub use json::{
+    comparison_schema, render as json, render_comparison as json_comparison, report_schema,
+};
 pub use markdown::{render as markdown, render_comparison as markdown_comparison};
 pub use terminal::{
     Style, render as terminal, render_comparison as terminal_comparison, render_fault,

@@ -15,4 +15,5 @@ mod faults;
 mod gate;
 mod reports;
 mod requests;
+mod schema;
 mod weave;

@@ -1,0 +1,93 @@
+//! The policy language as a JSON Schema, for editors: made from the types that read it.
+
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::raw::RawPolicy;
+use super::{LimitKey, Metric, Unit};
+
+/// The JSON Schema of a policy file. It knows every key and word, and which limits each metric can have;
+/// what `validate` knows beyond that is in no schema.
+#[must_use]
+pub fn schema() -> Value {
+    let generator = SchemaSettings::draft07().into_generator();
+    generator.into_root_schema_for::<RawPolicy>().to_value()
+}
+
+/// `run`, `file` and the keys that select a run exclude each other.
+pub(super) fn one_source(schema: &mut Schema) {
+    let excludes = |key: &str, others: &[&str]| {
+        let others: Vec<Value> = others
+            .iter()
+            .map(|other| json!({"required": [other]}))
+            .collect();
+        json!({"if": {"required": [key]}, "then": {"not": {"anyOf": others}}})
+    };
+    let selecting = ["evaluation", "model", "attributes"];
+    let [one, two, three] = selecting;
+    schema.insert(
+        "allOf".to_owned(),
+        json!([
+            excludes("run", &["file", one, two, three]),
+            excludes("file", &[one, two, three]),
+        ]),
+    );
+}
+
+/// Each status once, and the usual one among them.
+pub(super) fn statuses(schema: &mut Schema) {
+    schema.insert("items".to_owned(), json!({"enum": ["completed", "failed"]}));
+    schema.insert("uniqueItems".to_owned(), json!(true));
+    schema.insert("contains".to_owned(), json!({"const": "completed"}));
+}
+
+/// What each metric needs and can have.
+pub(super) fn limits_of_metrics(schema: &mut Schema) {
+    let rules: Vec<Value> = Metric::ALL
+        .into_iter()
+        .map(|metric| {
+            json!({
+                "if": {"properties": {"metric": {"const": metric.word()}}, "required": ["metric"]},
+                "then": rule(metric),
+            })
+        })
+        .collect();
+    schema.insert("allOf".to_owned(), Value::Array(rules));
+    let limits = LimitKey::ALL.map(|key| json!({"required": [key.word()]}));
+    schema.insert("anyOf".to_owned(), json!(limits));
+}
+
+fn rule(metric: Metric) -> Value {
+    let mut properties = Map::new();
+    for key in LimitKey::ALL {
+        let rule = if !metric.limits().contains(&key) {
+            json!(false)
+        } else if key.is_relative() {
+            match (key, metric.unit()) {
+                (LimitKey::MaxRelativeDrop, unit) if unit != Unit::Score => json!({"maximum": 1}),
+                _ => continue,
+            }
+        } else {
+            match metric.unit() {
+                Unit::Fraction => json!({"minimum": 0, "maximum": 1}),
+                Unit::Count => json!({"type": "integer", "minimum": 0}),
+                Unit::Tokens | Unit::Dollars => json!({"minimum": 0}),
+                Unit::Score => continue,
+            }
+        };
+        properties.insert(key.word().to_owned(), rule);
+    }
+    if metric != Metric::NumericMean {
+        properties.insert("range".to_owned(), json!(false));
+    }
+    if !metric.can_miss() {
+        properties.insert("missing".to_owned(), json!(false));
+        properties.insert("max_missing".to_owned(), json!(false));
+    }
+    if metric.has_scorer() {
+        return json!({"properties": properties, "required": ["scorer"]});
+    }
+    properties.insert("scorer".to_owned(), json!(false));
+    json!({ "properties": properties })
+}
