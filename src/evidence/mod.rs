@@ -99,6 +99,8 @@ pub struct Run {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
+    /// The run whose outputs it scores once more, where it does.
+    pub rescored_from: Option<String>,
     /// How many rows it has.
     pub rows: u64,
     /// Counts and sums over all its trials.

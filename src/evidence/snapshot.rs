@@ -44,6 +44,9 @@ struct Snapshot {
     status: Option<String>,
     started_at: Option<Timestamp>,
     finished_at: Option<Timestamp>,
+    /// The run whose outputs it scores once more, where it does.
+    #[serde(default)]
+    rescored_from: Option<String>,
     row_count: u64,
     trial_count: u64,
     /// Tokens of the predict calls, where any is reported.
@@ -99,6 +102,7 @@ pub fn write(run: &Run, taken_at: Timestamp) -> Result<String, Fault> {
         status: run.status.clone(),
         started_at: run.started_at,
         finished_at: run.finished_at,
+        rescored_from: run.rescored_from.clone(),
         row_count: run.rows,
         trial_count: run.totals.trials,
         total_tokens: usage.tokens,
@@ -203,6 +207,7 @@ fn run(snapshot: Snapshot, web: &str) -> Result<Run, String> {
         status: snapshot.status,
         started_at: snapshot.started_at,
         finished_at: snapshot.finished_at,
+        rescored_from: snapshot.rescored_from,
         rows: snapshot.row_count,
         totals,
         digests: Some(snapshot.rows),

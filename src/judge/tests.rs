@@ -55,6 +55,7 @@ fn run(id: &str, totals: Totals) -> Run {
         status: Some("completed".to_owned()),
         started_at: None,
         finished_at: None,
+        rescored_from: None,
         rows: totals.trials,
         totals,
         digests: None,

@@ -215,7 +215,7 @@ impl From<&Run> for Anchor {
     fn from(run: &Run) -> Self {
         Self {
             id: run.id.clone(),
-            rescored_from: None,
+            rescored_from: run.rescored_from.clone(),
             started_at: run.started_at,
             evaluation: run.evaluation.as_ref().map(|known| known.name.clone()),
         }

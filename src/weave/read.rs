@@ -290,6 +290,7 @@ impl Reader<'_> {
             status: head.status,
             started_at: head.started_at,
             finished_at: head.finished_at,
+            rescored_from: head.rescored_from,
             rows,
             totals,
             digests,

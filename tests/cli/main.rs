@@ -12,6 +12,7 @@
 mod bad_input;
 mod documents;
 mod faults;
+mod find;
 mod gate;
 mod reports;
 mod requests;

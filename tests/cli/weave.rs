@@ -34,6 +34,12 @@ impl Reply {
         Self::Whole(200, String::new(), body.to_string().into_bytes())
     }
 
+    /// JSON Lines.
+    pub fn lines(lines: &[Value]) -> Self {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        Self::Whole(200, String::new(), text.into_bytes())
+    }
+
     pub fn status(status: u16, reason: &str) -> Self {
         Self::Whole(
             status,
@@ -286,4 +292,22 @@ pub fn rows_of(id: &str, rows: u64) -> Value {
         })
         .collect();
     json!({"total_rows": rows.len(), "rows": rows, "summary": null, "warnings": []})
+}
+
+/// A run's root call, as the SDK logs it: begun at this hour, an hour long.
+pub fn call(id: &str, hour: u32) -> Value {
+    json!({
+        "id": id,
+        "op_name": "weave:///my-team/bot/op/Evaluation.evaluate:v1",
+        "started_at": format!("2026-11-22T{hour:02}:00:00Z"),
+        "ended_at": format!("2026-11-22T{hour:02}:59:00Z"),
+        "exception": null,
+        "display_name": "monday",
+        "inputs": {
+            "self": "weave:///my-team/bot/object/answers:v1",
+            "model": "weave:///my-team/bot/object/bot:v1",
+        },
+        "attributes": {"git_sha": id, "git_branch": "main", "weave": {"client_version": "1"}},
+        "summary": {"a field": "that nobody asked for"},
+    })
 }

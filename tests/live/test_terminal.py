@@ -64,3 +64,36 @@ def test_a_long_wait_shows_that_it_lives(tmp_path):
     assert "\r\x1b[K\x1b" in shown or "\r\x1b[Kerror" in shown
     assert "asking Weave" not in run([*arguments, "-q"], str(tmp_path))
     server.shutdown()
+
+
+class Empty(http.server.BaseHTTPRequestHandler):
+    """A project in which nothing was logged."""
+
+    def do_POST(self) -> None:  # noqa: N802
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+def test_a_long_wait_shows_one_line_that_lives(tmp_path):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Empty)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    (tmp_path / "gates.yaml").write_text(
+        "version: 1\nproject: a/b\ngates:\n- {name: g, metric: rows, min: 1}\n"
+    )
+    url = f"http://127.0.0.1:{server.server_port}"
+    arguments = ["check", "--candidate=model=bot", "--wait=3s", "--base-url", url]
+    shown = run(arguments, str(tmp_path))
+    assert "\r\x1b[Kwaiting 0s of 3s for model=bot: no run matches yet" in shown
+    assert "\r\x1b[Kwaiting 2s of 3s for model=bot" in shown
+    # It is taken away before the error, and never breaks into lines.
+    before, _, after = shown.partition("error")
+    assert "\n" not in before
+    assert before.endswith("\r\x1b[K") or before.endswith("\x1b[1m\x1b[31m"), repr(before[-40:])
+    assert "waited 3s for model=bot in a/b" in after
+    quiet = run([*arguments, "-q"], str(tmp_path))
+    assert "waiting" not in quiet
+    server.shutdown()

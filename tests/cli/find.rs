@@ -1,0 +1,364 @@
+//! Runs that are found: what is asked of Weave, and what a server may do wrong that must not matter.
+
+use serde_json::{Value, json};
+
+use crate::gate::{Gate, KEY, Outcome};
+use crate::weave::{Reply, Request, Weave, call};
+
+const BOTH: &str =
+    "- {name: both, scorer: correctness, metric: pass_rate, min: 0.8, max_drop: 0.05}";
+
+const CANDIDATE: &str = "evaluation=answers,attributes.git_sha=cand";
+const BASELINE: &str = "evaluation=answers,attributes.git_branch=main";
+
+fn is_search(request: &Request) -> bool {
+    request.path == "/calls/stream_query"
+}
+
+/// Whether a search is for a baseline: then there is more to it.
+fn is_for_baseline(request: &Request) -> bool {
+    request.body["query"].to_string().contains("ended_at")
+}
+
+/// Finds both runs on a server that answers searches so, and then judges them.
+fn both(
+    search: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    more: &[&str],
+) -> (Outcome, Vec<Request>) {
+    let weave = Weave::with(move |request, _| is_search(request).then(|| search(request)));
+    let outcome = Gate::check(BOTH, &["--candidate", CANDIDATE, "--baseline", BASELINE])
+        .args(&["--json=r.json", "--base-url", &weave.url])
+        .args(more)
+        .run();
+    (outcome, weave.requests())
+}
+
+/// A server that knows these runs, newest first, and filters nothing.
+fn knows(calls: Vec<Value>) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
+    move |request| {
+        let number = |key: &str| usize::try_from(request.body[key].as_u64().unwrap()).unwrap();
+        let (offset, limit) = (number("offset"), number("limit"));
+        let page: Vec<Value> = calls.iter().skip(offset).take(limit).cloned().collect();
+        Reply::lines(&page)
+    }
+}
+
+fn chosen(outcome: &Outcome) -> (Value, Value) {
+    let policy = &outcome.json("r.json")["policies"][0];
+    (
+        policy["candidate"]["id"].clone(),
+        policy["baseline"]["id"].clone(),
+    )
+}
+
+#[test]
+fn two_searches_ask_for_no_more_than_is_used() {
+    let (outcome, requests) = both(
+        |request| {
+            let id = if is_for_baseline(request) {
+                "base"
+            } else {
+                "cand"
+            };
+            Reply::lines(&[call(id, if id == "cand" { 9 } else { 8 })])
+        },
+        &[],
+    );
+    assert_eq!(chosen(&outcome.code(0)), (json!("cand"), json!("base")));
+    assert_eq!(requests.len(), 4);
+    let filter = json!({
+        "op_names": ["weave:///my-team/bot/op/Evaluation.evaluate:*", "Evaluation.evaluate"],
+        "trace_roots_only": true,
+    });
+    for request in &requests[..2] {
+        let body = &request.body;
+        assert_eq!(body["project_id"], "my-team/bot");
+        assert_eq!(body["filter"], filter);
+        assert_eq!(body["limit"], 10);
+        assert_eq!(
+            body["sort_by"],
+            json!([{"field": "started_at", "direction": "desc"}])
+        );
+        let columns = [
+            "id",
+            "started_at",
+            "ended_at",
+            "exception",
+            "display_name",
+            "inputs",
+            "attributes",
+        ];
+        assert_eq!(body["columns"], json!(columns));
+        // An unknown key in a body is an error to the server.
+        assert_eq!(body.as_object().unwrap().len(), 7);
+    }
+    let asked = requests[1].body["query"].to_string();
+    for part in [
+        r#"{"$contains":{"input":{"$getField":"inputs.self"},"substr":{"$literal":"/answers:"}}}"#,
+        r#"{"$eq":[{"$getField":"attributes.git_branch"},{"$literal":"main"}]}"#,
+        r#"{"$not":[{"$eq":[{"$getField":"ended_at"},{"$literal":null}]}]}"#,
+        r#"{"$not":[{"$eq":[{"$getField":"id"},{"$literal":"cand"}]}]}"#,
+        r#"{"$lte":[{"$getField":"started_at"},{"$literal":"2026-11-22T09:00:00Z"}]}"#,
+    ] {
+        assert!(asked.contains(part), "{part} is not in {asked}");
+    }
+}
+
+/// Names, times and states are looked at again here.
+#[test]
+fn a_server_that_does_not_filter_changes_nothing() {
+    let mut long = call("long", 22);
+    long["inputs"]["self"] = json!("weave:///my-team/bot/object/answers-long:v1");
+    let mut running = call("running", 7);
+    running["ended_at"] = Value::Null;
+    let mut failed = call("failed", 6);
+    failed["exception"] = json!("ValueError");
+    let mut rescored = call("rescored", 5);
+    rescored["attributes"]["weave"]["source_evaluation_run_id"] = json!("cand");
+    let mut topic = call("topic", 4);
+    topic["attributes"]["git_branch"] = json!("topic");
+    let calls = vec![
+        long,
+        call("newer", 20),
+        call("cand", 9),
+        running,
+        failed,
+        rescored,
+        topic,
+        call("base", 3),
+        call("older", 2),
+    ];
+    let (outcome, requests) = both(knows(calls), &[]);
+    assert_eq!(chosen(&outcome), (json!("cand"), json!("base")));
+    assert_eq!(requests.len(), 4);
+}
+
+#[test]
+fn the_search_goes_on_over_pages_and_ends() {
+    // Nine pages of what does not match, and then what does.
+    let strangers = |count: u32| {
+        (0..count).map(|number| {
+            let mut stranger = call(&format!("stranger-{number}"), 23);
+            stranger["attributes"] = json!({});
+            stranger
+        })
+    };
+    let calls: Vec<Value> = strangers(95)
+        .chain([call("cand", 9), call("base", 8)])
+        .collect();
+    let (outcome, requests) = both(knows(calls), &[]);
+    assert_eq!(chosen(&outcome), (json!("cand"), json!("base")));
+    assert_eq!(
+        requests.iter().filter(|request| is_search(request)).count(),
+        20
+    );
+    let calls: Vec<Value> = strangers(120)
+        .chain([call("cand", 9), call("base", 8)])
+        .collect();
+    let (outcome, _) = both(knows(calls), &[]);
+    outcome
+        .code(3)
+        .says("gave up the search for `evaluation=answers,attributes.git_sha=cand` after 100 runs that do not match")
+        .says("name the run by its id");
+}
+
+#[test]
+fn many_matches_are_counted_by_the_server() {
+    let many = |first: &str, hour: u32| {
+        let mut calls = vec![call(first, hour)];
+        for number in 1..10 {
+            let mut more = call(&format!("more-{number}"), hour);
+            more["attributes"]["git_sha"] = json!("cand");
+            calls.push(more);
+        }
+        calls
+    };
+    let weave = Weave::with(move |request, _| match &*request.path {
+        "/calls/stream_query" if is_for_baseline(request) => Some(Reply::lines(&many("base", 8))),
+        "/calls/stream_query" => Some(Reply::lines(&many("cand", 9))),
+        "/calls/query_stats" => {
+            assert_eq!(request.body.as_object().unwrap().len(), 3);
+            Some(Reply::json(&json!({"count": 412, "has_more": false})))
+        }
+        _ => None,
+    });
+    let outcome = Gate::check(BOTH, &["--candidate", CANDIDATE, "--baseline", BASELINE])
+        .args(&["--json=r.json", "--base-url", &weave.url])
+        .run()
+        .code(0)
+        .shows("412 runs match");
+    let run = &outcome.json("r.json")["policies"][0]["baseline"];
+    assert_eq!(
+        (&run["matches"], &run["selector"]),
+        (&json!(412), &json!(BASELINE))
+    );
+    assert_eq!(weave.requests().len(), 6);
+}
+
+#[test]
+fn lists_that_cannot_be_trusted_are_no_evidence() {
+    let lines = |text: &str| Reply::Whole(200, String::new(), text.as_bytes().to_vec());
+    let good = call("cand", 9).to_string();
+    let mut timeless = call("cand", 9);
+    timeless["started_at"] = Value::Null;
+    for (reply, words) in [
+        (
+            Reply::lines(&[call("a", 8), call("cand", 9)]),
+            "in another order than asked for",
+        ),
+        (
+            Reply::lines(&(0..11).map(|_| call("cand", 9)).collect::<Vec<_>>()),
+            "in another order than asked for",
+        ),
+        (
+            lines(&good[..good.len() / 2]),
+            "is not what the v2 Evaluation API sends",
+        ),
+        (
+            lines(&format!("{good}\n{{\"reason\": \"too late\"}}\n")),
+            "is not what the v2 Evaluation API sends: missing field `id`",
+        ),
+        (lines("<html></html>"), "answered with a web page"),
+        (lines("[]\n"), "is not what the v2 Evaluation API sends"),
+        (Reply::lines(&[timeless]), "a call without a time"),
+        (
+            lines(&format!("{{\"id\": \"{KEY}\"}}")),
+            "holds the API key",
+        ),
+        (
+            Reply::status(403, "no access"),
+            "may not read this project (403): no access",
+        ),
+        (Reply::status(401, "no"), "refused the API key (401)"),
+        (
+            Reply::Whole(404, String::new(), b"{\"detail\":\"Not Found\"}".to_vec()),
+            "does not know /calls/stream_query (404)",
+        ),
+        (
+            Reply::status(422, "no such key"),
+            "Weave answered 422: no such key",
+        ),
+    ] {
+        let (outcome, requests) = both(move |_| reply.clone(), &[]);
+        outcome.code(3).says(words);
+        assert_eq!(requests.len(), 1, "{words}");
+    }
+    // The same run twice is one run, and an empty list is none.
+    let (outcome, _) = both(
+        |request| {
+            let hour = if is_for_baseline(request) { 8 } else { 9 };
+            let id = if hour == 8 { "base" } else { "cand" };
+            Reply::lines(&[call(id, hour), call(id, hour)])
+        },
+        &[],
+    );
+    assert_eq!(
+        outcome.code(0).json("r.json")["policies"][0]["candidate"]["matches"],
+        1
+    );
+    let (outcome, requests) = both(|_| lines_of_nothing(), &[]);
+    outcome
+        .code(3)
+        .says("the project has no evaluation runs at all");
+    assert_eq!(requests.len(), 2);
+}
+
+fn lines_of_nothing() -> Reply {
+    Reply::Whole(200, String::new(), Vec::new())
+}
+
+#[test]
+fn a_candidate_without_a_start_has_no_older_run() {
+    let weave = Weave::with(|request, _| {
+        request.path.ends_with("/evaluation_runs/cand").then(|| {
+            let mut status = crate::weave::status_of("cand", "completed");
+            status["started_at"] = Value::Null;
+            Reply::json(&status)
+        })
+    });
+    Gate::check(
+        BOTH,
+        &[
+            "--candidate=cand",
+            "--baseline",
+            BASELINE,
+            "--base-url",
+            &weave.url,
+        ],
+    )
+    .run()
+    .code(3)
+    .says("the candidate has no start time, so no run can be told to be older");
+}
+
+#[test]
+fn policies_share_what_was_found() {
+    let weave = Weave::with(|request, before| {
+        // A newer run appears after the first look: all policies are judged on the same one.
+        let newer = (before > 0).then(|| {
+            let mut newer = call("newer", 10);
+            newer["attributes"]["git_sha"] = json!("cand");
+            newer
+        });
+        is_search(request).then(|| {
+            if is_for_baseline(request) {
+                Reply::lines(&[call("base", 8)])
+            } else {
+                Reply::lines(
+                    &newer
+                        .into_iter()
+                        .chain([call("cand", 9)])
+                        .collect::<Vec<_>>(),
+                )
+            }
+        })
+    });
+    let floor = "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.8}";
+    let of =
+        |baseline: &str| format!("version: 1\nproject: my-team/bot\n{baseline}\ngates:\n{BOTH}\n");
+    let outcome = Gate::check(
+        floor,
+        &["a.yaml", "b.yaml", "gates.yaml", "--candidate", CANDIDATE],
+    )
+    .file("a.yaml", &of("baseline: {attributes: {git_branch: main}}"))
+    .file("b.yaml", &of("baseline: {run: base}"))
+    .args(&["--json=r.json", "--base-url", &weave.url])
+    .run()
+    .code(0);
+    for policy in outcome.json("r.json")["policies"].as_array().unwrap() {
+        assert_eq!(policy["candidate"]["id"], "cand");
+    }
+}
+
+#[test]
+fn waiting_goes_on_while_the_server_is_busy_and_stops_where_it_cannot_help() {
+    let waits = |script: fn(&Request, usize) -> Option<Reply>, wait: &str| {
+        let weave = Weave::with(script);
+        let outcome = Gate::check(BOTH, &["--candidate", CANDIDATE, "--baseline=base"])
+            .args(&["--wait", wait, "--timeout=1s", "--base-url", &weave.url])
+            .run();
+        (outcome, weave.requests())
+    };
+    let (outcome, _) = waits(
+        |request, before| {
+            is_search(request).then(|| match before {
+                0..=2 => Reply::status(503, "asleep").header("Retry-After: 30"),
+                _ => Reply::lines(&[call("cand", 9)]),
+            })
+        },
+        "20s",
+    );
+    outcome.code(0).says("503: asleep");
+    let (outcome, _) = waits(
+        |request, _| {
+            is_search(request).then(|| Reply::status(503, "asleep").header("Retry-After: 30"))
+        },
+        "2s",
+    );
+    outcome
+        .code(3)
+        .says("waited 2s for evaluation=answers,attributes.git_sha=cand in my-team/bot; last seen: Weave answered 503: asleep");
+    let (outcome, requests) = waits(|_, _| Some(Reply::status(403, "no access")), "60s");
+    outcome.code(3).says("may not read this project");
+    assert_eq!(requests.len(), 1);
+}
