@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
+use clap::Parser as _;
 use serde_json::Value;
+use weave_gate::cli::Cli;
 use weave_gate::exit::Exit;
 use weave_gate::judge::Name;
 use weave_gate::policy::{LimitKey, Metric};
@@ -203,6 +205,77 @@ fn the_readme_names_every_field_of_the_json_report() {
     }
 }
 
+/// What stands between fences in the README, with the word after the first.
+fn blocks() -> Vec<(String, String)> {
+    let readme = document("README.md");
+    let fenced = readme.split("```").skip(1).step_by(2);
+    fenced
+        .map(|block| {
+            let (word, text) = block.split_once('\n').unwrap();
+            (word.to_owned(), text.to_owned())
+        })
+        .collect()
+}
+
+/// The words of a command as a shell reads them: quotes keep words together, and what follows `&&` is
+/// another command.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quoted = false;
+    for c in line.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ' ' if !quoted => words.push(String::new()),
+            c => words.last_mut().unwrap().push(c),
+        }
+    }
+    let ends = |word: &String| word != "&&" && word != ">";
+    words.retain(|word| !word.is_empty());
+    words.into_iter().take_while(ends).collect()
+}
+
+#[test]
+fn every_command_in_the_readme_is_one() {
+    let mut found = 0;
+    for (_, text) in blocks() {
+        for line in text.lines() {
+            let Some(start) = line.find("weave-gate ") else {
+                continue;
+            };
+            let before = line[..start].trim_start();
+            let is_command = before.is_empty()
+                || ["- ", "run: ", "- run: "].contains(&before)
+                || before.starts_with("GATE_SHA=");
+            if is_command {
+                found += 1;
+                Cli::try_parse_from(words(&line[start..]))
+                    .unwrap_or_else(|error| panic!("{line}\n{error}"));
+            }
+        }
+    }
+    assert!(found > 10, "{found}");
+}
+
+#[test]
+fn every_piece_of_yaml_in_the_readme_is_valid() {
+    let mut policies = 0;
+    for (word, text) in blocks() {
+        if word != "yaml" {
+            continue;
+        }
+        let _: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+        if text.starts_with("candidate:") {
+            policies += 1;
+            let rest = "version: 1\ngates: [{name: g, metric: rows, min: 1}]\n";
+            Gate::new(&["validate"])
+                .file("gates.yaml", &format!("{rest}{text}"))
+                .run()
+                .code(0);
+        }
+    }
+    assert_eq!(policies, 1);
+}
+
 #[test]
 fn the_version_is_in_the_changelog() {
     let version = Gate::new(&["--version"]).run().code(0).stdout;
@@ -220,7 +293,12 @@ fn links_lead_somewhere() {
             .skip(1)
             .filter_map(|rest| rest.split(')').next())
         {
-            if !link.starts_with("https://") {
+            if let Some(anchor) = link.strip_prefix('#') {
+                let title = |line: &str| line.trim_start_matches('#').trim().replace(' ', "-");
+                let mut titles = text.lines().filter(|line| line.starts_with('#'));
+                let there = titles.any(|line| title(line).to_ascii_lowercase() == anchor);
+                assert!(there, "{name} links to #{anchor}");
+            } else if !link.starts_with("https://") {
                 assert!(path(link).exists(), "{name} links to {link}");
             }
         }
