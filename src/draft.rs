@@ -227,7 +227,9 @@ impl Draft<'_> {
             Some(mean) if dimension.measured > 0 => self.mean(text, name, dimension, mean),
             _ => writeln!(
                 text,
-                "  # {shown}: text, which no metric judges; `coverage` could\n"
+                "  # {shown}: text, on {} of {} trials; `coverage` could judge that\n",
+                dimension.scored,
+                self.run().totals.trials
             ),
         }
     }

@@ -36,8 +36,8 @@ impl Reply {
 
     /// JSON Lines.
     pub fn lines(lines: &[Value]) -> Self {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        Self::Whole(200, String::new(), text.into_bytes())
+        let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+        Self::Whole(200, String::new(), lines.join("\n").into_bytes())
     }
 
     pub fn status(status: u16, reason: &str) -> Self {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import threading
 import time
@@ -359,3 +360,44 @@ def test_a_run_that_never_comes_or_never_ends(place):
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 3
     assert "last seen: Weave has no such run" in stderr
+
+
+def test_a_job_with_the_key_saves_what_a_job_without_judges(place):
+    answers(git_branch="main", wrong=(1,))
+    answers(git_sha="new", wrong=(1, 2, 3))
+    answers(git_sha="other")
+    live = place.gate(policy(BY_COMMIT, BY_BRANCH, gates=DROP))
+    for name, run in [
+        ("candidate", "evaluation=answers,attributes.git_sha=new"),
+        ("baseline", "evaluation=answers,attributes.git_branch=main"),
+    ]:
+        done = place.run("snapshot", run, "-o", f"{name}.json", "--wait=5s", *place.here)
+        assert done.returncode == 0, done.stderr
+    place.requests()
+    arguments = ["check", "--candidate=file:candidate.json", "--baseline=file:baseline.json", "--format=json"]
+    done = place.run(*arguments, key=None)
+    assert done.returncode == 1, done.stderr
+    assert place.requests() == []
+    checks = [report["policies"][0]["checks"] for report in (json.loads(done.stdout), live.report)]
+    assert checks[0] == checks[1]
+    # A committed baseline beside a candidate that is found, and the other way round.
+    mixed = place.gate(policy(BY_COMMIT, "baseline: {file: baseline.json}", gates=DROP))
+    assert mixed.checks == live.checks
+    mixed = place.gate(policy("candidate: {file: candidate.json}", BY_BRANCH, gates=DROP))
+    assert mixed.checks == live.checks
+
+
+def test_a_snapshot_keeps_what_a_run_was_rescored_from(place):
+    drop = DROP.replace("correctness", "exact")
+    source = through_api(place.server, [True] * 4)
+    rescored = through_api(place.server, [True] * 4, rescores=source)
+    assert place.run("snapshot", rescored, "-o", "rescored.json", *place.here).returncode == 0
+    outcome = place.gate(policy("candidate: {file: rescored.json}", "baseline: {model: api-bot}", gates=drop))
+    assert (outcome.code, outcome.findings) == (3, {"no-baseline"})
+
+
+def test_a_snapshot_of_an_unfinished_run_says_so(place):
+    log([{"correctness": True}], name="nightly", finish=False)
+    done = place.run("snapshot", "evaluation=nightly", "-o", "running.json", *place.here)
+    assert done.returncode == 0
+    assert "warning: the run's status is running" in done.stderr

@@ -94,7 +94,7 @@ def test_a_drafted_policy_is_valid_and_passes_on_its_run(place):
         "39 of 40 pass; every trial is scored",
         "max_drop: 0.05 # two rows of 40",
         "tone.score",
-        "tone.note: text, which no metric judges",
+        "tone.note: text, on 40 of 40 trials",
         "40 rows is little evidence: one more or less is 0.025 of a rate",
     ]:
         assert words in text
