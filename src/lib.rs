@@ -14,4 +14,5 @@ pub mod project;
 pub mod prose;
 pub mod report;
 pub mod selector;
+pub mod stats;
 pub mod weave;

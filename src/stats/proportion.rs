@@ -1,0 +1,146 @@
+//! Rates of true and false: of one run, and of two runs on the same rows.
+
+use super::Interval;
+use statrs::distribution::{Binomial, Discrete as _, DiscreteCDF as _};
+
+use super::quantile::{normal_quantile, normal_tail};
+use crate::number::count;
+
+/// The Wilson score interval of a rate (Wilson 1927; Newcombe 1998, single proportion, method 3):
+/// `successes` of `trials`, which is above 0; `confidence` is one-sided.
+#[must_use]
+pub fn wilson(successes: u64, trials: u64, confidence: f64) -> Interval {
+    at(successes, trials, normal_quantile(confidence))
+}
+
+fn at(successes: u64, trials: u64, z: f64) -> Interval {
+    let (k, n) = (count(successes), count(trials));
+    let p = k / n;
+    let scale = 1.0 + z * z / n;
+    let centre = p + z * z / (2.0 * n);
+    let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    Interval {
+        // Rounding does not move the ends that are known.
+        low: if successes == 0 {
+            0.0
+        } else {
+            ((centre - spread) / scale).clamp(0.0, p)
+        },
+        high: if successes == trials {
+            1.0
+        } else {
+            ((centre + spread) / scale).clamp(p, 1.0)
+        },
+    }
+}
+
+/// Rows that two runs scored true or false, one trial each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pairs {
+    /// True in both.
+    pub both: u64,
+    /// True in the baseline, false in the candidate: regressed.
+    pub regressed: u64,
+    /// False in the baseline, true in the candidate: fixed.
+    pub fixed: u64,
+    /// False in both.
+    pub neither: u64,
+}
+
+impl Pairs {
+    /// All rows.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.both + self.regressed + self.fixed + self.neither
+    }
+
+    /// Candidate − baseline, as one division of counts.
+    #[must_use]
+    pub fn change(&self) -> f64 {
+        (count(self.fixed) - count(self.regressed)) / count(self.rows())
+    }
+
+    /// The interval of the change: Newcombe 1998, paired differences, method 10 (hybrid score, with the
+    /// continuity correction of phi); there has to be a row. `confidence` is one-sided.
+    #[must_use]
+    pub fn interval(&self, confidence: f64) -> Interval {
+        self.at(normal_quantile(confidence))
+    }
+
+    fn at(&self, z: f64) -> Interval {
+        let rows = self.rows();
+        let (ours, theirs) = (self.both + self.fixed, self.both + self.regressed);
+        let (one, other) = (at(ours, rows, z), at(theirs, rows, z));
+        let (p1, p2) = (count(ours) / count(rows), count(theirs) / count(rows));
+        let phi = self.phi();
+        let change = self.change();
+        let reach = |a: f64, b: f64| (a * a - 2.0 * phi * a * b + b * b).max(0.0).sqrt();
+        Interval {
+            low: (change - reach(p1 - one.low, other.high - p2)).clamp(-1.0, change),
+            high: (change + reach(one.high - p1, p2 - other.low)).clamp(change, 1.0),
+        }
+    }
+
+    /// The correlation of the two runs, with Newcombe's continuity correction.
+    fn phi(&self) -> f64 {
+        let [a, b, c, d] = [self.both, self.fixed, self.regressed, self.neither].map(count);
+        let product = (a + b) * (c + d) * (a + c) * (b + d);
+        if product == 0.0 {
+            return 0.0;
+        }
+        let covariance = a * d - b * c;
+        let half = (a + b + c + d) / 2.0;
+        let corrected = if covariance > half {
+            covariance - half
+        } else {
+            covariance.min(0.0)
+        };
+        corrected / product.sqrt()
+    }
+
+    /// How likely a change in this direction is where nothing changed, one-sided: by inverting the interval,
+    /// 1 − the highest confidence at which it excludes no change; 0.5 or more where there is no change in
+    /// the direction. `drop` asks for a drop, else for a rise.
+    #[must_use]
+    pub fn p(&self, drop: bool) -> f64 {
+        let toward = |z: f64| {
+            let interval = self.at(z);
+            if drop { interval.high } else { -interval.low }
+        };
+        if (drop && self.change() >= 0.0) || (!drop && self.change() <= 0.0) {
+            return 0.5;
+        }
+        // The interval grows with z, and reaches no change somewhere.
+        let (mut out, mut within) = (0.0, 64.0);
+        if toward(within) < 0.0 {
+            return normal_tail(within);
+        }
+        for _ in 0..200 {
+            let middle = f64::midpoint(out, within);
+            if toward(middle) < 0.0 {
+                out = middle;
+            } else {
+                within = middle;
+            }
+        }
+        normal_tail(within)
+    }
+
+    /// `McNemar`'s test with the mid-p correction, two-sided (Fagerland, Lydersen & Laake 2013).
+    #[must_use]
+    pub fn mid_p(&self) -> f64 {
+        let n = self.regressed + self.fixed;
+        let least = self.regressed.min(self.fixed);
+        if n == 0 {
+            return 1.0;
+        }
+        let Ok(binomial) = Binomial::new(0.5, n) else {
+            return f64::NAN;
+        };
+        let point = binomial.pmf(least);
+        if self.regressed == self.fixed {
+            return 1.0 - point;
+        }
+        2.0 * binomial.cdf(least) - point
+    }
+}

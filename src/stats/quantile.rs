@@ -1,0 +1,49 @@
+//! Quantiles and tails of the two distributions that are used.
+
+use statrs::distribution::{ContinuousCDF as _, Normal, StudentsT};
+
+/// From here on the expansion is exact to eleven digits.
+const MUCH_FREEDOM: f64 = 500.0;
+
+/// The upper tail of the standard normal distribution: the probability of more than `z`.
+#[must_use]
+pub fn normal_tail(z: f64) -> f64 {
+    Normal::standard().sf(z)
+}
+
+/// The point that a standard normal value lies below with this probability, above 0 and below 1.
+#[must_use]
+pub fn normal_quantile(probability: f64) -> f64 {
+    Normal::standard().inverse_cdf(probability)
+}
+
+/// The upper tail of Student's distribution.
+pub(super) fn t_tail(t: f64, freedom: f64) -> f64 {
+    StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |student| student.sf(t))
+}
+
+/// The point that a value of Student's distribution lies below with this probability, above 0 and below 1.
+pub(super) fn t_quantile(probability: f64, freedom: f64) -> f64 {
+    // The library's inverse loses digits where there is much freedom.
+    if freedom >= MUCH_FREEDOM {
+        return expanded(normal_quantile(probability), freedom);
+    }
+    StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |student| student.inverse_cdf(probability))
+}
+
+/// Student's quantile from the normal one, for much freedom (Abramowitz & Stegun 1964, 26.7.5).
+fn expanded(z: f64, freedom: f64) -> f64 {
+    let square = z * z;
+    let series = |terms: &[f64]| terms.iter().fold(0.0, |sum, term| sum * square + term) * z;
+    let terms = [
+        series(&[1.0, 1.0]) / 4.0,
+        series(&[5.0, 16.0, 3.0]) / 96.0,
+        series(&[3.0, 19.0, 17.0, -15.0]) / 384.0,
+        series(&[79.0, 776.0, 1482.0, -1920.0, -945.0]) / 92_160.0,
+    ];
+    let mut power = 1.0;
+    terms.iter().fold(z, |sum, term| {
+        power /= freedom;
+        sum + term * power
+    })
+}
