@@ -98,6 +98,10 @@ pub struct InitArgs {
     #[arg(long)]
     pub force: bool,
 
+    /// Wait so long for the run to appear and to finish, such as 15m
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub wait: Option<SignedDuration>,
+
     /// Where the run is.
     #[command(flatten)]
     pub server: ServerArgs,
@@ -197,6 +201,10 @@ pub struct SnapshotArgs {
     /// The file to write; an older snapshot there is replaced
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+
+    /// Take the newest run that has completed, not one that is still running
+    #[arg(long, conflicts_with = "wait")]
+    pub completed: bool,
 
     /// Wait so long for the run to appear and to finish, such as 15m
     #[arg(long, value_name = "DURATION", value_parser = duration)]

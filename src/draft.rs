@@ -23,6 +23,10 @@ const SMALL_DROP: f64 = 0.02;
 const SMALL_RELATIVE_DROP: f64 = 0.05;
 /// So many of the trials may have no score.
 const FEW_ERRORS: f64 = 0.02;
+/// Sizes of means for which two digits say what is meant.
+const SOUND_MEANS: std::ops::RangeInclusive<f64> = 1e-6..=1e12;
+/// On fewer rows a drop of two of them says nothing.
+const FEWEST_ROWS_TO_DROP: u64 = 5;
 /// On fewer rows chance moves a rate by whole percents.
 const FEW_ROWS: u64 = 100;
 
@@ -78,6 +82,12 @@ pub fn policy(
 }
 
 fn checked(text: &str) -> Result<Policy, Fault> {
+    if text.len() as u64 > policy::MAX_BYTES {
+        return Err(
+            Fault::evidence("the run has more dimensions than one policy can hold")
+                .help("copy gates.example.yaml, and write gates for the dimensions that matter"),
+        );
+    }
     policy::parse("the draft", text).map_err(|problems| {
         let lines: Vec<String> = problems
             .iter()
@@ -214,17 +224,24 @@ impl Draft<'_> {
         if dimension.flaw.is_some() {
             return writeln!(text, "  # {shown}: its counts cannot be used\n");
         }
-        if name.contains('*') && glob::Pattern::new(name).is_err() {
-            return writeln!(
-                text,
-                "  # {shown}: its name cannot be written as a scorer\n"
-            );
+        let is_pattern = name.contains('*') && glob::Pattern::new(name).is_err();
+        if is_pattern || name.trim() != name || name.is_empty() {
+            return writeln!(text, "  # `{shown}`: a policy cannot name it\n");
         }
         if dimension.judged > 0 {
             return self.pass_rate(text, name, dimension);
         }
         match dimension.mean {
+            Some(mean) if mean != 0.0 && !SOUND_MEANS.contains(&mean.abs()) => {
+                writeln!(
+                    text,
+                    "  # {shown}: a mean of {mean:e}, for which no limit is proposed\n"
+                )
+            }
             Some(mean) if dimension.measured > 0 => self.mean(text, name, dimension, mean),
+            None if dimension.measured > 0 => {
+                writeln!(text, "  # {shown}: numbers of which Weave tells no mean\n")
+            }
             _ => writeln!(
                 text,
                 "  # {shown}: text, on {} of {} trials; `coverage` could judge that\n",
@@ -239,7 +256,14 @@ impl Draft<'_> {
         let (passed, trials) = (dimension.passed, run.totals.trials);
         let low = count(passed) / count(trials);
         let rows = count(run.rows);
-        let today = self.today(&format!("{passed} of {trials} pass"), dimension.judged);
+        let mixed = match dimension.measured {
+            0 => String::new(),
+            numbers => format!(", and {numbers} are numbers, which a pass rate leaves out"),
+        };
+        let today = self.today(
+            &format!("{passed} of {trials} pass{mixed}"),
+            dimension.judged,
+        );
         let floor = floor(wilson_low(low, rows), 2);
         let why = if floor > 0.0 {
             format!(
@@ -254,11 +278,13 @@ impl Draft<'_> {
             value: floor,
             why,
         }];
-        limits.push(Proposed {
-            key: LimitKey::MaxDrop,
-            value: ceil(SMALL_DROP.max(2.0 / rows), 2).min(1.0),
-            why: format!("two rows of {}, and no less than {SMALL_DROP}", run.rows),
-        });
+        if run.rows >= FEWEST_ROWS_TO_DROP {
+            limits.push(Proposed {
+                key: LimitKey::MaxDrop,
+                value: ceil(SMALL_DROP.max(2.0 / rows), 2),
+                why: format!("two rows of {}, and no less than {SMALL_DROP}", run.rows),
+            });
+        }
         let entry = Entry {
             name: name.to_owned(),
             dimension: Some(name),
@@ -383,7 +409,7 @@ impl Draft<'_> {
         if known == trials {
             format!("{what}; every trial is scored")
         } else {
-            format!("{what}; {known} of {trials} trials are scored")
+            format!("{what}; {known} of {trials} trials are scored so")
         }
     }
 

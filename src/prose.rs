@@ -4,7 +4,7 @@
 //! sentence carries them as spans of their own, so that each output escapes them in its own way and
 //! none can forget to.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// One piece of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +92,18 @@ impl fmt::Display for Prose {
         for span in &self.0 {
             match span {
                 Span::Text(text) => f.write_str(text)?,
-                Span::Name(name) => write!(f, "`{name}`")?,
+                // A line break in a name would make a line of its own.
+                Span::Name(name) => {
+                    f.write_char('`')?;
+                    for c in name.chars() {
+                        if c.is_control() {
+                            write!(f, "{}", c.escape_default())?;
+                        } else {
+                            f.write_char(c)?;
+                        }
+                    }
+                    f.write_char('`')?;
+                }
             }
         }
         Ok(())

@@ -45,15 +45,11 @@ fn keep_inputs(arguments: &CheckArgs, outputs: &mut Outputs) -> Result<(), Fault
             outputs.keep(Path::new(&file.path))?;
         }
     }
-    for run in [&arguments.candidate, &arguments.baseline]
-        .into_iter()
-        .flatten()
-    {
-        if let Some(path) = run.strip_prefix("file:") {
-            outputs.keep(Path::new(path))?;
-        }
-    }
-    Ok(())
+    outputs.keep_runs(
+        [&arguments.candidate, &arguments.baseline]
+            .into_iter()
+            .flatten(),
+    )
 }
 
 fn gather(

@@ -1,13 +1,11 @@
 //! `compare`: two runs side by side, without a policy.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 
 use super::archive::{Archive, Request};
 use super::console::Console;
 use super::outputs::{Forms, Outputs};
-use super::server::{no_project, project};
+use super::server::{needed_project, project};
 use crate::cli::CompareArgs;
 use crate::evidence::Evidence;
 use crate::exit::Exit;
@@ -19,7 +17,8 @@ use crate::weave::Needs;
 
 pub(super) fn run(arguments: &CompareArgs, console: &Console) -> Exit {
     let (mut outputs, unwritable) = Outputs::prepare(&arguments.reports);
-    let outcome = keep_inputs(arguments, &mut outputs)
+    let outcome = outputs
+        .keep_runs([&arguments.baseline, &arguments.candidate])
         .and_then(|()| unwritable.map_or(Ok(()), Err))
         .and_then(|()| gather(arguments, console));
     let compared = Compared { outcome };
@@ -35,13 +34,6 @@ pub(super) fn run(arguments: &CompareArgs, console: &Console) -> Exit {
     compared.exit()
 }
 
-fn keep_inputs(arguments: &CompareArgs, outputs: &mut Outputs) -> Result<(), Fault> {
-    [&arguments.baseline, &arguments.candidate]
-        .into_iter()
-        .filter_map(|run| run.strip_prefix("file:"))
-        .try_for_each(|path| outputs.keep(Path::new(path)))
-}
-
 fn gather(arguments: &CompareArgs, console: &Console) -> Result<(Comparison, Evidence), Fault> {
     let source = |name: &str, text: &str| {
         Source::from_argument(text).map_err(|problem| Fault::usage(format!("{name}: {problem}")))
@@ -53,7 +45,7 @@ fn gather(arguments: &CompareArgs, console: &Console) -> Result<(Comparison, Evi
         accept_failed: false,
     };
     if request.project.is_none() && request.is_live() {
-        return Err(no_project());
+        needed_project(&arguments.server)?;
     }
     let mut archive = Archive::new(&arguments.server, arguments.wait, Needs::default(), console);
     let evidence = archive.evidence(&request)?;

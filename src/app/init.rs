@@ -5,26 +5,15 @@ use jiff::Timestamp;
 use super::console::Console;
 use super::output::Output;
 use super::search::{Search, Wanted, live};
-use super::server::{no_project, project};
+use super::server::needed_project;
 use crate::cli::InitArgs;
 use crate::draft;
-use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::policy::Source;
 use crate::selector::Selector;
 use crate::weave::{Named, Needs, Side, read_evidence};
 
-pub(super) fn run(arguments: &InitArgs, console: &Console) -> Exit {
-    match write(arguments, console) {
-        Ok(()) => Exit::Passed,
-        Err(fault) => {
-            console.fault(&fault);
-            fault.exit
-        }
-    }
-}
-
-fn write(arguments: &InitArgs, console: &Console) -> Result<(), Fault> {
+pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> {
     let source = Source::from_argument(&arguments.run).map_err(Fault::usage)?;
     let named = live(&source)
         .ok_or_else(|| Fault::usage("a policy is drafted from a run in Weave, not from a file"))?;
@@ -35,8 +24,8 @@ fn write(arguments: &InitArgs, console: &Console) -> Result<(), Fault> {
                 .help("--force overwrites it; -o writes another file"),
         );
     }
-    let project = project(&arguments.server, || Ok(None))?.ok_or_else(no_project)?;
-    let mut search = Search::new(&arguments.server, None, console)?;
+    let project = needed_project(&arguments.server)?;
+    let mut search = Search::new(&arguments.server, arguments.wait, console)?;
     let head = search.find(&project, named)?;
     let evaluation = head.evaluation_name().map(str::to_owned);
     let candidate = Side::Live(Box::new(head));

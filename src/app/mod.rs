@@ -29,10 +29,21 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Check(arguments) => check::run(arguments, &console),
         Command::Validate(arguments) => validate::run(arguments, &console),
         Command::Compare(arguments) => compare::run(arguments, &console),
-        Command::Init(arguments) => init::run(arguments, &console),
-        Command::Runs(arguments) => runs::run(arguments, &console),
+        Command::Init(arguments) => done(init::run(arguments, &console), &console),
+        Command::Runs(arguments) => done(runs::run(arguments, &console), &console),
         Command::Schema(arguments) => schema::run(arguments, &console),
-        Command::Snapshot(arguments) => snapshot::run(arguments, &console),
+        Command::Snapshot(arguments) => done(snapshot::run(arguments, &console), &console),
+    }
+}
+
+/// The exit code of a command that either does what it should, or says why not.
+fn done(outcome: Result<(), Fault>, console: &Console) -> Exit {
+    match outcome {
+        Ok(()) => Exit::Passed,
+        Err(fault) => {
+            console.fault(&fault);
+            fault.exit
+        }
     }
 }
 

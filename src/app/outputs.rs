@@ -45,6 +45,16 @@ impl Outputs {
         (Self { markdown, json }, Fault::all(faults))
     }
 
+    /// Makes sure that snapshots which the command line names are not written.
+    pub(super) fn keep_runs<'r>(
+        &mut self,
+        runs: impl IntoIterator<Item = &'r String>,
+    ) -> Result<(), Fault> {
+        runs.into_iter()
+            .filter_map(|run| run.strip_prefix("file:"))
+            .try_for_each(|path| self.keep(Path::new(path)))
+    }
+
     /// Makes sure that a file that is read is not written: not even the report that says so.
     pub(super) fn keep(&mut self, input: &Path) -> Result<(), Fault> {
         let clashes = |output: &&Output| output.overwrites(input);

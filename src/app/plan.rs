@@ -70,15 +70,15 @@ fn plan(arguments: &CheckArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
     let settle = |key: &str, named: Option<&Source>, template: Option<&SourceTemplate>| {
         let resolve = |template: &SourceTemplate| template.resolve(&environment);
         match named {
-            // The newest run of the evaluation that the policy names, if it names one.
-            Some(Source::Find(selector)) if selector.is_any() => {
+            // Of the evaluation that the policy names, if it names one: a policy gates one evaluation.
+            Some(Source::Find(selector)) if selector.evaluation.is_none() => {
                 let evaluation = template
                     .map(|template| template.evaluation(&environment))
                     .transpose()
                     .map_err(|problem| wrong(key, problem))?;
                 Ok(Some(Source::Find(Selector {
                     evaluation: evaluation.flatten(),
-                    ..Selector::default()
+                    ..selector.clone()
                 })))
             }
             Some(source) => Ok(Some(source.clone())),

@@ -2,28 +2,17 @@
 
 use super::console::Console;
 use super::environment;
-use super::server::{client, no_project, project};
+use super::server::{client, needed_project};
 use crate::cli::RunsArgs;
-use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::policy::Source;
 use crate::report::runs::{self, Listing};
 use crate::selector::Selector;
 use crate::weave::{Eligible, Finder, Head, Named, read_trials, web};
 
-pub(super) fn run(arguments: &RunsArgs, console: &Console) -> Exit {
-    match list(arguments, console) {
-        Ok(()) => Exit::Passed,
-        Err(fault) => {
-            console.fault(&fault);
-            fault.exit
-        }
-    }
-}
-
-fn list(arguments: &RunsArgs, console: &Console) -> Result<(), Fault> {
+pub(super) fn run(arguments: &RunsArgs, console: &Console) -> Result<(), Fault> {
     let selector = selector(arguments.selector.as_deref())?;
-    let project = project(&arguments.server, || Ok(None))?.ok_or_else(no_project)?;
+    let project = needed_project(&arguments.server)?;
     let client = client(&arguments.server, console)?;
     let finder = Finder::new(&client, &project);
     let most = usize::from(arguments.limit);

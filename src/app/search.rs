@@ -19,6 +19,8 @@ use crate::weave::{Anchor, Client, Eligible, Finder, Head, Named, Side, State};
 /// Between the first two looks; each further pause is half as long again.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// A look has at least so much time, also where less is left of the wait.
+const SHORTEST_LOOK: Duration = Duration::from_secs(1);
 
 /// A run that is needed, as far as it is known before anything is asked.
 pub(super) enum Wanted<'a> {
@@ -43,6 +45,8 @@ pub(super) struct Search<'a> {
     console: &'a Console,
     /// How long a candidate is waited for, all of them together, and since when.
     wait: Option<(SignedDuration, Instant)>,
+    /// Which runs can be the candidate.
+    eligible: Eligible<'static>,
     /// Candidates that were found: the newest stays the same for all policies.
     found: Vec<(Project, String, Head)>,
 }
@@ -62,8 +66,15 @@ impl<'a> Search<'a> {
             client: client(server, console)?,
             console,
             wait: wait.map(|wait| (wait, Instant::now())),
+            eligible: Eligible::Any,
             found: Vec::new(),
         })
+    }
+
+    /// Only runs that have completed are found.
+    pub(super) fn only_completed(mut self) -> Self {
+        self.eligible = Eligible::Completed;
+        self
     }
 
     /// The client, for what is asked of runs that were found.
@@ -107,7 +118,7 @@ impl<'a> Search<'a> {
         let head = match self.wait {
             None => {
                 let finder = Finder::new(&self.client, project);
-                let look = || finder.look(named, Eligible::Any);
+                let look = || finder.look(named, self.eligible);
                 let state = self.console.while_waiting("asking Weave", look)?;
                 self.sure(project, named, state)?
             }
@@ -129,19 +140,24 @@ impl<'a> Search<'a> {
         candidate: &Side,
         accept_failed: bool,
     ) -> Result<Result<Side, Prose>, Fault> {
-        let anchor = match candidate {
+        let mut anchor = match candidate {
             Side::Live(head) => Anchor::from(head.as_ref()),
             Side::Snapshot(run) => Anchor::from(run.as_ref()),
         };
+        let finder = Finder::new(&self.client, project);
         let of_evaluation;
         let named = match wanted {
             Wanted::Snapshot(run) => return Ok(Ok(Side::Snapshot(run))),
             Wanted::Live(named @ Named::Id(_)) => named,
             // A run of another evaluation is no baseline, unless the policy names that one.
             Wanted::Live(Named::Newest(selector)) => {
+                anchor.rescored_from = finder.sources(&anchor.rescored_from)?;
                 let evaluation = selector.evaluation.clone();
+                let evaluation = evaluation
+                    .or_else(|| anchor.evaluation.clone())
+                    .ok_or_else(unknown_evaluation)?;
                 of_evaluation = Selector {
-                    evaluation: evaluation.or_else(|| anchor.evaluation.clone()),
+                    evaluation: Some(evaluation),
                     ..selector.clone()
                 };
                 Named::Newest(&of_evaluation)
@@ -151,12 +167,11 @@ impl<'a> Search<'a> {
             of: &anchor,
             accept_failed,
         };
-        let finder = Finder::new(&self.client, project);
         self.console
             .while_waiting("asking Weave", || match finder.look(named, eligible)? {
                 State::Here(head) => Ok(Ok(Side::Live(head))),
                 State::Absent(reason) => finder.absence(named, eligible, reason).map(Err),
-                State::Busy(fault) => Err(fault),
+                State::Busy(fault, _) => Err(fault),
             })
     }
 
@@ -172,8 +187,9 @@ impl<'a> Search<'a> {
         baseline: Wanted<'_>,
         accept_failed: bool,
     ) -> Result<(Side, Result<Side, Prose>), Fault> {
-        let both = (&candidate, &baseline, self.wait);
-        let (Wanted::Live(ours @ Named::Id(_)), Wanted::Live(theirs @ Named::Id(_)), None) = both
+        let both = (&candidate, &baseline, self.wait, self.found.is_empty());
+        let (Wanted::Live(ours @ Named::Id(_)), Wanted::Live(theirs @ Named::Id(_)), None, true) =
+            both
         else {
             let ours = self.candidate(project, candidate)?;
             let theirs = self.baseline(project, baseline, &ours, accept_failed)?;
@@ -193,31 +209,34 @@ impl<'a> Search<'a> {
             })
         });
         let candidate = self.sure(project, ours, candidate?)?;
+        self.found
+            .push((project.clone(), candidate.id.clone(), candidate.clone()));
+        let finder = Finder::new(&self.client, project);
         let baseline = match baseline? {
             State::Here(head) => Ok(Side::Live(head)),
             State::Absent(reason) => Err(finder.absence(theirs, Eligible::Any, reason)?),
-            State::Busy(fault) => return Err(fault),
+            State::Busy(fault, _) => return Err(fault),
         };
         Ok((Side::Live(Box::new(candidate)), baseline))
     }
 
     /// A run that has to be there.
     fn sure(&self, project: &Project, named: Named<'_>, state: State) -> Result<Head, Fault> {
-        let (reason, help) = match (state, named) {
-            (State::Here(head), _) => return Ok(*head),
-            (State::Busy(fault), _) => return Err(fault),
-            (State::Absent(reason), Named::Id(_)) => (
-                reason,
-                "look at the run id and the project; --wait waits for a run that was just logged",
-            ),
-            (State::Absent(reason), Named::Newest(_)) => (
-                reason,
-                "`weave-gate runs` lists what there is; --wait waits for a run that was just logged",
-            ),
+        let reason = match state {
+            State::Here(head) => return Ok(*head),
+            State::Busy(fault, _) => return Err(fault),
+            State::Absent(reason) => reason,
         };
         let finder = Finder::new(&self.client, project);
-        let absence = finder.absence(named, Eligible::Any, reason)?;
-        Err(Fault::evidence(absence).help(help))
+        let absence = finder.absence(named, self.eligible, reason)?;
+        Err(Fault::evidence(absence).help(match named {
+            Named::Id(_) => {
+                "look at the run id and the project; --wait waits for a run that was just logged"
+            }
+            Named::Newest(_) => {
+                "`weave-gate runs` lists what there is; --wait waits for a run that was just logged"
+            }
+        }))
     }
 
     /// Looks again and again until the run is there and has finished, or the time is over.
@@ -233,36 +252,75 @@ impl<'a> Search<'a> {
         let mut vigil = Vigil::new(self.console, shown.to_owned(), wait, since);
         let mut pause = FIRST_PAUSE;
         loop {
-            // Each look has the time of --timeout; and so have the requests that follow the last one.
-            self.client.restart();
-            let state = Finder::new(&self.client, project).look(named, Eligible::Any)?;
-            let seen = match &state {
+            // This loop is the one that tries again, and it ends in time.
+            let left = until.saturating_duration_since(Instant::now());
+            self.client.restart(Some(left.max(SHORTEST_LOOK)));
+            let state = Finder::new(&self.client, project).look(named, self.eligible)?;
+            let (seen, asked) = match &state {
                 State::Here(head) if !head.is_running() => {
                     vigil.end();
-                    self.client.restart();
+                    self.client.restart(None);
                     return self.sure(project, named, state);
                 }
-                State::Here(head) => format!("run {} is still running", head.id),
-                State::Absent(Some(reason)) => format!("not there yet: {reason}"),
-                State::Absent(None) => "no run matches yet".to_owned(),
-                State::Busy(fault) => fault.message.clone(),
+                State::Here(head) => (format!("run {} is still running", head.id), None),
+                State::Absent(Some(reason)) => (format!("not there yet: {reason}"), None),
+                State::Absent(None) => ("no run matches yet".to_owned(), None),
+                State::Busy(fault, asked) => (fault.message.clone(), *asked),
             };
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 vigil.end();
-                let late = format!("waited {wait:#} for {shown} in {project}");
-                self.client.restart();
-                let last = match state {
-                    State::Absent(_) => self.sure(project, named, state).err(),
-                    State::Here(_) | State::Busy(_) => None,
-                };
-                let last = last.map_or(seen, |fault| fault.message);
-                return Err(Fault::evidence(format!("{late}; last seen: {last}")).help(
-                    "give it more time with --wait, or look at why the evaluation does not end",
-                ));
+                return Err(self.too_late(project, named, shown, wait, state, &seen));
             }
-            vigil.pause(&seen, pause.min(left));
+            // Never sooner than the server asks.
+            let polite = pause.max(asked.unwrap_or_default());
+            vigil.pause(&seen, polite.min(left));
             pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
         }
     }
+
+    /// What was seen last of a run that was waited for in vain.
+    fn too_late(
+        &mut self,
+        project: &Project,
+        named: Named<'_>,
+        shown: &str,
+        wait: SignedDuration,
+        state: State,
+        seen: &str,
+    ) -> Fault {
+        let more = "give it more time with --wait";
+        let (last, help) = match state {
+            State::Here(_) => (
+                seen.to_owned(),
+                format!("{more}, or look at why the evaluation does not end"),
+            ),
+            State::Busy(fault, _) => (
+                seen.to_owned(),
+                fault.help.unwrap_or_else(|| more.to_owned()),
+            ),
+            State::Absent(reason) => {
+                // What there is instead is worth a moment; without it, that nothing was there.
+                self.client.restart(Some(SHORTEST_LOOK * 5));
+                let finder = Finder::new(&self.client, project);
+                let absence = finder.absence(named, self.eligible, reason);
+                let last = absence.map_or_else(|_| seen.to_owned(), |absence| absence.to_string());
+                (
+                    last,
+                    format!("{more}, or look at whether the evaluation was logged with this"),
+                )
+            }
+        };
+        Fault::evidence(format!(
+            "waited {wait:#} for {shown} in {project}; last seen: {last}"
+        ))
+        .help(help)
+    }
+}
+
+fn unknown_evaluation() -> Fault {
+    Fault::evidence(
+        "the candidate's evaluation is not known, so no baseline of it can be looked for",
+    )
+    .help("name the evaluation of the baseline, or the baseline by its id")
 }

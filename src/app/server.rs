@@ -41,6 +41,18 @@ pub(super) fn no_project() -> Fault {
     )
 }
 
+/// The project where no policy can name it.
+///
+/// # Errors
+///
+/// None is named, or it is not written `entity/project`.
+pub(super) fn needed_project(server: &ServerArgs) -> Result<Project, Fault> {
+    project(server, || Ok(None))?.ok_or_else(|| {
+        Fault::usage("no project is named")
+            .help("give --project, or set WANDB_ENTITY and WANDB_PROJECT")
+    })
+}
+
 /// A client for the address and with the key that the SDK would use.
 ///
 /// # Errors

@@ -5,32 +5,26 @@ use jiff::Timestamp;
 use super::console::Console;
 use super::output::Output;
 use super::search::{Search, live};
-use super::server::{no_project, project};
+use super::server::needed_project;
 use crate::cli::SnapshotArgs;
 use crate::evidence::snapshot;
-use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::number::plural;
 use crate::policy::Source;
 use crate::weave::read_run;
 
-pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Exit {
-    match take(arguments, console) {
-        Ok(()) => Exit::Passed,
-        Err(fault) => {
-            console.fault(&fault);
-            fault.exit
-        }
-    }
-}
-
-fn take(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fault> {
+pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fault> {
     let source = Source::from_argument(&arguments.run).map_err(Fault::usage)?;
     let wanted =
         live(&source).ok_or_else(|| Fault::usage("a snapshot is taken of a run, not of a file"))?;
-    let project = project(&arguments.server, || Ok(None))?.ok_or_else(no_project)?;
+    let project = needed_project(&arguments.server)?;
     let output = Output::prepare(&arguments.output)?;
-    let mut search = Search::new(&arguments.server, arguments.wait, console)?;
+    let search = Search::new(&arguments.server, arguments.wait, console)?;
+    let mut search = if arguments.completed {
+        search.only_completed()
+    } else {
+        search
+    };
     let head = search.find(&project, wanted)?;
     let client = search.client();
     let run = console.while_waiting("asking Weave", || read_run(client, &project, head))?;

@@ -414,23 +414,29 @@ fn differences(
             Name::RowsAdded,
             Effect::Note,
             Prose::from(format!(
-                "{} of the candidate {} not in the baseline; no change is measured on them",
+                "{} of the candidate {} not in the baseline; no change is measured on {}",
                 plural(pair.added, "row"),
-                are(pair.added)
+                are(pair.added),
+                if pair.added == 1 { "it" } else { "them" }
             )),
         );
     }
-    if let (Some(ours), Some(theirs)) = (&candidate.evaluation, &baseline.evaluation)
-        && ours != theirs
-    {
-        let message = if ours.name == theirs.name {
-            Prose::from("the runs are of different versions of the evaluation ").name(&ours.name)
-        } else {
+    let evaluations = match (&candidate.evaluation, &baseline.evaluation) {
+        (Some(ours), Some(theirs)) if ours == theirs => None,
+        (Some(ours), Some(theirs)) if ours.name == theirs.name => Some(
+            Prose::from("the runs are of different versions of the evaluation ").name(&ours.name),
+        ),
+        (Some(ours), Some(theirs)) => Some(
             Prose::from("the candidate is a run of the evaluation ")
                 .name(&ours.name)
                 .text(", the baseline one of ")
-                .name(&theirs.name)
-        };
+                .name(&theirs.name),
+        ),
+        _ => Some(Prose::from(
+            "it is not known whether the runs are of the same evaluation",
+        )),
+    };
+    if let Some(message) = evaluations {
         add(Name::EvaluationChanged, Effect::Warning, message);
     }
     if let (Some(ours), Some(theirs)) = (&pair.candidate, &pair.baseline)

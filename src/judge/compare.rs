@@ -45,7 +45,8 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
     };
     let terms = Terms {
         compares: true,
-        accept_failed: false,
+        // That it failed is said; what was scored can be compared all the same.
+        accept_failed: true,
         required: true,
         removed_rows: RemovedRows::Ignore,
         max_age: None,
@@ -87,15 +88,29 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
             });
         }
     }
-    if lines.is_empty() {
+    for (run, role) in [(candidate, "candidate"), (baseline.as_ref(), "baseline")] {
+        if run.status.as_deref() == Some("failed") {
+            findings.push(Finding {
+                name: Name::RunFailed,
+                effect: Effect::Warning,
+                message: Prose::from(format!("the {role} "))
+                    .name(&run.id)
+                    .text(" failed"),
+            });
+        }
+    }
+    let has_change = lines.iter().any(|line| line.change.is_some());
+    if !has_change && ground.change.is_none() {
         findings.push(Finding {
             name: Name::NoScores,
             effect: Effect::Undecided,
-            message: Prose::from("nothing was scored in either run"),
+            message: Prose::from(
+                "no dimension has scores in both runs, on the rows that both have",
+            ),
         });
     }
     Some(Comparison {
-        is_comparable: ground.change.is_none() && !lines.is_empty(),
+        is_comparable: ground.change.is_none() && has_change,
         lines,
         findings,
     })

@@ -96,7 +96,7 @@ block! {
         #[schemars(extend("const" = 1))]
         version: u64,
         /// Where the runs are, as entity/project. `--project` overrides it.
-        #[schemars(length(min = 1))]
+        #[schemars(regex(pattern = schema::PROJECT))]
         project: String,
         /// The run on trial. `--candidate` overrides it.
         candidate: RawCandidate,
@@ -141,7 +141,7 @@ impl JsonSchema for RawScalar {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": ["string", "number", "boolean"], "minLength": 1})
+        json_schema!({"type": ["string", "number", "boolean"], "pattern": schema::TEMPLATE})
     }
 }
 
@@ -150,19 +150,19 @@ block! {
     #[schemars(rename = "candidate", transform = schema::one_source)]
     RawCandidate {
         /// The name of its evaluation, whatever the version; or the name that `EvaluationLogger` was given.
-        #[schemars(length(min = 1))]
+        #[schemars(regex(pattern = schema::TEMPLATE))]
         evaluation: String,
         /// The name of its model, whatever the version.
-        #[schemars(length(min = 1))]
+        #[schemars(regex(pattern = schema::TEMPLATE))]
         model: String,
         /// Attributes that it was logged with, by name; one in another is written `outer.inner`.
-        #[schemars(extend("minProperties" = 1))]
+        #[schemars(extend("minProperties" = 1, "propertyNames" = {"minLength": 1}))]
         attributes: RawAttributes,
         /// Its id.
-        #[schemars(length(min = 1))]
+        #[schemars(regex(pattern = schema::RUN))]
         run: String,
         /// The path of a snapshot of it.
-        #[schemars(length(min = 1))]
+        #[schemars(regex(pattern = schema::TEMPLATE))]
         file: String,
     }
 }
@@ -173,22 +173,22 @@ block! {
     #[schemars(rename = "baseline", transform = schema::one_source)]
     RawBaseline {
         /// The name of its evaluation, whatever the version. That of the candidate, where none is named.
-        #[schemars(length(min = 1))]
+        #[schemars(regex(pattern = schema::TEMPLATE))]
         evaluation: String,
         /// The name of its model, whatever the version.
-        #[schemars(length(min = 1))]
+        #[schemars(regex(pattern = schema::TEMPLATE))]
         model: String,
         /// Attributes that it was logged with, by name; one in another is written `outer.inner`.
-        #[schemars(extend("minProperties" = 1))]
+        #[schemars(extend("minProperties" = 1, "propertyNames" = {"minLength": 1}))]
         attributes: RawAttributes,
         /// Its id.
-        #[schemars(length(min = 1))]
+        #[schemars(regex(pattern = schema::RUN))]
         run: String,
         /// The path of a snapshot of it.
-        #[schemars(length(min = 1))]
+        #[schemars(regex(pattern = schema::TEMPLATE))]
         file: String,
         /// How long ago it may have finished, such as 30d. An older one leaves the change limits undecided.
-        #[schemars(length(min = 2))]
+        #[schemars(regex(pattern = schema::AGE))]
         max_age: String,
         /// false: without a baseline the change limits are skipped, and the report says so.
         required: bool,
@@ -271,7 +271,7 @@ block! {
     #[schemars(rename = "waive", extend("required" = ["until", "reason"]))]
     RawWaiver {
         /// The last day on which it counts, such as 2026-12-31.
-        #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
+        #[schemars(regex(pattern = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"))]
         until: String,
         /// Why.
         #[schemars(regex(pattern = r"\S"))]

@@ -7,6 +7,15 @@ use serde_json::{Map, Value, json};
 use super::raw::RawPolicy;
 use super::{LimitKey, Metric, Unit};
 
+/// Text with `${NAME}`, `${NAME:-fallback}` and `$$`; not empty.
+pub(super) const TEMPLATE: &str = r"^([^$]|\$\$|\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}${]*)?\})+$";
+/// A project, or a template of one.
+pub(super) const PROJECT: &str = r"^([^/\s][^/]*/[^/]*[^/\s]|.*\$\{.*)$";
+/// A run id, or a template of one.
+pub(super) const RUN: &str = r"^((?!latest$)(?!file:)(?!\.{1,2}$)[^\s=$]+|.*\$\{.*)$";
+/// How long ago something may be: minutes to weeks, and not nothing.
+pub(super) const AGE: &str = r"^(?=.*[1-9])\s*(\d+(\.\d+)?\s*[A-Za-z]+[\s,]*)+$";
+
 /// The JSON Schema of a policy file. It knows every key and word, and which limits each metric can have;
 /// what `validate` knows beyond that is in no schema.
 #[must_use]

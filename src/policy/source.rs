@@ -51,10 +51,10 @@ impl Source {
     ///
     /// What is wrong with it.
     pub fn run(id: &str) -> Result<Self, String> {
-        if id.is_empty()
-            || id.len() > 256
-            || id.chars().any(|c| c.is_control() || c.is_whitespace())
-        {
+        if id.is_empty() {
+            return Err("it is empty; is a variable not set?".to_owned());
+        }
+        if id.len() > 256 || id.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err("a run id is one word of at most 256 bytes".to_owned());
         }
         if id == LATEST || id.contains('=') {

@@ -1,5 +1,7 @@
 //! Foreign text, made safe for each sink: one function each.
 
+use std::fmt::Write as _;
+
 /// Longer names are cut; nobody reads on, and a table has to stay one.
 const LONGEST: usize = 160;
 
@@ -59,6 +61,23 @@ fn apart(text: &str, these: &[char]) -> String {
     shown
 }
 
+/// JSON in which nothing hides: JSON has words for such characters, which stand only in its strings.
+pub(super) fn visible_json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hidden(c) && c != '\n' {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                // Writing to a string cannot fail.
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 /// Foreign text in Markdown, as a code span: in one nothing is a link, a mention, HTML or emphasis.
 /// Safe in a cell of a table, and only there does a bar need its backslash.
 pub(super) fn markdown(text: &str, in_table: bool) -> String {
@@ -110,6 +129,10 @@ mod tests {
         );
         assert_eq!(message("::error::x ##[group]"), ": :error: :x # #[group]");
         assert_eq!(message(":::: ###"), ": : : : # # #");
+        assert_eq!(
+            visible_json("{\n\"a\u{202e}\u{e0041}é\"}"),
+            "{\n\"a\\u202e\\udb40\\udc41é\"}"
+        );
         assert_eq!(markdown("a|b", true), "`a\\|b`");
         assert_eq!(markdown("a|b", false), "`a|b`");
         assert_eq!(markdown("`x``y", false), "``` `x``y ```");

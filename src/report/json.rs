@@ -5,6 +5,7 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::escape::visible_json;
 use super::{Compared, Report, Section, links, view};
 use crate::evidence::{Baseline, Evidence, Reference, Run};
 use crate::exit::Exit;
@@ -219,7 +220,7 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
 /// and JSON has another word for the second.
 pub(super) fn text(wire: &impl Serialize) -> Result<String, serde_json::Error> {
     let text = serde_json::to_string_pretty(wire)?.replace("##", "#\\u0023");
-    Ok(text + "\n")
+    Ok(visible_json(&text) + "\n")
 }
 
 /// Two runs side by side.
@@ -362,9 +363,6 @@ fn run(run: &Run) -> JsonRun<'_> {
     fn name(reference: Option<&Reference>) -> Option<&str> {
         reference.map(|reference| reference.name.as_str())
     }
-    fn version(reference: Option<&Reference>) -> Option<&str> {
-        reference.and_then(|reference| reference.version.as_deref())
-    }
     JsonRun {
         id: &run.id,
         project: run.project.to_string(),
@@ -385,6 +383,10 @@ fn run(run: &Run) -> JsonRun<'_> {
         matches: run.choice.as_ref().map(|choice| choice.matches),
         url: links::run(run),
     }
+}
+
+pub(super) fn version(reference: Option<&Reference>) -> Option<&str> {
+    reference.and_then(|reference| reference.version.as_deref())
 }
 
 fn finding(finding: &Finding) -> JsonFinding {

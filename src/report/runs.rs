@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::escape::{no_command, visible};
+use super::json::version;
 use super::links;
-use crate::evidence::Reference;
 use crate::project::Project;
 use crate::selector::Selector;
 use crate::weave::Head;
@@ -143,9 +143,6 @@ pub fn json(listing: &Listing<'_>) -> Result<String, serde_json::Error> {
 }
 
 fn wire<'a>(listing: &Listing<'_>, head: &'a Head) -> JsonHead<'a> {
-    fn version(reference: Option<&Reference>) -> Option<&str> {
-        reference.and_then(|reference| reference.version.as_deref())
-    }
     JsonHead {
         id: &head.id,
         display_name: head.display_name.as_deref(),

@@ -40,6 +40,10 @@ pub struct Client<'a> {
     key: Secret,
     deadline: Instant,
     timeout: Duration,
+    /// The time until the deadline, when it was set.
+    given: Duration,
+    /// How often a request is made, at most.
+    attempts: u32,
     noise: &'a dyn Noise,
 }
 
@@ -48,8 +52,8 @@ pub struct Client<'a> {
 pub(super) enum Refusal {
     /// The server knows the path and not the thing; with its reason.
     NotFound(String),
-    /// It may pass, and did not in the time that there was.
-    Busy(Fault),
+    /// It may pass, and did not in the time that there was; with the time that the server asks to wait.
+    Busy(Fault, Option<Duration>),
     /// Anything else.
     Fault(Fault),
 }
@@ -60,7 +64,7 @@ impl From<Refusal> for Fault {
             Refusal::NotFound(reason) => {
                 Self::evidence(format!("Weave does not know it: {reason}"))
             }
-            Refusal::Busy(fault) | Refusal::Fault(fault) => fault,
+            Refusal::Busy(fault, _) | Refusal::Fault(fault) => fault,
         }
     }
 }
@@ -114,6 +118,8 @@ impl<'a> Client<'a> {
             key,
             deadline: Instant::now() + timeout,
             timeout,
+            given: timeout,
+            attempts: MAX_ATTEMPTS,
             noise,
         })
     }
@@ -128,9 +134,12 @@ impl<'a> Client<'a> {
         self.ask("GET", path, None)
     }
 
-    /// Starts the time for all requests anew.
-    pub fn restart(&mut self) {
-        self.deadline = Instant::now() + self.timeout;
+    /// Starts the time for all requests anew. With `at_most` there is no more time than that, and each
+    /// request is made once: whoever calls tries again.
+    pub fn restart(&mut self, at_most: Option<Duration>) {
+        self.given = at_most.map_or(self.timeout, |most| most.min(self.timeout));
+        self.deadline = Instant::now() + self.given;
+        self.attempts = at_most.map_or(MAX_ATTEMPTS, |_| 1);
     }
 
     /// Sends a query that is answered with JSON Lines.
@@ -163,7 +172,7 @@ impl<'a> Client<'a> {
 
     fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Refusal> {
         serde_json::from_slice(bytes)
-            .map_err(|error| Refusal::Fault(self.unreadable(bytes, &error)))
+            .map_err(|error| Refusal::Busy(self.unreadable(bytes, &error), None))
     }
 
     /// A whole answer, whatever it holds.
@@ -174,7 +183,8 @@ impl<'a> Client<'a> {
                 Attempt::Answer(bytes) => break bytes,
                 Attempt::Refused(refusal) => return Err(refusal),
                 Attempt::Again(reason, wait) => {
-                    self.pause(attempt, &reason, wait).map_err(Refusal::Busy)?;
+                    self.pause(attempt, &reason, wait)
+                        .map_err(|fault| Refusal::Busy(fault, wait))?;
                     attempt += 1;
                 }
             }
@@ -190,7 +200,7 @@ impl<'a> Client<'a> {
 
     fn attempt(&self, method: &str, path: &str, body: Option<&str>) -> Attempt {
         let Some(left) = self.left() else {
-            return Attempt::Refused(Refusal::Busy(self.too_late("")));
+            return Attempt::Refused(Refusal::Busy(self.too_late(""), None));
         };
         let started = Instant::now();
         let url = format!("{}{path}", self.address.trace);
@@ -279,7 +289,7 @@ impl<'a> Client<'a> {
             ureq::Error::Timeout(ureq::Timeout::Connect) if self.left().is_some() => {
                 Attempt::Again(format!("no connection to {host} in time"), None)
             }
-            ureq::Error::Timeout(_) => Attempt::Refused(Refusal::Busy(self.too_late(""))),
+            ureq::Error::Timeout(_) => Attempt::Refused(Refusal::Busy(self.too_late(""), None)),
             ureq::Error::BodyExceedsLimit(_) => refuse(Fault::evidence(format!(
                 "an answer of {host} is larger than {} MiB",
                 MAX_BODY / 1024 / 1024
@@ -311,8 +321,13 @@ impl<'a> Client<'a> {
 
     /// Waits before the next attempt, or says why there is none.
     fn pause(&self, attempt: u32, reason: &str, wait: Option<Duration>) -> Result<(), Fault> {
-        if attempt >= MAX_ATTEMPTS {
-            return Err(Fault::evidence(format!("{reason}, {attempt} times"))
+        if attempt >= self.attempts {
+            let times = if attempt > 1 {
+                format!(", {attempt} times")
+            } else {
+                String::new()
+            };
+            return Err(Fault::evidence(format!("{reason}{times}"))
                 .help("try again later; the evidence is not lost"));
         }
         // Never sooner than the server asks, and never at once, whatever it asks.
@@ -347,7 +362,7 @@ impl<'a> Client<'a> {
     }
 
     fn too_late(&self, reason: &str) -> Fault {
-        let seconds = self.timeout.as_secs();
+        let seconds = self.given.as_secs_f64().ceil();
         let message = if reason.is_empty() {
             format!(
                 "{} gave no whole answer within {seconds} s",

@@ -4,6 +4,8 @@
 //! v2 API makes have that word itself. The list of `evaluation_runs` holds only the second kind,
 //! oldest first and without attributes. One query for calls of both names holds all of them, newest first.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -22,12 +24,17 @@ const OP: &str = "Evaluation.evaluate";
 const PAGE: usize = 10;
 /// Pages after which a search ends: a server that finds so much that does not match does not filter.
 const MOST_PAGES: usize = 10;
+/// Rescorings of rescorings that are followed.
+const MOST_SOURCES: usize = 8;
+/// Ways to read the dots of a path that are asked for.
+const MOST_SPELLINGS: usize = 8;
 /// Recent runs that are looked at to say what there is instead.
 const RECENT: usize = 200;
 
 /// What is read of a run. The inputs of its root call are references, not data.
-const COLUMNS: [&str; 7] = [
+const COLUMNS: [&str; 8] = [
     "id",
+    "op_name",
     "started_at",
     "ended_at",
     "exception",
@@ -41,6 +48,8 @@ const COLUMNS: [&str; 7] = [
 pub enum Eligible<'a> {
     /// All that match.
     Any,
+    /// Those that have completed.
+    Completed,
     /// Those that can be the baseline of a candidate.
     Baselines {
         /// The candidate.
@@ -54,6 +63,7 @@ impl Eligible<'_> {
     fn allows(self, head: &Head) -> bool {
         match self {
             Self::Any => true,
+            Self::Completed => head.has_finished(false),
             Self::Baselines { of, accept_failed } => of.allows(head, accept_failed),
         }
     }
@@ -75,8 +85,8 @@ pub enum State {
     Here(Box<Head>),
     /// It is not; with what Weave said, where it said something.
     Absent(Option<String>),
-    /// Weave gave no answer, and may give one later.
-    Busy(Fault),
+    /// Weave gave no answer that can be used, and may give one later; with the time that it asks for.
+    Busy(Fault, Option<Duration>),
 }
 
 /// Finds runs of one project.
@@ -107,7 +117,7 @@ impl<'a> Finder<'a> {
             Ok(Some(head)) => Ok(State::Here(Box::new(head))),
             Ok(None) => Ok(State::Absent(None)),
             Err(Refusal::NotFound(reason)) => Ok(State::Absent(Some(reason))),
-            Err(Refusal::Busy(fault)) => Ok(State::Busy(fault)),
+            Err(Refusal::Busy(fault, asked)) => Ok(State::Busy(fault, asked)),
             Err(Refusal::Fault(fault)) => Err(fault),
         }
     }
@@ -127,7 +137,7 @@ impl<'a> Finder<'a> {
             Named::Id(_) => Ok(Prose::from("Weave has no such run: ")
                 .name(reason.unwrap_or_else(|| "it is not there".to_owned()))),
             Named::Newest(selector) => {
-                let recent = self.page(&Selector::default(), Eligible::Any, RECENT, 0)?;
+                let (recent, _) = self.page(&Selector::default(), Eligible::Any, RECENT, 0)?;
                 Ok(nothing::explain(self.project, selector, eligible, &recent))
             }
         }
@@ -142,12 +152,61 @@ impl<'a> Finder<'a> {
         );
         let run: RunRead = self.client.get(&path)?;
         if run.evaluation_run_id == id {
-            return Ok(run.into());
+            let head = Head::from(run);
+            return if head.may_be_logged() {
+                self.logged(head)
+            } else {
+                Ok(head)
+            };
         }
         let fault = Fault::evidence(
             "the answers of Weave contradict each other: asked for one run, it sent another",
         );
         Err(Refusal::Fault(fault))
+    }
+
+    /// A run that may be one of `EvaluationLogger`, with the name that it was given.
+    fn logged(self, head: Head) -> Result<Head, Refusal> {
+        let body = json!({
+            "project_id": self.project.to_string(),
+            "filter": {"call_ids": [head.id]},
+            "limit": 1,
+            "columns": COLUMNS,
+        });
+        let calls: Vec<CallRead> = self.client.post_lines("/calls/stream_query", &body)?;
+        let call = calls.into_iter().find(|call| call.id == head.id);
+        Ok(match call.map(Head::from) {
+            // What was read of the run itself stays: its status above all.
+            Some(call) => Head {
+                display_name: call.display_name,
+                attributes: call.attributes,
+                is_logged: call.is_logged,
+                ..head
+            },
+            None => head,
+        })
+    }
+
+    /// What a run scores once more, what that scored, and so on: none of them is its baseline.
+    ///
+    /// # Errors
+    ///
+    /// A run on the way cannot be read. One that is not there any more ends the way.
+    pub fn sources(self, rescored_from: &[String]) -> Result<Vec<String>, Fault> {
+        let mut sources = rescored_from.to_vec();
+        while let Some(last) = sources.last()
+            && sources.len() < MOST_SOURCES
+        {
+            match self.head(last) {
+                Ok(head) => match head.rescored_from {
+                    Some(source) if !sources.contains(&source) => sources.push(source),
+                    _ => break,
+                },
+                Err(Refusal::NotFound(_)) => break,
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
+        Ok(sources)
     }
 
     /// The newest run that matches, and how many do.
@@ -165,15 +224,11 @@ impl<'a> Finder<'a> {
         let mut newest: Option<Head> = None;
         let (mut kept, mut read) = (0_u64, 0);
         for _ in 0..MOST_PAGES {
-            let page = self.page(selector, eligible, PAGE, read)?;
-            let is_last = page.len() < PAGE;
-            read += page.len();
-            let unwanted = page.len();
-            let page: Vec<Head> = page
-                .into_iter()
-                .filter(|head| head.matches(selector) && eligible.allows(head))
-                .collect();
-            let unwanted = unwanted - page.len();
+            let (mut page, lines) = self.page(selector, eligible, PAGE, read)?;
+            let is_last = lines < PAGE;
+            page.retain(|head| head.matches(selector) && eligible.allows(head));
+            let unwanted = lines - page.len();
+            read += lines;
             kept += page.len() as u64;
             newest = newest.or_else(|| page.into_iter().next());
             let Some(mut head) = newest.take() else {
@@ -182,14 +237,14 @@ impl<'a> Finder<'a> {
                 }
                 continue;
             };
-            // Whatever does not match here does not on the next page; so the server is asked only where
-            // its count is of what matches.
-            let (matches, is_exact) = if is_last {
-                (kept, true)
-            } else if unwanted == 0 && read == PAGE {
-                (self.count(selector, eligible)?.max(kept), true)
-            } else {
-                (kept, false)
+            // The server's count is asked for only where it counts what matches here, too; without it
+            // there are at least as many as were seen.
+            let counted = (unwanted == 0 && read == PAGE && !is_last)
+                .then(|| self.count(selector, eligible).ok())
+                .flatten();
+            let (matches, is_exact) = match counted {
+                Some(counted) => (counted.max(kept), true),
+                None => (kept, is_last),
             };
             head.choice = Some(Choice {
                 selector: selector.clone(),
@@ -212,18 +267,19 @@ impl<'a> Finder<'a> {
     ///
     /// They could not be had.
     pub fn recent(self, selector: &Selector, most: usize) -> Result<Vec<Head>, Fault> {
-        let mut found = self.page(selector, Eligible::Any, most, 0)?;
+        let (mut found, _) = self.page(selector, Eligible::Any, most, 0)?;
         found.retain(|head| head.matches(selector));
         Ok(found)
     }
 
+    /// Runs that the server says match, each once, newest first; and how many lines it sent.
     fn page(
         self,
         selector: &Selector,
         eligible: Eligible<'_>,
         limit: usize,
         offset: usize,
-    ) -> Result<Vec<Head>, Refusal> {
+    ) -> Result<(Vec<Head>, usize), Refusal> {
         let body = json!({
             "project_id": self.project.to_string(),
             "filter": self.filter(),
@@ -234,21 +290,28 @@ impl<'a> Finder<'a> {
             "columns": COLUMNS,
         });
         let calls: Vec<CallRead> = self.client.post_lines("/calls/stream_query", &body)?;
-        // One more than asked for, or one out of its order: then the newest may be somewhere else.
+        // More than asked for, or one out of its order: then the newest may be somewhere else.
         let descends = calls.is_sorted_by(|one, next| one.started_at >= next.started_at);
-        if !descends || calls.len() > limit {
-            return Err(Refusal::Fault(Fault::evidence(
-                "Weave listed the runs in another order than asked for, so the newest is not known",
-            )
-            .help("name the runs by their ids")));
+        let wrong = if calls.len() > limit {
+            Some("more runs than asked for")
+        } else {
+            (!descends).then_some("the runs in another order than asked for")
+        };
+        if let Some(wrong) = wrong {
+            let fault = format!("Weave listed {wrong}, so the newest is not known");
+            return Err(Refusal::Fault(
+                Fault::evidence(fault).help("name the runs by their ids"),
+            ));
         }
+        let lines = calls.len();
         let mut heads: Vec<Head> = Vec::new();
         for call in calls {
-            if !heads.iter().any(|head| head.id == call.id) {
+            let is_known = heads.iter().any(|head| head.id == call.id);
+            if is_root(&call.op_name) && !is_known {
                 heads.push(call.into());
             }
         }
-        Ok(heads)
+        Ok((heads, lines))
     }
 
     fn count(self, selector: &Selector, eligible: Eligible<'_>) -> Result<u64, Refusal> {
@@ -285,12 +348,19 @@ fn query(selector: &Selector, eligible: Eligible<'_>) -> Option<Value> {
     }
     let attributes = selector.attributes.iter();
     all.extend(attributes.map(|(path, text)| attribute(path, text)));
-    if let Eligible::Baselines { of, accept_failed } = eligible {
+    let accept_failed = match eligible {
+        Eligible::Any => None,
+        Eligible::Completed => Some(false),
+        Eligible::Baselines { accept_failed, .. } => Some(accept_failed),
+    };
+    if let Some(accept_failed) = accept_failed {
         all.push(json!({"$not": [is_null("ended_at")]}));
-        all.push(json!({"$not": [equals("id", &of.id)]}));
         if !accept_failed {
             all.push(is_null("exception"));
         }
+    }
+    if let Eligible::Baselines { of, .. } = eligible {
+        all.push(json!({"$not": [equals("id", &of.id)]}));
         if let Some(time) = of.started_at {
             all.push(json!({"$lte": [field("started_at"), literal(&time_text(time))]}));
         }
@@ -325,18 +395,40 @@ fn refers_to(path: &str, name: &str) -> Value {
 
 /// Whether an attribute is what a text says: nested, or with the dots in its name; as a text or as a number.
 fn attribute(path: &str, text: &str) -> Value {
-    let nested = format!("attributes.{path}");
-    let mut ways = vec![equals(&nested, text)];
-    if path.contains('.') {
-        ways.push(equals(
-            &format!("attributes.{}", path.replace('.', "\\.")),
-            text,
-        ));
-    }
-    if let Ok(number) = text.parse::<f64>()
-        && number.is_finite()
-    {
-        ways.push(json!({"$eq": [field(&nested), literal(&json!(number))]}));
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+    let mut ways = Vec::new();
+    for path in spellings(path) {
+        let path = format!("attributes.{path}");
+        ways.push(equals(&path, text));
+        ways.extend(number.map(|number| json!({"$eq": [field(&path), literal(&json!(number))]})));
     }
     json!({"$or": ways})
+}
+
+/// The ways in which the dots of a path may lead into a map, or be part of a key, which a backslash says.
+fn spellings(path: &str) -> Vec<String> {
+    let mut parts = path.split('.');
+    let mut ways = vec![parts.next().unwrap_or_default().to_owned()];
+    for part in parts {
+        let longer = |separator: &str| -> Vec<String> {
+            let of = |way: &String| format!("{way}{separator}{part}");
+            ways.iter().map(of).collect()
+        };
+        // Of many dots only the plain way is asked for, so that the question stays short.
+        ways = if ways.len() < MOST_SPELLINGS {
+            [longer("."), longer("\\.")].concat()
+        } else {
+            longer(".")
+        };
+    }
+    ways
+}
+
+/// Whether a call of this op is the root of an evaluation run.
+fn is_root(op: &str) -> bool {
+    let versioned = op
+        .strip_prefix("weave:///")
+        .and_then(|rest| rest.rsplit_once("/op/"))
+        .map(|(_, name)| name.split_once(':').map_or(name, |(name, _)| name));
+    op == OP || versioned == Some(OP)
 }

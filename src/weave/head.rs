@@ -7,6 +7,9 @@ use super::wire::{CallRead, RunRead};
 use crate::evidence::{Choice, Reference, Run};
 use crate::selector::Selector;
 
+/// What `EvaluationLogger` calls every evaluation.
+const LOGGED: &str = "Evaluation";
+
 /// A run before its results are read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head {
@@ -44,10 +47,40 @@ impl Head {
         }
     }
 
-    /// Whether the run still goes on.
+    /// The evaluation as reports name it. `EvaluationLogger` makes a version of its own for each run, which
+    /// says nothing.
+    pub(super) fn evaluation(&self) -> Option<Reference> {
+        match (&self.display_name, &self.evaluation) {
+            (Some(name), _) if self.is_logged => Some(Reference {
+                name: name.clone(),
+                version: None,
+            }),
+            (_, reference) => reference.clone(),
+        }
+    }
+
+    /// Whether the run may be one of `EvaluationLogger`, which only its root call tells.
+    pub(super) fn may_be_logged(&self) -> bool {
+        let name = self
+            .evaluation
+            .as_ref()
+            .map(|reference| reference.name.as_str());
+        self.attributes.is_empty() && name == Some(LOGGED)
+    }
+
+    /// Whether the run still goes on, or does not say.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        !matches!(self.status.as_deref(), Some("completed" | "failed"))
+        matches!(self.status.as_deref(), None | Some("running"))
+    }
+
+    /// Whether the run has finished with a status that is accepted.
+    pub(super) fn has_finished(&self, accept_failed: bool) -> bool {
+        match self.status.as_deref() {
+            Some("completed") => true,
+            Some("failed") => accept_failed,
+            _ => false,
+        }
     }
 
     /// Whether the run is what was asked for.
@@ -107,10 +140,13 @@ fn is_text(value: &Value, text: &str) -> bool {
     match value {
         Value::String(value) => value == text,
         Value::Bool(value) => (if *value { "true" } else { "false" }) == text,
-        Value::Number(number) => {
-            number.to_string() == text
-                || (number.as_f64()).is_some_and(|number| text.parse() == Ok(number))
-        }
+        Value::Number(number) => match (number.to_string().parse::<i128>(), text.parse::<i128>()) {
+            // In floating point large neighbours would be the same.
+            (Ok(number), Ok(text)) => number == text,
+            _ => number
+                .as_f64()
+                .is_some_and(|number| text.parse() == Ok(number)),
+        },
         Value::Null | Value::Array(_) | Value::Object(_) => false,
     }
 }
@@ -192,8 +228,8 @@ impl From<CallRead> for Head {
 pub struct Anchor {
     /// The candidate's id.
     pub id: String,
-    /// The run whose outputs it scores once more.
-    pub rescored_from: Option<String>,
+    /// The run whose outputs it scores once more, the run whose that one scored, and so on.
+    pub rescored_from: Vec<String>,
     /// When it began.
     pub started_at: Option<Timestamp>,
     /// The name of its evaluation.
@@ -204,7 +240,7 @@ impl From<&Head> for Anchor {
     fn from(head: &Head) -> Self {
         Self {
             id: head.id.clone(),
-            rescored_from: head.rescored_from.clone(),
+            rescored_from: head.rescored_from.iter().cloned().collect(),
             started_at: head.started_at,
             evaluation: head.evaluation_name().map(str::to_owned),
         }
@@ -215,7 +251,7 @@ impl From<&Run> for Anchor {
     fn from(run: &Run) -> Self {
         Self {
             id: run.id.clone(),
-            rescored_from: run.rescored_from.clone(),
+            rescored_from: run.rescored_from.iter().cloned().collect(),
             started_at: run.started_at,
             evaluation: run.evaluation.as_ref().map(|known| known.name.clone()),
         }
@@ -223,22 +259,22 @@ impl From<&Run> for Anchor {
 }
 
 impl Anchor {
-    /// Whether a run has the candidate's own outputs: it is the candidate, or they are scorings of one run.
-    fn is_kin(&self, head: &Head) -> bool {
-        let root =
-            |id: &String, source: &Option<String>| source.clone().unwrap_or_else(|| id.clone());
-        root(&self.id, &self.rescored_from) == root(&head.id, &head.rescored_from)
+    /// Whether a run has the candidate's own outputs: it is the candidate, or one is a scoring of the other,
+    /// or both are of a third.
+    pub(super) fn is_kin(&self, head: &Head) -> bool {
+        let is_ours = |id: &String| *id == self.id || self.rescored_from.contains(id);
+        is_ours(&head.id) || head.rescored_from.as_ref().is_some_and(is_ours)
+    }
+
+    /// Whether a run is no newer than the candidate.
+    pub(super) fn is_after(&self, head: &Head) -> bool {
+        head.started_at <= self.started_at
     }
 
     /// Whether a run can be the candidate's baseline: finished, no newer, and not of the same outputs.
     #[must_use]
     pub(super) fn allows(&self, head: &Head, accept_failed: bool) -> bool {
-        let finished = match head.status.as_deref() {
-            Some("completed") => true,
-            Some("failed") => accept_failed,
-            _ => false,
-        };
-        finished && head.started_at <= self.started_at && !self.is_kin(head)
+        head.has_finished(accept_failed) && self.is_after(head) && !self.is_kin(head)
     }
 }
 
@@ -248,7 +284,8 @@ mod tests {
 
     use super::*;
 
-    fn head(value: Value) -> Head {
+    fn head(mut value: Value) -> Head {
+        value["op_name"] = json!("Evaluation.evaluate");
         let call: CallRead = serde_json::from_value(value).unwrap();
         call.into()
     }
@@ -260,7 +297,7 @@ mod tests {
     #[test]
     fn attributes_are_found_by_path_and_compared_as_text() {
         let head = logged_with(&json!({
-            "text": "abc", "number": 5, "fraction": 5.5, "yes": true, "digits": "0123",
+            "text": "abc", "number": 5, "large": 1_234_567_890_123_456_789_u64, "fraction": 5.5, "yes": true, "digits": "0123",
             "git": {"sha": "abc", "a.b": {"c": 1}}, "a.b": "dot", "list": [1], "nothing": null,
         }));
         for (path, text, matches) in [
@@ -268,6 +305,9 @@ mod tests {
             ("text", "ab", false),
             ("number", "5", true),
             ("number", "5.0", true),
+            ("number", "05", true),
+            ("large", "1234567890123456789", true),
+            ("large", "1234567890123456788", false),
             ("number", "6", false),
             ("fraction", "5.5", true),
             ("yes", "true", true),

@@ -1,9 +1,9 @@
 //! Why no run matches: what was asked, where, and the nearest things that exist.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::find::Eligible;
-use super::head::Head;
+use super::head::{Anchor, Head};
 use crate::project::Project;
 use crate::prose::Prose;
 use crate::selector::Selector;
@@ -33,13 +33,15 @@ pub(super) fn explain(
         .iter()
         .filter(|head| head.matches(selector))
         .collect();
-    if let (Eligible::Baselines { of, .. }, false) = (eligible, matching.is_empty()) {
-        return Prose::from("no finished run that is older than the candidate matches ")
-            .name(selector.to_string())
-            .text(" in ")
-            .name(project.to_string())
-            .text(format!("; what matches, of {among}: "))
-            .then(ineligible(&matching, &of.id));
+    if !matching.is_empty() {
+        return asked.then(match eligible {
+            Eligible::Any => Prose::from("; one that does has appeared just now"),
+            Eligible::Completed => Prose::from(" and has completed"),
+            Eligible::Baselines { of, accept_failed } => Prose::from(format!(
+                " and can be a baseline; what matches, of {among}: "
+            ))
+            .then(ineligible(&matching, of, accept_failed)),
+        });
     }
     if let Some(name) = &selector.evaluation {
         let of_name = Selector {
@@ -65,31 +67,28 @@ pub(super) fn explain(
     attributes(asked, selector, recent, &among)
 }
 
+const OWN: &str = "the candidate itself";
+
 /// Why runs that match cannot be a baseline.
-fn ineligible(matching: &[&Head], candidate: &str) -> Prose {
-    let own = matching.iter().filter(|head| head.id == candidate).count();
-    let running = matching
-        .iter()
-        .filter(|head| head.id != candidate && head.is_running())
-        .count();
-    let failed = matching
-        .iter()
-        .filter(|head| head.id != candidate && head.status.as_deref() == Some("failed"))
-        .count();
-    let rest = matching.len() - own - running - failed;
-    let parts = [
-        (own, "the candidate itself".to_owned()),
-        (running, format!("{running} still running")),
-        (failed, format!("{failed} failed")),
-        (
-            rest,
-            format!("{rest} newer, or rescored from the candidate"),
-        ),
-    ];
-    let parts: Vec<String> = parts
+fn ineligible(matching: &[&Head], of: &Anchor, accept_failed: bool) -> Prose {
+    let why = |head: &Head| match head.status.as_deref() {
+        _ if head.id == of.id => OWN,
+        _ if of.is_kin(head) => "scored from the same outputs",
+        _ if !of.is_after(head) => "newer than the candidate",
+        Some("failed") if !accept_failed => "failed",
+        None | Some("running") => "still running",
+        _ => "not finished",
+    };
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for head in matching {
+        *counts.entry(why(head)).or_default() += 1;
+    }
+    let parts: Vec<String> = counts
         .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(_, words)| words)
+        .map(|(why, count)| match why {
+            OWN => why.to_owned(),
+            _ => format!("{count} {why}"),
+        })
         .collect();
     Prose::from(parts.join(", "))
 }

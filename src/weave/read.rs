@@ -283,9 +283,9 @@ impl Reader<'_> {
         Ok(Run {
             project: self.project.clone(),
             web: self.client.web().to_owned(),
+            evaluation: head.evaluation(),
             id: head.id,
             display_name: display_name.or(head.display_name),
-            evaluation: head.evaluation,
             model: head.model,
             status: head.status,
             started_at: head.started_at,

@@ -27,6 +27,7 @@ pub(super) struct RunRead {
 #[derive(Debug, Deserialize)]
 pub(super) struct CallRead {
     pub(super) id: String,
+    pub(super) op_name: String,
     #[serde(deserialize_with = "sure_time")]
     pub(super) started_at: Timestamp,
     #[serde(default, deserialize_with = "time")]

@@ -81,6 +81,7 @@ fn two_searches_ask_for_no_more_than_is_used() {
         );
         let columns = [
             "id",
+            "op_name",
             "started_at",
             "ended_at",
             "exception",
@@ -104,6 +105,98 @@ fn two_searches_ask_for_no_more_than_is_used() {
     }
 }
 
+/// A repeated line, a count that fails: neither makes a run out of nothing, or nothing out of a run.
+#[test]
+fn a_repeated_line_or_a_failing_count_loses_no_run() {
+    let weave = Weave::with(|request, _| match &*request.path {
+        "/calls/stream_query" => {
+            let hour = if is_for_baseline(request) { 8 } else { 9 };
+            let id = if hour == 8 { "base" } else { "cand" };
+            let stranger = |number: u32| {
+                let mut stranger = call(&format!("stranger-{number}"), hour);
+                stranger["attributes"] = json!({});
+                stranger
+            };
+            // The first page has one line twice, and nothing that matches.
+            let first: Vec<Value> = [1, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(stranger).to_vec();
+            Some(Reply::lines(&if request.body["offset"] == 0 {
+                first
+            } else {
+                vec![call(id, hour)]
+            }))
+        }
+        _ => None,
+    });
+    let optional = "version: 1\nproject: my-team/bot\nbaseline: {required: false}\ngates:\n";
+    Gate::new(&["check", "--candidate", CANDIDATE, "--baseline", BASELINE])
+        .file(
+            "gates.yaml",
+            &format!("{optional}{}", BOTH.replace("0.05", "0.01")),
+        )
+        .env("WANDB_API_KEY", KEY)
+        .args(&["--base-url", &weave.url])
+        .run()
+        .code(1)
+        .shows("dropped by 0.02, 0.01 allowed");
+    for status in [404, 500] {
+        let weave = Weave::with(move |request, _| match &*request.path {
+            "/calls/stream_query" => {
+                let hour = if is_for_baseline(request) { 8 } else { 9 };
+                let mut calls: Vec<Value> =
+                    (0..10).map(|n| call(&format!("more-{n}"), hour)).collect();
+                calls[0]["id"] = json!(if hour == 8 { "base" } else { "cand" });
+                for call in &mut calls {
+                    call["attributes"]["git_sha"] = json!("cand");
+                }
+                Some(Reply::lines(&calls))
+            }
+            "/calls/query_stats" => Some(Reply::status(status, "no").header("Retry-After: 100")),
+            _ => None,
+        });
+        Gate::check(BOTH, &["--candidate", CANDIDATE, "--baseline", BASELINE])
+            .args(&["--base-url", &weave.url])
+            .run()
+            .code(0)
+            .shows("at least 10 runs match");
+    }
+}
+
+/// One commit may be evaluated in several ways; a policy gates one of them.
+#[test]
+fn an_argument_without_an_evaluation_means_the_policys() {
+    let weave = Weave::with(|request, _| {
+        let mut smoke = call("smoke", 10);
+        smoke["inputs"]["self"] = json!("weave:///my-team/bot/object/smoke:v1");
+        smoke["attributes"]["git_sha"] = json!("cand");
+        is_search(request).then(|| Reply::lines(&[smoke, call("cand", 9)]))
+    });
+    for run in ["attributes.git_sha=cand", "model=bot", "latest"] {
+        let policy = format!(
+            "version: 1\nproject: my-team/bot\ncandidate: {{evaluation: answers}}\ngates:\n{BOTH}\n"
+        );
+        let outcome = Gate::new(&[
+            "check",
+            "--json=r.json",
+            "--baseline=base",
+            "--candidate",
+            run,
+        ])
+        .file("gates.yaml", &policy)
+        .env("WANDB_API_KEY", KEY)
+        .args(&["--base-url", &weave.url])
+        .run()
+        .code(0);
+        let candidate = &outcome.json("r.json")["policies"][0]["candidate"];
+        assert_eq!(candidate["id"], "cand");
+        assert!(
+            candidate["selector"]
+                .as_str()
+                .unwrap()
+                .starts_with("evaluation=answers")
+        );
+    }
+}
+
 /// Names, times and states are looked at again here.
 #[test]
 fn a_server_that_does_not_filter_changes_nothing() {
@@ -115,11 +208,14 @@ fn a_server_that_does_not_filter_changes_nothing() {
     failed["exception"] = json!("ValueError");
     let mut rescored = call("rescored", 5);
     rescored["attributes"]["weave"]["source_evaluation_run_id"] = json!("cand");
+    let mut child = call("child", 9);
+    child["op_name"] = json!("weave:///my-team/bot/op/Evaluation.predict_and_score:v1");
     let mut topic = call("topic", 4);
     topic["attributes"]["git_branch"] = json!("topic");
     let calls = vec![
         long,
         call("newer", 20),
+        child,
         call("cand", 9),
         running,
         failed,
@@ -208,7 +304,7 @@ fn lists_that_cannot_be_trusted_are_no_evidence() {
         ),
         (
             Reply::lines(&(0..11).map(|_| call("cand", 9)).collect::<Vec<_>>()),
-            "in another order than asked for",
+            "more runs than asked for",
         ),
         (
             lines(&good[..good.len() / 2]),
@@ -342,7 +438,7 @@ fn waiting_goes_on_while_the_server_is_busy_and_stops_where_it_cannot_help() {
     let (outcome, _) = waits(
         |request, before| {
             is_search(request).then(|| match before {
-                0..=2 => Reply::status(503, "asleep").header("Retry-After: 30"),
+                0..=2 => Reply::status(503, "asleep").header("Retry-After: 1"),
                 _ => Reply::lines(&[call("cand", 9)]),
             })
         },
@@ -358,6 +454,33 @@ fn waiting_goes_on_while_the_server_is_busy_and_stops_where_it_cannot_help() {
     outcome
         .code(3)
         .says("waited 2s for evaluation=answers,attributes.git_sha=cand in my-team/bot; last seen: Weave answered 503: asleep");
+    // Half a line may be whole the next time, and the server says when to come again.
+    let (outcome, requests) = waits(
+        |request, before| {
+            is_search(request).then(|| match before {
+                0 => Reply::Whole(200, String::new(), b"{\"id\": \"ca".to_vec()),
+                1 => Reply::status(429, "slowly").header("Retry-After: 3"),
+                _ => Reply::lines(&[call("cand", 9)]),
+            })
+        },
+        "20s",
+    );
+    outcome.code(0).says("429: slowly");
+    assert_eq!(
+        requests.iter().filter(|request| is_search(request)).count(),
+        3
+    );
+    // A server that hangs does not make the wait longer than it is.
+    let started = std::time::Instant::now();
+    let (outcome, _) = waits(
+        |request, _| is_search(request).then(|| Reply::Silence(std::time::Duration::from_secs(30))),
+        "2s",
+    );
+    outcome
+        .code(3)
+        .says("waited 2s for")
+        .says("gave no whole answer within 1 s");
+    assert!(started.elapsed().as_secs() < 6);
     let (outcome, requests) = waits(|_, _| Some(Reply::status(403, "no access")), "60s");
     outcome.code(3).says("may not read this project");
     assert_eq!(requests.len(), 1);

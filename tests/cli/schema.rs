@@ -74,6 +74,9 @@ gates: [{name: g, metric: numeric_mean, scorer: s, range: [-1, 5], min: -0.5, ma
         "version: 1\ndefaults: {severity: warn, missing: fail, max_missing: 0.5, evidence: observed}
 gates: [{name: g, metric: cost_total, max: 3.5, missing: ignore, waive: {until: 2026-12-31, reason: r}}]",
         "version: 1\ngates: [{name: g, metric: coverage, scorer: 's.*', min: 1, max_drop: 0}]",
+        "version: 1\nproject: '${A}/${B:-c d}'\ncandidate: {run: 'x-${SHA}'}
+baseline: {max_age: 1w 2d, evaluation: 'costs $$5'}\ngates: [{name: g, metric: rows, min: 1}]",
+        "version: 1\nproject: a b/c\nbaseline: {max_age: 36h}\ngates: [{name: g, metric: rows, min: 1}]",
     ] {
         assert_eq!(problems(&validator, &yaml(text)), Vec::<String>::new(), "{text}");
         validate(text).code(0);
@@ -97,6 +100,17 @@ fn bad_policies_are_bad_to_both() {
         "candidate: {attributes: {}}",
         "candidate: {attributes: {a: [1]}}",
         "candidate: {max_age: 3d}",
+        "candidate: {run: latest}",
+        "candidate: {run: 'a=b'}",
+        "candidate: {run: 'a b'}",
+        "candidate: {evaluation: $X}",
+        "candidate: {attributes: {'': x}}",
+        "candidate: {attributes: {x: '${'}}",
+        "baseline: {max_age: 0d}",
+        "baseline: {max_age: -3d}",
+        "baseline: {max_age: soon}",
+        "project: a",
+        "project: a/b/c",
         "baseline: {file: a, model: b}",
         "baseline: {required: 'no'}",
         "baseline: {removed_rows: keep}",
@@ -129,6 +143,7 @@ fn bad_policies_are_bad_to_both() {
         "name: g, metric: error_rate, max: 0.1, severity: error",
         "name: g, metric: error_rate, max: 0.1, waive: {until: soon, reason: r}",
         "name: g, metric: error_rate, max: 0.1, waive: {until: 2026-12-31}",
+        "name: g, metric: error_rate, max: 0.1, waive: {until: 2026-13-31, reason: r}",
         "name: g, metric: error_rate, max: 0.1, evidence: proven",
     ];
     let head = |head| format!("version: 1\n{head}\ngates: [{{name: g, metric: rows, min: 1}}]");

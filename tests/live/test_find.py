@@ -401,3 +401,55 @@ def test_a_snapshot_of_an_unfinished_run_says_so(place):
     done = place.run("snapshot", "evaluation=nightly", "-o", "running.json", *place.here)
     assert done.returncode == 0
     assert "warning: the run's status is running" in done.stderr
+
+
+def test_the_evaluations_of_a_logger_are_told_apart_by_its_name(place):
+    base = log([{"correctness": True}] * 4, name="nightly", attributes={"git_branch": "main"})
+    log([{"correctness": False}] * 4, name="other-nightly", attributes={"git_branch": "main"})
+    candidate = log([{"correctness": False}] * 4, name="nightly")
+    assert place.run("snapshot", candidate, "-o", "candidate.json", *place.here).returncode == 0
+    for run in (candidate, "evaluation=nightly", "file:candidate.json"):
+        outcome = place.gate(policy("baseline: {attributes: {git_branch: main}}", gates=DROP), "--candidate", run)
+        assert (outcome.code, outcome.policy["baseline"]["id"]) == (1, base), (run, outcome.stderr)
+        # Each run of a logger has a version of its evaluation for itself, which says nothing.
+        assert outcome.findings <= {"several-runs-match"}
+        assert outcome.policy["candidate"]["evaluation"] == "nightly"
+    text = place.run("init", candidate, "-o", "drafted.yaml", *place.here)
+    assert "evaluation: nightly" in (place.work / "drafted.yaml").read_text(), text.stderr
+
+
+def test_a_rescoring_of_a_rescoring_has_the_same_outputs(place):
+    drop = DROP.replace("correctness", "exact")
+    runs = [through_api(place.server, [True] * 4)]
+    for _ in range(3):
+        runs.append(through_api(place.server, [True] * 4, rescores=runs[-1]))
+    for run, minutes in zip(runs, range(9, 0, -1), strict=False):
+        set_clock(place.server, run, NOW - timedelta(minutes=minutes))
+    outcome = place.gate(policy(gates=drop), "--candidate", runs[-1], "--baseline=model=api-bot")
+    assert (outcome.code, outcome.findings) == (3, {"no-baseline"})
+    assert "the candidate itself, 3 scored from the same outputs" in note(outcome, "no-baseline").replace(
+        "3 scored from the same outputs, the candidate itself", "the candidate itself, 3 scored from the same outputs"
+    )
+
+
+def test_large_numbers_and_dots_in_keys(place):
+    run = answers(build=1234567890123456789, git={"a.b": "deep"})
+    for selector, found in [
+        ("attributes.build=1234567890123456789", True),
+        ("attributes.build=1234567890123456788", False),
+        ("attributes.git.a.b=deep", True),
+    ]:
+        outcome = place.gate(policy(), "--candidate", selector)
+        assert outcome.code == (0 if found else 3), (selector, outcome.stderr)
+        assert not found or outcome.policy["candidate"]["id"] == run
+
+
+def test_a_snapshot_of_the_newest_that_has_completed(place):
+    base = answers(git_branch="main")
+    log([{"correctness": True}], name="answers", attributes={"git_branch": "main"}, finish=False)
+    log([{"correctness": True}], name="answers", attributes={"git_branch": "main"}, fail=True)
+    selector = "evaluation=answers,attributes.git_branch=main"
+    done = place.run("snapshot", selector, "--completed", "-o", "base.json", *place.here)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((place.work / "base.json").read_text())["run"] == base
+    assert "warning" not in done.stderr

@@ -141,6 +141,19 @@ def test_a_draft_of_hostile_names(place):
     assert {f"scorer.{name}" for name in names} < subjects
 
 
+def test_a_draft_of_odd_names_and_numbers(place):
+    odd = {"": True, " a": True, "a": True, "b": 1e-12, "c": 1e300, "d": -4.0, "e": 0, "g": 123456.0}
+    for rows in (1, 3, 12):
+        run = evaluate(Bot(), questions(range(rows)), [hostile(odd)], name=f"odd-{rows}")
+        text = drafted(place, run)
+        report = judged(place, run)
+        assert report["verdict"] == "passed", (text, report)
+        subjects = {check["subject"] for check in report["policies"][0]["checks"]}
+        assert subjects == {None, "scorer.a", "scorer.d", "scorer.e", "scorer.g", "scorer. a", "scorer."}, text
+        assert "scorer.b: a mean of 1e-12, for which no limit is proposed" in text
+        assert ("max_drop" in text) == (rows > 3)
+
+
 def hostile(scores: dict):
     @weave.op
     def scorer(output: str) -> dict:
@@ -201,3 +214,11 @@ def test_two_runs_are_compared_without_a_policy(place):
     done = place.run("compare", "nobody", run, *place.here)
     assert done.returncode == 3
     assert "there is no baseline: Weave has no such run" in done.stderr
+    # A failed run can be compared, and is said to have failed; nothing in common cannot.
+    failed = log([{"correctness": True}] * 3, name="one", fail=True)
+    other = log([{"correctness": True}] * 3, name="two")
+    done = place.run("compare", failed, other, *place.here)
+    assert (done.returncode, "run-failed" in done.stdout) == (0, True), done.stdout
+    apart = log([{"else": True}] * 3, name="three")
+    done = place.run("compare", apart, other, *place.here)
+    assert (done.returncode, "no dimension has scores in both runs" in " ".join(done.stdout.split())) == (3, True)
