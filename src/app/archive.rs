@@ -40,7 +40,7 @@ pub(super) struct Archive<'a> {
     server: &'a ServerArgs,
     wait: Option<SignedDuration>,
     console: &'a Console,
-    needs: Needs,
+    needs: Needs<'a>,
     search: Option<Search<'a>>,
     known: Vec<(Request, Result<Evidence, Fault>)>,
 }
@@ -50,7 +50,7 @@ impl<'a> Archive<'a> {
     pub(super) fn new(
         server: &'a ServerArgs,
         wait: Option<SignedDuration>,
-        needs: Needs,
+        needs: Needs<'a>,
         console: &'a Console,
     ) -> Self {
         Self {
@@ -72,11 +72,8 @@ impl<'a> Archive<'a> {
         if let Some((_, evidence)) = self.known.iter().find(|(known, _)| known == request) {
             return evidence.clone();
         }
-        if let Some(candidate) = self.candidate(request) {
-            return Ok(Evidence {
-                candidate,
-                baseline: Baseline::Unnamed,
-            });
+        if let Some(evidence) = self.candidate(request) {
+            return Ok(evidence);
         }
         let evidence = self.read(request);
         self.known.push((request.clone(), evidence.clone()));
@@ -84,7 +81,7 @@ impl<'a> Archive<'a> {
     }
 
     /// A candidate that is compared with nothing, and was read for another policy that compares it.
-    fn candidate(&self, request: &Request) -> Option<Run> {
+    fn candidate(&self, request: &Request) -> Option<Evidence> {
         if request.baseline.is_some() {
             return None;
         }
@@ -94,7 +91,11 @@ impl<'a> Archive<'a> {
                 .as_ref()
                 .ok()
                 .filter(|_| is_same)
-                .map(|evidence| evidence.candidate.clone())
+                .map(|evidence| Evidence {
+                    candidate: evidence.candidate.clone(),
+                    baseline: Baseline::Unnamed,
+                    rows: evidence.rows.clone(),
+                })
         })
     }
 
@@ -114,6 +115,7 @@ impl<'a> Archive<'a> {
                 Wanted::Snapshot(run) => Ok(Evidence {
                     candidate: *run,
                     baseline: Baseline::Unnamed,
+                    rows: None,
                 }),
                 Wanted::Live(_) => self.alone(request, candidate),
             };

@@ -1,5 +1,6 @@
 //! `check`: policies, then evidence, then judgement, then reports, then the exit code.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -12,7 +13,7 @@ use super::policies;
 use crate::cli::CheckArgs;
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::judge;
+use crate::judge::{columns, judge};
 use crate::policy::expand;
 use crate::report::{self, Judged, Report, Section};
 use crate::weave::Needs;
@@ -63,12 +64,23 @@ fn gather(
         outputs.keep(&path)?;
     }
     let plans = plans(arguments, policies)?;
+    let columns = |known: &BTreeSet<&str>| {
+        let wanted = plans.iter().flat_map(|plan| columns(&plan.policy, known));
+        let mut columns = Vec::new();
+        for column in wanted {
+            if !columns.contains(&column) {
+                columns.push(column);
+            }
+        }
+        columns
+    };
     let needs = Needs {
         usage: plans.iter().any(|plan| plan.policy.needs_usage()),
+        rows: Some(&columns),
     };
     let mut archive = Archive::new(&arguments.server, arguments.wait, needs, console);
     let mut sections = Vec::new();
-    for plan in plans {
+    for plan in &plans {
         let outcome = match archive.evidence(&plan.request) {
             Ok(evidence) => Ok(Judged {
                 // The clock is read late: waiting takes time.
@@ -80,8 +92,8 @@ fn gather(
             Err(fault) => Err(fault),
         };
         sections.push(Section {
-            path: plan.policy.path,
-            sha256: plan.policy.sha256,
+            path: plan.policy.path.clone(),
+            sha256: plan.policy.sha256.clone(),
             outcome,
         });
     }

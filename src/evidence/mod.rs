@@ -4,6 +4,7 @@
 //! limits: these are counts and sums, with what is missing from them.
 
 mod pair;
+mod rows;
 pub mod snapshot;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 pub use pair::Pair;
+pub use rows::{Column, Kind, Role, Rows, Wanted};
 
 use crate::fault::Fault;
 use crate::number::TOLERANCE;
@@ -25,6 +27,8 @@ pub struct Evidence {
     pub candidate: Run,
     /// What it is compared with.
     pub baseline: Baseline,
+    /// The rows of both, where they were asked for and could be had.
+    pub rows: Option<Rows>,
 }
 
 impl Evidence {
@@ -52,6 +56,7 @@ impl Evidence {
         Ok(Self {
             candidate,
             baseline,
+            rows: None,
         })
     }
 }
@@ -175,7 +180,7 @@ pub struct Usage {
 }
 
 /// What is known of one dimension.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dimension {
     /// Trials that have any score here: true, false, a number, or a text.
     pub scored: u64,

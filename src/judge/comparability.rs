@@ -81,6 +81,10 @@ names! {
     NoCommonRows = "no-common-rows",
     /// Snapshots do not tell what was scored on the common rows.
     CommonRowsUnknown = "common-rows-unknown",
+    /// A gate needs single rows, and they are not known.
+    RowsUnknown = "rows-unknown",
+    /// The rows of a run are not what its summary says.
+    RowsDisagree = "rows-disagree",
     /// The mean of scores lies outside the declared range.
     OutOfRange = "out-of-range",
     /// Rows that only the baseline has.

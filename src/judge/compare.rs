@@ -8,7 +8,7 @@ use super::comparability::{self, Effect, Finding, Name, Terms};
 use super::measure::{Lack, Measure, Sample};
 use super::words;
 use crate::evidence::{Baseline, Evidence, Run, Totals};
-use crate::policy::{Gate, Metric, Missing, MissingRule, RemovedRows, Severity};
+use crate::policy::{self, Gate, Metric, Missing, MissingRule, RemovedRows, Severity};
 use crate::prose::Prose;
 
 /// Two runs side by side.
@@ -155,6 +155,8 @@ fn gate(name: &str, metric: Metric) -> Gate {
             rule: MissingRule::Ignore,
             tolerated: 0.0,
         },
+        evidence: policy::Evidence::Observed,
+        confidence: 0.95,
         range: None,
         severity: Severity::Block,
         waive: None,

@@ -1,16 +1,17 @@
 //! Gate by gate: subjects, values, decision, waiver.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
+use super::chance::{self, Chance, Question, Ruling as Said, Trial};
 use super::comparability::{self, Effect, Finding, Ground, Name, Obstacle};
 use super::limit::{self, Decision, Pairing};
 use super::measure::{Measure, Sample};
 use super::{Check, Margin, Status, words};
-use crate::evidence::{Baseline, Evidence};
+use crate::evidence::{Baseline, Evidence, Rows};
 use crate::number::count;
-use crate::policy::{Gate, Limit, Metric, Policy, RemovedRows, Severity};
+use crate::policy::{self, Gate, Limit, Metric, Policy, RemovedRows, Severity};
 use crate::prose::Prose;
 
 /// A check before the gate's waiver is looked at.
@@ -19,6 +20,7 @@ struct Ruling {
     reason: Prose,
     finding: Option<Name>,
     margin: Option<Margin>,
+    chance: Option<Chance>,
     candidate: Option<Measure>,
     baseline: Option<Measure>,
 }
@@ -30,6 +32,7 @@ impl Ruling {
             reason: Prose::from("there is no baseline, and the policy does not require one"),
             finding: Some(Name::NoBaseline),
             margin: None,
+            chance: None,
             candidate: None,
             baseline: None,
         }
@@ -41,6 +44,7 @@ impl Ruling {
             reason: obstacle.message,
             finding: Some(obstacle.name),
             margin: None,
+            chance: None,
             candidate: None,
             baseline: None,
         }
@@ -55,11 +59,85 @@ pub(super) struct Court<'a> {
     pub(super) findings: Vec<Finding>,
     /// Whether any gate so far can block.
     pub(super) can_block: bool,
+    /// Why rows cannot be looked at, where a gate needs them.
+    pub(super) rows: Option<Obstacle>,
+    /// Checks that chance has a word in, by the places of their gate and limit, and by their subject.
+    pub(super) trials: BTreeMap<Key, Trial>,
 }
 
+/// The place of a gate, the subject, and the place of a limit.
+type Key = (usize, Option<String>, usize);
+
 impl Court<'_> {
+    /// Looks at the rows of every check that needs them, before any is decided: tests of one policy are
+    /// corrected for each other.
+    pub(super) fn hear(&mut self) {
+        let Some(rows) = &self.evidence.rows else {
+            return;
+        };
+        let mut trials = BTreeMap::new();
+        for (place, gate) in self.policy.gates.iter().enumerate() {
+            let Ok(subjects) = self.subjects(gate) else {
+                continue;
+            };
+            if !gate.needs_rows() {
+                continue;
+            }
+            for subject in subjects {
+                for (which, limit) in gate.limits.iter().enumerate() {
+                    let key = (place, subject.clone(), which);
+                    let trial = self.trial(rows, gate, *limit, subject.as_deref());
+                    trials.extend(trial.map(|trial| (key, trial)));
+                }
+            }
+        }
+        let gates = &self.policy.gates;
+        let mut family: Vec<&mut Trial> = trials
+            .iter_mut()
+            .filter(|((place, _, which), _)| {
+                gates.get(*place).is_some_and(|gate| {
+                    let limit = gate.limits.get(*which);
+                    gate.evidence == policy::Evidence::Significant
+                        && limit.is_some_and(|limit| limit.key.is_change())
+                })
+            })
+            .map(|(_, trial)| trial)
+            .collect();
+        chance::correct(&mut family, self.policy.correction);
+        self.trials = trials;
+    }
+
+    /// The rows of one check. `None` where it is undecided before they are looked at.
+    fn trial(
+        &self,
+        rows: &Rows,
+        gate: &Gate,
+        limit: Limit,
+        subject: Option<&str>,
+    ) -> Option<Trial> {
+        let standing = if limit.key.is_change() {
+            &self.ground.change
+        } else {
+            &self.ground.candidate
+        };
+        if self.skips(limit) || standing.is_some() || self.rows.is_some() {
+            return None;
+        }
+        let (pairing, _) = self.measure(gate, limit, subject).ok()?;
+        let is_open = pairing.candidate.is_unbounded()
+            || pairing.baseline.as_ref().is_some_and(Measure::is_unbounded);
+        let question = Question {
+            gate,
+            limit,
+            subject,
+            removed_rows: self.policy.baseline.removed_rows,
+            pairing: &pairing,
+        };
+        (!is_open).then(|| question.ask(rows).ok()).flatten()
+    }
+
     /// Judges a gate: a check for each limit on each subject.
-    pub(super) fn gate(&mut self, gate: &Gate, today: Date, checks: &mut Vec<Check>) {
+    pub(super) fn gate(&mut self, place: usize, gate: &Gate, today: Date, checks: &mut Vec<Check>) {
         let waived = self.waiver(gate, today);
         self.can_block |= gate.severity == Severity::Block && !waived;
         let mut rule = |subject: Option<String>, ruling: Ruling, limit: Limit| {
@@ -69,6 +147,7 @@ impl Court<'_> {
                 subject,
                 metric: gate.metric,
                 limit,
+                evidence: gate.evidence,
                 severity: gate.severity,
                 excused: waived,
                 status: if blocked && waived {
@@ -79,6 +158,7 @@ impl Court<'_> {
                 reason: ruling.reason,
                 finding: ruling.finding,
                 margin: ruling.margin,
+                chance: ruling.chance,
                 baseline: ruling.baseline,
                 candidate: ruling.candidate,
             });
@@ -86,8 +166,9 @@ impl Court<'_> {
         match self.subjects(gate) {
             Ok(subjects) => {
                 for subject in subjects {
-                    for limit in &gate.limits {
-                        let ruling = self.rule(gate, *limit, subject.as_deref());
+                    for (which, limit) in gate.limits.iter().enumerate() {
+                        let key = (place, subject.clone(), which);
+                        let ruling = self.rule(gate, *limit, &key);
                         rule(subject.clone(), ruling, *limit);
                     }
                 }
@@ -143,19 +224,8 @@ impl Court<'_> {
             return Ok(vec![None]);
         };
         let known = self.dimensions();
-        if known.contains(scorer.as_str()) {
-            return Ok(vec![Some(scorer.clone())]);
-        }
-        let pattern = glob::Pattern::new(scorer).ok();
-        let matching: Vec<Option<String>> = known
-            .iter()
-            .filter(|name| {
-                pattern
-                    .as_ref()
-                    .is_some_and(|pattern| pattern.matches(name))
-            })
-            .map(|name| Some((*name).to_owned()))
-            .collect();
+        let matching = gate.subjects(&known).into_iter();
+        let matching: Vec<Option<String>> = matching.map(|name| Some(name.to_owned())).collect();
         if matching.is_empty() {
             return Err(words::unknown_dimension(scorer, &known));
         }
@@ -183,7 +253,8 @@ impl Court<'_> {
         limit.key.is_change() && self.ground.skips_changes
     }
 
-    fn rule(&mut self, gate: &Gate, limit: Limit, subject: Option<&str>) -> Ruling {
+    fn rule(&mut self, gate: &Gate, limit: Limit, key: &Key) -> Ruling {
+        let subject = key.1.as_deref();
         if self.skips(limit) {
             return Ruling::skipped();
         }
@@ -209,6 +280,31 @@ impl Court<'_> {
                 return Ruling::undecided(obstacle);
             }
         };
+        if gate.needs_rows()
+            && let Some(obstacle) = self.rows.clone()
+        {
+            self.note(gate, &obstacle);
+            let mut ruling = Ruling::undecided(obstacle);
+            ruling.candidate = Some(pairing.candidate);
+            ruling.baseline = pairing.baseline;
+            return ruling;
+        }
+        if let Some(trial) = self.trials.get(key) {
+            let (said, chance) = trial.judge(gate, limit);
+            return Ruling {
+                status: match said {
+                    Some(Said::Holds | Said::Noise) => Status::Pass,
+                    Some(Said::Broken) => Status::Fail,
+                    Some(Said::TooFew | Said::Open) | None => Status::Undecided,
+                },
+                reason: words::chance(said, limit, &chance, &pairing),
+                finding: None,
+                margin: None,
+                chance: Some(chance),
+                candidate: Some(pairing.candidate),
+                baseline: pairing.baseline,
+            };
+        }
         let decision = limit::decide(limit, &pairing, gate.missing.rule);
         let is_ratio = matches!(gate.metric, Metric::PassRate | Metric::Coverage);
         let spare = is_ratio.then(|| limit::spare(limit, &pairing, decision));
@@ -232,6 +328,7 @@ impl Court<'_> {
             reason: words::decision(decision, limit, gate, &pairing, margin),
             finding: None,
             margin,
+            chance: None,
             candidate: Some(pairing.candidate),
             baseline: pairing.baseline,
         }

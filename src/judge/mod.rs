@@ -3,6 +3,7 @@
 //! A check is decided only when nothing that is not known could change the answer. What is not
 //! decided is never a pass.
 
+mod chance;
 mod comparability;
 mod compare;
 mod court;
@@ -12,16 +13,19 @@ mod measure;
 mod tests;
 mod words;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+pub use chance::{Chance, columns};
 use comparability::Terms;
 pub use comparability::{Effect, Finding, Name};
 pub use compare::{Comparison, Line, compare};
 pub use measure::Measure;
 
 use crate::evidence::Evidence;
-use crate::policy::{Limit, Metric, Policy, Severity};
+use crate::policy::{self, Limit, Metric, Policy, Severity};
 use crate::prose::Prose;
 use court::Court;
 
@@ -58,6 +62,8 @@ pub struct Check {
     pub metric: Metric,
     /// What had to hold.
     pub limit: Limit,
+    /// How sure is sure.
+    pub evidence: policy::Evidence,
     /// Whether its gate can block.
     pub severity: Severity,
     /// Whether its gate is excused today, whatever came of it.
@@ -70,6 +76,8 @@ pub struct Check {
     pub finding: Option<Name>,
     /// How far it is from the limit, where rows can tell.
     pub margin: Option<Margin>,
+    /// What chance has to say of it, where the gate asks.
+    pub chance: Option<Chance>,
     /// The baseline's value, where the limit is on the change.
     pub baseline: Option<Measure>,
     /// The candidate's value: over all its rows, or for a change over those of the comparison.
@@ -130,10 +138,13 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
         ground,
         findings,
         can_block: false,
+        rows: chance::obstacle(policy, evidence),
+        trials: BTreeMap::new(),
     };
+    court.hear();
     let mut checks = Vec::new();
-    for gate in &policy.gates {
-        court.gate(gate, today, &mut checks);
+    for (place, gate) in policy.gates.iter().enumerate() {
+        court.gate(place, gate, today, &mut checks);
     }
     let mut findings = court.findings;
     comparability::whole(&checks, court.can_block, &mut findings);

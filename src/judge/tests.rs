@@ -68,6 +68,7 @@ fn alone(totals: Totals) -> Evidence {
     Evidence {
         candidate: run("candidate", totals),
         baseline: Baseline::Unnamed,
+        rows: None,
     }
 }
 
@@ -83,6 +84,7 @@ fn against(candidate: Totals, baseline: Totals) -> Evidence {
     Evidence {
         candidate: run("candidate", candidate),
         baseline: Baseline::Found(Box::new(run("baseline", baseline)), pair),
+        rows: None,
     }
 }
 
@@ -334,6 +336,7 @@ fn removed_rows_are_missing_scores_or_ignored() {
             Box::new(run("baseline", totals(100, &[("s", passes(90, 100))]))),
             pair,
         ),
+        rows: None,
     };
     let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0.05}";
     let missing = judged("", gate, &evidence);
@@ -364,6 +367,7 @@ fn removed_rows_are_missing_scores_or_ignored() {
     let evidence = Evidence {
         candidate: evidence.candidate,
         baseline: Baseline::Found(baseline, pair),
+        rows: None,
     };
     let check = &judged("", gate, &evidence).checks[0];
     assert_eq!(check.candidate.unwrap().trials, 300);
@@ -387,6 +391,7 @@ fn a_change_is_measured_on_the_same_rows_also_where_missing_scores_are_ignored()
                 baseline: theirs,
             },
         ),
+        rows: None,
     };
     let known = with(Some(totals(50, &[("s", passes(50, 50))])));
     for more in ["missing: ignore", "max_missing: 0.5"] {
@@ -419,6 +424,7 @@ fn removed_rows_are_not_covered() {
                 baseline: Some(totals(80, &[("s", passes(80, 80))])),
             },
         ),
+        rows: None,
     };
     assert_eq!(
         status("metric: coverage, max_drop: 0.2", &evidence),
@@ -668,6 +674,7 @@ fn baselines_that_are_not_there() {
     let lost = Evidence {
         candidate: run("candidate", candidate()),
         baseline: Baseline::NotFound(Prose::from("gone")),
+        rows: None,
     };
     let required = judged("", &both, &lost);
     assert_eq!(statuses(&required), [Status::Undecided, Status::Pass]);

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::Margin;
+use super::chance::{Chance, Ruling as Said};
 use super::comparability::{Name, Obstacle};
 use super::limit::{Decision, Pairing};
 use super::measure::{Lack, Measure};
 use crate::evidence::{Flaw, Run};
 use crate::number::{full, plural, show, signed};
-use crate::policy::{Gate, Limit, LimitKey, Metric};
+use crate::policy::{self, Gate, Limit, LimitKey, Metric};
 use crate::prose::Prose;
 
 /// As many names are listed where a name is not known.
@@ -157,6 +158,90 @@ pub(super) fn decision(
         }
     };
     Prose::from(text)
+}
+
+/// Why chance leaves a limit standing, breaks it, or leaves it open.
+pub(super) fn chance(
+    said: Option<Said>,
+    limit: Limit,
+    chance: &Chance,
+    pairing: &Pairing,
+) -> Prose {
+    let bound = full(limit.value);
+    let key = limit.key.word();
+    let what = if limit.key.is_change() {
+        format!("changed by {} on its rows", signed(chance.point, 0.0))
+    } else {
+        format!("{} on its rows", show(chance.point, limit.value))
+    };
+    let detail = detail(limit, chance);
+    Prose::from(match said {
+        Some(Said::Holds) if chance.rule == policy::Evidence::Proven => {
+            format!("{what}; all plausible values are within {key} {bound}: {detail}")
+        }
+        Some(Said::Holds) => format!("{what}, within {key} {bound}: {detail}"),
+        Some(Said::Noise) => {
+            format!("{what}, beyond {key} {bound}, which may be noise: {detail}")
+        }
+        Some(Said::Broken) if chance.rule == policy::Evidence::Proven => {
+            format!("{what}; no plausible value is within {key} {bound}: {detail}")
+        }
+        Some(Said::Broken) => {
+            format!("{what}, beyond {key} {bound}, and chance does not explain it: {detail}")
+        }
+        Some(Said::Open) => {
+            let more = chance.rows_needed.map_or_else(String::new, |rows| {
+                format!("; about {} of this kind would decide", plural(rows, "row"))
+            });
+            format!("{what}; plausible values lie on both sides of {key} {bound}: {detail}{more}")
+        }
+        Some(Said::TooFew) => format!(
+            "{} {} too few, or too much alike, to tell chance from change",
+            plural(chance.rows, "row"),
+            if chance.rows == 1 { "is" } else { "are" }
+        ),
+        None => format!(
+            "{}, and they decide; at their worst: {what}, {detail}",
+            missing(pairing)
+        ),
+    })
+}
+
+/// The interval and what it rests on.
+fn detail(limit: Limit, chance: &Chance) -> String {
+    let percent = show(chance.confidence * 100.0, 0.0);
+    let shown = |end: f64| {
+        if limit.key.is_change() {
+            signed(end, 0.0)
+        } else {
+            show(end, limit.value)
+        }
+    };
+    let mut parts = vec![format!(
+        "{} to {} at {percent} % one-sided, {}",
+        shown(chance.interval.low),
+        shown(chance.interval.high),
+        plural(chance.rows, "row")
+    )];
+    if let Some((regressed, fixed)) = chance.discordant {
+        parts.push(format!("{regressed} regressed and {fixed} fixed"));
+    }
+    match (chance.p, chance.adjusted_p) {
+        (Some(p), Some(adjusted)) if p != adjusted => {
+            parts.push(format!(
+                "p {}, corrected {}",
+                show(p, 0.0),
+                show(adjusted, 0.0)
+            ));
+        }
+        (Some(p), _) => parts.push(format!("p {}", show(p, 0.0))),
+        (None, _) => {}
+    }
+    if let Some(resolution) = chance.resolution.filter(|size| *size > 0.0) {
+        let size = show(resolution, 0.0);
+        parts.push(format!("so many rows can show a change of {size}"));
+    }
+    parts.join(", ")
 }
 
 /// Says which scores are missing.

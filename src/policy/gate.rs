@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use super::raw::{Field, RawGate, RawWaiver};
 use super::reify::Defaults;
 use super::scope::{Scope, out_of_fraction};
-use super::{Gate, Limit, LimitKey, Metric, Missing, MissingRule, Unit, Waiver};
+use super::{Evidence, Gate, Limit, LimitKey, Metric, Missing, MissingRule, Unit, Waiver};
 
 /// A larger relative change is a slip of the pen: 25 where 0.25 is meant.
 const MOST_RELATIVE: f64 = 10.0;
@@ -13,7 +13,6 @@ const MOST_RELATIVE: f64 = 10.0;
 impl Scope<'_> {
     pub(super) fn gate(&mut self, raw: RawGate, defaults: &Defaults) -> Option<Gate> {
         self.unknown(RawGate::KEYS, &raw.unknown);
-        self.evidence(raw.evidence);
         let name = self.required("name", "a name that no other gate has", raw.name);
         if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
             self.problem("name", "is empty");
@@ -56,6 +55,7 @@ impl Scope<'_> {
             },
             _ => missing,
         };
+        let evidence = self.chance(raw.evidence, raw.confidence, metric, defaults);
         let severity = self.severity(raw.severity).unwrap_or(defaults.severity);
         let waive = self
             .optional("waive", "a map of until and reason", raw.waive)
@@ -67,10 +67,48 @@ impl Scope<'_> {
             scorer,
             limits,
             missing,
+            evidence: evidence.0,
+            confidence: evidence.1,
             range,
             severity,
             waive,
         })
+    }
+
+    /// How sure is sure, where the metric is of rows; the defaults have nothing to say of others.
+    fn chance(
+        &mut self,
+        evidence: Field<String>,
+        confidence: Field<f64>,
+        metric: Option<Metric>,
+        defaults: &Defaults,
+    ) -> (Evidence, f64) {
+        let given = !matches!(confidence, Field::Absent);
+        let rule = self.evidence(evidence);
+        let confidence = self.confidence(confidence);
+        let can = metric.is_none_or(Metric::has_interval);
+        if let (Some(metric), Some(rule)) = (metric, rule)
+            && !can
+            && rule != Evidence::Observed
+        {
+            self.problem(
+                "evidence",
+                format!(
+                    "`{}` is not known of single rows; its evidence is `observed`",
+                    metric.word()
+                ),
+            );
+        }
+        let inherited = if can {
+            defaults.evidence
+        } else {
+            Evidence::Observed
+        };
+        let rule = rule.unwrap_or(inherited);
+        if given && rule == Evidence::Observed {
+            self.problem("confidence", "has no meaning for `evidence: observed`");
+        }
+        (rule, confidence.unwrap_or(defaults.confidence))
     }
 
     fn scorer(&mut self, field: Field<String>, metric: Option<Metric>) -> Option<String> {

@@ -102,6 +102,15 @@ impl Metric {
         matches!(self, Self::PassRate | Self::NumericMean) || self.is_usage()
     }
 
+    /// Whether it is a mean of rows, so that chance can be told from change.
+    #[must_use]
+    pub const fn has_interval(self) -> bool {
+        matches!(
+            self,
+            Self::PassRate | Self::NumericMean | Self::Coverage | Self::ErrorRate
+        )
+    }
+
     /// The limits it can have.
     #[must_use]
     pub const fn limits(self) -> &'static [LimitKey] {

@@ -17,7 +17,7 @@ mod source;
 mod tests;
 mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use jiff::SignedDuration;
@@ -47,6 +47,8 @@ pub struct Policy {
     pub baseline: BaselineRule,
     /// Whether a run whose status is `failed` is judged all the same.
     pub accept_failed: bool,
+    /// Whether `significant` limits on changes are corrected for each other.
+    pub correction: Correction,
     /// What must hold; never empty.
     pub gates: Vec<Gate>,
 }
@@ -58,6 +60,12 @@ impl Policy {
         self.gates
             .iter()
             .any(|gate| gate.limits.iter().any(|limit| limit.key.is_change()))
+    }
+
+    /// Whether any gate has to see rows.
+    #[must_use]
+    pub fn needs_rows(&self) -> bool {
+        self.gates.iter().any(Gate::needs_rows)
     }
 
     /// Whether any gate judges tokens or cost, which cost the server extra work to sum up.
@@ -124,12 +132,43 @@ pub struct Gate {
     pub limits: Vec<Limit>,
     /// What missing scores mean.
     pub missing: Missing,
+    /// How sure is sure.
+    pub evidence: Evidence,
+    /// How sure `significant` and `proven` are, one-sided: above 0.5 and below 1.
+    pub confidence: f64,
     /// The lowest and highest possible score, in the scorer's unit.
     pub range: Option<(f64, f64)>,
     /// Whether the gate can block.
     pub severity: Severity,
     /// An excuse, until a date.
     pub waive: Option<Waiver>,
+}
+
+impl Gate {
+    /// Whether it has to see rows.
+    #[must_use]
+    pub fn needs_rows(&self) -> bool {
+        self.evidence != Evidence::Observed
+    }
+
+    /// The dimensions that it is measured on, of those that are known: the one of that name, else those
+    /// that match the pattern.
+    #[must_use]
+    pub fn subjects<'a>(&self, known: &BTreeSet<&'a str>) -> Vec<&'a str> {
+        let Some(scorer) = &self.scorer else {
+            return Vec::new();
+        };
+        if let Some(name) = known.get(scorer.as_str()) {
+            return vec![name];
+        }
+        let pattern = glob::Pattern::new(scorer).ok();
+        let matches = |name: &&&str| {
+            pattern
+                .as_ref()
+                .is_some_and(|pattern| pattern.matches(name))
+        };
+        known.iter().filter(matches).copied().collect()
+    }
 }
 
 /// One limit of a gate.
@@ -159,6 +198,41 @@ pub enum MissingRule {
     Fail,
     /// Judged on the scores there are.
     Ignore,
+}
+
+/// How sure is sure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// The measured value decides.
+    Observed,
+    /// It fails only by more than chance explains.
+    Significant,
+    /// It is decided only where the whole interval of plausible values is on one side.
+    Proven,
+}
+
+impl Evidence {
+    /// Every rule, in the order of the documents.
+    pub const ALL: [Self; 3] = [Self::Observed, Self::Significant, Self::Proven];
+
+    /// The word in a policy.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Observed => "observed",
+            Self::Significant => "significant",
+            Self::Proven => "proven",
+        }
+    }
+}
+
+/// Whether tests of one policy are corrected for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Correction {
+    /// By Holm's method.
+    Holm,
+    /// Not at all.
+    None,
 }
 
 /// Whether a gate can block.
@@ -206,6 +280,7 @@ pub fn parse(path: &str, text: &str) -> Result<Policy, Vec<Problem>> {
             candidate: parts.candidate,
             baseline: parts.baseline,
             accept_failed: parts.accept_failed,
+            correction: parts.correction,
             gates: parts.gates,
         }),
         _ => Err(problems),

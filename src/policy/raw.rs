@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 use serde_yaml::Value;
 
-use super::{Metric, schema};
+use super::{Evidence, Metric, schema};
 
 /// What stands at a key.
 #[derive(Debug, Default)]
@@ -107,6 +107,10 @@ block! {
         accept_status: Vec<Field<String>>,
         /// What holds for every gate that does not say otherwise.
         defaults: RawDefaults,
+        /// Whether several `significant` limits on changes are judged together, so that chance alone fails one of
+        /// them no more often than it would fail a single one.
+        #[schemars(extend("enum" = ["holm", "none"]))]
+        correction: String,
         /// What must hold; at least one gate.
         #[schemars(length(min = 1))]
         gates: Vec<Field<RawGate>>,
@@ -205,9 +209,13 @@ block! {
         /// Whether gates can block.
         #[schemars(extend("enum" = ["block", "warn"]))]
         severity: String,
-        /// How sure is sure. `observed`: the measured value decides.
-        #[schemars(extend("enum" = ["observed"]))]
+        /// How sure is sure: the measured value decides, or only what chance does not explain, or nothing that
+        /// is left open.
+        #[schemars(extend("enum" = Evidence::ALL.map(Evidence::word)))]
         evidence: String,
+        /// How sure `significant` and `proven` are, one-sided: 0.95 errs once in twenty times.
+        #[schemars(range(min = 0.5, max = 0.9999))]
+        confidence: f64,
         /// What missing scores mean: judged at both ends, the worst, or nothing.
         #[schemars(extend("enum" = ["bound", "fail", "ignore"]))]
         missing: String,
@@ -246,9 +254,13 @@ block! {
         /// The value rises by at most this fraction of the baseline's.
         #[schemars(range(min = 0, max = 10))]
         max_relative_rise: f64,
-        /// How sure is sure. `observed`: the measured value decides.
-        #[schemars(extend("enum" = ["observed"]))]
+        /// How sure is sure: the measured value decides, or only what chance does not explain, or nothing that
+        /// is left open.
+        #[schemars(extend("enum" = Evidence::ALL.map(Evidence::word)))]
         evidence: String,
+        /// How sure `significant` and `proven` are, one-sided: 0.95 errs once in twenty times.
+        #[schemars(range(min = 0.5, max = 0.9999))]
+        confidence: f64,
         /// What missing scores mean: judged at both ends, the worst, or nothing.
         #[schemars(extend("enum" = ["bound", "fail", "ignore"]))]
         missing: String,

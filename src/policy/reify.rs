@@ -9,10 +9,15 @@ use super::raw::{
 };
 use super::scope::Scope;
 use super::{
-    BaselineRule, Gate, MissingRule, Problem, RemovedRows, SelectorTemplate, Severity, Source,
-    SourceTemplate, Template,
+    BaselineRule, Correction, Evidence, Gate, MissingRule, Problem, RemovedRows, SelectorTemplate,
+    Severity, Source, SourceTemplate, Template,
 };
 use crate::project::Project;
+
+/// Errs once in twenty times.
+const USUAL_CONFIDENCE: f64 = 0.95;
+/// More than this asks for digits that the tails of distributions are not known to.
+const MOST_CONFIDENCE: f64 = 0.9999;
 
 /// What a policy file holds, checked.
 pub(super) struct Parts {
@@ -20,6 +25,7 @@ pub(super) struct Parts {
     pub(super) candidate: Option<SourceTemplate>,
     pub(super) baseline: BaselineRule,
     pub(super) accept_failed: bool,
+    pub(super) correction: Correction,
     pub(super) gates: Vec<Gate>,
 }
 
@@ -77,12 +83,15 @@ pub(super) fn policy(value: Value, problems: &mut Vec<Problem>) -> Option<Parts>
         .optional("defaults", "a map", raw.defaults)
         .unwrap_or_default();
     let defaults = scope.inside("defaults").defaults(defaults);
+    let words = [("holm", Correction::Holm), ("none", Correction::None)];
+    let correction = scope.word("correction", raw.correction, &words);
     let gates = scope.gates(raw.gates, &defaults);
     Some(Parts {
         project,
         candidate,
         baseline,
         accept_failed,
+        correction: correction.unwrap_or(Correction::Holm),
         gates,
     })
 }
@@ -112,6 +121,8 @@ impl RawSelector {
 /// What a gate inherits.
 pub(super) struct Defaults {
     pub(super) severity: Severity,
+    pub(super) evidence: Evidence,
+    pub(super) confidence: f64,
     pub(super) missing: MissingRule,
     pub(super) tolerated: f64,
 }
@@ -247,15 +258,29 @@ impl Scope<'_> {
         self.word("missing", field, &words)
     }
 
-    /// There is one evidence rule in this version; saying so is allowed.
-    pub(super) fn evidence(&mut self, field: Field<String>) {
-        self.word("evidence", field, &[("observed", ())]);
+    pub(super) fn evidence(&mut self, field: Field<String>) -> Option<Evidence> {
+        let words = Evidence::ALL.map(|rule| (rule.word(), rule));
+        self.word("evidence", field, &words)
+    }
+
+    /// How sure is sure: a number from 0.5 to below 1.
+    pub(super) fn confidence(&mut self, field: Field<f64>) -> Option<f64> {
+        let number = self.number("confidence", field)?;
+        if (0.5..=MOST_CONFIDENCE).contains(&number) {
+            return Some(number);
+        }
+        self.problem(
+            "confidence",
+            format!("{number} is no confidence; expected a number from 0.5 to {MOST_CONFIDENCE}, such as 0.95"),
+        );
+        None
     }
 
     fn defaults(&mut self, raw: RawDefaults) -> Defaults {
         self.unknown(RawDefaults::KEYS, &raw.unknown);
-        self.evidence(raw.evidence);
         Defaults {
+            evidence: self.evidence(raw.evidence).unwrap_or(Evidence::Observed),
+            confidence: self.confidence(raw.confidence).unwrap_or(USUAL_CONFIDENCE),
             severity: self.severity(raw.severity).unwrap_or(Severity::Block),
             missing: self.missing(raw.missing).unwrap_or(MissingRule::Bound),
             tolerated: self.fraction("max_missing", raw.max_missing).unwrap_or(0.0),

@@ -94,6 +94,9 @@ fn rule(metric: Metric) -> Value {
         properties.insert("missing".to_owned(), json!(false));
         properties.insert("max_missing".to_owned(), json!(false));
     }
+    if !metric.has_interval() {
+        properties.insert("evidence".to_owned(), json!({"const": "observed"}));
+    }
     if metric.has_scorer() {
         return json!({"properties": properties, "required": ["scorer"]});
     }

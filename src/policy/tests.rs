@@ -316,26 +316,92 @@ fn wrong_selectors_are_named() {
 }
 
 #[test]
-fn keys_of_later_versions_are_refused_and_never_ignored() {
-    for key in ["where: {a: 1}", "by: topic", "confidence: 0.9"] {
-        refused(
-            &gate("", &format!("metric: rows, min: 1, {key}")),
-            &["which this version of weave-gate cannot do yet"],
-        );
-    }
-    for word in ["significant", "proven"] {
-        refused(
-            &gate("", &format!("metric: rows, min: 1, evidence: {word}")),
-            &["statistical evidence, which this version of weave-gate cannot do yet"],
-        );
-    }
-    for file in [
-        "correction: holm",
-        "defaults: {confidence: 0.95}",
-        "defaults: {evidence: proven}",
+fn evidence_rules_are_read() {
+    let policy = accepted(
+        "version: 1
+correction: none
+defaults: {evidence: significant, confidence: 0.9}
+gates:
+  - {name: a, scorer: s, metric: pass_rate, max_drop: 0.1}
+  - {name: b, scorer: s, metric: pass_rate, max_drop: 0.1, evidence: proven, confidence: 0.99}
+  - {name: c, scorer: s, metric: coverage, max_drop: 0.1, evidence: observed}
+  - {name: d, metric: rows, min: 1}
+",
+    );
+    let rules: Vec<(Evidence, f64)> = policy
+        .gates
+        .iter()
+        .map(|gate| (gate.evidence, gate.confidence))
+        .collect();
+    assert_eq!(
+        rules[..2],
+        [(Evidence::Significant, 0.9), (Evidence::Proven, 0.99)]
+    );
+    // What is not known of single rows is judged as it is measured, whatever the defaults say.
+    assert_eq!(
+        (rules[2].0, rules[3].0),
+        (Evidence::Observed, Evidence::Observed)
+    );
+    assert_eq!(policy.correction, Correction::None);
+    let usual = accepted(&gate(
+        "",
+        "scorer: s, metric: pass_rate, min: 0.5, evidence: proven",
+    ));
+    assert_eq!(
+        (usual.gates[0].confidence, usual.correction),
+        (0.95, Correction::Holm)
+    );
+}
+
+#[test]
+fn wrong_evidence_rules_are_named() {
+    let rate = "scorer: s, metric: pass_rate, min: 0.5";
+    for (gate, said) in [
+        (
+            "metric: rows, min: 1, evidence: proven".to_owned(),
+            "`rows` is not known of single rows; its evidence is `observed`",
+        ),
+        (
+            "metric: tokens_mean, max: 1, evidence: significant".to_owned(),
+            "`tokens_mean` is not known of single rows",
+        ),
+        (
+            format!("{rate}, evidence: sure"),
+            "unknown word `sure`; expected one of observed, significant, proven",
+        ),
+        (
+            format!("{rate}, confidence: 0.9"),
+            "has no meaning for `evidence: observed`",
+        ),
+        (
+            format!("{rate}, evidence: proven, confidence: 95"),
+            "95 is no confidence; expected a number from 0.5 to 0.9999, such as 0.95",
+        ),
+        (
+            format!("{rate}, evidence: proven, confidence: 0.05"),
+            "0.05 is no confidence",
+        ),
+        (
+            format!("{rate}, evidence: proven, confidence: 1"),
+            "1 is no confidence",
+        ),
     ] {
         refused(
-            &gate(file, "metric: rows, min: 1"),
+            &format!("version: 1\ngates:\n  - {{name: g, {gate}}}\n"),
+            &[said],
+        );
+    }
+    refused(
+        &gate("correction: bonferroni", "metric: rows, min: 1"),
+        &["unknown word `bonferroni`; expected one of holm, none"],
+    );
+}
+
+#[test]
+fn keys_of_later_versions_are_refused_and_never_ignored() {
+    for key in ["where: {a: 1}", "by: topic"] {
+        refused(
+            &gate("", &format!("metric: rows, min: 1, {key}")),
             &["which this version of weave-gate cannot do yet"],
         );
     }

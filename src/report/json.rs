@@ -10,8 +10,8 @@ use super::{Compared, Report, Section, links, view};
 use crate::evidence::{Baseline, Evidence, Reference, Run};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{Check, Effect, Finding, Line, Measure, Name};
-use crate::policy::{LimitKey, Metric, Severity};
+use crate::judge::{Chance, Check, Effect, Finding, Line, Measure, Name};
+use crate::policy::{Evidence as Rule, LimitKey, Metric, Severity};
 
 /// Changes only where an old reader would misread a new report.
 const SCHEMA_VERSION: u32 = 1;
@@ -182,6 +182,11 @@ struct JsonCheck<'a> {
     /// What the margin counts.
     #[schemars(extend("enum" = ["row", "trial", null]))]
     margin_unit: Option<&'static str>,
+    /// How sure is sure.
+    #[schemars(extend("enum" = Rule::ALL.map(Rule::word)))]
+    evidence: &'static str,
+    /// What chance has to say of it; null where the measured value decides, or where it was not looked at.
+    chance: Option<JsonChance>,
     /// Whether the gate can block.
     #[schemars(extend("enum" = ["block", "warn"]))]
     severity: &'static str,
@@ -194,6 +199,32 @@ struct JsonCheck<'a> {
     finding: Option<&'static str>,
     /// Why it came out so, in words.
     reason: String,
+}
+
+/// What chance has to say of a check. Missing scores are at their worst.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "chance")]
+struct JsonChance {
+    /// One-sided: each end of the interval is a bound that holds with this.
+    confidence: f64,
+    /// Rows that it is measured on.
+    rows: u64,
+    /// Rows that were true in the baseline and are not in the candidate, where each has one trial.
+    regressed: Option<u64>,
+    /// Rows that were not true in the baseline and are in the candidate, where each has one trial.
+    fixed: Option<u64>,
+    /// The value, or the change, averaged over rows.
+    point: Option<f64>,
+    /// The plausible values of it; null for an end that is not known.
+    interval: [Option<f64>; 2],
+    /// How likely such a change is where nothing changed, one-sided; of changes only.
+    p: Option<f64>,
+    /// The same, corrected for the policy's other tests.
+    adjusted_p: Option<f64>,
+    /// The smallest change that so many rows could have shown.
+    resolution: Option<f64>,
+    /// About how many rows of this kind would decide, where these do not.
+    rows_needed: Option<u64>,
 }
 
 /// Renders the report as JSON, with a line break at its end.
@@ -385,6 +416,22 @@ fn run(run: &Run) -> JsonRun<'_> {
     }
 }
 
+fn chance(chance: &Chance) -> JsonChance {
+    let finite = |number: f64| number.is_finite().then_some(number);
+    JsonChance {
+        confidence: chance.confidence,
+        rows: chance.rows,
+        regressed: chance.discordant.map(|(regressed, _)| regressed),
+        fixed: chance.discordant.map(|(_, fixed)| fixed),
+        point: finite(chance.point),
+        interval: [finite(chance.interval.low), finite(chance.interval.high)],
+        p: chance.p,
+        adjusted_p: chance.adjusted_p,
+        resolution: chance.resolution,
+        rows_needed: chance.rows_needed,
+    }
+}
+
 pub(super) fn version(reference: Option<&Reference>) -> Option<&str> {
     reference.and_then(|reference| reference.version.as_deref())
 }
@@ -427,6 +474,8 @@ fn check(check: &Check) -> JsonCheck<'_> {
         trials: check.candidate.map(|measure| measure.trials),
         margin: check.margin.map(|margin| margin.count),
         margin_unit: check.margin.map(|margin| margin.thing),
+        evidence: check.evidence.word(),
+        chance: check.chance.as_ref().map(chance),
         severity: match check.severity {
             Severity::Block => "block",
             Severity::Warn => "warn",

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned, DeserializeSeed};
 use serde_json::Value;
 use ureq::http::{HeaderMap, Response, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig};
@@ -170,9 +170,26 @@ impl<'a> Client<'a> {
         self.decode(&self.bytes(method, path, body)?)
     }
 
-    fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Refusal> {
+    /// Sends a query, and leaves its answer undecoded.
+    pub(super) fn post_bytes(&self, path: &str, body: &Value) -> Result<Vec<u8>, Refusal> {
+        self.bytes("POST", path, Some(&body.to_string()))
+    }
+
+    /// Decodes an answer, which may borrow from it.
+    pub(super) fn decode<'b, T: Deserialize<'b>>(&self, bytes: &'b [u8]) -> Result<T, Refusal> {
         serde_json::from_slice(bytes)
             .map_err(|error| Refusal::Busy(self.unreadable(bytes, &error), None))
+    }
+
+    /// Decodes a part of an answer into what is there.
+    pub(super) fn decode_seed<'b, S: DeserializeSeed<'b>>(
+        &self,
+        bytes: &'b [u8],
+        seed: S,
+    ) -> Result<S::Value, Refusal> {
+        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        seed.deserialize(&mut deserializer)
+            .map_err(|error| Refusal::Fault(self.unreadable(bytes, &error)))
     }
 
     /// A whole answer, whatever it holds.

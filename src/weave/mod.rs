@@ -7,6 +7,7 @@ mod find;
 mod head;
 mod nothing;
 mod read;
+mod rows;
 mod wire;
 
 pub use address::{Address, web};

@@ -1,14 +1,15 @@
 //! From requests to evidence: which are made, which go side by side, and what must agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use serde_json::json;
 
 use super::client::{Client, Refusal};
 use super::head::Head;
+use super::rows;
 use super::wire::{EvaluationSummary, RowsAnswer, Summary, SummaryAnswer};
-use crate::evidence::{Baseline, Dimension, Evidence, Pair, Run, Totals, Usage};
+use crate::evidence::{Baseline, Dimension, Evidence, Pair, Rows, Run, Totals, Usage, Wanted};
 use crate::fault::Fault;
 use crate::project::Project;
 
@@ -25,10 +26,12 @@ pub enum Side {
 }
 
 /// What is asked for beyond counts and means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
+#[derive(Clone, Copy, Default)]
+pub struct Needs<'a> {
     /// Tokens and cost.
     pub usage: bool,
+    /// Rows, with these columns.
+    pub rows: Option<&'a Wanted<'a>>,
 }
 
 /// Reads what is known of a candidate and, where there is one, of a baseline.
@@ -43,7 +46,7 @@ pub fn read_evidence(
     project: &Project,
     candidate: Side,
     baseline: Option<Side>,
-    needs: Needs,
+    needs: Needs<'_>,
 ) -> Result<Evidence, Fault> {
     let reader = Reader {
         client,
@@ -52,10 +55,7 @@ pub fn read_evidence(
     };
     match (candidate, baseline) {
         (Side::Live(candidate), Some(Side::Live(baseline))) => reader.both(*candidate, *baseline),
-        (candidate, None) => Ok(Evidence {
-            candidate: reader.side(candidate, false)?,
-            baseline: Baseline::Unnamed,
-        }),
+        (candidate, None) => reader.alone(candidate),
         // Without the server's help the rows are joined here, on their digests.
         (candidate, Some(baseline)) => Evidence::joined(
             reader.side(candidate, true)?,
@@ -73,7 +73,10 @@ pub fn read_run(client: &Client<'_>, project: &Project, head: Head) -> Result<Ru
     let reader = Reader {
         client,
         project,
-        needs: Needs { usage: true },
+        needs: Needs {
+            usage: true,
+            rows: None,
+        },
     };
     Ok(reader.one(head, true)?)
 }
@@ -110,7 +113,7 @@ fn contradiction(what: &str) -> Fault {
 struct Reader<'a> {
     client: &'a Client<'a>,
     project: &'a Project,
-    needs: Needs,
+    needs: Needs<'a>,
 }
 
 impl Reader<'_> {
@@ -119,6 +122,38 @@ impl Reader<'_> {
             Side::Snapshot(run) => Ok(*run),
             Side::Live(head) => self.one(*head, digests),
         }
+    }
+
+    /// A candidate that is compared with nothing.
+    fn alone(&self, candidate: Side) -> Result<Evidence, Fault> {
+        let is_live = matches!(candidate, Side::Live(_));
+        let candidate = self.side(candidate, false)?;
+        let rows = if is_live {
+            self.rows(&[&candidate.id], &[&candidate.totals])?
+        } else {
+            None
+        };
+        Ok(Evidence {
+            candidate,
+            baseline: Baseline::Unnamed,
+            rows,
+        })
+    }
+
+    /// The rows of one run or two, the candidate first, if any are wanted.
+    fn rows(&self, ids: &[&str], totals: &[&Totals]) -> Result<Option<Rows>, Refusal> {
+        let Some(wanted) = self.needs.rows else {
+            return Ok(None);
+        };
+        let known: BTreeSet<&str> = totals
+            .iter()
+            .flat_map(|totals| totals.dimensions.keys().map(String::as_str))
+            .collect();
+        let columns = wanted(&known);
+        if columns.is_empty() || totals.iter().all(|totals| totals.trials == 0) {
+            return Ok(None);
+        }
+        rows::read(self.client, &self.results_path(), ids, columns).map(Some)
     }
 
     /// One run: its own statistics, and its row digests where asked for, side by side.
@@ -169,6 +204,7 @@ impl Reader<'_> {
             return Ok(Evidence {
                 candidate: run.clone(),
                 baseline: Baseline::Found(Box::new(run), pair),
+                rows: None,
             });
         }
         let mut theirs_own = self.totals(&mut own, baseline)?;
@@ -181,7 +217,7 @@ impl Reader<'_> {
             common.adopt_flaws(own);
             own.adopt_flaws(common);
         }
-        let rows = Rows {
+        let rows = RowCounts {
             union: own.row_count,
             common: common.row_count,
         };
@@ -199,9 +235,11 @@ impl Reader<'_> {
         };
         let ours = self.assemble(ours, ours_own, rows.common + added, None)?;
         let theirs = self.assemble(theirs, theirs_own, rows.common + removed, None)?;
+        let rows = self.rows(&ids, &[&ours.totals, &theirs.totals])?;
         Ok(Evidence {
             candidate: ours,
             baseline: Baseline::Found(Box::new(theirs), pair),
+            rows,
         })
     }
 
@@ -348,12 +386,12 @@ impl Reader<'_> {
 }
 
 /// Row counts of two runs.
-struct Rows {
+struct RowCounts {
     union: u64,
     common: u64,
 }
 
-impl Rows {
+impl RowCounts {
     /// How many rows were added and removed; asks for the candidate's own count only if it must.
     fn tell(
         &self,
@@ -402,7 +440,7 @@ mod tests {
 
     #[test]
     fn rows_are_told_apart_with_one_question_at_most() {
-        let rows = Rows {
+        let rows = RowCounts {
             union: 10,
             common: 7,
         };
@@ -413,7 +451,7 @@ mod tests {
         assert!(rows.tell(false, false, never).is_err());
         assert!(rows.tell(true, true, || Ok(7)).is_err());
         assert!(rows.tell(true, true, || Ok(11)).is_err());
-        let same = Rows {
+        let same = RowCounts {
             union: 7,
             common: 7,
         };

@@ -16,5 +16,6 @@ mod find;
 mod gate;
 mod reports;
 mod requests;
+mod rows;
 mod schema;
 mod weave;

@@ -144,7 +144,9 @@ fn bad_policies_are_bad_to_both() {
         "name: g, metric: error_rate, max: 0.1, waive: {until: soon, reason: r}",
         "name: g, metric: error_rate, max: 0.1, waive: {until: 2026-12-31}",
         "name: g, metric: error_rate, max: 0.1, waive: {until: 2026-13-31, reason: r}",
-        "name: g, metric: error_rate, max: 0.1, evidence: proven",
+        "name: g, metric: error_rate, max: 0.1, evidence: sure",
+        "name: g, metric: rows, min: 1, evidence: proven",
+        "name: g, metric: error_rate, max: 0.1, evidence: proven, confidence: 95",
     ];
     let head = |head| format!("version: 1\n{head}\ngates: [{{name: g, metric: rows, min: 1}}]");
     let gate = |gate| format!("version: 1\ngates: [{{{gate}}}]");

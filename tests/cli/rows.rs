@@ -1,0 +1,194 @@
+//! Rows that are read for statistical evidence: pages, and what must be true of them.
+
+use serde_json::{Value, json};
+
+use crate::gate::{Gate, Outcome};
+use crate::weave::{BASELINE, CANDIDATE, Reply, Request, Weave};
+
+const GATE: &str =
+    "- {name: drop, scorer: correctness, metric: pass_rate, max_drop: 0.02, evidence: significant}";
+
+/// A row in which both runs have one trial.
+fn row(number: u64, candidate: bool, baseline: bool) -> Value {
+    let of = |id: &str, score: bool| {
+        json!({"evaluation_call_id": id, "trials": [{
+            "predict_and_score_call_id": "x", "model_output": {"text": "an output that nobody needs"},
+            "scores": {"correctness": score, "other": {"deep": [1, 2]}}, "model_latency_seconds": 0.5,
+        }]})
+    };
+    json!({
+        "row_digest": format!("digest-{number:06}"),
+        "raw_data_row": null,
+        "evaluations": [of("base", baseline), of("cand", candidate)],
+    })
+}
+
+/// The rows of both runs: 100, of which the candidate has 90 right and the baseline 92.
+fn rows() -> Vec<Value> {
+    (0..100)
+        .map(|number| row(number, number >= 10, !(4..12).contains(&number)))
+        .collect()
+}
+
+/// Judges on a server whose pages of rows are these.
+fn judged(
+    page: impl Fn(&Request, &[Value]) -> Reply + Send + Sync + 'static,
+) -> (Outcome, Vec<Request>) {
+    let all = rows();
+    let weave = Weave::with(move |request, _| {
+        (request.body["include_rows"] == true).then(|| page(request, &all))
+    });
+    let outcome = Gate::check(
+        GATE,
+        &["--candidate=cand", "--baseline=base", "--json=r.json"],
+    )
+    .args(&["--base-url", &weave.url])
+    .run();
+    (outcome, weave.requests())
+}
+
+/// The part of the rows that a request asks for.
+fn asked<'a>(request: &Request, all: &'a [Value]) -> &'a [Value] {
+    let number = |key: &str| usize::try_from(request.body[key].as_u64().unwrap()).unwrap();
+    let from = number("offset").min(all.len());
+    &all[from..(from + number("limit")).min(all.len())]
+}
+
+fn page(rows: &[Value], total: usize) -> Reply {
+    Reply::json(&json!({"rows": rows, "total_rows": total, "summary": null, "warnings": ["x"]}))
+}
+
+#[test]
+fn rows_are_read_once_for_both_runs() {
+    let (outcome, requests) = judged(|request, all| page(asked(request, all), all.len()));
+    let report = outcome.code(0).json("r.json");
+    let chance = &report["policies"][0]["checks"][0]["chance"];
+    assert_eq!(
+        (&chance["rows"], &chance["regressed"], &chance["fixed"]),
+        (&json!(100), &json!(4), &json!(2))
+    );
+    let read: Vec<&Request> = requests
+        .iter()
+        .filter(|request| request.body["include_rows"] == true)
+        .collect();
+    assert_eq!(read.len(), 1);
+    assert_eq!(
+        read[0].body,
+        json!({
+            "evaluation_run_ids": ["cand", "base"],
+            "include_rows": true,
+            "include_summary": false,
+            "include_predict_and_score_children": false,
+            "limit": 100,
+            "offset": 0,
+        })
+    );
+    assert_eq!((CANDIDATE.passed, BASELINE.passed), (90, 92));
+}
+
+#[test]
+fn an_observed_policy_reads_no_rows() {
+    let weave = Weave::start();
+    Gate::check(
+        &GATE.replace("significant", "observed"),
+        &["--candidate=cand", "--baseline=base"],
+    )
+    .args(&["--base-url", &weave.url])
+    .run()
+    .code(0);
+    assert!(
+        weave
+            .requests()
+            .iter()
+            .all(|request| request.body["include_rows"] != true)
+    );
+}
+
+/// Whatever is wrong with a page, nothing is judged on it.
+#[test]
+fn pages_that_repeat_or_lose_rows_are_no_evidence() {
+    type Wrong = fn(&Request, &[Value]) -> Reply;
+    let cases: [(Wrong, &str); 8] = [
+        (
+            |_, all| page(&all[..99], 100),
+            "a page repeats or loses rows",
+        ),
+        (
+            |_, all| page(&[&all[..99], &all[98..99]].concat(), 100),
+            "a page repeats or loses rows",
+        ),
+        (
+            |_, all| page(&[&all[1..], &all[..1]].concat(), 100),
+            "a page repeats or loses rows",
+        ),
+        (
+            |request, all| {
+                let grown = if request.body["offset"] == 0 {
+                    101
+                } else {
+                    102
+                };
+                page(asked(request, all), grown)
+            },
+            "a run grew while it was read",
+        ),
+        (|_, _| page(&[], 100), "a page repeats or loses rows"),
+        (
+            |_, all| Reply::json(&json!({"rows": all})),
+            "missing field `total_rows`",
+        ),
+        (
+            |_, _| {
+                Reply::json(
+                    &json!({"rows": [{"row_digest": "a", "evaluations": []}], "total_rows": 1}),
+                )
+            },
+            "a row has no trials",
+        ),
+        (
+            |_, _| Reply::json(&json!({"rows": [{"evaluations": []}], "total_rows": 1})),
+            "missing field `row_digest`",
+        ),
+    ];
+    for (wrong, words) in cases {
+        let (outcome, _) = judged(wrong);
+        outcome.code(3).says(words);
+    }
+}
+
+#[test]
+fn rows_that_are_not_those_of_the_summary_decide_nothing() {
+    let turned = |_: &Request, all: &[Value]| {
+        let mut all = all.to_vec();
+        all[50]["evaluations"][1]["trials"][0]["scores"]["correctness"] = json!(false);
+        page(&all, 100)
+    };
+    let (outcome, _) = judged(turned);
+    outcome
+        .code(3)
+        .shows("rows-disagree")
+        .shows("the rows of the candidate are not what its");
+    let unscored = |_: &Request, all: &[Value]| {
+        let mut all = all.to_vec();
+        all[50]["evaluations"][0]["trials"][0]["scores"] = json!({});
+        page(&all, 100)
+    };
+    judged(unscored).0.code(3).shows("rows-disagree");
+    let doubled = |_: &Request, all: &[Value]| {
+        let mut all = all.to_vec();
+        let trial = all[50]["evaluations"][0]["trials"][0].clone();
+        all[50]["evaluations"][0]["trials"]
+            .as_array_mut()
+            .unwrap()
+            .push(trial);
+        page(&all, 100)
+    };
+    judged(doubled).0.code(3).shows("rows-disagree");
+    // One that lacks a run altogether.
+    let lost = |_: &Request, all: &[Value]| {
+        let mut all = all.to_vec();
+        all[50]["evaluations"].as_array_mut().unwrap().remove(0);
+        page(&all, 100)
+    };
+    judged(lost).0.code(3).shows("rows-disagree");
+}

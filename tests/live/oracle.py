@@ -1,0 +1,121 @@
+"""The statistics of decision-rules, written once more: from the rows that the SDK's server returns, with SciPy.
+
+Nothing here is shared with the gate. Missing scores are `None`; rows are dictionaries from row digest to the list
+of a run's trials.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean
+
+from scipy import optimize, stats
+from weave.trace_server import trace_server_interface as tsi
+
+
+def rows_of(server, project: str, run: str, dimension: list[str]) -> dict[str, list]:  # noqa: ANN001
+    """A run's scores of one dimension, by row digest, one for each trial."""
+    answer = server.eval_results_query(
+        tsi.EvalResultsQueryReq(project_id=project, evaluation_run_ids=[run], include_rows=True)
+    )
+    found: dict[str, list] = {}
+    for row in answer.rows:
+        for evaluation in row.evaluations:
+            for trial in evaluation.trials:
+                value = trial.scores
+                for key in dimension:
+                    value = value.get(key) if isinstance(value, dict) else None
+                found.setdefault(row.row_digest, []).append(value)
+    return found
+
+
+def wilson(successes: int, trials: int, z: float) -> tuple[float, float]:
+    p = successes / trials
+    centre = (p + z * z / (2 * trials)) / (1 + z * z / trials)
+    spread = z * math.sqrt(p * (1 - p) / trials + z * z / (4 * trials**2)) / (1 + z * z / trials)
+    return centre - spread, centre + spread
+
+
+def newcombe(a: int, b: int, c: int, d: int, z: float) -> tuple[float, float]:
+    """Method 10 for the difference of (a + b)/n and (a + c)/n."""
+    n = a + b + c + d
+    l1, u1 = wilson(a + b, n, z)
+    l2, u2 = wilson(a + c, n, z)
+    p1, p2 = (a + b) / n, (a + c) / n
+    product = (a + b) * (c + d) * (a + c) * (b + d)
+    phi = 0.0
+    if product > 0:
+        top = a * d - b * c
+        top = max(top - n / 2, 0) if top > 0 else top
+        phi = top / math.sqrt(product)
+    delta = p1 - p2
+    low = (p1 - l1) ** 2 - 2 * phi * (p1 - l1) * (u2 - p2) + (u2 - p2) ** 2
+    high = (p2 - l2) ** 2 - 2 * phi * (p2 - l2) * (u1 - p1) + (u1 - p1) ** 2
+    return delta - math.sqrt(max(low, 0)), delta + math.sqrt(max(high, 0))
+
+
+class Change:
+    """A change on the rows of the baseline, in one world of missing scores."""
+
+    def __init__(self, candidate: dict, baseline: dict, *, ours: float | None, theirs: float | None) -> None:
+        """`ours` and `theirs` are what a missing score is; `None` leaves it out, and removed rows with it."""
+        self.pairs: list[tuple[float, float]] = []
+        self.single = True
+        for digest, before in baseline.items():
+            after = candidate.get(digest)
+            if after is None:
+                if ours is None:
+                    continue
+                mean_after = ours
+            else:
+                self.single &= len(after) == 1
+                mean_after = mean(after, ours)
+            mean_before = mean(before, theirs)
+            if mean_after is None or mean_before is None:
+                continue
+            self.single &= len(before) == 1
+            self.pairs.append((mean_after, mean_before))
+
+    @property
+    def point(self) -> float:
+        return fmean(x for x, _ in self.pairs) - fmean(y for _, y in self.pairs)
+
+    def table(self) -> tuple[int, int, int, int]:
+        counts = [self.pairs.count(pair) for pair in [(1, 1), (1, 0), (0, 1), (0, 0)]]
+        return counts[0], counts[1], counts[2], counts[3]
+
+    def interval(self, confidence: float, *, binary: bool) -> tuple[float, float]:
+        if binary and self.single:
+            return newcombe(*self.table(), stats.norm.ppf(confidence))
+        differences = [x - y for x, y in self.pairs]
+        result = stats.ttest_1samp(differences, 0).confidence_interval(2 * confidence - 1)
+        return result.low, result.high
+
+    def p(self, *, drop: bool, binary: bool) -> float:
+        if binary and self.single:
+            sign = 1 if drop else -1
+            if sign * self.point >= 0:
+                return 0.5
+
+            def end(z: float) -> float:
+                low, high = newcombe(*self.table(), z)
+                return high if drop else -low
+
+            return stats.norm.sf(optimize.brentq(end, 1e-12, 60, xtol=1e-14))
+        differences = [x - y for x, y in self.pairs]
+        return stats.ttest_1samp(differences, 0, alternative="less" if drop else "greater").pvalue
+
+
+def mean(trials: list, fill: float | None) -> float | None:
+    known = [float(value) if value is not None else fill for value in trials]
+    known = [value for value in known if value is not None]
+    return fmean(known) if known else None
+
+
+def holm(p: list[float]) -> list[float]:
+    order = sorted(range(len(p)), key=lambda place: p[place])
+    adjusted, least = [0.0] * len(p), 0.0
+    for rank, place in enumerate(order):
+        least = max(least, min(1.0, p[place] * (len(p) - rank)))
+        adjusted[place] = least
+    return adjusted

@@ -1,0 +1,277 @@
+"""Evidence rules on the real server: every interval and test is recomputed by an oracle, to nine digits."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import oracle
+import pytest
+import weave
+from scenarios import evaluate, log, questions, through_api
+from scipy import stats
+
+PROJECT = "my-team/support-bot"
+
+
+class Noisy(weave.Model):
+    """Answers with scores that a seed decides: row by row, trial by trial, now and then none."""
+
+    seed: int
+    rate: float
+    mean: float
+    crash: float = 0.0
+
+    @weave.op
+    def predict(self, question: str) -> dict:
+        numbers = random.Random(f"{self.seed} {question}")
+        if numbers.random() < self.crash:
+            raise RuntimeError("the model crashed")
+        shared = random.Random(question)
+        return {
+            "right": shared.random() * 0.7 + numbers.random() * 0.3 < self.rate,
+            "tone": min(1.0, max(0.0, shared.gauss(self.mean, 0.1) + numbers.gauss(0, 0.05))),
+        }
+
+
+class Flaky(Noisy):
+    """The same, and another answer on each trial."""
+
+    @weave.op
+    def predict(self, question: str) -> dict:
+        numbers = random.Random(f"{self.seed} {question} {next(TURNS)}")
+        return {"right": numbers.random() < self.rate, "tone": numbers.gauss(self.mean, 0.1)}
+
+
+TURNS = itertools.count()
+
+
+@weave.op
+def right(output: dict) -> bool:
+    return output["right"]
+
+
+@weave.op
+def deep(output: dict) -> dict:
+    return {"tone": {"score": output["tone"]}, "note": "text"}
+
+
+SCORERS = [right, deep]
+GATES = """
+- {name: drop, scorer: right, metric: pass_rate, max_drop: 0.02, evidence: significant}
+- {name: rise, scorer: right, metric: pass_rate, max_rise: 0.02, evidence: significant, confidence: 0.9}
+- {name: tone, scorer: deep.tone.score, metric: numeric_mean, range: [-1, 2], max_drop: 0.01, evidence: significant}
+- {name: proven drop, scorer: right, metric: pass_rate, max_drop: 0.05, evidence: proven}
+- {name: proven tone, scorer: deep.tone.score, metric: numeric_mean, range: [-1, 2], max_relative_drop: 0.1, evidence: proven, confidence: 0.99}
+- {name: floor, scorer: right, metric: pass_rate, min: 0.7, evidence: significant}
+- {name: proven floor, scorer: deep.tone.score, metric: numeric_mean, range: [-1, 2], min: 0.6, evidence: proven}
+"""
+
+
+def same(found: float, expected: float) -> None:
+    assert found == pytest.approx(expected, abs=1e-9, rel=1e-9)
+
+
+def pairs_of(world, candidate: str, baseline: str, dimension: list[str]):  # noqa: ANN201
+    return [oracle.rows_of(world.server, PROJECT, run, dimension) for run in (candidate, baseline)]
+
+
+def recompute(world, outcome, candidate: str, baseline: str) -> None:
+    """Holds every number and every status of a report against the oracle."""
+    binary = pairs_of(world, candidate, baseline, ["right"])
+    tone = pairs_of(world, candidate, baseline, ["deep", "tone", "score"])
+    worlds = {
+        "drop": [oracle.Change(*binary, ours=end, theirs=1 - end) for end in (0, 1)],
+        "rise": [oracle.Change(*binary, ours=end, theirs=1 - end) for end in (1, 0)],
+        "tone": [oracle.Change(*tone, ours=ours, theirs=1 - ours) for ours in (-1, 2)],
+    }
+    worlds["proven drop"], worlds["proven tone"] = worlds["drop"], worlds["tone"]
+    family = ["drop", "rise", "tone"]
+    adjusted = [
+        oracle.holm([worlds[gate][end].p(drop=gate != "rise", binary=gate != "tone") for gate in family])
+        for end in (0, 1)
+    ]
+    for gate, (worst, best) in worlds.items():
+        check = outcome.check(gate)
+        chance = check["chance"]
+        is_binary = "tone" not in gate
+        assert chance["rows"] == len(worst.pairs)
+        same(chance["point"], worst.point)
+        confidence = chance["confidence"]
+        for found, expected in zip(
+            chance["interval"], worst.interval(confidence, binary=is_binary), strict=True
+        ):
+            same(found, expected)
+        same(chance["p"], worst.p(drop=gate != "rise", binary=is_binary))
+        if is_binary and worst.single:
+            _, fixed, regressed, _ = worst.table()
+            assert (chance["regressed"], chance["fixed"]) == (regressed, fixed)
+        said = []
+        for end, change in enumerate((worst, best)):
+            low, high = change.interval(confidence, binary=is_binary)
+            size = abs(sum(y for _, y in change.pairs) / len(change.pairs)) if "tone" == gate[-4:] and "proven" in gate else 1
+            allowed = check["limit"] * size + 1e-9
+            toward = (lambda x: x) if gate == "rise" else (lambda x: -x)
+            if "proven" in gate:
+                ends = [toward(low) <= allowed, toward(high) <= allowed]
+                said.append("pass" if all(ends) else "fail" if not any(ends) else "undecided")
+            else:
+                p = adjusted[end][family.index(gate)]
+                same(check["chance"]["adjusted_p"], adjusted[0][family.index(gate)])
+                beyond = toward(change.point) > allowed
+                said.append("fail" if beyond and p <= 1 - confidence else "pass")
+        expected = said[0] if said[0] == said[1] else "undecided"
+        assert check["status"] == expected, (gate, said, check)
+    # Floors, on all rows of the candidate.
+    for gate, rows, fills, limit in [("floor", binary[0], (0, 1), 0.7), ("proven floor", tone[0], (-1, 2), 0.6)]:
+        check = outcome.check(gate)
+        said = []
+        for end, fill in enumerate(fills):
+            means = [oracle.mean(trials, fill) for trials in rows.values()]
+            single = all(len(trials) == 1 for trials in rows.values())
+            if gate == "floor" and single:
+                low, high = oracle.wilson(sum(means), len(means), stats.norm.ppf(0.95))
+            else:
+                result = stats.ttest_1samp(means, 0).confidence_interval(0.9)
+                low, high = result.low, result.high
+            if end == 0:
+                same(check["chance"]["interval"][0], low)
+                same(check["chance"]["interval"][1], high)
+            if gate == "floor":
+                said.append("fail" if high < limit else "pass")
+            else:
+                said.append("pass" if low >= limit else "fail" if high < limit else "undecided")
+        assert check["status"] == (said[0] if said[0] == said[1] else "undecided"), (gate, said)
+
+
+@pytest.mark.parametrize(
+    ("rows", "rate", "trials", "crash", "removed"),
+    [
+        (40, 0.75, 1, 0.0, 0),
+        (120, 0.6, 1, 0.0, 0),
+        (80, 0.85, 1, 0.08, 0),
+        (60, 0.7, 1, 0.0, 5),
+        (50, 0.72, 1, 0.05, 4),
+        (30, 0.7, 3, 0.0, 0),
+    ],
+)
+def test_every_number_is_that_of_the_oracle(place, rows, rate, trials, crash, removed):
+    model = Flaky if trials > 1 else Noisy
+    baseline = evaluate(model(seed=1, rate=0.8, mean=0.7), questions(range(rows)), SCORERS, trials=trials)
+    candidate = evaluate(
+        model(seed=rows, rate=rate, mean=0.68, crash=crash),
+        questions(range(removed, rows + 3)),
+        SCORERS,
+        trials=trials,
+    )
+    place.requests()
+    outcome = place.check(GATES, candidate, baseline)
+    recompute(place, outcome, candidate, baseline)
+    # Rows of both runs come in one query, in pages.
+    assert len(place.requests()) in (5, 6, 7)
+
+
+def test_noise_is_no_regression_and_a_regression_is_no_noise(place):
+    def run(wrong: set) -> str:
+        return log([{"right": number not in wrong} for number in range(100)], name="n")
+
+    baseline = run(set(range(10)))
+    noisy = run(set(range(3, 16)))
+    worse = run(set(range(0, 25)))
+    gate = "- {name: drop, scorer: right, metric: pass_rate, max_drop: 0.02, evidence: %s}"
+    for candidate, observed, significant, proven in [
+        (noisy, "fail", "pass", "undecided"),
+        (worse, "fail", "fail", "fail"),
+        # The same on every row: that 100 rows are alike does not prove a drop of less than 0.02.
+        (run(set(range(10))), "pass", "pass", "undecided"),
+    ]:
+        for rule, status in [("observed", observed), ("significant", significant), ("proven", proven)]:
+            check = place.check(gate % rule, candidate, baseline).checks[0]
+            assert (check["status"], check["evidence"]) == (status, rule), check
+    noise = place.check(gate % "significant", noisy, baseline).checks[0]
+    assert "which may be noise" in noise["reason"]
+    assert "6 regressed and 3 fixed" in noise["reason"]
+    open_ = place.check(gate % "proven", noisy, baseline).checks[0]
+    assert "would decide" in open_["reason"]
+
+
+def test_a_family_is_corrected_and_can_be_left_alone(place):
+    scorers = [f"s{number}" for number in range(8)]
+
+    def run(worse: int) -> str:
+        rows = [{name: not (place_ < worse and name == "s0") for name in scorers} for place_ in range(60)]
+        return log(rows, name="n")
+
+    baseline, candidate = run(0), run(4)
+    gates = "\n".join(
+        f"- {{name: {name}, scorer: {name}, metric: pass_rate, max_drop: 0, evidence: significant}}" for name in scorers
+    )
+    alone = place.check(gates, candidate, baseline, head="correction: none").check("s0")
+    assert (alone["status"], alone["chance"]["p"]) == ("fail", alone["chance"]["adjusted_p"])
+    family = place.check(gates, candidate, baseline).check("s0")
+    assert family["chance"]["adjusted_p"] == pytest.approx(8 * alone["chance"]["p"])
+    assert family["status"] == "pass"
+
+
+def test_too_few_rows_and_snapshots_decide_nothing(place):
+    gate = "- {name: g, scorer: right, metric: pass_rate, max_drop: 0.5, min: 0.1, evidence: %s}"
+    one, other = log([{"right": True}], name="n"), log([{"right": True}], name="n")
+    for rule in ("significant", "proven"):
+        outcome = place.check(gate % rule, one, other)
+        assert [check["status"] for check in outcome.checks] == ["undecided", "undecided"]
+        assert "1 row is too few" in outcome.checks[0]["reason"]
+    flat = "- {name: g, scorer: n, metric: numeric_mean, range: [0, 1], max_drop: 0.1, evidence: %s}"
+    for rows, proven in [(9, "undecided"), (10, "pass")]:
+        runs = [log([{"n": 0.5}] * rows, name="n") for _ in range(2)]
+        assert place.check(flat % "proven", *runs).checks[0]["status"] == proven
+        assert place.check(flat % "significant", *runs).checks[0]["status"] == "pass"
+    assert place.run("snapshot", one, "-o", "one.json", *place.here).returncode == 0
+    outcome = place.check(gate % "significant", "file:one.json", other)
+    assert (outcome.code, outcome.findings) == (3, {"rows-unknown"})
+
+
+def test_a_run_of_the_api_is_judged_by_rows_too(place):
+    baseline = through_api(place.server, [True] * 30 + [False] * 2)
+    candidate = through_api(place.server, [True] * 18 + [False] * 14)
+    gate = "- {name: g, scorer: exact, metric: pass_rate, max_drop: 0.05, evidence: significant}"
+    check = place.check(gate, candidate, baseline).checks[0]
+    assert (check["status"], check["chance"]["regressed"]) == ("fail", 12)
+
+
+def test_coverage_and_errors_by_rows(place):
+    def run(scored: int) -> str:
+        return log([{"right": True} if number < scored else {} for number in range(40)], name="n")
+
+    baseline, candidate = run(40), run(28)
+    gates = """
+- {name: coverage, scorer: right, metric: coverage, max_drop: 0.05, evidence: significant}
+- {name: errors, metric: error_rate, max_rise: 0.05, evidence: significant}
+- {name: ceiling, metric: error_rate, max: 0.1, evidence: proven}
+"""
+    outcome = place.check(gates, candidate, baseline)
+    assert [check["status"] for check in outcome.checks] == ["fail"] * 3, outcome.stdout
+    assert outcome.check("errors")["chance"]["point"] == pytest.approx(0.3)
+    low, high = oracle.wilson(12, 40, stats.norm.ppf(0.95))
+    assert outcome.check("ceiling")["chance"]["interval"] == pytest.approx([low, high], abs=1e-9)
+
+
+@pytest.mark.parametrize("rule", ["ignore", "fail"])
+def test_missing_scores_that_are_left_out_or_count_as_the_worst(place, rule):
+    baseline = evaluate(Noisy(seed=1, rate=0.8, mean=0.7), questions(range(60)), SCORERS)
+    candidate = evaluate(Noisy(seed=2, rate=0.7, mean=0.65, crash=0.1), questions(range(4, 60)), SCORERS)
+    gates = f"""
+- {{name: drop, scorer: right, metric: pass_rate, max_drop: 0.02, evidence: proven, missing: {rule}}}
+- {{name: tone, scorer: deep.tone.score, metric: numeric_mean, range: [0, 1], max_drop: 0.02, evidence: proven, missing: {rule}}}
+"""
+    outcome = place.check(gates, candidate, baseline)
+    for gate, dimension in [("drop", ["right"]), ("tone", ["deep", "tone", "score"])]:
+        ours, theirs = (None, None) if rule == "ignore" else (0, 1)
+        change = oracle.Change(*pairs_of(place, candidate, baseline, dimension), ours=ours, theirs=theirs)
+        chance = outcome.check(gate)["chance"]
+        assert chance["rows"] == len(change.pairs)
+        same(chance["point"], change.point)
+        low, high = change.interval(0.95, binary=gate == "drop")
+        same(chance["interval"][0], low)
+        same(chance["interval"][1], high)
+        expected = "pass" if low >= -0.02 else "fail" if high < -0.02 else "undecided"
+        assert outcome.check(gate)["status"] == expected
