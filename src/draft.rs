@@ -30,7 +30,13 @@ const FEWEST_ROWS_TO_DROP: u64 = 5;
 /// On fewer rows chance moves a rate by whole percents.
 const FEW_ROWS: u64 = 100;
 
-/// Drafts a policy.
+/// Whether so few rows are little evidence, so that a draft looks at each of them.
+#[must_use]
+pub fn is_little(rows: u64) -> bool {
+    (2..FEW_ROWS).contains(&rows)
+}
+
+/// Drafts a policy. Where the rows are few enough to be [`is_little`], the evidence has to hold them.
 ///
 /// # Errors
 ///
@@ -167,7 +173,8 @@ impl Draft<'_> {
         writeln!(text, "project: {}\n", template(&run.project.to_string()))?;
         self.sources(text)?;
         writeln!(text, "defaults:")?;
-        writeln!(text, "  evidence: observed # {}", self.evidence_note())?;
+        let (evidence, why) = self.evidence_rule();
+        writeln!(text, "  evidence: {evidence} # {why}")?;
         writeln!(
             text,
             "  missing: bound # undecided, where missing scores could decide\n"
@@ -205,18 +212,20 @@ impl Draft<'_> {
         )
     }
 
-    fn evidence_note(&self) -> String {
+    /// The evidence rule, and why that one.
+    fn evidence_rule(&self) -> (&'static str, String) {
         let rows = self.run().rows;
-        let mut note = "the measured value decides".to_owned();
-        if rows < FEW_ROWS && rows > 0 {
-            let step = show(1.0 / count(rows), 0.0);
-            let _ = write!(
-                note,
-                "; {} is little evidence: one more or less is {step} of a rate",
-                plural(rows, "row")
-            );
+        if !is_little(rows) {
+            return ("observed", "the measured value decides".to_owned());
         }
-        note
+        let step = show(1.0 / count(rows), 0.0);
+        (
+            "significant",
+            format!(
+                "fails only by more than chance explains: on {} one more or less is {step} of a rate",
+                plural(rows, "row")
+            ),
+        )
     }
 
     fn dimension(&self, text: &mut String, name: &str, dimension: &Dimension) -> std::fmt::Result {

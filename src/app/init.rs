@@ -1,5 +1,7 @@
 //! `init`: a policy to start from.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::console::Console;
@@ -8,6 +10,7 @@ use super::search::{Search, Wanted, live};
 use super::server::needed_project;
 use crate::cli::InitArgs;
 use crate::draft;
+use crate::evidence::{Column, Kind};
 use crate::fault::Fault;
 use crate::policy::Source;
 use crate::selector::Selector;
@@ -41,8 +44,19 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
         None
     };
     let client = search.client();
+    let every = |known: &BTreeSet<&str>| every_column(known);
     let evidence = console.while_waiting("asking Weave", || {
-        read_evidence(client, &project, candidate, baseline, Needs::default())
+        let sides = (candidate.clone(), baseline.clone());
+        let evidence = read_evidence(client, &project, sides.0, sides.1, Needs::default())?;
+        if !draft::is_little(evidence.candidate.rows) {
+            return Ok(evidence);
+        }
+        // Few rows are judged one by one.
+        let needs = Needs {
+            rows: Some(&every),
+            ..Needs::default()
+        };
+        read_evidence(client, &project, candidate, baseline, needs)
     })?;
     let text = draft::policy(&evidence, evaluation.as_deref(), Timestamp::now())?;
     let written = if arguments.force {
@@ -57,4 +71,16 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
         evidence.candidate.id
     ));
     Ok(())
+}
+
+/// All that a draft's gates may want to see of rows.
+fn every_column(known: &BTreeSet<&str>) -> Vec<Column> {
+    let of = |dimension: &str, kind| Column {
+        dimension: dimension.to_owned(),
+        kind,
+    };
+    let scores = known
+        .iter()
+        .flat_map(|name| [Kind::Truth, Kind::Number, Kind::Scored].map(|kind| of(name, kind)));
+    scores.chain([of("", Kind::Anything)]).collect()
 }

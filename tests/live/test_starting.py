@@ -95,7 +95,7 @@ def test_a_drafted_policy_is_valid_and_passes_on_its_run(place):
         "max_drop: 0.05 # two rows of 40",
         "tone.score",
         "tone.note: text, on 40 of 40 trials",
-        "40 rows is little evidence: one more or less is 0.025 of a rate",
+        "evidence: significant # fails only by more than chance explains: on 40 rows one more or less is 0.025 of a rate",
     ]:
         assert words in text
     report = judged(place, run)
