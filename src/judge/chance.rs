@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::Measure;
 use super::comparability::{Name, Obstacle};
 use super::limit::{Pairing, holds};
 use crate::evidence::{Baseline, Column, Evidence, Kind, Role, Rows};
@@ -42,7 +43,7 @@ pub fn columns(policy: &Policy, known: &BTreeSet<&str>) -> Vec<Column> {
 
 fn kind(metric: Metric) -> Kind {
     match metric {
-        Metric::PassRate => Kind::Truth,
+        Metric::PassRate | Metric::RegressedRows | Metric::FixedRows => Kind::Truth,
         Metric::NumericMean => Kind::Number,
         Metric::Coverage => Kind::Scored,
         _ => Kind::Anything,
@@ -138,11 +139,51 @@ impl Question<'_> {
         })
     }
 
+    /// Counts rows that turned: that passed in one run and do not in the other. A row passes where all its
+    /// trials do. In between lie the rows of which missing scores decide.
+    pub(super) fn count(&self, rows: &Rows) -> Result<Measure, Obstacle> {
+        let column = rows
+            .column(self.subject.unwrap_or_default(), kind(self.gate.metric))
+            .ok_or_else(unknown_rows)?;
+        let regressed = self.gate.metric == Metric::RegressedRows;
+        let turned = |high| {
+            let means = self.means(rows, column, high);
+            let pairs = pairs(&means.candidate, &means.baseline);
+            count(if regressed {
+                pairs.regressed
+            } else {
+                pairs.fixed
+            })
+        };
+        // Fewest regress where the candidate's missing scores are true, and the baseline's are not.
+        let (low, high) = (turned(regressed), turned(!regressed));
+        let candidate = &self.pairing.candidate;
+        Ok(Measure {
+            observed: (low == high).then_some(low),
+            low,
+            high,
+            scored: candidate.scored,
+            trials: candidate.trials,
+            ignores: candidate.ignores,
+            exact: true,
+        })
+    }
+
     /// The world in which the candidate's missing scores are high, or low; the baseline's are the other way.
     fn world(&self, rows: &Rows, column: usize, high: bool) -> World {
+        let means = self.means(rows, column, high);
+        if self.limit.key.is_change() {
+            self.change(&means.candidate, &means.baseline, means.one_trial)
+        } else {
+            self.value(&means.candidate, means.one_trial)
+        }
+    }
+
+    /// The means of rows in one world.
+    fn means(&self, rows: &Rows, column: usize, high: bool) -> Means {
         let (low_fill, high_fill) = self.ends();
         let fill = |high| if high { high_fill } else { low_fill };
-        let ignores = |measure: Option<&super::Measure>| measure.is_some_and(|known| known.ignores);
+        let ignores = |measure: Option<&Measure>| measure.is_some_and(|known| known.ignores);
         // Having any score at all is no error.
         let known = (self.gate.metric == Metric::ErrorRate).then_some(0.0);
         let ours = Side {
@@ -162,7 +203,7 @@ impl Question<'_> {
         let mut baseline = Vec::new();
         let mut one_trial = self.gate.metric != Metric::NumericMean;
         for row in 0..rows.len() {
-            if !self.limit.key.is_change() {
+            if !self.gate.compares(self.limit) {
                 if rows.trials(ours.role, row) > 0 {
                     one_trial &= single(&ours, row);
                     candidate.extend(ours.mean(rows, column, row));
@@ -185,10 +226,10 @@ impl Question<'_> {
                 baseline.push(theirs_mean);
             }
         }
-        if self.limit.key.is_change() {
-            self.change(&candidate, &baseline, one_trial)
-        } else {
-            self.value(&candidate, one_trial)
+        Means {
+            candidate,
+            baseline,
+            one_trial,
         }
     }
 
@@ -201,7 +242,7 @@ impl Question<'_> {
                 .gate
                 .range
                 .unwrap_or((f64::NEG_INFINITY, f64::INFINITY)),
-            Metric::PassRate => (0.0, 1.0),
+            Metric::PassRate | Metric::RegressedRows | Metric::FixedRows => (0.0, 1.0),
             _ => (1.0, 1.0),
         }
     }
@@ -272,6 +313,14 @@ impl Question<'_> {
             is_flat: interval.is_some_and(Interval::is_point),
         }
     }
+}
+
+/// The means of rows in one world: of a change those of both runs, row by row.
+struct Means {
+    candidate: Vec<f64>,
+    baseline: Vec<f64>,
+    /// Whether each row has one trial, so that a truth value stays one.
+    one_trial: bool,
 }
 
 /// One run's part in a world.
@@ -393,7 +442,7 @@ pub(super) fn obstacle(policy: &Policy, evidence: &Evidence) -> Option<Obstacle>
         })
 }
 
-fn unknown_rows() -> Obstacle {
+pub(super) fn unknown_rows() -> Obstacle {
     Obstacle {
         name: Name::RowsUnknown,
         message: Prose::from(

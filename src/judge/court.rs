@@ -80,7 +80,7 @@ impl Court<'_> {
             let Ok(subjects) = self.subjects(gate) else {
                 continue;
             };
-            if !gate.needs_rows() {
+            if gate.evidence == policy::Evidence::Observed {
                 continue;
             }
             for subject in subjects {
@@ -115,12 +115,12 @@ impl Court<'_> {
         limit: Limit,
         subject: Option<&str>,
     ) -> Option<Trial> {
-        let standing = if limit.key.is_change() {
+        let standing = if gate.compares(limit) {
             &self.ground.change
         } else {
             &self.ground.candidate
         };
-        if self.skips(limit) || standing.is_some() || self.rows.is_some() {
+        if self.skips(gate, limit) || standing.is_some() || self.rows.is_some() {
             return None;
         }
         let (pairing, _) = self.measure(gate, limit, subject).ok()?;
@@ -176,7 +176,7 @@ impl Court<'_> {
             Err(obstacle) => {
                 self.note(gate, &obstacle);
                 for limit in &gate.limits {
-                    let ruling = if self.skips(*limit) {
+                    let ruling = if self.skips(gate, *limit) {
                         Ruling::skipped()
                     } else {
                         Ruling::undecided(obstacle.clone())
@@ -249,16 +249,16 @@ impl Court<'_> {
         names
     }
 
-    fn skips(&self, limit: Limit) -> bool {
-        limit.key.is_change() && self.ground.skips_changes
+    fn skips(&self, gate: &Gate, limit: Limit) -> bool {
+        gate.compares(limit) && self.ground.skips_changes
     }
 
     fn rule(&mut self, gate: &Gate, limit: Limit, key: &Key) -> Ruling {
         let subject = key.1.as_deref();
-        if self.skips(limit) {
+        if self.skips(gate, limit) {
             return Ruling::skipped();
         }
-        let standing = if limit.key.is_change() {
+        let standing = if gate.compares(limit) {
             &self.ground.change
         } else {
             &self.ground.candidate
@@ -346,7 +346,7 @@ impl Court<'_> {
                 .measure(gate, subject)
                 .map_err(|lack| words::lack(&lack, gate, subject, role, sample.run))
         };
-        if !limit.key.is_change() {
+        if !gate.compares(limit) {
             let run = &self.evidence.candidate;
             let sample = Sample {
                 run,
@@ -369,13 +369,36 @@ impl Court<'_> {
             };
             Ok((pairing, rows))
         };
-        let found = on(self.policy.baseline.removed_rows)?;
+        let mut removed_rows = self.policy.baseline.removed_rows;
+        let mut found = on(removed_rows)?;
         // Where missing scores are left out, removed rows are, on both sides: a change is measured on
         // the same rows or not at all.
         if found.0.candidate.ignores && self.removed() > 0 {
-            return on(RemovedRows::Ignore);
+            removed_rows = RemovedRows::Ignore;
+            found = on(removed_rows)?;
         }
-        Ok(found)
+        if !gate.metric.compares() {
+            return Ok(found);
+        }
+        // The two pass rates say how missing scores are taken; the rows are counted.
+        let (pairing, rows) = found;
+        let question = Question {
+            gate,
+            limit,
+            subject,
+            removed_rows,
+            pairing: &pairing,
+        };
+        let counted = self
+            .evidence
+            .rows
+            .as_ref()
+            .map_or_else(|| Err(chance::unknown_rows()), |rows| question.count(rows))?;
+        let pairing = Pairing {
+            candidate: counted,
+            baseline: None,
+        };
+        Ok((pairing, rows))
     }
 
     fn removed(&self) -> u64 {

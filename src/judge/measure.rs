@@ -51,14 +51,21 @@ impl Sample<'_> {
     /// Measures a gate's metric; `dimension` is the name of its subject, if it has one.
     pub(super) fn measure(&self, gate: &Gate, dimension: Option<&str>) -> Result<Measure, Lack> {
         match gate.metric {
-            Metric::PassRate | Metric::NumericMean | Metric::Coverage => {
+            Metric::PassRate
+            | Metric::RegressedRows
+            | Metric::FixedRows
+            | Metric::NumericMean
+            | Metric::Coverage => {
                 let known = dimension.and_then(|name| self.totals.dimensions.get(name));
                 let known = known.ok_or(Lack::NoScores)?;
                 if let Some(flaw) = known.flaw {
                     return Err(Lack::Flawed(flaw));
                 }
                 match gate.metric {
-                    Metric::PassRate => self.pass_rate(gate, known),
+                    // Of rows that turned this is what they turned from and to.
+                    Metric::PassRate | Metric::RegressedRows | Metric::FixedRows => {
+                        self.pass_rate(gate, known)
+                    }
                     Metric::NumericMean => self.numeric_mean(gate, known),
                     _ => Ok(self.fraction(known.scored, count(known.scored), count(known.scored))),
                 }

@@ -9,6 +9,10 @@ pub enum Metric {
     NumericMean,
     /// Trials with a score over all trials, of any dimension.
     Coverage,
+    /// Rows that passed in the baseline and do not in the candidate.
+    RegressedRows,
+    /// Rows that did not pass in the baseline and do in the candidate.
+    FixedRows,
     /// Trials of the run.
     Trials,
     /// Rows of the run.
@@ -42,10 +46,12 @@ pub enum Unit {
 
 impl Metric {
     /// Every metric, in the order of the documents.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::PassRate,
         Self::NumericMean,
         Self::Coverage,
+        Self::RegressedRows,
+        Self::FixedRows,
         Self::Trials,
         Self::Rows,
         Self::ErrorRate,
@@ -62,6 +68,8 @@ impl Metric {
             Self::PassRate => "pass_rate",
             Self::NumericMean => "numeric_mean",
             Self::Coverage => "coverage",
+            Self::RegressedRows => "regressed_rows",
+            Self::FixedRows => "fixed_rows",
             Self::Trials => "trials",
             Self::Rows => "rows",
             Self::ErrorRate => "error_rate",
@@ -78,7 +86,7 @@ impl Metric {
         match self {
             Self::PassRate | Self::Coverage | Self::ErrorRate => Unit::Fraction,
             Self::NumericMean => Unit::Score,
-            Self::Trials | Self::Rows => Unit::Count,
+            Self::RegressedRows | Self::FixedRows | Self::Trials | Self::Rows => Unit::Count,
             Self::TokensTotal | Self::TokensMean => Unit::Tokens,
             Self::CostTotal | Self::CostMean => Unit::Dollars,
         }
@@ -87,7 +95,13 @@ impl Metric {
     /// Whether it is measured on a dimension; else on the run itself.
     #[must_use]
     pub const fn has_scorer(self) -> bool {
-        matches!(self, Self::PassRate | Self::NumericMean | Self::Coverage)
+        matches!(self, Self::PassRate | Self::NumericMean | Self::Coverage) || self.compares()
+    }
+
+    /// Whether it is itself of two runs, so that every limit of it needs a baseline, and their rows.
+    #[must_use]
+    pub const fn compares(self) -> bool {
+        matches!(self, Self::RegressedRows | Self::FixedRows)
     }
 
     /// Whether it needs tokens or cost.
@@ -99,7 +113,7 @@ impl Metric {
     /// Whether a trial may lack it; if not, `missing` has nothing to say.
     #[must_use]
     pub const fn can_miss(self) -> bool {
-        matches!(self, Self::PassRate | Self::NumericMean) || self.is_usage()
+        matches!(self, Self::PassRate | Self::NumericMean) || self.is_usage() || self.compares()
     }
 
     /// Whether it is a mean of rows, so that chance can be told from change.
@@ -116,7 +130,9 @@ impl Metric {
     pub const fn limits(self) -> &'static [LimitKey] {
         match self {
             Self::Coverage => &[LimitKey::Min, LimitKey::MaxDrop],
-            Self::Trials | Self::Rows => &[LimitKey::Min, LimitKey::Max],
+            Self::RegressedRows | Self::FixedRows | Self::Trials | Self::Rows => {
+                &[LimitKey::Min, LimitKey::Max]
+            }
             Self::PassRate
             | Self::NumericMean
             | Self::ErrorRate

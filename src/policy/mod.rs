@@ -59,7 +59,7 @@ impl Policy {
     pub fn compares(&self) -> bool {
         self.gates
             .iter()
-            .any(|gate| gate.limits.iter().any(|limit| limit.key.is_change()))
+            .any(|gate| gate.limits.iter().any(|limit| gate.compares(*limit)))
     }
 
     /// Whether any gate has to see rows.
@@ -148,7 +148,13 @@ impl Gate {
     /// Whether it has to see rows.
     #[must_use]
     pub fn needs_rows(&self) -> bool {
-        self.evidence != Evidence::Observed
+        self.evidence != Evidence::Observed || self.metric.compares()
+    }
+
+    /// Whether a limit of it needs a baseline.
+    #[must_use]
+    pub fn compares(&self, limit: Limit) -> bool {
+        limit.key.is_change() || self.metric.compares()
     }
 
     /// The dimensions that it is measured on, of those that are known: the one of that name, else those

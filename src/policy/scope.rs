@@ -10,11 +10,9 @@ use super::{Problem, Template};
 
 /// Keys and words of the policy language that this version does not judge yet. They are refused,
 /// never ignored.
-const LATER: [(&str, &str); 8] = [
+const LATER: [(&str, &str); 6] = [
     ("where", "judging a slice of the rows"),
     ("by", "judging a slice of the rows"),
-    ("regressed_rows", "judging rows one by one"),
-    ("fixed_rows", "judging rows one by one"),
     ("latency_mean", "judging rows one by one"),
     ("latency_p50", "judging rows one by one"),
     ("latency_p95", "judging rows one by one"),

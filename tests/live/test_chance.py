@@ -275,3 +275,56 @@ def test_missing_scores_that_are_left_out_or_count_as_the_worst(place, rule):
         same(chance["interval"][1], high)
         expected = "pass" if low >= -0.02 else "fail" if high < -0.02 else "undecided"
         assert outcome.check(gate)["status"] == expected
+
+
+@pytest.mark.parametrize(("trials", "crash", "removed"), [(1, 0.0, 0), (1, 0.1, 4), (3, 0.0, 2)])
+def test_rows_that_turned_are_counted(place, trials, crash, removed):
+    model = Flaky if trials > 1 else Noisy
+    baseline = evaluate(model(seed=1, rate=0.8, mean=0.7), questions(range(40)), SCORERS, trials=trials)
+    candidate = evaluate(
+        model(seed=2, rate=0.6, mean=0.7, crash=crash), questions(range(removed, 42)), SCORERS, trials=trials
+    )
+    gates = """
+- {name: broken, scorer: right, metric: regressed_rows, max: 0}
+- {name: many, scorer: right, metric: regressed_rows, max: 40}
+- {name: mended, scorer: right, metric: fixed_rows, min: 1}
+- {name: left out, scorer: right, metric: regressed_rows, max: 0, missing: ignore}
+"""
+    outcome = place.check(gates, candidate, baseline)
+    after, before = pairs_of(place, candidate, baseline, ["right"])
+
+    def turned(ours: bool | None, theirs: bool | None, *, fixed: bool = False) -> int:
+        count = 0
+        for digest, was in before.items():
+            now = after.get(digest, [None] * (0 if ours is None else 1))
+            sides = []
+            for values, fill in [(was, theirs), (now, ours)]:
+                known = [value if value is not None else fill for value in values]
+                known = [value for value in known if value is not None]
+                sides.append(all(known) if known else None)
+            if None not in sides:
+                count += sides == ([False, True] if fixed else [True, False])
+        return count
+
+    least, most = turned(True, False), turned(False, True)
+    assert outcome.check("broken")["candidate_range"] == [least, most]
+    assert outcome.check("broken")["status"] == ("fail" if least > 0 else "undecided" if most > 0 else "pass")
+    assert outcome.check("many")["status"] == "pass"
+    fixed = [turned(False, True, fixed=True), turned(True, False, fixed=True)]
+    assert outcome.check("mended")["candidate_range"] == fixed
+    assert outcome.check("left out")["candidate"] == turned(None, None)
+
+
+def test_turned_rows_need_a_baseline_and_rows(place):
+    run = log([{"right": True}] * 3, name="n")
+    gate = "- {name: g, scorer: right, metric: regressed_rows, max: 0}"
+    floor = "- {name: floor, scorer: right, metric: pass_rate, min: 0.5}"
+    done = place.run("check", "gates.yaml", "--candidate", run, *place.here)
+    (place.work / "gates.yaml").write_text(f"version: 1\ngates:\n{gate}\n")
+    done = place.run("check", "gates.yaml", "--candidate", run, *place.here)
+    assert (done.returncode, "no baseline is named" in done.stderr) == (2, True)
+    skipped = place.check(f"{gate}\n{floor}", run, head="baseline: {required: false}")
+    assert [check["status"] for check in skipped.checks] == ["skipped", "pass"]
+    assert place.run("snapshot", run, "-o", "run.json", *place.here).returncode == 0
+    outcome = place.check(gate, log([{"right": True}] * 3, name="n"), "file:run.json")
+    assert (outcome.code, outcome.findings) == (3, {"rows-unknown"})
