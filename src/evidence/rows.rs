@@ -19,6 +19,8 @@ pub enum Kind {
     Scored,
     /// Whether any dimension at all has a score; of no dimension of its own.
     Anything,
+    /// Seconds of the trial's predict call; of no dimension.
+    Latency,
 }
 
 /// Which columns are wanted, of the dimensions that there are.
@@ -205,7 +207,7 @@ impl Rows {
                         })
                 }
                 Kind::Scored => ours.scored == theirs.scored,
-                Kind::Anything => true,
+                Kind::Anything | Kind::Latency => true,
             };
             if !agrees && theirs.flaw.is_none() {
                 return Some(name.clone());
@@ -223,7 +225,7 @@ impl Rows {
             ..Totals::default()
         };
         for (column, values) in self.columns.iter().zip(&side.columns) {
-            if column.kind == Kind::Anything {
+            if matches!(column.kind, Kind::Anything | Kind::Latency) {
                 continue;
             }
             let known: Vec<f64> = values
@@ -249,7 +251,7 @@ impl Rows {
                     dimension.mean = Some(known.iter().sum::<f64>() / count(scored));
                 }
                 Kind::Scored => dimension.scored = scored,
-                Kind::Anything => {}
+                Kind::Anything | Kind::Latency => {}
             }
         }
         totals

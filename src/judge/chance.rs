@@ -25,7 +25,7 @@ pub fn columns(policy: &Policy, known: &BTreeSet<&str>) -> Vec<Column> {
     for gate in policy.gates.iter().filter(|gate| gate.needs_rows()) {
         let kind = kind(gate.metric);
         let names = match kind {
-            Kind::Anything => vec![""],
+            Kind::Anything | Kind::Latency => vec![""],
             _ => gate.subjects(known),
         };
         for name in names {
@@ -46,6 +46,7 @@ fn kind(metric: Metric) -> Kind {
         Metric::PassRate | Metric::RegressedRows | Metric::FixedRows => Kind::Truth,
         Metric::NumericMean => Kind::Number,
         Metric::Coverage => Kind::Scored,
+        metric if metric.is_latency() => Kind::Latency,
         _ => Kind::Anything,
     }
 }
@@ -201,7 +202,7 @@ impl Question<'_> {
         let single = |side: &Side, row| rows.trials(side.role, row) <= 1;
         let mut candidate = Vec::new();
         let mut baseline = Vec::new();
-        let mut one_trial = self.gate.metric != Metric::NumericMean;
+        let mut one_trial = !matches!(self.gate.metric, Metric::NumericMean | Metric::LatencyMean);
         for row in 0..rows.len() {
             if !self.gate.compares(self.limit) {
                 if rows.trials(ours.role, row) > 0 {
@@ -243,6 +244,7 @@ impl Question<'_> {
                 .range
                 .unwrap_or((f64::NEG_INFINITY, f64::INFINITY)),
             Metric::PassRate | Metric::RegressedRows | Metric::FixedRows => (0.0, 1.0),
+            Metric::LatencyMean => (0.0, f64::INFINITY),
             _ => (1.0, 1.0),
         }
     }

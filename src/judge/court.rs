@@ -6,10 +6,11 @@ use jiff::civil::Date;
 
 use super::chance::{self, Chance, Question, Ruling as Said, Trial};
 use super::comparability::{self, Effect, Finding, Ground, Name, Obstacle};
+use super::latency;
 use super::limit::{self, Decision, Pairing};
-use super::measure::{Measure, Sample};
+use super::measure::{Lack, Measure, Sample};
 use super::{Check, Margin, Status, words};
-use crate::evidence::{Baseline, Evidence, Rows};
+use crate::evidence::{Baseline, Evidence, Role, Rows};
 use crate::number::count;
 use crate::policy::{self, Gate, Limit, Metric, Policy, RemovedRows, Severity};
 use crate::prose::Prose;
@@ -305,7 +306,12 @@ impl Court<'_> {
                 baseline: pairing.baseline,
             };
         }
-        let decision = limit::decide(limit, &pairing, gate.missing.rule);
+        // What was to be tested and could not be is never decided by the measured value instead.
+        let decision = if gate.evidence == policy::Evidence::Observed {
+            limit::decide(limit, &pairing, gate.missing.rule)
+        } else {
+            Decision::Unbounded
+        };
         let is_ratio = matches!(gate.metric, Metric::PassRate | Metric::Coverage);
         let spare = is_ratio.then(|| limit::spare(limit, &pairing, decision));
         let margin = spare.flatten().map(|count| Margin {
@@ -346,6 +352,9 @@ impl Court<'_> {
                 .measure(gate, subject)
                 .map_err(|lack| words::lack(&lack, gate, subject, role, sample.run))
         };
+        if gate.metric.is_latency() {
+            return self.latency(gate, limit);
+        }
         if !gate.compares(limit) {
             let run = &self.evidence.candidate;
             let sample = Sample {
@@ -399,6 +408,46 @@ impl Court<'_> {
             baseline: None,
         };
         Ok((pairing, rows))
+    }
+
+    /// The seconds that a limit is about, and the number of rows they are measured on.
+    fn latency(&self, gate: &Gate, limit: Limit) -> Result<(Pairing, u64), Obstacle> {
+        let rows = self
+            .evidence
+            .rows
+            .as_ref()
+            .ok_or_else(chance::unknown_rows)?;
+        let of = |role, word: &str, run, scope| {
+            latency::measure(gate, rows, role, scope)
+                .ok_or_else(|| words::lack(&Lack::NoUsage, gate, None, word, run))
+        };
+        let candidate = &self.evidence.candidate;
+        let (baseline, pair) = match &self.evidence.baseline {
+            Baseline::Found(baseline, pair) if gate.compares(limit) => (baseline, pair),
+            _ => {
+                let scope = latency::Scope::Candidate;
+                let pairing = Pairing {
+                    candidate: of(Role::Candidate, "candidate", candidate, scope)?,
+                    baseline: None,
+                };
+                return Ok((pairing, candidate.rows));
+            }
+        };
+        let on = |removed_rows| -> Result<Pairing, Obstacle> {
+            let scope = latency::Scope::Comparison(removed_rows);
+            Ok(Pairing {
+                candidate: of(Role::Candidate, "candidate", candidate, scope)?,
+                baseline: Some(of(Role::Baseline, "baseline", baseline, scope)?),
+            })
+        };
+        let found = on(self.policy.baseline.removed_rows)?;
+        let ignores = found.candidate.ignores && pair.removed > 0;
+        let found = if ignores {
+            on(RemovedRows::Ignore)?
+        } else {
+            found
+        };
+        Ok((found, pair.common + pair.removed))
     }
 
     fn removed(&self) -> u64 {

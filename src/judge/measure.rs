@@ -70,6 +70,10 @@ impl Sample<'_> {
                     _ => Ok(self.fraction(known.scored, count(known.scored), count(known.scored))),
                 }
             }
+            // Counts and sums tell nothing of it; see `latency`.
+            Metric::LatencyMean | Metric::LatencyP50 | Metric::LatencyP95 | Metric::LatencyP99 => {
+                Err(Lack::NoUsage)
+            }
             Metric::Trials => Ok(self.whole(self.totals.trials)),
             Metric::Rows => Ok(self.whole(self.run.rows)),
             Metric::ErrorRate => Ok(self.error_rate()),

@@ -7,6 +7,7 @@ mod chance;
 mod comparability;
 mod compare;
 mod court;
+mod latency;
 mod limit;
 mod measure;
 #[cfg(test)]

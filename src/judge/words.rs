@@ -9,7 +9,7 @@ use super::limit::{Decision, Pairing};
 use super::measure::{Lack, Measure};
 use crate::evidence::{Flaw, Run};
 use crate::number::{full, plural, show, signed};
-use crate::policy::{self, Gate, Limit, LimitKey, Metric};
+use crate::policy::{self, Gate, Limit, LimitKey, Metric, Unit};
 use crate::prose::Prose;
 
 /// As many names are listed where a name is not known.
@@ -98,10 +98,10 @@ pub(super) fn lack(
             Name::MetricNotAvailable,
             Prose::from(format!(
                 "no trial{in_role} {}, so there is no {}",
-                if gate.metric.word().starts_with("cost") {
-                    "is priced"
-                } else {
-                    "reports its tokens"
+                match gate.metric.unit() {
+                    Unit::Dollars => "is priced",
+                    Unit::Seconds => "reports the time of its predict call",
+                    _ => "reports its tokens",
                 },
                 gate.metric.word()
             )),
@@ -142,8 +142,8 @@ pub(super) fn decision(
             value.open()
         ),
         Decision::Depends => format!("{}, and they decide: {}", missing(pairing), value.open()),
-        Decision::Unbounded if gate.metric.is_usage() => format!(
-            "{}, and what they used is not known: {}",
+        Decision::Unbounded if gate.metric.is_usage() || gate.metric.is_latency() => format!(
+            "{}, and what they took is not known: {}",
             missing(pairing),
             value.open()
         ),

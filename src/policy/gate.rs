@@ -311,7 +311,7 @@ fn wrong_limit(
         (_, Unit::Count) if value < 0.0 || value.fract() != 0.0 => Some(format!(
             "{value} is not a count; expected a whole number from 0 on"
         )),
-        (_, Unit::Tokens | Unit::Dollars) if value < 0.0 => {
+        (_, Unit::Tokens | Unit::Dollars | Unit::Seconds) if value < 0.0 => {
             Some(format!("{value} is below 0, which nothing can cost"))
         }
         (LimitKey::Min | LimitKey::Max, Unit::Score) => {

@@ -19,6 +19,14 @@ pub enum Metric {
     Rows,
     /// Trials with no score at all over all trials.
     ErrorRate,
+    /// Seconds of predict calls, a trial.
+    LatencyMean,
+    /// Seconds that half of the predict calls take at most.
+    LatencyP50,
+    /// Seconds that 95 in 100 predict calls take at most.
+    LatencyP95,
+    /// Seconds that 99 in 100 predict calls take at most.
+    LatencyP99,
     /// Tokens of all predict calls.
     TokensTotal,
     /// Tokens of predict calls, a trial.
@@ -38,6 +46,8 @@ pub enum Unit {
     Score,
     /// Whole things.
     Count,
+    /// Seconds.
+    Seconds,
     /// Tokens.
     Tokens,
     /// US dollars.
@@ -46,7 +56,7 @@ pub enum Unit {
 
 impl Metric {
     /// Every metric, in the order of the documents.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::PassRate,
         Self::NumericMean,
         Self::Coverage,
@@ -55,6 +65,10 @@ impl Metric {
         Self::Trials,
         Self::Rows,
         Self::ErrorRate,
+        Self::LatencyMean,
+        Self::LatencyP50,
+        Self::LatencyP95,
+        Self::LatencyP99,
         Self::TokensTotal,
         Self::TokensMean,
         Self::CostTotal,
@@ -73,6 +87,10 @@ impl Metric {
             Self::Trials => "trials",
             Self::Rows => "rows",
             Self::ErrorRate => "error_rate",
+            Self::LatencyMean => "latency_mean",
+            Self::LatencyP50 => "latency_p50",
+            Self::LatencyP95 => "latency_p95",
+            Self::LatencyP99 => "latency_p99",
             Self::TokensTotal => "tokens_total",
             Self::TokensMean => "tokens_mean",
             Self::CostTotal => "cost_total",
@@ -87,6 +105,9 @@ impl Metric {
             Self::PassRate | Self::Coverage | Self::ErrorRate => Unit::Fraction,
             Self::NumericMean => Unit::Score,
             Self::RegressedRows | Self::FixedRows | Self::Trials | Self::Rows => Unit::Count,
+            Self::LatencyMean | Self::LatencyP50 | Self::LatencyP95 | Self::LatencyP99 => {
+                Unit::Seconds
+            }
             Self::TokensTotal | Self::TokensMean => Unit::Tokens,
             Self::CostTotal | Self::CostMean => Unit::Dollars,
         }
@@ -104,6 +125,12 @@ impl Metric {
         matches!(self, Self::RegressedRows | Self::FixedRows)
     }
 
+    /// Whether it is of the seconds that predict calls take, which only rows tell.
+    #[must_use]
+    pub const fn is_latency(self) -> bool {
+        matches!(self.unit(), Unit::Seconds)
+    }
+
     /// Whether it needs tokens or cost.
     #[must_use]
     pub const fn is_usage(self) -> bool {
@@ -113,7 +140,10 @@ impl Metric {
     /// Whether a trial may lack it; if not, `missing` has nothing to say.
     #[must_use]
     pub const fn can_miss(self) -> bool {
-        matches!(self, Self::PassRate | Self::NumericMean) || self.is_usage() || self.compares()
+        matches!(self, Self::PassRate | Self::NumericMean)
+            || self.is_usage()
+            || self.is_latency()
+            || self.compares()
     }
 
     /// Whether it is a mean of rows, so that chance can be told from change.
@@ -121,7 +151,11 @@ impl Metric {
     pub const fn has_interval(self) -> bool {
         matches!(
             self,
-            Self::PassRate | Self::NumericMean | Self::Coverage | Self::ErrorRate
+            Self::PassRate
+                | Self::NumericMean
+                | Self::Coverage
+                | Self::ErrorRate
+                | Self::LatencyMean
         )
     }
 
@@ -136,6 +170,10 @@ impl Metric {
             Self::PassRate
             | Self::NumericMean
             | Self::ErrorRate
+            | Self::LatencyMean
+            | Self::LatencyP50
+            | Self::LatencyP95
+            | Self::LatencyP99
             | Self::TokensTotal
             | Self::TokensMean
             | Self::CostTotal

@@ -148,7 +148,7 @@ impl Gate {
     /// Whether it has to see rows.
     #[must_use]
     pub fn needs_rows(&self) -> bool {
-        self.evidence != Evidence::Observed || self.metric.compares()
+        self.evidence != Evidence::Observed || self.metric.compares() || self.metric.is_latency()
     }
 
     /// Whether a limit of it needs a baseline.

@@ -81,7 +81,7 @@ fn rule(metric: Metric) -> Value {
             match metric.unit() {
                 Unit::Fraction => json!({"minimum": 0, "maximum": 1}),
                 Unit::Count => json!({"type": "integer", "minimum": 0}),
-                Unit::Tokens | Unit::Dollars => json!({"minimum": 0}),
+                Unit::Tokens | Unit::Dollars | Unit::Seconds => json!({"minimum": 0}),
                 Unit::Score => continue,
             }
         };

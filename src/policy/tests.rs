@@ -405,12 +405,6 @@ fn keys_of_later_versions_are_refused_and_never_ignored() {
             &["which this version of weave-gate cannot do yet"],
         );
     }
-    for metric in ["latency_mean", "latency_p50", "latency_p95", "latency_p99"] {
-        refused(
-            &gate("", &format!("metric: {metric}, max: 1")),
-            &["is for judging rows one by one"],
-        );
-    }
 }
 
 #[test]

@@ -36,12 +36,14 @@ pub(super) fn read(
         rows: Rows::new(columns),
         total: None,
     };
+    // Only with a trial's children its latency is that of its predict call.
+    let children = reader.names.latency.is_some();
     let fetch = |offset: usize, limit: usize| {
         let body = json!({
             "evaluation_run_ids": ids,
             "include_rows": true,
             "include_summary": false,
-            "include_predict_and_score_children": false,
+            "include_predict_and_score_children": children,
             "limit": limit,
             "offset": offset,
         });
@@ -141,6 +143,13 @@ impl Reader<'_> {
                     values: &mut self.values,
                 };
                 client.decode_seed(trial.scores.get().as_bytes(), scores)?;
+                let latency = self
+                    .names
+                    .latency
+                    .and_then(|place| self.values.get_mut(place));
+                if let (Some(slot), Some(seconds)) = (latency, trial.model_latency_seconds) {
+                    *slot = seconds;
+                }
                 self.rows.push(role, &self.values);
             }
         }
@@ -168,6 +177,8 @@ struct Names {
     sorted: Vec<(String, Places)>,
     /// The column that says whether there is any score.
     anything: Option<usize>,
+    /// The column of seconds.
+    latency: Option<usize>,
 }
 
 /// The columns of one dimension.
@@ -181,10 +192,15 @@ struct Places {
 impl Names {
     fn new(columns: &[Column]) -> Self {
         let mut sorted: Vec<(String, Places)> = Vec::new();
-        let mut anything = None;
+        let (mut anything, mut latency) = (None, None);
         for (place, column) in columns.iter().enumerate() {
-            if column.kind == Kind::Anything {
-                anything = Some(place);
+            let of_trial = match column.kind {
+                Kind::Anything => Some(&mut anything),
+                Kind::Latency => Some(&mut latency),
+                Kind::Truth | Kind::Number | Kind::Scored => None,
+            };
+            if let Some(slot) = of_trial {
+                *slot = Some(place);
                 continue;
             }
             let found = sorted
@@ -199,12 +215,16 @@ impl Names {
                     Kind::Truth => places.truth = Some(place),
                     Kind::Number => places.number = Some(place),
                     Kind::Scored => places.scored = Some(place),
-                    Kind::Anything => {}
+                    Kind::Anything | Kind::Latency => {}
                 }
             }
         }
         sorted.sort_by(|one, other| one.0.cmp(&other.0));
-        Self { sorted, anything }
+        Self {
+            sorted,
+            anything,
+            latency,
+        }
     }
 
     fn get(&self, name: &str) -> Option<Places> {
@@ -261,6 +281,8 @@ struct OfRun<'a> {
 struct Trial<'a> {
     #[serde(borrow)]
     scores: &'a RawValue,
+    #[serde(default)]
+    model_latency_seconds: Option<f64>,
 }
 
 /// The scores of a trial, or what stands at one of their keys: numbers go where their columns are.
@@ -276,7 +298,7 @@ impl Scores<'_> {
         let place = match kind {
             Kind::Truth => places.truth,
             Kind::Number => places.number,
-            Kind::Scored | Kind::Anything => None,
+            Kind::Scored | Kind::Anything | Kind::Latency => None,
         };
         let anything = self.names.anything;
         for (place, value) in [(place, value), (places.scored, 1.0), (anything, 1.0)] {

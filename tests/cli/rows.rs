@@ -104,6 +104,31 @@ fn an_observed_policy_reads_no_rows() {
     );
 }
 
+#[test]
+fn latencies_are_asked_for_with_their_calls_and_may_be_missing() {
+    let gate = "- {name: slow, metric: latency_p95, max: 1}";
+    let check = |latency: Value| {
+        let weave = Weave::with(move |request, _| {
+            (request.body["include_rows"] == true).then(|| {
+                assert_eq!(request.body["include_predict_and_score_children"], true);
+                let mut all = rows();
+                for row in &mut all {
+                    for run in row["evaluations"].as_array_mut().unwrap() {
+                        run["trials"][0]["model_latency_seconds"] = latency.clone();
+                    }
+                }
+                page(asked(request, &all), all.len())
+            })
+        });
+        Gate::check(gate, &["--candidate=cand", "--base-url", &weave.url]).run()
+    };
+    check(json!(0.5)).code(0).shows("0.5 is at most 1");
+    check(Value::Null)
+        .code(3)
+        .shows("metric-not-available")
+        .shows("reports the time of its predict call");
+}
+
 /// Whatever is wrong with a page, nothing is judged on it.
 #[test]
 fn pages_that_repeat_or_lose_rows_are_no_evidence() {

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 
+import numpy as np
 import oracle
 import pytest
 import weave
 from scenarios import evaluate, log, questions, through_api
 from scipy import stats
+from weave.trace_server import trace_server_interface as tsi
 
 PROJECT = "my-team/support-bot"
 
@@ -327,4 +330,78 @@ def test_turned_rows_need_a_baseline_and_rows(place):
     assert [check["status"] for check in skipped.checks] == ["skipped", "pass"]
     assert place.run("snapshot", run, "-o", "run.json", *place.here).returncode == 0
     outcome = place.check(gate, log([{"right": True}] * 3, name="n"), "file:run.json")
+    assert (outcome.code, outcome.findings) == (3, {"rows-unknown"})
+
+
+class Slow(weave.Model):
+    """Takes its time, by the number of the question."""
+
+    step: float
+
+    @weave.op
+    def predict(self, question: str) -> dict:
+        time.sleep(self.step * (int(question.split()[-1]) % 5))
+        return {"right": True, "tone": 0.5}
+
+
+LATENCIES = ["latency_mean", "latency_p50", "latency_p95", "latency_p99"]
+
+
+def seconds(place, run: str) -> dict[str, list]:
+    answer = place.server.eval_results_query(
+        tsi.EvalResultsQueryReq(project_id=PROJECT, evaluation_run_ids=[run], include_rows=True)
+    )
+    return {
+        row.row_digest: [trial.model_latency_seconds for trial in row.evaluations[0].trials]
+        for row in answer.rows
+    }
+
+
+def latency(metric: str, values: list[float]) -> float:
+    if metric == "latency_mean":
+        return float(np.mean(values))
+    return float(np.percentile(values, int(metric[-2:])))
+
+
+def test_latencies_are_those_of_the_predict_calls(place):
+    baseline = evaluate(Slow(step=0.004), questions(range(30)), SCORERS, trials=2)
+    candidate = evaluate(Slow(step=0.012), questions(range(2, 33)), SCORERS, trials=2)
+    ours, theirs = seconds(place, candidate), seconds(place, baseline)
+    gates = "\n".join(
+        f"- {{name: {metric}, metric: {metric}, max: 4, max_rise: 0.001, max_relative_rise: 9}}" for metric in LATENCIES
+    )
+    gates += "\n- {name: sure, metric: latency_mean, max_rise: 0.001, evidence: significant}"
+    common = [digest for digest in theirs if digest in ours]
+    outcome = place.check(gates, candidate, baseline, head="baseline: {removed_rows: ignore}")
+    for metric in LATENCIES:
+        floor, rise, _ = [check for check in outcome.checks if check["gate"] == metric]
+        same(floor["candidate"], latency(metric, sum(ours.values(), [])))
+        before = latency(metric, sum((theirs[digest] for digest in common), []))
+        same(rise["baseline"], before)
+        same(rise["change"], latency(metric, sum((ours[digest] for digest in common), [])) - before)
+        assert (floor["status"], rise["status"]) == ("pass", "fail")
+    change = oracle.Change(
+        {digest: ours[digest] for digest in common},
+        {digest: theirs[digest] for digest in common},
+        ours=None,
+        theirs=None,
+    )
+    chance = outcome.check("sure")["chance"]
+    same(chance["point"], change.point)
+    same(chance["p"], change.p(drop=False, binary=False))
+    assert outcome.check("sure")["status"] == "fail"
+    # Two rows are gone: how long they would have taken nobody knows, which the median can bear.
+    removed = place.check(gates, candidate, baseline)
+    assert removed.check("sure")["status"] == "undecided"
+    rises = {check["gate"]: check for check in removed.checks if check["limit_key"] == "max_rise"}
+    assert rises["latency_p99"]["candidate_range"][1] is None
+    assert None not in rises["latency_p50"]["candidate_range"]
+
+
+def test_a_snapshot_holds_no_latencies(place):
+    gate = "- {name: g, metric: latency_p50, max: 1}"
+    run = log([{"right": True}] * 4, name="n")
+    assert place.check(gate, run).code == 0
+    assert place.run("snapshot", run, "-o", "run.json", *place.here).returncode == 0
+    outcome = place.check(gate, "file:run.json")
     assert (outcome.code, outcome.findings) == (3, {"rows-unknown"})
