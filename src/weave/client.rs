@@ -263,13 +263,15 @@ impl<'a> Client<'a> {
     /// What a whole answer means.
     fn sort(&self, path: &str, response: &Response<Body>, bytes: Vec<u8>) -> Attempt {
         let status = response.status().as_u16();
+        if status == 200 {
+            return Attempt::Answer(bytes);
+        }
         let refuse = |fault| Attempt::Refused(Refusal::Fault(fault));
         let said = self.reason(&bytes);
         let quoted = said
             .as_ref()
             .map_or(String::new(), |said| format!(": {said}"));
         match status {
-            200 => Attempt::Answer(bytes),
             300..=399 => refuse(
                 Fault::evidence(format!(
                     "{} redirects elsewhere ({status}); the API key is not sent after it",

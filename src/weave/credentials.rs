@@ -58,8 +58,8 @@ impl Secret {
     /// Whether the key, as it is or as it is sent, stands in an answer.
     #[must_use]
     pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
-        let text = String::from_utf8_lossy(bytes);
-        text.contains(&self.0) || text.contains(&self.encoded())
+        let holds = |text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
+        holds(&self.0) || holds(&self.encoded())
     }
 
     /// A text from elsewhere, in which the key may stand, without it: a gateway may send it back.
