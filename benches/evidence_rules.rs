@@ -15,7 +15,7 @@
 
 use jiff::Timestamp;
 use weave_gate::evidence::{
-    Baseline, Column, Dimension, Evidence, Kind, Pair, Role, Rows, Run, Totals,
+    Baseline, Column, Columns, Dimension, Evidence, Kind, Pair, Role, Rows, Run, Totals,
 };
 use weave_gate::judge::{Status, judge};
 use weave_gate::number::count;
@@ -80,7 +80,10 @@ fn evidence(random: &mut Random, size: u64, trials: u32, scorers: usize, drop: u
             kind: Kind::Truth,
         })
         .collect();
-    let mut rows = Rows::new(columns);
+    let mut rows = Rows::new(Columns {
+        scores: columns,
+        inputs: Vec::new(),
+    });
     let mut values = [
         vec![0.0; scorers * trials as usize],
         vec![0.0; scorers * trials as usize],

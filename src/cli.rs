@@ -202,6 +202,10 @@ pub struct SnapshotArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
 
+    /// Save the rows, too, with inputs, outputs and scores: what `evidence`, slices and explanations need
+    #[arg(long)]
+    pub rows: bool,
+
     /// Take the newest run that has completed, not one that is still running
     #[arg(long, conflicts_with = "wait")]
     pub completed: bool,

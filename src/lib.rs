@@ -7,6 +7,7 @@ pub mod draft;
 pub mod evidence;
 pub mod exit;
 pub mod fault;
+pub mod input;
 pub mod judge;
 pub mod number;
 pub mod policy;

@@ -9,7 +9,8 @@ use super::environment;
 use super::search::{Search, Wanted, live};
 use super::server::no_project;
 use crate::cli::ServerArgs;
-use crate::evidence::{Baseline, Evidence, Run, snapshot};
+use crate::evidence::snapshot::{self, Saved};
+use crate::evidence::{Baseline, Evidence};
 use crate::fault::Fault;
 use crate::policy::Source;
 use crate::project::Project;
@@ -112,11 +113,7 @@ impl<'a> Archive<'a> {
         };
         let Some(source) = &request.baseline else {
             return match candidate {
-                Wanted::Snapshot(run) => Ok(Evidence {
-                    candidate: *run,
-                    baseline: Baseline::Unnamed,
-                    rows: None,
-                }),
+                Wanted::Snapshot(saved) => Evidence::alone(saved.known(), self.needs.rows),
                 Wanted::Live(_) => self.alone(request, candidate),
             };
         };
@@ -126,9 +123,11 @@ impl<'a> Archive<'a> {
         };
         // Nothing of the network is set up where snapshots are enough.
         match (candidate, baseline) {
-            (Wanted::Snapshot(candidate), None) => Evidence::joined(*candidate, Err(lost(source))),
+            (Wanted::Snapshot(candidate), None) => {
+                Evidence::joined(candidate.known(), Err(lost(source)), self.needs.rows)
+            }
             (Wanted::Snapshot(candidate), Some(Wanted::Snapshot(baseline))) => {
-                Evidence::joined(*candidate, Ok(*baseline))
+                Evidence::joined(candidate.known(), Ok(baseline.known()), self.needs.rows)
             }
             (candidate, None) => Ok(Evidence {
                 baseline: Baseline::NotFound(lost(source)),
@@ -196,22 +195,22 @@ fn saved<'a>(request: &Request, source: &Source) -> Result<Option<Wanted<'a>>, F
     let Source::File(path) = source else {
         return Ok(None);
     };
-    let run = of_file(request.project.as_ref(), path)?;
-    Ok(run.map(|run| Wanted::Snapshot(Box::new(run))))
+    let saved = of_file(request.project.as_ref(), path)?;
+    Ok(saved.map(|saved| Wanted::Snapshot(Box::new(saved))))
 }
 
 /// A snapshot's run, if there is one, and if it is of the project that is judged.
-fn of_file(project: Option<&Project>, path: &Path) -> Result<Option<Run>, Fault> {
-    let Some(run) = snapshot::read(path, &web(&environment)?)? else {
+fn of_file(project: Option<&Project>, path: &Path) -> Result<Option<Saved>, Fault> {
+    let Some(saved) = snapshot::read(path, &web(&environment)?)? else {
         return Ok(None);
     };
     match project {
-        Some(project) if *project != run.project => Err(Fault::evidence(format!(
+        Some(project) if *project != saved.run.project => Err(Fault::evidence(format!(
             "the snapshot `{}` is of project `{}`, and `{project}` is judged",
             path.display(),
-            run.project
+            saved.run.project
         ))
         .help("name the snapshot of the right project, or give --project")),
-        _ => Ok(Some(run)),
+        _ => Ok(Some(saved)),
     }
 }

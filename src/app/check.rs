@@ -1,6 +1,5 @@
 //! `check`: policies, then evidence, then judgement, then reports, then the exit code.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -9,11 +8,12 @@ use super::archive::Archive;
 use super::console::Console;
 use super::outputs::{Forms, Outputs};
 use super::plan::{files_of, plans};
-use super::policies;
+use super::{policies, sound};
 use crate::cli::CheckArgs;
+use crate::evidence::{Columns, Totals};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{columns, judge};
+use crate::judge::{columns, judge, problems};
 use crate::policy::expand;
 use crate::report::{self, Judged, Report, Section};
 use crate::weave::Needs;
@@ -64,24 +64,26 @@ fn gather(
         outputs.keep(&path)?;
     }
     let plans = plans(arguments, policies)?;
-    let columns = |known: &BTreeSet<&str>| {
-        let wanted = plans.iter().flat_map(|plan| columns(&plan.policy, known));
-        let mut columns = Vec::new();
-        for column in wanted {
-            if !columns.contains(&column) {
-                columns.push(column);
-            }
+    let wanted = |runs: &[&Totals]| {
+        let mut all = Columns::default();
+        for plan in &plans {
+            all.add(columns(&plan.policy, runs));
         }
-        columns
+        all
     };
     let needs = Needs {
         usage: plans.iter().any(|plan| plan.policy.needs_usage()),
-        rows: Some(&columns),
+        rows: Some(&wanted),
     };
     let mut archive = Archive::new(&arguments.server, arguments.wait, needs, console);
     let mut sections = Vec::new();
     for plan in &plans {
-        let outcome = match archive.evidence(&plan.request) {
+        let evidence = archive.evidence(&plan.request);
+        // What only the rows tell of a policy is wrong with it all the same.
+        if let Ok(evidence) = &evidence {
+            sound(&plan.policy, &problems(&plan.policy, evidence))?;
+        }
+        let outcome = match evidence {
             Ok(evidence) => Ok(Judged {
                 // The clock is read late: waiting takes time.
                 judgement: judge(&plan.policy, &evidence, Timestamp::now()),

@@ -1,7 +1,5 @@
 //! `init`: a policy to start from.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use super::console::Console;
@@ -10,7 +8,7 @@ use super::search::{Search, Wanted, live};
 use super::server::needed_project;
 use crate::cli::InitArgs;
 use crate::draft;
-use crate::evidence::{Column, Kind};
+use crate::evidence::{Column, Columns, Kind, Totals};
 use crate::fault::Fault;
 use crate::policy::Source;
 use crate::selector::Selector;
@@ -44,7 +42,6 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
         None
     };
     let client = search.client();
-    let every = |known: &BTreeSet<&str>| every_column(known);
     let evidence = console.while_waiting("asking Weave", || {
         let sides = (candidate.clone(), baseline.clone());
         let evidence = read_evidence(client, &project, sides.0, sides.1, Needs::default())?;
@@ -53,7 +50,7 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
         }
         // Few rows are judged one by one.
         let needs = Needs {
-            rows: Some(&every),
+            rows: Some(&every_column),
             ..Needs::default()
         };
         read_evidence(client, &project, candidate, baseline, needs)
@@ -74,13 +71,23 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
 }
 
 /// All that a draft's gates may want to see of rows.
-fn every_column(known: &BTreeSet<&str>) -> Vec<Column> {
-    let of = |dimension: &str, kind| Column {
-        dimension: dimension.to_owned(),
-        kind,
+fn every_column(runs: &[&Totals]) -> Columns {
+    let mut columns = Columns::default();
+    let names = runs.iter().flat_map(|totals| totals.dimensions.keys());
+    for name in names {
+        let of = |kind| Column {
+            dimension: name.clone(),
+            kind,
+        };
+        columns.add(Columns {
+            scores: [Kind::Truth, Kind::Number, Kind::Scored].map(of).into(),
+            inputs: Vec::new(),
+        });
+    }
+    let anything = Column {
+        dimension: String::new(),
+        kind: Kind::Anything,
     };
-    let scores = known
-        .iter()
-        .flat_map(|name| [Kind::Truth, Kind::Number, Kind::Scored].map(|kind| of(name, kind)));
-    scores.chain([of("", Kind::Anything)]).collect()
+    columns.scores.push(anything);
+    columns
 }

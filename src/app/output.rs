@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::fault::Fault;
@@ -104,30 +104,81 @@ impl Output {
     ///
     /// What kept it from being written; the file is then as it was.
     pub(super) fn write(&self, text: &str) -> Result<(), String> {
-        let written = if self.is_stream {
-            OpenOptions::new()
-                .append(true)
-                .open(&self.target)
-                .and_then(|mut file| file.write_all(text.as_bytes()))
-        } else {
-            self.replace(text)
-        };
-        written.map_err(|error| format!("cannot write `{}`: {error}", self.shown))
+        let written = self.fill(|to| to.write_all(text.as_bytes()).map_err(Failure::of));
+        written.map_err(|fault| fault.message)
     }
 
-    fn replace(&self, text: &str) -> io::Result<()> {
-        let (mut file, aside) = beside(&self.target)?;
-        let done = file.write_all(text.as_bytes()).and_then(|()| {
+    /// Lets somebody else write the file, piece by piece.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from being written, or whatever else went wrong on the way; the file is then as it was.
+    pub(super) fn fill(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+    ) -> Result<(), Fault> {
+        let written = if self.is_stream {
+            let file = OpenOptions::new().append(true).open(&self.target);
+            file.map_err(Failure::of).and_then(|file| {
+                let mut buffer = BufWriter::new(file);
+                write(&mut buffer)?;
+                buffer.flush().map_err(Failure::of)
+            })
+        } else {
+            self.replace(write)
+        };
+        written.map_err(|failure| match failure {
+            Failure::Unwritten(error) => {
+                Fault::evidence(format!("cannot write `{}`: {error}", self.shown))
+            }
+            Failure::Other(fault) => fault,
+        })
+    }
+
+    fn replace(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let (file, aside) = beside(&self.target)?;
+        let mut buffer = BufWriter::new(file);
+        let done = write(&mut buffer).and_then(|()| {
+            buffer.flush()?;
             // Who may read the old file may read the new one, and nobody else.
             if let Ok(known) = fs::metadata(&self.target) {
                 fs::set_permissions(&aside, known.permissions())?;
             }
-            fs::rename(&aside, &self.target)
+            Ok(fs::rename(&aside, &self.target)?)
         });
         done.inspect_err(|_| {
             // Half a file helps nobody; that it may not be there is fine.
             let _ = fs::remove_file(&aside);
         })
+    }
+}
+
+/// Why a file was not written.
+pub(super) enum Failure {
+    /// It could not be.
+    Unwritten(io::Error),
+    /// What was to be written could not be had.
+    Other(Fault),
+}
+
+impl Failure {
+    fn of(error: io::Error) -> Self {
+        Self::Unwritten(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Unwritten(error)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Other(fault)
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::console::{Console, Vigil};
 use super::server::client;
 use crate::cli::ServerArgs;
-use crate::evidence::Run;
+use crate::evidence::snapshot::Saved;
 use crate::fault::Fault;
 use crate::policy::Source;
 use crate::project::Project;
@@ -25,7 +25,7 @@ const SHORTEST_LOOK: Duration = Duration::from_secs(1);
 /// A run that is needed, as far as it is known before anything is asked.
 pub(super) enum Wanted<'a> {
     /// A snapshot, and it was read.
-    Snapshot(Box<Run>),
+    Snapshot(Box<Saved>),
     /// A run in Weave.
     Live(Named<'a>),
 }
@@ -93,7 +93,7 @@ impl<'a> Search<'a> {
         wanted: Wanted<'_>,
     ) -> Result<Side, Fault> {
         match wanted {
-            Wanted::Snapshot(run) => Ok(Side::Snapshot(run)),
+            Wanted::Snapshot(saved) => Ok(Side::Snapshot(saved)),
             Wanted::Live(named) => Ok(Side::Live(Box::new(self.find(project, named)?))),
         }
     }
@@ -142,12 +142,12 @@ impl<'a> Search<'a> {
     ) -> Result<Result<Side, Prose>, Fault> {
         let mut anchor = match candidate {
             Side::Live(head) => Anchor::from(head.as_ref()),
-            Side::Snapshot(run) => Anchor::from(run.as_ref()),
+            Side::Snapshot(saved) => Anchor::from(&saved.run),
         };
         let finder = Finder::new(&self.client, project);
         let of_evaluation;
         let named = match wanted {
-            Wanted::Snapshot(run) => return Ok(Ok(Side::Snapshot(run))),
+            Wanted::Snapshot(saved) => return Ok(Ok(Side::Snapshot(saved))),
             Wanted::Live(named @ Named::Id(_)) => named,
             // A run of another evaluation is no baseline, unless the policy names that one.
             Wanted::Live(Named::Newest(selector)) => {

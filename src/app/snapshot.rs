@@ -3,15 +3,15 @@
 use jiff::Timestamp;
 
 use super::console::Console;
-use super::output::Output;
+use super::output::{Failure, Output};
 use super::search::{Search, live};
 use super::server::needed_project;
 use crate::cli::SnapshotArgs;
-use crate::evidence::snapshot;
+use crate::evidence::{RowSource, snapshot};
 use crate::fault::Fault;
 use crate::number::plural;
 use crate::policy::Source;
-use crate::weave::read_run;
+use crate::weave::{read_run, run_rows};
 
 pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fault> {
     let source = Source::from_argument(&arguments.run).map_err(Fault::usage)?;
@@ -37,8 +37,11 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
             "the run's status is {status}: judged as it is, it decides nothing"
         ));
     }
-    let text = snapshot::write(&run, Timestamp::now())?;
-    output.write(&text).map_err(Fault::evidence)?;
+    let rows = run_rows(client, &project, &run.id);
+    let rows: Option<&dyn RowSource> = arguments.rows.then_some(&rows);
+    console.while_waiting("asking Weave", || {
+        output.fill(|to| snapshot::write(to, &run, rows, Timestamp::now()).map_err(Failure::Other))
+    })?;
     console.done(&format!(
         "wrote {} of run {} to {}",
         plural(run.rows, "row"),

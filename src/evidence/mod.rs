@@ -3,16 +3,24 @@
 //! The same types whether they were read from Weave or from snapshot files. Nothing here knows of
 //! limits: these are counts and sums, with what is missing from them.
 
+mod gather;
+mod join;
 mod pair;
 mod rows;
 pub mod snapshot;
+mod tally;
+mod trial;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+pub use gather::{Gatherer, Unresolved};
+pub use join::{Known, RowSource, Take, unresolved};
 pub use pair::Pair;
-pub use rows::{Column, Kind, Role, Rows, Wanted};
+pub use rows::{Column, Columns, Input, Kind, MOST_VALUES, Role, Rows, Sort, Wanted};
+pub use tally::Tally;
+pub use trial::{RunRow, Trial};
 
 use crate::fault::Fault;
 use crate::number::TOLERANCE;
@@ -29,36 +37,6 @@ pub struct Evidence {
     pub baseline: Baseline,
     /// The rows of both, where they were asked for and could be had.
     pub rows: Option<Rows>,
-}
-
-impl Evidence {
-    /// Joins two runs here, on the row digests of both; an error in the place of the baseline says
-    /// why it was not found.
-    ///
-    /// # Errors
-    ///
-    /// The runs are of different projects, or the digests of one are not known.
-    pub fn joined(candidate: Run, baseline: Result<Run, Prose>) -> Result<Self, Fault> {
-        let baseline = match baseline {
-            Err(reason) => Baseline::NotFound(reason),
-            Ok(baseline) => {
-                if candidate.project != baseline.project {
-                    return Err(Fault::evidence(format!(
-                        "the candidate is of project `{}`, the baseline of `{}`",
-                        candidate.project, baseline.project
-                    )));
-                }
-                let pair = Pair::from_digests(&candidate, &baseline)
-                    .ok_or_else(|| Fault::evidence("the rows of a run were not read"))?;
-                Baseline::Found(Box::new(baseline), pair)
-            }
-        };
-        Ok(Self {
-            candidate,
-            baseline,
-            rows: None,
-        })
-    }
 }
 
 /// What a candidate is compared with.
@@ -168,6 +146,8 @@ pub struct Totals {
     pub dimensions: BTreeMap<String, Dimension>,
     /// Tokens and cost, where they were asked for.
     pub usage: Option<Usage>,
+    /// Trials that have no score at all, where the rows themselves were counted.
+    pub exact_unscored: Option<u64>,
 }
 
 /// What the trials' predict calls used.
@@ -177,6 +157,10 @@ pub struct Usage {
     pub tokens: Option<u64>,
     /// US dollars, summed over the trials that are priced; `None` where none is.
     pub cost: Option<f64>,
+    /// How many trials report tokens, where the rows themselves were counted.
+    pub reported: Option<u64>,
+    /// How many trials are priced, where the rows themselves were counted.
+    pub priced: Option<u64>,
 }
 
 /// What is known of one dimension.
@@ -312,9 +296,12 @@ impl Totals {
     ///
     /// Each dimension says how many trials it scored, and none says which. A trial that any dimension
     /// scored is no error, so at most `trials − max(scored)` are; and they are fewest where no two
-    /// dimensions scored the same trial.
+    /// dimensions scored the same trial. Rows tell exactly.
     #[must_use]
     pub fn unscored(&self) -> (u64, u64) {
+        if let Some(exact) = self.exact_unscored {
+            return (exact, exact);
+        }
         let sound = || {
             self.dimensions
                 .values()

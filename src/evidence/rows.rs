@@ -3,10 +3,14 @@
 //! Columns hold numbers only, one for each trial: true is 1, false is 0, and a score that is missing is not a
 //! number. A row is known by its place; rows are sorted by their digests.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use super::{Dimension, Totals};
-use crate::number::{TOLERANCE, count};
+use crate::input::{self, Value};
+use crate::number::{TOLERANCE, count, nearest_count};
+
+/// More values of one input than this are not looked at one by one.
+pub const MOST_VALUES: usize = 50;
 
 /// What a column holds of a dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +25,11 @@ pub enum Kind {
     Anything,
     /// Seconds of the trial's predict call; of no dimension.
     Latency,
+    /// Tokens of the trial's predict call; of no dimension.
+    Tokens,
+    /// US dollars of the trial's predict call; of no dimension.
+    Cost,
 }
-
-/// Which columns are wanted, of the dimensions that there are.
-pub type Wanted<'a> = dyn Fn(&BTreeSet<&str>) -> Vec<Column> + Sync + 'a;
 
 /// A column of scores.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +38,157 @@ pub struct Column {
     pub dimension: String,
     /// What is held of it.
     pub kind: Kind,
+}
+
+/// An input of the dataset's rows, by which they are sliced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Its name, or a dotted path.
+    pub path: String,
+    /// Values that are told from others however many there are.
+    pub named: Vec<Value>,
+}
+
+/// What is kept of rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Columns {
+    /// Of the trials.
+    pub scores: Vec<Column>,
+    /// Of the inputs.
+    pub inputs: Vec<Input>,
+}
+
+/// Which columns are wanted, of runs of which the totals are known.
+pub type Wanted<'a> = dyn Fn(&[&Totals]) -> Columns + Sync + 'a;
+
+impl Columns {
+    /// Whether no row is wanted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scores.is_empty() && self.inputs.is_empty()
+    }
+
+    /// Adds what is not there yet.
+    pub fn add(&mut self, other: Self) {
+        for column in other.scores {
+            if !self.scores.contains(&column) {
+                self.scores.push(column);
+            }
+        }
+        for input in other.inputs {
+            let known = self
+                .inputs
+                .iter_mut()
+                .find(|known| known.path == input.path);
+            match known {
+                Some(known) => {
+                    for value in input.named {
+                        if !known.named.contains(&value) {
+                            known.named.push(value);
+                        }
+                    }
+                }
+                None => self.inputs.push(input),
+            }
+        }
+    }
+
+    /// Whether a trial's predict call has to be known.
+    #[must_use]
+    pub fn need_calls(&self) -> bool {
+        let of_call =
+            |column: &Column| matches!(column.kind, Kind::Latency | Kind::Tokens | Kind::Cost);
+        self.scores.iter().any(of_call)
+    }
+
+    /// Whether its price has to be known.
+    #[must_use]
+    pub fn need_costs(&self) -> bool {
+        self.scores.iter().any(|column| column.kind == Kind::Cost)
+    }
+}
+
+/// As many values of an input are told apart.
+const MOST_TOLD: usize = 1_000;
+/// Stands for a row that lacks the input.
+const ABSENT: u16 = u16::MAX;
+/// Stands for a value that is not told from others.
+const OTHER: u16 = u16::MAX - 1;
+
+/// The values of one input, row by row.
+#[derive(Clone, Debug, PartialEq)]
+struct Sorts {
+    path: String,
+    /// The values that are told apart: those that were named, then others as they appear.
+    values: Vec<Value>,
+    /// Their places.
+    places: HashMap<Value, u16>,
+    /// How many of them were named.
+    named: usize,
+    /// A place among the values for each row, or one of the two above.
+    codes: Vec<u16>,
+}
+
+impl Sorts {
+    fn new(input: Input) -> Self {
+        let mut sorts = Self {
+            path: input.path,
+            values: Vec::new(),
+            places: HashMap::new(),
+            named: 0,
+            codes: Vec::new(),
+        };
+        for value in input.named {
+            sorts.learn(value);
+        }
+        sorts.named = sorts.values.len();
+        sorts
+    }
+
+    fn push(&mut self, value: Option<Value>) {
+        let code = value.map_or(ABSENT, |value| {
+            let known = self.places.get(&value).copied();
+            known.unwrap_or_else(|| {
+                let is_room = self.values.len() - self.named < MOST_TOLD;
+                if is_room { self.learn(value) } else { OTHER }
+            })
+        });
+        self.codes.push(code);
+    }
+
+    /// Gives a value a place, while there are any.
+    fn learn(&mut self, value: Value) -> u16 {
+        match u16::try_from(self.values.len()) {
+            Ok(place) if place < OTHER => {
+                self.values.push(value.clone());
+                self.places.insert(value, place);
+                place
+            }
+            _ => OTHER,
+        }
+    }
+
+    fn value(&self, code: u16) -> Option<&Value> {
+        self.values.get(usize::from(code))
+    }
+
+    fn input(&self) -> Input {
+        Input {
+            path: self.path.clone(),
+            named: self.values.iter().take(self.named).cloned().collect(),
+        }
+    }
+}
+
+/// What a row is, seen by one of its inputs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sort {
+    /// It has the input, with this value.
+    Value(Value),
+    /// It lacks the input.
+    Absent,
+    /// It has a value that is not told from others.
+    Other,
 }
 
 /// The trials of one run, row by row.
@@ -48,6 +204,9 @@ struct Trials {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rows {
     columns: Vec<Column>,
+    inputs: Vec<Sorts>,
+    /// The names of the inputs of the first row.
+    input_names: Vec<String>,
     digests: Vec<Box<str>>,
     candidate: Trials,
     baseline: Trials,
@@ -60,6 +219,17 @@ pub enum Role {
     Candidate,
     /// The run that it is compared with.
     Baseline,
+}
+
+impl Role {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Candidate => "candidate",
+            Self::Baseline => "baseline",
+        }
+    }
 }
 
 impl Trials {
@@ -101,10 +271,12 @@ impl Trials {
 impl Rows {
     /// No rows yet.
     #[must_use]
-    pub fn new(columns: Vec<Column>) -> Self {
-        let trials = Trials::new(columns.len());
+    pub fn new(columns: Columns) -> Self {
+        let trials = Trials::new(columns.scores.len());
         Self {
-            columns,
+            columns: columns.scores,
+            inputs: columns.inputs.into_iter().map(Sorts::new).collect(),
+            input_names: Vec::new(),
             digests: Vec::new(),
             candidate: trials.clone(),
             baseline: trials,
@@ -129,12 +301,6 @@ impl Rows {
         self.digests.is_empty()
     }
 
-    /// The digest of the last row.
-    #[must_use]
-    pub fn last_digest(&self) -> Option<&str> {
-        self.digests.last().map(AsRef::as_ref)
-    }
-
     /// Adds a trial to the row that is being read.
     pub fn push(&mut self, role: Role, values: &[f64]) {
         self.trials_mut(role).push(values);
@@ -145,6 +311,134 @@ impl Rows {
         self.digests.push(digest.into());
         self.candidate.end_row(candidate);
         self.baseline.end_row(baseline);
+    }
+
+    /// Whether rows have to come with their inputs.
+    #[must_use]
+    pub fn wants_inputs(&self) -> bool {
+        !self.inputs.is_empty()
+    }
+
+    /// Adds the inputs of the row that is being read.
+    pub fn push_inputs(&mut self, row: &serde_json::Value) {
+        if self.digests.is_empty() {
+            let names = row.as_object().into_iter().flatten();
+            self.input_names = names.map(|(name, _)| name.clone()).collect();
+        }
+        for sorts in &mut self.inputs {
+            sorts.push(input::find(row, &sorts.path).and_then(Value::of));
+        }
+    }
+
+    /// The names of the inputs that there are, as the first row has them.
+    #[must_use]
+    pub fn input_names(&self) -> &[String] {
+        &self.input_names
+    }
+
+    /// The place of an input.
+    #[must_use]
+    pub fn input(&self, path: &str) -> Option<usize> {
+        self.inputs.iter().position(|sorts| sorts.path == path)
+    }
+
+    /// What a row is, seen by an input.
+    #[must_use]
+    pub fn sort(&self, input: usize, row: usize) -> Sort {
+        let sorts = self.inputs.get(input);
+        let code = sorts.and_then(|sorts| sorts.codes.get(row)).copied();
+        match (code, sorts) {
+            (Some(ABSENT) | None, _) | (_, None) => Sort::Absent,
+            (Some(code), Some(sorts)) => match sorts.value(code) {
+                Some(value) => Sort::Value(value.clone()),
+                None => Sort::Other,
+            },
+        }
+    }
+
+    /// Whether a row has one of these values of an input, or lacks it where `Absent` is among them.
+    #[must_use]
+    pub fn is_any_of(&self, input: usize, row: usize, codes: &[u16]) -> bool {
+        let code = self
+            .inputs
+            .get(input)
+            .and_then(|sorts| sorts.codes.get(row));
+        code.is_some_and(|code| codes.contains(code))
+    }
+
+    /// What stands in the rows for a value of an input; `None` where no row can have it.
+    #[must_use]
+    pub fn code(&self, input: usize, sort: &Sort) -> Option<u16> {
+        match sort {
+            Sort::Absent => Some(ABSENT),
+            Sort::Other => Some(OTHER),
+            Sort::Value(value) => {
+                let sorts = self.inputs.get(input)?;
+                sorts.places.get(value).copied()
+            }
+        }
+    }
+
+    /// Joins the rows of two runs, each read as a candidate into the same columns, on their digests.
+    #[must_use]
+    pub fn joined(candidate: &Self, baseline: &Self) -> Self {
+        let columns = Columns {
+            scores: candidate.columns.clone(),
+            inputs: candidate.inputs.iter().map(Sorts::input).collect(),
+        };
+        let mut joined = Self::new(columns);
+        joined.input_names.clone_from(&candidate.input_names);
+        let (mut ours, mut theirs) = (0, 0);
+        let digest = |rows: &Self, row: usize| rows.digests.get(row).cloned();
+        loop {
+            let (one, other) = (digest(candidate, ours), digest(baseline, theirs));
+            let order = match (&one, &other) {
+                (None, None) => return joined,
+                (Some(one), Some(other)) => one.cmp(other),
+                (Some(_), None) => std::cmp::Ordering::Less,
+                (None, Some(_)) => std::cmp::Ordering::Greater,
+            };
+            let of_ours = order.is_le().then_some(ours);
+            let of_theirs = order.is_ge().then_some(theirs);
+            let took = joined.take(Role::Candidate, candidate, of_ours);
+            let took_other = joined.take(Role::Baseline, baseline, of_theirs);
+            let source = of_ours.map_or((baseline, theirs), |row| (candidate, row));
+            for (place, sorts) in joined.inputs.iter_mut().enumerate() {
+                match source.0.sort(place, source.1) {
+                    Sort::Value(value) => sorts.push(Some(value)),
+                    Sort::Absent => sorts.push(None),
+                    Sort::Other => sorts.codes.push(OTHER),
+                }
+            }
+            let name = if order.is_le() { one } else { other };
+            joined.end_row(&name.unwrap_or_default(), took, took_other);
+            ours += usize::from(order.is_le());
+            theirs += usize::from(order.is_ge());
+        }
+    }
+
+    /// Takes over a row's trials of another run, if it has the row.
+    fn take(&mut self, role: Role, from: &Self, row: Option<usize>) -> u32 {
+        let Some(row) = row else {
+            return 0;
+        };
+        let range = from.candidate.range(row);
+        for trial in range.clone() {
+            let values: Vec<f64> = from
+                .candidate
+                .columns
+                .iter()
+                .map(|column| column.get(trial).copied().unwrap_or(f64::NAN))
+                .collect();
+            self.push(role, &values);
+        }
+        u32::try_from(range.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The digest of a row.
+    #[must_use]
+    pub fn digest(&self, row: usize) -> &str {
+        self.digests.get(row).map_or("", AsRef::as_ref)
     }
 
     fn trials_mut(&mut self, role: Role) -> &mut Trials {
@@ -207,53 +501,129 @@ impl Rows {
                         })
                 }
                 Kind::Scored => ours.scored == theirs.scored,
+                Kind::Tokens | Kind::Cost => {
+                    let (ours, theirs) = (rows.usage, summary.usage);
+                    let (Some(ours), Some(theirs)) = (ours, theirs) else {
+                        continue;
+                    };
+                    match column.kind {
+                        Kind::Tokens => ours.tokens == theirs.tokens,
+                        _ => match (ours.cost, theirs.cost) {
+                            (Some(ours), Some(theirs)) => {
+                                (ours - theirs).abs() <= TOLERANCE * theirs.abs().max(1.0)
+                            }
+                            (ours, theirs) => ours.is_none() && theirs.is_none(),
+                        },
+                    }
+                }
                 Kind::Anything | Kind::Latency => true,
             };
             if !agrees && theirs.flaw.is_none() {
-                return Some(name.clone());
+                return Some(match column.kind {
+                    Kind::Tokens => "tokens".to_owned(),
+                    Kind::Cost => "cost".to_owned(),
+                    _ => name.clone(),
+                });
             }
         }
         None
     }
 
-    /// What a run's rows come to: counts and means of the columns, to be held against its summary.
+    /// The lowest and the highest known value of some rows in a column.
+    #[must_use]
+    pub fn extremes(
+        &self,
+        role: Role,
+        column: usize,
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> Option<(f64, f64)> {
+        let values = (0..self.len())
+            .filter(|row| is_wanted(*row))
+            .flat_map(|row| self.values(role, column, row));
+        values
+            .filter(|value| !value.is_nan())
+            .fold(None, |ends, value| {
+                let (low, high) = ends.unwrap_or((*value, *value));
+                Some((low.min(*value), high.max(*value)))
+            })
+    }
+
+    /// What all of a run's rows come to: counts and means of the columns, to be held against its summary.
     #[must_use]
     pub fn totals(&self, role: Role) -> Totals {
+        self.totals_of(role, |_| true).0
+    }
+
+    /// What some of a run's rows come to, and how many of them it has.
+    #[must_use]
+    pub fn totals_of(&self, role: Role, is_wanted: impl Fn(usize) -> bool) -> (Totals, u64) {
         let side = self.side(role);
-        let mut totals = Totals {
-            trials: u64::from(side.starts.last().copied().unwrap_or(0)),
-            ..Totals::default()
-        };
-        for (column, values) in self.columns.iter().zip(&side.columns) {
-            if matches!(column.kind, Kind::Anything | Kind::Latency) {
-                continue;
-            }
-            let known: Vec<f64> = values
-                .iter()
-                .copied()
-                .filter(|value| !value.is_nan())
-                .collect();
-            if known.is_empty() {
-                continue;
-            }
-            let dimension = totals
-                .dimensions
-                .entry(column.dimension.clone())
-                .or_default();
-            let scored = known.len() as u64;
-            match column.kind {
-                Kind::Truth => {
-                    dimension.judged = scored;
-                    dimension.passed = known.iter().filter(|value| **value == 1.0).count() as u64;
-                }
-                Kind::Number => {
-                    dimension.measured = scored;
-                    dimension.mean = Some(known.iter().sum::<f64>() / count(scored));
-                }
-                Kind::Scored => dimension.scored = scored,
-                Kind::Anything | Kind::Latency => {}
+        let mut totals = Totals::default();
+        let mut rows = 0;
+        let mut sums = vec![Sum::default(); self.columns.len()];
+        for row in (0..self.len()).filter(|row| is_wanted(*row)) {
+            let range = side.range(row);
+            rows += u64::from(!range.is_empty());
+            totals.trials += range.len() as u64;
+            for (sum, column) in sums.iter_mut().zip(&side.columns) {
+                let values = column.get(range.clone()).unwrap_or_default();
+                values.iter().for_each(|value| sum.add(*value));
             }
         }
-        totals
+        for (column, sum) in self.columns.iter().zip(sums) {
+            totals.take(column, sum);
+        }
+        (totals, rows)
+    }
+}
+
+/// What a column's known values come to.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    known: u64,
+    /// Those that are true.
+    ones: u64,
+    total: f64,
+}
+
+impl Sum {
+    fn add(&mut self, value: f64) {
+        if !value.is_nan() {
+            self.known += 1;
+            self.ones += u64::from(value == 1.0);
+            self.total += value;
+        }
+    }
+}
+
+impl Totals {
+    /// Takes in what a column comes to.
+    fn take(&mut self, column: &Column, sum: Sum) {
+        match column.kind {
+            Kind::Anything => self.exact_unscored = Some(self.trials - sum.known),
+            Kind::Latency => {}
+            Kind::Tokens => {
+                let usage = self.usage.get_or_insert_default();
+                usage.tokens = (sum.known > 0).then(|| nearest_count(sum.total));
+                usage.reported = Some(sum.known);
+            }
+            Kind::Cost => {
+                let usage = self.usage.get_or_insert_default();
+                usage.cost = (sum.known > 0).then_some(sum.total);
+                usage.priced = Some(sum.known);
+            }
+            Kind::Truth | Kind::Number | Kind::Scored if sum.known == 0 => {}
+            Kind::Truth | Kind::Number | Kind::Scored => {
+                let dimension = self.dimensions.entry(column.dimension.clone()).or_default();
+                match column.kind {
+                    Kind::Truth => (dimension.judged, dimension.passed) = (sum.known, sum.ones),
+                    Kind::Number => {
+                        dimension.measured = sum.known;
+                        dimension.mean = Some(sum.total / count(sum.known));
+                    }
+                    _ => dimension.scored = sum.known,
+                }
+            }
+        }
     }
 }

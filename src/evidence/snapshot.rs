@@ -2,22 +2,76 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use super::join::{Known, RowSource, Take};
+use super::rows::{Column, Columns, Input, Kind};
+use super::tally::Tally;
+use super::trial::RunRow;
 use super::{Dimension, Reference, Run, Totals, Usage};
 use crate::fault::Fault;
+use crate::number::TOLERANCE;
 use crate::project::Project;
 
 /// Says that a file is a snapshot.
 const FORMAT: &str = "weave-gate-snapshot";
 /// The version that is written, and the only one that is read.
 const VERSION: u64 = 1;
-/// A larger file is refused: it is a million rows, or no snapshot.
-const MAX_BYTES: u64 = 128 * 1024 * 1024;
+/// A larger file is refused: it is a million rows or many long outputs, or no snapshot.
+const MAX_BYTES: u64 = 512 * 1024 * 1024;
+
+/// A snapshot that was read.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// The run.
+    pub run: Run,
+    /// The file, where it holds rows with their scores.
+    bytes: Option<Arc<[u8]>>,
+    shown: String,
+}
+
+impl Saved {
+    /// Whether it holds rows with their scores.
+    #[must_use]
+    pub fn has_rows(&self) -> bool {
+        self.bytes.is_some()
+    }
+
+    /// The run, and where its rows are.
+    #[must_use]
+    pub fn known(&self) -> Known<'_> {
+        Known {
+            run: self.run.clone(),
+            rows: self.has_rows().then_some(self as &dyn RowSource),
+        }
+    }
+}
+
+impl RowSource for Saved {
+    fn each(&self, _: &Columns, take: &mut Take<'_>) -> Result<(), Fault> {
+        let bytes = self.bytes.as_deref().unwrap_or_default();
+        let results: Results<'_> = serde_json::from_slice(bytes).map_err(|error| {
+            Fault::evidence(format!(
+                "cannot read the snapshot `{}`: {error}",
+                self.shown
+            ))
+        })?;
+        results.results.iter().try_for_each(take)
+    }
+}
+
+/// The rows of the file alone.
+#[derive(Deserialize)]
+struct Results<'a> {
+    #[serde(borrow, default)]
+    results: Vec<RunRow<'a>>,
+}
 
 /// First read of a file: enough to say whether it is ours.
 #[derive(Deserialize)]
@@ -56,6 +110,9 @@ struct Snapshot {
     dimensions: Vec<Stats>,
     /// Trials by row digest.
     rows: BTreeMap<String, u64>,
+    /// Inputs, outputs and scores, row by row, where it was taken with `--rows`: written and read apart.
+    #[serde(default, skip_serializing)]
+    results: Option<IgnoredAny>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -78,12 +135,89 @@ struct Stats {
     ambiguous: bool,
 }
 
-/// Writes a run as the text of a snapshot.
+/// Writes a run, and its rows if they are given.
 ///
 /// # Errors
 ///
-/// The run's row digests or its usage were not read.
-pub fn write(run: &Run, taken_at: Timestamp) -> Result<String, Fault> {
+/// The run's row digests or its usage were not read, its rows cannot be had, or they cannot be written.
+pub fn write(
+    to: &mut dyn Write,
+    run: &Run,
+    rows: Option<&dyn RowSource>,
+    taken_at: Timestamp,
+) -> Result<(), Fault> {
+    let unwritten =
+        |error: io::Error| Fault::evidence(format!("cannot write the snapshot: {error}"));
+    let text = text(run, taken_at)?;
+    let Some(rows) = rows else {
+        return to.write_all(text.as_bytes()).map_err(unwritten);
+    };
+    // The rows come last, one a line, so that they need not all be there at once.
+    let open = text.trim_end().strip_suffix("\n}").unwrap_or_default();
+    to.write_all(open.as_bytes()).map_err(unwritten)?;
+    to.write_all(b",\n  \"results\": [").map_err(unwritten)?;
+    let mut tally = Tally::default();
+    let mut separator = "\n    ";
+    rows.each(&everything(), &mut |row| {
+        for trial in &row.trials {
+            tally
+                .trial(trial)
+                .map_err(|error| unwritten(error.into()))?;
+        }
+        to.write_all(separator.as_bytes()).map_err(unwritten)?;
+        separator = ",\n    ";
+        serde_json::to_writer(&mut *to, row).map_err(|error| unwritten(error.into()))
+    })?;
+    to.write_all(b"\n  ]\n}\n").map_err(unwritten)?;
+    if agree(&tally.totals(), &run.totals) {
+        return Ok(());
+    }
+    Err(
+        Fault::evidence("the rows of the run are not what its summary says")
+            .help("was the run still being written? take the snapshot again when it has finished"),
+    )
+}
+
+/// Columns that need all that rows can come with.
+fn everything() -> Columns {
+    let of_trial = |kind| Column {
+        dimension: String::new(),
+        kind,
+    };
+    Columns {
+        scores: vec![of_trial(Kind::Latency), of_trial(Kind::Cost)],
+        inputs: vec![Input {
+            path: String::new(),
+            named: Vec::new(),
+        }],
+    }
+}
+
+/// Whether rows come to what a summary says.
+fn agree(rows: &Totals, summary: &Totals) -> bool {
+    let near = |one: Option<f64>, other: Option<f64>| match (one, other) {
+        (Some(one), Some(other)) => (one - other).abs() <= TOLERANCE * other.abs().max(1.0),
+        (one, other) => one.is_none() && other.is_none(),
+    };
+    let counts = |dimension: &Dimension| {
+        [
+            dimension.scored,
+            dimension.passed,
+            dimension.judged,
+            dimension.measured,
+        ]
+    };
+    rows.trials == summary.trials
+        && rows.dimensions.len() == summary.dimensions.len()
+        && rows.dimensions.iter().all(|(name, ours)| {
+            summary.dimensions.get(name).is_some_and(|theirs| {
+                theirs.flaw.is_some()
+                    || (counts(ours) == counts(theirs) && near(ours.mean, theirs.mean))
+            })
+        })
+}
+
+fn text(run: &Run, taken_at: Timestamp) -> Result<String, Fault> {
     let (Some(rows), Some(usage)) = (&run.digests, run.totals.usage) else {
         return Err(Fault::evidence(
             "the run was not read far enough for a snapshot",
@@ -109,6 +243,7 @@ pub fn write(run: &Run, taken_at: Timestamp) -> Result<String, Fault> {
         total_cost: usage.cost,
         dimensions: run.totals.dimensions.iter().map(stats).collect(),
         rows: rows.clone(),
+        results: None,
     };
     serde_json::to_string_pretty(&snapshot)
         .map(|text| text + "\n")
@@ -121,7 +256,7 @@ pub fn write(run: &Run, taken_at: Timestamp) -> Result<String, Fault> {
 /// # Errors
 ///
 /// Not readable, too large, cut short, no snapshot, of another version, or contradicting itself.
-pub fn read(path: &Path, web: &str) -> Result<Option<Run>, Fault> {
+pub fn read(path: &Path, web: &str) -> Result<Option<Saved>, Fault> {
     let shown = path.display();
     let fault =
         |problem: String| Fault::evidence(format!("cannot read the snapshot `{shown}`: {problem}"));
@@ -158,9 +293,39 @@ pub fn read(path: &Path, web: &str) -> Result<Option<Run>, Fault> {
     }
     let snapshot: Snapshot =
         serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()).help(again))?;
-    run(snapshot, web)
-        .map(Some)
-        .map_err(|problem| fault(problem).help(again))
+    let has_rows = snapshot.results.is_some();
+    let run = run(snapshot, web).map_err(|problem| fault(problem).help(again))?;
+    let saved = Saved {
+        run,
+        bytes: has_rows.then(|| bytes.into()),
+        shown: shown.to_string(),
+    };
+    if has_rows {
+        whole(&saved).map_err(|problem| fault(problem.message).help(again))?;
+    }
+    Ok(Some(saved))
+}
+
+/// Makes sure that the rows are those that the file says, and come to what it says.
+fn whole(saved: &Saved) -> Result<(), Fault> {
+    let contradiction = || Fault::evidence("its rows and its counts contradict each other");
+    let digests = saved.run.digests.as_ref();
+    let mut left = digests.into_iter().flatten();
+    let mut tally = Tally::default();
+    saved.each(&Columns::default(), &mut |row| {
+        let (digest, trials) = left.next().ok_or_else(contradiction)?;
+        if *digest != *row.row_digest || *trials != row.trials.len() as u64 {
+            return Err(contradiction());
+        }
+        row.trials
+            .iter()
+            .try_for_each(|trial| tally.trial(trial))
+            .map_err(|error| Fault::evidence(error.to_string()))
+    })?;
+    if left.next().is_none() && agree(&tally.totals(), &saved.run.totals) {
+        return Ok(());
+    }
+    Err(contradiction())
 }
 
 fn run(snapshot: Snapshot, web: &str) -> Result<Run, String> {
@@ -180,6 +345,7 @@ fn run(snapshot: Snapshot, web: &str) -> Result<Run, String> {
         usage: Some(Usage {
             tokens: snapshot.total_tokens,
             cost: snapshot.total_cost.filter(|cost| cost.is_finite()),
+            ..Usage::default()
         }),
         ..Totals::default()
     };

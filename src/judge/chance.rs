@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use super::Measure;
 use super::comparability::{Name, Obstacle};
 use super::limit::{Pairing, holds};
-use crate::evidence::{Baseline, Column, Evidence, Kind, Role, Rows};
+use super::slice::Selection;
+use crate::evidence::{Baseline, Column, Columns, Evidence, Input, Kind, Role, Rows, Totals};
 use crate::number::{count, nearest_count};
 use crate::policy::{self, Correction, Gate, Limit, Metric, MissingRule, Policy, RemovedRows};
 use crate::prose::Prose;
@@ -18,37 +19,82 @@ use crate::stats::{Interval, Pairs, Sample, holm, wilson};
 /// On fewer rows a t interval of no width shows nothing.
 const FEWEST_FLAT: u64 = 10;
 
-/// The columns that a policy's gates have to see, of the dimensions that there are.
+/// What a policy's gates have to see of the rows of these runs.
 #[must_use]
-pub fn columns(policy: &Policy, known: &BTreeSet<&str>) -> Vec<Column> {
-    let mut columns: Vec<Column> = Vec::new();
-    for gate in policy.gates.iter().filter(|gate| gate.needs_rows()) {
-        let kind = kind(gate.metric);
-        let names = match kind {
-            Kind::Anything | Kind::Latency => vec![""],
-            _ => gate.subjects(known),
-        };
-        for name in names {
-            let column = Column {
-                dimension: name.to_owned(),
-                kind,
-            };
-            if !columns.contains(&column) {
-                columns.push(column);
-            }
+pub fn columns(policy: &Policy, runs: &[&Totals]) -> Columns {
+    let known: BTreeSet<&str> = runs
+        .iter()
+        .flat_map(|totals| totals.dimensions.keys().map(String::as_str))
+        .collect();
+    // Where the summaries tell how many trials have no score, rows need not.
+    let is_open = |totals: &&Totals| {
+        let (least, most) = totals.unscored();
+        least != most
+    };
+    let errors_are_open = runs.iter().any(is_open);
+    let mut columns = Columns::default();
+    for gate in &policy.gates {
+        let is_wanted = gate.needs_rows()
+            || gate.metric.is_usage()
+            || (gate.metric == Metric::ErrorRate && errors_are_open);
+        if is_wanted {
+            columns.add(of_gate(gate, &known));
         }
     }
     columns
 }
 
-fn kind(metric: Metric) -> Kind {
-    match metric {
+/// What one gate has to see.
+fn of_gate(gate: &Gate, known: &BTreeSet<&str>) -> Columns {
+    let column = |name: &str, kind| Column {
+        dimension: name.to_owned(),
+        kind,
+    };
+    let scores = match kind(gate.metric) {
+        None => Vec::new(),
+        Some(kind @ (Kind::Anything | Kind::Latency | Kind::Tokens | Kind::Cost)) => {
+            vec![column("", kind)]
+        }
+        Some(kind) => {
+            let names = gate.subjects(known).into_iter();
+            names.map(|name| column(name, kind)).collect()
+        }
+    };
+    let named = gate.conditions.iter().map(|condition| Input {
+        path: condition.input.clone(),
+        named: condition.any_of.clone(),
+    });
+    let by = gate.by.iter().map(|path| Input {
+        path: path.clone(),
+        named: Vec::new(),
+    });
+    Columns {
+        scores,
+        inputs: named.chain(by).collect(),
+    }
+}
+
+/// What a metric is made of; `None` where rows and trials are counted.
+pub(super) fn kind(metric: Metric) -> Option<Kind> {
+    Some(match metric {
         Metric::PassRate | Metric::RegressedRows | Metric::FixedRows => Kind::Truth,
         Metric::NumericMean => Kind::Number,
         Metric::Coverage => Kind::Scored,
-        metric if metric.is_latency() => Kind::Latency,
-        _ => Kind::Anything,
-    }
+        Metric::ErrorRate => Kind::Anything,
+        Metric::LatencyMean | Metric::LatencyP50 | Metric::LatencyP95 | Metric::LatencyP99 => {
+            Kind::Latency
+        }
+        Metric::TokensMean | Metric::TokensTotal => Kind::Tokens,
+        Metric::CostMean | Metric::CostTotal => Kind::Cost,
+        Metric::Trials | Metric::Rows => return None,
+    })
+}
+
+/// The column that a metric of a subject is measured on.
+fn column(rows: &Rows, metric: Metric, subject: Option<&str>) -> Result<usize, Obstacle> {
+    kind(metric)
+        .and_then(|kind| rows.column(subject.unwrap_or_default(), kind))
+        .ok_or_else(unknown_rows)
 }
 
 /// What chance has to say of a check.
@@ -120,6 +166,7 @@ pub(super) struct Question<'a> {
     pub(super) gate: &'a Gate,
     pub(super) limit: Limit,
     pub(super) subject: Option<&'a str>,
+    pub(super) selection: &'a Selection,
     pub(super) removed_rows: RemovedRows,
     /// The measured values, which say whether missing scores are left out.
     pub(super) pairing: &'a Pairing,
@@ -128,10 +175,7 @@ pub(super) struct Question<'a> {
 impl Question<'_> {
     /// Looks at the rows in both worlds.
     pub(super) fn ask(&self, rows: &Rows) -> Result<Trial, Obstacle> {
-        let kind = kind(self.gate.metric);
-        let column = rows
-            .column(self.subject.unwrap_or_default(), kind)
-            .ok_or_else(unknown_rows)?;
+        let column = column(rows, self.gate.metric, self.subject)?;
         let high_is_good = self.limit.key.wants_high();
         Ok(Trial {
             worst: self.world(rows, column, !high_is_good),
@@ -143,9 +187,7 @@ impl Question<'_> {
     /// Counts rows that turned: that passed in one run and do not in the other. A row passes where all its
     /// trials do. In between lie the rows of which missing scores decide.
     pub(super) fn count(&self, rows: &Rows) -> Result<Measure, Obstacle> {
-        let column = rows
-            .column(self.subject.unwrap_or_default(), kind(self.gate.metric))
-            .ok_or_else(unknown_rows)?;
+        let column = column(rows, self.gate.metric, self.subject)?;
         let regressed = self.gate.metric == Metric::RegressedRows;
         let turned = |high| {
             let means = self.means(rows, column, high);
@@ -203,7 +245,7 @@ impl Question<'_> {
         let mut candidate = Vec::new();
         let mut baseline = Vec::new();
         let mut one_trial = !matches!(self.gate.metric, Metric::NumericMean | Metric::LatencyMean);
-        for row in 0..rows.len() {
+        for row in (0..rows.len()).filter(|row| self.selection.has(rows, *row)) {
             if !self.gate.compares(self.limit) {
                 if rows.trials(ours.role, row) > 0 {
                     one_trial &= single(&ours, row);
@@ -419,11 +461,8 @@ fn resolution(found: &Pairs, confidence: f64, drop: bool) -> Option<f64> {
 
 /// Why rows cannot be looked at, where they cannot.
 pub(super) fn obstacle(policy: &Policy, evidence: &Evidence) -> Option<Obstacle> {
-    if !policy.needs_rows() {
-        return None;
-    }
     let Some(rows) = &evidence.rows else {
-        return Some(unknown_rows());
+        return policy.needs_rows().then(unknown_rows);
     };
     let baseline = match &evidence.baseline {
         Baseline::Found(baseline, _) => Some((Role::Baseline, &baseline.totals, "baseline")),
@@ -448,7 +487,8 @@ pub(super) fn unknown_rows() -> Obstacle {
     Obstacle {
         name: Name::RowsUnknown,
         message: Prose::from(
-            "its evidence needs single rows, and a snapshot has none; compare the runs in Weave itself",
+            "its evidence needs single rows, and a snapshot has none; take it with --rows, or compare the runs in Weave \
+             itself",
         ),
     }
 }

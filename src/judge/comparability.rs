@@ -85,7 +85,11 @@ names! {
     RowsUnknown = "rows-unknown",
     /// The rows of a run are not what its summary says.
     RowsDisagree = "rows-disagree",
-    /// The mean of scores lies outside the declared range.
+    /// No row of a run is in a slice.
+    EmptySlice = "empty-slice",
+    /// An input has more values than are judged one by one.
+    TooManySlices = "too-many-slices",
+    /// The mean of scores, or a score, lies outside the declared range.
     OutOfRange = "out-of-range",
     /// Rows that only the baseline has.
     RowsRemoved = "rows-removed",
@@ -250,7 +254,7 @@ pub(super) fn common_rows_unknown(baseline: &Baseline) -> Obstacle {
     }
 }
 
-fn no_common_rows() -> Obstacle {
+pub(super) fn no_common_rows() -> Obstacle {
     Obstacle {
         name: Name::NoCommonRows,
         message: Prose::from(

@@ -120,6 +120,7 @@ fn measure(run: &Run, totals: &Totals, gate: &Gate, name: &str) -> Result<Measur
     let sample = Sample {
         run,
         totals,
+        rows: run.rows,
         absent: 0.0,
     };
     sample.measure(gate, Some(name))
@@ -150,6 +151,8 @@ fn gate(name: &str, metric: Metric) -> Gate {
         name: name.to_owned(),
         metric,
         scorer: Some(name.to_owned()),
+        conditions: Vec::new(),
+        by: None,
         limits: Vec::new(),
         missing: Missing {
             rule: MissingRule::Ignore,

@@ -9,9 +9,10 @@ use super::comparability::{self, Effect, Finding, Ground, Name, Obstacle};
 use super::latency;
 use super::limit::{self, Decision, Pairing};
 use super::measure::{Lack, Measure, Sample};
+use super::slice::{self, Selection, Slice};
 use super::{Check, Margin, Status, words};
-use crate::evidence::{Baseline, Evidence, Role, Rows};
-use crate::number::count;
+use crate::evidence::{Baseline, Evidence, Kind, Role, Rows, Run, Totals};
+use crate::number::{TOLERANCE, count};
 use crate::policy::{self, Gate, Limit, Metric, Policy, RemovedRows, Severity};
 use crate::prose::Prose;
 
@@ -62,12 +63,23 @@ pub(super) struct Court<'a> {
     pub(super) can_block: bool,
     /// Why rows cannot be looked at, where a gate needs them.
     pub(super) rows: Option<Obstacle>,
-    /// Checks that chance has a word in, by the places of their gate and limit, and by their subject.
+    /// Checks that chance has a word in, by their places.
     pub(super) trials: BTreeMap<Key, Trial>,
 }
 
-/// The place of a gate, the subject, and the place of a limit.
-type Key = (usize, Option<String>, usize);
+/// The places of a gate, of its subject, of the slice, and of the limit.
+type Key = (usize, usize, usize, usize);
+
+/// What one check is about.
+#[derive(Clone, Copy)]
+struct Matter<'a> {
+    gate: &'a Gate,
+    limit: Limit,
+    /// The dimension, where the metric has one.
+    subject: Option<&'a str>,
+    /// Some of the rows, or all.
+    slice: Option<&'a Slice>,
+}
 
 impl Court<'_> {
     /// Looks at the rows of every check that needs them, before any is decided: tests of one policy are
@@ -78,24 +90,32 @@ impl Court<'_> {
         };
         let mut trials = BTreeMap::new();
         for (place, gate) in self.policy.gates.iter().enumerate() {
-            let Ok(subjects) = self.subjects(gate) else {
+            let (Ok(subjects), Ok(slices)) = (self.subjects(gate), slice::of(gate, self.evidence))
+            else {
                 continue;
             };
             if gate.evidence == policy::Evidence::Observed {
                 continue;
             }
-            for subject in subjects {
-                for (which, limit) in gate.limits.iter().enumerate() {
-                    let key = (place, subject.clone(), which);
-                    let trial = self.trial(rows, gate, *limit, subject.as_deref());
-                    trials.extend(trial.map(|trial| (key, trial)));
+            for (one, subject) in subjects.iter().enumerate() {
+                for (some, slice) in slices.iter().enumerate() {
+                    for (which, limit) in gate.limits.iter().enumerate() {
+                        let matter = Matter {
+                            gate,
+                            limit: *limit,
+                            subject: subject.as_deref(),
+                            slice: slice.as_ref(),
+                        };
+                        let trial = self.trial(rows, matter);
+                        trials.extend(trial.map(|trial| ((place, one, some, which), trial)));
+                    }
                 }
             }
         }
         let gates = &self.policy.gates;
         let mut family: Vec<&mut Trial> = trials
             .iter_mut()
-            .filter(|((place, _, which), _)| {
+            .filter(|((place, _, _, which), _)| {
                 gates.get(*place).is_some_and(|gate| {
                     let limit = gate.limits.get(*which);
                     gate.evidence == policy::Evidence::Significant
@@ -109,13 +129,8 @@ impl Court<'_> {
     }
 
     /// The rows of one check. `None` where it is undecided before they are looked at.
-    fn trial(
-        &self,
-        rows: &Rows,
-        gate: &Gate,
-        limit: Limit,
-        subject: Option<&str>,
-    ) -> Option<Trial> {
+    fn trial(&self, rows: &Rows, matter: Matter<'_>) -> Option<Trial> {
+        let Matter { gate, limit, .. } = matter;
         let standing = if gate.compares(limit) {
             &self.ground.change
         } else {
@@ -124,30 +139,33 @@ impl Court<'_> {
         if self.skips(gate, limit) || standing.is_some() || self.rows.is_some() {
             return None;
         }
-        let (pairing, _) = self.measure(gate, limit, subject).ok()?;
+        let (pairing, _) = self.measure(matter).ok()?;
         let is_open = pairing.candidate.is_unbounded()
             || pairing.baseline.as_ref().is_some_and(Measure::is_unbounded);
+        let selection = Selection::of(matter.slice, rows);
         let question = Question {
             gate,
             limit,
-            subject,
+            subject: matter.subject,
+            selection: &selection,
             removed_rows: self.policy.baseline.removed_rows,
             pairing: &pairing,
         };
         (!is_open).then(|| question.ask(rows).ok()).flatten()
     }
 
-    /// Judges a gate: a check for each limit on each subject.
+    /// Judges a gate: a check for each limit on each slice of each subject.
     pub(super) fn gate(&mut self, place: usize, gate: &Gate, today: Date, checks: &mut Vec<Check>) {
         let waived = self.waiver(gate, today);
         self.can_block |= gate.severity == Severity::Block && !waived;
-        let mut rule = |subject: Option<String>, ruling: Ruling, limit: Limit| {
+        let mut rule = |matter: Matter<'_>, ruling: Ruling| {
             let blocked = matches!(ruling.status, Status::Fail | Status::Undecided);
             checks.push(Check {
                 gate: gate.name.clone(),
-                subject,
+                subject: matter.subject.map(str::to_owned),
+                slice: matter.slice.cloned(),
                 metric: gate.metric,
-                limit,
+                limit: matter.limit,
                 evidence: gate.evidence,
                 severity: gate.severity,
                 excused: waived,
@@ -164,25 +182,50 @@ impl Court<'_> {
                 candidate: ruling.candidate,
             });
         };
-        match self.subjects(gate) {
-            Ok(subjects) => {
-                for subject in subjects {
-                    for (which, limit) in gate.limits.iter().enumerate() {
-                        let key = (place, subject.clone(), which);
-                        let ruling = self.rule(gate, *limit, &key);
-                        rule(subject.clone(), ruling, *limit);
-                    }
+        let subjects = self.subjects(gate);
+        let slices = slice::of(gate, self.evidence);
+        let (subjects, slices) = match (subjects, slices) {
+            (Ok(subjects), Ok(slices)) => (subjects, slices),
+            (subjects, slices) => {
+                let obstacles = [subjects.err(), slices.err()].into_iter().flatten();
+                let obstacles: Vec<Obstacle> = obstacles.collect();
+                // What is asked of all values of an input is said without one.
+                let slice = (!gate.conditions.is_empty()).then(|| Slice {
+                    conditions: gate.conditions.clone(),
+                    by: None,
+                });
+                for obstacle in &obstacles {
+                    self.note(gate, obstacle);
                 }
-            }
-            Err(obstacle) => {
-                self.note(gate, &obstacle);
                 for limit in &gate.limits {
-                    let ruling = if self.skips(gate, *limit) {
-                        Ruling::skipped()
-                    } else {
-                        Ruling::undecided(obstacle.clone())
+                    let matter = Matter {
+                        gate,
+                        limit: *limit,
+                        subject: gate.scorer.as_deref(),
+                        slice: slice.as_ref(),
                     };
-                    rule(gate.scorer.clone(), ruling, *limit);
+                    let ruling = match obstacles.first() {
+                        Some(obstacle) if !self.skips(gate, *limit) => {
+                            Ruling::undecided(obstacle.clone())
+                        }
+                        _ => Ruling::skipped(),
+                    };
+                    rule(matter, ruling);
+                }
+                return;
+            }
+        };
+        for (one, subject) in subjects.iter().enumerate() {
+            for (some, slice) in slices.iter().enumerate() {
+                for (which, limit) in gate.limits.iter().enumerate() {
+                    let matter = Matter {
+                        gate,
+                        limit: *limit,
+                        subject: subject.as_deref(),
+                        slice: slice.as_ref(),
+                    };
+                    let ruling = self.rule(matter, (place, one, some, which));
+                    rule(matter, ruling);
                 }
             }
         }
@@ -254,8 +297,8 @@ impl Court<'_> {
         gate.compares(limit) && self.ground.skips_changes
     }
 
-    fn rule(&mut self, gate: &Gate, limit: Limit, key: &Key) -> Ruling {
-        let subject = key.1.as_deref();
+    fn rule(&mut self, matter: Matter<'_>, key: Key) -> Ruling {
+        let Matter { gate, limit, .. } = matter;
         if self.skips(gate, limit) {
             return Ruling::skipped();
         }
@@ -265,7 +308,7 @@ impl Court<'_> {
             &self.ground.candidate
         };
         // Values are shown also where they decide nothing.
-        let measured = self.measure(gate, limit, subject);
+        let measured = self.measure(matter);
         if let Some(obstacle) = standing {
             let mut ruling = Ruling::undecided(obstacle.clone());
             if let Ok((pairing, _)) = measured {
@@ -281,7 +324,7 @@ impl Court<'_> {
                 return Ruling::undecided(obstacle);
             }
         };
-        if gate.needs_rows()
+        if self.uses_rows(gate)
             && let Some(obstacle) = self.rows.clone()
         {
             self.note(gate, &obstacle);
@@ -290,7 +333,7 @@ impl Court<'_> {
             ruling.baseline = pairing.baseline;
             return ruling;
         }
-        if let Some(trial) = self.trials.get(key) {
+        if let Some(trial) = self.trials.get(&key) {
             let (said, chance) = trial.judge(gate, limit);
             return Ruling {
                 status: match said {
@@ -298,7 +341,7 @@ impl Court<'_> {
                     Some(Said::Broken) => Status::Fail,
                     Some(Said::TooFew | Said::Open) | None => Status::Undecided,
                 },
-                reason: words::chance(said, limit, &chance, &pairing),
+                reason: words::chance(said, gate, limit, &chance, &pairing),
                 finding: None,
                 margin: None,
                 chance: Some(chance),
@@ -340,49 +383,31 @@ impl Court<'_> {
         }
     }
 
+    /// Whether a gate is judged on what rows say, rather than on what the summary says.
+    fn uses_rows(&self, gate: &Gate) -> bool {
+        let has = |kind| {
+            let rows = self.evidence.rows.as_ref();
+            rows.is_some_and(|rows| rows.column("", kind).is_some())
+        };
+        gate.needs_rows()
+            || match chance::kind(gate.metric) {
+                Some(kind @ (Kind::Tokens | Kind::Cost | Kind::Anything)) => has(kind),
+                _ => false,
+            }
+    }
+
     /// The values that a limit is about, and the number of rows they are measured on.
-    fn measure(
-        &self,
-        gate: &Gate,
-        limit: Limit,
-        subject: Option<&str>,
-    ) -> Result<(Pairing, u64), Obstacle> {
-        let of = |sample: &Sample<'_>, role: &str| {
-            sample
-                .measure(gate, subject)
-                .map_err(|lack| words::lack(&lack, gate, subject, role, sample.run))
-        };
+    fn measure(&self, matter: Matter<'_>) -> Result<(Pairing, u64), Obstacle> {
+        let Matter { gate, limit, .. } = matter;
         if gate.metric.is_latency() {
-            return self.latency(gate, limit);
+            return self.latency(matter);
         }
-        if !gate.compares(limit) {
-            let run = &self.evidence.candidate;
-            let sample = Sample {
-                run,
-                totals: &run.totals,
-                absent: 0.0,
-            };
-            let pairing = Pairing {
-                candidate: of(&sample, "candidate")?,
-                baseline: None,
-            };
-            return Ok((pairing, run.rows));
-        }
-        let on = |removed_rows| -> Result<(Pairing, u64), Obstacle> {
-            let samples = self.samples(removed_rows);
-            let (ours, theirs, rows) = samples
-                .ok_or_else(|| comparability::common_rows_unknown(&self.evidence.baseline))?;
-            let pairing = Pairing {
-                candidate: of(&ours, "candidate")?,
-                baseline: Some(of(&theirs, "baseline")?),
-            };
-            Ok((pairing, rows))
-        };
+        let on = |removed_rows| self.on(matter, removed_rows);
         let mut removed_rows = self.policy.baseline.removed_rows;
         let mut found = on(removed_rows)?;
         // Where missing scores are left out, removed rows are, on both sides: a change is measured on
         // the same rows or not at all.
-        if found.0.candidate.ignores && self.removed() > 0 {
+        if gate.compares(limit) && found.0.candidate.ignores && self.removed() > 0 {
             removed_rows = RemovedRows::Ignore;
             found = on(removed_rows)?;
         }
@@ -390,64 +415,219 @@ impl Court<'_> {
             return Ok(found);
         }
         // The two pass rates say how missing scores are taken; the rows are counted.
-        let (pairing, rows) = found;
+        let (pairing, measured_on) = found;
+        let rows = self.rows()?;
+        let selection = Selection::of(matter.slice, rows);
         let question = Question {
             gate,
             limit,
-            subject,
+            subject: matter.subject,
+            selection: &selection,
             removed_rows,
             pairing: &pairing,
         };
-        let counted = self
-            .evidence
-            .rows
-            .as_ref()
-            .map_or_else(|| Err(chance::unknown_rows()), |rows| question.count(rows))?;
         let pairing = Pairing {
-            candidate: counted,
+            candidate: question.count(rows)?,
             baseline: None,
+        };
+        Ok((pairing, measured_on))
+    }
+
+    fn rows(&self) -> Result<&Rows, Obstacle> {
+        self.evidence.rows.as_ref().ok_or_else(chance::unknown_rows)
+    }
+
+    /// The values with removed rows taken in one way: from the rows, or from the summary where that tells.
+    fn on(
+        &self,
+        matter: Matter<'_>,
+        removed_rows: RemovedRows,
+    ) -> Result<(Pairing, u64), Obstacle> {
+        self.in_range(matter)?;
+        let kind = chance::kind(matter.gate.metric);
+        let is_counted = matches!(kind, Some(Kind::Tokens | Kind::Cost | Kind::Anything));
+        let whole = matter.slice.is_none() && !(is_counted && self.uses_rows(matter.gate));
+        let summary = self.on_summary(matter, removed_rows);
+        // What a summary cannot give is not in its rows either: no scores, of another kind, in disorder. But a
+        // usage that it lacks is no reason.
+        match summary {
+            Ok(found) if whole => Ok(found),
+            Err(obstacle) if whole || matter.subject.is_some() => Err(obstacle),
+            _ => self.on_rows(matter, removed_rows),
+        }
+    }
+
+    fn on_summary(
+        &self,
+        matter: Matter<'_>,
+        removed_rows: RemovedRows,
+    ) -> Result<(Pairing, u64), Obstacle> {
+        if !matter.gate.compares(matter.limit) {
+            let run = &self.evidence.candidate;
+            let sample = Sample {
+                run,
+                totals: &run.totals,
+                rows: run.rows,
+                absent: 0.0,
+            };
+            let pairing = Pairing {
+                candidate: measured(matter, &sample, Role::Candidate)?,
+                baseline: None,
+            };
+            return Ok((pairing, run.rows));
+        }
+        let samples = self.samples(removed_rows);
+        let (ours, theirs, rows) =
+            samples.ok_or_else(|| comparability::common_rows_unknown(&self.evidence.baseline))?;
+        let pairing = Pairing {
+            candidate: measured(matter, &ours, Role::Candidate)?,
+            baseline: Some(measured(matter, &theirs, Role::Baseline)?),
         };
         Ok((pairing, rows))
     }
 
-    /// The seconds that a limit is about, and the number of rows they are measured on.
-    fn latency(&self, gate: &Gate, limit: Limit) -> Result<(Pairing, u64), Obstacle> {
-        let rows = self
-            .evidence
-            .rows
-            .as_ref()
-            .ok_or_else(chance::unknown_rows)?;
-        let of = |role, word: &str, run, scope| {
-            latency::measure(gate, rows, role, scope)
-                .ok_or_else(|| words::lack(&Lack::NoUsage, gate, None, word, run))
+    /// Counts the rows themselves.
+    fn on_rows(
+        &self,
+        matter: Matter<'_>,
+        removed_rows: RemovedRows,
+    ) -> Result<(Pairing, u64), Obstacle> {
+        let Matter { gate, limit, .. } = matter;
+        let rows = self.rows()?;
+        let selection = Selection::of(matter.slice, rows);
+        let has = |role, row| rows.trials(role, row) > 0 && selection.has(rows, row);
+        self.look_into(matter, rows, &selection)?;
+        let of = |role, totals: &Totals, rows, absent| {
+            let sample = Sample {
+                run: self.run(role),
+                totals,
+                rows,
+                absent,
+            };
+            measured(matter, &sample, role)
         };
-        let candidate = &self.evidence.candidate;
-        let (baseline, pair) = match &self.evidence.baseline {
-            Baseline::Found(baseline, pair) if gate.compares(limit) => (baseline, pair),
-            _ => {
-                let scope = latency::Scope::Candidate;
-                let pairing = Pairing {
-                    candidate: of(Role::Candidate, "candidate", candidate, scope)?,
-                    baseline: None,
-                };
-                return Ok((pairing, candidate.rows));
+        if !gate.compares(limit) {
+            let ours = |row| has(Role::Candidate, row);
+            let (totals, rows) = rows.totals_of(Role::Candidate, ours);
+            let pairing = Pairing {
+                candidate: of(Role::Candidate, &totals, rows, 0.0)?,
+                baseline: None,
+            };
+            return Ok((pairing, rows));
+        }
+        let common = |row| has(Role::Candidate, row) && has(Role::Baseline, row);
+        let compared = |row| match removed_rows {
+            RemovedRows::Missing => has(Role::Baseline, row),
+            RemovedRows::Ignore => common(row),
+        };
+        let (ours, both) = rows.totals_of(Role::Candidate, common);
+        let (theirs, all) = rows.totals_of(Role::Baseline, compared);
+        if both == 0 {
+            return Err(comparability::no_common_rows());
+        }
+        // A removed row would have had as many trials as a common one has.
+        let absent = count(ours.trials) * count(all - both) / count(both);
+        let pairing = Pairing {
+            candidate: of(Role::Candidate, &ours, both, absent)?,
+            baseline: Some(of(Role::Baseline, &theirs, all, 0.0)?),
+        };
+        Ok((pairing, all))
+    }
+
+    /// Makes sure that a slice has rows in every run that is looked at.
+    fn look_into(
+        &self,
+        matter: Matter<'_>,
+        rows: &Rows,
+        selection: &Selection,
+    ) -> Result<(), Obstacle> {
+        let Matter { gate, limit, .. } = matter;
+        let roles = [Role::Candidate, Role::Baseline];
+        let roles = roles
+            .into_iter()
+            .take(1 + usize::from(gate.compares(limit)));
+        if let Some(slice) = matter.slice {
+            let has = |role, row| rows.trials(role, row) > 0 && selection.has(rows, row);
+            let any = |role| (0..rows.len()).any(|row| has(role, row));
+            if !any(Role::Candidate) && !any(Role::Baseline) {
+                return Err(slice::empty(slice, None, rows));
             }
+            if let Some(role) = roles.clone().find(|role| !any(*role)) {
+                return Err(slice::empty_in(slice, role.word()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure that no score lies outside the gate's range, where rows tell.
+    fn in_range(&self, matter: Matter<'_>) -> Result<(), Obstacle> {
+        let Matter { gate, subject, .. } = matter;
+        let (Some((low, high)), Some(rows), Some(name)) =
+            (gate.range, &self.evidence.rows, subject)
+        else {
+            return Ok(());
         };
+        let Some(column) = rows.column(name, Kind::Number) else {
+            return Ok(());
+        };
+        let selection = Selection::of(matter.slice, rows);
+        let roles = [Role::Candidate, Role::Baseline].into_iter();
+        for role in roles.take(1 + usize::from(gate.compares(matter.limit))) {
+            let ends = rows.extremes(role, column, |row| selection.has(rows, row));
+            let outside = ends.and_then(|(least, most)| {
+                let is_low = least < low - TOLERANCE;
+                (is_low || most > high + TOLERANCE).then_some(if is_low { least } else { most })
+            });
+            if let Some(score) = outside {
+                return Err(words::out_of_range(score, (low, high), name, role));
+            }
+        }
+        Ok(())
+    }
+
+    /// The run in a role; the candidate where there is no other.
+    fn run(&self, role: Role) -> &Run {
+        match (&self.evidence.baseline, role) {
+            (Baseline::Found(run, _), Role::Baseline) => run,
+            _ => &self.evidence.candidate,
+        }
+    }
+
+    /// The seconds that a limit is about, and the number of rows they are measured on.
+    fn latency(&self, matter: Matter<'_>) -> Result<(Pairing, u64), Obstacle> {
+        let Matter { gate, limit, .. } = matter;
+        let rows = self.rows()?;
+        let selection = Selection::of(matter.slice, rows);
+        self.look_into(matter, rows, &selection)?;
+        let of = |role: Role, scope| {
+            latency::measure(gate, rows, role, scope, &selection)
+                .ok_or_else(|| words::lack(&Lack::NoUsage, gate, None, role.word(), self.run(role)))
+        };
+        let counted = |role| {
+            let has = |row| rows.trials(role, row) > 0 && selection.has(rows, row);
+            (0..rows.len()).filter(|row| has(*row)).count() as u64
+        };
+        if !gate.compares(limit) || !matches!(self.evidence.baseline, Baseline::Found(..)) {
+            let pairing = Pairing {
+                candidate: of(Role::Candidate, latency::Scope::Candidate)?,
+                baseline: None,
+            };
+            return Ok((pairing, counted(Role::Candidate)));
+        }
         let on = |removed_rows| -> Result<Pairing, Obstacle> {
             let scope = latency::Scope::Comparison(removed_rows);
             Ok(Pairing {
-                candidate: of(Role::Candidate, "candidate", candidate, scope)?,
-                baseline: Some(of(Role::Baseline, "baseline", baseline, scope)?),
+                candidate: of(Role::Candidate, scope)?,
+                baseline: Some(of(Role::Baseline, scope)?),
             })
         };
         let found = on(self.policy.baseline.removed_rows)?;
-        let ignores = found.candidate.ignores && pair.removed > 0;
-        let found = if ignores {
+        let found = if found.candidate.ignores && self.removed() > 0 {
             on(RemovedRows::Ignore)?
         } else {
             found
         };
-        Ok((found, pair.common + pair.removed))
+        Ok((found, counted(Role::Baseline)))
     }
 
     fn removed(&self) -> u64 {
@@ -473,12 +653,14 @@ impl Court<'_> {
         let ours = Sample {
             run: &self.evidence.candidate,
             totals: ours,
+            rows: pair.common,
             // A removed row would have had as many trials as a common one has.
             absent: count(ours.trials) * count(removed) / count(pair.common),
         };
         let theirs = Sample {
             run: baseline,
             totals: theirs,
+            rows: pair.common + removed,
             absent: 0.0,
         };
         Some((ours, theirs, pair.common + removed))
@@ -499,4 +681,12 @@ impl Court<'_> {
             self.findings.push(finding);
         }
     }
+}
+
+/// Measures a sample, or says what it lacks.
+fn measured(matter: Matter<'_>, sample: &Sample<'_>, role: Role) -> Result<Measure, Obstacle> {
+    let Matter { gate, subject, .. } = matter;
+    sample
+        .measure(gate, subject)
+        .map_err(|lack| words::lack(&lack, gate, subject, role.word(), sample.run))
 }

@@ -1,6 +1,7 @@
 //! Seconds of predict calls, from the trials themselves.
 
 use super::measure::Measure;
+use super::slice::Selection;
 use crate::evidence::{Kind, Role, Rows};
 use crate::number::count;
 use crate::policy::{Gate, Metric, MissingRule, RemovedRows};
@@ -15,7 +16,13 @@ pub(super) enum Scope {
 }
 
 /// Measures a run's latency; `None` where no trial tells it, or the rows do not hold it.
-pub(super) fn measure(gate: &Gate, rows: &Rows, role: Role, scope: Scope) -> Option<Measure> {
+pub(super) fn measure(
+    gate: &Gate,
+    rows: &Rows,
+    role: Role,
+    scope: Scope,
+    selection: &Selection,
+) -> Option<Measure> {
     let column = rows.column("", Kind::Latency)?;
     let mut known = Vec::new();
     let (mut trials, mut rows_measured, mut absent) = (0_u64, 0_u64, 0_u64);
@@ -28,7 +35,7 @@ pub(super) fn measure(gate: &Gate, rows: &Rows, role: Role, scope: Scope) -> Opt
             }
         };
         let values = rows.values(role, column, row);
-        if !is_wanted {
+        if !is_wanted || !selection.has(rows, row) {
             continue;
         }
         if values.is_empty() {

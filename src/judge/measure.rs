@@ -2,7 +2,7 @@
 
 use crate::evidence::{Dimension, Flaw, Run, Totals};
 use crate::number::{TOLERANCE, count, nearest_count};
-use crate::policy::{Gate, Metric, MissingRule};
+use crate::policy::{Gate, Metric, MissingRule, Unit};
 
 /// What a metric is on some trials.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,6 +43,8 @@ pub(super) enum Lack {
 pub(super) struct Sample<'a> {
     pub(super) run: &'a Run,
     pub(super) totals: &'a Totals,
+    /// The rows of these trials.
+    pub(super) rows: u64,
     /// Trials that are not there at all: those of removed rows.
     pub(super) absent: f64,
 }
@@ -75,15 +77,10 @@ impl Sample<'_> {
                 Err(Lack::NoUsage)
             }
             Metric::Trials => Ok(self.whole(self.totals.trials)),
-            Metric::Rows => Ok(self.whole(self.run.rows)),
+            Metric::Rows => Ok(self.whole(self.rows)),
             Metric::ErrorRate => Ok(self.error_rate()),
-            Metric::TokensTotal | Metric::TokensMean => {
-                let tokens = self.totals.usage.and_then(|usage| usage.tokens);
-                self.usage(gate, count(tokens.ok_or(Lack::NoUsage)?), true)
-            }
-            Metric::CostTotal | Metric::CostMean => {
-                let cost = self.totals.usage.and_then(|usage| usage.cost);
-                self.usage(gate, cost.ok_or(Lack::NoUsage)?, false)
+            Metric::TokensTotal | Metric::TokensMean | Metric::CostTotal | Metric::CostMean => {
+                self.usage(gate)
             }
         }
     }
@@ -175,7 +172,7 @@ impl Sample<'_> {
         })
     }
 
-    /// The summary says how many trials each dimension scored, not which: so between two counts.
+    /// A summary says how many trials each dimension scored, not which: so between two counts. Rows tell.
     fn error_rate(&self) -> Measure {
         let (least, most) = self.totals.unscored();
         let scored = self.totals.trials - most;
@@ -186,14 +183,21 @@ impl Sample<'_> {
         )
     }
 
-    /// Tokens or cost. A trial without any score may have used something that nobody knows of, from
-    /// nothing upwards.
-    fn usage(&self, gate: &Gate, total: f64, exact: bool) -> Result<Measure, Lack> {
-        let trials = self.trials();
-        let (_, unscored) = self.totals.unscored();
-        let missing = count(unscored) + self.absent;
+    /// Tokens or cost. A trial that reports none, or has no price, may have used something that nobody knows
+    /// of, from nothing upwards. A summary does not tell these trials; then it is those without any score.
+    fn usage(&self, gate: &Gate) -> Result<Measure, Lack> {
+        let usage = self.totals.usage.ok_or(Lack::NoUsage)?;
+        let is_tokens = gate.metric.unit() == Unit::Tokens;
+        let (total, reporting) = if is_tokens {
+            (usage.tokens.map(count), usage.reported)
+        } else {
+            (usage.cost, usage.priced)
+        };
+        let total = total.ok_or(Lack::NoUsage)?;
+        let scored = reporting.unwrap_or_else(|| self.totals.trials - self.totals.unscored().1);
+        let (trials, known) = (self.trials(), count(scored));
+        let missing = trials - known;
         let is_mean = matches!(gate.metric, Metric::TokensMean | Metric::CostMean);
-        let known = trials - missing;
         if is_mean && known == 0.0 {
             return Err(Lack::NoUsage);
         }
@@ -209,10 +213,10 @@ impl Sample<'_> {
             observed: Some(observed),
             low,
             high,
-            scored: self.totals.trials - unscored,
+            scored,
             trials: nearest_count(trials),
             ignores,
-            exact,
+            exact: is_tokens,
         })
     }
 }

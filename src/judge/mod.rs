@@ -11,6 +11,9 @@ mod latency;
 mod limit;
 mod measure;
 #[cfg(test)]
+mod row_tests;
+mod slice;
+#[cfg(test)]
 mod tests;
 mod words;
 
@@ -24,8 +27,9 @@ use comparability::Terms;
 pub use comparability::{Effect, Finding, Name};
 pub use compare::{Comparison, Line, compare};
 pub use measure::Measure;
+pub use slice::{Slice, problems};
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Kind};
 use crate::policy::{self, Limit, Metric, Policy, Severity};
 use crate::prose::Prose;
 use court::Court;
@@ -59,6 +63,8 @@ pub struct Check {
     pub gate: String,
     /// The dimension; `None` where the metric is of the run itself.
     pub subject: Option<String>,
+    /// The rows that it is about; `None` for all.
+    pub slice: Option<Slice>,
     /// What was measured.
     pub metric: Metric,
     /// What had to hold.
@@ -111,6 +117,16 @@ pub enum Status {
 }
 
 impl Check {
+    /// What tells it from every other check of its policy, and is the same in every report.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let slice = self.slice.as_ref().map(ToString::to_string);
+        let parts = [Some(self.gate.clone()), self.subject.clone(), slice];
+        let parts = parts.into_iter().flatten();
+        let limit = self.limit.key.word().to_owned();
+        parts.chain([limit]).collect::<Vec<_>>().join(" / ")
+    }
+
     /// Whether it keeps the verdict from being passed.
     #[must_use]
     pub fn blocks(&self) -> bool {
@@ -130,7 +146,7 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
     let today = now.to_zoned(TimeZone::UTC).date();
     let mut findings = Vec::new();
     let ground = comparability::ground(&Terms::of(policy), evidence, now, &mut findings);
-    if policy.needs_usage() {
+    if policy.needs_usage() && !counts_usage(evidence) {
         findings.push(comparability::usage_may_be_partial());
     }
     let mut court = Court {
@@ -154,6 +170,14 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
         checks,
         findings,
     }
+}
+
+/// Whether the rows tell of which trials tokens and cost are known.
+fn counts_usage(evidence: &Evidence) -> bool {
+    let columns = evidence.rows.iter().flat_map(|rows| rows.columns());
+    columns
+        .into_iter()
+        .any(|column| matches!(column.kind, Kind::Tokens | Kind::Cost))
 }
 
 /// Nothing judged is not passed: where checks are skipped, one that can block must be left.

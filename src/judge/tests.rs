@@ -44,7 +44,7 @@ fn totals(trials: u64, dimensions: &[(&str, Dimension)]) -> Totals {
     totals
 }
 
-fn run(id: &str, totals: Totals) -> Run {
+pub(super) fn run(id: &str, totals: Totals) -> Run {
     Run {
         project: crate::project::Project::parse("a/b").unwrap(),
         web: "https://wandb.ai".to_owned(),
@@ -105,7 +105,7 @@ fn status(keys: &str, evidence: &Evidence) -> Status {
     judgement.checks[0].status
 }
 
-fn names(judgement: &Judgement) -> Vec<&'static str> {
+pub(super) fn names(judgement: &Judgement) -> Vec<&'static str> {
     judgement
         .findings
         .iter()
@@ -511,6 +511,7 @@ fn no_reason_says_nan() {
         totals.usage = Some(Usage {
             tokens: Some(tokens),
             cost: None,
+            ..Usage::default()
         });
         totals
     };
@@ -887,6 +888,7 @@ fn error_rate_and_usage_are_bounded_by_the_summary() {
     of_two.usage = Some(Usage {
         tokens: Some(9500),
         cost: Some(0.95),
+        ..Usage::default()
     });
     let evidence = alone(of_two);
     let metric =

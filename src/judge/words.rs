@@ -7,7 +7,7 @@ use super::chance::{Chance, Ruling as Said};
 use super::comparability::{Name, Obstacle};
 use super::limit::{Decision, Pairing};
 use super::measure::{Lack, Measure};
-use crate::evidence::{Flaw, Run};
+use crate::evidence::{Flaw, Role, Run};
 use crate::number::{full, plural, show, signed};
 use crate::policy::{self, Gate, Limit, LimitKey, Metric, Unit};
 use crate::prose::Prose;
@@ -110,6 +110,21 @@ pub(super) fn lack(
     Obstacle { name, message }
 }
 
+/// A score that its gate says cannot be.
+pub(super) fn out_of_range(score: f64, range: (f64, f64), dimension: &str, role: Role) -> Obstacle {
+    let (low, high) = range;
+    Obstacle {
+        name: Name::OutOfRange,
+        message: Prose::from("a score of ").name(dimension).text(format!(
+            " in the {} is {}, outside its range [{}, {}]",
+            role.word(),
+            show(score, if score < low { low } else { high }),
+            full(low),
+            full(high)
+        )),
+    }
+}
+
 fn others(run: &Run) -> Prose {
     if run.totals.dimensions.is_empty() {
         return Prose::from("; nothing was scored at all");
@@ -141,16 +156,20 @@ pub(super) fn decision(
             "the summary tells how many trials each scorer scored, not which: {}",
             value.open()
         ),
-        Decision::Depends => format!("{}, and they decide: {}", missing(pairing), value.open()),
+        Decision::Depends => format!(
+            "{}, and they decide: {}",
+            missing(pairing, gate.metric.unit()),
+            value.open()
+        ),
         Decision::Unbounded if gate.metric.is_usage() || gate.metric.is_latency() => format!(
             "{}, and what they took is not known: {}",
-            missing(pairing),
+            missing(pairing, gate.metric.unit()),
             value.open()
         ),
         Decision::Unbounded => {
             format!(
                 "{}, and without `range` their worst is not known",
-                missing(pairing)
+                missing(pairing, gate.metric.unit())
             )
         }
         Decision::ZeroBaseline => {
@@ -163,6 +182,7 @@ pub(super) fn decision(
 /// Why chance leaves a limit standing, breaks it, or leaves it open.
 pub(super) fn chance(
     said: Option<Said>,
+    gate: &Gate,
     limit: Limit,
     chance: &Chance,
     pairing: &Pairing,
@@ -202,7 +222,7 @@ pub(super) fn chance(
         ),
         None => format!(
             "{}, and they decide; at their worst: {what}, {detail}",
-            missing(pairing)
+            missing(pairing, gate.metric.unit())
         ),
     })
 }
@@ -244,14 +264,20 @@ fn detail(limit: Limit, chance: &Chance) -> String {
     parts.join(", ")
 }
 
-/// Says which scores are missing.
-fn missing(pairing: &Pairing) -> String {
+/// Says which scores are missing, or tokens, prices and times.
+fn missing(pairing: &Pairing, unit: Unit) -> String {
     let of = |measure: &Measure, whose: &str| {
         let missing = measure.trials.saturating_sub(measure.scored);
         (missing > 0).then(|| {
             let verb = if missing == 1 { "has" } else { "have" };
+            let what = match unit {
+                Unit::Tokens => "tokens",
+                Unit::Dollars => "price",
+                Unit::Seconds => "latency",
+                Unit::Fraction | Unit::Score | Unit::Count => "score",
+            };
             format!(
-                "{missing} of {}{whose} {verb} no score",
+                "{missing} of {}{whose} {verb} no {what}",
                 plural(measure.trials, "trial")
             )
         })

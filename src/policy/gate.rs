@@ -1,11 +1,16 @@
 //! One gate: from its raw keys to limits that fit its metric.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::civil::Date;
 
-use super::raw::{Field, RawGate, RawWaiver};
+use super::raw::{Field, RawAnyOf, RawGate, RawWaiver};
 use super::reify::Defaults;
 use super::scope::{Scope, out_of_fraction};
-use super::{Evidence, Gate, Limit, LimitKey, Metric, Missing, MissingRule, Unit, Waiver};
+use super::{
+    Condition, Evidence, Gate, Limit, LimitKey, Metric, Missing, MissingRule, Unit, Waiver,
+};
+use crate::input::Value;
 
 /// A larger relative change is a slip of the pen: 25 where 0.25 is meant.
 const MOST_RELATIVE: f64 = 10.0;
@@ -61,10 +66,17 @@ impl Scope<'_> {
             .optional("waive", "a map of until and reason", raw.waive)
             .and_then(|raw| self.inside("waive").waiver(raw));
         let scorer = self.scorer(raw.scorer, metric);
+        let conditions = self.conditions(raw.r#where);
+        let by = self.optional("by", "the name of an input", raw.by);
+        if by.as_ref().is_some_and(|path| path.trim().is_empty()) {
+            self.problem("by", "is empty; expected the name of an input");
+        }
         Some(Gate {
             name: name?,
             metric: metric?,
             scorer,
+            conditions,
+            by,
             limits,
             missing,
             evidence: evidence.0,
@@ -73,6 +85,35 @@ impl Scope<'_> {
             severity,
             waive,
         })
+    }
+
+    /// Which rows are meant.
+    fn conditions(&mut self, field: Field<BTreeMap<String, Field<RawAnyOf>>>) -> Vec<Condition> {
+        let expected = "a map from inputs to their values";
+        let fields = self.optional("where", expected, field);
+        if fields.as_ref().is_some_and(BTreeMap::is_empty) {
+            self.problem("where", format!("is empty; expected {expected}"));
+        }
+        let mut scope = self.inside("where");
+        let mut conditions = Vec::new();
+        for (input, field) in fields.unwrap_or_default() {
+            if input.trim().is_empty() {
+                scope.problem("", "a key is empty");
+            }
+            let expected = "text, a number, true or false, or a list of those";
+            let Some(RawAnyOf(values)) = scope.optional(&input, expected, field) else {
+                continue;
+            };
+            let values: BTreeSet<Value> = values.iter().filter_map(Value::of).collect();
+            if values.is_empty() {
+                scope.problem(&input, format!("is empty; expected {expected}"));
+            }
+            conditions.push(Condition {
+                input,
+                any_of: values.into_iter().collect(),
+            });
+        }
+        conditions
     }
 
     /// How sure is sure, where the metric is of rows; the defaults have nothing to say of others.

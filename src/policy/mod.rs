@@ -29,6 +29,8 @@ pub use metric::{LimitKey, Metric, Unit};
 pub use schema::schema;
 pub use source::{Source, Template};
 
+use crate::input::Value;
+
 /// A policy file larger than this is refused: YAML parsers are quadratic in depth.
 pub const MAX_BYTES: u64 = 64 * 1024;
 
@@ -128,6 +130,10 @@ pub struct Gate {
     pub metric: Metric,
     /// The dimension, or a pattern of dimensions; `None` where the metric is of the run itself.
     pub scorer: Option<String>,
+    /// Which rows it is about: those of which all of these are true, or all rows.
+    pub conditions: Vec<Condition>,
+    /// The input that makes a check of each of its values.
+    pub by: Option<String>,
     /// What must hold; never empty, in the order of [`LimitKey::ALL`].
     pub limits: Vec<Limit>,
     /// What missing scores mean.
@@ -148,7 +154,16 @@ impl Gate {
     /// Whether it has to see rows.
     #[must_use]
     pub fn needs_rows(&self) -> bool {
-        self.evidence != Evidence::Observed || self.metric.compares() || self.metric.is_latency()
+        self.evidence != Evidence::Observed
+            || self.metric.compares()
+            || self.metric.is_latency()
+            || self.is_sliced()
+    }
+
+    /// Whether it is about some of the rows.
+    #[must_use]
+    pub fn is_sliced(&self) -> bool {
+        !self.conditions.is_empty() || self.by.is_some()
     }
 
     /// Whether a limit of it needs a baseline.
@@ -175,6 +190,15 @@ impl Gate {
         };
         known.iter().filter(matches).copied().collect()
     }
+}
+
+/// An input, and the values of it that are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// Its name, or a dotted path to one within another.
+    pub input: String,
+    /// A row has one of these; never empty.
+    pub any_of: Vec<Value>,
 }
 
 /// One limit of a gate.

@@ -83,9 +83,17 @@ macro_rules! block {
         }
 
         impl $name {
-            pub(super) const KEYS: &'static [&'static str] = &[$(stringify!($field)),+];
+            pub(super) const KEYS: &'static [&'static str] = &[$(key(stringify!($field))),+];
         }
     };
+}
+
+/// A field's key: a word of Rust is written with a mark.
+const fn key(field: &'static str) -> &'static str {
+    match field.as_bytes() {
+        [b'r', b'#', ..] => field.split_at(2).1,
+        _ => field,
+    }
 }
 
 block! {
@@ -146,6 +154,47 @@ impl JsonSchema for RawScalar {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": ["string", "number", "boolean"], "pattern": schema::TEMPLATE})
+    }
+}
+
+/// One value of an input, or several of which a row has any.
+#[derive(Debug)]
+pub(super) struct RawAnyOf(pub(super) Vec<serde_json::Value>);
+
+impl<'de> Deserialize<'de> for RawAnyOf {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let scalar = |value: Value| match value {
+            Value::String(text) => Ok(text.into()),
+            Value::Bool(value) => Ok(value.into()),
+            Value::Number(number) if number.is_finite() => {
+                serde_json::to_value(number).map_err(D::Error::custom)
+            }
+            _ => Err(D::Error::custom("no text, number or truth value")),
+        };
+        match Value::deserialize(deserializer)? {
+            Value::Sequence(values) => values.into_iter().map(scalar).collect(),
+            value => scalar(value).map(|value| vec![value]),
+        }
+        .map(Self)
+    }
+}
+
+impl JsonSchema for RawAnyOf {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "any of".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let scalar = ["string", "number", "boolean"];
+        json_schema!({
+            "type": [scalar[0], scalar[1], scalar[2], "array"],
+            "items": {"type": scalar},
+            "minItems": 1
+        })
     }
 }
 
@@ -238,6 +287,13 @@ block! {
         /// What is measured.
         #[schemars(extend("enum" = Metric::ALL.map(Metric::word)))]
         metric: String,
+        /// Only rows whose inputs have these values, each one of those listed. An input in another is written
+        /// `outer.inner`.
+        #[schemars(extend("minProperties" = 1, "propertyNames" = {"minLength": 1}))]
+        r#where: BTreeMap<String, Field<RawAnyOf>>,
+        /// A check for each value of this input, at most 50, each on its own rows.
+        #[schemars(length(min = 1))]
+        by: String,
         /// The candidate's value is at least this.
         min: f64,
         /// The candidate's value is at most this.

@@ -8,13 +8,6 @@ use serde_yaml::Value;
 use super::raw::Field;
 use super::{Problem, Template};
 
-/// Keys and words of the policy language that this version does not judge yet. They are refused,
-/// never ignored.
-const LATER: [(&str, &str); 2] = [
-    ("where", "judging a slice of the rows"),
-    ("by", "judging a slice of the rows"),
-];
-
 /// A place in the file, and where its problems go.
 pub(super) struct Scope<'a> {
     pub(super) place: String,
@@ -49,12 +42,9 @@ impl Scope<'_> {
 
     pub(super) fn unknown(&mut self, known: &[&str], unknown: &BTreeMap<String, Value>) {
         for key in unknown.keys() {
-            let message = match later(key) {
-                Some(purpose) => not_yet(key, purpose),
-                None => match nearest(key, known) {
-                    Some(near) => format!("unknown key; did you mean `{near}`?"),
-                    None => format!("unknown key; expected one of {}", known.join(", ")),
-                },
+            let message = match nearest(key, known) {
+                Some(near) => format!("unknown key; did you mean `{near}`?"),
+                None => format!("unknown key; expected one of {}", known.join(", ")),
             };
             self.problem(key, message);
         }
@@ -90,10 +80,9 @@ impl Scope<'_> {
         let word = self.optional(key, &expected, field)?;
         let found = words.iter().find(|(name, _)| *name == word);
         if found.is_none() {
-            let message = match (later(&word), nearest(&word, &names)) {
-                (Some(purpose), _) => not_yet(&word, purpose),
-                (None, Some(near)) => format!("unknown word `{word}`; did you mean `{near}`?"),
-                (None, None) => format!("unknown word `{word}`; expected {expected}"),
+            let message = match nearest(&word, &names) {
+                Some(near) => format!("unknown word `{word}`; did you mean `{near}`?"),
+                None => format!("unknown word `{word}`; expected {expected}"),
             };
             self.problem(key, message);
         }
@@ -154,18 +143,6 @@ pub(super) fn out_of_fraction(value: f64) -> String {
     } else {
         format!("{value} is not a fraction from 0 to 1")
     }
-}
-
-fn later(word: &str) -> Option<&'static str> {
-    LATER
-        .iter()
-        .find_map(|(known, purpose)| (*known == word).then_some(*purpose))
-}
-
-fn not_yet(word: &str, purpose: &str) -> String {
-    format!(
-        "`{word}` is for {purpose}, which this version of weave-gate cannot do yet; take it out"
-    )
 }
 
 /// The known word that was probably meant: alike, or one slip of the finger away.

@@ -398,11 +398,54 @@ fn wrong_evidence_rules_are_named() {
 }
 
 #[test]
-fn keys_of_later_versions_are_refused_and_never_ignored() {
-    for key in ["where: {a: 1}", "by: topic"] {
+fn slices_are_read() {
+    let policy = accepted(&gate(
+        "",
+        "metric: rows, min: 1, where: {meta.lang: [en, de, en], golden: true, n: 2.0}, by: topic",
+    ));
+    let gate = &policy.gates[0];
+    let conditions: Vec<String> = gate
+        .conditions
+        .iter()
+        .map(|condition| format!("{} {:?}", condition.input, condition.any_of))
+        .collect();
+    assert_eq!(
+        conditions,
+        [
+            r#"golden [Value("true")]"#,
+            r#"meta.lang [Value("\"de\""), Value("\"en\"")]"#,
+            r#"n [Value("2")]"#
+        ]
+    );
+    assert_eq!(gate.by.as_deref(), Some("topic"));
+    assert!(gate.needs_rows());
+    for (keys, message) in [
+        (
+            "where: {}",
+            "where: is empty; expected a map from inputs to their values",
+        ),
+        (
+            "where: topic",
+            "where: expected a map from inputs to their values",
+        ),
+        (
+            "where: {a: []}",
+            "where.a: is empty; expected text, a number",
+        ),
+        (
+            "where: {a: {b: 1}}",
+            "where.a: expected text, a number, true or false, or a list",
+        ),
+        ("where: {a: [[1]]}", "where.a: expected text"),
+        ("where: {a: }", "where.a: expected text"),
+        ("where: {a: .nan}", "where.a: expected text"),
+        ("where: {\"\": 1}", "where: a key is empty"),
+        ("by: \"\"", "by: is empty; expected the name of an input"),
+        ("by: [a]", "by: expected the name of an input, found a list"),
+    ] {
         refused(
-            &gate("", &format!("metric: rows, min: 1, {key}")),
-            &["which this version of weave-gate cannot do yet"],
+            &super::tests::gate("", &format!("metric: rows, min: 1, {keys}")),
+            &[message],
         );
     }
 }

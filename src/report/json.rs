@@ -1,5 +1,7 @@
 //! The JSON report: a wire type, documented in the README, all numbers in full.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
@@ -7,10 +9,11 @@ use serde_json::Value;
 
 use super::escape::visible_json;
 use super::{Compared, Report, Section, links, view};
-use crate::evidence::{Baseline, Evidence, Reference, Run};
+use crate::evidence::{Baseline, Evidence, Reference, Run, Sort};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{Chance, Check, Effect, Finding, Line, Measure, Name};
+use crate::input;
+use crate::judge::{Chance, Check, Effect, Finding, Line, Measure, Name, Slice};
 use crate::policy::{Evidence as Rule, LimitKey, Metric, Severity};
 
 /// Changes only where an old reader would misread a new report.
@@ -151,10 +154,14 @@ struct JsonFinding {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "check")]
 struct JsonCheck<'a> {
+    /// What tells it from every other check of its policy: gate, subject, slice and limit.
+    id: String,
     /// The name of its gate.
     gate: &'a str,
     /// The dimension; null where the metric is of the run itself.
     subject: Option<&'a str>,
+    /// The rows that it is about; null for all.
+    slice: Option<JsonSlice<'a>>,
     /// What was measured.
     #[schemars(extend("enum" = Metric::ALL.map(Metric::word)))]
     metric: &'static str,
@@ -199,6 +206,20 @@ struct JsonCheck<'a> {
     finding: Option<&'static str>,
     /// Why it came out so, in words.
     reason: String,
+}
+
+/// The rows that a check is about.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "slice")]
+struct JsonSlice<'a> {
+    /// In words.
+    text: String,
+    /// The inputs under `where`, each with the values of which a row has one.
+    r#where: BTreeMap<&'a str, Vec<Value>>,
+    /// The input under `by`.
+    by: Option<&'a str>,
+    /// Its value; null where the rows lack it, or where there is no `by`.
+    value: Option<Value>,
 }
 
 /// What chance has to say of a check. Missing scores are at their worst.
@@ -452,6 +473,23 @@ pub(super) fn effect_word(effect: Effect) -> &'static str {
     }
 }
 
+fn slice(slice: &Slice) -> JsonSlice<'_> {
+    let conditions = slice.conditions.iter().map(|condition| {
+        let values = condition.any_of.iter().map(input::Value::json);
+        (condition.input.as_str(), values.collect())
+    });
+    let value = match &slice.by {
+        Some((_, Sort::Value(value))) => Some(value.json()),
+        _ => None,
+    };
+    JsonSlice {
+        text: slice.to_string(),
+        r#where: conditions.collect(),
+        by: slice.by.as_ref().map(|(path, _)| path.as_str()),
+        value,
+    }
+}
+
 fn check(check: &Check) -> JsonCheck<'_> {
     let observed = |measure: Option<Measure>| measure.and_then(|measure| measure.observed);
     // JSON has no infinity: an end that nobody knows is null.
@@ -460,8 +498,10 @@ fn check(check: &Check) -> JsonCheck<'_> {
         measure.map(|measure| [finite(measure.low), finite(measure.high)])
     };
     JsonCheck {
+        id: check.id(),
         gate: &check.gate,
         subject: check.subject.as_deref(),
+        slice: check.slice.as_ref().map(slice),
         metric: check.metric.word(),
         limit_key: check.limit.key.word(),
         limit: check.limit.value,

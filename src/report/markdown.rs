@@ -269,9 +269,12 @@ fn named(reference: Option<&Reference>) -> String {
 
 fn subject(check: &Check, in_table: bool) -> String {
     let metric = check.metric.word();
+    let slice = check.slice.as_ref().map_or(String::new(), |slice| {
+        format!(" where {}", code(&slice.to_string(), in_table))
+    });
     match &check.subject {
-        Some(subject) => format!("{} {metric}", code(subject, in_table)),
-        None => metric.to_owned(),
+        Some(subject) => format!("{} {metric}{slice}", code(subject, in_table)),
+        None => format!("{metric}{slice}"),
     }
 }
 

@@ -220,8 +220,13 @@ impl Page {
         };
         let subject = check.subject.as_deref().map(visible);
         let subject = subject.map_or(String::new(), |subject| format!("{subject} "));
+        let slice = check
+            .slice
+            .as_ref()
+            .map(|slice| visible(&slice.to_string()));
+        let slice = slice.map_or(String::new(), |slice| format!(" where {slice}"));
         let what = format!(
-            "{}: {subject}{}, {}",
+            "{}: {subject}{}{slice}, {}",
             visible(&check.gate),
             check.metric.word(),
             view::limit(check)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use serde::de::{Deserialize, DeserializeOwned, DeserializeSeed};
+use serde::de::{Deserialize, DeserializeOwned};
 use serde_json::Value;
 use ureq::http::{HeaderMap, Response, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig};
@@ -181,15 +181,9 @@ impl<'a> Client<'a> {
             .map_err(|error| Refusal::Busy(self.unreadable(bytes, &error), None))
     }
 
-    /// Decodes a part of an answer into what is there.
-    pub(super) fn decode_seed<'b, S: DeserializeSeed<'b>>(
-        &self,
-        bytes: &'b [u8],
-        seed: S,
-    ) -> Result<S::Value, Refusal> {
-        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        seed.deserialize(&mut deserializer)
-            .map_err(|error| Refusal::Fault(self.unreadable(bytes, &error)))
+    /// What is wrong with a part of an answer that was decoded elsewhere.
+    pub(super) fn misread(&self, error: &serde_json::Error) -> Refusal {
+        Refusal::Fault(self.unreadable(b"", error))
     }
 
     /// A whole answer, whatever it holds.

@@ -1,15 +1,18 @@
 //! From requests to evidence: which are made, which go side by side, and what must agree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::thread;
 
 use serde_json::json;
 
 use super::client::{Client, Refusal};
 use super::head::Head;
-use super::rows;
+use super::rows::{self, LiveRows};
 use super::wire::{EvaluationSummary, RowsAnswer, Summary, SummaryAnswer};
-use crate::evidence::{Baseline, Dimension, Evidence, Pair, Rows, Run, Totals, Usage, Wanted};
+use crate::evidence::snapshot::Saved;
+use crate::evidence::{
+    Baseline, Dimension, Evidence, Known, Pair, RowSource, Rows, Run, Totals, Usage, Wanted,
+};
 use crate::fault::Fault;
 use crate::project::Project;
 
@@ -22,7 +25,7 @@ pub enum Side {
     /// A run in Weave.
     Live(Box<Head>),
     /// A run that a snapshot holds.
-    Snapshot(Box<Run>),
+    Snapshot(Box<Saved>),
 }
 
 /// What is asked for beyond counts and means.
@@ -57,10 +60,11 @@ pub fn read_evidence(
         (Side::Live(candidate), Some(Side::Live(baseline))) => reader.both(*candidate, *baseline),
         (candidate, None) => reader.alone(candidate),
         // Without the server's help the rows are joined here, on their digests.
-        (candidate, Some(baseline)) => Evidence::joined(
-            reader.side(candidate, true)?,
-            Ok(reader.side(baseline, true)?),
-        ),
+        (candidate, Some(baseline)) => {
+            let ours = reader.side(candidate, true)?;
+            let theirs = reader.side(baseline, true)?;
+            Evidence::joined(ours.known(), Ok(theirs.known()), needs.rows)
+        }
     }
 }
 
@@ -79,6 +83,20 @@ pub fn read_run(client: &Client<'_>, project: &Project, head: Head) -> Result<Ru
         },
     };
     Ok(reader.one(head, true)?)
+}
+
+/// Where the rows of one run can be read.
+#[must_use]
+pub fn run_rows<'a>(
+    client: &'a Client<'a>,
+    project: &Project,
+    id: &str,
+) -> impl RowSource + use<'a> {
+    LiveRows {
+        client,
+        path: results_path(project),
+        id: id.to_owned(),
+    }
 }
 
 /// How many trials runs have, by their ids. One that has no rows is not among them.
@@ -110,6 +128,24 @@ fn contradiction(what: &str) -> Fault {
     .help("was a run still being written? judge it again when it has finished")
 }
 
+/// A run that was read, and where its rows are.
+enum Loaded<'a> {
+    Live(Box<Run>, LiveRows<'a>),
+    Saved(Saved),
+}
+
+impl Loaded<'_> {
+    fn known(&self) -> Known<'_> {
+        match self {
+            Self::Live(run, rows) => Known {
+                run: (**run).clone(),
+                rows: Some(rows),
+            },
+            Self::Saved(saved) => saved.known(),
+        }
+    }
+}
+
 struct Reader<'a> {
     client: &'a Client<'a>,
     project: &'a Project,
@@ -117,27 +153,25 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn side(&self, side: Side, digests: bool) -> Result<Run, Refusal> {
+    /// One run, and where its rows are.
+    fn side(&self, side: Side, digests: bool) -> Result<Loaded<'_>, Refusal> {
         match side {
-            Side::Snapshot(run) => Ok(*run),
-            Side::Live(head) => self.one(*head, digests),
+            Side::Snapshot(saved) => Ok(Loaded::Saved(*saved)),
+            Side::Live(head) => {
+                let rows = LiveRows {
+                    client: self.client,
+                    path: self.results_path(),
+                    id: head.id.clone(),
+                };
+                Ok(Loaded::Live(Box::new(self.one(*head, digests)?), rows))
+            }
         }
     }
 
     /// A candidate that is compared with nothing.
     fn alone(&self, candidate: Side) -> Result<Evidence, Fault> {
-        let is_live = matches!(candidate, Side::Live(_));
-        let candidate = self.side(candidate, false)?;
-        let rows = if is_live {
-            self.rows(&[&candidate.id], &[&candidate.totals])?
-        } else {
-            None
-        };
-        Ok(Evidence {
-            candidate,
-            baseline: Baseline::Unnamed,
-            rows,
-        })
+        let loaded = self.side(candidate, false)?;
+        Evidence::alone(loaded.known(), self.needs.rows)
     }
 
     /// The rows of one run or two, the candidate first, if any are wanted.
@@ -145,11 +179,7 @@ impl Reader<'_> {
         let Some(wanted) = self.needs.rows else {
             return Ok(None);
         };
-        let known: BTreeSet<&str> = totals
-            .iter()
-            .flat_map(|totals| totals.dimensions.keys().map(String::as_str))
-            .collect();
-        let columns = wanted(&known);
+        let columns = wanted(totals);
         if columns.is_empty() || totals.iter().all(|totals| totals.trials == 0) {
             return Ok(None);
         }
@@ -258,7 +288,7 @@ impl Reader<'_> {
     }
 
     fn results_path(&self) -> String {
-        format!("/v2/{}/eval_results/query", self.project.encoded())
+        results_path(self.project)
     }
 
     /// Takes a run's totals out of an answer. A run that has no rows is not in it: it has no trials.
@@ -279,7 +309,13 @@ impl Reader<'_> {
     }
 
     fn sum(&self, evaluation: Option<EvaluationSummary>) -> Totals {
-        let usage = |tokens, cost| self.needs.usage.then_some(Usage { tokens, cost });
+        let usage = |tokens, cost| {
+            self.needs.usage.then_some(Usage {
+                tokens,
+                cost,
+                ..Usage::default()
+            })
+        };
         let Some(evaluation) = evaluation else {
             return Totals {
                 usage: usage(None, None),
@@ -383,6 +419,10 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+fn results_path(project: &Project) -> String {
+    format!("/v2/{}/eval_results/query", project.encoded())
 }
 
 /// Row counts of two runs.

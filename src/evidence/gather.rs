@@ -1,0 +1,345 @@
+//! From rows as they are sent to rows of numbers: only what a policy's gates need is kept of them. Outputs,
+//! inputs and other scores are skipped as they are read.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::rows::{Column, Columns, Kind, Role, Rows};
+use super::trial::Trial;
+use crate::number::count;
+
+/// Takes rows in, one after the other.
+pub struct Gatherer {
+    names: Names,
+    /// The trial that is being read.
+    values: Vec<f64>,
+    /// The dimension that is being read.
+    name: String,
+    rows: Rows,
+}
+
+/// A row's inputs are not there, but a reference to them.
+#[derive(Debug)]
+pub struct Unresolved;
+
+impl Gatherer {
+    /// No rows yet.
+    #[must_use]
+    pub fn new(columns: Columns) -> Self {
+        Self {
+            names: Names::new(&columns.scores),
+            values: vec![f64::NAN; columns.scores.len()],
+            name: String::new(),
+            rows: Rows::new(columns),
+        }
+    }
+
+    /// Takes in a trial of the row that is being read.
+    ///
+    /// # Errors
+    ///
+    /// Its scores are not JSON.
+    pub fn trial(&mut self, role: Role, trial: &Trial<'_>) -> Result<(), serde_json::Error> {
+        self.values.fill(f64::NAN);
+        let scores = Scores {
+            names: &self.names,
+            name: &mut self.name,
+            values: &mut self.values,
+        };
+        scores.deserialize(&mut serde_json::Deserializer::from_str(trial.scores.get()))?;
+        for (place, value) in [
+            (self.names.latency, trial.model_latency_seconds),
+            (self.names.tokens, trial.total_tokens.map(count)),
+            (self.names.cost, trial.total_cost),
+        ] {
+            if let (Some(slot), Some(value)) =
+                (place.and_then(|place| self.values.get_mut(place)), value)
+            {
+                *slot = value;
+            }
+        }
+        self.rows.push(role, &self.values);
+        Ok(())
+    }
+
+    /// Ends the row that is being read: its digest, its inputs, and how many trials of each run were taken in.
+    ///
+    /// # Errors
+    ///
+    /// Its inputs are wanted, and are not there.
+    pub fn end_row(
+        &mut self,
+        digest: &str,
+        inputs: Option<&RawValue>,
+        (candidate, baseline): (u32, u32),
+    ) -> Result<(), Unresolved> {
+        if self.rows.wants_inputs() {
+            let inputs = inputs.ok_or(Unresolved)?;
+            let row: serde_json::Value =
+                serde_json::from_str(inputs.get()).map_err(|_| Unresolved)?;
+            // A server that could not resolve it sends the reference.
+            if row
+                .as_str()
+                .is_some_and(|text| text.starts_with("weave:///"))
+            {
+                return Err(Unresolved);
+            }
+            self.rows.push_inputs(&row);
+        }
+        self.rows.end_row(digest, candidate, baseline);
+        Ok(())
+    }
+
+    /// The rows that were taken in.
+    #[must_use]
+    pub fn finish(self) -> Rows {
+        self.rows
+    }
+}
+
+/// Where the columns are found in a trial's scores.
+struct Names {
+    /// Dimensions, sorted, with the places of their columns.
+    sorted: Vec<(String, Places)>,
+    /// The column that says whether there is any score.
+    anything: Option<usize>,
+    /// The columns of what a trial tells beside its scores.
+    latency: Option<usize>,
+    tokens: Option<usize>,
+    cost: Option<usize>,
+}
+
+/// The columns of one dimension.
+#[derive(Clone, Copy, Default)]
+struct Places {
+    truth: Option<usize>,
+    number: Option<usize>,
+    scored: Option<usize>,
+}
+
+impl Names {
+    fn new(columns: &[Column]) -> Self {
+        let mut sorted: Vec<(String, Places)> = Vec::new();
+        let (mut anything, mut latency, mut tokens, mut cost) = (None, None, None, None);
+        for (place, column) in columns.iter().enumerate() {
+            let of_trial = match column.kind {
+                Kind::Anything => Some(&mut anything),
+                Kind::Latency => Some(&mut latency),
+                Kind::Tokens => Some(&mut tokens),
+                Kind::Cost => Some(&mut cost),
+                Kind::Truth | Kind::Number | Kind::Scored => None,
+            };
+            if let Some(slot) = of_trial {
+                *slot = Some(place);
+                continue;
+            }
+            let found = sorted
+                .iter()
+                .position(|(name, _)| *name == column.dimension);
+            let at = found.unwrap_or_else(|| {
+                sorted.push((column.dimension.clone(), Places::default()));
+                sorted.len() - 1
+            });
+            if let Some((_, places)) = sorted.get_mut(at) {
+                match column.kind {
+                    Kind::Truth => places.truth = Some(place),
+                    Kind::Number => places.number = Some(place),
+                    Kind::Scored => places.scored = Some(place),
+                    Kind::Anything | Kind::Latency | Kind::Tokens | Kind::Cost => {}
+                }
+            }
+        }
+        sorted.sort_by(|one, other| one.0.cmp(&other.0));
+        Self {
+            sorted,
+            anything,
+            latency,
+            tokens,
+            cost,
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<Places> {
+        let found = self
+            .sorted
+            .binary_search_by(|(known, _)| known.as_str().cmp(name));
+        found
+            .ok()
+            .and_then(|at| self.sorted.get(at))
+            .map(|(_, places)| *places)
+    }
+
+    /// Whether any dimension is, or lies in, what has this name.
+    fn leads(&self, name: &str) -> bool {
+        let from = self
+            .sorted
+            .partition_point(|(known, _)| known.as_str() < name);
+        self.sorted
+            .get(from..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|(known, _)| known.starts_with(name))
+            .any(|(known, _)| {
+                known.len() == name.len() || known.as_bytes().get(name.len()) == Some(&b'.')
+            })
+    }
+}
+
+/// The scores of a trial, or what stands at one of their keys: numbers go where their columns are.
+struct Scores<'a> {
+    names: &'a Names,
+    name: &'a mut String,
+    values: &'a mut [f64],
+}
+
+impl Scores<'_> {
+    fn set(&mut self, kind: Kind, value: f64) {
+        let places = self.names.get(self.name).unwrap_or_default();
+        let place = match kind {
+            Kind::Truth => places.truth,
+            Kind::Number => places.number,
+            _ => None,
+        };
+        let anything = self.names.anything;
+        for (place, value) in [(place, value), (places.scored, 1.0), (anything, 1.0)] {
+            if let Some(slot) = place.and_then(|place| self.values.get_mut(place)) {
+                *slot = value;
+            }
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Scores<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Scores<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("scores")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let outer = self.name.len();
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            if outer > 0 {
+                self.name.push('.');
+            }
+            self.name.push_str(&key);
+            if self.names.anything.is_some() || self.names.leads(self.name) {
+                map.next_value_seed(Scores {
+                    names: self.names,
+                    name: self.name,
+                    values: self.values,
+                })?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+            self.name.truncate(outer);
+        }
+        Ok(())
+    }
+
+    fn visit_bool<E>(mut self, value: bool) -> Result<(), E> {
+        self.set(Kind::Truth, f64::from(u8::from(value)));
+        Ok(())
+    }
+
+    fn visit_f64<E>(mut self, value: f64) -> Result<(), E> {
+        self.set(Kind::Number, value);
+        Ok(())
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the server's means are floating point, too"
+    )]
+    fn visit_u64<E>(mut self, value: u64) -> Result<(), E> {
+        self.set(Kind::Number, value as f64);
+        Ok(())
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the server's means are floating point, too"
+    )]
+    fn visit_i64<E>(mut self, value: i64) -> Result<(), E> {
+        self.set(Kind::Number, value as f64);
+        Ok(())
+    }
+
+    fn visit_str<E>(mut self, _: &str) -> Result<(), E> {
+        self.set(Kind::Scored, 1.0);
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        // Lists add nothing.
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(dimension: &str, kind: Kind) -> Column {
+        Column {
+            dimension: dimension.to_owned(),
+            kind,
+        }
+    }
+
+    #[test]
+    fn scores_go_where_their_columns_are() {
+        let columns = [
+            column("a.b", Kind::Truth),
+            column("a.c", Kind::Number),
+            column("plain", Kind::Truth),
+            column("plain", Kind::Number),
+            column("text", Kind::Scored),
+            column("list", Kind::Scored),
+            column("a-b", Kind::Number),
+        ];
+        let names = Names::new(&columns);
+        let read = |text: &str| {
+            let mut values = vec![f64::NAN; columns.len()];
+            let scores = Scores {
+                names: &names,
+                name: &mut String::new(),
+                values: &mut values,
+            };
+            scores
+                .deserialize(&mut serde_json::Deserializer::from_str(text))
+                .unwrap();
+            let shown = values.iter().map(f64::to_string);
+            shown.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            read(
+                r#"{"a": {"b": true, "c": -3, "d": {"e": 1}}, "plain": 2, "text": "x", "other": {"a": 1}}"#
+            ),
+            "1 -3 NaN 2 1 NaN NaN"
+        );
+        assert_eq!(
+            read(
+                r#"{"a.b": false, "a-b": 1.5, "plain": true, "text": null, "list": [1, 2], "ab": 1}"#
+            ),
+            "0 NaN 1 NaN NaN NaN 1.5"
+        );
+        assert_eq!(read("{}"), "NaN NaN NaN NaN NaN NaN NaN");
+    }
+}

@@ -1,0 +1,150 @@
+//! Runs whose rows are read one run at a time, joined here on row digests.
+
+use std::collections::BTreeMap;
+
+use super::gather::Gatherer;
+use super::rows::{Columns, Role, Rows, Wanted};
+use super::tally::Tally;
+use super::trial::RunRow;
+use super::{Baseline, Evidence, Pair, Run, Totals};
+use crate::fault::Fault;
+use crate::prose::Prose;
+
+/// What takes rows, one after the other.
+pub type Take<'a> = dyn FnMut(&RunRow<'_>) -> Result<(), Fault> + 'a;
+
+/// Where the rows of one run can be read, in the order of their digests.
+pub trait RowSource {
+    /// Hands over every row, with what these columns need.
+    ///
+    /// # Errors
+    ///
+    /// The rows cannot be had, or whoever takes them has had enough.
+    fn each(&self, columns: &Columns, take: &mut Take<'_>) -> Result<(), Fault>;
+}
+
+/// A run, and its rows where they can be read.
+pub struct Known<'a> {
+    /// The run.
+    pub run: Run,
+    /// Its rows; `None` for a snapshot without.
+    pub rows: Option<&'a dyn RowSource>,
+}
+
+impl Evidence {
+    /// A run that is compared with nothing.
+    ///
+    /// # Errors
+    ///
+    /// Its rows cannot be read.
+    pub fn alone(candidate: Known<'_>, wanted: Option<&Wanted<'_>>) -> Result<Self, Fault> {
+        let columns = wanted.map(|wanted| wanted(&[&candidate.run.totals]));
+        let rows = match (columns, candidate.rows) {
+            (Some(columns), Some(source)) if !columns.is_empty() => {
+                Some(gathered(source, &columns)?)
+            }
+            _ => None,
+        };
+        Ok(Self {
+            candidate: candidate.run,
+            baseline: Baseline::Unnamed,
+            rows,
+        })
+    }
+
+    /// Joins two runs on the row digests of both; an error in the place of the baseline says why it was not
+    /// found.
+    ///
+    /// # Errors
+    ///
+    /// The runs are of different projects, the digests of one are not known, or its rows cannot be read.
+    pub fn joined(
+        candidate: Known<'_>,
+        baseline: Result<Known<'_>, Prose>,
+        wanted: Option<&Wanted<'_>>,
+    ) -> Result<Self, Fault> {
+        let baseline = match baseline {
+            Ok(baseline) => baseline,
+            Err(reason) => {
+                return Ok(Self {
+                    baseline: Baseline::NotFound(reason),
+                    ..Self::alone(candidate, wanted)?
+                });
+            }
+        };
+        let (ours, theirs) = (&candidate.run, &baseline.run);
+        if ours.project != theirs.project {
+            return Err(Fault::evidence(format!(
+                "the candidate is of project `{}`, the baseline of `{}`",
+                ours.project, theirs.project
+            )));
+        }
+        let mut pair = Pair::from_digests(ours, theirs)
+            .ok_or_else(|| Fault::evidence("the rows of a run were not read"))?;
+        let mut rows = None;
+        if let (Some(our_rows), Some(their_rows)) = (candidate.rows, baseline.rows) {
+            // Where a run has rows of its own, what it has on the others is counted.
+            if pair.candidate.is_none() {
+                pair.candidate = Some(on_rows_of(our_rows, theirs.digests.as_ref())?);
+            }
+            if pair.baseline.is_none() {
+                pair.baseline = Some(on_rows_of(their_rows, ours.digests.as_ref())?);
+            }
+            let columns = wanted.map(|wanted| wanted(&[&ours.totals, &theirs.totals]));
+            if let Some(columns) = columns.filter(|columns| !columns.is_empty()) {
+                rows = Some(Rows::joined(
+                    &gathered(our_rows, &columns)?,
+                    &gathered(their_rows, &columns)?,
+                ));
+            }
+        }
+        Ok(Self {
+            candidate: candidate.run,
+            baseline: Baseline::Found(Box::new(baseline.run), pair),
+            rows,
+        })
+    }
+}
+
+/// What a run has on the rows that another has, too.
+fn on_rows_of(
+    source: &dyn RowSource,
+    digests: Option<&BTreeMap<String, u64>>,
+) -> Result<Totals, Fault> {
+    let mut tally = Tally::default();
+    source.each(&Columns::default(), &mut |row| {
+        if digests.is_some_and(|digests| digests.contains_key(&*row.row_digest)) {
+            for trial in &row.trials {
+                tally.trial(trial).map_err(unreadable)?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(tally.totals())
+}
+
+/// The columns of one run's rows.
+fn gathered(source: &dyn RowSource, columns: &Columns) -> Result<Rows, Fault> {
+    let mut gatherer = Gatherer::new(columns.clone());
+    source.each(columns, &mut |row| {
+        for trial in &row.trials {
+            gatherer.trial(Role::Candidate, trial).map_err(unreadable)?;
+        }
+        let trials = u32::try_from(row.trials.len()).unwrap_or(u32::MAX);
+        gatherer
+            .end_row(&row.row_digest, row.raw_data_row, (trials, 0))
+            .map_err(|_| unresolved(&row.row_digest))
+    })?;
+    Ok(gatherer.finish())
+}
+
+fn unreadable(error: serde_json::Error) -> Fault {
+    Fault::evidence(format!("the scores of a trial cannot be read: {error}"))
+}
+
+/// Inputs that `where` or `by` needs are not there.
+#[must_use]
+pub fn unresolved(digest: &str) -> Fault {
+    Fault::evidence(format!("the inputs of the row `{digest}` are not there"))
+        .help("`where` and `by` need them; was the dataset deleted?")
+}

@@ -1,0 +1,127 @@
+//! Counts what trials come to as Weave's summary does: every leaf of a scorer's output is a dimension.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::trial::Trial;
+use super::{Dimension, Totals, Usage};
+use crate::number::count;
+
+/// Counts and sums over the trials that it was given, in their order.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    trials: u64,
+    usage: Usage,
+    /// By scorer and path.
+    dimensions: BTreeMap<(String, Option<String>), Dimension>,
+}
+
+impl Tally {
+    /// Takes in a trial.
+    ///
+    /// # Errors
+    ///
+    /// Its scores are not JSON.
+    pub fn trial(&mut self, trial: &Trial<'_>) -> Result<(), serde_json::Error> {
+        self.trials += 1;
+        if let Some(tokens) = trial.total_tokens {
+            let sum = self.usage.tokens.unwrap_or(0);
+            self.usage.tokens = Some(sum.saturating_add(tokens));
+        }
+        if let Some(cost) = trial.total_cost {
+            self.usage.cost = Some(self.usage.cost.unwrap_or(0.0) + cost);
+        }
+        let scores: BTreeMap<String, Value> = serde_json::from_str(trial.scores.get())?;
+        for (scorer, value) in scores {
+            self.leaf(&scorer, None, &value);
+        }
+        Ok(())
+    }
+
+    fn leaf(&mut self, scorer: &str, path: Option<&str>, value: &Value) {
+        if let Value::Object(map) = value {
+            for (key, value) in map {
+                let path = path.map_or_else(|| key.clone(), |path| format!("{path}.{key}"));
+                self.leaf(scorer, Some(&path), value);
+            }
+            return;
+        }
+        if !matches!(value, Value::Bool(_) | Value::Number(_) | Value::String(_)) {
+            return;
+        }
+        let key = (scorer.to_owned(), path.map(str::to_owned));
+        let dimension = self.dimensions.entry(key).or_default();
+        dimension.scored += 1;
+        match value {
+            Value::Bool(passed) => {
+                dimension.judged += 1;
+                dimension.passed += u64::from(*passed);
+            }
+            Value::Number(number) => {
+                // In the server's own steps, so that it comes to the same last digit.
+                let sum = dimension.mean.unwrap_or(0.0) * count(dimension.measured);
+                dimension.measured += 1;
+                let number = number.as_f64().unwrap_or(f64::NAN);
+                dimension.mean = Some((sum + number) / count(dimension.measured));
+            }
+            _ => {}
+        }
+    }
+
+    /// What they come to.
+    #[must_use]
+    pub fn totals(self) -> Totals {
+        let mut totals = Totals {
+            trials: self.trials,
+            usage: Some(self.usage),
+            ..Totals::default()
+        };
+        for ((scorer, path), dimension) in self.dimensions {
+            totals.add(&scorer, path.as_deref(), dimension);
+        }
+        totals
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_leaf_is_counted() {
+        let mut tally = Tally::default();
+        for scores in [
+            r#"{"a": true, "b": {"x": 1, "y": {"z": "text"}}, "c": null, "d": [1]}"#,
+            r#"{"a": false, "b": {"x": 2.5, "y": {"z": false}}}"#,
+            "{}",
+        ] {
+            let text = format!(
+                r#"{{"predict_and_score_call_id": "p", "scores": {scores}, "total_tokens": 3, "total_cost": null}}"#
+            );
+            tally.trial(&serde_json::from_str(&text).unwrap()).unwrap();
+        }
+        let totals = tally.totals();
+        let shown: Vec<String> = totals
+            .dimensions
+            .iter()
+            .map(|(name, d)| {
+                format!(
+                    "{name} {} {}/{} {} {:?}",
+                    d.scored, d.passed, d.judged, d.measured, d.mean
+                )
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "a 2 1/2 0 None",
+                "b.x 2 0/0 2 Some(1.75)",
+                "b.y.z 2 0/1 0 None"
+            ]
+        );
+        assert_eq!(totals.trials, 3);
+        assert_eq!(totals.usage.unwrap().tokens, Some(9));
+        assert_eq!(totals.usage.unwrap().cost, None);
+    }
+}

@@ -1,0 +1,47 @@
+//! A row and its trials as Weave sends them and as snapshots hold them. Texts are borrowed, and what nobody
+//! asks for is never decoded.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// One trial of a row.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Trial<'a> {
+    /// The call that predicted and scored: its page in Weave shows the trial.
+    #[serde(borrow, default)]
+    pub predict_and_score_call_id: Cow<'a, str>,
+    /// The call of the model itself, where it was asked for.
+    #[serde(borrow, default)]
+    pub predict_call_id: Option<Cow<'a, str>>,
+    /// What the model answered, as JSON.
+    #[serde(borrow, default)]
+    pub model_output: Option<&'a RawValue>,
+    /// What the scorers said, as JSON.
+    #[serde(borrow)]
+    pub scores: &'a RawValue,
+    /// Seconds of the predict call.
+    #[serde(default)]
+    pub model_latency_seconds: Option<f64>,
+    /// Tokens of the predict call.
+    #[serde(default)]
+    pub total_tokens: Option<u64>,
+    /// US dollars of the predict call.
+    #[serde(default)]
+    pub total_cost: Option<f64>,
+}
+
+/// One row of one run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct RunRow<'a> {
+    /// The digest of the row's content, by which rows of two runs are joined.
+    #[serde(borrow)]
+    pub row_digest: Cow<'a, str>,
+    /// Its inputs, as JSON.
+    #[serde(borrow, default)]
+    pub raw_data_row: Option<&'a RawValue>,
+    /// Its trials.
+    #[serde(borrow)]
+    pub trials: Vec<Trial<'a>>,
+}

@@ -1,0 +1,105 @@
+//! Inputs of dataset rows: how one is found in a row, and how its values are told apart.
+
+use std::fmt;
+
+use serde_json::Value as Json;
+
+/// A value of an input, in one spelling: numbers of the same size are the same value, and text is never a
+/// number.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Value(String);
+
+impl Value {
+    /// Reads a value; `None` where there is none.
+    #[must_use]
+    pub fn of(json: &Json) -> Option<Self> {
+        match json {
+            Json::Null => None,
+            Json::Number(number) => Some(Self(spell(number))),
+            other => Some(Self(other.to_string())),
+        }
+    }
+
+    /// The value as JSON.
+    #[must_use]
+    pub fn json(&self) -> Json {
+        // It was written by `of`.
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+/// `2` and `2.0` are one number.
+fn spell(number: &serde_json::Number) -> String {
+    match number.as_f64() {
+        // Up to this size each whole number is one of its own.
+        Some(value) if value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0 => {
+            format!("{}", value + 0.0)
+        }
+        _ => number.to_string(),
+    }
+}
+
+impl fmt::Display for Value {
+    /// Text stands without quotes, unless it could be taken for another value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Json::String(text) = self.json()
+            && !text.trim().is_empty()
+            && text.trim() == text
+            && serde_json::from_str::<Json>(&text).is_err()
+        {
+            return f.write_str(&text);
+        }
+        f.write_str(&self.0)
+    }
+}
+
+/// Finds an input: by its name, or by a dotted path to one within another. A name may itself have dots; the
+/// longer name comes first.
+#[must_use]
+pub fn find<'a>(row: &'a Json, path: &str) -> Option<&'a Json> {
+    let map = row.as_object()?;
+    if let Some(found) = map.get(path).filter(|found| !found.is_null()) {
+        return Some(found);
+    }
+    path.rmatch_indices('.').find_map(|(dot, _)| {
+        let (outer, inner) = path.split_at_checked(dot)?;
+        find(map.get(outer)?, inner.strip_prefix('.')?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_are_told_apart_by_kind_and_size() {
+        let of = |json: Json| Value::of(&json).map(|value| value.to_string());
+        assert_eq!(of(json!(2)), of(json!(2.0)));
+        assert_eq!(of(json!(-0.0)), of(json!(0)));
+        assert_ne!(of(json!(2)), of(json!("2")));
+        assert_ne!(of(json!(true)), of(json!("true")));
+        assert_eq!(of(json!("2")).as_deref(), Some("\"2\""));
+        assert_eq!(of(json!("de")).as_deref(), Some("de"));
+        assert_eq!(of(json!(" de")).as_deref(), Some("\" de\""));
+        assert_eq!(of(json!("")).as_deref(), Some("\"\""));
+        assert_eq!(of(json!(["a", 1])).as_deref(), Some("[\"a\",1]"));
+        assert_eq!(of(json!(u64::MAX)).as_deref(), Some("18446744073709551615"));
+        assert_eq!(of(json!(0.1)).as_deref(), Some("0.1"));
+        assert_eq!(of(Json::Null), None);
+    }
+
+    #[test]
+    fn inputs_are_found_by_name_and_by_path() {
+        let row = json!({"a": {"b": 1, "c.d": 2}, "a.b": 3, "x": {"y": {"z": 4}}, "n": null});
+        let at = |path| find(&row, path).and_then(Json::as_u64);
+        assert_eq!(at("a.b"), Some(3));
+        assert_eq!(at("a.c.d"), Some(2));
+        assert_eq!(at("x.y.z"), Some(4));
+        assert_eq!(at("n"), None);
+        assert_eq!(at("a."), None);
+        assert_eq!(at("x.y.w"), None);
+        assert_eq!(find(&json!("text"), "a"), None);
+    }
+}

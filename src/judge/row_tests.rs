@@ -1,0 +1,282 @@
+//! Judging by rows: slices, counts, ranges.
+
+use serde_json::{Value, json};
+
+use super::tests::{names, run};
+use super::*;
+use crate::evidence::{Columns, Known, RowSource, Run, Take, Tally, Totals};
+use crate::fault::Fault;
+
+/// The rows of a run: digest, inputs, and the scores of each trial, all of it JSON.
+struct OfRun(Vec<(String, String, Vec<String>)>);
+
+impl OfRun {
+    /// Reads `digest {inputs} | {scores} | {scores}…`, a row a line.
+    fn new(text: &str) -> Self {
+        let rows = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let rows = rows.map(|line| {
+            let (digest, rest) = line.split_once(' ').unwrap();
+            let mut parts = rest.split('|').map(|part| part.trim().to_owned());
+            (digest.to_owned(), parts.next().unwrap(), parts.collect())
+        });
+        Self(rows.collect())
+    }
+
+    fn run(&self, id: &str) -> Run {
+        let mut tally = Tally::default();
+        self.each(&Columns::default(), &mut |row| {
+            row.trials
+                .iter()
+                .for_each(|trial| tally.trial(trial).unwrap());
+            Ok(())
+        })
+        .unwrap();
+        let digests = self
+            .0
+            .iter()
+            .map(|(digest, _, trials)| (digest.clone(), trials.len() as u64));
+        Run {
+            rows: self.0.len() as u64,
+            digests: Some(digests.collect()),
+            ..run(id, tally.totals())
+        }
+    }
+}
+
+impl RowSource for OfRun {
+    fn each(&self, _: &Columns, take: &mut Take<'_>) -> Result<(), Fault> {
+        for (digest, inputs, trials) in &self.0 {
+            let trials: Vec<String> = trials
+                .iter()
+                .map(|trial| {
+                    // Beside the scores what the predict call took, where it is named.
+                    let mut scores: serde_json::Map<String, Value> =
+                        serde_json::from_str(trial).unwrap();
+                    let mut take = |key| scores.remove(key).unwrap_or_default();
+                    let (latency, tokens, cost) = (take("latency"), take("tokens"), take("cost"));
+                    json!({
+                        "predict_and_score_call_id": format!("call of {digest}"),
+                        "scores": scores,
+                        "model_latency_seconds": latency,
+                        "total_tokens": tokens,
+                        "total_cost": cost,
+                    })
+                    .to_string()
+                })
+                .collect();
+            let text = format!(
+                r#"{{"row_digest": "{digest}", "raw_data_row": {inputs}, "trials": [{}]}}"#,
+                trials.join(", ")
+            );
+            take(&serde_json::from_str(&text).unwrap())?;
+        }
+        Ok(())
+    }
+}
+
+/// Judges gates on rows, with a baseline or without.
+fn on_rows(file: &str, gates: &str, candidate: &str, baseline: &str) -> Judgement {
+    let text = format!("version: 1\n{file}\ngates:\n{gates}\n");
+    let policy = policy::parse("gates.yaml", &text).unwrap();
+    let wanted = |runs: &[&Totals]| columns(&policy, runs);
+    let (ours, theirs) = (OfRun::new(candidate), OfRun::new(baseline));
+    let known = |of: &'static str, rows| Known {
+        run: OfRun::run(rows, of),
+        rows: Some(rows as &dyn RowSource),
+    };
+    let evidence = if theirs.0.is_empty() {
+        Evidence::alone(known("candidate", &ours), Some(&wanted))
+    } else {
+        Evidence::joined(
+            known("candidate", &ours),
+            Ok(known("baseline", &theirs)),
+            Some(&wanted),
+        )
+    };
+    judge(
+        &policy,
+        &evidence.unwrap(),
+        "2026-11-23T12:00:00Z".parse().unwrap(),
+    )
+}
+
+/// The checks, each as its id, its status and its reason.
+fn lines(judgement: &Judgement) -> Vec<String> {
+    judgement
+        .checks
+        .iter()
+        .map(|check| format!("{}: {:?}: {}", check.id(), check.status, check.reason))
+        .collect()
+}
+
+const SLICED: &str = r#"
+    a {"golden": true, "topic": "billing", "meta": {"lang": "de"}} | {"s": true, "n": 0.5}
+    b {"golden": true, "topic": "refunds"} | {"s": false, "n": 0.7}
+    c {"golden": false, "topic": "billing"} | {"s": true, "n": 0.9}
+    d {"golden": false} | {"n": 1}
+"#;
+
+#[test]
+fn slices_are_judged_on_their_own_rows() {
+    let judgement = on_rows(
+        "",
+        r#"
+- {name: golden, scorer: s, metric: pass_rate, where: {golden: true}, min: 1}
+- {name: billing, scorer: s, metric: pass_rate, where: {topic: [billing, other]}, min: 1}
+- {name: german, metric: rows, where: {meta.lang: de}, min: 1, max: 1}
+- {name: each, scorer: s, metric: pass_rate, by: topic, min: 1}
+- {name: each golden, scorer: "[sn]", metric: coverage, where: {golden: false}, by: topic, min: 1}
+- {name: mean, scorer: n, metric: numeric_mean, where: {golden: true}, min: 0.6}
+- {name: errors, metric: error_rate, where: {golden: false}, max: 0}
+"#,
+        SLICED,
+        "",
+    );
+    assert_eq!(
+        lines(&judgement),
+        [
+            "golden / s / golden: true / min: Fail: 0.5 is below 1; 1 row short",
+            "billing / s / topic: [billing, other] / min: Pass: 1 is at least 1; nothing to spare",
+            "german / meta.lang: de / min: Pass: 1 is at least 1",
+            "german / meta.lang: de / max: Pass: 1 is at most 1",
+            "each / s / topic: billing / min: Pass: 1 is at least 1; nothing to spare",
+            "each / s / topic: refunds / min: Fail: 0 is below 1; 1 row short",
+            "each / s / no topic / min: Undecided: no trial has a score of `s` in the candidate; there are scores of `n`, `s`",
+            "each golden / n / golden: false, topic: billing / min: Pass: 1 is at least 1; nothing to spare",
+            "each golden / n / golden: false, no topic / min: Pass: 1 is at least 1; nothing to spare",
+            "each golden / s / golden: false, topic: billing / min: Pass: 1 is at least 1; nothing to spare",
+            "each golden / s / golden: false, no topic / min: Undecided: no trial has a score of `s` in the candidate; there are scores of `n`, `s`",
+            "mean / n / golden: true / min: Pass: 0.6 is at least 0.6",
+            "errors / golden: false / max: Pass: 0 is at most 0",
+        ]
+    );
+}
+
+#[test]
+fn slices_without_rows_decide_nothing() {
+    let judgement = on_rows(
+        "",
+        r#"
+- {name: a, metric: rows, where: {golden: "true"}, max: 5}
+- {name: b, metric: error_rate, where: {gold: true}, max: 1}
+- {name: c, scorer: s, metric: pass_rate, by: subject, min: 0}
+- {name: d, metric: latency_p50, where: {golden: 1}, max: 5}
+- {name: e, scorer: s, metric: pass_rate, where: {golden: maybe}, by: topic, min: 0}
+"#,
+        SLICED,
+        "",
+    );
+    assert_eq!(
+        lines(&judgement),
+        [
+            "a / golden: \"true\" / max: Undecided: no row has `golden: \"true\"`; `golden` is one of `false`, `true`",
+            "b / gold: true / max: Undecided: no row has an input `gold`; the inputs are `golden`, `meta`, `topic`",
+            "c / s / min: Undecided: no row has an input `subject`; the inputs are `golden`, `meta`, `topic`",
+            "d / golden: 1 / max: Undecided: no row has `golden: 1`; `golden` is one of `false`, `true`",
+            "e / s / golden: maybe / min: Undecided: no row has `golden: maybe`; `golden` is one of `false`, `true`",
+        ]
+    );
+    assert_eq!(judgement.verdict, Verdict::Undecided);
+    assert!(names(&judgement).contains(&"empty-slice"));
+}
+
+#[test]
+fn changes_of_a_slice_are_measured_on_its_rows() {
+    let baseline = r#"
+    a {"topic": "billing"} | {"s": true}
+    b {"topic": "refunds"} | {"s": true}
+    c {"topic": "billing"} | {"s": true}
+    e {"topic": "gone"} | {"s": true}
+"#;
+    let gates = r#"
+- {name: drop, scorer: s, metric: pass_rate, by: topic, max_drop: 0}
+- {name: broken, scorer: s, metric: regressed_rows, where: {topic: refunds}, max: 0}
+- {name: floor, scorer: s, metric: pass_rate, by: topic, min: 0.5}
+"#;
+    let shown = lines(&on_rows("", gates, SLICED, baseline));
+    assert_eq!(
+        shown,
+        [
+            "drop / s / topic: billing / max_drop: Pass: unchanged, 0 allowed; nothing to spare",
+            "drop / s / topic: gone / max_drop: Undecided: the candidate has no row with `topic: gone`",
+            "drop / s / topic: refunds / max_drop: Fail: dropped by 1, 0 allowed; 1 row short",
+            "drop / s / no topic / max_drop: Undecided: the baseline has no row with `no topic`",
+            "broken / s / topic: refunds / max: Fail: 1 is above 0",
+            "floor / s / topic: billing / min: Pass: 1 is at least 0.5; 1 row to spare",
+            "floor / s / topic: refunds / min: Fail: 0 is below 0.5; 1 row short",
+            "floor / s / no topic / min: Undecided: no trial has a score of `s` in the candidate; there are scores of `n`, `s`",
+        ]
+    );
+}
+
+#[test]
+fn an_input_with_too_many_values_is_no_by() {
+    let rows: String = (0..51)
+        .map(|row| {
+            format!(
+                "{row:03} {{\"id\": {row}, \"half\": {}}} | {{\"s\": true}}\n",
+                row < 25
+            )
+        })
+        .collect();
+    let gates = "- {name: a, scorer: s, metric: pass_rate, by: id, min: 1}\n- {name: b, scorer: s, metric: pass_rate, by: id, where: {half: true}, min: 1}";
+    let judgement = on_rows("", gates, &rows, "");
+    assert_eq!(
+        lines(&judgement)[0],
+        "a / s / min: Undecided: `id` has 51 values; at most 50 make a check each"
+    );
+    assert_eq!(judgement.checks.len(), 26);
+    let policy = policy::parse("gates.yaml", &format!("version: 1\ngates:\n{gates}\n")).unwrap();
+    let wanted = |runs: &[&Totals]| columns(&policy, runs);
+    let source = OfRun::new(&rows);
+    let known = Known {
+        run: source.run("candidate"),
+        rows: Some(&source),
+    };
+    let evidence = Evidence::alone(known, Some(&wanted)).unwrap();
+    let problems = problems(&policy, &evidence);
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].place, "gates[0] \"a\": by");
+}
+
+#[test]
+fn rows_tell_which_trials_have_no_score_and_no_price() {
+    let rows = r#"
+    a {} | {"s": true, "tokens": 10, "cost": 0.5}
+    b {} | {"t": true, "tokens": 20}
+    c {} | {}
+"#;
+    let gates = r#"
+- {name: errors, metric: error_rate, max: 0.33}
+- {name: tokens, metric: tokens_total, max: 30}
+- {name: tokens of those, metric: tokens_mean, max: 15, missing: ignore}
+- {name: cost, metric: cost_total, max: 10}
+- {name: cost of those, metric: cost_mean, max: 0.5, max_missing: 0.7}
+"#;
+    let judgement = on_rows("", gates, rows, "");
+    assert_eq!(
+        lines(&judgement),
+        [
+            "errors / max: Fail: 0.333 is above 0.33",
+            "tokens / max: Undecided: 1 of 3 trials has no tokens, and what they took is not known: 30 or more, against max 30",
+            "tokens of those / max: Pass: 15 is at most 15",
+            "cost / max: Undecided: 2 of 3 trials have no price, and what they took is not known: 0.5 or more, against max 10",
+            "cost of those / max: Pass: 0.5 is at most 0.5",
+        ]
+    );
+    assert!(!names(&judgement).contains(&"usage-may-be-partial"));
+}
+
+#[test]
+fn a_single_score_outside_its_range_is_seen_in_rows() {
+    let rows = "a {} | {\"n\": 0.5}\nb {} | {\"n\": 1.5}\nc {} | {\"n\": 0.5}";
+    let gate = |more: &str| {
+        format!("- {{name: n, scorer: n, metric: numeric_mean, range: [0, 1], min: 0.5{more}}}")
+    };
+    let of = |more| lines(&on_rows("", &gate(more), rows, ""))[0].clone();
+    assert!(of("").starts_with("n / n / min: Pass"));
+    assert_eq!(
+        of(", evidence: significant"),
+        "n / n / min: Undecided: a score of `n` in the candidate is 1.5, outside its range [0, 1]"
+    );
+}
