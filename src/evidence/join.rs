@@ -115,7 +115,7 @@ fn on_rows_of(
     source.each(&Columns::default(), &mut |row| {
         if digests.is_some_and(|digests| digests.contains_key(&*row.row_digest)) {
             for trial in &row.trials {
-                tally.trial(trial).map_err(unreadable)?;
+                tally.trial(trial).map_err(|error| unreadable(&error))?;
             }
         }
         Ok(())
@@ -128,7 +128,9 @@ fn gathered(source: &dyn RowSource, columns: &Columns) -> Result<Rows, Fault> {
     let mut gatherer = Gatherer::new(columns.clone());
     source.each(columns, &mut |row| {
         for trial in &row.trials {
-            gatherer.trial(Role::Candidate, trial).map_err(unreadable)?;
+            gatherer
+                .trial(Role::Candidate, trial)
+                .map_err(|error| unreadable(&error))?;
         }
         let trials = u32::try_from(row.trials.len()).unwrap_or(u32::MAX);
         gatherer
@@ -138,7 +140,7 @@ fn gathered(source: &dyn RowSource, columns: &Columns) -> Result<Rows, Fault> {
     Ok(gatherer.finish())
 }
 
-fn unreadable(error: serde_json::Error) -> Fault {
+fn unreadable(error: &serde_json::Error) -> Fault {
     Fault::evidence(format!("the scores of a trial cannot be read: {error}"))
 }
 

@@ -41,6 +41,7 @@ pub struct Evidence {
 
 /// What a candidate is compared with.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 pub enum Baseline {
     /// Nothing was named.
     Unnamed,

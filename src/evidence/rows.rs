@@ -567,7 +567,9 @@ impl Rows {
             totals.trials += range.len() as u64;
             for (sum, column) in sums.iter_mut().zip(&side.columns) {
                 let values = column.get(range.clone()).unwrap_or_default();
-                values.iter().for_each(|value| sum.add(*value));
+                for value in values {
+                    sum.add(*value);
+                }
             }
         }
         for (column, sum) in self.columns.iter().zip(sums) {

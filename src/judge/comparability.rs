@@ -99,6 +99,8 @@ names! {
     EvaluationChanged = "evaluation-changed",
     /// The runs have different numbers of trials on the same rows.
     TrialsDiffer = "trials-differ",
+    /// A change is measured without the scores that are missing, which may be those of other rows in each run.
+    ScoresLeftOut = "scores-left-out",
     /// A dimension holds truth values and numbers.
     MixedTypes = "mixed-types",
     /// The summary does not say how many trials tokens or cost are known of.

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
-use super::chance::{self, Chance, Question, Ruling as Said, Trial};
+use super::chance::{self, Chance, Ruling as Said, Trial};
+use super::columns::{kind as kind_of, unknown_rows};
 use super::comparability::{self, Effect, Finding, Ground, Name, Obstacle};
 use super::latency;
 use super::limit::{self, Decision, Pairing};
 use super::measure::{Lack, Measure, Sample};
+use super::question::Question;
 use super::slice::{self, Selection, Slice};
 use super::{Check, Margin, Status, words};
 use crate::evidence::{Baseline, Evidence, Kind, Role, Rows, Run, Totals};
@@ -70,6 +72,15 @@ pub(super) struct Court<'a> {
 /// The places of a gate, of its subject, of the slice, and of the limit.
 type Key = (usize, usize, usize, usize);
 
+/// The values that a limit is about.
+struct Measured {
+    pairing: Pairing,
+    /// The rows that they are measured on.
+    rows: u64,
+    /// How removed rows were taken.
+    removed_rows: RemovedRows,
+}
+
 /// What one check is about.
 #[derive(Clone, Copy)]
 struct Matter<'a> {
@@ -113,16 +124,15 @@ impl Court<'_> {
             }
         }
         let gates = &self.policy.gates;
-        let mut family: Vec<&mut Trial> = trials
+        let mut family: Vec<(&Gate, Limit, &mut Trial)> = trials
             .iter_mut()
-            .filter(|((place, _, _, which), _)| {
-                gates.get(*place).is_some_and(|gate| {
-                    let limit = gate.limits.get(*which);
-                    gate.evidence == policy::Evidence::Significant
-                        && limit.is_some_and(|limit| limit.key.is_change())
-                })
+            .filter_map(|((place, _, _, which), trial)| {
+                let gate = gates.get(*place)?;
+                let limit = gate.limits.get(*which)?;
+                let is_tested =
+                    gate.evidence == policy::Evidence::Significant && limit.key.is_change();
+                is_tested.then_some((gate, *limit, trial))
             })
-            .map(|(_, trial)| trial)
             .collect();
         chance::correct(&mut family, self.policy.correction);
         self.trials = trials;
@@ -139,7 +149,11 @@ impl Court<'_> {
         if self.skips(gate, limit) || standing.is_some() || self.rows.is_some() {
             return None;
         }
-        let (pairing, _) = self.measure(matter).ok()?;
+        let Measured {
+            pairing,
+            removed_rows,
+            ..
+        } = self.measure(matter).ok()?;
         let is_open = pairing.candidate.is_unbounded()
             || pairing.baseline.as_ref().is_some_and(Measure::is_unbounded);
         let selection = Selection::of(matter.slice, rows);
@@ -148,7 +162,7 @@ impl Court<'_> {
             limit,
             subject: matter.subject,
             selection: &selection,
-            removed_rows: self.policy.baseline.removed_rows,
+            removed_rows,
             pairing: &pairing,
         };
         (!is_open).then(|| question.ask(rows).ok()).flatten()
@@ -311,13 +325,13 @@ impl Court<'_> {
         let measured = self.measure(matter);
         if let Some(obstacle) = standing {
             let mut ruling = Ruling::undecided(obstacle.clone());
-            if let Ok((pairing, _)) = measured {
+            if let Ok(Measured { pairing, .. }) = measured {
                 ruling.candidate = Some(pairing.candidate);
                 ruling.baseline = pairing.baseline;
             }
             return ruling;
         }
-        let (pairing, rows) = match measured {
+        let Measured { pairing, rows, .. } = match measured {
             Ok(measured) => measured,
             Err(obstacle) => {
                 self.note(gate, &obstacle);
@@ -348,6 +362,9 @@ impl Court<'_> {
                 candidate: Some(pairing.candidate),
                 baseline: pairing.baseline,
             };
+        }
+        if gate.compares(limit) && pairing.baseline.is_some() {
+            self.note_left_out(gate, &pairing);
         }
         // What was to be tested and could not be is never decided by the measured value instead.
         let decision = if gate.evidence == policy::Evidence::Observed {
@@ -390,14 +407,14 @@ impl Court<'_> {
             rows.is_some_and(|rows| rows.column("", kind).is_some())
         };
         gate.needs_rows()
-            || match chance::kind(gate.metric) {
+            || match kind_of(gate.metric) {
                 Some(kind @ (Kind::Tokens | Kind::Cost | Kind::Anything)) => has(kind),
                 _ => false,
             }
     }
 
-    /// The values that a limit is about, and the number of rows they are measured on.
-    fn measure(&self, matter: Matter<'_>) -> Result<(Pairing, u64), Obstacle> {
+    /// The values that a limit is about, and what they are measured on.
+    fn measure(&self, matter: Matter<'_>) -> Result<Measured, Obstacle> {
         let Matter { gate, limit, .. } = matter;
         if gate.metric.is_latency() {
             return self.latency(matter);
@@ -411,11 +428,15 @@ impl Court<'_> {
             removed_rows = RemovedRows::Ignore;
             found = on(removed_rows)?;
         }
+        let (pairing, measured_on) = found;
         if !gate.metric.compares() {
-            return Ok(found);
+            return Ok(Measured {
+                pairing,
+                rows: measured_on,
+                removed_rows,
+            });
         }
         // The two pass rates say how missing scores are taken; the rows are counted.
-        let (pairing, measured_on) = found;
         let rows = self.rows()?;
         let selection = Selection::of(matter.slice, rows);
         let question = Question {
@@ -430,11 +451,15 @@ impl Court<'_> {
             candidate: question.count(rows)?,
             baseline: None,
         };
-        Ok((pairing, measured_on))
+        Ok(Measured {
+            pairing,
+            rows: measured_on,
+            removed_rows,
+        })
     }
 
     fn rows(&self) -> Result<&Rows, Obstacle> {
-        self.evidence.rows.as_ref().ok_or_else(chance::unknown_rows)
+        self.evidence.rows.as_ref().ok_or_else(unknown_rows)
     }
 
     /// The values with removed rows taken in one way: from the rows, or from the summary where that tells.
@@ -444,7 +469,7 @@ impl Court<'_> {
         removed_rows: RemovedRows,
     ) -> Result<(Pairing, u64), Obstacle> {
         self.in_range(matter)?;
-        let kind = chance::kind(matter.gate.metric);
+        let kind = kind_of(matter.gate.metric);
         let is_counted = matches!(kind, Some(Kind::Tokens | Kind::Cost | Kind::Anything));
         let whole = matter.slice.is_none() && !(is_counted && self.uses_rows(matter.gate));
         let summary = self.on_summary(matter, removed_rows);
@@ -496,7 +521,7 @@ impl Court<'_> {
         let rows = self.rows()?;
         let selection = Selection::of(matter.slice, rows);
         let has = |role, row| rows.trials(role, row) > 0 && selection.has(rows, row);
-        self.look_into(matter, rows, &selection)?;
+        look_into(matter, rows, &selection)?;
         let of = |role, totals: &Totals, rows, absent| {
             let sample = Sample {
                 run: self.run(role),
@@ -534,31 +559,6 @@ impl Court<'_> {
         Ok((pairing, all))
     }
 
-    /// Makes sure that a slice has rows in every run that is looked at.
-    fn look_into(
-        &self,
-        matter: Matter<'_>,
-        rows: &Rows,
-        selection: &Selection,
-    ) -> Result<(), Obstacle> {
-        let Matter { gate, limit, .. } = matter;
-        let roles = [Role::Candidate, Role::Baseline];
-        let roles = roles
-            .into_iter()
-            .take(1 + usize::from(gate.compares(limit)));
-        if let Some(slice) = matter.slice {
-            let has = |role, row| rows.trials(role, row) > 0 && selection.has(rows, row);
-            let any = |role| (0..rows.len()).any(|row| has(role, row));
-            if !any(Role::Candidate) && !any(Role::Baseline) {
-                return Err(slice::empty(slice, None, rows));
-            }
-            if let Some(role) = roles.clone().find(|role| !any(*role)) {
-                return Err(slice::empty_in(slice, role.word()));
-            }
-        }
-        Ok(())
-    }
-
     /// Makes sure that no score lies outside the gate's range, where rows tell.
     fn in_range(&self, matter: Matter<'_>) -> Result<(), Obstacle> {
         let Matter { gate, subject, .. } = matter;
@@ -593,12 +593,12 @@ impl Court<'_> {
         }
     }
 
-    /// The seconds that a limit is about, and the number of rows they are measured on.
-    fn latency(&self, matter: Matter<'_>) -> Result<(Pairing, u64), Obstacle> {
+    /// The seconds that a limit is about, and what they are measured on.
+    fn latency(&self, matter: Matter<'_>) -> Result<Measured, Obstacle> {
         let Matter { gate, limit, .. } = matter;
         let rows = self.rows()?;
         let selection = Selection::of(matter.slice, rows);
-        self.look_into(matter, rows, &selection)?;
+        look_into(matter, rows, &selection)?;
         let of = |role: Role, scope| {
             latency::measure(gate, rows, role, scope, &selection)
                 .ok_or_else(|| words::lack(&Lack::NoUsage, gate, None, role.word(), self.run(role)))
@@ -612,7 +612,11 @@ impl Court<'_> {
                 candidate: of(Role::Candidate, latency::Scope::Candidate)?,
                 baseline: None,
             };
-            return Ok((pairing, counted(Role::Candidate)));
+            return Ok(Measured {
+                pairing,
+                rows: counted(Role::Candidate),
+                removed_rows: RemovedRows::Ignore,
+            });
         }
         let on = |removed_rows| -> Result<Pairing, Obstacle> {
             let scope = latency::Scope::Comparison(removed_rows);
@@ -621,13 +625,17 @@ impl Court<'_> {
                 baseline: Some(of(Role::Baseline, scope)?),
             })
         };
-        let found = on(self.policy.baseline.removed_rows)?;
-        let found = if found.candidate.ignores && self.removed() > 0 {
-            on(RemovedRows::Ignore)?
-        } else {
-            found
-        };
-        Ok((found, counted(Role::Baseline)))
+        let mut removed_rows = self.policy.baseline.removed_rows;
+        let mut pairing = on(removed_rows)?;
+        if pairing.candidate.ignores && self.removed() > 0 {
+            removed_rows = RemovedRows::Ignore;
+            pairing = on(removed_rows)?;
+        }
+        Ok(Measured {
+            pairing,
+            rows: counted(Role::Baseline),
+            removed_rows,
+        })
     }
 
     fn removed(&self) -> u64 {
@@ -666,6 +674,33 @@ impl Court<'_> {
         Some((ours, theirs, pair.common + removed))
     }
 
+    /// Says, once a gate, that a change is not measured on quite the same rows.
+    fn note_left_out(&mut self, gate: &Gate, pairing: &Pairing) {
+        let left_out = |measure: &Measure| {
+            if measure.ignores {
+                measure.trials - measure.scored
+            } else {
+                0
+            }
+        };
+        let ours = left_out(&pairing.candidate);
+        let theirs = pairing.baseline.as_ref().map_or(0, left_out);
+        if ours + theirs == 0 {
+            return;
+        }
+        let finding = Finding {
+            name: Name::ScoresLeftOut,
+            effect: Effect::Warning,
+            message: Prose::from("the gate ").name(&gate.name).text(format!(
+                ": {ours} missing scores of the candidate and {theirs} of the baseline are left out, so that the \
+                 change is not measured on quite the same rows; `evidence: significant` pairs them"
+            )),
+        };
+        if !self.findings.contains(&finding) {
+            self.findings.push(finding);
+        }
+    }
+
     /// Keeps what left a gate undecided among the findings, once.
     fn note(&mut self, gate: &Gate, obstacle: &Obstacle) {
         let finding = Finding {
@@ -681,6 +716,26 @@ impl Court<'_> {
             self.findings.push(finding);
         }
     }
+}
+
+/// Makes sure that a slice has rows in every run that is looked at.
+fn look_into(matter: Matter<'_>, rows: &Rows, selection: &Selection) -> Result<(), Obstacle> {
+    let Matter { gate, limit, .. } = matter;
+    let roles = [Role::Candidate, Role::Baseline];
+    let roles = roles
+        .into_iter()
+        .take(1 + usize::from(gate.compares(limit)));
+    if let Some(slice) = matter.slice {
+        let has = |role, row| rows.trials(role, row) > 0 && selection.has(rows, row);
+        let any = |role| (0..rows.len()).any(|row| has(role, row));
+        if !any(Role::Candidate) && !any(Role::Baseline) {
+            return Err(slice::empty(slice, None, rows));
+        }
+        if let Some(role) = roles.clone().find(|role| !any(*role)) {
+            return Err(slice::empty_in(slice, role.word()));
+        }
+    }
+    Ok(())
 }
 
 /// Measures a sample, or says what it lacks.

@@ -107,7 +107,8 @@ fn percentile(share: f64, all: f64, at: impl Fn(u64) -> f64) -> f64 {
     let place = share * (all - 1.0);
     let below = crate::number::nearest_count(place.floor());
     let (low, rest) = (at(below), place - place.floor());
-    if rest < 1e-12 {
+    // Between one that never ended and the next lies nothing else.
+    if rest < 1e-12 || low.is_infinite() {
         return low;
     }
     low + rest * (at(below + 1) - low)
@@ -130,6 +131,7 @@ mod tests {
             (Metric::LatencyP50, 6, 0, 0.0),
             (Metric::LatencyP95, 0, 0, 8.8),
             (Metric::LatencyP95, 0, 1, f64::INFINITY),
+            (Metric::LatencyP50, 0, 10, f64::INFINITY),
         ] {
             let found = of(metric, &known, instant, endless);
             assert!(

@@ -4,32 +4,36 @@
 //! decided is never a pass.
 
 mod chance;
+mod columns;
 mod comparability;
 mod compare;
 mod court;
 mod latency;
 mod limit;
 mod measure;
+mod question;
 #[cfg(test)]
 mod row_tests;
 mod slice;
 #[cfg(test)]
 mod tests;
 mod words;
+mod world;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-pub use chance::{Chance, columns};
+pub use chance::Chance;
+pub use columns::columns;
 use comparability::Terms;
 pub use comparability::{Effect, Finding, Name};
 pub use compare::{Comparison, Line, compare};
 pub use measure::Measure;
 pub use slice::{Slice, problems};
 
-use crate::evidence::{Evidence, Kind};
+use crate::evidence::{Evidence, Kind, Rows};
 use crate::policy::{self, Limit, Metric, Policy, Severity};
 use crate::prose::Prose;
 use court::Court;
@@ -155,7 +159,7 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
         ground,
         findings,
         can_block: false,
-        rows: chance::obstacle(policy, evidence),
+        rows: columns::obstacle(policy, evidence),
         trials: BTreeMap::new(),
     };
     court.hear();
@@ -174,7 +178,7 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
 
 /// Whether the rows tell of which trials tokens and cost are known.
 fn counts_usage(evidence: &Evidence) -> bool {
-    let columns = evidence.rows.iter().flat_map(|rows| rows.columns());
+    let columns = evidence.rows.iter().flat_map(Rows::columns);
     columns
         .into_iter()
         .any(|column| matches!(column.kind, Kind::Tokens | Kind::Cost))

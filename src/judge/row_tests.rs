@@ -1,11 +1,13 @@
 //! Judging by rows: slices, counts, ranges.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::tests::{names, run};
 use super::*;
 use crate::evidence::{Columns, Known, RowSource, Run, Take, Tally, Totals};
 use crate::fault::Fault;
+use crate::policy::LimitKey;
 
 /// The rows of a run: digest, inputs, and the scores of each trial, all of it JSON.
 struct OfRun(Vec<(String, String, Vec<String>)>);
@@ -188,11 +190,11 @@ fn changes_of_a_slice_are_measured_on_its_rows() {
     c {"topic": "billing"} | {"s": true}
     e {"topic": "gone"} | {"s": true}
 "#;
-    let gates = r#"
+    let gates = r"
 - {name: drop, scorer: s, metric: pass_rate, by: topic, max_drop: 0}
 - {name: broken, scorer: s, metric: regressed_rows, where: {topic: refunds}, max: 0}
 - {name: floor, scorer: s, metric: pass_rate, by: topic, min: 0.5}
-"#;
+";
     let shown = lines(&on_rows("", gates, SLICED, baseline));
     assert_eq!(
         shown,
@@ -211,14 +213,13 @@ fn changes_of_a_slice_are_measured_on_its_rows() {
 
 #[test]
 fn an_input_with_too_many_values_is_no_by() {
-    let rows: String = (0..51)
+    let rows: Vec<String> = (0..51)
         .map(|row| {
-            format!(
-                "{row:03} {{\"id\": {row}, \"half\": {}}} | {{\"s\": true}}\n",
-                row < 25
-            )
+            let half = row < 25;
+            format!(r#"{row:03} {{"id": {row}, "half": {half}}} | {{"s": true}}"#)
         })
         .collect();
+    let rows = rows.join("\n");
     let gates = "- {name: a, scorer: s, metric: pass_rate, by: id, min: 1}\n- {name: b, scorer: s, metric: pass_rate, by: id, where: {half: true}, min: 1}";
     let judgement = on_rows("", gates, &rows, "");
     assert_eq!(
@@ -246,13 +247,13 @@ fn rows_tell_which_trials_have_no_score_and_no_price() {
     b {} | {"t": true, "tokens": 20}
     c {} | {}
 "#;
-    let gates = r#"
+    let gates = r"
 - {name: errors, metric: error_rate, max: 0.33}
 - {name: tokens, metric: tokens_total, max: 30}
 - {name: tokens of those, metric: tokens_mean, max: 15, missing: ignore}
 - {name: cost, metric: cost_total, max: 10}
 - {name: cost of those, metric: cost_mean, max: 0.5, max_missing: 0.7}
-"#;
+";
     let judgement = on_rows("", gates, rows, "");
     assert_eq!(
         lines(&judgement),
@@ -279,4 +280,226 @@ fn a_single_score_outside_its_range_is_seen_in_rows() {
         of(", evidence: significant"),
         "n / n / min: Undecided: a score of `n` in the candidate is 1.5, outside its range [0, 1]"
     );
+}
+
+/// Rows of both runs as lines; `_` is a missing score.
+fn both(candidate: &[&str], baseline: &[&str]) -> (String, String) {
+    let of = |cells: &[&str]| {
+        let lines = cells
+            .iter()
+            .enumerate()
+            .filter(|(_, cell)| **cell != "gone");
+        let lines = lines.map(|(row, cell)| {
+            let trials = cell.split(' ').map(|score| match score {
+                "_" => "{}".to_owned(),
+                score => format!("{{\"s\": {score}}}"),
+            });
+            format!("{row:03} {{}} | {}", trials.collect::<Vec<_>>().join(" | "))
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    (of(candidate), of(baseline))
+}
+
+fn repeated<'a>(cells: &[(usize, &'a str)]) -> Vec<&'a str> {
+    let each = cells
+        .iter()
+        .flat_map(|(count, cell)| std::iter::repeat_n(*cell, *count));
+    each.collect()
+}
+
+#[test]
+fn what_is_left_out_is_left_out_of_tests_too() {
+    let (ours, theirs) = both(
+        &repeated(&[(95, "true"), (5, "false"), (300, "gone")]),
+        &repeated(&[(100, "true"), (300, "false")]),
+    );
+    for rule in ["observed", "significant", "proven"] {
+        let gate = format!(
+            "- {{name: g, scorer: s, metric: pass_rate, max_drop: 0.005, missing: ignore, evidence: {rule}}}"
+        );
+        let judgement = on_rows("", &gate, &ours, &theirs);
+        let check = &judgement.checks[0];
+        assert_ne!(check.status, Status::Pass, "{rule}: {}", check.reason);
+        if let Some(chance) = &check.chance {
+            assert_eq!((chance.rows, chance.discordant), (100, Some((5, 0))));
+        }
+    }
+}
+
+#[test]
+fn a_missing_score_hides_no_sure_fail() {
+    let mut ours = vec!["0.85"; 8];
+    let theirs = ["0.9", "0.91", "0.89", "0.9", "0.9", "0.9", "0.9", "0.9"];
+    let status = |ours: &[&str], missing: &str| {
+        let (ours, theirs) = both(ours, &theirs);
+        let gate = format!(
+            "- {{name: g, scorer: s, metric: numeric_mean, range: [0, 1], max_drop: 0.02, evidence: significant, missing: {missing}}}"
+        );
+        on_rows("", &gate, &ours, &theirs).checks[0].status
+    };
+    assert_eq!(status(&ours, "bound"), Status::Fail);
+    ours[0] = "_";
+    assert_eq!(status(&ours, "bound"), Status::Undecided);
+    assert_eq!(status(&ours, "fail"), Status::Undecided);
+    assert_eq!(status(&ours, "ignore"), Status::Fail);
+}
+
+#[test]
+fn rows_that_are_alike_but_for_rounding_show_nothing() {
+    let (ours, theirs) = both(&["0.7", "0.8"], &["0.8", "0.9"]);
+    let of = |keys: &str| {
+        let gate = format!("- {{name: g, scorer: s, metric: numeric_mean, {keys}}}");
+        let judgement = on_rows("", &gate, &ours, &theirs);
+        (
+            judgement.checks[0].status,
+            judgement.checks[0].reason.to_string(),
+        )
+    };
+    assert_eq!(of("max_drop: 0.2, evidence: proven").0, Status::Undecided);
+    assert_eq!(
+        of("max_drop: 0.02, evidence: significant"),
+        (
+            Status::Pass,
+            "changed by -0.1 on its rows, beyond max_drop 0.02; but 2 rows so alike show nothing"
+                .to_owned()
+        )
+    );
+}
+
+#[test]
+fn several_trials_prove_no_more_than_their_rows() {
+    let mut cells = vec!["true"; 20];
+    let status = |cells: &[&str], limit: &str| {
+        let (ours, theirs) = both(cells, &["true"; 20]);
+        let gate =
+            format!("- {{name: g, scorer: s, metric: pass_rate, {limit}, evidence: proven}}");
+        on_rows("", &gate, &ours, &theirs).checks[0].status
+    };
+    for limit in ["min: 0.99", "max_drop: 0.01"] {
+        assert_eq!(status(&cells, limit), Status::Undecided);
+        // One row was run twice.
+        cells[3] = "true true";
+        assert_eq!(status(&cells, limit), Status::Undecided);
+    }
+    assert_eq!(status(&cells, "min: 0.8"), Status::Pass);
+}
+
+#[test]
+fn the_rows_that_it_would_take_are_those_that_do() {
+    let needed = |cells: &[&str], keys: &str| {
+        let (ours, theirs) = both(cells, &vec!["true"; cells.len()]);
+        let gate = format!("- {{name: g, scorer: s, metric: pass_rate, {keys}, evidence: proven}}");
+        let judgement = on_rows("", &gate, &ours, &theirs);
+        judgement.checks[0].chance.as_ref().unwrap().rows_needed
+    };
+    assert_eq!(needed(&["true"; 20], "min: 0.99"), Some(268));
+    assert_eq!(needed(&["true"; 100], "min: 0.99"), Some(268));
+    assert_eq!(needed(&["true"; 300], "min: 0.99"), None);
+    // On its limit no number of rows is enough.
+    let on_limit = repeated(&[(98, "true"), (2, "false")]);
+    assert_eq!(needed(&on_limit, "max_drop: 0.02"), None);
+    assert_eq!(needed(&on_limit, "min: 0.98"), None);
+}
+
+#[test]
+fn what_cannot_be_tested_dilutes_no_other_test() {
+    let (ours, theirs) = both(
+        &repeated(&[(94, "true"), (6, "false")]),
+        &repeated(&[(100, "true")]),
+    );
+    let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0.02, evidence: significant}";
+    let p = |gates: &str| {
+        let judgement = on_rows("", gates, &ours, &theirs);
+        let chance = judgement.checks[0].chance.clone().unwrap();
+        chance.adjusted_p.unwrap() / chance.p.unwrap()
+    };
+    assert_eq!(p(gate), 1.0);
+    assert_eq!(
+        p(&format!("{gate}\n{}", gate.replace("name: g", "name: h"))),
+        2.0
+    );
+    assert_eq!(
+        p(&format!(
+            "{gate}\n{}",
+            gate.replace("name: g, scorer: s", "name: h, scorer: t")
+        )),
+        1.0
+    );
+}
+
+/// A cell of a row: up to two trials, or a run that lacks the row.
+fn cells(of: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
+    let trial = proptest::sample::select(of);
+    let trials = (trial.clone(), proptest::option::of(trial));
+    let cell = trials.prop_map(|(one, other)| match other {
+        Some(other) => format!("{one} {other}"),
+        None => one.to_owned(),
+    });
+    proptest::collection::vec(cell, 2..7)
+}
+
+/// Every way to fill what is missing.
+fn fillings(cells: &[String], with: &[&str]) -> Vec<Vec<String>> {
+    let mut all = vec![cells.to_vec()];
+    while let Some(place) = all[0].iter().position(|cell| cell.contains('_')) {
+        let of_one = |cells: &Vec<String>| {
+            with.iter()
+                .map(|score| {
+                    let mut cells = cells.clone();
+                    cells[place] = cells[place].replacen('_', score, 1);
+                    cells
+                })
+                .collect::<Vec<_>>()
+        };
+        all = all.iter().flat_map(of_one).collect();
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// What is decided stays so, however the missing scores had come out.
+    #[test]
+    fn no_filling_changes_what_is_decided(
+        (is_numeric, ours, theirs) in prop_oneof![
+            (Just(true), cells(&["0", "0.5", "0.6", "1", "0.9", "_"]), cells(&["0.5", "1", "0.9", "0.4"])),
+            (Just(false), cells(&["true", "true", "false", "_"]), cells(&["true", "true", "false", "_"])),
+        ],
+        key in proptest::sample::select(LimitKey::ALL.to_vec()),
+        limit in 0..20_u32,
+        rule in proptest::sample::select(vec!["observed", "significant", "proven"]),
+        confidence in proptest::sample::select(vec!["0.55", "0.8", "0.95"]),
+    ) {
+        let missing = |cells: &[String]| cells.iter().map(|cell| cell.matches('_').count()).sum::<usize>();
+        prop_assume!((1..=4).contains(&(missing(&ours) + missing(&theirs))));
+        let rows = ours.len().min(theirs.len());
+        let (ours, theirs) = (&ours[..rows], &theirs[..rows]);
+        let metric = if is_numeric { "numeric_mean, range: [0, 1]" } else { "pass_rate" };
+        let confidence = if rule == "observed" { String::new() } else { format!(", confidence: {confidence}") };
+        let gate = format!(
+            "- {{name: g, scorer: s, metric: {metric}, {}: {}, evidence: {rule}{confidence}}}",
+            key.word(),
+            f64::from(limit) / 20.0
+        );
+        let status = |ours: &[String], theirs: &[String]| {
+            let text = |cells: &[String]| cells.iter().map(String::as_str).collect::<Vec<_>>().join(";");
+            let (ours, theirs) = (text(ours), text(theirs));
+            let (ours, theirs) = both(
+                &ours.split(';').collect::<Vec<_>>(),
+                &theirs.split(';').collect::<Vec<_>>(),
+            );
+            on_rows("", &gate, &ours, &theirs).checks[0].status
+        };
+        let decided = status(ours, theirs);
+        if decided != Status::Undecided {
+            let ends: &[&str] = if is_numeric { &["0", "0.55", "1"] } else { &["true", "false"] };
+            for ours in fillings(ours, ends) {
+                for theirs in fillings(theirs, ends) {
+                    prop_assert_eq!(status(&ours, &theirs), decided, "{} {:?} {:?}", gate, ours, theirs);
+                }
+            }
+        }
+    }
 }

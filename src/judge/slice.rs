@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::chance::unknown_rows;
+use super::columns::unknown_rows;
 use super::comparability::{Name, Obstacle};
 use crate::evidence::{Evidence, MOST_VALUES, Role, Rows, Sort};
 use crate::policy::{Condition, Gate, Policy, Problem};

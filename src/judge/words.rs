@@ -189,10 +189,18 @@ pub(super) fn chance(
 ) -> Prose {
     let bound = full(limit.value);
     let key = limit.key.word();
-    let what = if limit.key.is_change() {
-        format!("changed by {} on its rows", signed(chance.point, 0.0))
+    let worst = if chance.is_open && said.is_some() {
+        " with missing scores at their worst"
     } else {
-        format!("{} on its rows", show(chance.point, limit.value))
+        ""
+    };
+    let what = if limit.key.is_change() {
+        format!(
+            "changed by {} on its rows{worst}",
+            signed(chance.point, 0.0)
+        )
+    } else {
+        format!("{} on its rows{worst}", show(chance.point, limit.value))
     };
     let detail = detail(limit, chance);
     Prose::from(match said {
@@ -200,6 +208,10 @@ pub(super) fn chance(
             format!("{what}; all plausible values are within {key} {bound}: {detail}")
         }
         Some(Said::Holds) => format!("{what}, within {key} {bound}: {detail}"),
+        Some(Said::Noise) if chance.shows_nothing => format!(
+            "{what}, beyond {key} {bound}; but {} so alike show nothing",
+            plural(chance.rows, "row")
+        ),
         Some(Said::Noise) => {
             format!("{what}, beyond {key} {bound}, which may be noise: {detail}")
         }
@@ -259,7 +271,7 @@ fn detail(limit: Limit, chance: &Chance) -> String {
     }
     if let Some(resolution) = chance.resolution.filter(|size| *size > 0.0) {
         let size = show(resolution, 0.0);
-        parts.push(format!("so many rows can show a change of {size}"));
+        parts.push(format!("a change of {size} would show by itself"));
     }
     parts.join(", ")
 }

@@ -263,7 +263,7 @@ block! {
         #[schemars(extend("enum" = Evidence::ALL.map(Evidence::word)))]
         evidence: String,
         /// How sure `significant` and `proven` are, one-sided: 0.95 errs once in twenty times.
-        #[schemars(range(min = 0.5, max = 0.9999))]
+        #[schemars(extend("exclusiveMinimum" = 0.5, "maximum" = 0.9999))]
         confidence: f64,
         /// What missing scores mean: judged at both ends, the worst, or nothing.
         #[schemars(extend("enum" = ["bound", "fail", "ignore"]))]
@@ -315,7 +315,7 @@ block! {
         #[schemars(extend("enum" = Evidence::ALL.map(Evidence::word)))]
         evidence: String,
         /// How sure `significant` and `proven` are, one-sided: 0.95 errs once in twenty times.
-        #[schemars(range(min = 0.5, max = 0.9999))]
+        #[schemars(extend("exclusiveMinimum" = 0.5, "maximum" = 0.9999))]
         confidence: f64,
         /// What missing scores mean: judged at both ends, the worst, or nothing.
         #[schemars(extend("enum" = ["bound", "fail", "ignore"]))]

@@ -263,15 +263,15 @@ impl Scope<'_> {
         self.word("evidence", field, &words)
     }
 
-    /// How sure is sure: a number from 0.5 to below 1.
+    /// How sure is sure: a number above 0.5 and below 1.
     pub(super) fn confidence(&mut self, field: Field<f64>) -> Option<f64> {
         let number = self.number("confidence", field)?;
-        if (0.5..=MOST_CONFIDENCE).contains(&number) {
+        if number > 0.5 && number <= MOST_CONFIDENCE {
             return Some(number);
         }
         self.problem(
             "confidence",
-            format!("{number} is no confidence; expected a number from 0.5 to {MOST_CONFIDENCE}, such as 0.95"),
+            format!("{number} is no confidence; expected a number above 0.5, up to {MOST_CONFIDENCE}, such as 0.95"),
         );
         None
     }

@@ -375,7 +375,7 @@ fn wrong_evidence_rules_are_named() {
         ),
         (
             format!("{rate}, evidence: proven, confidence: 95"),
-            "95 is no confidence; expected a number from 0.5 to 0.9999, such as 0.95",
+            "95 is no confidence; expected a number above 0.5, up to 0.9999, such as 0.95",
         ),
         (
             format!("{rate}, evidence: proven, confidence: 0.05"),

@@ -4,6 +4,11 @@ use super::Interval;
 use super::quantile::{t_quantile, t_tail};
 use crate::number::count;
 
+/// Squares of larger numbers may be too large.
+const HUGE: f64 = 1e150;
+/// By which they are then divided: 2 to the power of 600.
+const SCALE: f64 = f64::from_bits((1023 + 600) << 52);
+
 /// Numbers of rows, summed up so that their order hardly matters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
@@ -19,6 +24,19 @@ impl Sample {
     /// Sums up numbers; `None` where there are none. Two passes: the deviations are taken from the mean.
     #[must_use]
     pub fn of(values: &[f64]) -> Option<Self> {
+        let most = values
+            .iter()
+            .fold(0.0_f64, |most, value| most.max(value.abs()));
+        if most > HUGE {
+            // A power of two changes no digit.
+            let small: Vec<f64> = values.iter().map(|value| value / SCALE).collect();
+            let sample = Self::of(&small)?;
+            return Some(Self {
+                mean: sample.mean * SCALE,
+                deviation: sample.deviation * SCALE,
+                ..sample
+            });
+        }
         let first = *values.first()?;
         let n = count(values.len() as u64);
         // Around a value of their own numbers lose nothing to their size.
@@ -34,16 +52,15 @@ impl Sample {
         })
     }
 
-    /// The Student t interval of the mean; `None` of fewer than two rows. `confidence` is one-sided.
+    /// The Student t interval of the mean; `None` of fewer than two rows, or where numbers are too large to
+    /// tell. `confidence` is one-sided.
     #[must_use]
     pub fn interval(&self, confidence: f64) -> Option<Interval> {
         let error = self.error()?;
         let reach = t_quantile(confidence, count(self.rows - 1)) * error;
         let reach = if error == 0.0 { 0.0 } else { reach };
-        Some(Interval {
-            low: self.mean - reach,
-            high: self.mean + reach,
-        })
+        let (low, high) = (self.mean - reach, self.mean + reach);
+        (low.is_finite() && high.is_finite()).then_some(Interval { low, high })
     }
 
     /// How likely a mean on this side of zero is where the true one is zero, one-sided, by inverting the
@@ -61,8 +78,62 @@ impl Sample {
     /// The standard error of the mean.
     #[must_use]
     pub fn error(&self) -> Option<f64> {
-        (self.rows >= 2).then(|| self.deviation / count(self.rows).sqrt())
+        let is_finite = self.mean.is_finite() && self.deviation.is_finite();
+        (self.rows >= 2 && is_finite).then(|| self.deviation / count(self.rows).sqrt())
     }
+}
+
+/// The least and the greatest standard deviation that numbers can have of which each lies between its place
+/// in one list and in the other. The greatest is a bound that is at most a little too high.
+///
+/// The sum of squares around c is least, over all fillings and over c, where each open number is as near to c as
+/// it can be: a convex function of c. No filling's sum of squares is above that around any one c at which each
+/// open number is as far away as it can be.
+#[must_use]
+pub fn deviations(one: &[f64], other: &[f64]) -> (f64, f64) {
+    let pairs = || one.iter().zip(other);
+    let known: Vec<f64> = pairs().filter(|(a, b)| a == b).map(|(a, _)| *a).collect();
+    let open: Vec<(f64, f64)> = pairs()
+        .filter(|(a, b)| a != b)
+        .map(|(a, b)| (a.min(*b), a.max(*b)))
+        .collect();
+    let rows = count(one.len() as u64);
+    let of = |squares: f64| (squares.max(0.0) / (rows - 1.0).max(1.0)).sqrt();
+    let fixed = Sample::of(&known).unwrap_or(Sample {
+        rows: 0,
+        mean: 0.0,
+        deviation: 0.0,
+    });
+    let weight = count(fixed.rows);
+    let within = fixed.deviation * fixed.deviation * (weight - 1.0).max(0.0);
+    let around = |c: f64| within + weight * (c - fixed.mean) * (c - fixed.mean);
+    let nearest = |c: f64, (low, high): (f64, f64)| c - c.clamp(low, high);
+    let ends = open.iter().flat_map(|(low, high)| [*low, *high]);
+    let ends = ends.chain((fixed.rows > 0).then_some(fixed.mean));
+    let (mut low, mut high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), end| {
+        (low.min(end), high.max(end))
+    });
+    let centre = f64::midpoint(low, high);
+    if !centre.is_finite() {
+        return (0.0, f64::INFINITY);
+    }
+    for _ in 0..100 {
+        let middle = f64::midpoint(low, high);
+        let slope =
+            weight * (middle - fixed.mean) + sum(open.iter().map(|ends| nearest(middle, *ends)));
+        if slope > 0.0 {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    let square = |distance: f64| distance * distance;
+    let least = around(low) + sum(open.iter().map(|ends| square(nearest(low, *ends))));
+    let centre = if fixed.rows > 0 { fixed.mean } else { centre };
+    let farthest = |(low, high): &(f64, f64)| (centre - low).abs().max((high - centre).abs());
+    let most = around(centre) + sum(open.iter().map(|ends| square(farthest(ends))));
+    // Rounding must not make the bounds narrower.
+    (of(least) * (1.0 - 1e-9), of(most) * (1.0 + 1e-9))
 }
 
 /// A sum in which small parts are not lost to large ones (Neumaier 1974).

@@ -11,7 +11,7 @@ mod quantile;
 mod tests;
 
 pub use holm::holm;
-pub use mean::Sample;
+pub use mean::{Sample, deviations};
 pub use proportion::{Pairs, wilson};
 pub use quantile::{normal_quantile, normal_tail};
 

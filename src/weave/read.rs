@@ -131,7 +131,7 @@ fn contradiction(what: &str) -> Fault {
 /// A run that was read, and where its rows are.
 enum Loaded<'a> {
     Live(Box<Run>, LiveRows<'a>),
-    Saved(Saved),
+    Saved(Box<Saved>),
 }
 
 impl Loaded<'_> {
@@ -156,7 +156,7 @@ impl Reader<'_> {
     /// One run, and where its rows are.
     fn side(&self, side: Side, digests: bool) -> Result<Loaded<'_>, Refusal> {
         match side {
-            Side::Snapshot(saved) => Ok(Loaded::Saved(*saved)),
+            Side::Snapshot(saved) => Ok(Loaded::Saved(saved)),
             Side::Live(head) => {
                 let rows = LiveRows {
                     client: self.client,

@@ -116,12 +116,15 @@ pub(super) fn each(
             "limit": limit,
             "offset": offset,
         });
-        if ask.costs {
-            body["include_costs"] = true.into();
-        }
-        if ask.inputs {
-            body["include_raw_data_rows"] = true.into();
-            body["resolve_row_refs"] = true.into();
+        // What is not needed is not named: an older server may not know it.
+        let more = [
+            ("include_costs", ask.costs),
+            ("include_raw_data_rows", ask.inputs),
+            ("resolve_row_refs", ask.inputs),
+        ];
+        if let Some(body) = body.as_object_mut() {
+            let more = more.into_iter().filter(|(_, is_asked)| *is_asked);
+            body.extend(more.map(|(key, _)| (key.to_owned(), true.into())));
         }
         client.post_bytes(path, &body)
     };

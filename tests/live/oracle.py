@@ -106,6 +106,44 @@ class Change:
         return stats.ttest_1samp(differences, 0, alternative="less" if drop else "greater").pvalue
 
 
+class Means:
+    """A mean of rows of which only number, mean and standard deviation are known."""
+
+    single = False
+
+    def __init__(self, rows: int, point: float, deviation: float) -> None:
+        self.pairs = range(rows)
+        self.point = point
+        self.error = deviation / math.sqrt(rows)
+
+    def interval(self, confidence: float, *, binary: bool = False) -> tuple[float, float]:  # noqa: ARG002
+        reach = stats.t.ppf(confidence, len(self.pairs) - 1) * self.error
+        return self.point - reach, self.point + reach
+
+    def p(self, *, drop: bool, binary: bool = False) -> float:  # noqa: ARG002
+        return stats.t.sf((-self.point if drop else self.point) / self.error, len(self.pairs) - 1)
+
+
+def envelope(worst: list[float], best: list[float], *, proven: bool) -> tuple[Means, Means]:
+    """No filling of missing scores is more prone to fail than the first, or less than the second.
+
+    The worst mean and the best, each with the deviation at which an interval rule fails most easily, or least. The
+    least deviation is searched for, the greatest is that around the mean of the rows in which nothing is missing.
+    """
+    boxes = [(min(pair), max(pair)) for pair in zip(worst, best, strict=True)]
+    rows = len(boxes)
+
+    def squares(c: float) -> float:
+        return sum((min(max(c, low), high) - c) ** 2 for low, high in boxes)
+
+    ends = [end for box in boxes for end in box]
+    found = optimize.minimize_scalar(squares, bounds=(min(ends), max(ends)), method="bounded", options={"xatol": 1e-13})
+    known = fmean(low for low, high in boxes if low == high)
+    greatest = sum(max(abs(low - known), abs(high - known)) ** 2 for low, high in boxes)
+    least, greatest = (math.sqrt(square / (rows - 1)) for square in (found.fun, greatest))
+    return Means(rows, fmean(worst), greatest if proven else least), Means(rows, fmean(best), greatest)
+
+
 def mean(trials: list, fill: float | None) -> float | None:
     known = [float(value) if value is not None else fill for value in trials]
     known = [value for value in known if value is not None]

@@ -89,6 +89,12 @@ def recompute(world, outcome, candidate: str, baseline: str) -> None:
         "tone": [oracle.Change(*tone, ours=ours, theirs=1 - ours) for ours in (-1, 2)],
     }
     worlds["proven drop"], worlds["proven tone"] = worlds["drop"], worlds["tone"]
+    for gate, (worst, best) in worlds.items():
+        is_t = gate.endswith("tone") or not worst.single
+        if is_t and worst.pairs != best.pairs:
+            differences = [[x - y for x, y in world.pairs] for world in (worst, best)]
+            worlds[gate] = oracle.envelope(*differences, proven="proven" in gate)
+    size = abs(sum(y for trials in tone[1].values() for y in [oracle.mean(trials, None)]) / len(tone[1]))
     family = ["drop", "rise", "tone"]
     adjusted = [
         oracle.holm([worlds[gate][end].p(drop=gate != "rise", binary=gate != "tone") for gate in family])
@@ -112,8 +118,7 @@ def recompute(world, outcome, candidate: str, baseline: str) -> None:
         said = []
         for end, change in enumerate((worst, best)):
             low, high = change.interval(confidence, binary=is_binary)
-            size = abs(sum(y for _, y in change.pairs) / len(change.pairs)) if "tone" == gate[-4:] and "proven" in gate else 1
-            allowed = check["limit"] * size + 1e-9
+            allowed = check["limit"] * (size if gate == "proven tone" else 1) + 1e-9
             toward = (lambda x: x) if gate == "rise" else (lambda x: -x)
             if "proven" in gate:
                 ends = [toward(low) <= allowed, toward(high) <= allowed]
@@ -129,14 +134,16 @@ def recompute(world, outcome, candidate: str, baseline: str) -> None:
     for gate, rows, fills, limit in [("floor", binary[0], (0, 1), 0.7), ("proven floor", tone[0], (-1, 2), 0.6)]:
         check = outcome.check(gate)
         said = []
-        for end, fill in enumerate(fills):
-            means = [oracle.mean(trials, fill) for trials in rows.values()]
-            single = all(len(trials) == 1 for trials in rows.values())
+        means = [[oracle.mean(trials, fill) for trials in rows.values()] for fill in fills]
+        single = all(len(trials) == 1 for trials in rows.values())
+        for end in (0, 1):
             if gate == "floor" and single:
-                low, high = oracle.wilson(sum(means), len(means), stats.norm.ppf(0.95))
-            else:
-                result = stats.ttest_1samp(means, 0).confidence_interval(0.9)
+                low, high = oracle.wilson(sum(means[end]), len(means[end]), stats.norm.ppf(0.95))
+            elif means[0] == means[1]:
+                result = stats.ttest_1samp(means[0], 0).confidence_interval(0.9)
                 low, high = result.low, result.high
+            else:
+                low, high = oracle.envelope(*means, proven="proven" in gate)[end].interval(0.95)
             if end == 0:
                 same(check["chance"]["interval"][0], low)
                 same(check["chance"]["interval"][1], high)

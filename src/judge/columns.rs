@@ -1,0 +1,124 @@
+//! What gates have to see of rows, and why they cannot.
+
+use std::collections::BTreeSet;
+
+use super::comparability::{Name, Obstacle};
+use crate::evidence::{Baseline, Column, Columns, Evidence, Input, Kind, Role, Rows, Totals};
+use crate::policy::{Gate, Metric, Policy};
+use crate::prose::Prose;
+
+/// What a policy's gates have to see of the rows of these runs.
+#[must_use]
+pub fn columns(policy: &Policy, runs: &[&Totals]) -> Columns {
+    let known: BTreeSet<&str> = runs
+        .iter()
+        .flat_map(|totals| totals.dimensions.keys().map(String::as_str))
+        .collect();
+    // Where the summaries tell how many trials have no score, rows need not.
+    let is_open = |totals: &&Totals| {
+        let (least, most) = totals.unscored();
+        least != most
+    };
+    let errors_are_open = runs.iter().any(is_open);
+    let mut columns = Columns::default();
+    for gate in &policy.gates {
+        let is_wanted = gate.needs_rows()
+            || gate.metric.is_usage()
+            || (gate.metric == Metric::ErrorRate && errors_are_open);
+        if is_wanted {
+            columns.add(of_gate(gate, &known));
+        }
+    }
+    columns
+}
+
+/// What one gate has to see.
+fn of_gate(gate: &Gate, known: &BTreeSet<&str>) -> Columns {
+    let column = |name: &str, kind| Column {
+        dimension: name.to_owned(),
+        kind,
+    };
+    let scores = match kind(gate.metric) {
+        None => Vec::new(),
+        Some(kind @ (Kind::Anything | Kind::Latency | Kind::Tokens | Kind::Cost)) => {
+            vec![column("", kind)]
+        }
+        Some(kind) => {
+            let names = gate.subjects(known).into_iter();
+            names.map(|name| column(name, kind)).collect()
+        }
+    };
+    let named = gate.conditions.iter().map(|condition| Input {
+        path: condition.input.clone(),
+        named: condition.any_of.clone(),
+    });
+    let by = gate.by.iter().map(|path| Input {
+        path: path.clone(),
+        named: Vec::new(),
+    });
+    Columns {
+        scores,
+        inputs: named.chain(by).collect(),
+    }
+}
+
+/// What a metric is made of; `None` where rows and trials are counted.
+pub(super) fn kind(metric: Metric) -> Option<Kind> {
+    Some(match metric {
+        Metric::PassRate | Metric::RegressedRows | Metric::FixedRows => Kind::Truth,
+        Metric::NumericMean => Kind::Number,
+        Metric::Coverage => Kind::Scored,
+        Metric::ErrorRate => Kind::Anything,
+        Metric::LatencyMean | Metric::LatencyP50 | Metric::LatencyP95 | Metric::LatencyP99 => {
+            Kind::Latency
+        }
+        Metric::TokensMean | Metric::TokensTotal => Kind::Tokens,
+        Metric::CostMean | Metric::CostTotal => Kind::Cost,
+        Metric::Trials | Metric::Rows => return None,
+    })
+}
+
+/// The column that a metric of a subject is measured on.
+pub(super) fn column(
+    rows: &Rows,
+    metric: Metric,
+    subject: Option<&str>,
+) -> Result<usize, Obstacle> {
+    kind(metric)
+        .and_then(|kind| rows.column(subject.unwrap_or_default(), kind))
+        .ok_or_else(unknown_rows)
+}
+
+/// Why rows cannot be looked at, where they cannot.
+pub(super) fn obstacle(policy: &Policy, evidence: &Evidence) -> Option<Obstacle> {
+    let Some(rows) = &evidence.rows else {
+        return policy.needs_rows().then(unknown_rows);
+    };
+    let baseline = match &evidence.baseline {
+        Baseline::Found(baseline, _) => Some((Role::Baseline, &baseline.totals, "baseline")),
+        Baseline::Unnamed | Baseline::NotFound(_) => None,
+    };
+    let candidate = (Role::Candidate, &evidence.candidate.totals, "candidate");
+    std::iter::once(candidate)
+        .chain(baseline)
+        .find_map(|(role, totals, word)| {
+            let what = rows.disagree(role, totals)?;
+            Some(Obstacle {
+                name: Name::RowsDisagree,
+                message: Prose::from(format!(
+                    "the rows of the {word} are not what its summary says of "
+                ))
+                .name(what),
+            })
+        })
+}
+
+pub(super) fn unknown_rows() -> Obstacle {
+    Obstacle {
+        name: Name::RowsUnknown,
+        message: Prose::from(
+            "its evidence needs single rows, and a snapshot has none; take it with --rows, or compare the runs in Weave \
+             itself",
+        ),
+    }
+}

@@ -1,0 +1,290 @@
+//! One world: what is measured once every missing score is settled, and what an evidence rule says of it.
+
+use super::chance::Ruling;
+use super::limit::holds;
+use crate::number::{TOLERANCE, count, nearest_count};
+use crate::policy::{self, Gate, Limit};
+use crate::stats::{Interval, Pairs, Sample, wilson};
+
+/// On fewer rows a t interval of no width shows nothing.
+const FEWEST_FLAT: u64 = 10;
+/// Deviations below this part of the numbers themselves are rounding.
+const ROUNDING: f64 = 1e-9;
+/// More rows than this are no advice.
+const MOST_ROWS: u64 = 10_000_000;
+
+/// A check's rows in one world.
+#[derive(Clone, Debug)]
+pub(super) struct World {
+    pub(super) rows: u64,
+    /// The mean over rows; for a change of both runs.
+    pub(super) candidate: f64,
+    pub(super) baseline: f64,
+    pub(super) basis: Basis,
+}
+
+/// What an interval is computed of.
+#[derive(Clone, Debug)]
+pub(super) enum Basis {
+    /// A rate, one trial a row: Wilson.
+    Rate { passed: u64, rows: u64 },
+    /// A change of a rate, one trial a row: Newcombe.
+    Pairs(Pairs),
+    /// Means of rows, or their differences: Student.
+    Means {
+        sample: Sample,
+        /// Whether all rows are alike.
+        is_flat: bool,
+        /// What it is no narrower than.
+        beside: Vec<Basis>,
+    },
+}
+
+/// Whether rows are alike, but for rounding.
+pub(super) fn is_flat(deviation: f64, scale: f64) -> bool {
+    deviation <= ROUNDING * scale
+}
+
+impl Basis {
+    /// The interval of plausible values; `None` of fewer than two rows, or where numbers are too large to tell.
+    fn interval(&self, confidence: f64) -> Option<Interval> {
+        match self {
+            Self::Rate { passed, rows } => (*rows >= 2).then(|| wilson(*passed, *rows, confidence)),
+            Self::Pairs(pairs) => (pairs.rows() >= 2).then(|| pairs.interval(confidence)),
+            Self::Means { sample, beside, .. } => {
+                let intervals = beside.iter().filter_map(|basis| basis.interval(confidence));
+                intervals.fold(sample.interval(confidence), |hull, interval| {
+                    hull.map(|hull| Interval {
+                        low: hull.low.min(interval.low),
+                        high: hull.high.max(interval.high),
+                    })
+                })
+            }
+        }
+    }
+
+    /// How likely such a change is where nothing changed, by inverting that interval.
+    fn p(&self, drop: bool) -> Option<f64> {
+        match self {
+            Self::Rate { .. } => None,
+            Self::Pairs(pairs) => (pairs.rows() >= 2).then(|| pairs.p(drop)),
+            Self::Means { sample, beside, .. } => {
+                let others = beside.iter().filter_map(|basis| basis.p(drop));
+                others.fold(sample.p(drop), |most, p| most.map(|most| most.max(p)))
+            }
+        }
+    }
+
+    /// The same with another number of rows of the same kind.
+    fn scaled(&self, to: u64) -> Self {
+        match self {
+            Self::Rate { passed, rows } => Self::Rate {
+                passed: scaled(*passed, *rows, to),
+                rows: to,
+            },
+            Self::Pairs(pairs) => {
+                let part = |count| scaled(count, pairs.rows(), to);
+                let (both, regressed, fixed) =
+                    (part(pairs.both), part(pairs.regressed), part(pairs.fixed));
+                Self::Pairs(Pairs {
+                    both,
+                    regressed,
+                    fixed,
+                    neither: to.saturating_sub(both + regressed + fixed),
+                })
+            }
+            Self::Means {
+                sample,
+                is_flat,
+                beside,
+            } => Self::Means {
+                sample: Sample {
+                    rows: to,
+                    ..*sample
+                },
+                is_flat: *is_flat,
+                beside: beside.iter().map(|basis| basis.scaled(to)).collect(),
+            },
+        }
+    }
+}
+
+/// A count's part of so many rows.
+fn scaled(part: u64, of: u64, to: u64) -> u64 {
+    nearest_count(count(part) / count(of) * count(to))
+}
+
+impl World {
+    /// Whether its rows are few, and so alike that they show nothing.
+    pub(super) fn shows_nothing(&self) -> bool {
+        matches!(self.basis, Basis::Means { is_flat: true, .. }) && self.rows < FEWEST_FLAT
+    }
+
+    pub(super) fn interval(&self, confidence: f64) -> Option<Interval> {
+        self.basis.interval(confidence)
+    }
+
+    /// Of changes only, and of those that can be tested.
+    pub(super) fn p(&self, limit: Limit) -> Option<f64> {
+        let tests = limit.key.is_change() && !self.shows_nothing();
+        tests
+            .then(|| self.basis.p(limit.key.wants_high()))
+            .flatten()
+    }
+
+    /// The value or the change.
+    pub(super) fn point(&self, limit: Limit) -> f64 {
+        if limit.key.is_change() {
+            self.candidate - self.baseline
+        } else {
+            self.candidate
+        }
+    }
+
+    /// Rows that regressed and rows that were fixed, where each has one trial.
+    pub(super) fn discordant(&self) -> Option<(u64, u64)> {
+        match &self.basis {
+            Basis::Pairs(pairs) => Some((pairs.regressed, pairs.fixed)),
+            Basis::Rate { .. } | Basis::Means { .. } => None,
+        }
+    }
+
+    /// What a gate's rule says.
+    pub(super) fn judge(&self, gate: &Gate, limit: Limit, adjusted_p: Option<f64>) -> Ruling {
+        let Some(interval) = self.interval(gate.confidence) else {
+            return Ruling::TooFew;
+        };
+        let is_change = limit.key.is_change();
+        let point = holds(limit, self.candidate, self.baseline, false);
+        let (Some(low), Some(high), Some(point)) = (
+            self.at(limit, interval.low),
+            self.at(limit, interval.high),
+            point,
+        ) else {
+            return Ruling::Open;
+        };
+        match gate.evidence {
+            policy::Evidence::Significant => {
+                let is_sure = if is_change {
+                    adjusted_p.is_some_and(|p| p <= 1.0 - gate.confidence)
+                } else {
+                    !low && !high
+                };
+                match point {
+                    true => Ruling::Holds,
+                    false if is_sure && !self.shows_nothing() => Ruling::Broken,
+                    false => Ruling::Noise,
+                }
+            }
+            policy::Evidence::Proven if self.shows_nothing() => Ruling::TooFew,
+            policy::Evidence::Proven | policy::Evidence::Observed => match (low, high) {
+                (true, true) => Ruling::Holds,
+                (false, false) => Ruling::Broken,
+                _ => Ruling::Open,
+            },
+        }
+    }
+
+    /// Whether the limit holds at an end of the interval. A change is looked at from the baseline, a value from
+    /// nowhere.
+    fn at(&self, limit: Limit, end: f64) -> Option<bool> {
+        let candidate = if limit.key.is_change() {
+            self.baseline + end
+        } else {
+            end
+        };
+        holds(limit, candidate, self.baseline, false)
+    }
+
+    /// The smallest change that so many rows could have shown.
+    pub(super) fn resolution(&self, limit: Limit, confidence: f64) -> Option<f64> {
+        match &self.basis {
+            Basis::Rate { .. } => None,
+            _ if !limit.key.is_change() => None,
+            Basis::Pairs(pairs) => resolution(pairs, confidence, limit.key.wants_high()),
+            Basis::Means { .. } => {
+                let interval = self.interval(confidence)?;
+                Some((interval.high - interval.low) / 2.0)
+            }
+        }
+    }
+
+    /// About how many rows of this kind would put the whole interval on one side of the limit; `None` where no
+    /// number would that anybody can have.
+    pub(super) fn rows_needed(&self, limit: Limit, confidence: f64) -> Option<u64> {
+        let decides = |rows: u64| {
+            let interval = self.basis.scaled(rows).interval(confidence);
+            let ends = interval.and_then(|interval| {
+                self.at(limit, interval.low)
+                    .zip(self.at(limit, interval.high))
+            });
+            ends.is_some_and(|(low, high)| low == high)
+        };
+        let is_on_limit = {
+            let interval = Interval {
+                low: self.point(limit) - TOLERANCE,
+                high: self.point(limit) + TOLERANCE,
+            };
+            self.at(limit, interval.low) != self.at(limit, interval.high)
+        };
+        if is_on_limit || self.rows == 0 || !decides(MOST_ROWS) {
+            return None;
+        }
+        let (mut too_few, mut enough) = (self.rows, MOST_ROWS);
+        while enough > too_few + 1 {
+            let middle = u64::midpoint(too_few, enough);
+            if decides(middle) {
+                enough = middle;
+            } else {
+                too_few = middle;
+            }
+        }
+        Some(enough)
+    }
+}
+
+/// The smallest net number of rows, as a rate, that turned one way would have been significant, beside the
+/// rows that turned both ways here; `None` where not even all of them would.
+fn resolution(found: &Pairs, confidence: f64, drop: bool) -> Option<f64> {
+    let rows = found.rows();
+    // As many rows turned each way as the smaller of both numbers says, and more in one direction.
+    let noise = found.regressed.min(found.fixed);
+    let rate_true = found.both + found.regressed;
+    let table = |net: u64| {
+        let (with, against) = (noise + net, noise);
+        let (regressed, fixed) = if drop {
+            (with, against)
+        } else {
+            (against, with)
+        };
+        let trues = rate_true.max(regressed).min(rows - fixed);
+        Pairs {
+            both: trues - regressed,
+            regressed,
+            fixed,
+            neither: rows - trues - fixed,
+        }
+    };
+    let shows = |net: u64| {
+        let interval = table(net).interval(confidence);
+        if drop {
+            interval.high < 0.0
+        } else {
+            interval.low > 0.0
+        }
+    };
+    let most = rows.saturating_sub(2 * noise);
+    if most == 0 || !shows(most) {
+        return None;
+    }
+    let (mut below, mut enough) = (0, most);
+    while enough - below > 1 {
+        let middle = below + (enough - below) / 2;
+        if shows(middle) {
+            enough = middle;
+        } else {
+            below = middle;
+        }
+    }
+    Some(count(enough) / count(rows))
+}
