@@ -363,7 +363,7 @@ impl Court<'_> {
                 baseline: pairing.baseline,
             };
         }
-        if gate.compares(limit) && pairing.baseline.is_some() {
+        if gate.metric.has_interval() && gate.compares(limit) && pairing.baseline.is_some() {
             self.note_left_out(gate, &pairing);
         }
         // What was to be tested and could not be is never decided by the measured value instead.

@@ -67,8 +67,8 @@ pub(super) fn read(
         }
         let [ours, theirs] = trials;
         gatherer
-            .end_row(&row.row_digest, row.raw_data_row, (ours, theirs))
-            .map_err(|_| Refusal::Fault(unresolved(&row.row_digest)))
+            .end_row(&row.digest, row.inputs, (ours, theirs))
+            .map_err(|_| Refusal::Fault(unresolved(&row.digest)))
     })?;
     Ok(gatherer.finish())
 }
@@ -89,8 +89,8 @@ impl RowSource for LiveRows<'_> {
                 .filter(|run| run.evaluation_call_id == self.id)
                 .flat_map(|run| run.trials.iter().cloned());
             let row = RunRow {
-                row_digest: row.row_digest.clone(),
-                raw_data_row: row.raw_data_row,
+                row_digest: row.digest.clone(),
+                raw_data_row: row.inputs,
                 trials: trials.collect(),
             };
             take(&row).map_err(Refusal::Fault)
@@ -204,10 +204,7 @@ impl Reader<'_> {
         }
         for row in &page.rows {
             // Rows are sorted by digest: one that is not above the last was repeated or lost.
-            let ascends = self
-                .last
-                .as_deref()
-                .is_none_or(|last| *last < *row.row_digest);
+            let ascends = self.last.as_deref().is_none_or(|last| *last < *row.digest);
             if !ascends {
                 return Err(contradiction("a page repeats or loses rows"));
             }
@@ -219,7 +216,7 @@ impl Reader<'_> {
             take(row)?;
             let last = self.last.get_or_insert_default();
             last.clear();
-            last.push_str(&row.row_digest);
+            last.push_str(&row.digest);
         }
         self.read += page.rows.len();
         Ok(())
@@ -237,10 +234,10 @@ struct Page<'a> {
 /// A row with the trials of all runs that were asked for.
 #[derive(Deserialize)]
 pub(super) struct Row<'a> {
-    #[serde(borrow)]
-    pub(super) row_digest: Cow<'a, str>,
-    #[serde(borrow, default)]
-    pub(super) raw_data_row: Option<&'a RawValue>,
+    #[serde(borrow, rename = "row_digest")]
+    pub(super) digest: Cow<'a, str>,
+    #[serde(borrow, default, rename = "raw_data_row")]
+    pub(super) inputs: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) evaluations: Vec<OfRun<'a>>,
 }
