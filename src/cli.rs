@@ -34,6 +34,11 @@ pub enum Command {
     /// Judge a candidate run by one or several policies
     #[command(after_help = EXIT_CODES)]
     Check(CheckArgs),
+    /// Show in full the rows behind a check, and what the statistics say
+    #[command(
+        after_help = "Exit codes: 0 explained, 2 command line or policy wrong, 3 nothing to explain."
+    )]
+    Explain(ExplainArgs),
     /// Report every problem of every policy, offline
     Validate(ValidateArgs),
     /// Draft a policy from what a run scored
@@ -51,6 +56,22 @@ pub enum Command {
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
+    /// What is judged.
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+
+    /// What is written, and where.
+    #[command(flatten)]
+    pub reports: ReportArgs,
+
+    /// Keep inputs and outputs of rows out of the reports, and do not read the rows behind failing checks
+    #[arg(long, help_heading = "Reports")]
+    pub no_excerpts: bool,
+}
+
+/// What is judged, and where it is.
+#[derive(Debug, Args)]
+pub struct JudgeArgs {
     /// Policy files, or glob patterns of them
     #[arg(default_value = "gates.yaml")]
     pub policy: Vec<String>,
@@ -77,10 +98,21 @@ pub struct CheckArgs {
     /// Where the runs are.
     #[command(flatten)]
     pub server: ServerArgs,
+}
 
-    /// What is written, and where.
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The check: the name of its gate, or its id in the JSON report
+    pub check: String,
+
+    /// Explain this JSON report of `check`, and judge nothing again
+    #[arg(long, value_name = "REPORT", conflicts_with_all = ["policy", "candidate", "baseline", "wait"])]
+    pub from: Option<PathBuf>,
+
+    /// What is judged.
     #[command(flatten)]
-    pub reports: ReportArgs,
+    pub judge: JudgeArgs,
 }
 
 /// Arguments of `init`.

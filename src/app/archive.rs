@@ -1,21 +1,27 @@
 //! Evidence for requests, from snapshots or from Weave; read once for all policies on the same runs.
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 
 use super::console::Console;
 use super::environment;
+use super::plan::Plan;
 use super::search::{Search, Wanted, live};
 use super::server::no_project;
 use crate::cli::ServerArgs;
 use crate::evidence::snapshot::{self, Saved};
-use crate::evidence::{Baseline, Evidence};
+use crate::evidence::{
+    Baseline, Columns, Details, Evidence, Role, RowSource as _, Rows, Run, Totals, gathered,
+};
 use crate::fault::Fault;
+use crate::judge::{Behind, behind, columns_behind};
 use crate::policy::Source;
 use crate::project::Project;
 use crate::prose::Prose;
-use crate::weave::{Needs, read_evidence, web};
+use crate::report::Judged;
+use crate::weave::{Needs, read_details, read_evidence, read_rows, run_rows, web};
 
 /// Which evidence is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +49,7 @@ pub(super) struct Archive<'a> {
     console: &'a Console,
     needs: Needs<'a>,
     search: Option<Search<'a>>,
+    saved: BTreeMap<PathBuf, Option<Saved>>,
     known: Vec<(Request, Result<Evidence, Fault>)>,
 }
 
@@ -60,6 +67,7 @@ impl<'a> Archive<'a> {
             console,
             needs,
             search: None,
+            saved: BTreeMap::new(),
             known: Vec::new(),
         }
     }
@@ -103,7 +111,7 @@ impl<'a> Archive<'a> {
     fn read(&mut self, request: &Request) -> Result<Evidence, Fault> {
         let candidate = match live(&request.candidate) {
             Some(named) => Wanted::Live(named),
-            None => saved(request, &request.candidate)?.ok_or_else(|| {
+            None => self.saved(request, &request.candidate)?.ok_or_else(|| {
                 Fault::evidence(format!(
                     "there is no snapshot `{}`",
                     path(&request.candidate)
@@ -119,7 +127,7 @@ impl<'a> Archive<'a> {
         };
         let baseline = match live(source) {
             Some(named) => Some(Wanted::Live(named)),
-            None => saved(request, source)?,
+            None => self.saved(request, source)?,
         };
         // Nothing of the network is set up where snapshots are enough.
         match (candidate, baseline) {
@@ -171,6 +179,140 @@ impl<'a> Archive<'a> {
         })
     }
 
+    /// The run of a snapshot, where the source is one that is there.
+    fn saved<'w>(
+        &mut self,
+        request: &Request,
+        source: &Source,
+    ) -> Result<Option<Wanted<'w>>, Fault> {
+        let Source::File(path) = source else {
+            return Ok(None);
+        };
+        let saved = match self.saved.get(path) {
+            Some(saved) => saved.clone(),
+            None => of_file(request.project.as_ref(), path)?,
+        };
+        self.saved.insert(path.clone(), saved.clone());
+        Ok(saved.map(|saved| Wanted::Snapshot(Box::new(saved))))
+    }
+
+    /// The rows behind the checks of a judgement that do not pass.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be had; the judgement stands.
+    pub(super) fn explain(
+        &self,
+        plan: &Plan,
+        judged: &Judged,
+    ) -> Result<(Vec<Behind>, Details), Fault> {
+        let (request, policy) = (&plan.request, &plan.policy);
+        let (evidence, judgement) = (&judged.evidence, &judged.judgement);
+        let mut runs = vec![(Role::Candidate, &request.candidate, &evidence.candidate)];
+        if let (Baseline::Found(run, _), Some(source)) = (&evidence.baseline, &request.baseline) {
+            runs.push((Role::Baseline, source, run));
+        }
+        let totals: Vec<&Totals> = runs.iter().map(|(_, _, run)| &run.totals).collect();
+        let columns = columns_behind(policy, judgement, &totals);
+        if columns.is_empty() {
+            return Ok((Vec::new(), Details::new()));
+        }
+        let known = evidence.rows.as_ref().filter(|rows| rows.has(&columns));
+        let behind = if let Some(rows) = known {
+            behind(policy, rows, judgement)
+        } else {
+            behind(policy, &self.rows(&runs, columns)?, judgement)
+        };
+        let digests: BTreeSet<&str> = behind
+            .iter()
+            .flat_map(|behind| &behind.rows)
+            .map(|row| row.digest.as_str())
+            .collect();
+        let digests: Vec<&str> = digests.into_iter().collect();
+        let details = self.details(&runs, &digests)?;
+        Ok((behind, details))
+    }
+
+    /// Rows that were not read for the judgement.
+    fn rows(&self, runs: &[(Role, &Source, &Run)], columns: Columns) -> Result<Rows, Fault> {
+        let are_live = runs.iter().all(|(_, source, _)| live(source).is_some());
+        if are_live && let Some(search) = &self.search {
+            let ids: Vec<&str> = runs.iter().map(|(_, _, run)| run.id.as_str()).collect();
+            let (_, _, candidate) = runs.first().ok_or_else(no_project)?;
+            return self.console.while_waiting("asking Weave", || {
+                read_rows(search.client(), &candidate.project, &ids, columns)
+            });
+        }
+        let mut found = Vec::new();
+        for (_, source, run) in runs {
+            found.push(match (live(source), &self.search, self.file(source)) {
+                (Some(_), Some(search), _) => {
+                    let source = run_rows(search.client(), &run.project, &run.id);
+                    Some(gathered(&source, &columns)?)
+                }
+                (_, _, Some(saved)) if saved.has_rows() => Some(gathered(saved, &columns)?),
+                _ => None,
+            });
+        }
+        let mut found = found.into_iter();
+        let candidate = found.next().flatten().ok_or_else(|| {
+            Fault::evidence("the snapshot of the candidate holds no rows")
+                .help("take it with `weave-gate snapshot --rows`")
+        })?;
+        let nothing = Rows::new(columns);
+        Ok(match found.next().flatten() {
+            Some(baseline) => Rows::joined(&candidate, &baseline),
+            None => Rows::joined(&candidate, &nothing),
+        })
+    }
+
+    /// What stands in a few rows.
+    fn details(&self, runs: &[(Role, &Source, &Run)], digests: &[&str]) -> Result<Details, Fault> {
+        let mut details = Details::new();
+        if digests.is_empty() {
+            return Ok(details);
+        }
+        for (role, source, _) in runs {
+            let Some(saved) = self.file(source).filter(|saved| saved.has_rows()) else {
+                continue;
+            };
+            saved.each(&Columns::default(), &mut |row| {
+                if digests.binary_search(&&*row.row_digest).is_ok() {
+                    let detail = details.entry(row.row_digest.clone().into_owned());
+                    detail.or_default().take(*role, row);
+                }
+                Ok(())
+            })?;
+        }
+        let of_weave: Vec<(Role, &str)> = runs
+            .iter()
+            .filter(|(_, source, _)| live(source).is_some())
+            .map(|(role, _, run)| (*role, run.id.as_str()))
+            .collect();
+        if let (Some(search), Some((_, _, run))) = (&self.search, runs.first())
+            && !of_weave.is_empty()
+        {
+            self.console.while_waiting("asking Weave", || {
+                read_details(
+                    search.client(),
+                    &run.project,
+                    &of_weave,
+                    digests,
+                    &mut details,
+                )
+            })?;
+        }
+        Ok(details)
+    }
+
+    /// The snapshot that a source names.
+    fn file(&self, source: &Source) -> Option<&Saved> {
+        match source {
+            Source::File(path) => self.saved.get(path)?.as_ref(),
+            Source::Run(_) | Source::Find(_) => None,
+        }
+    }
+
     fn search(&mut self) -> Result<&mut Search<'a>, Fault> {
         let search = match self.search.take() {
             Some(search) => search,
@@ -188,15 +330,6 @@ fn lost(source: &Source) -> Prose {
 fn path(source: &Source) -> String {
     let shown = source.to_string();
     shown.strip_prefix("file:").unwrap_or(&shown).to_owned()
-}
-
-/// The run of a snapshot, where the source is one that is there.
-fn saved<'a>(request: &Request, source: &Source) -> Result<Option<Wanted<'a>>, Fault> {
-    let Source::File(path) = source else {
-        return Ok(None);
-    };
-    let saved = of_file(request.project.as_ref(), path)?;
-    Ok(saved.map(|saved| Wanted::Snapshot(Box::new(saved))))
 }
 
 /// A snapshot's run, if there is one, and if it is of the project that is judged.

@@ -9,8 +9,8 @@ use super::console::Console;
 use super::outputs::{Forms, Outputs};
 use super::plan::{files_of, plans};
 use super::{policies, sound};
-use crate::cli::CheckArgs;
-use crate::evidence::{Columns, Totals};
+use crate::cli::{CheckArgs, JudgeArgs};
+use crate::evidence::{Columns, Details, Totals};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::judge::{columns, judge, problems};
@@ -24,7 +24,14 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
     let (mut outputs, unwritable) = Outputs::prepare(&arguments.reports);
     let report = keep_inputs(arguments, &mut outputs)
         .and_then(|()| unwritable.map_or(Ok(()), Err))
-        .and_then(|()| gather(arguments, console, &mut outputs))
+        .and_then(|()| {
+            gather(
+                &arguments.judge,
+                arguments.no_excerpts,
+                console,
+                &mut |path| outputs.keep(path),
+            )
+        })
         .unwrap_or_else(Report::of_fault);
     for fault in report.faults() {
         console.fault(fault);
@@ -41,27 +48,29 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
 /// Keeps what the command line says is read from being written, whatever else is wrong with it.
 fn keep_inputs(arguments: &CheckArgs, outputs: &mut Outputs) -> Result<(), Fault> {
     // One argument at a time: what another one names may be missing.
-    for argument in &arguments.policy {
+    for argument in &arguments.judge.policy {
         for file in expand(std::slice::from_ref(argument)).unwrap_or_default() {
             outputs.keep(Path::new(&file.path))?;
         }
     }
     outputs.keep_runs(
-        [&arguments.candidate, &arguments.baseline]
+        [&arguments.judge.candidate, &arguments.judge.baseline]
             .into_iter()
             .flatten(),
     )
 }
 
-fn gather(
-    arguments: &CheckArgs,
+/// Judges. `keep` is told of every file that is read.
+pub(super) fn gather(
+    arguments: &JudgeArgs,
+    no_excerpts: bool,
     console: &Console,
-    outputs: &mut Outputs,
+    keep: &mut dyn FnMut(&Path) -> Result<(), Fault>,
 ) -> Result<Report, Fault> {
     let files = expand(&arguments.policy)?;
     let policies = policies(&files)?;
     for path in policies.iter().flat_map(files_of) {
-        outputs.keep(&path)?;
+        keep(&path)?;
     }
     let plans = plans(arguments, policies)?;
     let wanted = |runs: &[&Totals]| {
@@ -84,11 +93,25 @@ fn gather(
             sound(&plan.policy, &problems(&plan.policy, evidence))?;
         }
         let outcome = match evidence {
-            Ok(evidence) => Ok(Judged {
+            Ok(evidence) => {
                 // The clock is read late: waiting takes time.
-                judgement: judge(&plan.policy, &evidence, Timestamp::now()),
-                evidence,
-            }),
+                let judgement = judge(&plan.policy, &evidence, Timestamp::now());
+                let mut judged = Judged {
+                    judgement,
+                    evidence,
+                    behind: Vec::new(),
+                    details: Details::new(),
+                    unexplained: None,
+                };
+                if !no_excerpts {
+                    // Whether it can be explained changes no verdict.
+                    match archive.explain(plan, &judged) {
+                        Ok(explained) => (judged.behind, judged.details) = explained,
+                        Err(fault) => judged.unexplained = Some(fault.message),
+                    }
+                }
+                Ok(judged)
+            }
             // A wrong command line is wrong for every policy.
             Err(fault) if fault.exit == Exit::Usage => return Err(fault),
             Err(fault) => Err(fault),

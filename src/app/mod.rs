@@ -4,6 +4,7 @@ mod archive;
 mod check;
 mod compare;
 mod console;
+mod explain;
 mod init;
 mod output;
 mod outputs;
@@ -27,6 +28,7 @@ pub fn run(cli: &Cli) -> Exit {
     let console = Console::new(cli.voice);
     match &cli.command {
         Command::Check(arguments) => check::run(arguments, &console),
+        Command::Explain(arguments) => done(explain::run(arguments, &console), &console),
         Command::Validate(arguments) => validate::run(arguments, &console),
         Command::Compare(arguments) => compare::run(arguments, &console),
         Command::Init(arguments) => done(init::run(arguments, &console), &console),

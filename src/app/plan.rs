@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::archive::Request;
 use super::environment;
 use super::server::{no_project, project};
-use crate::cli::CheckArgs;
+use crate::cli::JudgeArgs;
 use crate::fault::Fault;
 use crate::policy::{Policy, Source, SourceTemplate};
 use crate::selector::Selector;
@@ -34,7 +34,7 @@ pub(super) fn files_of(policy: &Policy) -> Vec<PathBuf> {
 /// # Errors
 ///
 /// What is missing or wrong, of all policies at once.
-pub(super) fn plans(arguments: &CheckArgs, policies: Vec<Policy>) -> Result<Vec<Plan>, Fault> {
+pub(super) fn plans(arguments: &JudgeArgs, policies: Vec<Policy>) -> Result<Vec<Plan>, Fault> {
     let argument = |name: &str, text: Option<&String>| {
         text.map(|text| Source::from_argument(text))
             .transpose()
@@ -64,7 +64,7 @@ struct Named<'a> {
     baseline: Option<&'a Source>,
 }
 
-fn plan(arguments: &CheckArgs, policy: Policy, named: &Named<'_>) -> Result<Plan, Fault> {
+fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan, Fault> {
     let path = policy.path.clone();
     let wrong = |key: &str, problem: String| Fault::usage(format!("{path}: {key}: {problem}"));
     let settle = |key: &str, named: Option<&Source>, template: Option<&SourceTemplate>| {

@@ -123,8 +123,12 @@ fn on_rows_of(
     Ok(tally.totals())
 }
 
-/// The columns of one run's rows.
-fn gathered(source: &dyn RowSource, columns: &Columns) -> Result<Rows, Fault> {
+/// The columns of one run's rows, read as a candidate's.
+///
+/// # Errors
+///
+/// They cannot be read.
+pub fn gathered(source: &dyn RowSource, columns: &Columns) -> Result<Rows, Fault> {
     let mut gatherer = Gatherer::new(columns.clone());
     source.each(columns, &mut |row| {
         for trial in &row.trials {

@@ -3,6 +3,7 @@
 //! The same types whether they were read from Weave or from snapshot files. Nothing here knows of
 //! limits: these are counts and sums, with what is missing from them.
 
+mod detail;
 mod gather;
 mod join;
 mod pair;
@@ -15,8 +16,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+pub use detail::{Answer, Detail, Details};
 pub use gather::{Gatherer, Unresolved};
-pub use join::{Known, RowSource, Take, unresolved};
+pub use join::{Known, RowSource, Take, gathered, unresolved};
 pub use pair::Pair;
 pub use rows::{Column, Columns, Input, Kind, MOST_VALUES, Role, Rows, Sort, Wanted};
 pub use tally::Tally;

@@ -289,6 +289,17 @@ impl Rows {
         &self.columns
     }
 
+    /// Whether all of these are among its columns and inputs.
+    #[must_use]
+    pub fn has(&self, columns: &Columns) -> bool {
+        let inputs = &columns.inputs;
+        columns
+            .scores
+            .iter()
+            .all(|column| self.columns.contains(column))
+            && inputs.iter().all(|input| self.input(&input.path).is_some())
+    }
+
     /// How many rows there are, those of both runs together.
     #[must_use]
     pub fn len(&self) -> usize {

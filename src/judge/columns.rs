@@ -33,7 +33,7 @@ pub fn columns(policy: &Policy, runs: &[&Totals]) -> Columns {
 }
 
 /// What one gate has to see.
-fn of_gate(gate: &Gate, known: &BTreeSet<&str>) -> Columns {
+pub(super) fn of_gate(gate: &Gate, known: &BTreeSet<&str>) -> Columns {
     let column = |name: &str, kind| Column {
         dimension: name.to_owned(),
         kind,

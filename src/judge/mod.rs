@@ -3,6 +3,7 @@
 //! A check is decided only when nothing that is not known could change the answer. What is not
 //! decided is never a pass.
 
+mod behind;
 mod chance;
 mod columns;
 mod comparability;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+pub use behind::{Behind, RowBehind, Scored, behind, columns_behind};
 pub use chance::Chance;
 pub use columns::columns;
 use comparability::Terms;

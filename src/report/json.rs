@@ -8,13 +8,15 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::escape::visible_json;
-use super::{Compared, Report, Section, links, view};
+use super::rows::{self, Row};
+use super::{Compared, Judged, Report, Section, links, view};
 use crate::evidence::{Baseline, Evidence, Reference, Run, Sort};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::input;
 use crate::judge::{Chance, Check, Effect, Finding, Line, Measure, Name, Slice};
 use crate::policy::{Evidence as Rule, LimitKey, Metric, Severity};
+use crate::stats::mid_p;
 
 /// Changes only where an old reader would misread a new report.
 const SCHEMA_VERSION: u32 = 1;
@@ -96,8 +98,10 @@ struct JsonPolicy<'a> {
     comparison_url: Option<String>,
     /// What is to be known about the comparison.
     findings: Vec<JsonFinding>,
-    /// One for each limit of each gate on each of its dimensions.
+    /// One for each limit of each gate on each slice of each of its dimensions.
     checks: Vec<JsonCheck<'a>>,
+    /// Why the rows behind the checks could not be had.
+    unexplained: Option<&'a str>,
 }
 
 /// A run.
@@ -206,6 +210,10 @@ struct JsonCheck<'a> {
     finding: Option<&'static str>,
     /// Why it came out so, in words.
     reason: String,
+    /// How many rows speak against it; null where they were not looked at.
+    rows_behind: Option<u64>,
+    /// The worst of them, at most ten, the worst first.
+    rows: Vec<Row>,
 }
 
 /// The rows that a check is about.
@@ -242,7 +250,9 @@ struct JsonChance {
     p: Option<f64>,
     /// The same, corrected for the policy's other tests.
     adjusted_p: Option<f64>,
-    /// The smallest change that so many rows could have shown.
+    /// `McNemar`'s test with the mid-p correction, two-sided, where each row has one trial: another word on it.
+    mcnemar_mid_p: Option<f64>,
+    /// The smallest change that so many rows could have shown, if it were the only test.
     resolution: Option<f64>,
     /// About how many rows of this kind would decide, where these do not.
     rows_needed: Option<u64>,
@@ -406,8 +416,14 @@ fn policy(section: &Section) -> JsonPolicy<'_> {
             judged.judgement.findings.iter().map(finding).collect()
         }),
         checks: judged.map_or_else(Vec::new, |judged| {
-            judged.judgement.checks.iter().map(check).collect()
+            judged
+                .judgement
+                .checks
+                .iter()
+                .map(|one| check(judged, one))
+                .collect()
         }),
+        unexplained: judged.and_then(|judged| judged.unexplained.as_deref()),
     }
 }
 
@@ -448,6 +464,9 @@ fn chance(chance: &Chance) -> JsonChance {
         interval: [finite(chance.interval.low), finite(chance.interval.high)],
         p: chance.p,
         adjusted_p: chance.adjusted_p,
+        mcnemar_mid_p: chance
+            .discordant
+            .map(|(regressed, fixed)| mid_p(regressed, fixed)),
         resolution: chance.resolution,
         rows_needed: chance.rows_needed,
     }
@@ -490,8 +509,9 @@ fn slice(slice: &Slice) -> JsonSlice<'_> {
     }
 }
 
-fn check(check: &Check) -> JsonCheck<'_> {
+fn check<'r>(judged: &Judged, check: &'r Check) -> JsonCheck<'r> {
     let observed = |measure: Option<Measure>| measure.and_then(|measure| measure.observed);
+    let behind = judged.behind(check);
     // JSON has no infinity: an end that nobody knows is null.
     let finite = |end: f64| end.is_finite().then_some(end);
     let range = |measure: Option<Measure>| {
@@ -524,5 +544,7 @@ fn check(check: &Check) -> JsonCheck<'_> {
         status: view::status_word(check.status),
         finding: check.finding.map(Name::word),
         reason: check.reason.to_string(),
+        rows_behind: behind.map(|behind| behind.total),
+        rows: behind.map_or_else(Vec::new, |behind| rows::rows(judged, behind)),
     }
 }

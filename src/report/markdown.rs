@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use super::escape::{markdown as code, markdown_block};
 use super::json::effect_word;
+use super::rows::{self, Side, excerpt};
 use super::{Compared, Judged, Report, Section, links, view};
 use crate::evidence::{Baseline, Evidence, Reference, Run};
 use crate::exit::Exit;
@@ -99,6 +100,16 @@ fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
     if !others.is_empty() {
         writeln!(page)?;
         write_checks(page, &others)?;
+        for check in &others {
+            write_behind(page, judged, check)?;
+        }
+        if let Some(why) = &judged.unexplained {
+            writeln!(
+                page,
+                "The rows behind these checks are not shown: {}\n",
+                code(why, false)
+            )?;
+        }
     }
     if !passing.is_empty() {
         let count = plural(passing.len() as u64, "check");
@@ -109,6 +120,61 @@ fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
     }
     write_findings(page, &judgement.findings)?;
     write_runs(page, &judged.evidence)
+}
+
+/// The rows behind a check, folded.
+fn write_behind(page: &mut String, judged: &Judged, check: &Check) -> fmt::Result {
+    let Some(behind) = judged.behind(check) else {
+        return Ok(());
+    };
+    let rows = rows::rows(judged, behind);
+    let shown = if behind.total > rows.len() as u64 {
+        format!("the worst {} of them", rows.len())
+    } else {
+        "all of them".to_owned()
+    };
+    writeln!(
+        page,
+        "{} behind {}\n\n<details><summary>{shown}</summary>\n",
+        plural(behind.total, "row"),
+        code(&check.id(), false)
+    )?;
+    let has_baseline = rows.iter().any(|row| row.baseline.is_some());
+    let (names, lines) = if has_baseline {
+        (
+            "| Input | Baseline's output | Candidate's output | Baseline | Candidate | Trial |",
+            "| --- | --- | --- | ---: | ---: | --- |",
+        )
+    } else {
+        (
+            "| Input | Candidate's output | Candidate | Trial |",
+            "| --- | --- | ---: | --- |",
+        )
+    };
+    writeln!(page, "{names}\n{lines}")?;
+    for row in &rows {
+        let url = |side: &Side| side.answers.iter().find_map(|answer| answer.url.clone());
+        let link = url(&row.candidate)
+            .or_else(|| row.baseline.as_ref().and_then(url))
+            .map_or_else(|| "–".to_owned(), |url| format!("[open]({url})"));
+        let input = code(&excerpt(&row.inputs), true);
+        let ours = code(&row.candidate.excerpt(), true);
+        match &row.baseline {
+            Some(theirs) => writeln!(
+                page,
+                "| {input} | {} | {ours} | {} | {} | {link} |",
+                code(&theirs.excerpt(), true),
+                theirs.score(),
+                row.candidate.score(),
+            )?,
+            None => writeln!(
+                page,
+                "| {input} | {ours} | {} | {link} |",
+                row.candidate.score()
+            )?,
+        }
+    }
+    writeln!(page, "\n</details>\n")
 }
 
 fn write_findings(page: &mut String, findings: &[Finding]) -> fmt::Result {

@@ -1,19 +1,22 @@
 //! What the gate says, in several formats: one file each, `fn(&Report) -> String`. Nothing here judges.
 
 mod escape;
+mod explain;
 mod json;
 mod links;
 mod markdown;
+mod rows;
 pub mod runs;
 mod terminal;
 mod view;
 
-use crate::evidence::Evidence;
+use crate::evidence::{Details, Evidence};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{Comparison, Judgement, Verdict};
+use crate::judge::{Behind, Check, Comparison, Judgement, Verdict};
 
 pub use escape::{message, visible};
+pub use explain::explain;
 pub use json::{
     comparison_schema, render as json, render_comparison as json_comparison, report_schema,
 };
@@ -49,6 +52,23 @@ pub struct Judged {
     pub judgement: Judgement,
     /// The runs.
     pub evidence: Evidence,
+    /// The rows behind checks that do not pass, where they could be had.
+    pub behind: Vec<Behind>,
+    /// What stands in these rows.
+    pub details: Details,
+    /// Why they could not be had.
+    pub unexplained: Option<String>,
+}
+
+impl Judged {
+    /// The rows behind a check.
+    fn behind(&self, check: &Check) -> Option<&Behind> {
+        let is_it = |behind: &&Behind| {
+            let found = self.judgement.checks.get(behind.check);
+            found.is_some_and(|found| std::ptr::eq(found, check))
+        };
+        self.behind.iter().find(is_it)
+    }
 }
 
 /// Two runs side by side, or why they could not be had.

@@ -6,14 +6,18 @@ use anstyle::{AnsiColor, Effects};
 
 use super::escape::{message, no_command, visible};
 use super::json::effect_word;
+use super::rows::{self, excerpt};
 use super::{Compared, Judged, Report, links, view};
 use crate::evidence::{Baseline, Evidence, Reference, Run};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::judge::{Check, Effect, Finding, Line, Status, Verdict};
+use crate::number::plural;
 use crate::prose::{Prose, Span};
 
 const WIDTH: usize = 80;
+/// As many rows behind a check are shown.
+const MOST_ROWS: usize = 3;
 
 /// How the report is shown.
 #[derive(Clone, Copy, Debug)]
@@ -119,9 +123,15 @@ impl Page {
         for check in view::ordered(judgement) {
             if check.blocks() || !self.style.brief {
                 self.check(check)?;
+                self.behind(judged, check)?;
             }
         }
         self.findings(&judgement.findings)?;
+        if let Some(why) = judged.unexplained.as_ref().filter(|_| !self.style.brief) {
+            let why = format!("the rows behind are not shown: {}", visible(why));
+            writeln!(self.text)?;
+            self.wrapped(2, 6, &why)?;
+        }
         if !self.style.brief {
             self.runs(&judged.evidence)?;
         }
@@ -238,6 +248,37 @@ impl Page {
         };
         let why = format!("{}{movement}", prose(&check.reason));
         self.wrapped(6, 6, &why)
+    }
+
+    /// The first few of the rows behind a check.
+    fn behind(&mut self, judged: &Judged, check: &Check) -> fmt::Result {
+        let Some(behind) = judged.behind(check).filter(|_| !self.style.brief) else {
+            return Ok(());
+        };
+        for row in rows::rows(judged, behind).iter().take(MOST_ROWS) {
+            let before = row
+                .baseline
+                .as_ref()
+                .map_or(String::new(), |side| format!("{} → ", side.score()));
+            let what = format!(
+                "{before}{}: {}",
+                row.candidate.score(),
+                visible(&excerpt(&row.inputs))
+            );
+            self.wrapped(6, 8, &what)?;
+            let url = row
+                .candidate
+                .answers
+                .iter()
+                .find_map(|answer| answer.url.as_ref());
+            if let Some(url) = url {
+                writeln!(self.text, "{:8}{url}", "")?;
+            }
+        }
+        match behind.total.saturating_sub(MOST_ROWS as u64) {
+            0 => Ok(()),
+            more => writeln!(self.text, "{:6}and {}", "", plural(more, "row") + " more"),
+        }
     }
 
     fn run(&mut self, role: &str, run: &Run) -> fmt::Result {

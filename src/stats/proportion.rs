@@ -125,22 +125,22 @@ impl Pairs {
         }
         normal_tail(within)
     }
+}
 
-    /// `McNemar`'s test with the mid-p correction, two-sided (Fagerland, Lydersen & Laake 2013).
-    #[must_use]
-    pub fn mid_p(&self) -> f64 {
-        let n = self.regressed + self.fixed;
-        let least = self.regressed.min(self.fixed);
-        if n == 0 {
-            return 1.0;
-        }
-        let Ok(binomial) = Binomial::new(0.5, n) else {
-            return f64::NAN;
-        };
-        let point = binomial.pmf(least);
-        if self.regressed == self.fixed {
-            return 1.0 - point;
-        }
-        2.0 * binomial.cdf(least) - point
+/// `McNemar`'s test with the mid-p correction, two-sided (Fagerland, Lydersen & Laake 2013).
+#[must_use]
+pub fn mid_p(regressed: u64, fixed: u64) -> f64 {
+    let n = regressed + fixed;
+    let least = regressed.min(fixed);
+    if n == 0 {
+        return 1.0;
     }
+    let Ok(binomial) = Binomial::new(0.5, n) else {
+        return f64::NAN;
+    };
+    let point = binomial.pmf(least);
+    if regressed == fixed {
+        return 1.0 - point;
+    }
+    2.0 * binomial.cdf(least) - point
 }

@@ -15,7 +15,9 @@ pub use client::{Client, Noise};
 pub use credentials::Secret;
 pub use find::{Eligible, Finder, Named, State};
 pub use head::{Anchor, Head};
-pub use read::{Needs, Side, read_evidence, read_run, read_trials, run_rows};
+pub use read::{
+    Needs, Side, read_details, read_evidence, read_rows, read_run, read_trials, run_rows,
+};
 
 /// Looks up a variable of the environment.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;

@@ -11,7 +11,8 @@ use super::rows::{self, LiveRows};
 use super::wire::{EvaluationSummary, RowsAnswer, Summary, SummaryAnswer};
 use crate::evidence::snapshot::Saved;
 use crate::evidence::{
-    Baseline, Dimension, Evidence, Known, Pair, RowSource, Rows, Run, Totals, Usage, Wanted,
+    Baseline, Columns, Details, Dimension, Evidence, Known, Pair, Role, RowSource, Rows, Run,
+    RunRow, Totals, Usage, Wanted,
 };
 use crate::fault::Fault;
 use crate::project::Project;
@@ -97,6 +98,48 @@ pub fn run_rows<'a>(
         path: results_path(project),
         id: id.to_owned(),
     }
+}
+
+/// Reads the rows of one run or of two, the candidate first, into columns.
+///
+/// # Errors
+///
+/// As [`read_evidence`].
+pub fn read_rows(
+    client: &Client<'_>,
+    project: &Project,
+    ids: &[&str],
+    columns: Columns,
+) -> Result<Rows, Fault> {
+    Ok(rows::read(client, &results_path(project), ids, columns)?)
+}
+
+/// Reads a few rows of one run or of two in whole, the candidate first.
+///
+/// # Errors
+///
+/// As [`read_evidence`].
+pub fn read_details(
+    client: &Client<'_>,
+    project: &Project,
+    runs: &[(Role, &str)],
+    digests: &[&str],
+    details: &mut Details,
+) -> Result<(), Fault> {
+    let ids: Vec<&str> = runs.iter().map(|(_, id)| *id).collect();
+    let mut take = |run: &str, row: RunRow<'_>| {
+        if let Some((role, _)) = runs.iter().find(|(_, id)| *id == run) {
+            let detail = details.entry(row.row_digest.clone().into_owned());
+            detail.or_default().take(*role, &row);
+        }
+    };
+    Ok(rows::few(
+        client,
+        &results_path(project),
+        &ids,
+        digests,
+        &mut take,
+    )?)
 }
 
 /// How many trials runs have, by their ids. One that has no rows is not among them.

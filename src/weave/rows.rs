@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::thread;
 
 use serde::Deserialize;
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::client::{Client, Refusal};
 use crate::evidence::{Columns, Gatherer, Role, RowSource, Rows, RunRow, Take, Trial, unresolved};
@@ -161,6 +161,51 @@ pub(super) fn each(
             None => page = fetch(reader.read, limit)?,
         }
     }
+}
+
+/// Reads a few rows in whole, by their digests, and hands over what each run has of them.
+pub(super) fn few(
+    client: &Client<'_>,
+    path: &str,
+    ids: &[&str],
+    digests: &[&str],
+    take: &mut dyn FnMut(&str, RunRow<'_>),
+) -> Result<(), Refusal> {
+    for some in digests.chunks(FIRST_PAGE) {
+        let literals: Vec<Value> = some
+            .iter()
+            .map(|digest| json!({"$literal": digest}))
+            .collect();
+        let body = json!({
+            "evaluation_run_ids": ids,
+            "include_rows": true,
+            "include_summary": false,
+            "include_raw_data_rows": true,
+            "resolve_row_refs": true,
+            "include_predict_and_score_children": false,
+            "filters": [{"query": {"$expr": {"$in": [{"$getField": "row_digest"}, literals]}}}],
+            "limit": some.len(),
+            "offset": 0,
+        });
+        let bytes = client.post_bytes(path, &body)?;
+        let page: Page<'_> = client.decode(&bytes)?;
+        // A server that does not know the filter sends other rows.
+        let wanted = page
+            .rows
+            .into_iter()
+            .filter(|row| some.contains(&&*row.digest));
+        for row in wanted {
+            for run in row.evaluations {
+                let of_run = RunRow {
+                    row_digest: row.digest.clone(),
+                    raw_data_row: row.inputs,
+                    trials: run.trials,
+                };
+                take(&run.evaluation_call_id, of_run);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// How many rows the next page should have, from what this one weighs.

@@ -1,0 +1,203 @@
+//! The rows behind a check: those that made it fail, the worst first.
+
+use std::cmp::Ordering;
+
+use super::columns::{column, of_gate};
+use super::slice::Selection;
+use super::{Check, Judgement, Status};
+use crate::evidence::{Columns, Role, Rows, Totals};
+use crate::policy::{Gate, LimitKey, Metric, Policy};
+
+/// As many rows of a check are shown.
+const MOST_SHOWN: usize = 10;
+
+/// The rows behind one check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Behind {
+    /// The place of the check among those of its judgement.
+    pub check: usize,
+    /// The worst of them, the worst first.
+    pub rows: Vec<RowBehind>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+/// One of these rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowBehind {
+    /// Its digest.
+    pub digest: String,
+    /// What it has in the candidate.
+    pub candidate: Scored,
+    /// What it has in the baseline, where there is one.
+    pub baseline: Option<Scored>,
+}
+
+/// What a run has of a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scored {
+    /// The mean of the trials that have a score.
+    pub mean: Option<f64>,
+    /// How many of its trials have one.
+    pub scored: u64,
+    /// How many trials it has; 0 where the run lacks the row.
+    pub trials: u64,
+}
+
+/// Whether rows can say why a check came out as it did.
+fn is_explained(check: &Check) -> bool {
+    let of_rows = !matches!(check.metric, Metric::Trials | Metric::Rows);
+    // What was undecided for another reason than its scores has numbers of no run.
+    let is_measured = check.candidate.is_some() && check.finding.is_none();
+    let is_wrong = matches!(
+        check.status,
+        Status::Fail | Status::Undecided | Status::Waived
+    );
+    of_rows && is_measured && is_wrong
+}
+
+/// What has to be seen of the rows to name those behind a judgement's checks; empty where there are none.
+#[must_use]
+pub fn columns_behind(policy: &Policy, judgement: &Judgement, runs: &[&Totals]) -> Columns {
+    let known = runs
+        .iter()
+        .flat_map(|totals| totals.dimensions.keys().map(String::as_str))
+        .collect();
+    let mut columns = Columns::default();
+    for check in judgement.checks.iter().filter(|check| is_explained(check)) {
+        let gate = policy.gates.iter().find(|gate| gate.name == check.gate);
+        if let Some(gate) = gate {
+            columns.add(of_gate(gate, &known));
+        }
+    }
+    columns
+}
+
+/// Names the rows behind every check that does not pass.
+#[must_use]
+pub fn behind(policy: &Policy, rows: &Rows, judgement: &Judgement) -> Vec<Behind> {
+    let checks = judgement.checks.iter().enumerate();
+    checks
+        .filter(|(_, check)| is_explained(check))
+        .filter_map(|(place, check)| {
+            let gate = policy.gates.iter().find(|gate| gate.name == check.gate)?;
+            let worst = worst(gate, check, rows).filter(|worst| !worst.is_empty())?;
+            Some(Behind {
+                check: place,
+                total: worst.len() as u64,
+                rows: worst
+                    .into_iter()
+                    .take(MOST_SHOWN)
+                    .map(|(_, row)| row)
+                    .collect(),
+            })
+        })
+        .collect()
+}
+
+/// The rows that speak against a check, with how bad they are; the worst first, else by digest.
+fn worst(gate: &Gate, check: &Check, rows: &Rows) -> Option<Vec<(f64, RowBehind)>> {
+    let column = column(rows, gate.metric, check.subject.as_deref()).ok()?;
+    let selection = Selection::of(check.slice.as_ref(), rows);
+    let has_baseline = (0..rows.len()).any(|row| rows.trials(Role::Baseline, row) > 0);
+    let mut found: Vec<(f64, RowBehind)> = (0..rows.len())
+        .filter(|row| selection.has(rows, *row))
+        .filter_map(|row| {
+            let of = |role| scored(rows, gate.metric, role, column, row);
+            let (candidate, baseline) = (of(Role::Candidate), of(Role::Baseline));
+            let badness = badness(gate, check, candidate, baseline)?;
+            let shown = RowBehind {
+                digest: rows.digest(row).to_owned(),
+                candidate,
+                baseline: has_baseline.then_some(baseline),
+            };
+            Some((badness, shown))
+        })
+        .collect();
+    // Rows are in the order of their digests, and stay so where they are equally bad.
+    found.sort_by(|one, other| other.0.partial_cmp(&one.0).unwrap_or(Ordering::Equal));
+    Some(found)
+}
+
+fn scored(rows: &Rows, metric: Metric, role: Role, column: usize, row: usize) -> Scored {
+    let values = rows.values(role, column, row);
+    let known = values.iter().filter(|value| !value.is_nan());
+    let (sum, scored) = known.fold((0.0, 0_u64), |(sum, count), value| (sum + value, count + 1));
+    let trials = values.len() as u64;
+    // Whether there is a score at all is what these are about.
+    let is_share = matches!(metric, Metric::Coverage | Metric::ErrorRate);
+    let missing = trials - scored;
+    let mean = match metric {
+        _ if trials == 0 => None,
+        Metric::Coverage => Some(crate::number::count(scored) / crate::number::count(trials)),
+        Metric::ErrorRate => Some(crate::number::count(missing) / crate::number::count(trials)),
+        _ if scored == 0 => None,
+        _ => Some(sum / crate::number::count(scored)),
+    };
+    Scored {
+        mean,
+        scored: if is_share { trials } else { scored },
+        trials,
+    }
+}
+
+/// How much a row speaks against a check; `None` where it does not.
+fn badness(gate: &Gate, check: &Check, candidate: Scored, baseline: Scored) -> Option<f64> {
+    let limit = check.limit;
+    let high_is_good = limit.key.wants_high();
+    let lacks = candidate.scored < candidate.trials;
+    let is_compared = gate.compares(limit);
+    if is_compared && baseline.trials == 0 {
+        return None;
+    }
+    if !is_compared && candidate.trials == 0 {
+        return None;
+    }
+    // A score that is not there is the worst; so is a row that is gone.
+    let gone = is_compared && candidate.trials == 0;
+    let Some(ours) = candidate.mean.filter(|_| !gone) else {
+        return Some(f64::INFINITY);
+    };
+    let by = |bad: f64| {
+        if lacks {
+            Some(f64::INFINITY)
+        } else {
+            (bad > 0.0).then_some(bad)
+        }
+    };
+    match (gate.metric, limit.key) {
+        (Metric::RegressedRows, LimitKey::Max) => {
+            let passed = baseline.mean == Some(1.0) && baseline.scored == baseline.trials;
+            (passed && (lacks || ours < 1.0)).then_some(if lacks {
+                f64::INFINITY
+            } else {
+                1.0 - ours
+            })
+        }
+        (Metric::FixedRows, LimitKey::Min) => {
+            (baseline.mean != Some(1.0) && ours < 1.0).then_some(1.0 - ours)
+        }
+        (Metric::FixedRows, _) => (baseline.mean != Some(1.0) && ours >= 1.0).then_some(ours),
+        (Metric::RegressedRows, _) => None,
+        (_, key) if key.is_change() => {
+            let theirs = baseline.mean?;
+            by(if high_is_good {
+                theirs - ours
+            } else {
+                ours - theirs
+            })
+        }
+        (Metric::PassRate | Metric::Coverage, LimitKey::Min) => by(1.0 - ours),
+        (Metric::PassRate | Metric::Coverage | Metric::ErrorRate, _) if !high_is_good => by(ours),
+        (Metric::ErrorRate, _) => by(1.0 - ours),
+        // Of a sum each row is a part.
+        (Metric::TokensTotal | Metric::CostTotal, _) => {
+            by(if high_is_good { 1.0 / ours } else { ours })
+        }
+        _ => by(if high_is_good {
+            limit.value - ours
+        } else {
+            ours - limit.value
+        }),
+    }
+}

@@ -1,0 +1,130 @@
+//! The rows behind a check, as people and JSON see them.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Judged, links};
+use crate::evidence::{Answer, Baseline, Detail, Run};
+use crate::judge::{Behind, RowBehind, Scored};
+use crate::number::full;
+
+/// A row behind a check, with what stands in it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "row")]
+pub(super) struct Row {
+    /// The digest of the row's content.
+    pub(super) digest: String,
+    /// Its inputs; null where they are not known. A text longer than 65,536 characters is cut, and ends in `…`.
+    pub(super) inputs: Value,
+    /// What the candidate has of it.
+    pub(super) candidate: Side,
+    /// What the baseline has of it; null where there is none.
+    pub(super) baseline: Option<Side>,
+}
+
+/// What one run has of a row.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "side")]
+pub(super) struct Side {
+    /// The mean of the trials that have a score; null where none has.
+    pub(super) score: Option<f64>,
+    /// Trials that have the score.
+    pub(super) scored: u64,
+    /// All trials of the row; 0 where the run lacks it.
+    pub(super) trials: u64,
+    /// What came of each trial, where it is known.
+    pub(super) answers: Vec<Answered>,
+}
+
+/// What came of one trial.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "answer")]
+pub(super) struct Answered {
+    /// What the model answered; null where it crashed. Cut as inputs are.
+    pub(super) output: Value,
+    /// What the scorers said. Cut as inputs are.
+    pub(super) scores: Value,
+    /// The trial in Weave.
+    pub(super) url: Option<String>,
+}
+
+/// The rows behind a check, the worst first.
+pub(super) fn rows(judged: &Judged, behind: &Behind) -> Vec<Row> {
+    behind.rows.iter().map(|row| of(judged, row)).collect()
+}
+
+fn of(judged: &Judged, row: &RowBehind) -> Row {
+    let nothing = Detail::default();
+    let detail = judged.details.get(&row.digest).unwrap_or(&nothing);
+    let evidence = &judged.evidence;
+    let baseline = match &evidence.baseline {
+        Baseline::Found(run, _) => row
+            .baseline
+            .map(|scored| side(run, scored, &detail.baseline)),
+        Baseline::Unnamed | Baseline::NotFound(_) => None,
+    };
+    Row {
+        digest: row.digest.clone(),
+        inputs: detail.inputs.clone(),
+        candidate: side(&evidence.candidate, row.candidate, &detail.candidate),
+        baseline,
+    }
+}
+
+fn side(run: &Run, scored: Scored, answers: &[Answer]) -> Side {
+    let answers = answers.iter().map(|answer| Answered {
+        output: answer.output.clone(),
+        scores: answer.scores.clone(),
+        url: (!answer.call.is_empty())
+            .then(|| links::call(&run.web, &run.project, &answer.call))
+            .flatten(),
+    });
+    Side {
+        score: scored.mean,
+        scored: scored.scored,
+        trials: scored.trials,
+        answers: answers.collect(),
+    }
+}
+
+impl Side {
+    /// The score of the row, and what is missing of it.
+    pub(super) fn score(&self) -> String {
+        let missing = self.trials - self.scored.min(self.trials);
+        match (self.score, missing) {
+            _ if self.trials == 0 => "no such row".to_owned(),
+            (None, _) => "none".to_owned(),
+            (Some(score), 0) => full(score),
+            (Some(score), missing) => format!("{}, {missing} missing", full(score)),
+        }
+    }
+
+    /// What the model answered, in a line; of several trials the first.
+    pub(super) fn excerpt(&self) -> String {
+        match self.answers.as_slice() {
+            [] => "–".to_owned(),
+            [only] => excerpt(&only.output),
+            [first, rest @ ..] => format!("{} (and {} more)", excerpt(&first.output), rest.len()),
+        }
+    }
+}
+
+/// A value in a line: text as it is, a map without its braces.
+pub(super) fn excerpt(value: &Value) -> String {
+    let text = match value {
+        Value::Null => return "–".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Object(map) => match map.values().next() {
+            Some(Value::String(text)) if map.len() == 1 => text.clone(),
+            _ => {
+                let parts = map
+                    .iter()
+                    .map(|(key, value)| format!("{key}: {}", excerpt(value)));
+                parts.collect::<Vec<_>>().join(", ")
+            }
+        },
+        other => other.to_string(),
+    };
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

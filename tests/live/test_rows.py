@@ -1,0 +1,240 @@
+"""Slices, the rows behind checks, snapshots with rows, and what is counted by rows: on the real server."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import weave
+from scenarios import Bot, correctness, evaluate, log, tone
+
+GATES = """
+- {name: correct, scorer: correctness, metric: pass_rate, min: 0.9, max_drop: 0.02}
+- {name: each language, scorer: correctness, metric: pass_rate, by: meta.lang, max_drop: 0.02, evidence: significant}
+- {name: golden, scorer: correctness, metric: regressed_rows, max: 0, where: {golden: true, number: [0, 2, 4.0, 6, 8]}}
+- {name: tone, scorer: tone.score, metric: numeric_mean, range: [0, 1], min: 0.7, evidence: proven}
+- {name: tone of some, scorer: tone.score, metric: numeric_mean, range: [0, 1], where: {meta.lang: de}, max_drop: 0.1}
+- {name: errors, metric: error_rate, max: 0}
+- {name: errors of some, metric: error_rate, where: {golden: false}, max: 0}
+- {name: tokens, metric: tokens_mean, max: 9, missing: ignore}
+- {name: cost, metric: cost_total, by: golden, max: 1}
+- {name: fast, metric: latency_p95, max: 5, missing: ignore, where: {golden: true}}
+- {name: rows, metric: rows, by: meta.lang, min: 10}
+"""
+
+
+def dataset(count: int) -> list[dict]:
+    return [
+        {
+            "question": f"question {n}",
+            "expected": f"answer {n}",
+            "number": n,
+            "golden": n % 2 == 0,
+            "meta": {"lang": "de" if n % 3 else "en"},
+        }
+        for n in range(count)
+    ]
+
+
+WRONG = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 18]
+
+
+@pytest.fixture(scope="module")
+def runs(world) -> tuple[str, str]:
+    baseline = evaluate(Bot(tokens=10, wrong=[1]), dataset(30), [correctness, tone], name="rows")
+    candidate = evaluate(Bot(tokens=10, wrong=WRONG, crash=[20]), dataset(28), [correctness, tone], name="rows")
+    return candidate, baseline
+
+
+def test_slices_are_those_of_the_dataset(world, runs):
+    outcome = world.check(GATES, *runs)
+    rows = dataset(28)
+    passed = {row["number"]: row["number"] not in [*WRONG, 20] for row in rows}
+
+    def check(gate: str, value: object = None) -> dict:
+        (found,) = [
+            check
+            for check in outcome.checks
+            if check["gate"] == gate and (value is None or check["slice"]["value"] == value)
+        ]
+        return found
+
+    for lang in ("de", "en"):
+        of_lang = [row["number"] for row in dataset(30) if row["meta"]["lang"] == lang]
+        found = check("each language", lang)
+        assert found["chance"]["rows"] == len(of_lang)
+        regressed = sum(1 for number in of_lang if number != 1 and not passed.get(number, False))
+        assert found["chance"]["regressed"] == regressed
+        assert check("rows", lang)["candidate"] == sum(row["meta"]["lang"] == lang for row in rows)
+    golden = check("golden")
+    assert golden["candidate"] == 4
+    assert golden["slice"]["where"] == {"golden": [True], "number": [0, 2, 4, 6, 8]}
+    assert check("errors")["candidate"] == pytest.approx(1 / 28)
+    assert check("errors of some")["candidate"] == 0
+    # What the crashed trial cost is not known.
+    assert [check("cost", value)["status"] for value in (False, True)] == ["pass", "undecided"]
+    german = [row["number"] for row in rows if row["meta"]["lang"] == "de"]
+    scores = [0.8 if passed[number] else 0.5 for number in german if number != 20]
+    assert check("tone of some")["candidate"] == pytest.approx(sum(scores) / len(scores), abs=1e-9)
+    assert "usage-may-be-partial" not in outcome.findings
+
+
+def test_the_rows_behind_are_those_that_turned(world, runs):
+    world.requests()
+    outcome = world.check(GATES, *runs)
+    # The rows of both runs once, and those behind the checks once more, in whole.
+    queries = [path for _, path in world.requests() if path.endswith("eval_results/query")]
+    assert len(queries) == 4
+    (drop,) = [check for check in outcome.checks if check["id"] == "correct / correctness / max_drop"]
+    assert drop["rows_behind"] == 15
+    numbers = [row["inputs"]["number"] for row in drop["rows"]]
+    assert len(numbers) == 10
+    # Rows that are gone and trials that crashed come first.
+    assert set(numbers[:3]) == {20, 28, 29}
+    assert set(numbers[3:]) <= set(WRONG) - {1}
+    for row in drop["rows"][3:]:
+        assert (row["baseline"]["score"], row["candidate"]["score"]) == (1, 0)
+        assert row["candidate"]["answers"][0]["output"] == "nonsense"
+        assert row["baseline"]["answers"][0]["output"] == row["inputs"]["expected"]
+        assert "/r/call/" in row["candidate"]["answers"][0]["url"]
+    page = (world.work / "report.md").read_text()
+    assert "15 rows behind `correct / correctness / max_drop`" in page
+    assert "the worst 10 of them" in page
+    assert outcome.stdout.count("rows more") >= 3
+
+
+def test_without_excerpts_no_input_and_no_output_is_shown(world, runs):
+    policy = world.work / "gates.yaml"
+    policy.write_text(f"version: 1\ngates:\n{GATES}\n")
+    done = world.run(
+        "check", str(policy), "--candidate", runs[0], "--baseline", runs[1], "--no-excerpts",
+        "--report", "plain.md", "--json", "plain.json", *world.here,
+    )
+    assert done.returncode == 1
+    for text in (done.stdout, (world.work / "plain.md").read_text(), (world.work / "plain.json").read_text()):
+        assert "nonsense" not in text and "question 5" not in text
+
+
+def test_explain_says_it_in_full(world, runs):
+    world.check(GATES, *runs)
+    of_report = world.run("explain", "correct", "--from", str(world.work / "report.json"))
+    assert of_report.returncode == 0, of_report.stderr
+    assert of_report.stdout.count("row ") >= 20
+    assert '"question": "question 20"' in of_report.stdout
+    judged = world.run(
+        "explain", "correct", str(world.work / "gates.yaml"), "--candidate", runs[0], "--baseline", runs[1], *world.here
+    )
+    assert judged.stdout == of_report.stdout
+    language = world.run(
+        "explain", "each language / correctness / meta.lang: de / max_drop", "--from", str(world.work / "report.json")
+    )
+    assert f"McNemar    mid-p {0.5**9:.6g}, two-sided" in language.stdout
+    unknown = world.run("explain", "corect", "--from", str(world.work / "report.json"))
+    assert unknown.returncode == 2
+    assert "there is no check `corect`" in unknown.stderr
+
+
+def test_two_snapshots_with_rows_say_what_the_server_says(world, runs):
+    extra = evaluate(
+        Bot(tokens=10, wrong=[3, 4]), dataset(33)[2:], [correctness, tone], name="rows", trials=2
+    )
+    files = {}
+    for run in (*runs, extra):
+        files[run] = f"file:{run}.json"
+        done = world.run("snapshot", run, "--rows", "-o", f"{run}.json", *world.here)
+        assert done.returncode == 0, done.stderr
+    policy = world.work / "gates.yaml"
+    policy.write_text(f"version: 1\ngates:\n{GATES}\n")
+
+    def judged(candidate: str, baseline: str, key: str | None) -> list[str]:
+        here = world.here if key else ["--project", world.project]
+        done = world.run(
+            "check", str(policy), "--candidate", candidate, "--baseline", baseline,
+            "--report", "one.md", "--json", "one.json", *here, **({} if key else {"key": None}),
+        )
+        assert done.returncode in (1, 3), done.stderr
+        return [done.stdout, (world.work / "one.md").read_text(), (world.work / "one.json").read_text()]
+
+    # Rows removed, rows added, both, other numbers of trials.
+    for candidate, baseline in [runs, runs[::-1], (extra, runs[1]), (runs[0], extra)]:
+        live = judged(candidate, baseline, "key")
+        assert judged(files[candidate], files[baseline], None) == live
+        assert judged(candidate, files[baseline], "key") == live
+        assert judged(files[candidate], baseline, "key") == live
+
+
+def test_an_input_that_is_no_slice(world):
+    run = log([{"s": True}] * 60, name="many")
+    gates = "- {name: each, scorer: s, metric: pass_rate, by: n, min: 1}"
+    policy = world.work / "many.yaml"
+    policy.write_text(f"version: 1\ngates:\n{gates}\n")
+    done = world.run("check", str(policy), "--candidate", run, *world.here)
+    assert done.returncode == 2
+    assert 'gates[0] "each": by: `n` has 60 values; at most 50 make a check each' in done.stderr
+    gates = "- {name: few, scorer: s, metric: pass_rate, where: {n: [1, 2]}, min: 1}\n"
+    gates += "- {name: none, scorer: s, metric: pass_rate, where: {n: '1'}, min: 1}"
+    outcome = world.check(gates, run)
+    assert [check["status"] for check in outcome.checks] == ["pass", "undecided"]
+    assert outcome.checks[0]["trials"] == 2
+    assert "empty-slice" in outcome.findings
+
+
+class Graded(weave.Model):
+    """Scores that a seed decides, with some crashes."""
+
+    seed: int
+
+    @weave.op
+    def predict(self, number: int) -> dict:
+        numbers = random.Random(f"{self.seed} {number}")
+        if numbers.random() < 0.06:
+            raise RuntimeError("crash")
+        return {"right": numbers.random() < 0.7, "tone": numbers.random()}
+
+
+@weave.op
+def right(output: dict) -> bool:
+    return output["right"]
+
+
+@weave.op
+def grade(output: dict) -> dict:
+    return {"tone": output["tone"]}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_slice_is_judged_as_a_run_of_its_rows_would_be(place, seed):
+    rows = [{"number": n, "sort": "abc"[n % 3]} for n in range(60)]
+    gates = """
+- {{name: a, scorer: right, metric: pass_rate, {0} max_drop: 0.05, evidence: significant}}
+- {{name: b, scorer: right, metric: pass_rate, {0} min: 0.5, evidence: proven}}
+- {{name: c, scorer: grade.tone, metric: numeric_mean, range: [0, 1], {0} max_drop: 0.05, evidence: proven}}
+- {{name: d, scorer: grade.tone, metric: numeric_mean, range: [0, 1], {0} min: 0.4}}
+- {{name: e, scorer: right, metric: coverage, {0} min: 0.9, max_drop: 0.05}}
+- {{name: f, scorer: right, metric: fixed_rows, {0} min: 1}}
+- {{name: g, metric: error_rate, {0} max: 0.1, max_rise: 0.05}}
+"""
+
+    def both(of: list[dict]) -> list[str]:
+        models = [Graded(seed=seed), Graded(seed=seed + 10)]
+        # The baseline has rows that the candidate lacks, and the other way round.
+        return [
+            evaluate(model, part, [right, grade], name="sorts")
+            for model, part in zip(models, (of[1:], of[:-1]), strict=True)
+        ]
+
+    whole = both(rows)
+    outcome = place.check(gates.format("where: {sort: b},") + "correction: none", *whole)
+    some = [row for row in rows if row["sort"] == "b"]
+    # Both lists lose their ends; those of the slice are in the middle of the whole.
+    models = [Graded(seed=seed), Graded(seed=seed + 10)]
+    alone = [evaluate(model, some, [right, grade], name="sorts") for model in models]
+    expected = place.check(gates.format("") + "correction: none", *alone)
+    for check, other in zip(outcome.checks, expected.checks, strict=True):
+        assert other["slice"] is None
+        for key in ("status", "limit_key", "scored", "trials", "candidate_range", "baseline_range"):
+            assert check[key] == pytest.approx(other[key], abs=1e-9) if "range" in key else check[key] == other[key]
+        if check["chance"]:
+            for key in ("rows", "point", "p", "interval"):
+                found, wanted = check["chance"][key], other["chance"][key]
+                assert found == pytest.approx(wanted, abs=1e-9), (key, check)
