@@ -45,6 +45,10 @@ pub enum Command {
     Init(InitArgs),
     /// Put two runs side by side, without a policy
     Compare(CompareArgs),
+    /// Write the rows of runs as a table: one line a row and trial
+    Export(ExportArgs),
+    /// Print one prediction as JSON
+    Prediction(PredictionArgs),
     /// List recent runs of a project, newest first
     Runs(RunsArgs),
     /// Print a JSON Schema, for editors and scripts
@@ -183,6 +187,50 @@ pub struct ValidateArgs {
     /// Policy files, or glob patterns of them
     #[arg(default_value = "gates.yaml")]
     pub policy: Vec<String>,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Runs: ids, `file:SNAPSHOT` of one taken with --rows, `latest`, or what a run has to be
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<String>,
+
+    /// How the table is written
+    #[arg(long, value_enum, default_value_t = TableFormat::Csv)]
+    pub format: TableFormat,
+
+    /// Write to this file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// One line for each row digest: that of the first run that has the row, and of its first trial
+    #[arg(long)]
+    pub dedup: bool,
+
+    /// Where the runs are.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// How a table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// Comma-separated values, with a column for each score
+    Csv,
+    /// One JSON object a line
+    Jsonl,
+}
+
+/// Arguments of `prediction`.
+#[derive(Debug, Args)]
+pub struct PredictionArgs {
+    /// Its id: that of the model's own call in a trial
+    pub id: String,
+
+    /// Where it is.
+    #[command(flatten)]
+    pub server: ServerArgs,
 }
 
 /// Arguments of `runs`.

@@ -1,6 +1,6 @@
 //! The one place that prints: reports to stdout; errors, progress and hints to stderr.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anstream::{AutoStream, ColorChoice};
 use jiff::SignedDuration;
 
+use super::output::Failure;
 use crate::cli::{Color, Voice};
 use crate::fault::Fault;
 use crate::report::{self, Style, message};
@@ -48,6 +49,22 @@ impl Console {
             && error.kind() != io::ErrorKind::BrokenPipe
         {
             self.warn(&format!("cannot write to stdout: {error}"));
+        }
+    }
+
+    /// Lets somebody write to stdout, piece by piece. A reader that has gone away is no error.
+    pub(super) fn stream(
+        write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+    ) -> Result<(), Fault> {
+        let mut stdout = BufWriter::new(io::stdout().lock());
+        let written = write(&mut stdout).and_then(|()| Ok(stdout.flush()?));
+        match written {
+            Ok(()) => Ok(()),
+            Err(Failure::Other(fault)) => Err(fault),
+            Err(Failure::Unwritten(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(Failure::Unwritten(error)) => {
+                Err(Fault::evidence(format!("cannot write to stdout: {error}")))
+            }
         }
     }
 

@@ -5,10 +5,12 @@ mod check;
 mod compare;
 mod console;
 mod explain;
+mod export;
 mod init;
 mod output;
 mod outputs;
 mod plan;
+mod prediction;
 mod runs;
 mod schema;
 mod search;
@@ -29,6 +31,8 @@ pub fn run(cli: &Cli) -> Exit {
     match &cli.command {
         Command::Check(arguments) => check::run(arguments, &console),
         Command::Explain(arguments) => done(explain::run(arguments, &console), &console),
+        Command::Export(arguments) => done(export::run(arguments, &console), &console),
+        Command::Prediction(arguments) => done(prediction::run(arguments, &console), &console),
         Command::Validate(arguments) => validate::run(arguments, &console),
         Command::Compare(arguments) => compare::run(arguments, &console),
         Command::Init(arguments) => done(init::run(arguments, &console), &console),

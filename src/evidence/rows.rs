@@ -62,6 +62,22 @@ pub struct Columns {
 pub type Wanted<'a> = dyn Fn(&[&Totals]) -> Columns + Sync + 'a;
 
 impl Columns {
+    /// Columns that need all that rows can come with.
+    #[must_use]
+    pub fn everything() -> Self {
+        let of_trial = |kind| Column {
+            dimension: String::new(),
+            kind,
+        };
+        Self {
+            scores: vec![of_trial(Kind::Latency), of_trial(Kind::Cost)],
+            inputs: vec![Input {
+                path: String::new(),
+                named: Vec::new(),
+            }],
+        }
+    }
+
     /// Whether no row is wanted.
     #[must_use]
     pub fn is_empty(&self) -> bool {

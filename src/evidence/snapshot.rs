@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::join::{Known, RowSource, Take};
-use super::rows::{Column, Columns, Input, Kind};
+use super::rows::Columns;
 use super::tally::Tally;
 use super::trial::RunRow;
 use super::{Dimension, Reference, Run, Totals, Usage};
@@ -158,7 +158,7 @@ pub fn write(
     to.write_all(b",\n  \"results\": [").map_err(unwritten)?;
     let mut tally = Tally::default();
     let mut separator = "\n    ";
-    rows.each(&everything(), &mut |row| {
+    rows.each(&Columns::everything(), &mut |row| {
         for trial in &row.trials {
             tally
                 .trial(trial)
@@ -176,21 +176,6 @@ pub fn write(
         Fault::evidence("the rows of the run are not what its summary says")
             .help("was the run still being written? take the snapshot again when it has finished"),
     )
-}
-
-/// Columns that need all that rows can come with.
-fn everything() -> Columns {
-    let of_trial = |kind| Column {
-        dimension: String::new(),
-        kind,
-    };
-    Columns {
-        scores: vec![of_trial(Kind::Latency), of_trial(Kind::Cost)],
-        inputs: vec![Input {
-            path: String::new(),
-            named: Vec::new(),
-        }],
-    }
 }
 
 /// Whether rows come to what a summary says.

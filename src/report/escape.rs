@@ -103,6 +103,22 @@ pub(super) fn markdown(text: &str, in_table: bool) -> String {
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
+/// Foreign text in a cell of a spreadsheet: none is taken for a formula. What could be gets an apostrophe, which
+/// a spreadsheet takes for "this is text".
+pub(super) fn cell(text: &str) -> String {
+    let is_formula = |c: char| {
+        matches!(
+            c,
+            '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠'
+        )
+    };
+    if text.starts_with(is_formula) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}
+
 /// Several lines of foreign text in Markdown, as a block of code.
 pub(super) fn markdown_block(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(message).collect();
@@ -139,6 +155,17 @@ mod tests {
         assert_eq!(markdown("", false), "`␣`");
         assert_eq!(markdown_block("a\n```\nb"), "````text\na\n```\nb\n````\n");
         assert!(visible(&"x".repeat(1000)).chars().count() <= LONGEST + 1);
+    }
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        for text in [
+            "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1",
+        ] {
+            assert_eq!(cell(text), format!("'{text}"));
+        }
+        assert_eq!(cell("1=1"), "1=1");
+        assert_eq!(cell(""), "");
     }
 
     proptest! {

@@ -285,6 +285,15 @@ pub(super) fn text(wire: &impl Serialize) -> Result<String, serde_json::Error> {
     Ok(visible_json(&text) + "\n")
 }
 
+/// Any value as JSON, safe to be shown.
+///
+/// # Errors
+///
+/// None that is known.
+pub fn value(value: &Value) -> Result<String, serde_json::Error> {
+    text(value)
+}
+
 /// Two runs side by side.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "comparison")]

@@ -7,6 +7,7 @@ mod links;
 mod markdown;
 mod rows;
 pub mod runs;
+mod table;
 mod terminal;
 mod view;
 
@@ -19,8 +20,10 @@ pub use escape::{message, visible};
 pub use explain::explain;
 pub use json::{
     comparison_schema, render as json, render_comparison as json_comparison, report_schema,
+    value as json_value,
 };
 pub use markdown::{render as markdown, render_comparison as markdown_comparison};
+pub use table::Table;
 pub use terminal::{
     Style, render as terminal, render_comparison as terminal_comparison, render_fault,
 };

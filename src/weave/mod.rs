@@ -16,7 +16,8 @@ pub use credentials::Secret;
 pub use find::{Eligible, Finder, Named, State};
 pub use head::{Anchor, Head};
 pub use read::{
-    Needs, Side, read_details, read_evidence, read_rows, read_run, read_trials, run_rows,
+    Needs, Side, read_details, read_evidence, read_prediction, read_rows, read_run, read_trials,
+    run_rows,
 };
 
 /// Looks up a variable of the environment.

@@ -15,7 +15,7 @@ use crate::evidence::{
     RunRow, Totals, Usage, Wanted,
 };
 use crate::fault::Fault;
-use crate::project::Project;
+use crate::project::{Project, encode};
 
 /// Rows a page, where rows are read at all.
 const PAGE: usize = 500;
@@ -140,6 +140,26 @@ pub fn read_details(
         digests,
         &mut take,
     )?)
+}
+
+/// Reads one prediction, as Weave tells it.
+///
+/// # Errors
+///
+/// There is none, or it cannot be had.
+pub fn read_prediction(
+    client: &Client<'_>,
+    project: &Project,
+    id: &str,
+) -> Result<serde_json::Value, Fault> {
+    let path = format!("/v2/{}/predictions/{}", project.encoded(), encode(id));
+    client.get(&path).map_err(|refusal| match refusal {
+        Refusal::NotFound(reason) => {
+            Fault::evidence(format!("there is no prediction `{id}`: {reason}"))
+                .help("it is the id of the model's own call in a trial, its `predict_call_id`")
+        }
+        refusal => refusal.into(),
+    })
 }
 
 /// How many trials runs have, by their ids. One that has no rows is not among them.

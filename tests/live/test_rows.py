@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import random
 
 import pytest
 import weave
 from scenarios import Bot, correctness, evaluate, log, tone
+from weave.trace_server import trace_server_interface as tsi
 
 GATES = """
 - {name: correct, scorer: correctness, metric: pass_rate, min: 0.9, max_drop: 0.02}
@@ -238,3 +241,73 @@ def test_a_slice_is_judged_as_a_run_of_its_rows_would_be(place, seed):
             for key in ("rows", "point", "p", "interval"):
                 found, wanted = check["chance"][key], other["chance"][key]
                 assert found == pytest.approx(wanted, abs=1e-9), (key, check)
+
+
+def test_export_holds_every_row_and_trial(world, runs):
+    done = world.run("export", *runs, "--format", "jsonl", *world.here)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == 58
+    assert [line["run"] for line in lines] == [runs[0]] * 28 + [runs[1]] * 30
+    by_number = {(line["run"], line["inputs"]["number"]): line for line in lines}
+    crashed = by_number[runs[0], 20]
+    assert (crashed["output"], crashed["scores"], crashed["tokens"]) == (None, {}, None)
+    sound = by_number[runs[1], 20]
+    assert sound["scores"] == {"correctness": True, "tone.score": 0.8, "tone.note": "text"}
+    assert sound["tokens"] == 10
+    assert sound["cost_usd"] == pytest.approx(1.5e-5)
+    assert sound["latency_seconds"] > 0
+    assert sound["url"].startswith("https://wandb.ai/my-team/support-bot/r/call/")
+    assert sound["trial"] == 1
+
+    world.run("export", *runs, "-o", "rows.csv", *world.here)
+    with (world.work / "rows.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == 58
+    assert list(table[0]) == [
+        "row_digest", "run", "trial", "inputs", "output", "scores.correctness", "scores.tone.note",
+        "scores.tone.score", "latency_seconds", "tokens", "cost_usd", "url",
+    ]
+    for line, cells in zip(lines, table, strict=True):
+        assert json.loads(cells["inputs"]) == line["inputs"]
+        assert cells["output"] == (line["output"] or "")
+        assert cells["scores.correctness"] == {True: "true", False: "false", None: ""}[line["scores"].get("correctness")]
+
+    once = world.run("export", *runs, "--dedup", "--format", "jsonl", *world.here)
+    lines = [json.loads(line) for line in once.stdout.splitlines()]
+    assert len(lines) == len({line["row_digest"] for line in lines}) == 30
+    assert sum(line["run"] == runs[1] for line in lines) == 2
+    # A snapshot with rows gives the same table.
+    world.run("snapshot", runs[0], "--rows", "-o", "export.json", *world.here)
+    of_file = world.run("export", "file:export.json", "--format", "jsonl", key=None)
+    of_run = world.run("export", runs[0], "--format", "jsonl", *world.here)
+    assert of_file.stdout == of_run.stdout != ""
+
+
+def test_no_cell_of_a_table_is_a_formula(world):
+    logger = weave.EvaluationLogger(name="cells", model="m")
+    prediction = logger.log_prediction(inputs={"q": "=1+1"}, output='=HYPERLINK("http://evil","x")')
+    prediction.log_score("s", -0.5)
+    prediction.finish()
+    logger.log_summary({})
+    weave.trace.context.weave_client_context.get_weave_client().flush()
+    run = logger._evaluate_call.id
+    done = world.run("export", run, *world.here)
+    (cells,) = csv.DictReader(done.stdout.splitlines())
+    assert cells["output"] == '\'=HYPERLINK("http://evil","x")'
+    assert cells["scores.s"] == "-0.5"
+
+
+def test_one_prediction(world, runs):
+    done = world.run("export", runs[1], "--format", "jsonl", *world.here)
+    assert done.returncode == 0
+    answer = world.server.eval_results_query(
+        tsi.EvalResultsQueryReq(project_id=world.project, evaluation_run_ids=[runs[1]], include_rows=True)
+    )
+    trial = answer.rows[0].evaluations[0].trials[0]
+    done = world.run("prediction", trial.predict_call_id, *world.here)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["output"] == trial.model_output
+    unknown = world.run("prediction", "0190ad3e-0000-7000-8000-000000000000", *world.here)
+    assert unknown.returncode == 3
+    assert "there is no prediction" in unknown.stderr

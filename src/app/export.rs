@@ -1,0 +1,173 @@
+//! `export`: the rows of runs as a table.
+
+use std::collections::{BTreeSet, HashSet};
+use std::io::Write;
+use std::path::Path;
+
+use super::console::Console;
+use super::environment;
+use super::output::{Failure, Output};
+use super::search::{Search, live};
+use super::server::needed_project;
+use crate::cli::{ExportArgs, TableFormat};
+use crate::evidence::snapshot::{self, Saved};
+use crate::evidence::{Columns, RowSource, Run};
+use crate::fault::Fault;
+use crate::number::plural;
+use crate::policy::Source;
+use crate::report::Table;
+use crate::weave::{Client, Needs, Side, read_evidence, run_rows, web};
+
+/// A run whose rows are written.
+struct Exported {
+    run: Run,
+    /// Where it was read from, unless that is Weave.
+    saved: Option<Saved>,
+}
+
+pub(super) fn run(arguments: &ExportArgs, console: &Console) -> Result<(), Fault> {
+    let sources = arguments.runs.iter().map(|run| Source::from_argument(run));
+    let sources: Vec<Source> = sources.collect::<Result<_, _>>().map_err(Fault::usage)?;
+    let output = arguments
+        .output
+        .as_deref()
+        .map(Output::prepare)
+        .transpose()?;
+    for source in &sources {
+        if let (Source::File(path), Some(output)) = (source, &output)
+            && output.overwrites(path)
+        {
+            let shown = output.shown();
+            return Err(Fault::usage(format!(
+                "the table would overwrite `{shown}`, which is read"
+            ))
+            .help("give the table a file of its own"));
+        }
+    }
+    let mut search = if sources.iter().any(|source| live(source).is_some()) {
+        Some(Search::new(&arguments.server, None, console)?)
+    } else {
+        None
+    };
+    let mut runs = Vec::new();
+    for source in &sources {
+        runs.push(match (source, &mut search) {
+            (Source::File(path), _) => saved(path)?,
+            (source, Some(search)) => found(arguments, source, search, console)?,
+            (_, None) => return Err(Fault::usage("no run is named")),
+        });
+    }
+    let client = search.as_ref().map(Search::client);
+    let mut lines = 0;
+    let write = |to: &mut dyn Write| -> Result<(), Failure> {
+        lines = table(arguments, &runs, client, to)?;
+        Ok(())
+    };
+    match &output {
+        Some(output) => {
+            output.fill(write)?;
+            console.done(&format!(
+                "wrote {} to {}",
+                plural(lines, "row"),
+                output.shown()
+            ));
+            Ok(())
+        }
+        None => Console::stream(write),
+    }
+}
+
+/// Writes the table, and counts its rows.
+fn table(
+    arguments: &ExportArgs,
+    runs: &[Exported],
+    client: Option<&Client<'_>>,
+    to: &mut dyn Write,
+) -> Result<u64, Failure> {
+    let dimensions: BTreeSet<&str> = runs
+        .iter()
+        .flat_map(|exported| exported.run.totals.dimensions.keys().map(String::as_str))
+        .collect();
+    let mut table = match arguments.format {
+        TableFormat::Csv => Table::csv(to, &dimensions)?,
+        TableFormat::Jsonl => Table::JsonLines(to),
+    };
+    let mut seen: HashSet<String> = HashSet::new();
+    let mut lines = 0;
+    for Exported { run, saved } in runs {
+        // Why a line could not be written has to come out of the reader unharmed.
+        let mut unwritten = None;
+        let mut take = |row: &crate::evidence::RunRow<'_>| {
+            let written = if !arguments.dedup {
+                table.row(run, row)
+            } else if seen.insert(row.row_digest.clone().into_owned()) {
+                let mut first = row.clone();
+                first.trials.truncate(1);
+                table.row(run, &first)
+            } else {
+                return Ok(());
+            };
+            lines += 1;
+            written.map_err(|error| {
+                let fault = Fault::evidence(format!("cannot write the table: {error}"));
+                unwritten = Some(error);
+                fault
+            })
+        };
+        let columns = Columns::everything();
+        let read = match (saved, client) {
+            (Some(saved), _) => saved.each(&columns, &mut take),
+            (None, Some(client)) => {
+                run_rows(client, &run.project, &run.id).each(&columns, &mut take)
+            }
+            (None, None) => Ok(()),
+        };
+        match (unwritten, read) {
+            (Some(error), _) => return Err(error.into()),
+            (None, read) => read?,
+        }
+    }
+    table.finish()?;
+    Ok(lines)
+}
+
+fn saved(path: &Path) -> Result<Exported, Fault> {
+    let shown = path.display();
+    let saved = snapshot::read(path, &web(&environment)?)?
+        .ok_or_else(|| Fault::evidence(format!("there is no snapshot `{shown}`")))?;
+    if !saved.has_rows() {
+        return Err(
+            Fault::evidence(format!("the snapshot `{shown}` holds no rows"))
+                .help("take it with `weave-gate snapshot --rows`"),
+        );
+    }
+    Ok(Exported {
+        run: saved.run.clone(),
+        saved: Some(saved),
+    })
+}
+
+fn found(
+    arguments: &ExportArgs,
+    source: &Source,
+    search: &mut Search<'_>,
+    console: &Console,
+) -> Result<Exported, Fault> {
+    let project = needed_project(&arguments.server)?;
+    let named = live(source).ok_or_else(|| Fault::usage("no run is named"))?;
+    let head = search.find(&project, named)?;
+    let client = search.client();
+    let run = console.while_waiting("asking Weave", || {
+        let side = Side::Live(Box::new(head));
+        read_evidence(client, &project, side, None, Needs::default())
+    })?;
+    let run = run.candidate;
+    if let Some(status) = run
+        .status
+        .as_deref()
+        .filter(|status| *status != "completed")
+    {
+        console.warn(&format!("the run {} has the status {status}", run.id));
+    }
+    Ok(Exported { run, saved: None })
+}

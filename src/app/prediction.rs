@@ -1,0 +1,27 @@
+//! `prediction`: one prediction, as Weave has it.
+
+use super::console::Console;
+use super::server::{client, needed_project};
+use crate::cli::PredictionArgs;
+use crate::fault::Fault;
+use crate::report;
+use crate::weave::read_prediction;
+
+pub(super) fn run(arguments: &PredictionArgs, console: &Console) -> Result<(), Fault> {
+    let project = needed_project(&arguments.server)?;
+    let client = client(&arguments.server, console)?;
+    let prediction = console.while_waiting("asking Weave", || {
+        read_prediction(&client, &project, &arguments.id)
+    })?;
+    let is_bare = prediction
+        .get("inputs")
+        .and_then(serde_json::Value::as_object)
+        .is_none_or(serde_json::Map::is_empty);
+    let text = report::json_value(&prediction)
+        .map_err(|error| Fault::evidence(format!("cannot write JSON: {error}")))?;
+    console.report(&text);
+    if is_bare {
+        console.done("Weave tells no inputs of this prediction, as of most that the SDK logs; `weave-gate export` does");
+    }
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! Rows as a table: one line a row and trial, for spreadsheets, notebooks and BI.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::escape::cell;
+use super::links;
+use crate::evidence::{Run, RunRow, Trial};
+
+/// The columns before the scores.
+const FIRST: [&str; 5] = ["row_digest", "run", "trial", "inputs", "output"];
+/// The columns after them.
+const LAST: [&str; 4] = ["latency_seconds", "tokens", "cost_usd", "url"];
+
+/// A table that is being written.
+pub enum Table<'a> {
+    /// Comma-separated values (RFC 4180), one column a dimension.
+    Csv {
+        /// Where it goes.
+        writer: Box<csv::Writer<&'a mut dyn Write>>,
+        /// The dimensions, in the order of their columns.
+        dimensions: Vec<String>,
+    },
+    /// One JSON object a line.
+    JsonLines(&'a mut dyn Write),
+}
+
+/// A line of JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    row_digest: &'a str,
+    run: &'a str,
+    trial: usize,
+    inputs: Value,
+    output: Value,
+    scores: BTreeMap<String, Value>,
+    latency_seconds: Option<f64>,
+    tokens: Option<u64>,
+    cost_usd: Option<f64>,
+    url: Option<String>,
+}
+
+impl<'a> Table<'a> {
+    /// Begins a table with a column for each of these dimensions, and writes its head.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn csv(to: &'a mut dyn Write, dimensions: &BTreeSet<&str>) -> io::Result<Self> {
+        let mut writer = Box::new(csv::Writer::from_writer(to));
+        let scores = dimensions
+            .iter()
+            .map(|name| cell(&format!("scores.{name}")));
+        let first = FIRST.into_iter().map(str::to_owned);
+        let last = LAST.into_iter().map(str::to_owned);
+        writer.write_record(first.chain(scores).chain(last))?;
+        Ok(Self::Csv {
+            writer,
+            dimensions: dimensions.iter().map(|name| (*name).to_owned()).collect(),
+        })
+    }
+
+    /// Writes the trials of a row.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be written.
+    pub fn row(&mut self, run: &Run, row: &RunRow<'_>) -> io::Result<()> {
+        let trials = row.trials.iter().enumerate();
+        for (place, trial) in trials {
+            let scores = flattened(trial)?;
+            let number = place + 1;
+            let call = &trial.predict_and_score_call_id;
+            let url = (!call.is_empty())
+                .then(|| links::call(&run.web, &run.project, call))
+                .flatten();
+            match self {
+                Self::JsonLines(to) => {
+                    let line = Line {
+                        row_digest: &row.row_digest,
+                        run: &run.id,
+                        trial: number,
+                        inputs: read(row.raw_data_row)?,
+                        output: read(trial.model_output)?,
+                        scores,
+                        latency_seconds: trial.model_latency_seconds,
+                        tokens: trial.total_tokens,
+                        cost_usd: trial.total_cost,
+                        url,
+                    };
+                    serde_json::to_writer(&mut *to, &line)?;
+                    to.write_all(b"\n")?;
+                }
+                Self::Csv { writer, dimensions } => {
+                    let number_cell = |value: Option<f64>| {
+                        value.map_or_else(String::new, |value| value.to_string())
+                    };
+                    let first = [
+                        cell(&row.row_digest),
+                        cell(&run.id),
+                        number.to_string(),
+                        raw_cell(row.raw_data_row)?,
+                        raw_cell(trial.model_output)?,
+                    ];
+                    let of_scorers = dimensions
+                        .iter()
+                        .map(|name| scores.get(name).map_or_else(String::new, value_cell));
+                    let last = [
+                        number_cell(trial.model_latency_seconds),
+                        trial
+                            .total_tokens
+                            .map_or_else(String::new, |tokens| tokens.to_string()),
+                        number_cell(trial.total_cost),
+                        url.unwrap_or_default(),
+                    ];
+                    writer.write_record(first.into_iter().chain(of_scorers).chain(last))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the table.
+    ///
+    /// # Errors
+    ///
+    /// What is left of it cannot be written.
+    pub fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Csv { mut writer, .. } => writer.flush(),
+            Self::JsonLines(to) => to.flush(),
+        }
+    }
+}
+
+/// Scores by the names of their dimensions. Lists are kept as they are.
+fn flattened(trial: &Trial<'_>) -> io::Result<BTreeMap<String, Value>> {
+    fn walk(name: String, value: Value, into: &mut BTreeMap<String, Value>) {
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    walk(format!("{name}.{key}"), value, into);
+                }
+            }
+            value => {
+                into.insert(name, value);
+            }
+        }
+    }
+    let scores: BTreeMap<String, Value> = serde_json::from_str(trial.scores.get())?;
+    let mut flat = BTreeMap::new();
+    for (scorer, value) in scores {
+        walk(scorer, value, &mut flat);
+    }
+    Ok(flat)
+}
+
+fn raw_cell(raw: Option<&RawValue>) -> io::Result<String> {
+    read(raw).map(|value| value_cell(&value))
+}
+
+/// Read and written again, a value stands in one line.
+fn read(raw: Option<&RawValue>) -> io::Result<Value> {
+    let value = raw.map(|raw| serde_json::from_str(raw.get()));
+    Ok(value.transpose()?.unwrap_or_default())
+}
+
+/// Text as it is, numbers and truth values as such, and anything else as JSON.
+fn value_cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => cell(text),
+        other => other.to_string(),
+    }
+}
