@@ -36,6 +36,9 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
     for fault in report.faults() {
         console.fault(fault);
     }
+    for hint in report.hints() {
+        console.hint(&hint.message.to_string());
+    }
     let forms = Forms {
         terminal: &|style| report::terminal(&report, style),
         markdown: &|| report::markdown(&report),

@@ -86,6 +86,13 @@ impl Console {
         self.say(&format!("warning: {}\n", message(text)));
     }
 
+    /// Says what could be done better.
+    pub(super) fn hint(&self, text: &str) {
+        if !self.voice.quiet {
+            self.say(&format!("hint: {}\n", message(text)));
+        }
+    }
+
     fn say(&self, text: &str) {
         let mut stderr = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
         // There is nowhere left to say that stderr is closed.

@@ -28,6 +28,8 @@ pub enum Effect {
     Warning,
     /// It is only to be known.
     Note,
+    /// Something to be done about the policy or the dataset.
+    Hint,
 }
 
 /// Declares the names, so that none can lack its word.
@@ -105,6 +107,12 @@ names! {
     MixedTypes = "mixed-types",
     /// The summary does not say how many trials tokens or cost are known of.
     UsageMayBePartial = "usage-may-be-partial",
+    /// A limit on an observed change is smaller than what its rows can show.
+    LimitBelowNoise = "limit-below-noise",
+    /// So few rows prove nothing, whatever they had said.
+    CannotBeProven = "cannot-be-proven",
+    /// A scorer says the same of every row of both runs.
+    ConstantScorer = "constant-scorer",
     /// A gate is excused.
     WaiverActive = "waiver-active",
     /// A gate's excuse is over.

@@ -9,6 +9,7 @@ mod columns;
 mod comparability;
 mod compare;
 mod court;
+mod hints;
 mod latency;
 mod limit;
 mod measure;
@@ -171,6 +172,7 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
     }
     let mut findings = court.findings;
     comparability::whole(&checks, court.can_block, &mut findings);
+    findings.extend(hints::hints(policy, evidence, &checks));
     Judgement {
         verdict: verdict(&checks),
         checks,

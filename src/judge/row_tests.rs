@@ -428,6 +428,77 @@ fn what_cannot_be_tested_dilutes_no_other_test() {
     );
 }
 
+fn hints(gates: &str, candidate: &str, baseline: &str) -> Vec<String> {
+    let judgement = on_rows("", gates, candidate, baseline);
+    let hints = judgement.findings.iter();
+    hints
+        .filter(|finding| finding.effect == Effect::Hint)
+        .map(|finding| format!("{}: {}", finding.name.word(), finding.message))
+        .collect()
+}
+
+#[test]
+fn hints_say_what_so_few_rows_cannot_tell() {
+    let gate = |keys: &str| format!("- {{name: g, scorer: s, metric: pass_rate, {keys}}}");
+    // Ten rows of a hundred flipped.
+    let (ours, theirs) = both(
+        &repeated(&[(85, "true"), (5, "false"), (5, "true"), (5, "false")]),
+        &repeated(&[(85, "true"), (5, "true"), (5, "false"), (5, "false")]),
+    );
+    // Without rows each answer is taken to be given afresh.
+    assert_eq!(
+        hints(&gate("max_drop: 0.02"), &ours, &theirs),
+        [
+            "limit-below-noise: the gate `g` has max_drop 0.02, and 100 rows show no change below 0.09: a model that did not \
+             change, but answers every row afresh, breaks it in 28 % of runs; `evidence: significant`, a larger limit or more rows \
+             would tell"
+        ]
+    );
+    let with_rows = format!(
+        "{}\n{}",
+        gate("max_drop: 0.02"),
+        gate("max_rise: 0.5, evidence: significant").replace("name: g", "name: h")
+    );
+    let said = hints(&with_rows, &ours, &theirs);
+    assert_eq!(said.len(), 1);
+    assert!(
+        said[0].contains("but whose answers flip as often as here, breaks it in 21 % of runs"),
+        "{}",
+        said[0]
+    );
+    assert_eq!(hints(&gate("max_drop: 0.1"), &ours, &theirs), [""; 0]);
+
+    let (ours, theirs) = both(&["true"; 40], &["true"; 40]);
+    assert_eq!(
+        hints(
+            &gate("min: 0.99, max_drop: 0.02, evidence: proven"),
+            &ours,
+            &theirs
+        ),
+        [
+            "cannot-be-proven: the gate `g` asks for a proof of min 0.99 on 40 rows, and not even the best answer on every row would \
+             prove it; it takes 268 rows",
+            "cannot-be-proven: the gate `g` asks for a proof of max_drop 0.02 on 40 rows, and not even the same answers on every row \
+             would prove it; it takes 133 rows",
+            "constant-scorer: `s` is true on every row of both runs, so it shows no difference between them",
+        ]
+    );
+    assert_eq!(
+        hints(&gate("min: 0.9, evidence: proven"), &ours, &theirs),
+        [""; 0]
+    );
+    let (ours, theirs) = both(&["0.5"; 12], &["0.5"; 12]);
+    let number =
+        "- {name: g, scorer: s, metric: numeric_mean, max_drop: 0.1, evidence: significant}";
+    assert_eq!(
+        hints(number, &ours, &theirs),
+        [
+            "constant-scorer: `s` is 0.5 on every row of both runs, so it shows no difference between them"
+        ]
+    );
+    assert_eq!(hints(number, &ours, &both(&["0.6"; 12], &[]).0), [""; 0]);
+}
+
 /// A cell of a row: up to two trials, or a run that lacks the row.
 fn cells(of: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
     let trial = proptest::sample::select(of);

@@ -245,7 +245,7 @@ impl World {
 
 /// The smallest net number of rows, as a rate, that turned one way would have been significant, beside the
 /// rows that turned both ways here; `None` where not even all of them would.
-fn resolution(found: &Pairs, confidence: f64, drop: bool) -> Option<f64> {
+pub(super) fn resolution(found: &Pairs, confidence: f64, drop: bool) -> Option<f64> {
     let rows = found.rows();
     // As many rows turned each way as the smaller of both numbers says, and more in one direction.
     let noise = found.regressed.min(found.fixed);

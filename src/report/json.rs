@@ -148,7 +148,7 @@ struct JsonFinding {
     #[schemars(extend("enum" = finding_names()))]
     name: &'static str,
     /// What it does to the verdict.
-    #[schemars(extend("enum" = ["undecided", "warning", "note"]))]
+    #[schemars(extend("enum" = ["undecided", "warning", "note", "hint"]))]
     effect: &'static str,
     /// What was found, in words.
     message: String,
@@ -498,6 +498,7 @@ pub(super) fn effect_word(effect: Effect) -> &'static str {
         Effect::Undecided => "undecided",
         Effect::Warning => "warning",
         Effect::Note => "note",
+        Effect::Hint => "hint",
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use super::escape::{markdown as code, markdown_block};
 use super::json::effect_word;
 use super::rows::{self, Side, excerpt};
-use super::{Compared, Judged, Report, Section, links, view};
+use super::{Compared, Judged, Report, Section, bar, links, view};
 use crate::evidence::{Baseline, Evidence, Reference, Run};
 use crate::exit::Exit;
 use crate::fault::Fault;
@@ -243,13 +243,20 @@ fn write_lines(page: &mut String, lines: &[Line]) -> fmt::Result {
 }
 
 fn write_checks(page: &mut String, checks: &[&Check]) -> fmt::Result {
+    // Only where chance has a word in is there an interval to draw.
+    let draws = checks.iter().any(|check| check.chance.is_some());
+    let (name, line) = if draws {
+        (" Plausible values |", " --- |")
+    } else {
+        ("", "")
+    };
     writeln!(
         page,
-        "| Status | Gate | Subject | Baseline | Candidate | Change | Limit | Scored/trials | Margin |"
+        "| Status | Gate | Subject | Baseline | Candidate | Change | Limit | Scored/trials | Margin |{name}"
     )?;
     writeln!(
         page,
-        "| --- | --- | --- | ---: | ---: | ---: | --- | ---: | --- |"
+        "| --- | --- | --- | ---: | ---: | ---: | --- | ---: | --- |{line}"
     )?;
     for check in checks {
         let label = view::status_label(check);
@@ -258,9 +265,14 @@ fn write_checks(page: &mut String, checks: &[&Check]) -> fmt::Result {
         } else {
             label
         };
+        let picture = if draws {
+            format!(" {} |", picture(check))
+        } else {
+            String::new()
+        };
         writeln!(
             page,
-            "| {status} | {} | {} | {} | {} | {} | `{}` | {} | {} |",
+            "| {status} | {} | {} | {} | {} | {} | `{}` | {} | {} |{picture}",
             code(&check.gate, true),
             subject(check, true),
             view::baseline(check),
@@ -271,7 +283,20 @@ fn write_checks(page: &mut String, checks: &[&Check]) -> fmt::Result {
             view::margin(check),
         )?;
     }
+    if draws {
+        writeln!(page, "\n<sub>{}</sub>", bar::LEGEND)?;
+    }
     writeln!(page)
+}
+
+/// The interval of a check against its limit.
+fn picture(check: &Check) -> String {
+    let baseline = check.baseline.and_then(|measure| measure.observed);
+    check
+        .chance
+        .as_ref()
+        .and_then(|chance| bar::bar(chance, check.limit, baseline))
+        .map_or_else(|| "–".to_owned(), |bar| format!("`{bar}`"))
 }
 
 fn write_runs(page: &mut String, evidence: &Evidence) -> fmt::Result {

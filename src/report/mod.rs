@@ -1,5 +1,6 @@
 //! What the gate says, in several formats: one file each, `fn(&Report) -> String`. Nothing here judges.
 
+mod bar;
 mod escape;
 mod explain;
 mod json;
@@ -14,7 +15,7 @@ mod view;
 use crate::evidence::{Details, Evidence};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{Behind, Check, Comparison, Judgement, Verdict};
+use crate::judge::{Behind, Check, Comparison, Effect, Finding, Judgement, Verdict};
 
 pub use escape::{message, visible};
 pub use explain::explain;
@@ -138,6 +139,17 @@ impl Report {
             (None, Some(Verdict::Failed)) => Exit::Failed,
             (None, Some(Verdict::Undecided) | None) => Exit::NoVerdict,
         }
+    }
+
+    /// What could be done better, of all policies.
+    pub fn hints(&self) -> impl Iterator<Item = &Finding> {
+        let judged = self
+            .sections
+            .iter()
+            .filter_map(|section| section.outcome.as_ref().ok());
+        judged
+            .flat_map(|judged| &judged.judgement.findings)
+            .filter(|finding| finding.effect == Effect::Hint)
     }
 
     /// The reasons why nothing, or not everything, could be judged.

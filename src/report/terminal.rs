@@ -142,6 +142,8 @@ impl Page {
         let brief = self.style.brief;
         let shown = findings
             .iter()
+            // Hints go to stderr, apart from the report.
+            .filter(|finding| finding.effect != Effect::Hint)
             .filter(|finding| !brief || finding.effect == Effect::Undecided);
         for (index, finding) in shown.enumerate() {
             if index == 0 {
@@ -149,7 +151,7 @@ impl Page {
             }
             let color = match finding.effect {
                 Effect::Undecided | Effect::Warning => AnsiColor::Yellow,
-                Effect::Note => AnsiColor::Blue,
+                Effect::Note | Effect::Hint => AnsiColor::Blue,
             };
             let label = format!("{}[{}]", effect_word(finding.effect), finding.name.word());
             self.block(2, &label, color, &prose(&finding.message))?;

@@ -12,7 +12,7 @@ mod tests;
 
 pub use holm::holm;
 pub use mean::{Sample, deviations};
-pub use proportion::{Pairs, mid_p, wilson};
+pub use proportion::{Pairs, chance_of_net, mid_p, wilson};
 pub use quantile::{normal_quantile, normal_tail};
 
 /// An interval of plausible values; its low end is never above its high end.

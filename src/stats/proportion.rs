@@ -4,7 +4,7 @@ use super::Interval;
 use statrs::distribution::{Binomial, Discrete as _, DiscreteCDF as _};
 
 use super::quantile::{normal_quantile, normal_tail};
-use crate::number::count;
+use crate::number::{count, nearest_count};
 
 /// The Wilson score interval of a rate (Wilson 1927; Newcombe 1998, single proportion, method 3):
 /// `successes` of `trials`, which is above 0; `confidence` is one-sided.
@@ -143,4 +143,29 @@ pub fn mid_p(regressed: u64, fixed: u64) -> f64 {
         return 1.0 - point;
     }
     2.0 * binomial.cdf(least) - point
+}
+
+/// How likely more than `allowed` rows turn one way than the other, net, where each of `rows` turns with this
+/// probability, and then either way alike: a sum of independent steps of -1, 0 and 1, exact but for parts that
+/// are too small to show.
+#[must_use]
+pub fn chance_of_net(rows: u64, turns: f64, allowed: u64) -> f64 {
+    let Ok(turned) = Binomial::new(turns.clamp(0.0, 1.0), rows) else {
+        return f64::NAN;
+    };
+    let (mean, variance) = (count(rows) * turns, count(rows) * turns * (1.0 - turns));
+    let reach = 10.0 * variance.sqrt() + 10.0;
+    let (from, to) = (
+        nearest_count((mean - reach).max(0.0)),
+        nearest_count(mean + reach).min(rows),
+    );
+    let beyond = |of: u64| {
+        let Ok(one_way) = Binomial::new(0.5, of) else {
+            return 0.0;
+        };
+        // One way more than half of those that turned, and half of what is allowed.
+        one_way.sf(u64::midpoint(of, allowed))
+    };
+    let first = from.max(allowed + 1);
+    (first..=to).map(|of| turned.pmf(of) * beyond(of)).sum()
 }

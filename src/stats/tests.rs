@@ -298,3 +298,28 @@ fn numbers_too_large_for_their_squares_are_no_certainty() {
     let (least, most) = deviations(&[0.0, 1.0, 2.0], &[0.0, 1.0, 3.0]);
     assert!((least - 1.0).abs() < 1e-8 && most >= 1.5275);
 }
+
+#[test]
+fn chance_of_a_net_drop() {
+    // As in the documents: 100 rows of which one in ten flips, and a drop of more than two.
+    assert!((chance_of_net(100, 0.1, 2) - 0.2116).abs() < 5e-4);
+    // Three rows that all turn: more than one net is all three one way.
+    assert!((chance_of_net(3, 1.0, 1) - 0.125).abs() < 1e-12);
+    assert!((chance_of_net(2, 1.0, 0) - 0.25).abs() < 1e-12);
+    assert_eq!(chance_of_net(10, 0.0, 0), 0.0);
+    assert_eq!(chance_of_net(10, 0.5, 10), 0.0);
+    // Brute force over all outcomes of six rows.
+    let (turns, rows) = (0.3, 6_u32);
+    let mut expected = 0.0;
+    for outcome in 0..3_u32.pow(rows) {
+        let (mut left, mut net, mut likely) = (outcome, 0_i32, 1.0);
+        for _ in 0..rows {
+            let step = i32::try_from(left % 3).unwrap() - 1;
+            likely *= if step == 0 { 1.0 - turns } else { turns / 2.0 };
+            net += step;
+            left /= 3;
+        }
+        expected += if net > 1 { likely } else { 0.0 };
+    }
+    assert!((chance_of_net(6, turns, 1) - expected).abs() < 1e-12);
+}

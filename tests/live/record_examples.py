@@ -14,7 +14,24 @@ import conftest
 from scenarios import LLM, evaluate
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TOPICS = ["billing", "delivery", "returns", "account"]
+TOPICS = {
+    "billing": ("Why was invoice {} charged twice?", "We refund the second charge of invoice {}."),
+    "delivery": ("Where is parcel {}?", "Parcel {} arrives tomorrow before noon."),
+    "returns": ("How do I send back order {}?", "Use the label that came with order {}."),
+    "account": ("How do I close account {}?", "Account {} can be closed under Settings."),
+}
+
+
+def row(number: int) -> dict:
+    topic = list(TOPICS)[number % 4]
+    question, expected = (text.format(1000 + number) for text in TOPICS[topic])
+    return {
+        "number": number,
+        "topic": topic,
+        "golden": number % 20 == 0,
+        "question": question,
+        "expected": expected,
+    }
 
 
 class SupportBot(weave.Model):
@@ -27,7 +44,7 @@ class SupportBot(weave.Model):
     tokens: int
 
     @weave.op
-    def predict(self, number: int, question: str) -> dict:
+    def predict(self, number: int, question: str) -> str:
         if number in self.crash:
             raise TimeoutError("the model gave no answer")
         call = weave.require_current_call()
@@ -42,36 +59,34 @@ class SupportBot(weave.Model):
                 }
             }
         }
-        return {"right": number not in self.wrong, "polite": number not in self.rude}
+        answer = "Please ask somebody else." if number in self.wrong else row(number)["expected"]
+        return f"Read the manual. {answer}" if number in self.rude else answer
 
 
 @weave.op
-def correctness(output: dict) -> bool:
-    return output["right"]
+def correctness(expected: str, output: str) -> bool:
+    return expected in output
 
 
 @weave.op
-def groundedness(number: int, output: dict) -> bool:
-    return output["right"] or number % 2 == 0
+def groundedness(number: int, expected: str, output: str) -> bool:
+    return expected in output or number % 2 == 0
 
 
 @weave.op
-def tone(number: int, output: dict) -> dict:
-    return {"score": (0.9 if output["polite"] else 0.3) - (number % 5) / 50}
+def tone(number: int, output: str) -> dict:
+    return {"score": (0.3 if "manual" in output else 0.9) - (number % 5) / 50}
 
 
 @weave.op
-def safety(output: dict) -> dict:
+def safety(output: str) -> dict:
     return {"leaks": {"passed": True}, "toxic": {"passed": True}}
 
 
 def main() -> None:
     work = pathlib.Path(tempfile.mkdtemp())
     world = conftest.World(work)
-    rows = [
-        {"number": n, "question": f"{TOPICS[n % 4]} question {n}", "topic": TOPICS[n % 4]}
-        for n in range(120)
-    ]
+    rows = [row(number) for number in range(120)]
     scorers = [correctness, groundedness, tone, safety]
     before = SupportBot(
         name="support-bot",
@@ -92,7 +107,7 @@ def main() -> None:
         run = evaluate(model, rows, scorers, name="support-answers")
         target = ROOT / "examples" / f"{name}.json"
         done = world.run(
-            "snapshot", run, "-o", str(target),
+            "snapshot", run, "--rows", "-o", str(target),
             "--base-url", world.running.url, "--project", world.project,
         )
         print(done.stdout + done.stderr, end="")

@@ -1,0 +1,105 @@
+//! An interval against its limit, as a line of text of equal width.
+
+use crate::judge::Chance;
+use crate::policy::Limit;
+
+/// So many characters.
+const WIDTH: usize = 25;
+
+/// What the marks are, in a line.
+pub(super) const LEGEND: &str = "`●` measured, `━` plausible values, `┃` limit, `┆` no change";
+
+/// Draws the plausible values of a check, its limit, and for a change where nothing changed. The marks differ in
+/// their shape; none is told by a colour. `None` where an end is not known.
+pub(super) fn bar(chance: &Chance, limit: Limit, relative_to: Option<f64>) -> Option<String> {
+    let interval = chance.interval;
+    // A relative limit is shown in the metric's unit, like the interval.
+    let size = if limit.key.is_relative() {
+        limit.value * relative_to?.abs()
+    } else {
+        limit.value
+    };
+    let is_drop = limit.key.is_change() && limit.key.wants_high();
+    let bound = if is_drop { -size } else { size };
+    let zero = limit.key.is_change().then_some(0.0);
+    let marks = [interval.low, interval.high, chance.point, bound];
+    if marks.iter().any(|mark| !mark.is_finite()) {
+        return None;
+    }
+    let all = marks.into_iter().chain(zero);
+    let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), mark| {
+        (low.min(mark), high.max(mark))
+    });
+    let width = if high > low { high - low } else { 1.0 };
+    let place = |value: f64| {
+        let share = (value - low) / width;
+        // Between the first and the last character.
+        let last = crate::number::count(WIDTH as u64 - 1);
+        usize::try_from(crate::number::nearest_count(share * last)).unwrap_or(0)
+    };
+    let mut cells = [' '; WIDTH];
+    let mut put = |at: usize, mark: char| {
+        if let Some(cell) = cells.get_mut(at) {
+            *cell = mark;
+        }
+    };
+    for at in 0..WIDTH {
+        put(at, '·');
+    }
+    for at in place(interval.low)..=place(interval.high) {
+        put(at, '━');
+    }
+    if let Some(zero) = zero {
+        put(place(zero), '┆');
+    }
+    put(place(bound), '┃');
+    // Where both fall together the point shows; that it lies beyond its limit is said in words.
+    put(place(chance.point), '●');
+    Some(cells.iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Evidence, LimitKey};
+    use crate::stats::Interval;
+
+    fn drawn(low: f64, point: f64, high: f64, key: LimitKey, value: f64) -> Option<String> {
+        let chance = Chance {
+            rule: Evidence::Significant,
+            confidence: 0.95,
+            rows: 10,
+            discordant: None,
+            is_open: false,
+            shows_nothing: false,
+            point,
+            interval: Interval { low, high },
+            p: None,
+            adjusted_p: None,
+            resolution: None,
+            rows_needed: None,
+        };
+        bar(&chance, Limit { key, value }, Some(0.5))
+    }
+
+    #[test]
+    fn intervals_are_drawn_to_scale() {
+        assert_eq!(
+            drawn(-0.10, -0.05, 0.0, LimitKey::MaxDrop, 0.02).as_deref(),
+            Some("━━━━━━━━━━━━●━━━━━━┃━━━━┆")
+        );
+        assert_eq!(
+            drawn(0.70, 0.80, 0.90, LimitKey::Min, 0.95).as_deref(),
+            Some("━━━━━━━━━━●━━━━━━━━━····┃")
+        );
+        assert_eq!(
+            drawn(0.0, 0.0, 0.0, LimitKey::MaxRise, 0.0).as_deref(),
+            Some("●························")
+        );
+        assert_eq!(
+            drawn(-0.1, 0.0, 0.1, LimitKey::MaxRelativeRise, 0.4).as_deref(),
+            Some("━━━━━━━━●━━━━━━━━·······┃")
+        );
+        assert_eq!(drawn(f64::NEG_INFINITY, 0.0, 1.0, LimitKey::Min, 0.5), None);
+    }
+}
