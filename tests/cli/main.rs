@@ -10,6 +10,7 @@
 )]
 
 mod bad_input;
+mod behind;
 mod documents;
 mod faults;
 mod find;

@@ -9,7 +9,7 @@ const GATE: &str =
     "- {name: drop, scorer: correctness, metric: pass_rate, max_drop: 0.02, evidence: significant}";
 
 /// A row in which both runs have one trial.
-fn row(number: u64, candidate: bool, baseline: bool) -> Value {
+pub fn row(number: u64, candidate: bool, baseline: bool) -> Value {
     let of = |id: &str, score: bool| {
         json!({"evaluation_call_id": id, "trials": [{
             "predict_and_score_call_id": "x", "model_output": {"text": "an output that nobody needs"},
@@ -24,7 +24,7 @@ fn row(number: u64, candidate: bool, baseline: bool) -> Value {
 }
 
 /// The rows of both runs: 100, of which the candidate has 90 right and the baseline 92.
-fn rows() -> Vec<Value> {
+pub fn rows() -> Vec<Value> {
     (0..100)
         .map(|number| row(number, number >= 10, !(4..12).contains(&number)))
         .collect()
@@ -48,13 +48,13 @@ fn judged(
 }
 
 /// The part of the rows that a request asks for.
-fn asked<'a>(request: &Request, all: &'a [Value]) -> &'a [Value] {
+pub fn asked<'a>(request: &Request, all: &'a [Value]) -> &'a [Value] {
     let number = |key: &str| usize::try_from(request.body[key].as_u64().unwrap()).unwrap();
     let from = number("offset").min(all.len());
     &all[from..(from + number("limit")).min(all.len())]
 }
 
-fn page(rows: &[Value], total: usize) -> Reply {
+pub fn page(rows: &[Value], total: usize) -> Reply {
     Reply::json(&json!({"rows": rows, "total_rows": total, "summary": null, "warnings": ["x"]}))
 }
 

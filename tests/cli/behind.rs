@@ -1,0 +1,345 @@
+//! The rows behind checks, `explain`, `export`, and snapshots with rows, on a scripted server.
+
+use serde_json::{Value, json};
+
+use crate::gate::{Gate, KEY, Outcome};
+use crate::rows::{asked, page, rows};
+use crate::weave::{Reply, Request, Weave};
+
+const FLOOR: &str = "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.95}";
+const HOSTILE: &str = "a | b ` ``` </details> <img src=x> [x](http://evil) @you\n::error::x\n##[group]\u{1b}[31m\u{202e}";
+
+/// Rows with inputs, and with outputs that are these.
+fn full(output: &Value) -> Vec<Value> {
+    let mut all = rows();
+    for (number, row) in all.iter_mut().enumerate() {
+        row["raw_data_row"] =
+            json!({"question": format!("question {number}"), "golden": number < 20});
+        for run in row["evaluations"].as_array_mut().unwrap() {
+            run["trials"][0]["model_output"] = output.clone();
+            run["trials"][0]["predict_and_score_call_id"] = json!(format!("call-{number}"));
+        }
+    }
+    all
+}
+
+/// The rows that a filter asks for by their digests.
+fn filtered(request: &Request, all: &[Value]) -> Vec<Value> {
+    let wanted = &request.body["filters"][0]["query"]["$expr"]["$in"][1];
+    let wanted: Vec<&str> = wanted
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|literal| literal["$literal"].as_str().unwrap())
+        .collect();
+    let is_wanted = |row: &&Value| wanted.contains(&row["row_digest"].as_str().unwrap());
+    all.iter().filter(is_wanted).cloned().collect()
+}
+
+fn answer(request: &Request, all: &[Value]) -> Reply {
+    if request.body["filters"].is_array() {
+        let some = filtered(request, all);
+        return page(&some, some.len());
+    }
+    page(asked(request, all), all.len())
+}
+
+fn server(all: Vec<Value>) -> Weave {
+    Weave::with(move |request, _| {
+        (request.body["include_rows"] == true).then(|| answer(request, &all))
+    })
+}
+
+fn check(weave: &Weave, more: &[&str]) -> Outcome {
+    Gate::check(
+        FLOOR,
+        &[
+            "--candidate=cand",
+            "--baseline=base",
+            "--json=r.json",
+            "--report=r.md",
+        ],
+    )
+    .args(&["--base-url", &weave.url])
+    .args(more)
+    .run()
+}
+
+#[test]
+fn a_failing_check_shows_the_rows_behind_it() {
+    let weave = server(full(&json!("an answer")));
+    let outcome = check(&weave, &[])
+        .code(1)
+        .shows("0: golden: true, question: question 0")
+        .shows("and 7 rows more");
+    let report = outcome.json("r.json");
+    let check = &report["policies"][0]["checks"][0];
+    assert_eq!(check["rows_behind"], 10);
+    assert_eq!(check["rows"].as_array().unwrap().len(), 10);
+    assert_eq!(check["rows"][0]["inputs"]["question"], "question 0");
+    let url = &check["rows"][0]["candidate"]["answers"][0]["url"];
+    assert_eq!(url, "https://wandb.ai/my-team/bot/r/call/call-0");
+    // One page of numbers, and then the ten rows in whole.
+    let read: Vec<Request> = weave
+        .requests()
+        .into_iter()
+        .filter(|request| request.body["include_rows"] == true)
+        .collect();
+    assert_eq!(read.len(), 2);
+    assert!(read[0].body.get("include_raw_data_rows").is_none());
+    assert_eq!(read[1].body["include_raw_data_rows"], true);
+    assert_eq!(read[1].body["limit"], 10);
+    // A check that passes asks for nothing more.
+    let weave = server(full(&json!("x")));
+    Gate::check(&FLOOR.replace("0.95", "0.5"), &["--candidate=cand"])
+        .args(&["--base-url", &weave.url])
+        .env("WANDB_API_KEY", KEY)
+        .run()
+        .code(0);
+    assert_eq!(weave.requests().len(), 2);
+}
+
+#[test]
+fn a_server_that_knows_no_filter_shows_no_other_rows() {
+    let all = full(&json!("an answer"));
+    let weave = Weave::with(move |request, _| {
+        (request.body["include_rows"] == true).then(|| page(asked(request, &all), all.len()))
+    });
+    let report = check(&weave, &[]).code(1).json("r.json");
+    let rows = report["policies"][0]["checks"][0]["rows"]
+        .as_array()
+        .unwrap()
+        .clone();
+    let shown = rows.iter().filter(|row| !row["inputs"].is_null());
+    // The first ten by digest are the ten that fail, by chance of this story; none else is there.
+    assert!(shown.count() <= 10);
+}
+
+#[test]
+fn that_rows_cannot_be_shown_changes_no_verdict() {
+    for status in [500, 403, 404] {
+        let weave = Weave::with(move |request, _| {
+            (request.body["include_rows"] == true).then(|| Reply::status(status, "no rows today"))
+        });
+        let outcome = check(&weave, &["--timeout=3s"])
+            .code(1)
+            .shows("the rows behind are not shown");
+        assert!(
+            outcome
+                .read("r.md")
+                .contains("The rows behind these checks are not shown")
+        );
+        assert!(outcome.json("r.json")["policies"][0]["unexplained"].is_string());
+    }
+}
+
+#[test]
+fn hostile_inputs_and_outputs_are_only_text() {
+    let mut all = full(&json!(HOSTILE));
+    for row in &mut all {
+        row["raw_data_row"] = json!({HOSTILE: HOSTILE});
+        row["evaluations"][1]["trials"][0]["predict_and_score_call_id"] = json!("../x)[y](z \n|");
+    }
+    let weave = server(all);
+    let outcome = check(&weave, &[]).code(1);
+    let markdown = outcome.read("r.md");
+    for block in markdown
+        .split("\n\n")
+        .filter(|block| block.starts_with('|'))
+    {
+        let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+        let lines: Vec<&str> = block.lines().collect();
+        assert!(
+            lines.iter().all(|line| cells(line) == cells(lines[0])),
+            "{block}"
+        );
+    }
+    assert_eq!(markdown.matches("</details>\n").count(), 1);
+    assert!(
+        !markdown.contains("](http://evil)")
+            || markdown.contains("``[x](http://evil)")
+            || markdown.contains("` ``` ")
+    );
+    for text in [&markdown, &outcome.stdout] {
+        assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'));
+        assert!(
+            !text.contains("##[") && !text.lines().any(|line| line.trim_start().starts_with("::"))
+        );
+    }
+    let explained = Gate::new(&["explain", "floor", "--from", "r.json"])
+        .file("r.json", &outcome.read("r.json"))
+        .run()
+        .code(0);
+    assert!(!explained.stdout.contains('\u{1b}') && !explained.stdout.contains('\u{202e}'));
+    assert!(!explained.stdout.contains("##[") && !explained.stdout.contains("::error"));
+}
+
+#[test]
+fn a_key_in_an_output_is_shown_nowhere() {
+    // The harness looks for its key in all that is written.
+    let weave = server(full(&json!(
+        "the key is 0123456789abcdef0123456789abcdef01234567"
+    )));
+    let outcome = check(&weave, &[]).code(1);
+    assert!(outcome.read("r.md").contains("holds the API key"));
+    Gate::new(&[
+        "export",
+        "cand",
+        "--project=my-team/bot",
+        "--base-url",
+        &weave.url,
+    ])
+    .env("WANDB_API_KEY", KEY)
+    .run()
+    .code(3)
+    .says("holds the API key");
+}
+
+#[test]
+fn explain_reads_reports_and_nothing_else() {
+    let explain = |text: &str| {
+        Gate::new(&["explain", "floor", "--from", "r.json"])
+            .file("r.json", text)
+            .run()
+            .code(2)
+    };
+    explain("{").says("cannot read the report `r.json`");
+    explain("[]").says("it is none of `check`");
+    explain(r#"{"policies": [{"checks": [{"id": "a / min", "gate": "a"}]}]}"#)
+        .says("there is no check `floor`")
+        .says("`a / min`");
+    Gate::new(&["explain", "floor", "--from", "none.json"])
+        .run()
+        .code(2)
+        .says("cannot read the report `none.json`");
+    Gate::new(&["explain", "floor", "--from", "r.json"])
+        .file(
+            "r.json",
+            r#"{"policies": [], "error": {"message": "the network is down"}}"#,
+        )
+        .run()
+        .code(3)
+        .says("nothing was judged: the network is down");
+}
+
+#[test]
+fn a_table_is_whole_or_not_there() {
+    let all = full(&json!("=1+1"));
+    let weave = server(all.clone());
+    let outcome = Gate::new(&["export", "cand", "-o", "rows.csv", "--project=my-team/bot"])
+        .args(&["--base-url", &weave.url])
+        .env("WANDB_API_KEY", KEY)
+        .run()
+        .code(0)
+        .says("wrote 100 rows to rows.csv");
+    let table = outcome.read("rows.csv");
+    assert_eq!(table.lines().count(), 101);
+    assert!(table.starts_with("row_digest,run,trial,inputs,output,scores.correctness,latency_seconds,tokens,cost_usd,url\n"));
+    assert!(table.contains(",'=1+1,"));
+    // The second page never comes.
+    let weave = Weave::with(move |request, _| {
+        (request.body["include_rows"] == true).then(|| {
+            if request.body["offset"] == 0 {
+                page(&all[..100], 200)
+            } else {
+                Reply::status(400, "gone")
+            }
+        })
+    });
+    let outcome = Gate::new(&["export", "cand", "-o", "rows.csv", "--project=my-team/bot"])
+        .args(&["--base-url", &weave.url])
+        .env("WANDB_API_KEY", KEY)
+        .run()
+        .code(3);
+    assert_eq!(outcome.names(), Vec::<String>::new());
+}
+
+#[test]
+fn a_snapshot_with_rows_is_whole_or_not_there() {
+    let take = |all: Vec<Value>| {
+        let weave = server(all);
+        Gate::new(&[
+            "snapshot",
+            "cand",
+            "--rows",
+            "-o",
+            "s.json",
+            "--project=my-team/bot",
+        ])
+        .args(&["--base-url", &weave.url])
+        .env("WANDB_API_KEY", KEY)
+        .run()
+    };
+    let of_candidate = |mut all: Vec<Value>| {
+        for row in &mut all {
+            let runs = row["evaluations"].as_array_mut().unwrap();
+            runs.retain(|run| run["evaluation_call_id"] == "cand");
+            runs[0]["trials"][0]["scores"] =
+                json!({"correctness": runs[0]["trials"][0]["scores"]["correctness"]});
+        }
+        all
+    };
+    let sound = take(of_candidate(full(&json!("x")))).code(0);
+    let saved = sound.read("s.json");
+    let mut turned = of_candidate(full(&json!("x")));
+    turned[50]["evaluations"][0]["trials"][0]["scores"]["correctness"] = json!(false);
+    let outcome = take(turned)
+        .code(3)
+        .says("the rows of the run are not what its summary says");
+    assert_eq!(outcome.names(), Vec::<String>::new());
+
+    let judge = |text: &str| {
+        Gate::check(FLOOR, &["--candidate=file:s.json"])
+            .file("s.json", text)
+            .run()
+    };
+    judge(&saved).code(1).shows("question 0");
+    // Edited by hand, it contradicts itself.
+    let wrong = saved.replacen("\"correctness\":false", "\"correctness\":true", 1);
+    assert_ne!(wrong, saved);
+    judge(&wrong)
+        .code(3)
+        .says("its rows and its counts contradict each other");
+    let lost = saved.replacen("digest-000050\",\"raw", "digest-000049x\",\"raw", 1);
+    assert_ne!(lost, saved);
+    judge(&lost).code(3).says("contradict each other");
+    judge(&saved[..saved.len() - 40])
+        .code(3)
+        .says("it is cut short");
+}
+
+#[test]
+fn inputs_that_are_not_there_are_no_slice() {
+    let gate =
+        "- {name: golden, scorer: correctness, metric: pass_rate, where: {golden: true}, min: 0.4}";
+    let judged = |inputs: Value| {
+        let mut all = full(&json!("x"));
+        for row in &mut all {
+            row["raw_data_row"] = inputs.clone();
+        }
+        let weave = server(all);
+        Gate::check(gate, &["--candidate=cand", "--base-url", &weave.url]).run()
+    };
+    let reference = json!("weave:///my-team/bot/object/rows:v1/attr/rows/id/x");
+    judged(reference)
+        .code(3)
+        .says("the inputs of the row `digest-000000` are not there");
+    judged(Value::Null).code(3).says("the inputs of the row");
+    judged(json!("plain text"))
+        .code(3)
+        .shows("no row has an input `golden`");
+    let weave = server(full(&json!("x")));
+    Gate::check(gate, &["--candidate=cand", "--base-url", &weave.url])
+        .run()
+        .code(0)
+        .shows("0.5 is at least 0.4");
+    let asked = weave
+        .requests()
+        .into_iter()
+        .find(|request| request.body["include_rows"] == true);
+    let body = asked.unwrap().body;
+    assert_eq!(
+        (&body["include_raw_data_rows"], &body["resolve_row_refs"]),
+        (&json!(true), &json!(true))
+    );
+}
