@@ -7,19 +7,34 @@ of a run's trials.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from statistics import fmean
 
 from scipy import optimize, stats
 from weave.trace_server import trace_server_interface as tsi
 
 
-def rows_of(server, project: str, run: str, dimension: list[str]) -> dict[str, list]:  # noqa: ANN001
-    """A run's scores of one dimension, by row digest, one for each trial."""
+def rows_of(  # noqa: ANN201
+    server,  # noqa: ANN001
+    project: str,
+    run: str,
+    dimension: list[str],
+    where: Callable[[dict], bool] = lambda _: True,
+) -> dict[str, list]:
+    """A run's scores of one dimension, by row digest, one for each trial; of the rows whose inputs are wanted."""
     answer = server.eval_results_query(
-        tsi.EvalResultsQueryReq(project_id=project, evaluation_run_ids=[run], include_rows=True)
+        tsi.EvalResultsQueryReq(
+            project_id=project,
+            evaluation_run_ids=[run],
+            include_rows=True,
+            include_raw_data_rows=True,
+            resolve_row_refs=True,
+        )
     )
     found: dict[str, list] = {}
     for row in answer.rows:
+        if not where(row.raw_data_row):
+            continue
         for evaluation in row.evaluations:
             for trial in evaluation.trials:
                 value = trial.scores

@@ -75,14 +75,14 @@ def same(found: float, expected: float) -> None:
     assert found == pytest.approx(expected, abs=1e-9, rel=1e-9)
 
 
-def pairs_of(world, candidate: str, baseline: str, dimension: list[str]):  # noqa: ANN201
-    return [oracle.rows_of(world.server, PROJECT, run, dimension) for run in (candidate, baseline)]
+def pairs_of(world, candidate: str, baseline: str, dimension: list[str], where=lambda _: True):  # noqa: ANN001, ANN201
+    return [oracle.rows_of(world.server, PROJECT, run, dimension, where) for run in (candidate, baseline)]
 
 
-def recompute(world, outcome, candidate: str, baseline: str) -> None:
+def recompute(world, outcome, candidate: str, baseline: str, where=lambda _: True) -> None:  # noqa: ANN001
     """Holds every number and every status of a report against the oracle."""
-    binary = pairs_of(world, candidate, baseline, ["right"])
-    tone = pairs_of(world, candidate, baseline, ["deep", "tone", "score"])
+    binary = pairs_of(world, candidate, baseline, ["right"], where)
+    tone = pairs_of(world, candidate, baseline, ["deep", "tone", "score"], where)
     worlds = {
         "drop": [oracle.Change(*binary, ours=end, theirs=1 - end) for end in (0, 1)],
         "rise": [oracle.Change(*binary, ours=end, theirs=1 - end) for end in (1, 0)],
@@ -179,6 +179,33 @@ def test_every_number_is_that_of_the_oracle(place, rows, rate, trials, crash, re
     recompute(place, outcome, candidate, baseline)
     # Rows of both runs come in one query, in pages.
     assert len(place.requests()) in (5, 6, 7)
+
+
+@pytest.mark.parametrize(
+    ("rows", "rate", "trials", "crash", "removed"),
+    [(90, 0.75, 1, 0.0, 0), (120, 0.7, 1, 0.06, 8), (60, 0.7, 3, 0.0, 0), (75, 0.72, 3, 0.03, 6)],
+)
+def test_every_number_of_a_slice_is_that_of_the_oracle(place, rows, rate, trials, crash, removed):
+    def dataset(numbers: range) -> list[dict]:
+        return [
+            {**row, "about": {"sort": "abc"[number % 3]}, "even": number % 2 == 0}
+            for number, row in zip(numbers, questions(numbers), strict=True)
+        ]
+
+    model = Flaky if trials > 1 else Noisy
+    baseline = evaluate(model(seed=1, rate=0.8, mean=0.7), dataset(range(rows)), SCORERS, trials=trials)
+    candidate = evaluate(
+        model(seed=rows, rate=rate, mean=0.68, crash=crash),
+        dataset(range(removed, rows + 3)),
+        SCORERS,
+        trials=trials,
+    )
+    for keys, where in [
+        ("where: {about.sort: [a, c]}", lambda row: row["about"]["sort"] in "ac"),
+        ("where: {even: false, about.sort: [b, c]}", lambda row: not row["even"] and row["about"]["sort"] in "bc"),
+    ]:
+        outcome = place.check(GATES.replace("metric:", f"{keys}, metric:"), candidate, baseline)
+        recompute(place, outcome, candidate, baseline, where)
 
 
 def test_noise_is_no_regression_and_a_regression_is_no_noise(place):

@@ -158,6 +158,17 @@ def test_two_snapshots_with_rows_say_what_the_server_says(world, runs):
         assert done.returncode in (1, 3), done.stderr
         return [done.stdout, (world.work / "one.md").read_text(), (world.work / "one.json").read_text()]
 
+    def explained(candidate: str, baseline: str, *where: str) -> str:
+        done = world.run(
+            "explain", "correct", str(policy), "--candidate", candidate, "--baseline", baseline, *where
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    live = explained(*runs, *world.here)
+    assert "question 20" in live
+    assert explained(*(files[run] for run in runs), "--project", world.project) == live
+
     # Rows removed, rows added, both, other numbers of trials.
     for candidate, baseline in [runs, runs[::-1], (extra, runs[1]), (runs[0], extra)]:
         live = judged(candidate, baseline, "key")
