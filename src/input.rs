@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde_json::Value as Json;
 
+/// Longer values are texts of their own, and no sorts, in bytes.
+const LONGEST: usize = 1_000;
+
 /// A value of an input, in one spelling: numbers of the same size are the same value, and text is never a
 /// number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +21,12 @@ impl Value {
             Json::Number(number) => Some(Self(spell(number))),
             other => Some(Self(other.to_string())),
         }
+    }
+
+    /// Whether it is too long to be a sort that rows are told by.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        self.0.len() > LONGEST
     }
 
     /// The value as JSON.

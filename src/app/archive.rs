@@ -21,7 +21,7 @@ use crate::policy::Source;
 use crate::project::Project;
 use crate::prose::Prose;
 use crate::report::Judged;
-use crate::weave::{Needs, read_details, read_evidence, read_rows, run_rows, web};
+use crate::weave::{Needs, Secret, read_details, read_evidence, read_rows, run_rows, web};
 
 /// Which evidence is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -332,9 +332,20 @@ fn path(source: &Source) -> String {
     shown.strip_prefix("file:").unwrap_or(&shown).to_owned()
 }
 
+/// A snapshot, if there is such a file.
+///
+/// # Errors
+///
+/// It is none, or holds what must not be shown.
+pub(super) fn read_snapshot(path: &Path) -> Result<Option<Saved>, Fault> {
+    let key = Secret::of_environment(&environment);
+    let holds_key = |bytes: &[u8]| key.as_ref().is_some_and(|key| key.is_in(bytes));
+    snapshot::read(path, &web(&environment)?, &holds_key)
+}
+
 /// A snapshot's run, if there is one, and if it is of the project that is judged.
 fn of_file(project: Option<&Project>, path: &Path) -> Result<Option<Saved>, Fault> {
-    let Some(saved) = snapshot::read(path, &web(&environment)?)? else {
+    let Some(saved) = read_snapshot(path)? else {
         return Ok(None);
     };
     match project {

@@ -4,19 +4,19 @@ use std::collections::{BTreeSet, HashSet};
 use std::io::Write;
 use std::path::Path;
 
+use super::archive::read_snapshot;
 use super::console::Console;
-use super::environment;
 use super::output::{Failure, Output};
 use super::search::{Search, live};
 use super::server::needed_project;
 use crate::cli::{ExportArgs, TableFormat};
-use crate::evidence::snapshot::{self, Saved};
+use crate::evidence::snapshot::Saved;
 use crate::evidence::{Columns, RowSource, Run};
 use crate::fault::Fault;
 use crate::number::plural;
 use crate::policy::Source;
 use crate::report::Table;
-use crate::weave::{Client, Needs, Side, read_evidence, run_rows, web};
+use crate::weave::{Client, Needs, Side, read_evidence, run_rows};
 
 /// A run whose rows are written.
 struct Exported {
@@ -133,7 +133,7 @@ fn table(
 
 fn saved(path: &Path) -> Result<Exported, Fault> {
     let shown = path.display();
-    let saved = snapshot::read(path, &web(&environment)?)?
+    let saved = read_snapshot(path)?
         .ok_or_else(|| Fault::evidence(format!("there is no snapshot `{shown}`")))?;
     if !saved.has_rows() {
         return Err(

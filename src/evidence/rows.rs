@@ -165,7 +165,7 @@ impl Sorts {
         let code = value.map_or(ABSENT, |value| {
             let known = self.places.get(&value).copied();
             known.unwrap_or_else(|| {
-                let is_room = self.values.len() - self.named < MOST_TOLD;
+                let is_room = !value.is_long() && self.values.len() - self.named < MOST_TOLD;
                 if is_room { self.learn(value) } else { OTHER }
             })
         });

@@ -192,7 +192,10 @@ fn agree(rows: &Totals, summary: &Totals) -> bool {
             dimension.measured,
         ]
     };
+    let usage = |totals: &Totals| totals.usage.unwrap_or_default();
     rows.trials == summary.trials
+        && usage(rows).tokens == usage(summary).tokens
+        && near(usage(rows).cost, usage(summary).cost)
         && rows.dimensions.len() == summary.dimensions.len()
         && rows.dimensions.iter().all(|(name, ours)| {
             summary.dimensions.get(name).is_some_and(|theirs| {
@@ -236,12 +239,16 @@ fn text(run: &Run, taken_at: Timestamp) -> Result<String, Fault> {
 }
 
 /// Reads a run from a file; `Ok(None)` where there is no such file. `web` is the address of the web
-/// pages: a file has no say in where links lead.
+/// pages: a file has no say in where links lead. `holds_key` says what must not be shown.
 ///
 /// # Errors
 ///
-/// Not readable, too large, cut short, no snapshot, of another version, or contradicting itself.
-pub fn read(path: &Path, web: &str) -> Result<Option<Saved>, Fault> {
+/// Not readable, too large, cut short, no snapshot, of another version, contradicting itself, or holding the key.
+pub fn read(
+    path: &Path,
+    web: &str,
+    holds_key: &dyn Fn(&[u8]) -> bool,
+) -> Result<Option<Saved>, Fault> {
     let shown = path.display();
     let fault =
         |problem: String| Fault::evidence(format!("cannot read the snapshot `{shown}`: {problem}"));
@@ -257,6 +264,10 @@ pub fn read(path: &Path, web: &str) -> Result<Option<Saved>, Fault> {
             )));
         }
         Ok(_) => {}
+    }
+    if holds_key(&bytes) {
+        return Err(fault("it holds the API key, and is not shown".to_owned())
+            .help("somebody logged the key as a name or a text; revoke it, and log without it"));
     }
     let again = "take it again with `weave-gate snapshot RUN -o FILE`";
     let header: Header = serde_json::from_slice(&bytes).map_err(|error| {

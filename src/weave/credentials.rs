@@ -45,6 +45,13 @@ impl Secret {
         )
     }
 
+    /// The key of the environment, if there is one: what must stand in no file either that is shown.
+    #[must_use]
+    pub fn of_environment(lookup: &Lookup<'_>) -> Option<Self> {
+        let key = lookup("WANDB_API_KEY").map(|key| key.trim().to_owned());
+        key.filter(|key| !key.is_empty()).map(Self)
+    }
+
     /// The value of the header `Authorization`.
     #[must_use]
     pub(super) fn header(&self) -> String {
@@ -55,9 +62,9 @@ impl Secret {
         STANDARD.encode(format!("api:{}", self.0))
     }
 
-    /// Whether the key, as it is or as it is sent, stands in an answer.
+    /// Whether the key, as it is or as it is sent, stands in an answer or in a file.
     #[must_use]
-    pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
+    pub fn is_in(&self, bytes: &[u8]) -> bool {
         let holds = |text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
         holds(&self.0) || holds(&self.encoded())
     }

@@ -196,6 +196,39 @@ fn a_key_in_an_output_is_shown_nowhere() {
 }
 
 #[test]
+fn a_key_in_a_snapshot_is_shown_nowhere() {
+    let weave = server(of_candidate(full(&json!("x"))));
+    let taken = Gate::new(&[
+        "snapshot",
+        "cand",
+        "--rows",
+        "-o",
+        "s.json",
+        "--project=my-team/bot",
+    ])
+    .args(&["--base-url", &weave.url])
+    .env("WANDB_API_KEY", KEY)
+    .run()
+    .code(0);
+    let leaked = taken
+        .read("s.json")
+        .replace("question 3", &format!("the key {KEY}"));
+    // The harness looks for its key in all that is written; so it is in a folder of its own.
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("leaked.json");
+    std::fs::write(&path, leaked).unwrap();
+    let run = format!("file:{}", path.display());
+    Gate::check(FLOOR, &["--candidate", &run])
+        .run()
+        .code(3)
+        .says("it holds the API key, and is not shown");
+    Gate::new(&["export", &run])
+        .env("WANDB_API_KEY", KEY)
+        .run()
+        .code(3)
+        .says("it holds the API key");
+}
+
+#[test]
 fn explain_reads_reports_and_nothing_else() {
     let explain = |text: &str| {
         Gate::new(&["explain", "floor", "--from", "r.json"])
@@ -270,15 +303,6 @@ fn a_snapshot_with_rows_is_whole_or_not_there() {
         .env("WANDB_API_KEY", KEY)
         .run()
     };
-    let of_candidate = |mut all: Vec<Value>| {
-        for row in &mut all {
-            let runs = row["evaluations"].as_array_mut().unwrap();
-            runs.retain(|run| run["evaluation_call_id"] == "cand");
-            runs[0]["trials"][0]["scores"] =
-                json!({"correctness": runs[0]["trials"][0]["scores"]["correctness"]});
-        }
-        all
-    };
     let sound = take(of_candidate(full(&json!("x")))).code(0);
     let saved = sound.read("s.json");
     let mut turned = of_candidate(full(&json!("x")));
@@ -342,4 +366,15 @@ fn inputs_that_are_not_there_are_no_slice() {
         (&body["include_raw_data_rows"], &body["resolve_row_refs"]),
         (&json!(true), &json!(true))
     );
+}
+
+/// The candidate's part of rows, with the one score that the summary knows.
+fn of_candidate(mut all: Vec<Value>) -> Vec<Value> {
+    for row in &mut all {
+        let runs = row["evaluations"].as_array_mut().unwrap();
+        runs.retain(|run| run["evaluation_call_id"] == "cand");
+        runs[0]["trials"][0]["scores"] =
+            json!({"correctness": runs[0]["trials"][0]["scores"]["correctness"]});
+    }
+    all
 }
