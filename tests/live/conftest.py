@@ -35,7 +35,12 @@ class Outcome:
 
     @property
     def findings(self) -> set[str]:
-        return {finding["name"] for finding in self.policy["findings"]}
+        """All but hints, which are of the policy and not of the runs."""
+        return {finding["name"] for finding in self.policy["findings"] if finding["effect"] != "hint"}
+
+    @property
+    def hints(self) -> set[str]:
+        return {finding["name"] for finding in self.policy["findings"] if finding["effect"] == "hint"}
 
     def check(self, gate: str) -> dict:
         (found,) = [check for check in self.checks if check["gate"] == gate]

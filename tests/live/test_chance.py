@@ -225,6 +225,8 @@ def test_noise_is_no_regression_and_a_regression_is_no_noise(place):
         for rule, status in [("observed", observed), ("significant", significant), ("proven", proven)]:
             check = place.check(gate % rule, candidate, baseline).checks[0]
             assert (check["status"], check["evidence"]) == (status, rule), check
+    assert place.check(gate % "observed", noisy, baseline).hints == {"limit-below-noise"}
+    assert place.check(gate % "proven", noisy, baseline).hints == {"cannot-be-proven"}
     noise = place.check(gate % "significant", noisy, baseline).checks[0]
     assert "which may be noise" in noise["reason"]
     assert "6 regressed and 3 fixed" in noise["reason"]

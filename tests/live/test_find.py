@@ -371,7 +371,7 @@ def test_a_job_with_the_key_saves_what_a_job_without_judges(place):
         ("candidate", "evaluation=answers,attributes.git_sha=new"),
         ("baseline", "evaluation=answers,attributes.git_branch=main"),
     ]:
-        done = place.run("snapshot", run, "-o", f"{name}.json", "--wait=5s", *place.here)
+        done = place.run("snapshot", run, "--rows", "-o", f"{name}.json", "--wait=5s", *place.here)
         assert done.returncode == 0, done.stderr
     place.requests()
     arguments = ["check", "--candidate=file:candidate.json", "--baseline=file:baseline.json", "--format=json"]

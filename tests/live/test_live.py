@@ -326,6 +326,17 @@ def test_a_call_that_is_no_evaluation(world, baseline):
     assert "no-scores" in outcome.findings
 
 
+def judged_part(report: dict) -> str:
+    """A report without the rows behind its checks, which a bare snapshot does not hold."""
+    policies = json.loads(json.dumps(report["policies"]))
+    for policy in policies:
+        policy.pop("unexplained")
+        for check in policy["checks"]:
+            check.pop("rows")
+            check.pop("rows_behind")
+    return json.dumps(policies)
+
+
 @pytest.mark.parametrize("wrong", [[3, 7], [1, 2, 3, 4]])
 @pytest.mark.parametrize("rows", [20, 18])
 def test_snapshots_are_judged_as_the_runs_are(world, baseline, wrong, rows):
@@ -343,9 +354,9 @@ def test_snapshots_are_judged_as_the_runs_are(world, baseline, wrong, rows):
     world.requests()
     offline = world.check(gates, *files, key=None)
     assert world.requests() == []
-    assert json.dumps(offline.report["policies"]) == json.dumps(live.report["policies"])
+    assert judged_part(offline.report) == judged_part(live.report)
     half = world.check(gates, candidate, files[1])
-    assert json.dumps(half.report["policies"]) == json.dumps(live.report["policies"])
+    assert judged_part(half.report) == judged_part(live.report)
 
 
 def test_snapshots_with_added_rows_do_not_guess(world, baseline):
