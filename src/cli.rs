@@ -71,6 +71,39 @@ pub struct CheckArgs {
     /// Keep inputs and outputs of rows out of the reports, and do not read the rows behind failing checks
     #[arg(long, help_heading = "Reports")]
     pub no_excerpts: bool,
+
+    /// What CI systems read.
+    #[command(flatten)]
+    pub ci: CiArgs,
+}
+
+/// What CI systems read.
+#[derive(Debug, Args)]
+pub struct CiArgs {
+    /// Write all reports into this folder, and make it: report.md, report.json, junit.xml, metrics.txt and
+    /// gitlab-annotations.json
+    #[arg(long, value_name = "DIR", help_heading = "CI")]
+    pub report_dir: Option<PathBuf>,
+
+    /// Write JUnit XML: a test suite for each policy, a test case for each check
+    #[arg(long, value_name = "FILE", help_heading = "CI")]
+    pub junit: Option<PathBuf>,
+
+    /// Write the measured values for GitLab's metrics report, as OpenMetrics text
+    #[arg(long, value_name = "FILE", help_heading = "CI")]
+    pub metrics: Option<PathBuf>,
+
+    /// Write links to the runs for GitLab's annotations report
+    #[arg(long, value_name = "FILE", help_heading = "CI")]
+    pub gitlab_annotations: Option<PathBuf>,
+
+    /// Write GitHub's step summary, annotations and outputs; on by itself in GitHub Actions
+    #[arg(long, overrides_with = "no_github", help_heading = "CI")]
+    pub github: bool,
+
+    /// Write none of them
+    #[arg(long, overrides_with = "github", help_heading = "CI")]
+    pub no_github: bool,
 }
 
 /// What is judged, and where it is.

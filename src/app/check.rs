@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::archive::Archive;
 use super::console::Console;
-use super::outputs::{Forms, Outputs};
+use super::github::Github;
+use super::outputs::{Form, Forms, Outputs};
 use super::plan::{files_of, plans};
 use super::{policies, sound};
 use crate::cli::{CheckArgs, JudgeArgs};
@@ -21,7 +22,7 @@ use crate::weave::Needs;
 pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
     // Whether the reports can be written is known before anything is asked of anybody; where one cannot,
     // the other still says so.
-    let (mut outputs, unwritable) = Outputs::prepare(&arguments.reports);
+    let (mut outputs, unwritable) = Outputs::prepare(&arguments.reports, Some(&arguments.ci));
     let report = keep_inputs(arguments, &mut outputs)
         .and_then(|()| unwritable.map_or(Ok(()), Err))
         .and_then(|()| {
@@ -41,11 +42,28 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
     }
     let forms = Forms {
         terminal: &|style| report::terminal(&report, style),
-        markdown: &|| report::markdown(&report),
-        json: &|| report::json(&report),
+        file: &|form| file(&report, form),
     };
+    // Commands to the runner come before the report, whose last line is the verdict.
+    if let Some(github) = Github::wanted(&arguments.ci) {
+        github.publish(&report, &outputs, console);
+    }
     outputs.publish(&forms, arguments.reports.format, console);
     report.exit()
+}
+
+/// The report as a file.
+fn file(report: &Report, form: Form) -> Result<String, String> {
+    let unwritten = |error: &dyn std::fmt::Display| format!("cannot write the report: {error}");
+    match form {
+        Form::Markdown => Ok(report::markdown(report)),
+        Form::Json => report::json(report).map_err(|error| unwritten(&error)),
+        Form::Junit => report::junit(report).map_err(|error| unwritten(&error)),
+        Form::Metrics => Ok(report::metrics(report)),
+        Form::GitlabAnnotations => {
+            report::gitlab_annotations(report).map_err(|error| unwritten(&error))
+        }
+    }
 }
 
 /// Keeps what the command line says is read from being written, whatever else is wrong with it.

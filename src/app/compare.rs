@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::archive::{Archive, Request};
 use super::console::Console;
-use super::outputs::{Forms, Outputs};
+use super::outputs::{Form, Forms, Outputs};
 use super::server::{needed_project, project};
 use crate::cli::CompareArgs;
 use crate::evidence::Evidence;
@@ -16,7 +16,7 @@ use crate::report::{self, Compared};
 use crate::weave::Needs;
 
 pub(super) fn run(arguments: &CompareArgs, console: &Console) -> Exit {
-    let (mut outputs, unwritable) = Outputs::prepare(&arguments.reports);
+    let (mut outputs, unwritable) = Outputs::prepare(&arguments.reports, None);
     let outcome = outputs
         .keep_runs([&arguments.baseline, &arguments.candidate])
         .and_then(|()| unwritable.map_or(Ok(()), Err))
@@ -27,8 +27,12 @@ pub(super) fn run(arguments: &CompareArgs, console: &Console) -> Exit {
     }
     let forms = Forms {
         terminal: &|style| report::terminal_comparison(&compared, style),
-        markdown: &|| report::markdown_comparison(&compared),
-        json: &|| report::json_comparison(&compared),
+        file: &|form| match form {
+            Form::Markdown => Ok(report::markdown_comparison(&compared)),
+            // Nothing else is asked for of a comparison.
+            _ => report::json_comparison(&compared)
+                .map_err(|error| format!("cannot write the comparison as JSON: {error}")),
+        },
     };
     outputs.publish(&forms, arguments.reports.format, console);
     compared.exit()

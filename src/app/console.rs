@@ -86,6 +86,11 @@ impl Console {
         self.say(&format!("warning: {}\n", message(text)));
     }
 
+    /// Gives lines to a runner that reads commands from them; they were made safe where they were written.
+    pub(super) fn command(&self, lines: &str) {
+        self.say(lines);
+    }
+
     /// Says what could be done better.
     pub(super) fn hint(&self, text: &str) {
         if !self.voice.quiet {

@@ -6,6 +6,7 @@ mod compare;
 mod console;
 mod explain;
 mod export;
+mod github;
 mod init;
 mod output;
 mod outputs;

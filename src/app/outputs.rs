@@ -1,48 +1,78 @@
 //! The report's files, and stdout: what is written where, and what must not be overwritten.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::console::Console;
 use super::output::Output;
-use crate::cli::{Format, ReportArgs};
+use crate::cli::{CiArgs, Format, ReportArgs};
 use crate::fault::Fault;
 use crate::report::Style;
+
+/// A report as a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Markdown,
+    Json,
+    Junit,
+    Metrics,
+    GitlabAnnotations,
+}
+
+impl Form {
+    const ALL: [Self; 5] = [
+        Self::Markdown,
+        Self::Json,
+        Self::Junit,
+        Self::Metrics,
+        Self::GitlabAnnotations,
+    ];
+
+    /// The name of the file under `--report-dir`.
+    const fn file(self) -> &'static str {
+        match self {
+            Self::Markdown => "report.md",
+            Self::Json => "report.json",
+            Self::Junit => "junit.xml",
+            Self::Metrics => "metrics.txt",
+            Self::GitlabAnnotations => "gitlab-annotations.json",
+        }
+    }
+}
 
 /// A report in each of its forms, rendered when it is needed.
 pub(super) struct Forms<'a> {
     pub(super) terminal: &'a dyn Fn(Style) -> String,
-    pub(super) markdown: &'a dyn Fn() -> String,
-    pub(super) json: &'a dyn Fn() -> Result<String, serde_json::Error>,
+    pub(super) file: &'a dyn Fn(Form) -> Result<String, String>,
 }
 
 /// The files to write.
 pub(super) struct Outputs {
-    markdown: Option<Output>,
-    json: Option<Output>,
+    files: Vec<(Form, Output)>,
 }
 
 impl Outputs {
     /// The outputs that can be written, and why others cannot.
-    pub(super) fn prepare(arguments: &ReportArgs) -> (Self, Option<Fault>) {
+    pub(super) fn prepare(arguments: &ReportArgs, ci: Option<&CiArgs>) -> (Self, Option<Fault>) {
         let mut faults = Vec::new();
-        let mut prepare = |path: &Option<PathBuf>| {
-            let output = path.as_deref().map(Output::prepare).transpose();
-            output.map_err(|fault| faults.push(fault)).ok().flatten()
-        };
-        let (markdown, json) = (prepare(&arguments.report), prepare(&arguments.json));
-        if let (Some(one), Some(other)) = (&markdown, &json)
-            && one.is(other)
-        {
-            let shown = other.shown();
+        let mut files: Vec<(Form, Output)> = Vec::new();
+        for (form, path) in wanted(arguments, ci, &mut faults) {
+            match Output::prepare(&path) {
+                Ok(output) => files.push((form, output)),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        let clash = files
+            .iter()
+            .enumerate()
+            .find(|(place, (_, one))| files.iter().skip(place + 1).any(|(_, other)| one.is(other)));
+        if let Some((_, (_, output))) = clash {
+            let shown = output.shown();
             let fault = Fault::usage(format!("two reports would be written to `{shown}`"))
                 .help("give each a file of its own");
-            let nothing = Self {
-                markdown: None,
-                json: None,
-            };
-            return (nothing, Some(fault));
+            return (Self { files: Vec::new() }, Some(fault));
         }
-        (Self { markdown, json }, Fault::all(faults))
+        (Self { files }, Fault::all(faults))
     }
 
     /// Makes sure that snapshots which the command line names are not written.
@@ -57,45 +87,83 @@ impl Outputs {
 
     /// Makes sure that a file that is read is not written: not even the report that says so.
     pub(super) fn keep(&mut self, input: &Path) -> Result<(), Fault> {
-        let clashes = |output: &&Output| output.overwrites(input);
-        let clash = self.markdown.iter().chain(&self.json).find(clashes);
-        let Some(shown) = clash.map(|output| output.shown().to_owned()) else {
+        let clash = self
+            .files
+            .iter()
+            .find(|(_, output)| output.overwrites(input));
+        let Some(shown) = clash.map(|(_, output)| output.shown().to_owned()) else {
             return Ok(());
         };
-        (self.markdown, self.json) = (None, None);
+        self.files.clear();
         Err(Fault::usage(format!(
             "the report would overwrite `{shown}`, which is read"
         ))
         .help("give the report a file of its own"))
     }
 
+    /// The path of a file, as it was given.
+    pub(super) fn path(&self, form: Form) -> Option<&str> {
+        let found = self.files.iter().find(|(known, _)| *known == form);
+        found.map(|(_, output)| output.shown())
+    }
+
     /// Writes the files, and shows the report on stdout. What cannot be written is a warning, and changes
     /// no verdict.
     pub(super) fn publish(&self, forms: &Forms<'_>, format: Format, console: &Console) {
-        let markdown = self
-            .markdown
-            .as_ref()
-            .map(|output| output.write(&(forms.markdown)()));
-        let json = self.json.as_ref().map(|output| {
-            (forms.json)()
-                .map_err(|error| error.to_string())
-                .and_then(|text| output.write(&text))
-        });
-        for problem in [markdown, json]
-            .into_iter()
-            .flatten()
-            .filter_map(Result::err)
-        {
-            console.warn(&problem);
+        for (form, output) in &self.files {
+            let written = (forms.file)(*form).and_then(|text| output.write(&text));
+            if let Err(problem) = written {
+                console.warn(&problem);
+            }
         }
         let text = match format {
             Format::Terminal => Ok((forms.terminal)(console.style())),
-            Format::Markdown => Ok((forms.markdown)()),
-            Format::Json => (forms.json)(),
+            Format::Markdown => (forms.file)(Form::Markdown),
+            Format::Json => (forms.file)(Form::Json),
         };
         match text {
             Ok(text) => console.report(&text),
-            Err(error) => console.warn(&format!("cannot write the report as JSON: {error}")),
+            Err(problem) => console.warn(&problem),
         }
     }
+}
+
+/// Which files are asked for: those that are named, and in a directory all others.
+fn wanted(
+    arguments: &ReportArgs,
+    ci: Option<&CiArgs>,
+    faults: &mut Vec<Fault>,
+) -> Vec<(Form, PathBuf)> {
+    let named = [
+        (Form::Markdown, &arguments.report),
+        (Form::Json, &arguments.json),
+    ];
+    let of_ci = ci.map(|ci| {
+        [
+            (Form::Junit, &ci.junit),
+            (Form::Metrics, &ci.metrics),
+            (Form::GitlabAnnotations, &ci.gitlab_annotations),
+        ]
+    });
+    let named = named.into_iter().chain(of_ci.into_iter().flatten());
+    let mut files: Vec<(Form, PathBuf)> = named
+        .filter_map(|(form, path)| path.clone().map(|path| (form, path)))
+        .collect();
+    let Some(folder) = ci.and_then(|ci| ci.report_dir.as_ref()) else {
+        return files;
+    };
+    if let Err(error) = fs::create_dir_all(folder) {
+        let shown = folder.display();
+        faults.push(
+            Fault::usage(format!("cannot make the folder `{shown}`: {error}"))
+                .help("nothing was asked of Weave yet; name a folder that can be made"),
+        );
+        return files;
+    }
+    for form in Form::ALL {
+        if !files.iter().any(|(known, _)| *known == form) {
+            files.push((form, folder.join(form.file())));
+        }
+    }
+    files
 }

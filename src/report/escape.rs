@@ -15,7 +15,8 @@ pub fn visible(text: &str) -> String {
     }
 }
 
-fn spelled_out(text: &str) -> String {
+/// The same, in whole.
+pub(super) fn spelled_out(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if is_hidden(c) {
@@ -103,6 +104,26 @@ pub(super) fn markdown(text: &str, in_table: bool) -> String {
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
+/// The text of a command to GitHub's runner.
+pub(super) fn command_data(text: &str) -> String {
+    let text = text.replace('%', "%25");
+    let text = text.replace('\r', "%0D").replace('\n', "%0A");
+    spelled_out(&text)
+}
+
+/// A property of such a command, such as its title.
+pub(super) fn command_property(text: &str) -> String {
+    command_data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// The value of a label of a metric, of which GitLab reads few characters.
+pub(super) fn label(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_.:/-".contains(c);
+    text.chars()
+        .map(|c| if is_plain(c) { c } else { '_' })
+        .collect()
+}
+
 /// Foreign text in a cell of a spreadsheet: none is taken for a formula. What could be gets an apostrophe, which
 /// a spreadsheet takes for "this is text".
 pub(super) fn cell(text: &str) -> String {
@@ -155,6 +176,14 @@ mod tests {
         assert_eq!(markdown("", false), "`␣`");
         assert_eq!(markdown_block("a\n```\nb"), "````text\na\n```\nb\n````\n");
         assert!(visible(&"x".repeat(1000)).chars().count() <= LONGEST + 1);
+    }
+
+    #[test]
+    fn commands_end_where_they_should() {
+        assert_eq!(command_data("a\r\nb 5%::x"), "a%0D%0Ab 5%25::x");
+        assert_eq!(command_property("a: b, c"), "a%3A b%2C c");
+        assert_eq!(command_data("a\u{1b}[0m"), "a\\u{1b}[0m");
+        assert_eq!(label("a b{c=\"d\"}é.e/f:g-h_i"), "a_b_c__d___.e/f:g-h_i");
     }
 
     #[test]

@@ -44,7 +44,7 @@ fn write(page: &mut String, report: &Report) -> fmt::Result {
     Ok(())
 }
 
-fn headline(verdict: Option<Verdict>) -> &'static str {
+pub(super) fn headline(verdict: Option<Verdict>) -> &'static str {
     match verdict {
         Some(Verdict::Passed) => "✅ Weave gate: passed",
         Some(Verdict::Failed) => "❌ Weave gate: failed",
@@ -358,7 +358,7 @@ fn named(reference: Option<&Reference>) -> String {
     )
 }
 
-fn subject(check: &Check, in_table: bool) -> String {
+pub(super) fn subject(check: &Check, in_table: bool) -> String {
     let metric = check.metric.word();
     let slice = check.slice.as_ref().map_or(String::new(), |slice| {
         format!(" where {}", code(&slice.to_string(), in_table))
@@ -369,7 +369,7 @@ fn subject(check: &Check, in_table: bool) -> String {
     }
 }
 
-fn prose(prose: &Prose) -> String {
+pub(super) fn prose(prose: &Prose) -> String {
     let show = |span: &Span| match span {
         Span::Text(text) => text.clone(),
         Span::Name(name) => code(name, false),

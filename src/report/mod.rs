@@ -3,11 +3,15 @@
 mod bar;
 mod escape;
 mod explain;
+mod github;
+mod gitlab;
 mod json;
+mod junit;
 mod links;
 mod markdown;
 mod rows;
 pub mod runs;
+mod short;
 mod table;
 mod terminal;
 mod view;
@@ -19,11 +23,15 @@ use crate::judge::{Behind, Check, Comparison, Effect, Finding, Judgement, Verdic
 
 pub use escape::{message, visible};
 pub use explain::explain;
+pub use github::annotations as github_annotations;
+pub use gitlab::{annotations as gitlab_annotations, metrics};
 pub use json::{
     comparison_schema, render as json, render_comparison as json_comparison, report_schema,
     value as json_value,
 };
+pub use junit::render as junit;
 pub use markdown::{render as markdown, render_comparison as markdown_comparison};
+pub use short::render as short;
 pub use table::Table;
 pub use terminal::{
     Style, render as terminal, render_comparison as terminal_comparison, render_fault,
@@ -128,6 +136,15 @@ impl Report {
         }
         let known: Option<Vec<Verdict>> = verdicts.into_iter().collect();
         known?.into_iter().max()
+    }
+
+    /// The verdict in a word: `passed`, `failed`, `undecided`, or `none`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self.verdict() {
+            None => "none",
+            verdict => view::verdict_word(verdict),
+        }
     }
 
     /// The exit code that follows.

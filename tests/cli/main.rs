@@ -11,6 +11,7 @@
 
 mod bad_input;
 mod behind;
+mod ci;
 mod documents;
 mod faults;
 mod find;

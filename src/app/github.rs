@@ -1,0 +1,107 @@
+//! What GitHub Actions reads: the step summary, annotations and outputs. None of them changes a verdict.
+
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::console::Console;
+use super::environment;
+use super::outputs::{Form, Outputs};
+use crate::cli::CiArgs;
+use crate::report::{self, Report};
+
+/// Of a larger summary GitHub shows nothing at all, in bytes.
+const MOST_SUMMARY: u64 = 1024 * 1024;
+
+/// Where GitHub's runner wants things.
+pub(super) struct Github {
+    summary: Option<PathBuf>,
+    outputs: Option<PathBuf>,
+}
+
+impl Github {
+    /// The runner's files, where this is one, or where it was asked for.
+    pub(super) fn wanted(arguments: &CiArgs) -> Option<Self> {
+        let is_runner = environment("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+        if arguments.no_github || !(arguments.github || is_runner) {
+            return None;
+        }
+        let file = |name| {
+            environment(name)
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from)
+        };
+        Some(Self {
+            summary: file("GITHUB_STEP_SUMMARY"),
+            outputs: file("GITHUB_OUTPUT"),
+        })
+    }
+
+    /// Writes all of them; what cannot be written is a warning.
+    pub(super) fn publish(&self, report: &Report, outputs: &Outputs, console: &Console) {
+        console.command(&report::github_annotations(report));
+        let written = [
+            (
+                "the step summary",
+                self.summary.as_deref().map(|path| summary(report, path)),
+            ),
+            (
+                "the outputs",
+                self.outputs
+                    .as_deref()
+                    .map(|path| values(report, outputs, path)),
+            ),
+        ];
+        for (what, result) in written {
+            if let Some(Err(error)) = result {
+                console.warn(&format!("cannot write {what} of GitHub Actions: {error}"));
+            }
+        }
+    }
+}
+
+/// Appends the report to the step's summary; where it would be too large, its short form.
+fn summary(report: &Report, path: &Path) -> io::Result<()> {
+    let there = fs::metadata(path).map_or(0, |known| known.len());
+    let fits = |text: &str| there.saturating_add(text.len() as u64) < MOST_SUMMARY;
+    let text = report::markdown(report) + "\n";
+    let text = if fits(&text) {
+        text
+    } else {
+        report::short(report) + "\n"
+    };
+    if !fits(&text) {
+        return Err(io::Error::other("what other steps wrote leaves no room"));
+    }
+    append(path, &text)
+}
+
+/// Words, numbers and paths, for later steps.
+fn values(report: &Report, outputs: &Outputs, path: &Path) -> io::Result<()> {
+    let exit = report.exit().code().to_string();
+    let files = [
+        ("report", Form::Markdown),
+        ("json", Form::Json),
+        ("junit", Form::Junit),
+        ("metrics", Form::Metrics),
+    ];
+    let files = files
+        .into_iter()
+        .filter_map(|(name, form)| Some((name, outputs.path(form)?)));
+    let values = [("verdict", report.word()), ("exit-code", exit.as_str())];
+    let mut text = String::new();
+    for (name, value) in values.into_iter().chain(files) {
+        // A line break would make another output of what follows it.
+        if !value.contains(['\n', '\r']) {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{name}={value}");
+        }
+    }
+    append(path, &text)
+}
+
+fn append(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+    file.write_all(text.as_bytes())
+}

@@ -1,0 +1,89 @@
+//! JUnit XML: a test suite for each policy, a test case for each check.
+
+use quick_junit::{
+    NonSuccessKind, Report as Junit, SerializeError, TestCase, TestCaseStatus, TestSuite,
+};
+
+use super::escape::spelled_out;
+use super::{Judged, Report, view};
+use crate::fault::Fault;
+use crate::judge::{Check, Status};
+use crate::policy::Severity;
+
+/// Renders the report. Names of test cases hold no values, so that they stay the same from run to run.
+///
+/// # Errors
+///
+/// None that is known.
+pub fn render(report: &Report) -> Result<String, SerializeError> {
+    let mut junit = Junit::new("weave-gate");
+    if let Some(fault) = &report.fault {
+        junit.add_test_suite(unjudged("weave-gate", fault));
+    }
+    for section in &report.sections {
+        let path = spelled_out(&section.path);
+        junit.add_test_suite(match &section.outcome {
+            Ok(judged) => suite(&path, judged),
+            Err(fault) => unjudged(&path, fault),
+        });
+    }
+    junit.to_string()
+}
+
+fn suite(path: &str, judged: &Judged) -> TestSuite {
+    let mut suite = TestSuite::new(path);
+    for check in &judged.judgement.checks {
+        let mut case = TestCase::new(spelled_out(&check.id()), status(check));
+        case.set_classname(format!("weave-gate.{path}"));
+        if check.severity == Severity::Warn && check.status != Status::Pass {
+            case.set_system_out(text(check));
+        }
+        suite.add_test_case(case);
+    }
+    suite
+}
+
+fn status(check: &Check) -> TestCaseStatus {
+    let unlike = |kind, word: &str| {
+        let mut status = TestCaseStatus::non_success(kind);
+        let text = text(check);
+        // GitLab shows the text, others the message.
+        status
+            .set_message(text.clone())
+            .set_type(word)
+            .set_description(text);
+        status
+    };
+    match check.status {
+        Status::Fail if check.blocks() => unlike(NonSuccessKind::Failure, "fail"),
+        Status::Undecided if check.blocks() => unlike(NonSuccessKind::Error, "undecided"),
+        // Jenkins would call a build unstable for what only warns.
+        Status::Pass | Status::Fail | Status::Undecided => TestCaseStatus::success(),
+        Status::Waived | Status::Skipped => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(text(check));
+            status
+        }
+    }
+}
+
+fn text(check: &Check) -> String {
+    let reason = check.reason.to_string();
+    spelled_out(&format!("{}: {reason}", view::status_label(check)))
+}
+
+/// What could not be judged is an error, so that no older result stays on show.
+fn unjudged(path: &str, fault: &Fault) -> TestSuite {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    let message: Vec<String> = fault.message.lines().map(spelled_out).collect();
+    let message = message.join("\n");
+    status
+        .set_message(message.clone())
+        .set_type("no verdict")
+        .set_description(message);
+    let mut case = TestCase::new("the evidence", status);
+    case.set_classname(format!("weave-gate.{path}"));
+    let mut suite = TestSuite::new(path);
+    suite.add_test_case(case);
+    suite
+}
