@@ -65,7 +65,7 @@ impl Outputs {
         let clash = files
             .iter()
             .enumerate()
-            .find(|(place, (_, one))| files.iter().skip(place + 1).any(|(_, other)| one.is(other)));
+            .find(|(place, (_, other))| files.iter().take(*place).any(|(_, one)| one.is(other)));
         if let Some((_, (_, output))) = clash {
             let shown = output.shown();
             let fault = Fault::usage(format!("two reports would be written to `{shown}`"))
