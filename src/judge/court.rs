@@ -92,6 +92,30 @@ struct Matter<'a> {
     slice: Option<&'a Slice>,
 }
 
+/// All that a gate is about, check by check.
+fn matters<'a>(
+    place: usize,
+    gate: &'a Gate,
+    subjects: &'a [Option<String>],
+    slices: &'a [Option<Slice>],
+) -> Vec<(Key, Matter<'a>)> {
+    let mut matters = Vec::new();
+    for (one, subject) in subjects.iter().enumerate() {
+        for (some, slice) in slices.iter().enumerate() {
+            for (which, limit) in gate.limits.iter().enumerate() {
+                let matter = Matter {
+                    gate,
+                    limit: *limit,
+                    subject: subject.as_deref(),
+                    slice: slice.as_ref(),
+                };
+                matters.push(((place, one, some, which), matter));
+            }
+        }
+    }
+    matters
+}
+
 impl Court<'_> {
     /// Looks at the rows of every check that needs them, before any is decided: tests of one policy are
     /// corrected for each other.
@@ -108,19 +132,8 @@ impl Court<'_> {
             if gate.evidence == policy::Evidence::Observed {
                 continue;
             }
-            for (one, subject) in subjects.iter().enumerate() {
-                for (some, slice) in slices.iter().enumerate() {
-                    for (which, limit) in gate.limits.iter().enumerate() {
-                        let matter = Matter {
-                            gate,
-                            limit: *limit,
-                            subject: subject.as_deref(),
-                            slice: slice.as_ref(),
-                        };
-                        let trial = self.trial(rows, matter);
-                        trials.extend(trial.map(|trial| ((place, one, some, which), trial)));
-                    }
-                }
+            for (key, matter) in matters(place, gate, &subjects, &slices) {
+                trials.extend(self.trial(rows, matter).map(|trial| (key, trial)));
             }
         }
         let gates = &self.policy.gates;
@@ -208,8 +221,12 @@ impl Court<'_> {
                     conditions: gate.conditions.clone(),
                     by: None,
                 });
-                for obstacle in &obstacles {
-                    self.note(gate, obstacle);
+                // What stands against the run itself comes first, and is noted already.
+                let standing = self.ground.candidate.clone();
+                if standing.is_none() {
+                    obstacles
+                        .iter()
+                        .for_each(|obstacle| self.note(gate, obstacle));
                 }
                 for limit in &gate.limits {
                     let matter = Matter {
@@ -218,7 +235,7 @@ impl Court<'_> {
                         subject: gate.scorer.as_deref(),
                         slice: slice.as_ref(),
                     };
-                    let ruling = match obstacles.first() {
+                    let ruling = match standing.as_ref().or(obstacles.first()) {
                         Some(obstacle) if !self.skips(gate, *limit) => {
                             Ruling::undecided(obstacle.clone())
                         }
@@ -229,19 +246,9 @@ impl Court<'_> {
                 return;
             }
         };
-        for (one, subject) in subjects.iter().enumerate() {
-            for (some, slice) in slices.iter().enumerate() {
-                for (which, limit) in gate.limits.iter().enumerate() {
-                    let matter = Matter {
-                        gate,
-                        limit: *limit,
-                        subject: subject.as_deref(),
-                        slice: slice.as_ref(),
-                    };
-                    let ruling = self.rule(matter, (place, one, some, which));
-                    rule(matter, ruling);
-                }
-            }
+        for (key, matter) in matters(place, gate, &subjects, &slices) {
+            let ruling = self.rule(matter, key);
+            rule(matter, ruling);
         }
     }
 
