@@ -224,9 +224,9 @@ impl Court<'_> {
                 // What stands against the run itself comes first, and is noted already.
                 let standing = self.ground.candidate.clone();
                 if standing.is_none() {
-                    obstacles
-                        .iter()
-                        .for_each(|obstacle| self.note(gate, obstacle));
+                    for obstacle in &obstacles {
+                        self.note(gate, obstacle);
+                    }
                 }
                 for limit in &gate.limits {
                     let matter = Matter {
