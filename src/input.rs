@@ -41,7 +41,7 @@ impl Value {
 fn spell(number: &serde_json::Number) -> String {
     match number.as_f64() {
         // Up to this size each whole number is one of its own.
-        Some(value) if value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0 => {
+        Some(value) if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 => {
             format!("{}", value + 0.0)
         }
         _ => number.to_string(),
@@ -62,18 +62,47 @@ impl fmt::Display for Value {
     }
 }
 
+/// A reference to an object of Weave stands where its value should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unresolved;
+
 /// Finds an input: by its name, or by a dotted path to one within another. A name may itself have dots; the
 /// longer name comes first.
-#[must_use]
-pub fn find<'a>(row: &'a Json, path: &str) -> Option<&'a Json> {
-    let map = row.as_object()?;
-    if let Some(found) = map.get(path).filter(|found| !found.is_null()) {
-        return Some(found);
+///
+/// # Errors
+///
+/// A reference is in its place, or on the way to it: what it leads to is not known.
+pub fn find<'a>(row: &'a Json, path: &str) -> Result<Option<&'a Json>, Unresolved> {
+    if is_reference(row) {
+        return Err(Unresolved);
     }
-    path.rmatch_indices('.').find_map(|(dot, _)| {
-        let (outer, inner) = path.split_at_checked(dot)?;
-        find(map.get(outer)?, inner.strip_prefix('.')?)
-    })
+    let Some(map) = row.as_object() else {
+        return Ok(None);
+    };
+    match map.get(path) {
+        Some(found) if is_reference(found) => return Err(Unresolved),
+        Some(found) if !found.is_null() => return Ok(Some(found)),
+        _ => {}
+    }
+    for (dot, _) in path.rmatch_indices('.') {
+        let parts = path.split_at_checked(dot);
+        let parts =
+            parts.and_then(|(outer, rest)| Some((map.get(outer)?, rest.strip_prefix('.')?)));
+        if let Some((outer, inner)) = parts
+            && let Some(found) = find(outer, inner)?
+        {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a text is an address of Weave, as its SDK and its server write them.
+fn is_reference(value: &Json) -> bool {
+    let schemes = ["weave:///", "weave-trace-internal:///"];
+    value
+        .as_str()
+        .is_some_and(|text| schemes.iter().any(|scheme| text.starts_with(scheme)))
 }
 
 #[cfg(test)]
@@ -102,13 +131,19 @@ mod tests {
     #[test]
     fn inputs_are_found_by_name_and_by_path() {
         let row = json!({"a": {"b": 1, "c.d": 2}, "a.b": 3, "x": {"y": {"z": 4}}, "n": null});
-        let at = |path| find(&row, path).and_then(Json::as_u64);
+        let at = |path| find(&row, path).unwrap().and_then(Json::as_u64);
         assert_eq!(at("a.b"), Some(3));
         assert_eq!(at("a.c.d"), Some(2));
         assert_eq!(at("x.y.z"), Some(4));
         assert_eq!(at("n"), None);
         assert_eq!(at("a."), None);
         assert_eq!(at("x.y.w"), None);
-        assert_eq!(find(&json!("text"), "a"), None);
+        assert_eq!(find(&json!("text"), "a"), Ok(None));
+        let row = json!({"meta": "weave:///a/b/object/c:d", "x": {"y": "weave-trace-internal:///1/object/c:d"}, "z": 1});
+        for path in ["meta", "meta.golden", "x.y", "x.y.z"] {
+            assert_eq!(find(&row, path), Err(Unresolved), "{path}");
+        }
+        assert_eq!(find(&row, "x.z"), Ok(None));
+        assert_eq!(find(&row, "z"), Ok(Some(&json!(1))));
     }
 }

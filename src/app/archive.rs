@@ -13,7 +13,7 @@ use super::server::no_project;
 use crate::cli::ServerArgs;
 use crate::evidence::snapshot::{self, Saved};
 use crate::evidence::{
-    Baseline, Columns, Details, Evidence, Role, RowSource as _, Rows, Run, Totals, gathered,
+    Baseline, Columns, Details, Evidence, Role, RowSource as _, Rows, Run, Totals, gathered, joined,
 };
 use crate::fault::Fault;
 use crate::judge::{Behind, behind, columns_behind};
@@ -260,10 +260,7 @@ impl<'a> Archive<'a> {
                 .help("take it with `weave-gate snapshot --rows`")
         })?;
         let nothing = Rows::new(columns);
-        Ok(match found.next().flatten() {
-            Some(baseline) => Rows::joined(&candidate, &baseline),
-            None => Rows::joined(&candidate, &nothing),
-        })
+        joined(&candidate, &found.next().flatten().unwrap_or(nothing))
     }
 
     /// What stands in a few rows.
@@ -338,7 +335,7 @@ fn path(source: &Source) -> String {
 ///
 /// It is none, or holds what must not be shown.
 pub(super) fn read_snapshot(path: &Path) -> Result<Option<Saved>, Fault> {
-    let key = Secret::of_environment(&environment);
+    let key = Secret::known(&environment);
     let holds_key = |bytes: &[u8]| key.as_ref().is_some_and(|key| key.is_in(bytes));
     snapshot::read(path, &web(&environment)?, &holds_key)
 }

@@ -1,5 +1,6 @@
 //! The one place that prints: reports to stdout; errors, progress and hints to stderr.
 
+use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -8,11 +9,12 @@ use std::time::{Duration, Instant};
 use anstream::{AutoStream, ColorChoice};
 use jiff::SignedDuration;
 
+use super::environment;
 use super::output::Failure;
 use crate::cli::{Color, Voice};
 use crate::fault::Fault;
 use crate::report::{self, Style, message};
-use crate::weave::Noise;
+use crate::weave::{Noise, Secret};
 
 /// A wait shorter than this is not worth a word.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -25,11 +27,16 @@ const LIVE: usize = 79;
 /// Where the command speaks.
 pub(super) struct Console {
     voice: Voice,
+    /// The key, which a file may hold in a spelling of its own: it is looked for once more in what is shown.
+    key: Option<Secret>,
 }
 
 impl Console {
     pub(super) fn new(voice: Voice) -> Self {
-        Self { voice }
+        Self {
+            voice,
+            key: Secret::known(&environment),
+        }
     }
 
     /// How a report looks on stdout.
@@ -40,8 +47,17 @@ impl Console {
         }
     }
 
+    /// A text in which the key does not stand.
+    pub(super) fn redacted<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match &self.key {
+            Some(key) if key.is_in(text.as_bytes()) => Cow::Owned(key.redact(text)),
+            _ => Cow::Borrowed(text),
+        }
+    }
+
     /// Prints a report. A reader that has gone away changes nothing.
     pub(super) fn report(&self, text: &str) {
+        let text = &*self.redacted(text);
         let mut stdout = AutoStream::new(io::stdout().lock(), self.choice(&io::stdout()));
         if let Err(error) = stdout
             .write_all(text.as_bytes())
@@ -99,6 +115,7 @@ impl Console {
     }
 
     fn say(&self, text: &str) {
+        let text = &*self.redacted(text);
         let mut stderr = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
         // There is nowhere left to say that stderr is closed.
         let _ = stderr.write_all(text.as_bytes());

@@ -12,7 +12,7 @@ use crate::fault::Fault;
 use crate::report;
 
 /// A larger file is no report.
-const MAX_BYTES: u64 = 64 * 1024 * 1024;
+const MAX_BYTES: u64 = 512 * 1024 * 1024;
 
 pub(super) fn run(arguments: &ExplainArgs, console: &Console) -> Result<(), Fault> {
     let report = match &arguments.from {

@@ -1,11 +1,12 @@
 //! `export`: the rows of runs as a table.
 
 use std::collections::{BTreeSet, HashSet};
-use std::io::Write;
+use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 
 use super::archive::read_snapshot;
 use super::console::Console;
+use super::environment;
 use super::output::{Failure, Output};
 use super::search::{Search, live};
 use super::server::needed_project;
@@ -89,7 +90,7 @@ fn table(
         .flat_map(|exported| exported.run.totals.dimensions.keys().map(String::as_str))
         .collect();
     let mut table = match arguments.format {
-        TableFormat::Csv => Table::csv(to, &dimensions)?,
+        TableFormat::Csv => Table::csv(to, &dimensions, is_shown(arguments))?,
         TableFormat::Jsonl => Table::JsonLines(to),
     };
     let mut seen: HashSet<String> = HashSet::new();
@@ -129,6 +130,13 @@ fn table(
     }
     table.finish()?;
     Ok(lines)
+}
+
+/// Whether the table is for the eye: on a terminal, or in the log of a runner that reads commands from it.
+fn is_shown(arguments: &ExportArgs) -> bool {
+    let runners = ["GITHUB_ACTIONS", "TF_BUILD"];
+    arguments.output.is_none()
+        && (io::stdout().is_terminal() || runners.iter().any(|name| environment(name).is_some()))
 }
 
 fn saved(path: &Path) -> Result<Exported, Fault> {

@@ -44,7 +44,9 @@ impl Github {
         let written = [
             (
                 "the step summary",
-                self.summary.as_deref().map(|path| summary(report, path)),
+                self.summary
+                    .as_deref()
+                    .map(|path| summary(report, path, console)),
             ),
             (
                 "the outputs",
@@ -62,7 +64,7 @@ impl Github {
 }
 
 /// Appends the report to the step's summary; where it would be too large, its short form.
-fn summary(report: &Report, path: &Path) -> io::Result<()> {
+fn summary(report: &Report, path: &Path, console: &Console) -> io::Result<()> {
     let there = fs::metadata(path).map_or(0, |known| known.len());
     let fits = |text: &str| there.saturating_add(text.len() as u64) < MOST_SUMMARY;
     let text = report::markdown(report) + "\n";
@@ -74,7 +76,7 @@ fn summary(report: &Report, path: &Path) -> io::Result<()> {
     if !fits(&text) {
         return Err(io::Error::other("what other steps wrote leaves no room"));
     }
-    append(path, &text)
+    append(path, &console.redacted(&text))
 }
 
 /// Words, numbers and paths, for later steps.

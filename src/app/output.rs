@@ -209,13 +209,18 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// A new file in the same folder, under a name that nobody can foresee.
+/// A new file in the same folder, under a name that nobody can foresee. Who may not read the file that it takes the
+/// place of may not read this one either.
 fn beside(target: &Path) -> io::Result<(File, PathBuf)> {
     let number = RandomState::new().hash_one(std::process::id());
     let aside = target.with_file_name(format!(".weave-gate-{number:016x}.tmp"));
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&aside)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if let Ok(known) = fs::metadata(target) {
+        use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+        options.mode(known.permissions().mode() & 0o777);
+    }
+    let file = options.open(&aside)?;
     Ok((file, aside))
 }

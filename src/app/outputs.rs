@@ -111,7 +111,8 @@ impl Outputs {
     /// no verdict.
     pub(super) fn publish(&self, forms: &Forms<'_>, format: Format, console: &Console) {
         for (form, output) in &self.files {
-            let written = (forms.file)(*form).and_then(|text| output.write(&text));
+            let written =
+                (forms.file)(*form).and_then(|text| output.write(&console.redacted(&text)));
             if let Err(problem) = written {
                 console.warn(&problem);
             }

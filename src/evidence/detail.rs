@@ -9,7 +9,7 @@ use super::rows::Role;
 use super::trial::{RunRow, Trial};
 
 /// Longer texts are cut, in characters.
-const LONGEST: usize = 65_536;
+const LONGEST: usize = 16_384;
 
 /// Rows by their digests.
 pub type Details = BTreeMap<String, Detail>;

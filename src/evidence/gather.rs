@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::rows::{Column, Columns, Kind, Role, Rows};
 use super::trial::Trial;
+use crate::input::Unresolved;
 use crate::number::count;
 
 /// Takes rows in, one after the other.
@@ -20,10 +21,6 @@ pub struct Gatherer {
     name: String,
     rows: Rows,
 }
-
-/// A row's inputs are not there, but a reference to them.
-#[derive(Debug)]
-pub struct Unresolved;
 
 impl Gatherer {
     /// No rows yet.
@@ -80,14 +77,12 @@ impl Gatherer {
             let inputs = inputs.ok_or(Unresolved)?;
             let row: serde_json::Value =
                 serde_json::from_str(inputs.get()).map_err(|_| Unresolved)?;
-            // A server that could not resolve it sends the reference.
-            if row
-                .as_str()
-                .is_some_and(|text| text.starts_with("weave:///"))
-            {
+            // Inputs are named. A server that could not resolve them sends a reference to them, of one kind
+            // or another.
+            if !row.is_object() {
                 return Err(Unresolved);
             }
-            self.rows.push_inputs(&row);
+            self.rows.push_inputs(&row)?;
         }
         self.rows.end_row(digest, candidate, baseline);
         Ok(())

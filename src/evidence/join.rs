@@ -92,10 +92,10 @@ impl Evidence {
             }
             let columns = wanted.map(|wanted| wanted(&[&ours.totals, &theirs.totals]));
             if let Some(columns) = columns.filter(|columns| !columns.is_empty()) {
-                rows = Some(Rows::joined(
+                rows = Some(joined(
                     &gathered(our_rows, &columns)?,
                     &gathered(their_rows, &columns)?,
-                ));
+                )?);
             }
         }
         Ok(Self {
@@ -144,6 +144,20 @@ pub fn gathered(source: &dyn RowSource, columns: &Columns) -> Result<Rows, Fault
     Ok(gatherer.finish())
 }
 
+/// The rows of two runs, joined on their digests.
+///
+/// # Errors
+///
+/// A row has other inputs in one run than in the other.
+pub fn joined(candidate: &Rows, baseline: &Rows) -> Result<Rows, Fault> {
+    Rows::joined(candidate, baseline).map_err(|digest| {
+        Fault::evidence(format!(
+            "the row `{digest}` has other inputs in the candidate than in the baseline"
+        ))
+        .help("a digest is that of a row's content; was a snapshot edited?")
+    })
+}
+
 fn unreadable(error: &serde_json::Error) -> Fault {
     Fault::evidence(format!("the scores of a trial cannot be read: {error}"))
 }
@@ -152,5 +166,5 @@ fn unreadable(error: &serde_json::Error) -> Fault {
 #[must_use]
 pub fn unresolved(digest: &str) -> Fault {
     Fault::evidence(format!("the inputs of the row `{digest}` are not there"))
-        .help("`where` and `by` need them; was the dataset deleted?")
+        .help("`where` and `by` need the inputs themselves, not a reference to them; was the dataset deleted?")
 }

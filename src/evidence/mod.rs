@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 pub use detail::{Answer, Detail, Details};
-pub use gather::{Gatherer, Unresolved};
-pub use join::{Known, RowSource, Take, gathered, unresolved};
+pub use gather::Gatherer;
+pub use join::{Known, RowSource, Take, gathered, joined, unresolved};
 pub use pair::Pair;
 pub use rows::{Column, Columns, Input, Kind, MOST_VALUES, Role, Rows, Sort, Wanted};
 pub use tally::Tally;

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::{Dimension, Totals};
-use crate::input::{self, Value};
+use crate::input::{self, Unresolved, Value};
 use crate::number::{TOLERANCE, count, nearest_count};
 
 /// More values of one input than this are not looked at one by one.
@@ -125,11 +125,11 @@ impl Columns {
 }
 
 /// As many values of an input are told apart.
-const MOST_TOLD: usize = 1_000;
+const MOST_TOLD: usize = 50_000;
 /// Stands for a row that lacks the input.
-const ABSENT: u16 = u16::MAX;
+const ABSENT: u32 = u32::MAX;
 /// Stands for a value that is not told from others.
-const OTHER: u16 = u16::MAX - 1;
+const OTHER: u32 = u32::MAX - 1;
 
 /// The values of one input, row by row.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,11 +138,11 @@ struct Sorts {
     /// The values that are told apart: those that were named, then others as they appear.
     values: Vec<Value>,
     /// Their places.
-    places: HashMap<Value, u16>,
+    places: HashMap<Value, u32>,
     /// How many of them were named.
     named: usize,
     /// A place among the values for each row, or one of the two above.
-    codes: Vec<u16>,
+    codes: Vec<u32>,
 }
 
 impl Sorts {
@@ -173,8 +173,8 @@ impl Sorts {
     }
 
     /// Gives a value a place, while there are any.
-    fn learn(&mut self, value: Value) -> u16 {
-        match u16::try_from(self.values.len()) {
+    fn learn(&mut self, value: Value) -> u32 {
+        match u32::try_from(self.values.len()) {
             Ok(place) if place < OTHER => {
                 self.values.push(value.clone());
                 self.places.insert(value, place);
@@ -184,8 +184,8 @@ impl Sorts {
         }
     }
 
-    fn value(&self, code: u16) -> Option<&Value> {
-        self.values.get(usize::from(code))
+    fn value(&self, code: u32) -> Option<&Value> {
+        self.values.get(code as usize)
     }
 
     fn input(&self) -> Input {
@@ -347,14 +347,19 @@ impl Rows {
     }
 
     /// Adds the inputs of the row that is being read.
-    pub fn push_inputs(&mut self, row: &serde_json::Value) {
+    ///
+    /// # Errors
+    ///
+    /// One that is wanted is a reference, and what it leads to is not known.
+    pub fn push_inputs(&mut self, row: &serde_json::Value) -> Result<(), Unresolved> {
         if self.digests.is_empty() {
             let names = row.as_object().into_iter().flatten();
             self.input_names = names.map(|(name, _)| name.clone()).collect();
         }
         for sorts in &mut self.inputs {
-            sorts.push(input::find(row, &sorts.path).and_then(Value::of));
+            sorts.push(input::find(row, &sorts.path)?.and_then(Value::of));
         }
+        Ok(())
     }
 
     /// The names of the inputs that there are, as the first row has them.
@@ -385,7 +390,7 @@ impl Rows {
 
     /// Whether a row has one of these values of an input, or lacks it where `Absent` is among them.
     #[must_use]
-    pub fn is_any_of(&self, input: usize, row: usize, codes: &[u16]) -> bool {
+    pub fn is_any_of(&self, input: usize, row: usize, codes: &[u32]) -> bool {
         let code = self
             .inputs
             .get(input)
@@ -395,7 +400,7 @@ impl Rows {
 
     /// What stands in the rows for a value of an input; `None` where no row can have it.
     #[must_use]
-    pub fn code(&self, input: usize, sort: &Sort) -> Option<u16> {
+    pub fn code(&self, input: usize, sort: &Sort) -> Option<u32> {
         match sort {
             Sort::Absent => Some(ABSENT),
             Sort::Other => Some(OTHER),
@@ -407,8 +412,11 @@ impl Rows {
     }
 
     /// Joins the rows of two runs, each read as a candidate into the same columns, on their digests.
-    #[must_use]
-    pub fn joined(candidate: &Self, baseline: &Self) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// A row has other inputs in one run than in the other; its digest.
+    pub fn joined(candidate: &Self, baseline: &Self) -> Result<Self, String> {
         let columns = Columns {
             scores: candidate.columns.clone(),
             inputs: candidate.inputs.iter().map(Sorts::input).collect(),
@@ -420,7 +428,7 @@ impl Rows {
         loop {
             let (one, other) = (digest(candidate, ours), digest(baseline, theirs));
             let order = match (&one, &other) {
-                (None, None) => return joined,
+                (None, None) => return Ok(joined),
                 (Some(one), Some(other)) => one.cmp(other),
                 (Some(_), None) => std::cmp::Ordering::Less,
                 (None, Some(_)) => std::cmp::Ordering::Greater,
@@ -431,6 +439,10 @@ impl Rows {
             let took_other = joined.take(Role::Baseline, baseline, of_theirs);
             let source = of_ours.map_or((baseline, theirs), |row| (candidate, row));
             for (place, sorts) in joined.inputs.iter_mut().enumerate() {
+                // The digest is that of the row's content.
+                if order.is_eq() && candidate.sort(place, ours) != baseline.sort(place, theirs) {
+                    return Err(one.unwrap_or_default().into_string());
+                }
                 match source.0.sort(place, source.1) {
                     Sort::Value(value) => sorts.push(Some(value)),
                     Sort::Absent => sorts.push(None),

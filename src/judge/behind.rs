@@ -6,7 +6,7 @@ use super::columns::{column, of_gate};
 use super::slice::Selection;
 use super::{Check, Judgement, Status};
 use crate::evidence::{Columns, Role, Rows, Totals};
-use crate::policy::{Gate, LimitKey, Metric, Policy};
+use crate::policy::{Gate, LimitKey, Metric, Policy, RemovedRows};
 
 /// As many rows of a check are shown.
 const MOST_SHOWN: usize = 10;
@@ -81,7 +81,7 @@ pub fn behind(policy: &Policy, rows: &Rows, judgement: &Judgement) -> Vec<Behind
         .filter(|(_, check)| is_explained(check))
         .filter_map(|(place, check)| {
             let gate = policy.gates.iter().find(|gate| gate.name == check.gate)?;
-            let worst = worst(gate, check, rows).filter(|worst| !worst.is_empty())?;
+            let worst = worst(policy, gate, check, rows).filter(|worst| !worst.is_empty())?;
             Some(Behind {
                 check: place,
                 total: worst.len() as u64,
@@ -96,7 +96,15 @@ pub fn behind(policy: &Policy, rows: &Rows, judgement: &Judgement) -> Vec<Behind
 }
 
 /// The rows that speak against a check, with how bad they are; the worst first, else by digest.
-fn worst(gate: &Gate, check: &Check, rows: &Rows) -> Option<Vec<(f64, RowBehind)>> {
+fn worst(
+    policy: &Policy,
+    gate: &Gate,
+    check: &Check,
+    rows: &Rows,
+) -> Option<Vec<(f64, RowBehind)>> {
+    // What was left out of the check is not behind it.
+    let ignores = check.candidate.is_some_and(|measure| measure.ignores);
+    let leaves_rows = ignores || policy.baseline.removed_rows == RemovedRows::Ignore;
     let column = column(rows, gate.metric, check.subject.as_deref()).ok()?;
     let selection = Selection::of(check.slice.as_ref(), rows);
     let has_baseline = (0..rows.len()).any(|row| rows.trials(Role::Baseline, row) > 0);
@@ -104,11 +112,18 @@ fn worst(gate: &Gate, check: &Check, rows: &Rows) -> Option<Vec<(f64, RowBehind)
         .filter(|row| selection.has(rows, *row))
         .filter_map(|row| {
             let of = |role| scored(rows, gate.metric, role, column, row);
-            let (candidate, baseline) = (of(Role::Candidate), of(Role::Baseline));
+            let (mut candidate, baseline) = (of(Role::Candidate), of(Role::Baseline));
+            if (ignores && candidate.mean.is_none()) || (leaves_rows && candidate.trials == 0) {
+                return None;
+            }
+            let shown = candidate;
+            if ignores {
+                candidate.scored = candidate.trials;
+            }
             let badness = badness(gate, check, candidate, baseline)?;
             let shown = RowBehind {
                 digest: rows.digest(row).to_owned(),
-                candidate,
+                candidate: shown,
                 baseline: has_baseline.then_some(baseline),
             };
             Some((badness, shown))

@@ -89,6 +89,8 @@ names! {
     RowsDisagree = "rows-disagree",
     /// No row of a run is in a slice.
     EmptySlice = "empty-slice",
+    /// A value that a gate names is that of no row.
+    UnknownValue = "unknown-value",
     /// An input has more values than are judged one by one.
     TooManySlices = "too-many-slices",
     /// The mean of scores, or a score, lies outside the declared range.

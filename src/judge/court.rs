@@ -246,6 +246,17 @@ impl Court<'_> {
                 return;
             }
         };
+        let rows = self.evidence.rows.as_ref();
+        if let Some(unknown) = rows.and_then(|rows| slice::unknown_values(gate, rows)) {
+            self.findings.push(Finding {
+                name: Name::UnknownValue,
+                effect: Effect::Warning,
+                message: Prose::from("the gate ")
+                    .name(&gate.name)
+                    .text(": ")
+                    .then(unknown),
+            });
+        }
         for (key, matter) in matters(place, gate, &subjects, &slices) {
             let ruling = self.rule(matter, key);
             rule(matter, ruling);
@@ -750,5 +761,8 @@ fn measured(matter: Matter<'_>, sample: &Sample<'_>, role: Role) -> Result<Measu
     let Matter { gate, subject, .. } = matter;
     sample
         .measure(gate, subject)
-        .map_err(|lack| words::lack(&lack, gate, subject, role.word(), sample.run))
+        .map_err(|lack| match (&lack, matter.slice) {
+            (Lack::NoScores, Some(slice)) => words::no_scores_in(slice, subject, role),
+            _ => words::lack(&lack, gate, subject, role.word(), sample.run),
+        })
 }

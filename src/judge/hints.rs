@@ -214,7 +214,17 @@ fn same_everywhere(evidence: &Evidence, subject: &str) -> Option<Finding> {
             let column = rows.column(subject, Kind::Number)?;
             let of = |role| rows.extremes(role, column, |_| true);
             let ((low, high), (least, most)) = (of(Role::Candidate)?, of(Role::Baseline)?);
-            let is_same = low == high && least == most && low == least && rows.len() >= 2;
+            // What is missing may be different.
+            let is_whole = |role| {
+                let mut each = (0..rows.len()).flat_map(|row| rows.values(role, column, row));
+                !each.any(|value| value.is_nan())
+            };
+            let is_same = low == high
+                && least == most
+                && low == least
+                && rows.len() >= 2
+                && is_whole(Role::Candidate)
+                && is_whole(Role::Baseline);
             is_same.then(|| full(low))?
         }
     };

@@ -129,7 +129,11 @@ impl Check {
     pub fn id(&self) -> String {
         let slice = self.slice.as_ref().map(ToString::to_string);
         let parts = [Some(self.gate.clone()), self.subject.clone(), slice];
-        let parts = parts.into_iter().flatten();
+        // What parts them cannot stand in them.
+        let parts = parts
+            .into_iter()
+            .flatten()
+            .map(|part| part.replace(" //", " ///").replace(" / ", " // "));
         let limit = self.limit.key.word().to_owned();
         parts.chain([limit]).collect::<Vec<_>>().join(" / ")
     }

@@ -143,11 +143,11 @@ fn slices_are_judged_on_their_own_rows() {
             "german / meta.lang: de / max: Pass: 1 is at most 1",
             "each / s / topic: billing / min: Pass: 1 is at least 1; nothing to spare",
             "each / s / topic: refunds / min: Fail: 0 is below 1; 1 row short",
-            "each / s / no topic / min: Undecided: no trial has a score of `s` in the candidate; there are scores of `n`, `s`",
+            "each / s / no topic / min: Undecided: no trial has a score of `s` in the candidate where `no topic`",
             "each golden / n / golden: false, topic: billing / min: Pass: 1 is at least 1; nothing to spare",
             "each golden / n / golden: false, no topic / min: Pass: 1 is at least 1; nothing to spare",
             "each golden / s / golden: false, topic: billing / min: Pass: 1 is at least 1; nothing to spare",
-            "each golden / s / golden: false, no topic / min: Undecided: no trial has a score of `s` in the candidate; there are scores of `n`, `s`",
+            "each golden / s / golden: false, no topic / min: Undecided: no trial has a score of `s` in the candidate where `golden: false, no topic`",
             "mean / n / golden: true / min: Pass: 0.6 is at least 0.6",
             "errors / golden: false / max: Pass: 0 is at most 0",
         ]
@@ -206,7 +206,7 @@ fn changes_of_a_slice_are_measured_on_its_rows() {
             "broken / s / topic: refunds / max: Fail: 1 is above 0",
             "floor / s / topic: billing / min: Pass: 1 is at least 0.5; 1 row to spare",
             "floor / s / topic: refunds / min: Fail: 0 is below 0.5; 1 row short",
-            "floor / s / no topic / min: Undecided: no trial has a score of `s` in the candidate; there are scores of `n`, `s`",
+            "floor / s / no topic / min: Undecided: no trial has a score of `s` in the candidate where `no topic`",
         ]
     );
 }
@@ -497,6 +497,79 @@ fn hints_say_what_so_few_rows_cannot_tell() {
         ]
     );
     assert_eq!(hints(number, &ours, &both(&["0.6"; 12], &[]).0), [""; 0]);
+}
+
+#[test]
+fn numbers_too_large_to_be_averaged_decide_nothing() {
+    let (ours, theirs) = both(&["1e308", "-1e308"], &["-1e308", "1e308"]);
+    for rule in ["significant", "proven"] {
+        let gate = format!(
+            "- {{name: g, scorer: s, metric: numeric_mean, max_drop: 1, evidence: {rule}}}"
+        );
+        let judgement = on_rows("", &gate, &ours, &theirs);
+        assert_ne!(judgement.checks[0].status, Status::Fail);
+        assert!(rule == "significant" || judgement.checks[0].status == Status::Undecided);
+        assert!(
+            !judgement.checks[0].reason.to_string().contains("NaN"),
+            "{}",
+            judgement.checks[0].reason
+        );
+    }
+}
+
+#[test]
+fn no_two_checks_have_one_id() {
+    let gates = "- {name: a, scorer: b, metric: pass_rate, min: 0}\n- {name: a / b, metric: rows, min: 0}\n- {name: a // b, metric: rows, min: 0}";
+    let judgement = on_rows("", gates, "r {} | {\"b\": true}", "");
+    let ids: std::collections::BTreeSet<String> = judgement.checks.iter().map(Check::id).collect();
+    assert_eq!(ids.len(), 3, "{ids:?}");
+}
+
+#[test]
+fn a_listed_value_that_no_row_has_is_said() {
+    let gate =
+        "- {name: g, scorer: s, metric: pass_rate, where: {topic: [billing, biling]}, min: 1}";
+    let judgement = on_rows("", gate, SLICED, "");
+    assert_eq!(judgement.verdict, Verdict::Passed);
+    assert_eq!(names(&judgement), ["unknown-value"]);
+    assert_eq!(
+        judgement.findings[0].message.to_string(),
+        "the gate `g`: no row has `topic: biling`"
+    );
+}
+
+#[test]
+fn rows_that_do_not_count_are_not_behind_a_check() {
+    let baseline = repeated(&[(10, "true"), (3, "true"), (2, "true")]);
+    let candidate = repeated(&[(6, "true"), (4, "false"), (3, "gone"), (2, "_")]);
+    let (ours, theirs) = both(&candidate, &baseline);
+    let gate =
+        |more: &str| format!("- {{name: g, scorer: s, metric: pass_rate, max_drop: 0.01{more}}}");
+    let count = |head: &str, gate: &str| {
+        // An evidence rule brings the rows; what is behind is the same.
+        let text = format!("version: 1\n{head}\ngates:\n{gate}\n");
+        let policy = policy::parse("gates.yaml", &text).unwrap();
+        let (ours, theirs) = (OfRun::new(&ours), OfRun::new(&theirs));
+        let every = |_: &[&Totals]| Columns {
+            scores: vec![crate::evidence::Column {
+                dimension: "s".to_owned(),
+                kind: crate::evidence::Kind::Truth,
+            }],
+            inputs: Vec::new(),
+        };
+        let known = |of: &'static str, rows| Known {
+            run: OfRun::run(rows, of),
+            rows: Some(rows as &dyn RowSource),
+        };
+        let evidence =
+            Evidence::joined(known("c", &ours), Ok(known("b", &theirs)), Some(&every)).unwrap();
+        let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
+        let rows = evidence.rows.as_ref().unwrap();
+        behind(&policy, rows, &judgement)[0].total
+    };
+    assert_eq!(count("", &gate("")), 9);
+    assert_eq!(count("baseline: {removed_rows: ignore}", &gate("")), 6);
+    assert_eq!(count("", &gate(", missing: ignore")), 4);
 }
 
 /// A cell of a row: up to two trials, or a run that lacks the row.

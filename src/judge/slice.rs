@@ -43,7 +43,7 @@ impl fmt::Display for Slice {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Selection {
     /// Inputs, and the codes of which a row has to have one; all rows where there are none.
-    tests: Vec<(usize, Vec<u16>)>,
+    tests: Vec<(usize, Vec<u32>)>,
 }
 
 impl Selection {
@@ -125,10 +125,14 @@ fn sorts(gate: &Gate, slice: &Slice, path: &str, rows: &Rows) -> BTreeSet<Sort> 
 fn too_many(path: &str, sorts: &BTreeSet<Sort>) -> Option<Prose> {
     let is_open = sorts.contains(&Sort::Other);
     (is_open || sorts.len() > MOST_VALUES).then(|| {
+        let values = if is_open {
+            // A long text is no sort that rows are told by.
+            "many values, or long ones".to_owned()
+        } else {
+            format!("{} values", sorts.len())
+        };
         Prose::new().name(path).text(format!(
-            " has {}{} values; at most {MOST_VALUES} make a check each",
-            if is_open { "more than " } else { "" },
-            sorts.len()
+            " has {values}; at most {MOST_VALUES} make a check each"
         ))
     })
 }
@@ -181,17 +185,42 @@ pub(super) fn empty(slice: &Slice, by: Option<&str>, rows: &Rows) -> Obstacle {
     for condition in &slice.conditions {
         let input = rows.input(&condition.input).unwrap_or(usize::MAX);
         let sorts: BTreeSet<Sort> = (0..rows.len()).map(|row| rows.sort(input, row)).collect();
-        let values = sorts.iter().filter_map(|sort| match sort {
-            Sort::Value(value) => Some(value.to_string()),
-            Sort::Absent | Sort::Other => None,
-        });
-        message = message
-            .text("; ")
-            .name(&condition.input)
-            .text(" is one of ")
-            .names(values, MOST_LISTED);
+        let values: Vec<String> = sorts
+            .iter()
+            .filter_map(|sort| match sort {
+                Sort::Value(value) => Some(value.to_string()),
+                Sort::Absent | Sort::Other => None,
+            })
+            .collect();
+        message = message.text("; ").name(&condition.input);
+        // Texts that are all different are data, and no names.
+        message = if values.len() <= MOST_LISTED {
+            message.text(" is one of ").names(values, MOST_LISTED)
+        } else {
+            message.text(format!(" has {} other values", values.len()))
+        };
     }
     Obstacle { name, message }
+}
+
+/// The values that a gate names and no row has.
+pub(super) fn unknown_values(gate: &Gate, rows: &Rows) -> Option<Prose> {
+    let mut unknown = Vec::new();
+    for condition in gate
+        .conditions
+        .iter()
+        .filter(|condition| condition.any_of.len() > 1)
+    {
+        let input = rows.input(&condition.input).unwrap_or(usize::MAX);
+        for value in &condition.any_of {
+            let code = rows.code(input, &Sort::Value(value.clone()));
+            let has = |row| rows.is_any_of(input, row, code.as_slice());
+            if !(0..rows.len()).any(has) {
+                unknown.push(format!("{}: {value}", condition.input));
+            }
+        }
+    }
+    (!unknown.is_empty()).then(|| Prose::from("no row has ").names(unknown, MOST_LISTED))
 }
 
 /// Why a slice decides nothing: a run has no row of it.

@@ -7,6 +7,7 @@ use super::chance::{Chance, Ruling as Said};
 use super::comparability::{Name, Obstacle};
 use super::limit::{Decision, Pairing};
 use super::measure::{Lack, Measure};
+use super::slice::Slice;
 use crate::evidence::{Flaw, Role, Run};
 use crate::number::{full, plural, show, signed};
 use crate::policy::{self, Gate, Limit, LimitKey, Metric, Unit};
@@ -108,6 +109,17 @@ pub(super) fn lack(
         ),
     };
     Obstacle { name, message }
+}
+
+/// No score in a slice.
+pub(super) fn no_scores_in(slice: &Slice, subject: Option<&str>, role: Role) -> Obstacle {
+    Obstacle {
+        name: Name::NoScores,
+        message: Prose::from("no trial has a score of ")
+            .name(subject.unwrap_or_default())
+            .text(format!(" in the {} where ", role.word()))
+            .name(slice.to_string()),
+    }
 }
 
 /// A score that its gate says cannot be.

@@ -60,20 +60,16 @@ fn unknown(report: &Value, name: &str, checks: &[(&Value, &Value)]) -> Fault {
 
 fn write(page: &mut String, policy: &Value, check: &Value) -> fmt::Result {
     writeln!(page, "{}", message(text(check, "id")))?;
-    writeln!(
-        page,
-        "  {}: {}",
-        text(check, "status"),
-        message(text(check, "reason"))
-    )?;
+    let word = |key: &str| message(text(check, key));
+    writeln!(page, "  {}: {}", word("status"), word("reason"))?;
     let value = |key: &str| number(check.get(key));
     writeln!(
         page,
         "  limit      {} {} on {}, evidence {}",
-        text(check, "limit_key"),
+        word("limit_key"),
         value("limit"),
-        text(check, "metric"),
-        text(check, "evidence")
+        word("metric"),
+        word("evidence")
     )?;
     if check.get("baseline").is_some_and(Value::is_number) {
         writeln!(page, "  baseline   {}", value("baseline"))?;

@@ -15,7 +15,7 @@ use crate::number::full;
 pub(super) struct Row {
     /// The digest of the row's content.
     pub(super) digest: String,
-    /// Its inputs; null where they are not known. A text longer than 65,536 characters is cut, and ends in `…`.
+    /// Its inputs; null where they are not known. A text longer than 16,384 characters is cut, and ends in `…`.
     pub(super) inputs: Value,
     /// What the candidate has of it.
     pub(super) candidate: Side,

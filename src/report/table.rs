@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::escape::cell;
+use super::escape::{cell, message, visible_json};
 use super::links;
 use crate::evidence::{Run, RunRow, Trial};
 
@@ -24,6 +24,8 @@ pub enum Table<'a> {
         writer: Box<csv::Writer<&'a mut dyn Write>>,
         /// The dimensions, in the order of their columns.
         dimensions: Vec<String>,
+        /// Whether it is shown, on a terminal or in a log, and not kept.
+        is_shown: bool,
     },
     /// One JSON object a line.
     JsonLines(&'a mut dyn Write),
@@ -50,17 +52,29 @@ impl<'a> Table<'a> {
     /// # Errors
     ///
     /// It cannot be written.
-    pub fn csv(to: &'a mut dyn Write, dimensions: &BTreeSet<&str>) -> io::Result<Self> {
-        let mut writer = Box::new(csv::Writer::from_writer(to));
+    pub fn csv(
+        to: &'a mut dyn Write,
+        dimensions: &BTreeSet<&str>,
+        is_shown: bool,
+    ) -> io::Result<Self> {
+        // A cell in quotes is one cell, whatever a spreadsheet takes for its separator.
+        let mut writer = Box::new(
+            csv::WriterBuilder::new()
+                .quote_style(csv::QuoteStyle::NonNumeric)
+                .from_writer(to),
+        );
         let scores = dimensions
             .iter()
-            .map(|name| cell(&format!("scores.{name}")));
+            .map(|name| shown(cell(&format!("scores.{name}")), is_shown));
         let first = FIRST.into_iter().map(str::to_owned);
         let last = LAST.into_iter().map(str::to_owned);
-        writer.write_record(first.chain(scores).chain(last))?;
+        writer
+            .write_record(first.chain(scores).chain(last))
+            .map_err(unwritten)?;
         Ok(Self::Csv {
             writer,
             dimensions: dimensions.iter().map(|name| (*name).to_owned()).collect(),
+            is_shown,
         })
     }
 
@@ -92,10 +106,16 @@ impl<'a> Table<'a> {
                         cost_usd: trial.total_cost,
                         url,
                     };
-                    serde_json::to_writer(&mut *to, &line)?;
+                    // JSON has other words for what hides, and for what a runner reads.
+                    let text = visible_json(&serde_json::to_string(&line)?);
+                    to.write_all(text.replace("##", "#\\u0023").as_bytes())?;
                     to.write_all(b"\n")?;
                 }
-                Self::Csv { writer, dimensions } => {
+                Self::Csv {
+                    writer,
+                    dimensions,
+                    is_shown,
+                } => {
                     let number_cell = |value: Option<f64>| {
                         value.map_or_else(String::new, |value| value.to_string())
                     };
@@ -117,7 +137,15 @@ impl<'a> Table<'a> {
                         number_cell(trial.total_cost),
                         url.unwrap_or_default(),
                     ];
-                    writer.write_record(first.into_iter().chain(of_scorers).chain(last))?;
+                    writer
+                        .write_record(
+                            first
+                                .into_iter()
+                                .chain(of_scorers)
+                                .map(|cell| shown(cell, *is_shown))
+                                .chain(last),
+                        )
+                        .map_err(unwritten)?;
                 }
             }
         }
@@ -134,6 +162,19 @@ impl<'a> Table<'a> {
             Self::Csv { mut writer, .. } => writer.flush(),
             Self::JsonLines(to) => to.flush(),
         }
+    }
+}
+
+/// What is shown has nothing in it that moves a cursor, or that a runner reads as a command.
+fn shown(cell: String, is_shown: bool) -> String {
+    if is_shown { message(&cell) } else { cell }
+}
+
+/// That a reader has gone away has to be seen as such.
+fn unwritten(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

@@ -27,7 +27,7 @@ impl Sample {
         let most = values
             .iter()
             .fold(0.0_f64, |most, value| most.max(value.abs()));
-        if most > HUGE {
+        if most > HUGE && most.is_finite() {
             // A power of two changes no digit.
             let small: Vec<f64> = values.iter().map(|value| value / SCALE).collect();
             let sample = Self::of(&small)?;

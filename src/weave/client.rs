@@ -52,6 +52,8 @@ pub struct Client<'a> {
 pub(super) enum Refusal {
     /// The server knows the path and not the thing; with its reason.
     NotFound(String),
+    /// The answer is larger than can be held.
+    TooLarge(Fault),
     /// It may pass, and did not in the time that there was; with the time that the server asks to wait.
     Busy(Fault, Option<Duration>),
     /// Anything else.
@@ -64,7 +66,7 @@ impl From<Refusal> for Fault {
             Refusal::NotFound(reason) => {
                 Self::evidence(format!("Weave does not know it: {reason}"))
             }
-            Refusal::Busy(fault, _) | Refusal::Fault(fault) => fault,
+            Refusal::TooLarge(fault) | Refusal::Busy(fault, _) | Refusal::Fault(fault) => fault,
         }
     }
 }
@@ -303,10 +305,12 @@ impl<'a> Client<'a> {
                 Attempt::Again(format!("no connection to {host} in time"), None)
             }
             ureq::Error::Timeout(_) => Attempt::Refused(Refusal::Busy(self.too_late(""), None)),
-            ureq::Error::BodyExceedsLimit(_) => refuse(Fault::evidence(format!(
-                "an answer of {host} is larger than {} MiB",
-                MAX_BODY / 1024 / 1024
-            ))),
+            ureq::Error::BodyExceedsLimit(_) => {
+                Attempt::Refused(Refusal::TooLarge(Fault::evidence(format!(
+                    "an answer of {host} is larger than {} MiB",
+                    MAX_BODY / 1024 / 1024
+                ))))
+            }
             ureq::Error::HostNotFound => refuse(
                 Fault::evidence(format!("the host of {host} is not known"))
                     .help("look at --base-url, WF_TRACE_SERVER_URL and WANDB_BASE_URL, and at the network"),

@@ -45,11 +45,16 @@ impl Secret {
         )
     }
 
-    /// The key of the environment, if there is one: what must stand in no file either that is shown.
+    /// The key, if there is one: what must stand in nothing that is shown.
     #[must_use]
-    pub fn of_environment(lookup: &Lookup<'_>) -> Option<Self> {
-        let key = lookup("WANDB_API_KEY").map(|key| key.trim().to_owned());
-        key.filter(|key| !key.is_empty()).map(Self)
+    pub fn known(lookup: &Lookup<'_>) -> Option<Self> {
+        let of_environment = lookup("WANDB_API_KEY").map(|key| key.trim().to_owned());
+        if let Some(key) = of_environment.filter(|key| !key.is_empty()) {
+            return Some(Self(key));
+        }
+        let address = Address::find(None, false, lookup).ok()?;
+        let key = from_netrc(&address.netrc_host, lookup).ok()??;
+        (!key.is_empty()).then_some(Self(key))
     }
 
     /// The value of the header `Authorization`.
@@ -71,7 +76,7 @@ impl Secret {
 
     /// A text from elsewhere, in which the key may stand, without it: a gateway may send it back.
     #[must_use]
-    pub(super) fn redact(&self, text: &str) -> String {
+    pub fn redact(&self, text: &str) -> String {
         text.replace(&self.0, "***").replace(&self.encoded(), "***")
     }
 }

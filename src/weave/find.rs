@@ -118,7 +118,7 @@ impl<'a> Finder<'a> {
             Ok(None) => Ok(State::Absent(None)),
             Err(Refusal::NotFound(reason)) => Ok(State::Absent(Some(reason))),
             Err(Refusal::Busy(fault, asked)) => Ok(State::Busy(fault, asked)),
-            Err(Refusal::Fault(fault)) => Err(fault),
+            Err(Refusal::TooLarge(fault) | Refusal::Fault(fault)) => Err(fault),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::fault::Fault;
 /// Rows of the first page; each further page is as large as the last ones say is good.
 const FIRST_PAGE: usize = 100;
 const MOST_ROWS: usize = 2_000;
+const FEWEST_ROWS: usize = 2;
 /// Bytes that a page should have: enough that requests cost little, and few enough to hold two.
 const GOOD_PAGE: usize = 4 * 1024 * 1024;
 
@@ -134,11 +135,21 @@ pub(super) fn each(
         last: None,
         total: None,
     };
-    let mut limit = FIRST_PAGE;
-    let mut page = fetch(0, limit)?;
+    // Few of large rows are an answer of a size that can be held.
+    let (mut limit, mut most) = (FIRST_PAGE, MOST_ROWS);
+    let smaller = |offset: usize, limit: &mut usize, most: &mut usize| loop {
+        match fetch(offset, *limit) {
+            Err(Refusal::TooLarge(_)) if *limit > FEWEST_ROWS => {
+                *most = *limit / 2;
+                *limit = (*limit / 4).max(FEWEST_ROWS);
+            }
+            page => return page,
+        }
+    };
+    let mut page = smaller(0, &mut limit, &mut most)?;
     loop {
         let (offset, asked) = (reader.read + limit, limit);
-        limit = better(limit, page.len());
+        limit = better(limit, page.len()).min(most);
         // Whether there is a next page is known once the first was decoded.
         let ahead = reader.total.is_some_and(|total| (offset as u64) < total);
         let next = thread::scope(|scope| {
@@ -151,6 +162,9 @@ pub(super) fn each(
             decoded.map(|()| next)
         })?;
         match next {
+            Some(Err(Refusal::TooLarge(_))) => {
+                page = smaller(reader.read, &mut limit, &mut most)?;
+            }
             Some(next) => page = next?,
             None if reader
                 .total
@@ -158,7 +172,7 @@ pub(super) fn each(
             {
                 return Ok(());
             }
-            None => page = fetch(reader.read, limit)?,
+            None => page = smaller(reader.read, &mut limit, &mut most)?,
         }
     }
 }
@@ -211,7 +225,7 @@ pub(super) fn few(
 /// How many rows the next page should have, from what this one weighs.
 fn better(rows: usize, bytes: usize) -> usize {
     let good = rows.saturating_mul(GOOD_PAGE) / bytes.max(1);
-    good.clamp(rows / 2, rows * 4).clamp(10, MOST_ROWS)
+    good.clamp(rows / 2, rows * 4).clamp(FEWEST_ROWS, MOST_ROWS)
 }
 
 fn contradiction(what: &str) -> Refusal {
@@ -304,6 +318,7 @@ mod tests {
         assert_eq!(better(100, 100 * 1024), 400);
         assert_eq!(better(100, 100 * 1024 * 1024), 50);
         assert_eq!(better(2_000, 1), MOST_ROWS);
-        assert_eq!(better(10, usize::MAX), 10);
+        assert_eq!(better(10, usize::MAX), 5);
+        assert_eq!(better(2, usize::MAX), FEWEST_ROWS);
     }
 }

@@ -267,8 +267,8 @@ fn a_table_is_whole_or_not_there() {
         .says("wrote 100 rows to rows.csv");
     let table = outcome.read("rows.csv");
     assert_eq!(table.lines().count(), 101);
-    assert!(table.starts_with("row_digest,run,trial,inputs,output,scores.correctness,latency_seconds,tokens,cost_usd,url\n"));
-    assert!(table.contains(",'=1+1,"));
+    assert!(table.starts_with("\"row_digest\",\"run\",\"trial\",\"inputs\",\"output\",\"scores.correctness\",\"latency_seconds\""));
+    assert!(table.contains(",\"'=1+1\","));
     // The second page never comes.
     let weave = Weave::with(move |request, _| {
         (request.body["include_rows"] == true).then(|| {
@@ -349,9 +349,19 @@ fn inputs_that_are_not_there_are_no_slice() {
         .code(3)
         .says("the inputs of the row `digest-000000` are not there");
     judged(Value::Null).code(3).says("the inputs of the row");
-    judged(json!("plain text"))
+    for inputs in [
+        json!("rows:v1/attr/rows/id/x"),
+        json!(["golden"]),
+        json!({"golden": "weave:///my-team/bot/object/yes:v1"}),
+        json!({"golden": "weave-trace-internal:///1/object/yes:v1"}),
+    ] {
+        judged(inputs)
+            .code(3)
+            .says("the inputs of the row `digest-000000` are not there");
+    }
+    judged(json!({"gold": true}))
         .code(3)
-        .shows("no row has an input `golden`");
+        .shows("no row has an input `golden`; the inputs are");
     let weave = server(full(&json!("x")));
     Gate::check(gate, &["--candidate=cand", "--base-url", &weave.url])
         .run()
@@ -377,4 +387,66 @@ fn of_candidate(mut all: Vec<Value>) -> Vec<Value> {
             json!({"correctness": runs[0]["trials"][0]["scores"]["correctness"]});
     }
     all
+}
+
+#[test]
+fn rows_that_two_runs_tell_apart_are_no_evidence() {
+    let weave = server(of_candidate(full(&json!("x"))));
+    let saved = Gate::new(&[
+        "snapshot",
+        "cand",
+        "--rows",
+        "-o",
+        "s.json",
+        "--project=my-team/bot",
+    ])
+    .args(&["--base-url", &weave.url])
+    .env("WANDB_API_KEY", KEY)
+    .run()
+    .code(0)
+    .read("s.json");
+    let gate =
+        "- {name: g, scorer: correctness, metric: pass_rate, where: {golden: true}, max_drop: 0}";
+    let other = saved.replace("\"run\": \"cand\"", "\"run\": \"base\"");
+    let judged = |candidate: &str| {
+        Gate::check(gate, &["--candidate=file:c.json", "--baseline=file:b.json"])
+            .file("c.json", candidate)
+            .file("b.json", &other)
+            .run()
+    };
+    judged(&saved).code(0);
+    let edited = saved.replacen("\"golden\":true", "\"golden\":false", 18);
+    assert_ne!(edited, saved);
+    judged(&edited)
+        .code(3)
+        .says("the row `digest-000000` has other inputs in the candidate than in the baseline");
+}
+
+#[test]
+fn rows_too_large_for_a_page_are_read_in_smaller_ones() {
+    let all = of_candidate(full(&json!("x")));
+    let weave = Weave::with(move |request, _| {
+        (request.body["include_rows"] == true).then(|| {
+            if request.body["limit"].as_u64().unwrap() > 30 {
+                // Larger than an answer may be.
+                let large = "x".repeat(65 * 1024 * 1024);
+                return Reply::json(&json!({"rows": large}));
+            }
+            page(asked(request, &all), all.len())
+        })
+    });
+    let gate =
+        "- {name: g, scorer: correctness, metric: pass_rate, min: 0.5, evidence: significant}";
+    Gate::check(gate, &["--candidate=cand", "--base-url", &weave.url])
+        .run()
+        .code(0);
+    let read = weave
+        .requests()
+        .into_iter()
+        .filter(|request| request.body["include_rows"] == true);
+    let limits: Vec<u64> = read
+        .map(|request| request.body["limit"].as_u64().unwrap())
+        .collect();
+    // The first page is smaller, and the others no larger than what went well.
+    assert_eq!(limits, [100, 25, 50, 12, 25, 25, 25]);
 }
