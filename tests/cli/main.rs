@@ -9,6 +9,7 @@
     reason = "a test that goes wrong has to say so"
 )]
 
+mod action;
 mod bad_input;
 mod behind;
 mod ci;

@@ -1,0 +1,218 @@
+//! The GitHub action: its scripts, run as the runner would, and what it says of itself.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{fs, str};
+
+use serde_yaml::Value;
+
+const INPUTS: [(&str, &str); 9] = [
+    ("INPUT_POLICY", "gates.yaml"),
+    ("INPUT_CANDIDATE", ""),
+    ("INPUT_BASELINE", ""),
+    ("INPUT_PROJECT", ""),
+    ("INPUT_WAIT", ""),
+    ("INPUT_TIMEOUT", ""),
+    ("INPUT_REPORT_DIR", "out"),
+    ("INPUT_EXCERPTS", "true"),
+    ("INPUT_FAIL_ON", "not-passed"),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+struct Ran {
+    code: i32,
+    stdout: String,
+    outputs: String,
+    folder: PathBuf,
+}
+
+/// Runs a script in a folder of its own, with no other environment than a runner's.
+fn script(name: &str, at: &str, variables: &[(&str, &str)]) -> Ran {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("action")
+        .join(at);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    fs::copy(
+        root().join("examples/candidate.json"),
+        folder.join("c.json"),
+    )
+    .unwrap();
+    fs::write(
+        folder.join("gates.yaml"),
+        "version: 1\ngates: [{name: g, metric: rows, min: 1000}]\n",
+    )
+    .unwrap();
+    let output = Command::new("bash")
+        .arg(root().join("scripts").join(name))
+        .current_dir(&folder)
+        .env_clear()
+        .env("PATH", std::env::var("PATH").unwrap())
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_OUTPUT", folder.join("output"))
+        .env("GITHUB_STEP_SUMMARY", folder.join("summary"))
+        .env("WEAVE_GATE", env!("CARGO_BIN_EXE_weave-gate"))
+        .envs(INPUTS)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    Ran {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        outputs: fs::read_to_string(folder.join("output")).unwrap_or_default(),
+        folder,
+    }
+}
+
+/// A weave-gate that writes down its arguments and ends with this code.
+fn fake(at: &str, code: i32) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fake-{at}"));
+    fs::write(
+        &path,
+        format!("#!/usr/bin/env bash\nprintf '<%s>\\n' \"$@\"\nexit {code}\n"),
+    )
+    .unwrap();
+    let mut chmod = Command::new("chmod");
+    assert!(chmod.arg("+x").arg(&path).status().unwrap().success());
+    path
+}
+
+#[test]
+fn the_real_gate_fails_the_step_and_sets_its_outputs() {
+    let ran = script("gate.sh", "real", &[("INPUT_CANDIDATE", "file:c.json")]);
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    assert!(
+        ran.outputs.contains("verdict=failed\nexit-code=1\n"),
+        "{}",
+        ran.outputs
+    );
+    assert!(ran.outputs.contains("report=out/report.md\n"));
+    assert!(ran.folder.join("out/junit.xml").exists());
+    assert!(
+        fs::read_to_string(ran.folder.join("summary"))
+            .unwrap()
+            .contains("Weave gate: failed")
+    );
+    let wrong = script("gate.sh", "wrong", &[("INPUT_CANDIDATE", "file:none.json")]);
+    assert_eq!(wrong.code, 3);
+    assert!(wrong.outputs.contains("verdict=none\nexit-code=3\n"));
+}
+
+#[test]
+fn each_exit_code_ends_the_step_as_fail_on_says() {
+    for (code, expected) in [
+        (0, [0, 0, 0]),
+        (1, [1, 1, 0]),
+        (2, [2, 2, 0]),
+        (3, [3, 0, 0]),
+        (101, [3, 3, 3]),
+    ] {
+        let gate = fake(&format!("code-{code}"), code);
+        for (word, expected) in ["not-passed", "failed", "never"].into_iter().zip(expected) {
+            let variables = [
+                ("WEAVE_GATE", gate.to_str().unwrap()),
+                ("INPUT_FAIL_ON", word),
+            ];
+            let ran = script("gate.sh", &format!("codes-{code}-{word}"), &variables);
+            assert_eq!(ran.code, expected, "{code} {word}");
+        }
+    }
+}
+
+#[test]
+fn inputs_are_arguments_and_nothing_else() {
+    let gate = fake("arguments", 0);
+    let gate = gate.to_str().unwrap();
+    let hostile = "$(touch pwned) `touch pwned`; touch pwned \"'\n-x --json=pwned";
+    let ran = script(
+        "gate.sh",
+        "hostile",
+        &[
+            ("WEAVE_GATE", gate),
+            ("INPUT_CANDIDATE", hostile),
+            ("INPUT_PROJECT", "-x"),
+            ("INPUT_POLICY", "a b.yaml\r\n\n  \n--json=pwned\n*.yaml\n"),
+            ("INPUT_EXCERPTS", "false"),
+        ],
+    );
+    assert_eq!(ran.code, 0);
+    assert_eq!(
+        ran.stdout,
+        format!(
+            "<check>\n<--github>\n<--candidate={hostile}>\n<--project=-x>\n<--report-dir=out>\n<--no-excerpts>\n<-->\n<a b.yaml>\n<--json=pwned>\n<*.yaml>\n"
+        )
+    );
+    assert!(!ran.folder.join("pwned").exists());
+    for (name, value, said) in [
+        (
+            "INPUT_FAIL_ON",
+            "a\n::error::b",
+            "fail-on is `a%0A::error::b`",
+        ),
+        ("INPUT_EXCERPTS", "maybe", "excerpts is `maybe`"),
+        ("INPUT_POLICY", " \n", "policy is empty"),
+    ] {
+        let ran = script(
+            "gate.sh",
+            &format!("usage-{name}"),
+            &[("WEAVE_GATE", gate), (name, value)],
+        );
+        assert_eq!(ran.code, 2);
+        assert!(ran.stdout.contains(said), "{}", ran.stdout);
+        assert!(!ran.stdout.contains("<check>"));
+        assert_eq!(ran.outputs, "verdict=none\nexit-code=2\n");
+    }
+}
+
+#[test]
+fn a_version_without_a_checksum_is_refused() {
+    let ran = script("install.sh", "version", &[("INPUT_VERSION", "9.9.9")]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stdout.contains("has no checksum"));
+    assert_eq!(ran.outputs, "");
+}
+
+#[test]
+fn the_action_passes_each_input_by_the_environment() {
+    let text = fs::read_to_string(root().join("action.yml")).unwrap();
+    let action: Value = serde_yaml::from_str(&text).unwrap();
+    let inputs: BTreeSet<String> = action["inputs"]
+        .as_mapping()
+        .unwrap()
+        .iter()
+        .map(|(name, input)| {
+            assert!(input["default"].is_string(), "{name:?}");
+            name.as_str().unwrap().to_owned()
+        })
+        .collect();
+    let mut passed = BTreeSet::new();
+    for step in action["runs"]["steps"].as_sequence().unwrap() {
+        assert_eq!(step["shell"].as_str(), Some("bash"));
+        assert!(!step["run"].as_str().unwrap().contains("${{"));
+        for (name, value) in step["env"].as_mapping().unwrap() {
+            let value = value.as_str().unwrap();
+            if let Some(input) = value.strip_prefix("${{ inputs.") {
+                let input = input.trim_end_matches(" }}").to_owned();
+                let expected = format!("INPUT_{}", input.to_uppercase().replace('-', "_"));
+                assert_eq!(name.as_str(), Some(expected.as_str()));
+                passed.insert(input);
+            }
+        }
+        if let Some(folder) = step.get("working-directory").and_then(Value::as_str) {
+            assert_eq!(folder, "${{ inputs.working-directory }}");
+            passed.insert("working-directory".to_owned());
+        }
+    }
+    assert_eq!(passed, inputs);
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    for input in inputs {
+        assert!(
+            readme.contains(&format!("`{input}`")),
+            "the README does not name {input}"
+        );
+    }
+}
