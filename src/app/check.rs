@@ -8,7 +8,7 @@ use super::archive::Archive;
 use super::console::Console;
 use super::github::Github;
 use super::outputs::{Form, Forms, Outputs};
-use super::plan::{files_of, plans};
+use super::plan::{Plan, files_of, plans};
 use super::{policies, sound};
 use crate::cli::{CheckArgs, JudgeArgs};
 use crate::evidence::{Columns, Details, Totals};
@@ -114,25 +114,14 @@ pub(super) fn gather(
             sound(&plan.policy, &problems(&plan.policy, evidence))?;
         }
         let outcome = match evidence {
-            Ok(evidence) => {
+            Ok(evidence) => Ok(Judged {
                 // The clock is read late: waiting takes time.
-                let judgement = judge(&plan.policy, &evidence, Timestamp::now());
-                let mut judged = Judged {
-                    judgement,
-                    evidence,
-                    behind: Vec::new(),
-                    details: Details::new(),
-                    unexplained: None,
-                };
-                if !no_excerpts {
-                    // Whether it can be explained changes no verdict.
-                    match archive.explain(plan, &judged) {
-                        Ok(explained) => (judged.behind, judged.details) = explained,
-                        Err(fault) => judged.unexplained = Some(fault.message),
-                    }
-                }
-                Ok(judged)
-            }
+                judgement: judge(&plan.policy, &evidence, Timestamp::now()),
+                evidence,
+                behind: Vec::new(),
+                details: Details::new(),
+                unexplained: None,
+            }),
             // A wrong command line is wrong for every policy.
             Err(fault) if fault.exit == Exit::Usage => return Err(fault),
             Err(fault) => Err(fault),
@@ -143,8 +132,23 @@ pub(super) fn gather(
             outcome,
         });
     }
+    if !no_excerpts {
+        explain(&archive, &plans, &mut sections);
+    }
     Ok(Report {
         sections,
         fault: None,
     })
+}
+
+/// Adds the rows behind checks, once every policy is judged: it takes no time from any verdict, and changes none.
+fn explain(archive: &Archive<'_>, plans: &[Plan], sections: &mut [Section]) {
+    for (plan, section) in plans.iter().zip(sections) {
+        if let Ok(judged) = &mut section.outcome {
+            match archive.explain(plan, judged) {
+                Ok(explained) => (judged.behind, judged.details) = explained,
+                Err(fault) => judged.unexplained = Some(fault.message),
+            }
+        }
+    }
 }

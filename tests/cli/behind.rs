@@ -450,3 +450,34 @@ fn rows_too_large_for_a_page_are_read_in_smaller_ones() {
     // The first page is smaller, and the others no larger than what went well.
     assert_eq!(limits, [100, 25, 50, 12, 25, 25, 25]);
 }
+
+#[test]
+fn explaining_takes_no_time_from_another_policy() {
+    // Rows never come in time; the second policy needs none.
+    let weave = Weave::with(move |request, _| {
+        (request.body["include_rows"] == true).then(|| {
+            std::thread::sleep(std::time::Duration::from_secs(3));
+            Reply::status(500, "too late")
+        })
+    });
+    let outcome = Gate::check(FLOOR, &["second.yaml", "--candidate=cand", "--timeout=2s", "--json=r.json"])
+        .file(
+            "second.yaml",
+            "version: 1\nproject: my-team/bot\nbaseline: {run: base}\ngates: [{name: g, scorer: correctness, metric: pass_rate, max_drop: 0.1}]\n",
+        )
+        .args(&["gates.yaml", "--base-url", &weave.url])
+        .run()
+        .code(1);
+    let report = outcome.json("r.json");
+    let verdicts: Vec<&Value> = report["policies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|policy| &policy["verdict"])
+        .collect();
+    assert_eq!(verdicts.len(), 2);
+    assert!(
+        verdicts.contains(&&json!("failed")) && verdicts.contains(&&json!("passed")),
+        "{verdicts:?}"
+    );
+}
