@@ -124,9 +124,15 @@ impl Trial {
         } else if self.is_at_worst(gate) {
             // All of them at their worst, though not where that would only hide what the others show.
             let worst = self.worst.judge(gate, limit, adjusted.0);
-            let mut worlds = self.prone.iter();
-            let hides =
-                worlds.any(|world| world.judge(gate, limit, world.p(limit)) == Ruling::Broken);
+            // They are corrected as much as that was.
+            let correction = match (adjusted.0, self.worst.p(limit)) {
+                (Some(adjusted), Some(p)) if p > 0.0 => adjusted / p,
+                _ => 1.0,
+            };
+            let hides = self.prone.iter().any(|world| {
+                let p = world.p(limit).map(|p| p * correction);
+                world.judge(gate, limit, p) == Ruling::Broken
+            });
             (worst != Ruling::Noise || !hides).then_some(worst)
         } else if passes && prone.iter().all(is(Ruling::Holds)) {
             Some(Ruling::Holds)

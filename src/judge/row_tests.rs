@@ -346,6 +346,26 @@ fn a_missing_score_hides_no_sure_fail() {
 }
 
 #[test]
+fn what_is_noise_once_it_is_corrected_stays_noise_also_where_missing_scores_fail() {
+    // One score is missing; at its worst four rows regressed, which is sure alone and not beside two other tests.
+    let (ours, theirs) = both(
+        &repeated(&[(96, "true"), (3, "false"), (1, "_")]),
+        &repeated(&[(100, "true")]),
+    );
+    let gate = "- {name: NAME, scorer: s, metric: pass_rate, max_drop: 0.02, evidence: significant, missing: fail}";
+    let statuses = |names: &[&str]| -> Vec<Status> {
+        let gates: Vec<String> = names
+            .iter()
+            .map(|name| gate.replace("NAME", name))
+            .collect();
+        let judgement = on_rows("", &gates.join("\n"), &ours, &theirs);
+        judgement.checks.iter().map(|check| check.status).collect()
+    };
+    assert_eq!(statuses(&["a"]), [Status::Fail]);
+    assert_eq!(statuses(&["a", "b", "c"]), [Status::Pass; 3]);
+}
+
+#[test]
 fn rows_that_are_alike_but_for_rounding_show_nothing() {
     let (ours, theirs) = both(&["0.7", "0.8"], &["0.8", "0.9"]);
     let of = |keys: &str| {
