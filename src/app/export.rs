@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &ExportArgs, console: &Console) -> Result<(), Fault
     let client = search.as_ref().map(Search::client);
     let mut lines = 0;
     let write = |to: &mut dyn Write| -> Result<(), Failure> {
-        lines = table(arguments, &runs, client, to)?;
+        lines = table(arguments, &runs, client, console, to)?;
         Ok(())
     };
     match &output {
@@ -83,6 +83,7 @@ fn table(
     arguments: &ExportArgs,
     runs: &[Exported],
     client: Option<&Client<'_>>,
+    console: &Console,
     to: &mut dyn Write,
 ) -> Result<u64, Failure> {
     let dimensions: BTreeSet<&str> = runs
@@ -93,6 +94,7 @@ fn table(
         TableFormat::Csv => Table::csv(to, &dimensions, is_shown(arguments))?,
         TableFormat::Jsonl => Table::JsonLines(to),
     };
+    let hide = |text: String| console.redacted(&text).into_owned();
     let mut seen: HashSet<String> = HashSet::new();
     let mut lines = 0;
     for Exported { run, saved } in runs {
@@ -100,11 +102,11 @@ fn table(
         let mut unwritten = None;
         let mut take = |row: &crate::evidence::RunRow<'_>| {
             let written = if !arguments.dedup {
-                table.row(run, row)
+                table.row(run, row, &hide)
             } else if seen.insert(row.row_digest.clone().into_owned()) {
                 let mut first = row.clone();
                 first.trials.truncate(1);
-                table.row(run, &first)
+                table.row(run, &first, &hide)
             } else {
                 return Ok(());
             };

@@ -78,12 +78,17 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// Writes the trials of a row.
+    /// Writes the trials of a row, each text as `hide` leaves it.
     ///
     /// # Errors
     ///
     /// They cannot be written.
-    pub fn row(&mut self, run: &Run, row: &RunRow<'_>) -> io::Result<()> {
+    pub fn row(
+        &mut self,
+        run: &Run,
+        row: &RunRow<'_>,
+        hide: &dyn Fn(String) -> String,
+    ) -> io::Result<()> {
         let trials = row.trials.iter().enumerate();
         for (place, trial) in trials {
             let scores = flattened(trial)?;
@@ -108,7 +113,7 @@ impl<'a> Table<'a> {
                     };
                     // JSON has other words for what hides, and for what a runner reads.
                     let text = visible_json(&serde_json::to_string(&line)?);
-                    to.write_all(text.replace("##", "#\\u0023").as_bytes())?;
+                    to.write_all(hide(text).replace("##", "#\\u0023").as_bytes())?;
                     to.write_all(b"\n")?;
                 }
                 Self::Csv {
@@ -142,7 +147,7 @@ impl<'a> Table<'a> {
                             first
                                 .into_iter()
                                 .chain(of_scorers)
-                                .map(|cell| shown(cell, *is_shown))
+                                .map(|cell| shown(hide(cell), *is_shown))
                                 .chain(last),
                         )
                         .map_err(unwritten)?;

@@ -226,6 +226,30 @@ fn a_key_in_a_snapshot_is_shown_nowhere() {
         .run()
         .code(3)
         .says("it holds the API key");
+    // JSON has other spellings of it, which are hidden where they would be shown.
+    let escaped = format!("{}\\u0061{}", &KEY[..10], &KEY[11..]);
+    assert_eq!(&KEY[10..11], "a");
+    let spelled = format!("the key {escaped}");
+    let spelled = taken.read("s.json").replace("question 3", &spelled);
+    std::fs::write(&path, spelled).unwrap();
+    let outcome = Gate::check(
+        FLOOR,
+        &["--candidate", &run, "--report=r.md", "--json=r.json"],
+    )
+    .run()
+    .code(1);
+    assert!(
+        outcome.read("r.md").contains("the key ***"),
+        "{}",
+        outcome.read("r.md")
+    );
+    for format in ["csv", "jsonl"] {
+        Gate::new(&["export", &run, "--format", format])
+            .env("WANDB_API_KEY", KEY)
+            .run()
+            .code(0)
+            .shows("the key ***");
+    }
 }
 
 #[test]
