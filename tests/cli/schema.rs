@@ -147,6 +147,15 @@ fn bad_policies_are_bad_to_both() {
         "name: g, metric: error_rate, max: 0.1, evidence: sure",
         "name: g, metric: rows, min: 1, evidence: proven",
         "name: g, metric: error_rate, max: 0.1, evidence: proven, confidence: 95",
+        "name: g, metric: error_rate, max: 0.1, evidence: proven, confidence: 0.5",
+        "name: g, metric: rows, min: 1, where: {}",
+        "name: g, metric: rows, min: 1, where: golden",
+        "name: g, metric: rows, min: 1, where: {golden: }",
+        "name: g, metric: rows, min: 1, where: {golden: []}",
+        "name: g, metric: rows, min: 1, where: {golden: {a: 1}}",
+        "name: g, metric: rows, min: 1, where: {'': 1}",
+        "name: g, metric: rows, min: 1, by: ''",
+        "name: g, metric: rows, min: 1, by: [a]",
     ];
     let head = |head| format!("version: 1\n{head}\ngates: [{{name: g, metric: rows, min: 1}}]");
     let gate = |gate| format!("version: 1\ngates: [{{{gate}}}]");
