@@ -25,11 +25,24 @@ for name in candidate baseline project wait timeout report-dir; do
         arguments+=("--$name=$value")
     fi
 done
-case ${INPUT_EXCERPTS:-true} in
-true) ;;
-false) arguments+=(--no-excerpts) ;;
-*) usage "excerpts is \`$INPUT_EXCERPTS\`; expected true or false" ;;
-esac
+# Adds an option where a switch is on, or off.
+switch() {
+    local name=$1 value=$2 wanted=$3 option=$4
+    case $value in
+    "$wanted") arguments+=("$option") ;;
+    true | false) ;;
+    *) usage "$name is \`$value\`; expected true or false" ;;
+    esac
+}
+switch excerpts "${INPUT_EXCERPTS:-true}" false --no-excerpts
+switch comment "${INPUT_COMMENT:-false}" true --github-comment
+switch skip-forks "${INPUT_SKIP_FORKS:-false}" true --skip-forks
+if [[ ${INPUT_COMMENT:-false} == true ]]; then
+    export GITHUB_TOKEN=${INPUT_TOKEN:-}
+else
+    unset GITHUB_TOKEN
+fi
+unset INPUT_TOKEN
 policies=()
 while IFS= read -r policy; do
     policy=${policy%$'\r'}

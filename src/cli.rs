@@ -79,6 +79,7 @@ pub struct CheckArgs {
 
 /// What CI systems read.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct CiArgs {
     /// Write all reports into this folder, and make it: report.md, report.json, junit.xml, metrics.txt and
     /// gitlab-annotations.json
@@ -104,6 +105,21 @@ pub struct CiArgs {
     /// Write none of them
     #[arg(long, overrides_with = "github", help_heading = "CI")]
     pub no_github: bool,
+
+    /// Keep a comment for each policy up to date on the pull request, with `GITHUB_TOKEN`
+    #[arg(long, help_heading = "CI")]
+    pub github_comment: bool,
+
+    /// Keep a note for each policy up to date on the merge request, with `GITLAB_TOKEN`
+    #[arg(long, help_heading = "CI")]
+    pub gitlab_note: bool,
+
+    /// Where a request from a fork or by Dependabot gets no API key, judge nothing and exit with 0
+    ///
+    /// Only where there is no key, the pipeline says that it is one of such a request, and a run would have to be read from
+    /// Weave. Every report says that nothing was judged.
+    #[arg(long, help_heading = "CI")]
+    pub skip_forks: bool,
 }
 
 /// What is judged, and where it is.

@@ -21,7 +21,7 @@ use crate::policy::Source;
 use crate::project::Project;
 use crate::prose::Prose;
 use crate::report::Judged;
-use crate::weave::{Needs, Secret, read_details, read_evidence, read_rows, run_rows, web};
+use crate::weave::{Needs, known_key, read_details, read_evidence, read_rows, run_rows, web};
 
 /// Which evidence is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -335,7 +335,7 @@ fn path(source: &Source) -> String {
 ///
 /// It is none, or holds what must not be shown.
 pub(super) fn read_snapshot(path: &Path) -> Result<Option<Saved>, Fault> {
-    let key = Secret::known(&environment);
+    let key = known_key(&environment);
     let holds_key = |bytes: &[u8]| key.as_ref().is_some_and(|key| key.is_in(bytes));
     snapshot::read(path, &web(&environment)?, &holds_key)
 }

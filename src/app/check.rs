@@ -5,19 +5,21 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::archive::Archive;
+use super::comments;
 use super::console::Console;
 use super::github::Github;
 use super::outputs::{Form, Forms, Outputs};
 use super::plan::{Plan, files_of, plans};
-use super::{policies, sound};
-use crate::cli::{CheckArgs, JudgeArgs};
+use super::{environment, policies, sound};
+use crate::cli::{CheckArgs, CiArgs, JudgeArgs};
 use crate::evidence::{Columns, Details, Totals};
 use crate::exit::Exit;
 use crate::fault::Fault;
+use crate::forge::outsider;
 use crate::judge::{columns, judge, problems};
 use crate::policy::expand;
 use crate::report::{self, Judged, Report, Section};
-use crate::weave::Needs;
+use crate::weave::{Needs, known_key};
 
 pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
     // Whether the reports can be written is known before anything is asked of anybody; where one cannot,
@@ -25,13 +27,10 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
     let (mut outputs, unwritable) = Outputs::prepare(&arguments.reports, Some(&arguments.ci));
     let report = keep_inputs(arguments, &mut outputs)
         .and_then(|()| unwritable.map_or(Ok(()), Err))
-        .and_then(|()| {
-            gather(
-                &arguments.judge,
-                arguments.no_excerpts,
-                console,
-                &mut |path| outputs.keep(path),
-            )
+        .and_then(|()| prepare(&arguments.judge, &mut |path| outputs.keep(path)))
+        .and_then(|plans| match skip(&arguments.ci, &plans)? {
+            Some(reason) => Ok(Report::of_skip(reason)),
+            None => gather(&arguments.judge, &plans, arguments.no_excerpts, console),
         })
         .unwrap_or_else(Report::of_fault);
     for fault in report.faults() {
@@ -44,12 +43,24 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
         terminal: &|style| report::terminal(&report, style),
         file: &|form| file(&report, form),
     };
-    // Commands to the runner come before the report, whose last line is the verdict.
+    outputs.write(&forms, console);
     if let Some(github) = Github::wanted(&arguments.ci) {
         github.publish(&report, &outputs, console);
     }
-    outputs.publish(&forms, arguments.reports.format, console);
+    comments::publish(arguments, &report, console);
+    // The last line is the verdict.
+    forms.show(arguments.reports.format, console);
     report.exit()
+}
+
+/// Why nothing is to be judged, where the command line allows that: a request that is given no key has none.
+fn skip(arguments: &CiArgs, plans: &[Plan]) -> Result<Option<String>, Fault> {
+    let is_live = plans.iter().any(|plan| plan.request.is_live());
+    if !arguments.skip_forks || !is_live || known_key(&environment).is_some() {
+        return Ok(None);
+    }
+    let outsider = outsider(&environment)?;
+    Ok(outsider.map(|why| format!("{why}, so there is no API key, and --skip-forks allows that")))
 }
 
 /// The report as a file.
@@ -81,22 +92,29 @@ fn keep_inputs(arguments: &CheckArgs, outputs: &mut Outputs) -> Result<(), Fault
     )
 }
 
-/// Judges. `keep` is told of every file that is read.
-pub(super) fn gather(
+/// Reads the policies, and settles which runs they are judged on. `keep` is told of every file that is read.
+pub(super) fn prepare(
     arguments: &JudgeArgs,
-    no_excerpts: bool,
-    console: &Console,
     keep: &mut dyn FnMut(&Path) -> Result<(), Fault>,
-) -> Result<Report, Fault> {
+) -> Result<Vec<Plan>, Fault> {
     let files = expand(&arguments.policy)?;
     let policies = policies(&files)?;
     for path in policies.iter().flat_map(files_of) {
         keep(&path)?;
     }
-    let plans = plans(arguments, policies)?;
+    plans(arguments, policies)
+}
+
+/// Gathers the evidence, and judges.
+pub(super) fn gather(
+    arguments: &JudgeArgs,
+    plans: &[Plan],
+    no_excerpts: bool,
+    console: &Console,
+) -> Result<Report, Fault> {
     let wanted = |runs: &[&Totals]| {
         let mut all = Columns::default();
-        for plan in &plans {
+        for plan in plans {
             all.add(columns(&plan.policy, runs));
         }
         all
@@ -107,7 +125,7 @@ pub(super) fn gather(
     };
     let mut archive = Archive::new(&arguments.server, arguments.wait, needs, console);
     let mut sections = Vec::new();
-    for plan in &plans {
+    for plan in plans {
         let evidence = archive.evidence(&plan.request);
         // What only the rows tell of a policy is wrong with it all the same.
         if let Ok(evidence) = &evidence {
@@ -133,11 +151,12 @@ pub(super) fn gather(
         });
     }
     if !no_excerpts {
-        explain(&archive, &plans, &mut sections);
+        explain(&archive, plans, &mut sections);
     }
     Ok(Report {
         sections,
         fault: None,
+        skipped: None,
     })
 }
 

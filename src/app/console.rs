@@ -13,8 +13,10 @@ use super::environment;
 use super::output::Failure;
 use crate::cli::{Color, Voice};
 use crate::fault::Fault;
+use crate::forge::tokens;
 use crate::report::{self, Style, message};
-use crate::weave::{Noise, Secret};
+use crate::secret::Secret;
+use crate::weave::{Noise, known_key};
 
 /// A wait shorter than this is not worth a word.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -27,15 +29,19 @@ const LIVE: usize = 79;
 /// Where the command speaks.
 pub(super) struct Console {
     voice: Voice,
-    /// The key, which a file may hold in a spelling of its own: it is looked for once more in what is shown.
-    key: Option<Secret>,
+    /// The key and the tokens, which a file may hold in a spelling of its own: they are looked for once more in what is
+    /// shown.
+    secrets: Vec<Secret>,
 }
 
 impl Console {
     pub(super) fn new(voice: Voice) -> Self {
         Self {
             voice,
-            key: Secret::known(&environment),
+            secrets: known_key(&environment)
+                .into_iter()
+                .chain(tokens(&environment))
+                .collect(),
         }
     }
 
@@ -47,17 +53,18 @@ impl Console {
         }
     }
 
-    /// A text in which the key does not stand.
+    /// A text in which no secret stands.
     pub(super) fn redacted<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        match &self.key {
-            Some(key) if key.is_in(text.as_bytes()) => Cow::Owned(key.redact(text)),
-            _ => Cow::Borrowed(text),
-        }
+        let secrets = self.secrets.iter();
+        secrets.fold(Cow::Borrowed(text), |text, secret| match text {
+            Cow::Borrowed(text) => secret.redact(text),
+            Cow::Owned(text) => Cow::Owned(secret.redact(&text).into_owned()),
+        })
     }
 
     /// Prints a report. A reader that has gone away changes nothing.
     pub(super) fn report(&self, text: &str) {
-        let text = &*self.redacted(text);
+        let text = self.redacted(text);
         let mut stdout = AutoStream::new(io::stdout().lock(), self.choice(&io::stdout()));
         if let Err(error) = stdout
             .write_all(text.as_bytes())
@@ -102,6 +109,14 @@ impl Console {
         self.say(&format!("warning: {}\n", message(text)));
     }
 
+    /// The same, with the next action.
+    pub(super) fn warn_of(&self, fault: &Fault) {
+        self.warn(&fault.message);
+        if let Some(help) = &fault.help {
+            self.say(&format!("  help: {}\n", message(help)));
+        }
+    }
+
     /// Gives lines to a runner that reads commands from them; they were made safe where they were written.
     pub(super) fn command(&self, lines: &str) {
         self.say(lines);
@@ -115,7 +130,7 @@ impl Console {
     }
 
     fn say(&self, text: &str) {
-        let text = &*self.redacted(text);
+        let text = self.redacted(text);
         let mut stderr = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
         // There is nowhere left to say that stderr is closed.
         let _ = stderr.write_all(text.as_bytes());

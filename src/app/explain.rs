@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::check::gather;
+use super::check::{gather, prepare};
 use super::console::Console;
 use crate::cli::ExplainArgs;
 use crate::fault::Fault;
@@ -26,7 +26,8 @@ pub(super) fn run(arguments: &ExplainArgs, console: &Console) -> Result<(), Faul
 
 /// Judges once more, and reports in the form that `--from` reads.
 fn judged(arguments: &ExplainArgs, console: &Console) -> Result<Value, Fault> {
-    let report = gather(&arguments.judge, false, console, &mut |_| Ok(()))?;
+    let plans = prepare(&arguments.judge, &mut |_| Ok(()))?;
+    let report = gather(&arguments.judge, &plans, false, console)?;
     let unreadable = |error| Fault::evidence(format!("cannot write the report as JSON: {error}"));
     let text = report::json(&report).map_err(unreadable)?;
     serde_json::from_str(&text).map_err(unreadable)

@@ -2,6 +2,7 @@
 
 mod archive;
 mod check;
+mod comments;
 mod compare;
 mod console;
 mod explain;

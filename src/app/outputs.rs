@@ -107,9 +107,14 @@ impl Outputs {
         found.map(|(_, output)| output.shown())
     }
 
-    /// Writes the files, and shows the report on stdout. What cannot be written is a warning, and changes
-    /// no verdict.
+    /// Writes the files, and shows the report on stdout.
     pub(super) fn publish(&self, forms: &Forms<'_>, format: Format, console: &Console) {
+        self.write(forms, console);
+        forms.show(format, console);
+    }
+
+    /// Writes the files. What cannot be written is a warning, and changes no verdict.
+    pub(super) fn write(&self, forms: &Forms<'_>, console: &Console) {
         for (form, output) in &self.files {
             let written =
                 (forms.file)(*form).and_then(|text| output.write(&console.redacted(&text)));
@@ -117,10 +122,16 @@ impl Outputs {
                 console.warn(&problem);
             }
         }
+    }
+}
+
+impl Forms<'_> {
+    /// Shows the report on stdout.
+    pub(super) fn show(&self, format: Format, console: &Console) {
         let text = match format {
-            Format::Terminal => Ok((forms.terminal)(console.style())),
-            Format::Markdown => (forms.file)(Form::Markdown),
-            Format::Json => (forms.file)(Form::Json),
+            Format::Terminal => Ok((self.terminal)(console.style())),
+            Format::Markdown => (self.file)(Form::Markdown),
+            Format::Json => (self.file)(Form::Json),
         };
         match text {
             Ok(text) => console.report(&text),

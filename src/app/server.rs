@@ -4,7 +4,7 @@ use super::environment;
 use crate::cli::ServerArgs;
 use crate::fault::Fault;
 use crate::project::Project;
-use crate::weave::{Address, Client, Noise, Secret};
+use crate::weave::{Address, Client, Noise, find_key};
 
 /// The project: the argument, else the policy's, else from the SDK's variables.
 ///
@@ -64,7 +64,7 @@ pub(super) fn client<'a>(server: &ServerArgs, noise: &'a dyn Noise) -> Result<Cl
         server.insecure_http,
         &environment,
     )?;
-    let key = Secret::find(&address, &environment)?;
+    let key = find_key(&address, &environment)?;
     let timeout = server.timeout.unsigned_abs();
     Client::new(address, key, timeout, &environment, noise)
 }

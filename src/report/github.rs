@@ -30,6 +30,11 @@ pub fn annotations(report: &Report) -> String {
             message: fault.message.clone(),
         });
     }
+    warnings.extend(report.skipped.iter().map(|reason| Annotation {
+        file: None,
+        title: "weave-gate: skipped, nothing was judged".to_owned(),
+        message: reason.clone(),
+    }));
     for section in &report.sections {
         match &section.outcome {
             Ok(judged) => of_checks(judged, &section.path, &mut errors, &mut warnings),

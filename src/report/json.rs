@@ -63,6 +63,8 @@ struct JsonReport<'a> {
     exit_code: u8,
     /// Why nothing, or not everything, could be judged.
     error: Option<JsonError<'a>>,
+    /// Why nothing was to be judged.
+    skipped: Option<&'a str>,
     /// One for each policy, in the order given.
     policies: Vec<JsonPolicy<'a>>,
 }
@@ -273,6 +275,7 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
             .map(|verdict| view::verdict_word(Some(verdict))),
         exit_code: exit.code(),
         error: report.faults().next().map(error),
+        skipped: report.skipped.as_deref(),
         policies: report.sections.iter().map(policy).collect(),
     };
     text(&wire)

@@ -7,7 +7,7 @@ use quick_junit::{
 use super::escape::spelled_out;
 use super::{Judged, Report, view};
 use crate::fault::Fault;
-use crate::judge::{Check, Status};
+use crate::judge::{Check, Name, Status};
 use crate::policy::Severity;
 
 /// Renders the report. Names of test cases hold no values, so that they stay the same from run to run.
@@ -19,6 +19,13 @@ pub fn render(report: &Report) -> Result<String, SerializeError> {
     let mut junit = Junit::new("weave-gate");
     if let Some(fault) = &report.fault {
         junit.add_test_suite(unjudged("weave-gate", fault));
+    }
+    if let Some(reason) = &report.skipped {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(spelled_out(reason));
+        let mut suite = TestSuite::new("weave-gate");
+        suite.add_test_case(TestCase::new("the evidence", status));
+        junit.add_test_suite(suite);
     }
     for section in &report.sections {
         let path = spelled_out(&section.path);
@@ -40,7 +47,25 @@ fn suite(path: &str, judged: &Judged) -> TestSuite {
         }
         suite.add_test_case(case);
     }
+    // A suite of which everything is skipped looks fine.
+    let findings = judged.judgement.findings.iter();
+    for finding in findings.filter(|finding| finding.name == Name::NothingJudged) {
+        let message = spelled_out(&finding.message.to_string());
+        suite.add_test_case(error(path, "the verdict", "undecided", &message));
+    }
     suite
+}
+
+/// A test case that is an error.
+fn error(path: &str, name: &str, kind: &str, message: &str) -> TestCase {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status
+        .set_message(message)
+        .set_type(kind)
+        .set_description(message);
+    let mut case = TestCase::new(name, status);
+    case.set_classname(format!("weave-gate.{path}"));
+    case
 }
 
 fn status(check: &Check) -> TestCaseStatus {
@@ -74,16 +99,9 @@ fn text(check: &Check) -> String {
 
 /// What could not be judged is an error, so that no older result stays on show.
 fn unjudged(path: &str, fault: &Fault) -> TestSuite {
-    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
     let message: Vec<String> = fault.message.lines().map(spelled_out).collect();
     let message = message.join("\n");
-    status
-        .set_message(message.clone())
-        .set_type("no verdict")
-        .set_description(message);
-    let mut case = TestCase::new("the evidence", status);
-    case.set_classname(format!("weave-gate.{path}"));
     let mut suite = TestSuite::new(path);
-    suite.add_test_case(case);
+    suite.add_test_case(error(path, "the evidence", "no verdict", &message));
     suite
 }

@@ -24,9 +24,14 @@ pub(super) fn comparison(candidate: &Run, baseline: &Run) -> Option<String> {
 }
 
 fn base(web: &str, project: &Project) -> Option<String> {
+    is_plain(web).then(|| format!("{web}/{}", project.encoded()))
+}
+
+/// Whether an address is one that a browser opens, and nothing in it could end a link.
+pub(super) fn is_plain(url: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
-    let rest = web
+    let rest = url
         .strip_prefix("https://")
-        .or_else(|| web.strip_prefix("http://"))?;
-    (!rest.is_empty() && rest.chars().all(plain)).then(|| format!("{web}/{}", project.encoded()))
+        .or_else(|| url.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(plain))
 }

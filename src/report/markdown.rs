@@ -23,7 +23,11 @@ pub fn render(report: &Report) -> String {
 }
 
 fn write(page: &mut String, report: &Report) -> fmt::Result {
-    writeln!(page, "## {}\n", headline(report.verdict()))?;
+    if let Some(reason) = &report.skipped {
+        writeln!(page, "## {SKIPPED}\n\n{}\n", code(reason, false))?;
+    } else {
+        writeln!(page, "## {}\n", headline(report.verdict()))?;
+    }
     if let Some(fault) = &report.fault {
         write_fault(page, fault)?;
     }
@@ -43,6 +47,9 @@ fn write(page: &mut String, report: &Report) -> fmt::Result {
     }
     Ok(())
 }
+
+/// The headline where nothing was to be judged.
+pub(super) const SKIPPED: &str = "⏭️ Weave gate: skipped, nothing was judged";
 
 pub(super) fn headline(verdict: Option<Verdict>) -> &'static str {
     match verdict {

@@ -31,7 +31,7 @@ pub use json::{
 };
 pub use junit::render as junit;
 pub use markdown::{render as markdown, render_comparison as markdown_comparison};
-pub use short::render as short;
+pub use short::{About, comment, render as short};
 pub use table::Table;
 pub use terminal::{
     Style, render as terminal, render_comparison as terminal_comparison, render_fault,
@@ -44,6 +44,8 @@ pub struct Report {
     pub sections: Vec<Section>,
     /// Why nothing was judged at all.
     pub fault: Option<Fault>,
+    /// Why nothing was to be judged.
+    pub skipped: Option<String>,
 }
 
 /// One policy and what came of it.
@@ -120,6 +122,17 @@ impl Report {
         Self {
             sections: Vec::new(),
             fault: Some(fault),
+            skipped: None,
+        }
+    }
+
+    /// A report that nothing was to be judged.
+    #[must_use]
+    pub fn of_skip(reason: impl Into<String>) -> Self {
+        Self {
+            sections: Vec::new(),
+            fault: None,
+            skipped: Some(reason.into()),
         }
     }
 
@@ -127,7 +140,7 @@ impl Report {
     /// other fails, or where there are no policies.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
-        if self.fault.is_some() {
+        if self.fault.is_some() || self.skipped.is_some() {
             return None;
         }
         let verdicts: Vec<Option<Verdict>> = self.sections.iter().map(Section::verdict).collect();
@@ -138,10 +151,11 @@ impl Report {
         known?.into_iter().max()
     }
 
-    /// The verdict in a word: `passed`, `failed`, `undecided`, or `none`.
+    /// The verdict in a word: `passed`, `failed`, `undecided`, `skipped`, or `none`.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self.verdict() {
+            None if self.skipped.is_some() => "skipped",
             None => "none",
             verdict => view::verdict_word(verdict),
         }
@@ -150,6 +164,9 @@ impl Report {
     /// The exit code that follows.
     #[must_use]
     pub fn exit(&self) -> Exit {
+        if self.skipped.is_some() {
+            return Exit::Passed;
+        }
         match (&self.fault, self.verdict()) {
             (Some(fault), _) => fault.exit,
             (None, Some(Verdict::Passed)) => Exit::Passed,

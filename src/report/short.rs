@@ -3,14 +3,27 @@
 use std::fmt::{self, Write as _};
 
 use super::escape::markdown as code;
-use super::markdown::{headline, prose, subject};
-use super::{Judged, Report, links, view};
+use super::markdown::{SKIPPED, headline, prose, subject};
+use super::{Judged, Report, Section, links, view};
 use crate::evidence::Baseline;
-use crate::judge::Check;
+use crate::judge::{Check, Effect, Finding, Name};
 use crate::number::plural;
 
 /// As many checks of a policy are named.
 const MOST_CHECKS: usize = 10;
+/// As many findings.
+const MOST_FINDINGS: usize = 5;
+/// A larger comment is not taken, in bytes: GitHub counts 65,536 characters, and the marker is to come.
+const MOST_COMMENT: usize = 60_000;
+
+/// What a comment is about, besides the policy.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct About<'a> {
+    /// The commit that was evaluated.
+    pub commit: Option<&'a str>,
+    /// The page of the pipeline, which has the whole report.
+    pub pipeline: Option<&'a str>,
+}
 
 /// Renders the short form.
 #[must_use]
@@ -22,35 +35,98 @@ pub fn render(report: &Report) -> String {
 }
 
 fn write(page: &mut String, report: &Report) -> fmt::Result {
+    if let Some(reason) = &report.skipped {
+        return writeln!(page, "**{SKIPPED}**\n\n{}\n", code(reason, false));
+    }
     writeln!(page, "**{}**\n", headline(report.verdict()))?;
     if let Some(fault) = &report.fault {
         writeln!(page, "{}\n", code(&fault.message, false))?;
     }
     for section in &report.sections {
-        let path = code(&section.path, false);
-        match &section.outcome {
-            Ok(judged) => {
-                let judgement = &judged.judgement;
-                let (blocking, counts) = (view::blocking(judgement), view::counts(judgement));
-                writeln!(page, "{path}: {blocking} ({counts})\n")?;
-                write_judged(page, judged)?;
-            }
-            Err(fault) => writeln!(
-                page,
-                "{path}: no verdict, {}\n",
-                code(&fault.message, false)
-            )?,
+        write_section(page, section, MOST_CHECKS)?;
+        if let Some(link) = weave(section) {
+            writeln!(page, "{link}\n")?;
         }
     }
     Ok(())
 }
 
-fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
+/// Renders a comment on one policy: its verdict, what blocks, what makes the comparison doubtful, and where there is more.
+#[must_use]
+pub fn comment(section: &Section, about: &About<'_>) -> String {
+    let rendered = |most: usize| {
+        let mut page = String::new();
+        // Writing to a string cannot fail.
+        let _ = write_comment(&mut page, section, about, most);
+        page
+    };
+    // Names may be long, and a comment that is cut would be a comment of nothing.
+    let mut pages = [MOST_CHECKS, 3, 1, 0].into_iter().map(rendered);
+    pages
+        .find(|page| page.len() <= MOST_COMMENT)
+        .unwrap_or_else(|| format!("### {}\n", headline(section.verdict())))
+}
+
+fn write_comment(
+    page: &mut String,
+    section: &Section,
+    about: &About<'_>,
+    most: usize,
+) -> fmt::Result {
+    writeln!(page, "### {}\n", headline(section.verdict()))?;
+    write_section(page, section, most)?;
+    if let Ok(judged) = &section.outcome
+        && most > 0
+    {
+        let counts = |finding: &&Finding| {
+            finding.effect == Effect::Warning || finding.name == Name::NothingJudged
+        };
+        let findings = judged.judgement.findings.iter().filter(counts);
+        let mut findings = findings.take(MOST_FINDINGS).peekable();
+        let has_findings = findings.peek().is_some();
+        for finding in findings {
+            writeln!(
+                page,
+                "- `{}`: {}",
+                finding.name.word(),
+                prose(&finding.message)
+            )?;
+        }
+        if has_findings {
+            writeln!(page)?;
+        }
+    }
+    let pipeline = about.pipeline.filter(|url| links::is_plain(url));
+    let pipeline = pipeline.map(|url| format!("[The whole report]({url})"));
+    let commit = about.commit.map(|commit| {
+        let short: String = commit.chars().take(12).collect();
+        format!("commit {}", code(&short, false))
+    });
+    let tool = format!("weave-gate {}", env!("CARGO_PKG_VERSION"));
+    let parts = [weave(section), pipeline, commit, Some(tool)];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    writeln!(page, "{}", parts.join(" · "))
+}
+
+fn write_section(page: &mut String, section: &Section, most: usize) -> fmt::Result {
+    let path = code(&section.path, false);
+    match &section.outcome {
+        Ok(judged) => {
+            let judgement = &judged.judgement;
+            let (blocking, counts) = (view::blocking(judgement), view::counts(judgement));
+            writeln!(page, "{path}: {blocking} ({counts})\n")?;
+            write_blocking(page, judged, most)
+        }
+        Err(fault) => writeln!(page, "{path}: {}\n", code(&fault.message, false)),
+    }
+}
+
+fn write_blocking(page: &mut String, judged: &Judged, most: usize) -> fmt::Result {
     let blocking: Vec<&Check> = view::ordered(&judged.judgement)
         .into_iter()
         .filter(|check| check.blocks())
         .collect();
-    for check in blocking.iter().take(MOST_CHECKS) {
+    for check in blocking.iter().take(most) {
         writeln!(
             page,
             "- **{}**: {}, {}: {}",
@@ -60,21 +136,28 @@ fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
             prose(&check.reason)
         )?;
     }
-    if blocking.len() > MOST_CHECKS {
-        let more = plural((blocking.len() - MOST_CHECKS) as u64, "check");
+    if blocking.len() > most {
+        let more = plural((blocking.len() - most) as u64, "check");
         writeln!(page, "- and {more} more")?;
     }
     if !blocking.is_empty() {
         writeln!(page)?;
     }
-    let evidence = &judged.evidence;
+    Ok(())
+}
+
+/// A link to what was judged: both runs side by side, or the one there is.
+fn weave(section: &Section) -> Option<String> {
+    let evidence = &section.outcome.as_ref().ok()?.evidence;
     let both = match &evidence.baseline {
         Baseline::Found(baseline, _) => links::comparison(&evidence.candidate, baseline),
         Baseline::Unnamed | Baseline::NotFound(_) => None,
     };
-    match (both, links::run(&evidence.candidate)) {
-        (Some(url), _) => writeln!(page, "[Compare both runs in Weave]({url})\n"),
-        (None, Some(url)) => writeln!(page, "[The run in Weave]({url})\n"),
-        (None, None) => Ok(()),
-    }
+    let both = both.map(|url| format!("[Compare both runs in Weave]({url})"));
+    both.or_else(|| {
+        Some(format!(
+            "[The run in Weave]({})",
+            links::run(&evidence.candidate)?
+        ))
+    })
 }

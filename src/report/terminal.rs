@@ -98,7 +98,13 @@ impl Page {
             }
         }
         let verdict = report.verdict();
-        let word = self.paint(view::verdict_word(verdict), verdict_color(verdict));
+        let word = if let Some(reason) = &report.skipped {
+            self.block(0, "skipped:", AnsiColor::Yellow, &message(reason))?;
+            writeln!(self.text)?;
+            self.paint("skipped, nothing was judged", AnsiColor::Yellow)
+        } else {
+            self.paint(view::verdict_word(verdict), verdict_color(verdict))
+        };
         let code = report.exit().code();
         writeln!(self.text, "weave-gate: {word}, exit code {code}")
     }

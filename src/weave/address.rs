@@ -1,11 +1,7 @@
 //! Where Weave is, found as its SDK finds it.
 
-use std::net::IpAddr;
-
-use ureq::http::Uri;
-
-use super::Lookup;
 use crate::fault::Fault;
+use crate::http::{Lookup, Site};
 
 const PUBLIC_API: &str = "https://api.wandb.ai";
 const PUBLIC_API_HOST: &str = "api.wandb.ai";
@@ -45,9 +41,8 @@ impl Address {
             (None, None, None) => ("", PUBLIC_TRACE.to_owned()),
         };
         let trace = trace.trim_end_matches('/').to_owned();
-        let site = inspect(&trace).map_err(|problem| no_url(source, problem))?;
-        let is_loopback = is_loopback(&site.host);
-        if site.is_plain && !is_loopback && !insecure_http {
+        let site = Site::of(&trace).map_err(|problem| no_url(source, problem))?;
+        if site.is_open() && !insecure_http {
             return Err(Fault::usage(format!(
                 "refused to send the API key over plain http to `{}`",
                 site.host
@@ -58,7 +53,7 @@ impl Address {
             trace,
             web: web(lookup)?,
             netrc_host: base.map_or_else(|| PUBLIC_API_HOST.to_owned(), |base| base.authority),
-            is_loopback,
+            is_loopback: site.is_loopback,
         })
     }
 }
@@ -84,7 +79,7 @@ fn own_base(lookup: &Lookup<'_>) -> Result<Option<Base>, Fault> {
         return Ok(None);
     };
     let url = url.trim_end_matches('/').to_owned();
-    let site = inspect(&url).map_err(|problem| no_url(name, problem))?;
+    let site = Site::of(&url).map_err(|problem| no_url(name, problem))?;
     Ok((url != PUBLIC_API).then_some(Base {
         url,
         authority: site.authority,
@@ -93,45 +88,6 @@ fn own_base(lookup: &Lookup<'_>) -> Result<Option<Base>, Fault> {
 
 fn no_url(source: &str, problem: &str) -> Fault {
     Fault::usage(format!("the address in {source} is no URL: {problem}"))
-}
-
-/// What matters of a URL.
-struct Site {
-    is_plain: bool,
-    host: String,
-    authority: String,
-}
-
-fn inspect(url: &str) -> Result<Site, &'static str> {
-    let uri: Uri = url.parse().map_err(|_| "not readable")?;
-    let is_plain = match uri.scheme_str() {
-        Some("https") => false,
-        Some("http") => true,
-        _ => return Err("expected http:// or https://"),
-    };
-    let authority = uri.authority().ok_or("it has no host")?;
-    if authority.as_str().contains('@') {
-        return Err("it holds a user name; the key comes from WANDB_API_KEY or ~/.netrc");
-    }
-    if url.contains(['?', '#']) {
-        return Err("it has a query or a fragment");
-    }
-    match authority.host() {
-        "" => Err("it has no host"),
-        host => Ok(Site {
-            is_plain,
-            host: host.to_owned(),
-            authority: authority.to_string(),
-        }),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || bare
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -9,17 +9,16 @@ use jiff::fmt::rfc2822;
 use serde::de::{Deserialize, DeserializeOwned};
 use serde_json::Value;
 use ureq::http::{HeaderMap, Response, header};
-use ureq::tls::{PemItem, RootCerts, TlsConfig};
-use ureq::{Agent, Body, Proxy};
+use ureq::{Agent, Body};
 
-use super::{Address, Lookup, Secret};
+use super::Address;
 use crate::fault::Fault;
+use crate::http::{self, Lookup};
+use crate::secret::Secret;
 
 /// An answer larger than this is refused, decompressed.
 const MAX_BODY: u64 = 64 * 1024 * 1024;
-const MAX_HEADERS: usize = 64 * 1024;
 const MAX_ATTEMPTS: u32 = 5;
-const CONNECT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
@@ -92,29 +91,14 @@ impl<'a> Client<'a> {
         lookup: &Lookup<'_>,
         noise: &'a dyn Noise,
     ) -> Result<Self, Fault> {
-        let tls = TlsConfig::builder().root_certs(roots(lookup)?).build();
-        // A proxy on the way to this very machine would be a mistake.
-        let proxy = if address.is_loopback {
-            None
+        let agent = http::agent(address.is_loopback, timeout, lookup)?;
+        let way = if agent.config().proxy().is_some() {
+            format!("{}, through the proxy of the environment", address.trace)
         } else {
-            proxy(lookup)?
+            address.trace.clone()
         };
-        let way = match &proxy {
-            Some(_) => format!("{}, through the proxy of the environment", address.trace),
-            None => address.trace.clone(),
-        };
-        let config = Agent::config_builder()
-            .user_agent(concat!("weave-gate/", env!("CARGO_PKG_VERSION")))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .max_response_header_size(MAX_HEADERS)
-            .timeout_connect(Some(CONNECT.min(timeout)))
-            .tls_config(tls)
-            .proxy(proxy)
-            .build();
         Ok(Self {
-            agent: config.new_agent(),
+            agent,
             address,
             way,
             key,
@@ -217,7 +201,7 @@ impl<'a> Client<'a> {
         };
         let started = Instant::now();
         let url = format!("{}{path}", self.address.trace);
-        let authorization = self.key.header();
+        let authorization = self.key.basic();
         let sent = match body {
             None => self
                 .agent
@@ -323,7 +307,7 @@ impl<'a> Client<'a> {
                 refuse(Fault::evidence(format!("no connection to {host}: {error}")))
             }
             error => {
-                let cause = cause(error);
+                let cause = http::cause(error);
                 // A certificate that is not trusted arrives wrapped in an I/O error.
                 if cause.contains("certificate") {
                     return refuse(
@@ -397,7 +381,8 @@ impl<'a> Client<'a> {
             return Fault::evidence(format!("{host} answered with a web page, not with JSON"))
                 .help("name the address of the trace server, with --base-url or WF_TRACE_SERVER_URL; or a proxy is in the way");
         }
-        let error = self.key.redact(&error.to_string());
+        let error = error.to_string();
+        let error = self.key.redact(&error);
         Fault::evidence(format!(
             "an answer of {host} is not what the v2 Evaluation API sends: {error}"
         ))
@@ -423,50 +408,4 @@ fn jittered(attempt: u32) -> Duration {
     let random = RandomState::new().hash_one(attempt) % 1000;
     let share = u32::try_from(random).unwrap_or(0);
     step / 2 + step.mul_f64(f64::from(share) / 2000.0)
-}
-
-/// The error without the library's word for its kind.
-fn cause(error: &ureq::Error) -> String {
-    let text = error.to_string();
-    text.strip_prefix("io: ")
-        .map_or_else(|| text.clone(), str::to_owned)
-}
-
-/// The proxy that the environment names, if it names one.
-fn proxy(lookup: &Lookup<'_>) -> Result<Option<Proxy>, Fault> {
-    let proxy = Proxy::try_from_env();
-    let names = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"];
-    let is_set = |name: &&&str| {
-        let set = |name: &str| lookup(name).is_some_and(|value| !value.is_empty());
-        set(name) || set(&name.to_ascii_lowercase())
-    };
-    match (proxy, names.iter().find(is_set)) {
-        // What it holds may be a password, and is not shown.
-        (None, Some(name)) => Err(Fault::evidence(format!("cannot use the proxy in {name}"))
-            .help("expected http://HOST:PORT or http://USER:PASSWORD@HOST:PORT")),
-        (proxy, _) => Ok(proxy),
-    }
-}
-
-fn roots(lookup: &Lookup<'_>) -> Result<RootCerts, Fault> {
-    let Some(path) = lookup("SSL_CERT_FILE").filter(|path| !path.is_empty()) else {
-        return Ok(RootCerts::WebPki);
-    };
-    let fault = |problem: String| {
-        Fault::evidence(format!("cannot read SSL_CERT_FILE `{path}`: {problem}"))
-            .help("it names a file of trusted certificates in PEM form")
-    };
-    let bytes = std::fs::read(&path).map_err(|error| fault(error.to_string()))?;
-    let mut certificates = Vec::new();
-    for item in ureq::tls::parse_pem(&bytes) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
-            Ok(_) => {}
-            Err(error) => return Err(fault(error.to_string())),
-        }
-    }
-    if certificates.is_empty() {
-        return Err(fault("it holds no certificate".to_owned()));
-    }
-    Ok(RootCerts::new_with_certs(&certificates))
 }

@@ -4,84 +4,54 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
-use super::{Address, Lookup};
+use super::Address;
 use crate::fault::Fault;
+use crate::http::Lookup;
+use crate::secret::Secret;
 
+/// Whose password the key is.
+const USER: &str = "api";
 /// A larger `.netrc` is none.
 const MAX_NETRC: u64 = 1024 * 1024;
 
-/// An API key. It can be sent, and not be shown: there is no `Debug` and no `Display`.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Finds the key.
-    ///
-    /// # Errors
-    ///
-    /// There is none, or it has characters that no key has.
-    pub fn find(address: &Address, lookup: &Lookup<'_>) -> Result<Self, Fault> {
-        let from_environment = lookup("WANDB_API_KEY")
-            .map(|key| key.trim().to_owned())
-            .filter(|key| !key.is_empty());
-        let key = match from_environment {
-            Some(key) => Some(key),
-            None => from_netrc(&address.netrc_host, lookup)?,
-        };
-        let Some(key) = key else {
-            return Err(Fault::evidence("no API key: WANDB_API_KEY is not set, and ~/.netrc has none for ".to_owned()
-                + &address.netrc_host)
-            .help("set WANDB_API_KEY; in CI from a secret, which pull requests from forks and Dependabot do not get"));
-        };
-        if key.chars().all(|c| c.is_ascii_graphic()) {
-            return Ok(Self(key));
-        }
-        Err(
-            Fault::evidence("the API key holds characters that no key has")
-                .help("look for a space, a quote or a line break in it"),
-        )
+/// Finds the API key.
+///
+/// # Errors
+///
+/// There is none, or it has characters that no key has.
+pub fn find_key(address: &Address, lookup: &Lookup<'_>) -> Result<Secret, Fault> {
+    let key = match of_environment(lookup) {
+        Some(key) => Some(key),
+        None => from_netrc(&address.netrc_host, lookup)?,
+    };
+    let Some(key) = key else {
+        return Err(Fault::evidence("no API key: WANDB_API_KEY is not set, and ~/.netrc has none for ".to_owned()
+            + &address.netrc_host)
+        .help("set WANDB_API_KEY; in CI from a secret, which pull requests from forks and Dependabot do not get"));
+    };
+    if key.is_plain() {
+        return Ok(key);
     }
-
-    /// The key, if there is one: what must stand in nothing that is shown.
-    #[must_use]
-    pub fn known(lookup: &Lookup<'_>) -> Option<Self> {
-        let of_environment = lookup("WANDB_API_KEY").map(|key| key.trim().to_owned());
-        if let Some(key) = of_environment.filter(|key| !key.is_empty()) {
-            return Some(Self(key));
-        }
-        let address = Address::find(None, false, lookup).ok()?;
-        let key = from_netrc(&address.netrc_host, lookup).ok()??;
-        (!key.is_empty()).then_some(Self(key))
-    }
-
-    /// The value of the header `Authorization`.
-    #[must_use]
-    pub(super) fn header(&self) -> String {
-        format!("Basic {}", self.encoded())
-    }
-
-    fn encoded(&self) -> String {
-        STANDARD.encode(format!("api:{}", self.0))
-    }
-
-    /// Whether the key, as it is or as it is sent, stands in an answer or in a file.
-    #[must_use]
-    pub fn is_in(&self, bytes: &[u8]) -> bool {
-        let holds = |text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
-        holds(&self.0) || holds(&self.encoded())
-    }
-
-    /// A text from elsewhere, in which the key may stand, without it: a gateway may send it back.
-    #[must_use]
-    pub fn redact(&self, text: &str) -> String {
-        text.replace(&self.0, "***").replace(&self.encoded(), "***")
-    }
+    Err(
+        Fault::evidence("the API key holds characters that no key has")
+            .help("look for a space, a quote or a line break in it"),
+    )
 }
 
-fn from_netrc(host: &str, lookup: &Lookup<'_>) -> Result<Option<String>, Fault> {
+/// The key, if there is one: what must stand in nothing that is shown.
+#[must_use]
+pub fn known_key(lookup: &Lookup<'_>) -> Option<Secret> {
+    of_environment(lookup).or_else(|| {
+        let address = Address::find(None, false, lookup).ok()?;
+        from_netrc(&address.netrc_host, lookup).ok()?
+    })
+}
+
+fn of_environment(lookup: &Lookup<'_>) -> Option<Secret> {
+    Secret::new(&lookup("WANDB_API_KEY")?, USER)
+}
+
+fn from_netrc(host: &str, lookup: &Lookup<'_>) -> Result<Option<Secret>, Fault> {
     let Some(home) = lookup("HOME").or_else(|| lookup("USERPROFILE")) else {
         return Ok(None);
     };
@@ -90,7 +60,7 @@ fn from_netrc(host: &str, lookup: &Lookup<'_>) -> Result<Option<String>, Fault> 
         if let Some(text) = read(&path)?
             && let Some(key) = password(&text, host)
         {
-            return Ok(Some(key));
+            return Ok(Secret::new(&key, USER));
         }
     }
     Ok(None)
@@ -211,20 +181,5 @@ mod tests {
             password("machine a password #1 # no", "a").as_deref(),
             Some("#1")
         );
-    }
-
-    #[test]
-    fn the_key_is_taken_out_of_foreign_text() {
-        let secret = Secret("abc".to_owned());
-        assert_eq!(
-            secret.redact("x abc y Basic YXBpOmFiYw== z"),
-            "x *** y Basic *** z"
-        );
-    }
-
-    #[test]
-    fn the_header_is_basic() {
-        // printf 'api:abc' | base64
-        assert_eq!(Secret("abc".to_owned()).header(), "Basic YXBpOmFiYw==");
     }
 }

@@ -12,13 +12,10 @@ mod wire;
 
 pub use address::{Address, web};
 pub use client::{Client, Noise};
-pub use credentials::Secret;
+pub use credentials::{find_key, known_key};
 pub use find::{Eligible, Finder, Named, State};
 pub use head::{Anchor, Head};
 pub use read::{
     Needs, Side, read_details, read_evidence, read_prediction, read_rows, read_run, read_trials,
     run_rows,
 };
-
-/// Looks up a variable of the environment.
-pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;

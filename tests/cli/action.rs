@@ -7,7 +7,7 @@ use std::{fs, str};
 
 use serde_yaml::Value;
 
-const INPUTS: [(&str, &str); 9] = [
+const INPUTS: [(&str, &str); 12] = [
     ("INPUT_POLICY", "gates.yaml"),
     ("INPUT_CANDIDATE", ""),
     ("INPUT_BASELINE", ""),
@@ -16,6 +16,9 @@ const INPUTS: [(&str, &str); 9] = [
     ("INPUT_TIMEOUT", ""),
     ("INPUT_REPORT_DIR", "out"),
     ("INPUT_EXCERPTS", "true"),
+    ("INPUT_COMMENT", "false"),
+    ("INPUT_TOKEN", "ghs_1"),
+    ("INPUT_SKIP_FORKS", "false"),
     ("INPUT_FAIL_ON", "not-passed"),
 ];
 
@@ -124,6 +127,33 @@ fn each_exit_code_ends_the_step_as_fail_on_says() {
 }
 
 #[test]
+fn the_token_is_there_only_for_a_comment() {
+    let gate = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fake-token");
+    let text = "#!/usr/bin/env bash\nprintf '%s %s\\n' \"${GITHUB_TOKEN-none}\" \"${INPUT_TOKEN-none}\" \"$*\"\n";
+    fs::write(&gate, text).unwrap();
+    let mut chmod = Command::new("chmod");
+    assert!(chmod.arg("+x").arg(&gate).status().unwrap().success());
+    for (comment, expected) in [
+        (
+            "false",
+            "none none\ncheck --github --report-dir=out -- gates.yaml ",
+        ),
+        (
+            "true",
+            "ghs_1 none\ncheck --github --report-dir=out --github-comment -- gates.yaml ",
+        ),
+    ] {
+        let variables = [
+            ("WEAVE_GATE", gate.to_str().unwrap()),
+            ("INPUT_COMMENT", comment),
+            ("GITHUB_TOKEN", "another"),
+        ];
+        let ran = script("gate.sh", &format!("token-{comment}"), &variables);
+        assert_eq!(ran.stdout.trim_end(), expected.trim_end());
+    }
+}
+
+#[test]
 fn inputs_are_arguments_and_nothing_else() {
     let gate = fake("arguments", 0);
     let gate = gate.to_str().unwrap();
@@ -154,6 +184,8 @@ fn inputs_are_arguments_and_nothing_else() {
             "fail-on is `a%0A::error::b`",
         ),
         ("INPUT_EXCERPTS", "maybe", "excerpts is `maybe`"),
+        ("INPUT_COMMENT", "yes", "comment is `yes`"),
+        ("INPUT_SKIP_FORKS", "1", "skip-forks is `1`"),
         ("INPUT_POLICY", " \n", "policy is empty"),
     ] {
         let ran = script(

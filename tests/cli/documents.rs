@@ -304,7 +304,16 @@ fn links_lead_somewhere() {
             .filter_map(|rest| rest.split(')').next())
         {
             if let Some(anchor) = link.strip_prefix('#') {
-                let title = |line: &str| line.trim_start_matches('#').trim().replace(' ', "-");
+                // As GitHub makes them: without punctuation.
+                let is_kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+                let title = |line: &str| -> String {
+                    let title = line.trim_start_matches('#').trim();
+                    title
+                        .chars()
+                        .filter(is_kept)
+                        .collect::<String>()
+                        .replace(' ', "-")
+                };
                 let mut titles = text.lines().filter(|line| line.starts_with('#'));
                 let there = titles.any(|line| title(line).to_ascii_lowercase() == anchor);
                 assert!(there, "{name} links to #{anchor}");

@@ -13,6 +13,7 @@ mod action;
 mod bad_input;
 mod behind;
 mod ci;
+mod comments;
 mod documents;
 mod faults;
 mod find;

@@ -1,0 +1,85 @@
+//! Comments on the pull or merge request that is checked. None of them changes a verdict.
+
+use super::console::Console;
+use super::environment;
+use crate::cli::CheckArgs;
+use crate::fault::Fault;
+use crate::forge::{Absence, Comment, GitHub, GitLab, Kept, Origin};
+use crate::policy::expand;
+use crate::report::{self, About, Report, Section};
+
+/// Brings the comments up to date that are asked for; what cannot be written is a warning.
+pub(super) fn publish(arguments: &CheckArgs, report: &Report, console: &Console) {
+    if arguments.ci.github_comment {
+        let kept = GitHub::find(&environment).map(|github| {
+            let comments = comments(arguments, report, github.origin(), console);
+            github.keep(&comments)
+        });
+        say("comment on the pull request", kept, console);
+    }
+    if arguments.ci.gitlab_note {
+        let kept = GitLab::find(&environment).map(|gitlab| {
+            let comments = comments(arguments, report, gitlab.origin(), console);
+            gitlab.keep(&comments)
+        });
+        say("note on the merge request", kept, console);
+    }
+}
+
+/// One comment for each policy, also where nothing was judged: else an older verdict stays on show.
+fn comments(
+    arguments: &CheckArgs,
+    report: &Report,
+    origin: &Origin,
+    console: &Console,
+) -> Vec<Comment> {
+    let unjudged = report.fault.as_ref().map(|fault| {
+        let paths = paths(&arguments.judge.policy).into_iter();
+        let section = |path| Section {
+            path,
+            sha256: String::new(),
+            outcome: Err(fault.clone()),
+        };
+        paths.map(section).collect::<Vec<_>>()
+    });
+    let about = About {
+        commit: origin.commit.as_deref(),
+        pipeline: origin.pipeline.as_deref(),
+    };
+    let sections = unjudged.iter().flatten().chain(&report.sections);
+    let comment = |section: &Section| Comment {
+        policy: section.path.clone(),
+        text: console
+            .redacted(&report::comment(section, &about))
+            .into_owned(),
+    };
+    sections.map(comment).collect()
+}
+
+/// The policies that the command line names, as far as they are there.
+fn paths(arguments: &[String]) -> Vec<String> {
+    let of = |argument: &String| match expand(std::slice::from_ref(argument)) {
+        Ok(files) => files.into_iter().map(|file| file.path).collect(),
+        Err(_) => vec![argument.clone()],
+    };
+    arguments.iter().flat_map(of).collect()
+}
+
+fn say(what: &str, kept: Result<Result<Vec<Kept>, Fault>, Absence>, console: &Console) {
+    let fault = match kept {
+        Ok(Ok(kept)) => {
+            if kept.contains(&Kept::Newer) {
+                console.done(&format!(
+                    "a newer pipeline has written the {what}, which stays"
+                ));
+            }
+            return;
+        }
+        Err(Absence::NotDue(reason)) => return console.done(&format!("no {what}: {reason}")),
+        Ok(Err(fault)) | Err(Absence::Wrong(fault)) => fault,
+    };
+    console.warn_of(&Fault {
+        message: format!("no {what}: {}", fault.message),
+        ..fault
+    });
+}

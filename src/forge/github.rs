@@ -1,0 +1,366 @@
+//! GitHub: comments on the pull request of the running workflow, through its GraphQL API.
+//!
+//! GraphQL, since it tells of each comment whether the token's holder wrote it: the REST API does not tell a job's own
+//! token who it is.
+
+use std::fs::File;
+use std::io::Read as _;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::{Map, Value, json};
+use ureq::http::Method;
+
+use super::client::{Client, Repeat};
+use super::{Absence, Comment, Kept, Moment, Note, Origin, Thread, keep, number, variable};
+use crate::fault::Fault;
+use crate::http::Lookup;
+use crate::secret::Secret;
+
+/// Whose password a token is, to git.
+pub(super) const USER: &str = "x-access-token";
+const PUBLIC_API: &str = "https://api.github.com/graphql";
+/// GitHub sends no larger event, in bytes.
+const MAX_EVENT: u64 = 32 * 1024 * 1024;
+/// Of a hundred comments each; no request has so many.
+const MAX_PAGES: usize = 100;
+const PERMISSION: &str = "the job needs `permissions: pull-requests: write`; on pull requests from forks and by \
+                          Dependabot its token may only read";
+
+const COMMENTS: &str = "query($owner: String!, $name: String!, $number: Int!, $after: String) {
+  repository(owner: $owner, name: $name) {
+    pullRequest(number: $number) {
+      comments(first: 100, after: $after) {
+        nodes { id body viewerDidAuthor }
+        pageInfo { hasNextPage endCursor }
+      }
+    }
+  }
+}";
+const SUBJECT: &str = "query($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) { pullRequest(number: $number) { id } }
+}";
+const CREATE: &str = "mutation($subject: ID!, $body: String!) {
+  addComment(input: {subjectId: $subject, body: $body}) { clientMutationId }
+}";
+const UPDATE: &str = "mutation($id: ID!, $body: String!) {
+  updateIssueComment(input: {id: $id, body: $body}) { clientMutationId }
+}";
+
+/// The pull request that the running workflow is of.
+pub struct GitHub {
+    client: Client,
+    url: String,
+    owner: String,
+    name: String,
+    number: u64,
+    origin: Origin,
+}
+
+/// What is read of the event that started the workflow.
+#[derive(Deserialize)]
+struct Event {
+    pull_request: Option<PullRequest>,
+}
+
+#[derive(Deserialize)]
+struct PullRequest {
+    number: u64,
+    head: Branch,
+    base: Branch,
+    user: Option<User>,
+}
+
+#[derive(Deserialize)]
+struct Branch {
+    sha: String,
+    /// `None` where the fork is gone.
+    repo: Option<Repository>,
+}
+
+#[derive(Deserialize)]
+struct Repository {
+    full_name: String,
+}
+
+#[derive(Deserialize)]
+struct User {
+    login: String,
+}
+
+impl PullRequest {
+    fn is_from_fork(&self) -> bool {
+        let name = |branch: &Branch| branch.repo.as_ref().map(|repo| repo.full_name.clone());
+        name(&self.head).is_none() || name(&self.head) != name(&self.base)
+    }
+}
+
+/// The pull request of the event that started the workflow, if it is of one.
+fn pull_request(lookup: &Lookup<'_>) -> Result<Option<PullRequest>, Fault> {
+    let Some(path) = variable(lookup, "GITHUB_EVENT_PATH") else {
+        return Ok(None);
+    };
+    let fault = |problem: String| {
+        Fault::evidence(format!(
+            "cannot read the event in GITHUB_EVENT_PATH: {problem}"
+        ))
+    };
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_EVENT).read_to_string(&mut text))
+        .map_err(|error| fault(error.to_string()))?;
+    let event: Event = serde_json::from_str(&text).map_err(|error| fault(error.to_string()))?;
+    Ok(event.pull_request)
+}
+
+/// Why the running workflow is given no secrets, where it is of a pull request that gets none.
+///
+/// # Errors
+///
+/// The event that started it cannot be read.
+pub(super) fn outsider(lookup: &Lookup<'_>) -> Result<Option<&'static str>, Fault> {
+    // Other events of a pull request, such as `pull_request_target`, do get secrets.
+    if variable(lookup, "GITHUB_EVENT_NAME").as_deref() != Some("pull_request") {
+        return Ok(None);
+    }
+    let dependabot = "dependabot[bot]";
+    let is_dependabot = |request: &PullRequest| {
+        let actor = variable(lookup, "GITHUB_ACTOR");
+        let author = request.user.as_ref().map(|user| user.login.as_str());
+        actor.as_deref().or(author) == Some(dependabot)
+    };
+    Ok(pull_request(lookup)?.and_then(|request| {
+        if request.is_from_fork() {
+            Some("the pull request is from a fork")
+        } else if is_dependabot(&request) {
+            Some("the pull request is by Dependabot")
+        } else {
+            None
+        }
+    }))
+}
+
+impl GitHub {
+    /// Finds the pull request of the running workflow.
+    ///
+    /// # Errors
+    ///
+    /// There is none to comment on, or it cannot be told which.
+    pub fn find(lookup: &Lookup<'_>) -> Result<Self, Absence> {
+        let request = pull_request(lookup)
+            .map_err(Absence::Wrong)?
+            .ok_or_else(|| Absence::NotDue("this is no workflow of a pull request".to_owned()))?;
+        let event = variable(lookup, "GITHUB_EVENT_NAME");
+        if event.as_deref() == Some("pull_request") && request.is_from_fork() {
+            let reason = "the pull request is from a fork, and its token may not write one";
+            return Err(Absence::NotDue(reason.to_owned()));
+        }
+        let wrong = |message: &str, help: &str| Absence::Wrong(Fault::evidence(message).help(help));
+        let token = ["GITHUB_TOKEN", "GH_TOKEN"]
+            .iter()
+            .find_map(|name| Secret::new(&lookup(name)?, USER))
+            .ok_or_else(|| {
+                wrong(
+                    "GITHUB_TOKEN is not set",
+                    "give the step `env: GITHUB_TOKEN: ${{ github.token }}`",
+                )
+            })?;
+        let repository = variable(lookup, "GITHUB_REPOSITORY").unwrap_or_default();
+        let (owner, name) = repository.split_once('/').ok_or_else(|| {
+            wrong(
+                "GITHUB_REPOSITORY names no repository",
+                "GitHub's runner sets it to owner/name",
+            )
+        })?;
+        let url = variable(lookup, "GITHUB_GRAPHQL_URL").unwrap_or_else(|| PUBLIC_API.to_owned());
+        let client = Client::new("GitHub", &url, token, lookup).map_err(Absence::Wrong)?;
+        Ok(Self {
+            client,
+            url,
+            owner: owner.to_owned(),
+            name: name.to_owned(),
+            number: request.number,
+            origin: Origin {
+                moment: Moment {
+                    pipeline: number(lookup, "GITHUB_RUN_ID"),
+                    attempt: number(lookup, "GITHUB_RUN_ATTEMPT"),
+                },
+                commit: Some(request.head.sha),
+                pipeline: pipeline(lookup, &repository),
+            },
+        })
+    }
+
+    /// What its comments come from.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Brings comments up to date.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be done; what permission is missing.
+    pub fn keep(&self, comments: &[Comment]) -> Result<Vec<Kept>, Fault> {
+        keep(self, self.origin.moment, comments)
+    }
+
+    /// Asks a question in GraphQL.
+    fn ask<T: DeserializeOwned>(
+        &self,
+        query: &str,
+        variables: &Value,
+        repeat: Repeat,
+    ) -> Result<T, Fault> {
+        let body = json!({"query": query, "variables": variables});
+        let answer = self
+            .client
+            .send(&Method::POST, &self.url, Some(&body), repeat)?;
+        let refusal: Refusal = answer.read().unwrap_or_default();
+        let error = refusal.errors.first();
+        let said = error.map_or(refusal.message.as_deref(), |error| Some(&error.message));
+        let said = self.client.quoted(said);
+        match (answer.status, error.map(|error| error.kind.as_str())) {
+            (401, _) => Err(
+                Fault::evidence(format!("GitHub refused the token (401){said}"))
+                    .help("give the step `env: GITHUB_TOKEN: ${{ github.token }}`"),
+            ),
+            (403, _) | (200, Some("FORBIDDEN" | "INSUFFICIENT_SCOPES" | "NOT_FOUND")) => {
+                let what = "the token may not comment on this pull request";
+                Err(Fault::evidence(format!("{what}{said}")).help(PERMISSION))
+            }
+            (200, None) => answer
+                .read()
+                .map(|Answered { data }| data)
+                .ok_or_else(|| Fault::evidence("an answer of GitHub is not what its API sends")),
+            (status, _) => Err(Fault::evidence(format!("GitHub answered {status}{said}"))),
+        }
+    }
+
+    /// What names the pull request, in every question.
+    fn variables(&self) -> Map<String, Value> {
+        let named = [
+            ("owner", json!(self.owner)),
+            ("name", json!(self.name)),
+            ("number", json!(self.number)),
+        ];
+        named
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect()
+    }
+}
+
+impl Thread for GitHub {
+    fn ours(&self) -> Result<Vec<Note>, Fault> {
+        let mut notes = Vec::new();
+        let mut after = None;
+        for _ in 0..MAX_PAGES {
+            let mut variables = self.variables();
+            variables.extend([("after".to_owned(), json!(after))]);
+            let of_repository: OfRepository<Commented> =
+                self.ask(COMMENTS, &Value::Object(variables), Repeat::Harmless)?;
+            let page = of_repository.repository.pull_request.comments;
+            let ours = page.nodes.into_iter().flatten();
+            let ours = ours.filter(|node| node.viewer_did_author);
+            notes.extend(ours.map(|node| Note {
+                id: node.id,
+                body: node.body,
+            }));
+            if !page.page_info.has_next_page {
+                return Ok(notes);
+            }
+            after = Some(page.page_info.end_cursor);
+        }
+        Err(Fault::evidence("the pull request has too many comments"))
+    }
+
+    fn create(&self, body: &str) -> Result<(), Fault> {
+        let variables = Value::Object(self.variables());
+        let of_repository: OfRepository<Subject> =
+            self.ask(SUBJECT, &variables, Repeat::Harmless)?;
+        let subject = of_repository.repository.pull_request.id;
+        let variables = json!({"subject": subject, "body": body});
+        self.ask::<IgnoredAny>(CREATE, &variables, Repeat::Never)
+            .map(drop)
+    }
+
+    fn update(&self, id: &str, body: &str) -> Result<(), Fault> {
+        let variables = json!({"id": id, "body": body});
+        self.ask::<IgnoredAny>(UPDATE, &variables, Repeat::Harmless)
+            .map(drop)
+    }
+}
+
+/// What GitHub answers to a question.
+#[derive(Deserialize)]
+struct Answered<T> {
+    data: T,
+}
+
+/// What it says where it does not do what it was asked for.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Refusal {
+    errors: Vec<GraphError>,
+    message: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct GraphError {
+    #[serde(rename = "type")]
+    kind: String,
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct OfRepository<T> {
+    repository: OfPullRequest<T>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfPullRequest<T> {
+    pull_request: T,
+}
+
+#[derive(Deserialize)]
+struct Subject {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Commented {
+    comments: Page,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    nodes: Vec<Option<Node>>,
+    page_info: PageInfo,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Node {
+    id: String,
+    body: String,
+    viewer_did_author: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageInfo {
+    has_next_page: bool,
+    end_cursor: Option<String>,
+}
+
+/// The page of the running workflow.
+fn pipeline(lookup: &Lookup<'_>, repository: &str) -> Option<String> {
+    let server = variable(lookup, "GITHUB_SERVER_URL")?;
+    let run = variable(lookup, "GITHUB_RUN_ID")?;
+    Some(format!("{server}/{repository}/actions/runs/{run}"))
+}

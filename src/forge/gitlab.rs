@@ -1,0 +1,194 @@
+//! GitLab: notes on the merge request of the running pipeline.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use ureq::http::{HeaderValue, Method};
+
+use super::client::{Answer, Client, Repeat};
+use super::{Absence, Comment, Kept, Moment, Note, Origin, Thread, keep, number, variable};
+use crate::fault::Fault;
+use crate::http::Lookup;
+use crate::project::encode;
+use crate::secret::Secret;
+
+/// Whose password a token is, to git.
+pub(super) const USER: &str = "oauth2";
+/// Of a hundred notes each; no request has so many.
+const MAX_PAGES: u64 = 100;
+const PERMISSION: &str = "GITLAB_TOKEN needs the scope `api` and the role Reporter or above in this project, as a project \
+                          access token has; CI_JOB_TOKEN may not write notes";
+
+/// The merge request that the running pipeline is of.
+pub struct GitLab {
+    client: Client,
+    api: String,
+    /// The address of its notes.
+    notes: String,
+    origin: Origin,
+}
+
+/// Why the running pipeline is given no secrets, where it is of a merge request that gets none.
+pub(super) fn outsider(lookup: &Lookup<'_>) -> Option<&'static str> {
+    let target = variable(lookup, "CI_MERGE_REQUEST_PROJECT_ID")?;
+    let source = variable(lookup, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID")?;
+    (source != target).then_some("the merge request is from a fork")
+}
+
+impl GitLab {
+    /// Finds the merge request of the running pipeline.
+    ///
+    /// # Errors
+    ///
+    /// There is none to comment on, or it cannot be told which.
+    pub fn find(lookup: &Lookup<'_>) -> Result<Self, Absence> {
+        let get = |name: &str| variable(lookup, name);
+        let (Some(project), Some(request)) = (
+            get("CI_MERGE_REQUEST_PROJECT_ID"),
+            get("CI_MERGE_REQUEST_IID"),
+        ) else {
+            let reason = "this is no pipeline of a merge request".to_owned();
+            return Err(Absence::NotDue(reason));
+        };
+        if get("CI_PROJECT_ID").is_some_and(|own| own != project) {
+            let reason = "the pipeline is that of a fork, and its token may not write one";
+            return Err(Absence::NotDue(reason.to_owned()));
+        }
+        let wrong = |message: &str, help: &str| Absence::Wrong(Fault::evidence(message).help(help));
+        let token = lookup("GITLAB_TOKEN")
+            .and_then(|token| Secret::new(&token, USER))
+            .ok_or_else(|| wrong("GITLAB_TOKEN is not set", PERMISSION))?;
+        let api = get("CI_API_V4_URL")
+            .ok_or_else(|| wrong("CI_API_V4_URL is not set", "GitLab's runner sets it"))?;
+        let api = api.trim_end_matches('/').to_owned();
+        let client = Client::new("GitLab", &api, token, lookup).map_err(Absence::Wrong)?;
+        let notes = format!(
+            "{api}/projects/{}/merge_requests/{}/notes",
+            encode(&project),
+            encode(&request)
+        );
+        Ok(Self {
+            client,
+            api,
+            notes,
+            origin: Origin {
+                moment: Moment {
+                    pipeline: number(lookup, "CI_PIPELINE_ID"),
+                    attempt: number(lookup, "CI_JOB_ID"),
+                },
+                // Set where a merged result is tested, which nobody pushed.
+                commit: get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA").or_else(|| get("CI_COMMIT_SHA")),
+                pipeline: get("CI_JOB_URL"),
+            },
+        })
+    }
+
+    /// What its notes come from.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Brings notes up to date.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be done; what permission is missing.
+    pub fn keep(&self, comments: &[Comment]) -> Result<Vec<Kept>, Fault> {
+        keep(self, self.origin.moment, comments)
+    }
+
+    fn ask(
+        &self,
+        method: &Method,
+        url: &str,
+        body: Option<&Value>,
+        repeat: Repeat,
+    ) -> Result<Answer, Fault> {
+        let answer = self.client.send(method, url, body, repeat)?;
+        let refusal: Refusal = answer.read().unwrap_or_default();
+        let said = refusal.message.or(refusal.error_description);
+        let said = self.client.quoted(said.or(refusal.error).as_deref());
+        match answer.status {
+            200 | 201 => Ok(answer),
+            401 => Err(
+                Fault::evidence(format!("GitLab refused the token (401){said}")).help(PERMISSION),
+            ),
+            status @ (403 | 404) => {
+                let what = "the token may not comment on this merge request";
+                Err(Fault::evidence(format!("{what} ({status}){said}")).help(PERMISSION))
+            }
+            status => Err(Fault::evidence(format!("GitLab answered {status}{said}"))),
+        }
+    }
+
+    /// Who holds the token.
+    fn holder(&self) -> Result<u64, Fault> {
+        let url = format!("{}/user", self.api);
+        let answer = self.ask(&Method::GET, &url, None, Repeat::Harmless)?;
+        let User { id } = answer.read().ok_or_else(strange)?;
+        Ok(id)
+    }
+}
+
+impl Thread for GitLab {
+    fn ours(&self) -> Result<Vec<Note>, Fault> {
+        let holder = self.holder()?;
+        let mut notes = Vec::new();
+        for page in 1..=MAX_PAGES {
+            let url = format!(
+                "{}?per_page=100&page={page}&order_by=created_at&sort=asc",
+                self.notes
+            );
+            let answer = self.ask(&Method::GET, &url, None, Repeat::Harmless)?;
+            let known: Vec<Known> = answer.read().ok_or_else(strange)?;
+            let ours = known.into_iter().filter(|note| note.author.id == holder);
+            notes.extend(ours.map(|note| Note {
+                id: note.id.to_string(),
+                body: note.body,
+            }));
+            let next = answer.headers.get("x-next-page");
+            if next.is_none_or(HeaderValue::is_empty) {
+                return Ok(notes);
+            }
+        }
+        Err(Fault::evidence("the merge request has too many notes"))
+    }
+
+    fn create(&self, body: &str) -> Result<(), Fault> {
+        let body = json!({"body": body});
+        self.ask(&Method::POST, &self.notes, Some(&body), Repeat::Never)
+            .map(drop)
+    }
+
+    fn update(&self, id: &str, body: &str) -> Result<(), Fault> {
+        let (url, body) = (format!("{}/{id}", self.notes), json!({"body": body}));
+        self.ask(&Method::PUT, &url, Some(&body), Repeat::Harmless)
+            .map(drop)
+    }
+}
+
+/// A note as GitLab lists it.
+#[derive(Deserialize)]
+struct Known {
+    id: u64,
+    body: String,
+    author: User,
+}
+
+#[derive(Deserialize)]
+struct User {
+    id: u64,
+}
+
+/// What it says where it does not do what it was asked for: by its own API, or by its gateway.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Refusal {
+    message: Option<String>,
+    error_description: Option<String>,
+    error: Option<String>,
+}
+
+fn strange() -> Fault {
+    Fault::evidence("an answer of GitLab is not what its API sends")
+}

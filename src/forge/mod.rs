@@ -1,0 +1,226 @@
+//! Comments on pull and merge requests: one for each policy, kept up to date. Knows nothing of judging or rendering.
+//!
+//! A comment is found again by a marker, and by its author: whoever else writes the marker is not answered.
+
+mod client;
+mod github;
+mod gitlab;
+mod marker;
+
+pub use github::GitHub;
+pub use gitlab::GitLab;
+
+use crate::fault::Fault;
+use crate::http::Lookup;
+use crate::secret::Secret;
+
+/// A comment as it should be: of one policy.
+#[derive(Clone, Debug)]
+pub struct Comment {
+    /// The policy's path, by which its comment is found again.
+    pub policy: String,
+    /// Markdown.
+    pub text: String,
+}
+
+/// Which of two pipelines is newer: their number, and that of the attempt or the job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    pipeline: u64,
+    attempt: u64,
+}
+
+/// What a comment comes from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// When.
+    pub moment: Moment,
+    /// The commit that was evaluated, not the merge that it is tested in.
+    pub commit: Option<String>,
+    /// The page of the pipeline that wrote it.
+    pub pipeline: Option<String>,
+}
+
+/// Why there is nothing to comment on, or why it cannot be done.
+#[derive(Clone, Debug)]
+pub enum Absence {
+    /// No comment is due, and nothing is wrong.
+    NotDue(String),
+    /// It should be there.
+    Wrong(Fault),
+}
+
+/// A comment that is there.
+struct Note {
+    id: String,
+    body: String,
+}
+
+/// What came of a comment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It was written.
+    Written,
+    /// A newer pipeline has written it.
+    Newer,
+}
+
+/// A pull or merge request on which the holder of a token can comment.
+trait Thread {
+    /// The comments that the holder of the token wrote, on all pages.
+    fn ours(&self) -> Result<Vec<Note>, Fault>;
+    fn create(&self, body: &str) -> Result<(), Fault>;
+    fn update(&self, id: &str, body: &str) -> Result<(), Fault>;
+}
+
+/// Brings comments up to date: those that are there are written over, unless a newer pipeline wrote them.
+///
+/// # Errors
+///
+/// Why it could not be done; what permission is missing.
+fn keep(thread: &dyn Thread, moment: Moment, comments: &[Comment]) -> Result<Vec<Kept>, Fault> {
+    // Read late: whoever wrote in between was earlier than this.
+    let notes = thread.ours()?;
+    let mut kept = Vec::new();
+    for comment in comments {
+        let body = format!(
+            "{}\n{}",
+            marker::write(&comment.policy, moment),
+            comment.text
+        );
+        // Two pipelines at once may each have made one: an old verdict stays on show in neither.
+        let known: Vec<(&Note, Moment)> = notes
+            .iter()
+            .filter_map(|note| {
+                let when = marker::read(&note.body, &comment.policy)?;
+                Some((note, when))
+            })
+            .collect();
+        if known.iter().any(|(_, when)| *when > moment) {
+            kept.push(Kept::Newer);
+            continue;
+        }
+        for (note, _) in &known {
+            thread.update(&note.id, &body)?;
+        }
+        if known.is_empty() {
+            thread.create(&body)?;
+        }
+        kept.push(Kept::Written);
+    }
+    Ok(kept)
+}
+
+/// Why this pipeline is given no secrets, where it is of a request that gets none: one from a fork, or by Dependabot.
+///
+/// # Errors
+///
+/// The event that started it cannot be read.
+pub fn outsider(lookup: &Lookup<'_>) -> Result<Option<&'static str>, Fault> {
+    Ok(github::outsider(lookup)?.or_else(|| gitlab::outsider(lookup)))
+}
+
+/// The tokens of the environment: what must stand in nothing that is shown.
+pub fn tokens(lookup: &Lookup<'_>) -> Vec<Secret> {
+    let names = [
+        ("GITHUB_TOKEN", github::USER),
+        ("GH_TOKEN", github::USER),
+        ("GITLAB_TOKEN", gitlab::USER),
+        ("CI_JOB_TOKEN", "gitlab-ci-token"),
+    ];
+    let token = |(name, user)| Secret::new(&lookup(name)?, user);
+    names.into_iter().filter_map(token).collect()
+}
+
+/// A variable that is set and not empty.
+fn variable(lookup: &Lookup<'_>, name: &str) -> Option<String> {
+    lookup(name).filter(|value| !value.is_empty())
+}
+
+fn number(lookup: &Lookup<'_>, name: &str) -> u64 {
+    lookup(name)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    /// A request whose comments are a list.
+    #[derive(Default)]
+    struct Page(RefCell<Vec<String>>);
+
+    impl Thread for Page {
+        fn ours(&self) -> Result<Vec<Note>, Fault> {
+            let bodies = self.0.borrow();
+            let notes = bodies.iter().enumerate().map(|(place, body)| Note {
+                id: place.to_string(),
+                body: body.clone(),
+            });
+            Ok(notes.collect())
+        }
+
+        fn create(&self, body: &str) -> Result<(), Fault> {
+            self.0.borrow_mut().push(body.to_owned());
+            Ok(())
+        }
+
+        fn update(&self, id: &str, body: &str) -> Result<(), Fault> {
+            let place: usize = id.parse().unwrap();
+            self.0.borrow_mut()[place] = body.to_owned();
+            Ok(())
+        }
+    }
+
+    fn at(pipeline: u64, attempt: u64) -> Moment {
+        Moment { pipeline, attempt }
+    }
+
+    fn comment(policy: &str, text: &str) -> Comment {
+        Comment {
+            policy: policy.to_owned(),
+            text: text.to_owned(),
+        }
+    }
+
+    #[test]
+    fn each_policy_has_one_comment_and_a_stale_pipeline_leaves_it() {
+        let page = Page::default();
+        page.create("Somebody's words").unwrap();
+        let both = [comment("a.yaml", "one"), comment("b.yaml", "two")];
+        let written = [Kept::Written, Kept::Written];
+        assert_eq!(keep(&page, at(7, 1), &both).unwrap(), written);
+        assert_eq!(keep(&page, at(7, 2), &both).unwrap(), written);
+        assert_eq!(page.0.borrow().len(), 3);
+        let newer = keep(&page, at(6, 9), &[comment("a.yaml", "old")]).unwrap();
+        assert_eq!(newer, [Kept::Newer]);
+        assert!(page.0.borrow()[1].ends_with("run=7.2 -->\none"));
+        keep(&page, at(8, 1), &[comment("a.yaml", "new")]).unwrap();
+        assert!(page.0.borrow()[1].ends_with("run=8.1 -->\nnew"));
+        assert_eq!(page.0.borrow()[0], "Somebody's words");
+    }
+
+    #[test]
+    fn no_old_verdict_stays_beside_the_new_one() {
+        let page = Page::default();
+        let twin = format!("{}\nold", marker::write("a.yaml", at(1, 1)));
+        page.create(&twin).unwrap();
+        page.create(&twin).unwrap();
+        keep(&page, at(2, 1), &[comment("a.yaml", "new")]).unwrap();
+        let bodies = page.0.borrow();
+        assert!(bodies.len() == 2 && bodies.iter().all(|body| body.ends_with("\nnew")));
+    }
+
+    #[test]
+    fn tokens_are_known() {
+        let lookup = |name: &str| match name {
+            "GITHUB_TOKEN" => Some("abc".to_owned()),
+            "GITLAB_TOKEN" => Some(String::new()),
+            _ => None,
+        };
+        assert_eq!(tokens(&lookup).len(), 1);
+    }
+}
