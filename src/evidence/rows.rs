@@ -514,11 +514,14 @@ impl Rows {
         self.side(role).range(row).len()
     }
 
-    /// Where a run's rows differ from its summary: the dimension, or the trials themselves. `None` where they
-    /// agree.
+    /// Where a run's rows differ from its summary, which counts so many of them: the dimension, or the rows or
+    /// trials themselves. `None` where they agree.
     #[must_use]
-    pub fn disagree(&self, role: Role, summary: &Totals) -> Option<String> {
-        let rows = self.totals(role);
+    pub fn disagree(&self, role: Role, count: u64, summary: &Totals) -> Option<String> {
+        let (rows, counted) = self.totals_of(role, |_| true);
+        if counted != count {
+            return Some(format!("{counted} rows, {count} in the summary"));
+        }
         if rows.trials != summary.trials {
             return Some(format!(
                 "{} trials, {} in the summary",

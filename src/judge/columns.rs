@@ -95,14 +95,15 @@ pub(super) fn obstacle(policy: &Policy, evidence: &Evidence) -> Option<Obstacle>
         return policy.needs_rows().then(unknown_rows);
     };
     let baseline = match &evidence.baseline {
-        Baseline::Found(baseline, _) => Some((Role::Baseline, &baseline.totals, "baseline")),
+        Baseline::Found(baseline, _) => Some((Role::Baseline, baseline.as_ref())),
         Baseline::Unnamed | Baseline::NotFound(_) => None,
     };
-    let candidate = (Role::Candidate, &evidence.candidate.totals, "candidate");
+    let candidate = (Role::Candidate, &evidence.candidate);
     std::iter::once(candidate)
         .chain(baseline)
-        .find_map(|(role, totals, word)| {
-            let what = rows.disagree(role, totals)?;
+        .find_map(|(role, run)| {
+            let what = rows.disagree(role, run.rows, &run.totals)?;
+            let word = role.word();
             Some(Obstacle {
                 name: Name::RowsDisagree,
                 message: Prose::from(format!(

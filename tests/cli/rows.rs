@@ -216,4 +216,76 @@ fn rows_that_are_not_those_of_the_summary_decide_nothing() {
         page(&all, 100)
     };
     judged(lost).0.code(3).shows("rows-disagree");
+    // As many trials and as many right, on half the rows: each of fifty that has two.
+    let halved = |_: &Request, all: &[Value]| {
+        let (first, second) = all.split_at(50);
+        let both = first.iter().zip(second).map(|(row, other)| {
+            let mut row = row.clone();
+            for run in [0, 1] {
+                let trial = other["evaluations"][run]["trials"][0].clone();
+                row["evaluations"][run]["trials"]
+                    .as_array_mut()
+                    .unwrap()
+                    .push(trial);
+            }
+            row
+        });
+        page(&both.collect::<Vec<_>>(), 50)
+    };
+    judged(halved)
+        .0
+        .code(3)
+        .shows("rows-disagree")
+        .shows("50 rows, 100 in the summary");
+}
+
+/// Judges 250 rows, of which the server forgets none, on pages that are cut as `part` says.
+fn judged_in_pages(
+    part: impl Fn(&[Value], std::ops::Range<usize>) -> Vec<Value> + Send + Sync + 'static,
+) -> (Outcome, usize) {
+    let all: Vec<Value> = (0..250).map(|number| row(number, true, true)).collect();
+    let weave = Weave::with(move |request, _| {
+        if request.body["include_rows"] == true {
+            let number = |key: &str| usize::try_from(request.body[key].as_u64().unwrap()).unwrap();
+            let from = number("offset").min(250);
+            let to = (from + number("limit")).min(250);
+            return Some(page(&part(&all, from..to), 250));
+        }
+        (request.body["include_summary"] == true).then(|| {
+            let of = |id: &str| {
+                json!({"evaluation_call_id": id, "trial_count": 250, "scorer_stats": [{
+                    "scorer_key": "correctness", "path": null, "trial_count": 250,
+                    "numeric_count": 0, "numeric_mean": null,
+                    "pass_true_count": 250, "pass_known_count": 250,
+                }]})
+            };
+            let summary = json!({"row_count": 250, "evaluations": [of("base"), of("cand")]});
+            Reply::json(&json!({"rows": [], "total_rows": 0, "summary": summary}))
+        })
+    });
+    let outcome = Gate::check(GATE, &["--candidate=cand", "--baseline=base"])
+        .args(&["--base-url", &weave.url])
+        .run();
+    let pages = weave.requests().into_iter();
+    let pages = pages.filter(|request| request.body["include_rows"] == true);
+    (outcome, pages.count())
+}
+
+#[test]
+fn what_is_wrong_between_pages_is_seen_too() {
+    let (outcome, pages) = judged_in_pages(|all, range| all[range].to_vec());
+    outcome.code(0);
+    assert_eq!(pages, 2);
+    // The last row of a page stands on the next one once more, in the place of one that is lost.
+    let (outcome, _) = judged_in_pages(|all, range| match range.start {
+        0 => all[range].to_vec(),
+        start => all[start - 1..range.end - 1].to_vec(),
+    });
+    outcome.code(3).says("a page repeats or loses rows");
+    // One is lost, and none takes its place.
+    let (outcome, _) = judged_in_pages(|all, range| match range.start {
+        0 => all[range].to_vec(),
+        start => all[start + 1..range.end].to_vec(),
+    });
+    outcome.code(3).says("a page repeats or loses rows");
 }
