@@ -127,7 +127,8 @@ impl Pairs {
     }
 }
 
-/// `McNemar`'s test with the mid-p correction, two-sided (Fagerland, Lydersen & Laake 2013).
+/// `McNemar`'s test with the mid-p correction, two-sided (Fagerland, Lydersen & Laake 2013, and of equal counts
+/// their supplement).
 #[must_use]
 pub fn mid_p(regressed: u64, fixed: u64) -> f64 {
     let n = regressed + fixed;
@@ -139,8 +140,9 @@ pub fn mid_p(regressed: u64, fixed: u64) -> f64 {
         return f64::NAN;
     };
     let point = binomial.pmf(least);
+    // The exact test says 1 here, of which half of what was found is taken away.
     if regressed == fixed {
-        return 1.0 - point;
+        return 1.0 - point / 2.0;
     }
     2.0 * binomial.cdf(least) - point
 }

@@ -1,6 +1,7 @@
 //! Published vectors, and what holds of every interval.
 
 use proptest::prelude::*;
+use statrs::distribution::{Binomial, Discrete as _};
 
 use super::quantile::{t_quantile, t_tail};
 use super::*;
@@ -120,9 +121,28 @@ fn mid_p_of_mcnemar() {
         (150, 86, 2.893_390e-5, 1e-10),
         (1, 7, 0.039_062_5, 1e-12),
         (0, 0, 1.0, 0.0),
-        (3, 3, 0.6875, 1e-12),
+        // 1 - 20 / 64 / 2.
+        (3, 3, 0.843_75, 1e-12),
     ] {
         near(mid_p(regressed, fixed), p, within);
+    }
+    // The exact test counts what was found in whole, and mid-p half of it on either side.
+    for (regressed, fixed, exact, within) in
+        [(150, 86, 3.715_936e-5, 1e-11), (1, 7, 0.070_312_5, 1e-12)]
+    {
+        let turned = Binomial::new(0.5, regressed + fixed).unwrap();
+        let found = turned.pmf(regressed.min(fixed));
+        near(mid_p(regressed, fixed) + found, exact, within);
+    }
+    // Nearer to even is never less likely, equality included.
+    for turned in 1..40 {
+        let p: Vec<f64> = (0..=turned / 2)
+            .map(|least| mid_p(turned - least, least))
+            .collect();
+        assert!(
+            p.is_sorted() && p.iter().all(|p| *p <= 1.0),
+            "{turned}: {p:?}"
+        );
     }
 }
 
