@@ -172,3 +172,33 @@ def holm(p: list[float]) -> list[float]:
         least = max(least, min(1.0, p[place] * (len(p) - rank)))
         adjusted[place] = least
     return adjusted
+
+
+def mid_p(regressed: int, fixed: int) -> float:
+    """McNemar's test with the mid-p correction, two-sided."""
+    turned, least = regressed + fixed, min(regressed, fixed)
+    if turned == 0:
+        return 1.0
+    found = stats.binom.pmf(least, turned, 0.5)
+    if regressed == fixed:
+        return 1 - found / 2
+    return 2 * (stats.binom.cdf(least, turned, 0.5) - found / 2)
+
+
+def resolution(table: tuple[int, int, int, int], confidence: float, *, drop: bool) -> float | None:
+    """The smallest net number of rows, as a rate, that shows beside as many that turned both ways as here."""
+    both, fixed, regressed, neither = table
+    rows, noise, z = sum(table), min(fixed, regressed), stats.norm.ppf(confidence)
+    for net in range(1, rows - 2 * noise + 1):
+        up, down = (noise, noise + net) if drop else (noise + net, noise)
+        right = min(max(both + regressed, down), rows - up)
+        low, high = newcombe(right - down, up, down, rows - right - up, z)
+        if high < 0 if drop else low > 0:
+            return net / rows
+    return None
+
+
+def enlarged(table: tuple[int, int, int, int], rows: int) -> tuple[int, int, int, int]:
+    """The same rows, so many of them."""
+    both, fixed, regressed = (math.floor(part / sum(table) * rows + 0.5) for part in table[:3])
+    return both, fixed, regressed, max(rows - both - fixed - regressed, 0)

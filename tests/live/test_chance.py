@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import time
 
@@ -79,6 +80,13 @@ def pairs_of(world, candidate: str, baseline: str, dimension: list[str], where=l
     return [oracle.rows_of(world.server, PROJECT, run, dimension, where) for run in (candidate, baseline)]
 
 
+def worst_error(world) -> float:  # noqa: ANN001
+    """The standard error of the mean of differences."""
+    if isinstance(world, oracle.Means):
+        return world.error
+    return float(stats.sem([x - y for x, y in world.pairs]))
+
+
 def recompute(world, outcome, candidate: str, baseline: str, where=lambda _: True) -> None:  # noqa: ANN001
     """Holds every number and every status of a report against the oracle."""
     binary = pairs_of(world, candidate, baseline, ["right"], where)
@@ -115,6 +123,12 @@ def recompute(world, outcome, candidate: str, baseline: str, where=lambda _: Tru
         if is_binary and worst.single:
             _, fixed, regressed, _ = worst.table()
             assert (chance["regressed"], chance["fixed"]) == (regressed, fixed)
+            same(chance["mcnemar_mid_p"], oracle.mid_p(regressed, fixed))
+            same(chance["resolution"], oracle.resolution(worst.table(), confidence, drop=gate != "rise"))
+        else:
+            assert chance["mcnemar_mid_p"] is None
+            low, high = worst.interval(confidence, binary=is_binary)
+            same(chance["resolution"], (high - low) / 2)
         said = []
         for end, change in enumerate((worst, best)):
             low, high = change.interval(confidence, binary=is_binary)
@@ -130,6 +144,25 @@ def recompute(world, outcome, candidate: str, baseline: str, where=lambda _: Tru
                 said.append("fail" if beyond and p <= 1 - confidence else "pass")
         expected = said[0] if said[0] == said[1] else "undecided"
         assert check["status"] == expected, (gate, said, check)
+        if "proven" in gate and said == ["undecided", "undecided"]:
+            # So many rows of this kind would decide, and one less would not.
+            def decides(rows: int, worst=worst, confidence=confidence, allowed=allowed, *, is_binary=is_binary) -> bool:  # noqa: ANN001
+                if is_binary and worst.single:
+                    table = oracle.enlarged(worst.table(), rows)
+                    low, high = oracle.newcombe(*table, stats.norm.ppf(confidence))
+                else:
+                    deviation = math.sqrt(len(worst.pairs)) * worst_error(worst)
+                    low, high = oracle.Means(rows, worst.point, deviation).interval(confidence)
+                return (-low <= allowed) == (-high <= allowed)
+
+            needed = chance["rows_needed"]
+            if needed is None:
+                assert not decides(10_000_000) or worst.point == pytest.approx(-allowed, abs=2e-9)
+            else:
+                assert needed > len(worst.pairs)
+                assert (decides(needed - 1), decides(needed)) == (False, True), (gate, needed)
+        else:
+            assert chance["rows_needed"] is None
     # Floors, on all rows of the candidate.
     for gate, rows, fills, limit in [("floor", binary[0], (0, 1), 0.7), ("proven floor", tone[0], (-1, 2), 0.6)]:
         check = outcome.check(gate)
