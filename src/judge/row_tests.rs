@@ -448,6 +448,49 @@ fn what_cannot_be_tested_dilutes_no_other_test() {
     );
 }
 
+#[test]
+fn hints_tell_of_means_and_of_several_trials_too() {
+    // Sixteen rows, which differ by 0.5 or by -0.5: a deviation of 0.516, so an error of 0.129, and 0.226 shows at 15
+    // degrees of freedom. R: qt(0.95, 15) * sqrt(4/15) / 4 is 0.2263; pt(-0.05 / 0.1291, 15) is 0.352.
+    let rows = "- {name: r, scorer: s, metric: numeric_mean, max_rise: 9, evidence: significant}";
+    let (ours, theirs) = both(
+        &repeated(&[(8, "0.5"), (8, "1.5")]),
+        &repeated(&[(16, "1.0")]),
+    );
+    let mean = "- {name: g, scorer: s, metric: numeric_mean, max_drop: 0.05}";
+    let said = hints(&format!("{mean}\n{rows}"), &ours, &theirs);
+    assert_eq!(
+        said,
+        [
+            "limit-below-noise: the gate `g` has max_drop 0.05, and 16 rows show no change below 0.226: a model that did not \
+             change, but whose rows vary as they do here, breaks it in 35 % of runs; `evidence: significant`, a larger limit or \
+             more rows would tell"
+        ]
+    );
+    let wide = mean.replace("0.05", "0.23");
+    assert_eq!(hints(&format!("{wide}\n{rows}"), &ours, &theirs), [""; 0]);
+    // A tenth of a baseline of 1 is 0.1.
+    let relative = mean.replace("max_drop: 0.05", "max_relative_drop: 0.1");
+    assert_eq!(
+        hints(&format!("{relative}\n{rows}"), &ours, &theirs).len(),
+        1
+    );
+
+    let (ours, theirs) = both(
+        &repeated(&[(10, "true true"), (5, "true false"), (5, "false true")]),
+        &repeated(&[(10, "true true"), (5, "true true"), (5, "false false")]),
+    );
+    let rate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0.05}";
+    let rows = rows
+        .replace("numeric_mean", "pass_rate")
+        .replace("max_rise: 9", "max_rise: 1");
+    let said = hints(&format!("{rate}\n{rows}"), &ours, &theirs);
+    assert!(
+        said[0].contains("20 rows show no change below") && said[0].contains("whose rows vary"),
+        "{said:?}"
+    );
+}
+
 fn hints(gates: &str, candidate: &str, baseline: &str) -> Vec<String> {
     let judgement = on_rows("", gates, candidate, baseline);
     let hints = judgement.findings.iter();
@@ -487,6 +530,13 @@ fn hints_say_what_so_few_rows_cannot_tell() {
         said[0]
     );
     assert_eq!(hints(&gate("max_drop: 0.1"), &ours, &theirs), [""; 0]);
+    // A relative limit is as large as its part of the baseline's 0.9.
+    let relative = hints(&gate("max_relative_drop: 0.03"), &ours, &theirs);
+    assert!(
+        relative[0].contains("max_relative_drop 0.03, and 100 rows show no change below 0.09"),
+        "{}",
+        relative[0]
+    );
 
     let (ours, theirs) = both(&["true"; 40], &["true"; 40]);
     assert_eq!(
