@@ -6,7 +6,7 @@ use super::comparability::{Effect, Finding, Name};
 use super::{Check, Status, noise};
 use crate::evidence::{Baseline, Evidence, Kind, Role};
 use crate::number::{count, full, nearest_count, plural};
-use crate::policy::{self, LimitKey, Metric};
+use crate::policy::{self, LimitKey, Metric, Policy};
 use crate::prose::Prose;
 use crate::stats::{Pairs, wilson};
 
@@ -14,15 +14,20 @@ use crate::stats::{Pairs, wilson};
 const MOST_ROWS: u64 = 10_000_000;
 
 /// Looks at the checks once they are judged.
-pub(super) fn hints(evidence: &Evidence, checks: &[Check]) -> Vec<Finding> {
+pub(super) fn hints(policy: &Policy, evidence: &Evidence, checks: &[Check]) -> Vec<Finding> {
     let judged: Vec<&Check> = checks.iter().filter(|check| is_judged(check)).collect();
     let of_limits = judged.iter().flat_map(|check| {
         let both = [noise::below(evidence, check), cannot_be_proven(check)];
         both.into_iter().flatten()
     });
     let mut findings: Vec<Finding> = of_limits.collect();
-    let subjects: BTreeSet<&str> = judged
-        .iter()
+    // A floor that always holds is what a floor is for; a comparison of what never differs is none.
+    let is_of_change = |check: &&&Check| {
+        let mut gates = policy.gates.iter().filter(|gate| gate.name == check.gate);
+        gates.any(|gate| gate.compares(check.limit))
+    };
+    let compared = judged.iter().filter(is_of_change);
+    let subjects: BTreeSet<&str> = compared
         .filter_map(|check| check.subject.as_deref())
         .collect();
     let constant = subjects.into_iter();

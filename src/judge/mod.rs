@@ -177,7 +177,7 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
     }
     let mut findings = court.findings;
     comparability::whole(&checks, court.can_block, &mut findings);
-    findings.extend(hints::hints(evidence, &checks));
+    findings.extend(hints::hints(policy, evidence, &checks));
     Judgement {
         verdict: verdict(&checks),
         checks,
