@@ -197,12 +197,68 @@ mod tests {
         assert_eq!(cell(""), "");
     }
 
+    /// What is left of a text in a command: line breaks are kept, and what else is hidden is spelled out.
+    fn spelled_out_but_breaks(text: &str) -> String {
+        let parts = text.split_inclusive(['\n', '\r']);
+        let spelled = parts.map(|part| {
+            let end = part.len() - usize::from(part.ends_with(['\n', '\r']));
+            spelled_out(&part[..end]) + &part[end..]
+        });
+        spelled.collect()
+    }
+
     proptest! {
         #[test]
         fn no_sink_lets_a_line_break_or_an_escape_through(text in any::<String>()) {
             for shown in [visible(&text), message(&text), markdown(&text, true), markdown(&text, false)] {
                 prop_assert!(!shown.chars().any(is_hidden));
             }
+        }
+
+        #[test]
+        fn json_stays_the_same_json(text in any::<String>()) {
+            let json = serde_json::to_string(&text).unwrap();
+            let shown = visible_json(&json);
+            prop_assert!(!shown.chars().any(is_hidden));
+            prop_assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
+        }
+
+        #[test]
+        fn a_command_is_one_line_and_reads_as_it_was(text in any::<String>()) {
+            for shown in [command_data(&text), command_property(&text)] {
+                prop_assert!(!shown.chars().any(is_hidden));
+                let read = shown.replace("%2C", ",").replace("%3A", ":").replace("%0A", "\n").replace("%0D", "\r");
+                prop_assert_eq!(read.replace("%25", "%"), spelled_out_but_breaks(&text));
+            }
+            let property = command_property(&text);
+            prop_assert!(!property.contains([':', ',']));
+        }
+
+        #[test]
+        fn a_label_holds_what_gitlab_reads(text in any::<String>()) {
+            let shown = label(&text);
+            prop_assert_eq!(shown.chars().count(), text.chars().count());
+            prop_assert!(shown.chars().all(|c| c.is_ascii_alphanumeric() || "_.:/-".contains(c)));
+        }
+
+        #[test]
+        fn a_cell_is_no_formula_and_keeps_its_text(text in any::<String>(), start in "[=+@\\-\t\r\na'＝]?") {
+            let text = start + &text;
+            let shown = cell(&text);
+            let is_formula = shown.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+            prop_assert!(!is_formula);
+            prop_assert_eq!(shown.strip_prefix('\'').unwrap_or(&shown), text.strip_prefix('\'').unwrap_or(&text));
+        }
+
+        #[test]
+        fn a_block_ends_only_at_its_end(text in "[`a:#\n~ ]{0,20}") {
+            let block = markdown_block(&text);
+            let lines: Vec<&str> = block.lines().collect();
+            let fence = lines[0].trim_end_matches("text");
+            prop_assert!(fence.len() >= 3 && fence.chars().all(|c| c == '`'));
+            let ends = lines.iter().filter(|line| line.trim().starts_with(fence)).count();
+            prop_assert_eq!(ends, 2);
+            prop_assert_eq!(lines.last(), Some(&fence));
         }
 
         #[test]
