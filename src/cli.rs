@@ -55,6 +55,10 @@ pub enum Command {
     Schema(SchemaArgs),
     /// Save what `check` would know of a run, to judge it later without network or key
     Snapshot(SnapshotArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the man page
+    Man,
 }
 
 /// Arguments of `check`.
@@ -346,6 +350,28 @@ pub struct SnapshotArgs {
     /// Where the run is.
     #[command(flatten)]
     pub server: ServerArgs,
+}
+
+/// Arguments of `completions`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// A shell that completes command lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU Bash
+    Bash,
+    /// Z shell
+    Zsh,
+    /// Fish
+    Fish,
+    /// Microsoft's shell
+    #[value(name = "powershell")]
+    PowerShell,
 }
 
 /// Where the runs are. The API key is never an argument: everybody on the machine can read those.

@@ -4,11 +4,13 @@ mod archive;
 mod check;
 mod comments;
 mod compare;
+mod completions;
 mod console;
 mod explain;
 mod export;
 mod github;
 mod init;
+mod man;
 mod output;
 mod outputs;
 mod plan;
@@ -41,6 +43,8 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Runs(arguments) => done(runs::run(arguments, &console), &console),
         Command::Schema(arguments) => schema::run(arguments, &console),
         Command::Snapshot(arguments) => done(snapshot::run(arguments, &console), &console),
+        Command::Completions(arguments) => completions::run(*arguments, &console),
+        Command::Man => done(man::run(&console), &console),
     }
 }
 

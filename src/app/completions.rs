@@ -1,0 +1,30 @@
+//! `completions`: what a shell reads to complete command lines.
+
+use clap::CommandFactory as _;
+use clap_complete::{Generator, shells};
+
+use super::console::Console;
+use crate::cli::{Cli, CompletionsArgs, Shell};
+use crate::exit::Exit;
+
+pub(super) fn run(arguments: CompletionsArgs, console: &Console) -> Exit {
+    console.report(&match arguments.shell {
+        Shell::Bash => mended(&script(shells::Bash)),
+        Shell::Zsh => script(shells::Zsh),
+        Shell::Fish => script(shells::Fish),
+        Shell::PowerShell => script(shells::PowerShell),
+    });
+    Exit::Passed
+}
+
+fn script(shell: impl Generator) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "weave-gate", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+/// `clap_complete` spells the hyphen of our name in two ways, so that nothing after a command would be completed
+/// (clap's issue 6421).
+fn mended(script: &str) -> String {
+    script.replace("weave__subcmd__gate", "weave__gate")
+}
