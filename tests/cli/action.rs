@@ -201,14 +201,6 @@ fn inputs_are_arguments_and_nothing_else() {
 }
 
 #[test]
-fn a_version_without_a_checksum_is_refused() {
-    let ran = script("install.sh", "version", &[("INPUT_VERSION", "9.9.9")]);
-    assert_eq!(ran.code, 2);
-    assert!(ran.stdout.contains("has no checksum"));
-    assert_eq!(ran.outputs, "");
-}
-
-#[test]
 fn the_action_passes_each_input_by_the_environment() {
     let text = fs::read_to_string(root().join("action.yml")).unwrap();
     let action: Value = serde_yaml::from_str(&text).unwrap();

@@ -18,6 +18,7 @@ mod documents;
 mod faults;
 mod find;
 mod gate;
+mod install;
 mod manual;
 mod reports;
 mod requests;

@@ -1,0 +1,329 @@
+//! The action's installation: `scripts/install.sh`, run as GitHub's runner would, with a `curl` that serves archives
+//! from a folder, and archives as `scripts/package.sh` packs them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const LINUX: &str = "x86_64-unknown-linux-musl";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A checkout of the action, a runner's folders, and what there is to download.
+struct Runner {
+    folder: PathBuf,
+    variables: Vec<(String, String)>,
+}
+
+struct Ran {
+    code: i32,
+    stdout: String,
+    /// What curl was called with; empty where it was not.
+    curl: String,
+    /// The binary that the script named.
+    binary: Option<PathBuf>,
+}
+
+fn program_name(target: &str) -> &'static str {
+    if target.contains("windows") {
+        "weave-gate.exe"
+    } else {
+        "weave-gate"
+    }
+}
+
+/// A binary to pack: the real one, with all its symbols, would take a minute. It says its version, or what it was asked.
+pub fn stand_in(path: &Path) {
+    let script =
+        r#"if [[ $1 == --version ]]; then echo "weave-gate VERSION"; else echo "asked for $*"; fi"#;
+    program(path, &script.replace("VERSION", VERSION));
+}
+
+fn program(path: &Path, script: &str) {
+    fs::write(path, format!("#!/usr/bin/env bash\n{script}")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[track_caller]
+fn succeed(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    output
+}
+
+fn sha256(path: &Path) -> String {
+    let output = succeed(Command::new("sha256sum").arg(path));
+    String::from_utf8(output.stdout).unwrap()[..64].to_owned()
+}
+
+impl Runner {
+    fn new(at: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("install")
+            .join(at);
+        let _ = fs::remove_dir_all(&folder);
+        for name in ["action/scripts", "bin", "released", "temp", "work"] {
+            fs::create_dir_all(folder.join(name)).unwrap();
+        }
+        for name in ["install.sh", "checksums.txt"] {
+            let to = folder.join("action/scripts").join(name);
+            fs::copy(root().join("scripts").join(name), to).unwrap();
+        }
+        program(
+            &folder.join("bin/curl"),
+            r#"printf '%s\n' "$@" >"$FOLDER/curl"
+while [[ $# -gt 1 ]]; do
+    if [[ $1 == --output ]]; then to=$2; fi
+    shift
+done
+cp "$FOLDER/released/${1##*/}" "$to" 2>/dev/null || { echo "curl: (22) The requested URL returned error: 404" >&2; exit 22; }
+"#,
+        );
+        let path = std::env::var("PATH").unwrap();
+        let mut runner = Self {
+            folder,
+            variables: Vec::new(),
+        };
+        let bin = runner.at("bin").display().to_string();
+        runner.set("PATH", &format!("{bin}:{path}"));
+        for (name, value) in [
+            ("FOLDER", runner.at("")),
+            ("RUNNER_TEMP", runner.at("temp")),
+            ("GITHUB_OUTPUT", runner.at("output")),
+            ("GITHUB_ACTION_PATH", runner.at("action")),
+        ] {
+            runner.set(name, value.to_str().unwrap());
+        }
+        runner.set("GITHUB_SERVER_URL", "https://github.example");
+        runner.set("ACTION_REPOSITORY", "some-owner/weave-gate");
+        runner.set("GITHUB_REPOSITORY", "a-user/of-the-action");
+        runner.on("Linux", "X64")
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn on(mut self, system: &str, processor: &str) -> Self {
+        self.set("RUNNER_OS", system);
+        self.set("RUNNER_ARCH", processor);
+        self
+    }
+
+    /// Packs a program that calls itself weave-gate of this version, and adds its checksum to the action's.
+    fn release(self, target: &str) -> Self {
+        let binary = self.at(program_name(target));
+        stand_in(&binary);
+        let mut package = Command::new("bash");
+        let script = root().join("scripts/package.sh");
+        succeed(
+            package
+                .arg(script)
+                .arg(&binary)
+                .arg(target)
+                .arg(self.at("released")),
+        );
+        let archive = archive(target);
+        let line = format!(
+            "{}  {archive}\n",
+            sha256(&self.at("released").join(&archive))
+        );
+        let checksums = self.at("action/scripts/checksums.txt");
+        let known = fs::read_to_string(&checksums).unwrap();
+        fs::write(checksums, known + &line).unwrap();
+        self
+    }
+
+    fn install(&self, version: &str) -> Ran {
+        let output = Command::new("bash")
+            .arg(self.at("action/scripts/install.sh"))
+            .current_dir(self.at("work"))
+            .env_clear()
+            .envs(self.variables.iter().cloned())
+            .env("INPUT_VERSION", version)
+            .output()
+            .unwrap();
+        let read = |name: &str| fs::read_to_string(self.at(name)).unwrap_or_default();
+        let binary = read("output");
+        assert_eq!(fs::read_dir(self.at("work")).unwrap().count(), 0);
+        Ran {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            curl: read("curl"),
+            binary: binary
+                .strip_prefix("binary=")
+                .map(|path| PathBuf::from(path.trim_end())),
+        }
+    }
+}
+
+impl Ran {
+    /// It ended with 2 and one annotation, and named no binary.
+    #[track_caller]
+    fn refused(&self, words: &str) {
+        assert_eq!(self.code, 2, "{}", self.stdout);
+        assert!(self.stdout.starts_with("::error title=weave-gate::"));
+        assert_eq!(self.stdout.lines().count(), 1, "{}", self.stdout);
+        assert!(self.stdout.contains(words), "{}", self.stdout);
+        assert_eq!(self.binary, None);
+    }
+}
+
+fn archive(target: &str) -> String {
+    format!("weave-gate-{VERSION}-{target}.tar.gz")
+}
+
+#[test]
+fn a_released_binary_is_installed_on_every_system() {
+    for (system, processor, target) in [
+        ("Linux", "X64", LINUX),
+        ("Linux", "ARM64", "aarch64-unknown-linux-musl"),
+        ("macOS", "X64", "x86_64-apple-darwin"),
+        ("macOS", "ARM64", "aarch64-apple-darwin"),
+        ("Windows", "X64", "x86_64-pc-windows-msvc"),
+    ] {
+        let runner = Runner::new(target).on(system, processor).release(target);
+        let ran = runner.install(VERSION);
+        assert_eq!(ran.code, 0, "{target}: {}", ran.stdout);
+        assert_eq!(ran.stdout, format!("weave-gate {VERSION}\n"));
+        let binary = ran.binary.unwrap();
+        assert_eq!(binary.file_name().unwrap(), program_name(target));
+        assert!(binary.starts_with(runner.at("temp")) && binary.is_file());
+        let beside = binary.parent().unwrap();
+        let read = |file: &str| fs::read_to_string(beside.join(file)).unwrap();
+        assert_eq!(read("LICENSE"), include_str!("../../LICENSE"));
+        for (file, asked) in [
+            ("weave-gate.1", "man"),
+            ("completions/weave-gate.bash", "completions bash"),
+            ("completions/_weave-gate", "completions zsh"),
+            ("completions/weave-gate.fish", "completions fish"),
+            ("completions/_weave-gate.ps1", "completions powershell"),
+        ] {
+            assert_eq!(read(file), format!("asked for {asked}\n"));
+        }
+        for word in ["--fail", "--proto\n=https\n", "--tlsv1.2", "--retry\n3\n"] {
+            assert!(ran.curl.contains(word), "{}", ran.curl);
+        }
+        let url = format!(
+            "https://github.example/some-owner/weave-gate/releases/download/v{VERSION}/{}\n",
+            archive(target)
+        );
+        assert!(ran.curl.ends_with(&url), "{}", ran.curl);
+    }
+}
+
+#[test]
+fn an_archive_with_another_checksum_is_not_unpacked() {
+    let runner = Runner::new("checksum").release(LINUX);
+    let path = runner.at("released").join(archive(LINUX));
+    let mut bytes = fs::read(&path).unwrap();
+    // Gzip's time, which no program looks at.
+    bytes[4] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let ran = runner.install(VERSION);
+    ran.refused("it was not unpacked");
+    assert!(ran.stdout.contains(&sha256(&path)));
+    let left = Command::new("find")
+        .arg(runner.at("temp"))
+        .args(["-type", "f"])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&left.stdout), "");
+}
+
+#[test]
+fn what_has_no_checksum_is_not_downloaded() {
+    let runner = Runner::new("unknown").release(LINUX);
+    for version in ["9.9.9", "0.1", "0.1.0.0", "0.1.0-rc.1"] {
+        let ran = runner.install(version);
+        ran.refused(version);
+        assert_eq!(ran.curl, "");
+    }
+    // Of this version, but for another system.
+    let ran = Runner::new("other-system")
+        .release(LINUX)
+        .on("macOS", "ARM64")
+        .install(VERSION);
+    ran.refused("no checksum of `weave-gate-");
+    // A checksum that is none.
+    let broken = Runner::new("broken");
+    let checksums = broken.at("action/scripts/checksums.txt");
+    fs::write(checksums, format!("0123  {}\n", archive(LINUX))).unwrap();
+    broken
+        .install(VERSION)
+        .refused("no checksum of `weave-gate-");
+}
+
+#[test]
+fn a_missing_asset_is_named() {
+    let runner = Runner::new("missing").release(LINUX);
+    fs::remove_file(runner.at("released").join(archive(LINUX))).unwrap();
+    runner
+        .install(VERSION)
+        .refused("cannot download `https://github.example/some-owner/weave-gate/releases/");
+}
+
+#[test]
+fn a_version_is_a_version_and_nothing_else() {
+    let runner = Runner::new("hostile").release(LINUX);
+    for (version, shown) in [
+        ("0.1.0 --output x", "`0.1.0 --output x`"),
+        ("0.1.0\n::error::b", "`0.1.0%0A::error::b`"),
+        ("0.1.0\r", "`0.1.0%0D`"),
+        ("$(touch pwned)", "`$(touch pwned)`"),
+        ("`touch pwned`", "``touch pwned``"),
+        ("'; touch pwned; \"", "`'; touch pwned; \"`"),
+        ("--version", "`--version`"),
+        ("../../0.1.0", "`../../0.1.0`"),
+        ("v0.1.0", "`v0.1.0`"),
+        ("latest", "`latest`"),
+        (".*", "`.*`"),
+        ("100%", "`100%25`"),
+    ] {
+        let ran = runner.install(version);
+        ran.refused(&format!("version is {shown}"));
+        assert_eq!(ran.curl, "");
+    }
+    assert!(!runner.at("pwned").exists());
+}
+
+#[test]
+fn a_system_without_releases_is_told_so() {
+    for (system, processor) in [("Linux", "X86"), ("Windows", "ARM64"), ("Plan9", "X64")] {
+        let runner = Runner::new("system").release(LINUX).on(system, processor);
+        let ran = runner.install(VERSION);
+        ran.refused(&format!("nothing is released for {system} on {processor}"));
+        assert_eq!(ran.curl, "");
+    }
+}
+
+#[test]
+fn without_a_version_the_action_builds_its_own_source() {
+    let runner = Runner::new("build");
+    program(
+        &runner.at("bin/cargo"),
+        r#"printf '%s\n' "$@" >"$FOLDER/cargo"
+mkdir -p "$RUNNER_TEMP/weave-gate-target/release"
+printf '#!/bin/sh\necho weave-gate built\n' >"$RUNNER_TEMP/weave-gate-target/release/weave-gate"
+chmod +x "$RUNNER_TEMP/weave-gate-target/release/weave-gate"
+"#,
+    );
+    let ran = runner.install("");
+    assert_eq!((ran.code, &*ran.stdout), (0, "weave-gate built\n"));
+    assert_eq!(ran.curl, "");
+    let binary = runner.at("temp/weave-gate-target/release/weave-gate");
+    assert_eq!(ran.binary, Some(binary));
+    let asked = fs::read_to_string(runner.at("cargo")).unwrap();
+    let source = runner.at("action/Cargo.toml").display().to_string();
+    for word in ["--release", "--locked", &source] {
+        assert!(asked.lines().any(|line| line == word), "{asked}");
+    }
+}
