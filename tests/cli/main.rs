@@ -20,6 +20,7 @@ mod find;
 mod gate;
 mod install;
 mod manual;
+mod release;
 mod reports;
 mod requests;
 mod rows;
