@@ -21,8 +21,12 @@ mod gate;
 mod install;
 mod manual;
 mod release;
+#[cfg(unix)]
+mod gitlab;
 mod reports;
 mod requests;
 mod rows;
 mod schema;
+#[cfg(unix)]
+mod shell;
 mod weave;
