@@ -23,6 +23,8 @@ mod manual;
 mod release;
 #[cfg(unix)]
 mod gitlab;
+#[cfg(unix)]
+mod recipes;
 mod reports;
 mod requests;
 mod rows;
