@@ -34,7 +34,20 @@ pub fn render(report: &Report) -> Result<String, SerializeError> {
             Err(fault) => unjudged(&path, fault),
         });
     }
-    junit.to_string()
+    junit.to_string().map(|xml| with_skipped(&xml))
+}
+
+/// The count of skipped cases under the name that Jenkins' schema has for it, and all readers know. In what is
+/// searched for no name can stand: quotes in values are escaped, and so is `<` everywhere.
+fn with_skipped(xml: &str) -> String {
+    let renamed = xml.split_inclusive('\n').map(|line| {
+        if line.trim_start().starts_with("<testsuite ") {
+            line.replacen("\" disabled=\"", "\" skipped=\"", 1)
+        } else {
+            line.to_owned()
+        }
+    });
+    renamed.collect()
 }
 
 fn suite(path: &str, judged: &Judged) -> TestSuite {
