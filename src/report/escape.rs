@@ -28,12 +28,12 @@ pub(super) fn spelled_out(text: &str) -> String {
     shown
 }
 
-/// Characters that are not seen, or that change how others are seen.
+/// Characters that are not seen, or that change how others are seen. None that XML cannot hold is missing.
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A line of text in which foreign names may stand, in whole: for a terminal, or the log of a CI system.
@@ -164,6 +164,7 @@ mod tests {
             visible("a\x1b[31mb\nc\u{202e}d"),
             "a\\u{1b}[31mb\\nc\\u{202e}d"
         );
+        assert_eq!(visible("a\u{fffe}b\u{ffff}"), "a\\u{fffe}b\\u{ffff}");
         assert_eq!(message("::error::x ##[group]"), ": :error: :x # #[group]");
         assert_eq!(message(":::: ###"), ": : : : # # #");
         assert_eq!(
