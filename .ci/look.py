@@ -1,7 +1,9 @@
 """Shows the Markdown report as GitHub would, in a browser: in light and dark, wide and narrow. The pictures stay under
 target/look, to be looked at; what can be measured of them is.
 
-Usage: look.py WEAVE_GATE CHECKERS TARGET
+Usage: look.py WEAVE_GATE CHECKERS TARGET [PICTURE]
+
+PICTURE, docs/report.png, is the one of the README: light and wide, in fewer colours.
 """
 
 from __future__ import annotations
@@ -89,7 +91,7 @@ def browse(page: pathlib.Path, *more: str) -> str:
     return done.stdout
 
 
-def main(weave_gate: str, checkers: str, target: str) -> None:
+def main(weave_gate: str, checkers: str, target: str, picture_of_readme: str | None = None) -> None:
     folder = pathlib.Path(target).resolve() / "look"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -135,6 +137,11 @@ def main(weave_gate: str, checkers: str, target: str) -> None:
                 assert commonest == background, f"{shot.name}: mostly {commonest}"
                 assert 0.5 < most / (width * height) < 0.98, f"{shot.name}: {most / (width * height)} is background"
             print(f"{shot.name}: {width} by {height}, {shot.stat().st_size // 1024} KiB, {seen['folded']['scrolling']} tables scroll")
+    if picture_of_readme is not None:
+        with Image.open(folder / "light-wide.png") as picture:
+            # Median cut would lose the few red pixels.
+            fewer = picture.quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+            fewer.save(picture_of_readme, optimize=True)
 
 
 if __name__ == "__main__":

@@ -104,6 +104,16 @@ pub(super) fn markdown(text: &str, in_table: bool) -> String {
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
+/// Foreign text as code in HTML, for a line of Markdown that is HTML. In it, too, nothing is a link, a mention or Markdown.
+pub(super) fn html_code(text: &str) -> String {
+    let text = apart(&visible(text), &['#']);
+    let text = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    format!("<code>{}</code>", text.replace('"', "&quot;"))
+}
+
 /// The text of a command to GitHub's runner.
 pub(super) fn command_data(text: &str) -> String {
     let text = text.replace('%', "%25");
@@ -175,6 +185,10 @@ mod tests {
         assert_eq!(markdown("a|b", false), "`a|b`");
         assert_eq!(markdown("`x``y", false), "``` `x``y ```");
         assert_eq!(markdown("", false), "`␣`");
+        assert_eq!(
+            html_code("a</code><img src=\"x\">&lt;\n\n`b`"),
+            "<code>a&lt;/code&gt;&lt;img src=&quot;x&quot;&gt;&amp;lt;\\n\\n`b`</code>"
+        );
         assert_eq!(markdown_block("a\n```\nb"), "````text\na\n```\nb\n````\n");
         assert!(visible(&"x".repeat(1000)).chars().count() <= LONGEST + 1);
     }
@@ -211,7 +225,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_sink_lets_a_line_break_or_an_escape_through(text in any::<String>()) {
-            for shown in [visible(&text), message(&text), markdown(&text, true), markdown(&text, false)] {
+            for shown in [visible(&text), message(&text), markdown(&text, true), markdown(&text, false), html_code(&text)] {
                 prop_assert!(!shown.chars().any(is_hidden));
             }
         }

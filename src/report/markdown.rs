@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::escape::{markdown as code, markdown_block};
+use super::escape::{html_code, markdown as code, markdown_block};
 use super::json::effect_word;
 use super::rows::{self, Side, excerpt};
 use super::{Compared, Judged, Report, Section, bar, links, view};
@@ -86,6 +86,7 @@ fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
         first.as_str(),
         view::counts(judgement)
     )?;
+    write_link(page, &judged.evidence)?;
     let (passing, others): (Vec<&Check>, Vec<&Check>) = view::ordered(judgement)
         .into_iter()
         .partition(|check| check.status == Status::Pass);
@@ -135,16 +136,16 @@ fn write_behind(page: &mut String, judged: &Judged, check: &Check) -> fmt::Resul
         return Ok(());
     };
     let rows = rows::rows(judged, behind);
+    let count = plural(behind.total, "row");
     let shown = if behind.total > rows.len() as u64 {
-        format!("the worst {} of them", rows.len())
+        format!("the worst {} of {count}", rows.len())
     } else {
-        "all of them".to_owned()
+        count
     };
     writeln!(
         page,
-        "{} behind {}\n\n<details><summary>{shown}</summary>\n",
-        plural(behind.total, "row"),
-        code(&check.id(), false)
+        "<details><summary>{shown} behind {}</summary>\n",
+        html_code(&check.id())
     )?;
     let has_baseline = rows.iter().any(|row| row.baseline.is_some());
     let (names, lines) = if has_baseline {
@@ -216,6 +217,7 @@ fn write_comparison(page: &mut String, compared: &Compared) -> fmt::Result {
     match &compared.outcome {
         Err(fault) => write_fault(page, fault)?,
         Ok((comparison, evidence)) => {
+            write_link(page, evidence)?;
             if !comparison.lines.is_empty() {
                 write_lines(page, &comparison.lines)?;
             }
@@ -250,20 +252,13 @@ fn write_lines(page: &mut String, lines: &[Line]) -> fmt::Result {
 }
 
 fn write_checks(page: &mut String, checks: &[&Check]) -> fmt::Result {
-    // Only where chance has a word in is there an interval to draw.
-    let draws = checks.iter().any(|check| check.chance.is_some());
-    let (name, line) = if draws {
-        (" Plausible values |", " --- |")
-    } else {
-        ("", "")
-    };
     writeln!(
         page,
-        "| Status | Gate | Subject | Baseline | Candidate | Change | Limit | Scored/trials | Margin |{name}"
+        "| Status | Gate | Subject | Baseline | Candidate | Change | Limit | Scored/trials | Margin |"
     )?;
     writeln!(
         page,
-        "| --- | --- | --- | ---: | ---: | ---: | --- | ---: | --- |{line}"
+        "| --- | --- | --- | ---: | ---: | ---: | --- | ---: | --- |"
     )?;
     for check in checks {
         let label = view::status_label(check);
@@ -272,14 +267,9 @@ fn write_checks(page: &mut String, checks: &[&Check]) -> fmt::Result {
         } else {
             label
         };
-        let picture = if draws {
-            format!(" {} |", picture(check))
-        } else {
-            String::new()
-        };
         writeln!(
             page,
-            "| {status} | {} | {} | {} | {} | {} | `{}` | {} | {} |{picture}",
+            "| {status} | {} | {} | {} | {} | {} | `{}` | {} | {} |",
             code(&check.gate, true),
             subject(check, true),
             view::baseline(check),
@@ -290,20 +280,30 @@ fn write_checks(page: &mut String, checks: &[&Check]) -> fmt::Result {
             view::margin(check),
         )?;
     }
-    if draws {
-        writeln!(page, "\n<sub>{}</sub>", bar::LEGEND)?;
-    }
-    writeln!(page)
+    writeln!(page)?;
+    write_pictures(page, checks)
 }
 
-/// The interval of a check against its limit.
-fn picture(check: &Check) -> String {
+/// The intervals of checks against their limits. They stand below the table, which is as wide as a page without them.
+fn write_pictures(page: &mut String, checks: &[&Check]) -> fmt::Result {
+    let drawn: Vec<(&Check, String)> = checks
+        .iter()
+        .filter_map(|check| Some((*check, picture(check)?)))
+        .collect();
+    if drawn.is_empty() {
+        return Ok(());
+    }
+    for (check, picture) in drawn {
+        writeln!(page, "- `{picture}` {}", code(&check.id(), false))?;
+    }
+    writeln!(page, "\n<sub>{}</sub>\n", bar::LEGEND)
+}
+
+/// The interval of a check against its limit; none where chance has no word in it.
+fn picture(check: &Check) -> Option<String> {
     let baseline = check.baseline.and_then(|measure| measure.observed);
-    check
-        .chance
-        .as_ref()
-        .and_then(|chance| bar::bar(chance, check.limit, baseline))
-        .map_or_else(|| "–".to_owned(), |bar| format!("`{bar}`"))
+    let chance = check.chance.as_ref()?;
+    bar::bar(chance, check.limit, baseline)
 }
 
 fn write_runs(page: &mut String, evidence: &Evidence) -> fmt::Result {
@@ -315,11 +315,21 @@ fn write_runs(page: &mut String, evidence: &Evidence) -> fmt::Result {
     write_run(page, "candidate", &evidence.candidate)?;
     if let Baseline::Found(baseline, _) = &evidence.baseline {
         write_run(page, "baseline", baseline)?;
-        if let Some(url) = links::comparison(&evidence.candidate, baseline) {
-            writeln!(page, "\n[Compare both runs in Weave]({url})")?;
-        }
     }
     writeln!(page)
+}
+
+/// One click to where the runs can be looked at.
+fn write_link(page: &mut String, evidence: &Evidence) -> fmt::Result {
+    let both = match &evidence.baseline {
+        Baseline::Found(baseline, _) => links::comparison(&evidence.candidate, baseline),
+        Baseline::Unnamed | Baseline::NotFound(_) => None,
+    };
+    match (both, links::run(&evidence.candidate)) {
+        (Some(url), _) => writeln!(page, "[Compare both runs in Weave]({url})\n"),
+        (None, Some(url)) => writeln!(page, "[The run in Weave]({url})\n"),
+        (None, None) => Ok(()),
+    }
 }
 
 fn write_run(page: &mut String, role: &str, run: &Run) -> fmt::Result {
