@@ -25,6 +25,7 @@ mod release;
 mod gitlab;
 #[cfg(unix)]
 mod recipes;
+mod rendered;
 mod reports;
 mod requests;
 mod rows;
