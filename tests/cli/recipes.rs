@@ -70,11 +70,13 @@ fn github_required_check_runs_although_what_it_needs_failed() {
     let workflow = yaml("github-pull-request.yml");
     let gate = &workflow["jobs"]["gate"];
     assert_eq!(gate["if"], "${{ !cancelled() }}");
+    assert_eq!(gate["permissions"]["pull-requests"], "write");
     let steps = gate["steps"].as_sequence().unwrap();
     assert_eq!(
         steps[0]["with"]["ref"],
         "${{ github.event.pull_request.base.sha }}"
     );
+    assert_eq!(steps[1]["with"]["comment"], "true");
     assert_eq!(
         workflow["env"]["GATE_SHA"],
         "${{ github.event.pull_request.head.sha }}"
