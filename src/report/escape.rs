@@ -118,7 +118,8 @@ pub(super) fn html_code(text: &str) -> String {
 pub(super) fn command_data(text: &str) -> String {
     let text = text.replace('%', "%25");
     let text = text.replace('\r', "%0D").replace('\n', "%0A");
-    spelled_out(&text)
+    // The older form of commands is looked for anywhere in a line.
+    apart(&spelled_out(&text), &['#'])
 }
 
 /// A property of such a command, such as its title.
@@ -243,7 +244,7 @@ mod tests {
             for shown in [command_data(&text), command_property(&text)] {
                 prop_assert!(!shown.chars().any(is_hidden));
                 let read = shown.replace("%2C", ",").replace("%3A", ":").replace("%0A", "\n").replace("%0D", "\r");
-                prop_assert_eq!(read.replace("%25", "%"), spelled_out_but_breaks(&text));
+                prop_assert_eq!(read.replace("%25", "%"), apart(&spelled_out_but_breaks(&text), &['#']));
             }
             let property = command_property(&text);
             prop_assert!(!property.contains([':', ',']));

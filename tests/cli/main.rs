@@ -18,13 +18,14 @@ mod documents;
 mod faults;
 mod find;
 mod gate;
-mod install;
-mod manual;
-mod release;
 #[cfg(unix)]
 mod gitlab;
+mod hostile;
+mod install;
+mod manual;
 #[cfg(unix)]
 mod recipes;
+mod release;
 mod rendered;
 mod reports;
 mod requests;
