@@ -42,13 +42,10 @@ impl Sample {
         // Around a value of their own numbers lose nothing to their size.
         let mean = first + sum(values.iter().map(|value| value - first)) / n;
         let squares = sum(values.iter().map(|value| (value - mean) * (value - mean)));
-        let drift = sum(values.iter().map(|value| value - mean));
-        let variance = ((squares - drift * drift / n) / (n - 1.0).max(1.0)).max(0.0);
-        let is_flat = values.iter().all(|value| *value == first);
         Some(Self {
             rows: values.len() as u64,
-            mean: if is_flat { first } else { mean + drift / n },
-            deviation: if is_flat { 0.0 } else { variance.sqrt() },
+            mean,
+            deviation: (squares / (n - 1.0).max(1.0)).sqrt(),
         })
     }
 
@@ -149,4 +146,64 @@ fn sum(values: impl Iterator<Item = f64>) -> f64 {
         total = next;
     }
     total + lost
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_parts_are_not_lost_to_large_ones() {
+        for values in [
+            [1.0, 1e100, 1.0, -1e100],
+            [1e100, 1.0, -1e100, 1.0],
+            [1.0, 1.0, 1e100, -1e100],
+            [-1e100, 1.0, 1e100, 1.0],
+        ] {
+            assert_eq!(sum(values.into_iter()), 2.0, "{values:?}");
+        }
+        assert_eq!(sum(std::iter::empty()), 0.0);
+    }
+
+    #[test]
+    fn what_is_not_finite_has_no_error_and_no_interval() {
+        let sample = |mean, deviation| Sample {
+            rows: 4,
+            mean,
+            deviation,
+        };
+        assert_eq!(sample(f64::NAN, 1.0).error(), None);
+        assert_eq!(sample(1.0, f64::INFINITY).error(), None);
+        assert_eq!(sample(1.0, 2.0).error(), Some(1.0));
+        // One end would be beyond all numbers, and the other would not.
+        assert_eq!(sample(1.7e308, 1e308).interval(0.95), None);
+        assert_eq!(sample(-1.7e308, 1e308).interval(0.95), None);
+    }
+
+    #[test]
+    fn deviations_are_as_near_as_they_are_said_to_be() {
+        let is = |(least, most): (f64, f64), expected: (f64, f64)| {
+            assert!((least - expected.0).abs() < 1e-8, "{least} {expected:?}");
+            assert!((most - expected.1).abs() < 1e-8, "{most} {expected:?}");
+        };
+        // Around 10.5, in the middle of both: half away each.
+        is(
+            deviations(&[10.0, 10.0], &[11.0, 11.0]),
+            (0.0, 0.5_f64.sqrt()),
+        );
+        // Around 1, the mean of what is known: 1 + 1, and 81 of the one that is open; nearest it lies there, too.
+        is(
+            deviations(&[0.0, 2.0, 0.0], &[0.0, 2.0, 10.0]),
+            (1.0, 41.5_f64.sqrt()),
+        );
+        // The known ones count as often as there are of them: four at 0, one from 5 to 7, which is nearest at 5.
+        is(
+            deviations(&[0.0, 0.0, 0.0, 0.0, 5.0], &[0.0, 0.0, 0.0, 0.0, 7.0]),
+            (5_f64.sqrt(), 12.25_f64.sqrt()),
+        );
+        assert_eq!(
+            deviations(&[f64::NEG_INFINITY, 1.0], &[f64::INFINITY, 1.0]),
+            (0.0, f64::INFINITY)
+        );
+    }
 }

@@ -33,10 +33,4 @@ impl Interval {
             high: -self.low,
         }
     }
-
-    /// Whether nothing is left open.
-    #[must_use]
-    pub fn is_point(self) -> bool {
-        self.low == self.high
-    }
 }

@@ -182,6 +182,12 @@ fn holm_of_benjamini_and_hochberg() {
     assert_eq!(back, adjusted);
     assert_eq!(holm(&[]), Vec::<f64>::new());
     assert_eq!(holm(&[0.04]), [0.04]);
+    // R: p.adjust(c(0.04, 0.01, 0.03, 0.02), "holm")
+    let adjusted = holm(&[0.04, 0.01, 0.03, 0.02]);
+    for (found, expected) in adjusted.into_iter().zip([0.06, 0.04, 0.06, 0.06]) {
+        near(found, expected, 1e-12);
+    }
+    assert_eq!(holm(&[0.9, 0.8]), [1.0, 1.0]);
 }
 
 #[test]
@@ -191,7 +197,9 @@ fn samples_at_their_edges() {
     assert_eq!((one.interval(0.95), one.p(true)), (None, None));
     let flat = Sample::of(&[0.1; 7]).unwrap();
     assert_eq!((flat.mean, flat.deviation), (0.1, 0.0));
-    assert!(flat.interval(0.95).unwrap().is_point());
+    let Interval { low, high } = flat.interval(0.95).unwrap();
+    assert_eq!((low, high), (0.1, 0.1));
+    assert_eq!(Sample::of(&[0.0; 3]).unwrap().p(true), Some(0.5));
     assert_eq!((flat.p(true), flat.p(false)), (Some(0.5), Some(0.0)));
     // Small differences of large numbers.
     let far = Sample::of(&[1e9 + 4.0, 1e9 + 7.0, 1e9 + 13.0, 1e9 + 16.0]).unwrap();

@@ -296,7 +296,12 @@ fn the_version_is_in_the_changelog() {
 /// Every relative link of every document leads to a file.
 #[test]
 fn links_lead_somewhere() {
-    for name in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md"] {
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+    ] {
         let text = document(name);
         for link in text
             .split("](")
