@@ -437,7 +437,7 @@ fn statistics_are_asked_for_after_the_run_was_seen_to_have_finished() {
 
 #[test]
 fn a_proxy_that_cannot_be_used_is_no_reason_to_go_around_it() {
-    for proxy in ["ftp://127.0.0.1:9", "user:secret@bad:port:x"] {
+    for proxy in ["ftp://127.0.0.1:9", "user:proxy-secret@bad:port:x"] {
         let outcome = Gate::check(
             BOTH,
             &[
@@ -453,7 +453,7 @@ fn a_proxy_that_cannot_be_used_is_no_reason_to_go_around_it() {
         .run()
         .code(3)
         .says("cannot use the proxy in HTTPS_PROXY");
-        assert!(!outcome.stderr.contains("secret"));
+        assert!(!outcome.stderr.contains("proxy-secret"));
     }
     let outcome = Gate::check(
         BOTH,
@@ -467,11 +467,11 @@ fn a_proxy_that_cannot_be_used_is_no_reason_to_go_around_it() {
         ],
     )
     .args(&["--timeout", "3s"])
-    .env("HTTPS_PROXY", "http://user:secret@127.0.0.1:9")
+    .env("HTTPS_PROXY", "http://user:proxy-secret@127.0.0.1:9")
     .run()
     .code(3)
     .says("through the proxy of the environment");
-    assert!(!outcome.stderr.contains("secret"));
+    assert!(!outcome.stderr.contains("proxy-secret"));
 }
 
 /// Wrong counts inside one answer leave the check undecided, and never pass it.

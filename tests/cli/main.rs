@@ -31,6 +31,7 @@ mod reports;
 mod requests;
 mod rows;
 mod schema;
+mod secrets;
 #[cfg(unix)]
 mod shell;
 mod weave;

@@ -216,7 +216,7 @@ fn verbose_names_each_request() {
 fn a_proxy_is_not_used_to_reach_this_machine() {
     let weave = Weave::start();
     Gate::check(FLOOR, &["--candidate", "cand", "--base-url", &weave.url])
-        .env("ALL_PROXY", "http://user:secret@127.0.0.1:9")
+        .env("ALL_PROXY", "http://user:proxy-secret@127.0.0.1:9")
         .run()
         .code(0);
 }
