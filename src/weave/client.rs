@@ -1,6 +1,7 @@
 //! One HTTP client: authenticated, bounded in time and bytes, patient with a busy server.
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -64,6 +65,7 @@ impl From<Refusal> for Fault {
         match refusal {
             Refusal::NotFound(reason) => {
                 Self::evidence(format!("Weave does not know it: {reason}"))
+                    .help("look at the project's name, and at whether a run was deleted meanwhile")
             }
             Refusal::TooLarge(fault) | Refusal::Busy(fault, _) | Refusal::Fault(fault) => fault,
         }
@@ -276,7 +278,10 @@ impl<'a> Client<'a> {
                 format!("Weave answered {status}{quoted}"),
                 retry_after(response.headers()),
             ),
-            _ => refuse(Fault::evidence(format!("Weave answered {status}{quoted}"))),
+            _ => refuse(
+                Fault::evidence(format!("Weave answered {status}{quoted}"))
+                    .help("look at --base-url, at what stands between, and at whether the server is older than the v2 Evaluation API"),
+            ),
         }
     }
 
@@ -293,30 +298,38 @@ impl<'a> Client<'a> {
                 Attempt::Refused(Refusal::TooLarge(Fault::evidence(format!(
                     "an answer of {host} is larger than {} MiB",
                     MAX_BODY / 1024 / 1024
-                ))))
+                ))
+                .help("look at --base-url, and at how large the inputs and outputs of single rows are")))
             }
-            ureq::Error::HostNotFound => refuse(
+            error if is_unknown_host(error) => refuse(
                 Fault::evidence(format!("the host of {host} is not known"))
-                    .help("look at --base-url, WF_TRACE_SERVER_URL and WANDB_BASE_URL, and at the network"),
+                    .help("look at --base-url, WF_TRACE_SERVER_URL, WANDB_BASE_URL and the proxy of the environment, and at the network"),
             ),
             ureq::Error::Rustls(error) => refuse(
                 Fault::evidence(format!("no safe connection to {host}: {error}"))
                     .help("a private authority is trusted through SSL_CERT_FILE"),
             ),
             ureq::Error::Tls(_) | ureq::Error::Pem(_) | ureq::Error::BadUri(_) | ureq::Error::InvalidProxyUrl => {
-                refuse(Fault::evidence(format!("no connection to {host}: {error}")))
+                refuse(
+                    Fault::evidence(format!("no connection to {host}: {error}"))
+                        .help("look at --base-url, SSL_CERT_FILE, and the proxy of the environment"),
+                )
             }
-            error => {
-                let cause = http::cause(error);
-                // A certificate that is not trusted arrives wrapped in an I/O error.
-                if cause.contains("certificate") {
-                    return refuse(
-                        Fault::evidence(format!("no safe connection to {host}: {cause}"))
-                            .help("a private authority is trusted through SSL_CERT_FILE"),
-                    );
-                }
-                Attempt::Again(format!("the connection to {host} failed: {cause}"), None)
-            }
+            // What the proxy does not allow now, it does not allow in a moment either.
+            ureq::Error::ConnectProxyFailed(reason) if refuses(reason) => refuse(
+                Fault::evidence(format!("no connection to {host}: {reason}"))
+                    .help("look at the name and password in HTTPS_PROXY, and at what the proxy allows; NO_PROXY goes around it"),
+            ),
+            // What TLS does not accept arrives wrapped in an I/O error of this kind.
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => refuse(
+                Fault::evidence(format!("no safe connection to {host}: {error}")).help(
+                    "a private authority is trusted through SSL_CERT_FILE; does the server speak https at this address?",
+                ),
+            ),
+            error => Attempt::Again(
+                format!("the connection to {host} failed: {}", http::cause(error)),
+                None,
+            ),
         }
     }
 
@@ -386,14 +399,16 @@ impl<'a> Client<'a> {
         Fault::evidence(format!(
             "an answer of {host} is not what the v2 Evaluation API sends: {error}"
         ))
+        .help("look at --base-url, at what stands between, and at whether the server is older than the v2 Evaluation API")
     }
 }
 
-/// `Retry-After`, in seconds or as a date.
+/// `Retry-After`, in seconds or as a date. More seconds than can be counted are still a wait.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds.ceil()).ok();
+        let wait = Duration::try_from_secs_f64(seconds.ceil());
+        return wait.ok().or((seconds > 0.0).then_some(Duration::MAX));
     }
     let date = rfc2822::parse(text).ok()?.timestamp();
     let wait = date.duration_since(Timestamp::now());
@@ -408,4 +423,27 @@ fn jittered(attempt: u32) -> Duration {
     let random = RandomState::new().hash_one(attempt) % 1000;
     let share = u32::try_from(random).unwrap_or(0);
     step / 2 + step.mul_f64(f64::from(share) / 2000.0)
+}
+
+/// Whether a name has no address, and its servers were there to say so.
+fn is_unknown_host(error: &ureq::Error) -> bool {
+    /// `WSAHOST_NOT_FOUND`.
+    const OF_WINDOWS: i32 = 11001;
+    match error {
+        ureq::Error::HostNotFound => true,
+        // The standard library has no kind for it, only these words.
+        ureq::Error::Io(error) => {
+            let text = error.to_string();
+            let is_unresolved = text.starts_with("failed to lookup address information");
+            (is_unresolved && !text.contains("Temporary failure"))
+                || error.raw_os_error() == Some(OF_WINDOWS)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a proxy refused to connect, and did not merely fail to: the reason ends with its status.
+fn refuses(reason: &str) -> bool {
+    let status = reason.rsplit(['/', ' ']).next();
+    status.is_some_and(|status| status.len() == 3 && status.starts_with(['3', '4']))
 }

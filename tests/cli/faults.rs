@@ -200,6 +200,21 @@ fn retry_after_is_honoured() {
         "asks to wait 7200 s; no time is left of 5 s",
     );
     assert!(started.elapsed() < Duration::from_secs(4));
+    // A number too large to be counted is no reason to come back at once.
+    for ages in ["99999999999999999999999999", "1e999"] {
+        let weave = Weave::with(move |request, _| {
+            let reply = Reply::status(429, "slow").header(&format!("Retry-After: {ages}"));
+            request.path.ends_with("/cand").then_some(reply)
+        });
+        no_verdict(check(&weave, &[]), "asks to wait 18446744073709551615 s");
+        let asked = weave.requests().into_iter();
+        assert_eq!(
+            asked
+                .filter(|request| request.path.ends_with("/cand"))
+                .count(),
+            1
+        );
+    }
 }
 
 #[test]
@@ -238,6 +253,25 @@ fn nobody_listens() {
     )
     .run();
     no_verdict(outcome, "the connection to http://127.0.0.1:");
+}
+
+#[test]
+fn a_host_that_has_no_address_is_named() {
+    // A label of 64 letters is no name, which is known without asking anybody.
+    let url = format!("https://{}.test", "a".repeat(64));
+    let check = || {
+        Gate::check(
+            BOTH,
+            &["--candidate=cand", "--baseline=base", "--json=r.json"],
+        )
+        .args(&["--base-url", &url])
+    };
+    let outcome = check().run().says("help: look at --base-url");
+    assert!(!outcome.stderr.contains("trying again"));
+    no_verdict(outcome, &format!("the host of {url} is not known"));
+    // Whoever names a proxy has it look for the host.
+    let outcome = check().env("HTTPS_PROXY", &url).run();
+    no_verdict(outcome, "through the proxy of the environment is not known");
 }
 
 #[test]

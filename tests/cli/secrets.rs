@@ -1,6 +1,7 @@
 //! Secrets, and the search for them in all that a process writes. The builder of `gate` makes it after each run.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -76,7 +77,10 @@ impl Secrets {
 /// A secret as it is, in URLs, in hexadecimal, and in base64 whatever stands before and after it.
 fn spellings(secret: &str) -> Vec<String> {
     let bytes = secret.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = String::new();
+    for byte in bytes {
+        write!(hex, "{byte:02x}").unwrap();
+    }
     let in_url = percent_encoding::percent_encode(bytes, percent_encoding::NON_ALPHANUMERIC);
     let mut all = vec![
         secret.to_owned(),
