@@ -176,6 +176,11 @@ impl Outcome {
         self
     }
 
+    /// Takes the files away.
+    pub fn done(self) {
+        fs::remove_dir_all(self.folder).unwrap();
+    }
+
     pub fn read(&self, name: &str) -> String {
         fs::read_to_string(self.folder.join(name)).unwrap()
     }

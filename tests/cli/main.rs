@@ -12,9 +12,11 @@
 mod action;
 mod bad_input;
 mod behind;
+mod calls;
 mod ci;
 mod comments;
 mod documents;
+mod fault_table;
 mod faults;
 mod find;
 mod gate;
@@ -23,6 +25,7 @@ mod gitlab;
 mod hostile;
 mod install;
 mod manual;
+mod network;
 #[cfg(unix)]
 mod recipes;
 mod release;

@@ -1,11 +1,11 @@
 //! A fake trace server on loopback: two runs, and whatever fault a test wants.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -27,6 +27,14 @@ pub enum Reply {
     Raw(Vec<u8>),
     /// Nothing for so long, and the end of the connection.
     Silence(Duration),
+    /// These bytes, and a reset of the connection.
+    Reset(Vec<u8>),
+    /// These bytes, and nothing more for as long as the server lives.
+    Stall(Vec<u8>),
+    /// These bytes, and then a piece again and again, each after a pause.
+    Endless(Vec<u8>, Vec<u8>, Duration),
+    /// A reset of the connection, and nobody listens any more.
+    Gone,
 }
 
 impl Reply {
@@ -60,12 +68,30 @@ impl Reply {
 
 type Script = dyn Fn(&Request, usize) -> Option<Reply> + Send + Sync;
 
+/// What requests are read from, and answers written to.
+pub trait Link: Read + Write {}
+
+impl<T: Read + Write> Link for T {}
+
+/// What becomes of a connection before its first request; `None` where it is not served. Told how many there were
+/// before.
+type Opening = dyn Fn(TcpStream, usize) -> Option<Box<dyn Link>> + Send + Sync;
+
 /// The server; it stops when it is dropped.
 pub struct Weave {
     pub url: String,
-    seen: Arc<Mutex<Vec<Request>>>,
-    stop: Arc<AtomicBool>,
+    state: Arc<State>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What all connections of a server know.
+struct State {
+    address: SocketAddr,
+    seen: Mutex<Vec<Request>>,
+    connections: AtomicUsize,
+    stop: AtomicBool,
+    opening: Box<Opening>,
+    script: Box<Script>,
 }
 
 /// A run of the fake server: `passed` of `scored` trials are true, of `trials`.
@@ -96,110 +122,184 @@ impl Weave {
     /// The same, with a script that may answer in its place. The script sees how many requests to the
     /// same path with the same body there were before.
     pub fn with(script: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static) -> Self {
+        Self::behind(|stream, _| Some(Box::new(stream)), script)
+    }
+
+    /// The same, behind something that stands before all requests of a connection, such as TLS.
+    pub fn behind(
+        opening: impl Fn(TcpStream, usize) -> Option<Box<dyn Link>> + Send + Sync + 'static,
+        script: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
-        let stop = Arc::new(AtomicBool::new(false));
-        let script: Arc<Script> = Arc::new(script);
-        let (requests, stopped) = (Arc::clone(&seen), Arc::clone(&stop));
+        let state = Arc::new(State {
+            address: listener.local_addr().unwrap(),
+            seen: Mutex::default(),
+            connections: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+            opening: Box::new(opening),
+            script: Box::new(script),
+        });
+        let shared = Arc::clone(&state);
         let thread = thread::spawn(move || {
             for stream in listener.incoming() {
-                if stopped.load(Ordering::Relaxed) {
+                if shared.stop.load(Ordering::Relaxed) {
                     break;
                 }
-                let (requests, script) = (Arc::clone(&requests), Arc::clone(&script));
-                let stopped = Arc::clone(&stopped);
-                thread::spawn(move || serve(stream.unwrap(), &requests, &*script, &stopped));
+                let before = shared.connections.fetch_add(1, Ordering::Relaxed);
+                let state = Arc::clone(&shared);
+                thread::spawn(move || state.connected(stream.unwrap(), before));
             }
         });
         Self {
             url,
-            seen,
-            stop,
+            state,
             thread: Some(thread),
         }
     }
 
     pub fn requests(&self) -> Vec<Request> {
-        self.seen.lock().unwrap().clone()
+        self.state.seen.lock().unwrap().clone()
+    }
+
+    /// How many connections there were.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Weave {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
+        self.state.close();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, script: &Script, stopped: &AtomicBool) {
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
-    while let Some(request) = read(&mut stream) {
-        let before = {
-            let mut seen = seen.lock().unwrap();
-            let same = |known: &&Request| known.path == request.path && known.body == request.body;
-            let before = seen.iter().filter(same).count();
-            seen.push(request.clone());
-            before
-        };
-        match script(&request, before).unwrap_or_else(|| answer(&request)) {
+impl State {
+    /// Ends the listening.
+    fn close(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // Wakes whoever waits for a connection.
+        let _ = TcpStream::connect(self.address);
+    }
+
+    fn connected(&self, stream: TcpStream, before: usize) {
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let raw = stream.try_clone().unwrap();
+        if let Some(mut link) = (self.opening)(stream, before) {
+            while let Some(request) = read(&mut *link) {
+                let before = self.note(&request);
+                let reply = (self.script)(&request, before).unwrap_or_else(|| answer(&request));
+                if !self.send(&mut *link, &raw, reply) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Remembers a request, and tells how many of the same there were before.
+    fn note(&self, request: &Request) -> usize {
+        let mut seen = self.seen.lock().unwrap();
+        let same = |known: &&Request| known.path == request.path && known.body == request.body;
+        let before = seen.iter().filter(same).count();
+        seen.push(request.clone());
+        before
+    }
+
+    /// Answers, and tells whether the connection goes on.
+    fn send(&self, link: &mut dyn Link, raw: &TcpStream, reply: Reply) -> bool {
+        match reply {
             Reply::Whole(status, lines, body) => {
                 let head = format!(
                     "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n{lines}\r\n",
                     body.len()
                 );
-                if stream
+                let sent = link
                     .write_all(head.as_bytes())
-                    .and_then(|()| stream.write_all(&body))
-                    .is_err()
-                {
-                    return;
-                }
+                    .and_then(|()| link.write_all(&body))
+                    .and_then(|()| link.flush());
+                return sent.is_ok() && !lines.contains("Connection: close");
             }
             Reply::Raw(bytes) => {
-                let _ = stream.write_all(&bytes);
-                return;
+                let _ = link.write_all(&bytes).and_then(|()| link.flush());
             }
-            Reply::Silence(time) => {
-                let step = Duration::from_millis(20);
-                let mut waited = Duration::ZERO;
-                while waited < time && !stopped.load(Ordering::Relaxed) {
-                    thread::sleep(step);
-                    waited += step;
+            Reply::Silence(time) => self.wait(time),
+            Reply::Reset(bytes) => {
+                let _ = link.write_all(&bytes).and_then(|()| link.flush());
+                // What was sent before is read before the reset is seen.
+                thread::sleep(Duration::from_millis(50));
+                reset(raw);
+            }
+            Reply::Stall(bytes) => {
+                let _ = link.write_all(&bytes).and_then(|()| link.flush());
+                self.wait(Duration::MAX);
+            }
+            Reply::Endless(bytes, piece, pause) => {
+                let mut sent = link.write_all(&bytes);
+                while sent.is_ok() && !self.stop.load(Ordering::Relaxed) {
+                    sent = link.write_all(&piece).and_then(|()| link.flush());
+                    thread::sleep(pause);
                 }
-                return;
             }
+            Reply::Gone => {
+                self.close();
+                while TcpStream::connect(self.address).is_ok() {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                reset(raw);
+            }
+        }
+        false
+    }
+
+    /// Waits, and no longer than the server lives.
+    fn wait(&self, time: Duration) {
+        let since = Instant::now();
+        while since.elapsed() < time && !self.stop.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(20));
         }
     }
 }
 
-fn read(stream: &mut TcpStream) -> Option<Request> {
+/// Makes the end of a connection a reset.
+fn reset(stream: &TcpStream) {
+    rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).unwrap();
+}
+
+/// Reads one request. None comes before the last one is answered.
+fn read(stream: &mut dyn Link) -> Option<Request> {
     let mut bytes = Vec::new();
-    let mut byte = [0];
-    while !bytes.ends_with(b"\r\n\r\n") {
-        if stream.read(&mut byte).ok()? == 0 {
-            return None;
+    let mut buffer = [0; 4096];
+    let mut more = |bytes: &mut Vec<u8>| {
+        let count = stream.read(&mut buffer).ok().filter(|count| *count > 0)?;
+        bytes.extend_from_slice(&buffer[..count]);
+        Some(())
+    };
+    let end = loop {
+        match bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            Some(place) => break place + 4,
+            None => more(&mut bytes)?,
         }
-        bytes.push(byte[0]);
-    }
-    let head = String::from_utf8(bytes).unwrap();
-    let length = head.lines().find_map(|line| {
+    };
+    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+    let length: Option<usize> = head.lines().find_map(|line| {
         line.to_ascii_lowercase()
             .strip_prefix("content-length:")
             .map(|n| n.trim().parse().unwrap())
     });
-    let mut body = vec![0; length.unwrap_or(0)];
-    stream.read_exact(&mut body).ok()?;
+    while bytes.len() < end + length.unwrap_or(0) {
+        more(&mut bytes)?;
+    }
+    let body = &bytes[end..];
     let mut words = head.split(' ');
     Some(Request {
         method: words.next()?.to_owned(),
         path: words.next()?.to_owned(),
-        body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        body: serde_json::from_slice(body).unwrap_or(Value::Null),
         head,
     })
 }

@@ -1,0 +1,318 @@
+//! Every fault of the network at every call that a check makes. Two tables, the faults in `network` and the
+//! calls in `calls`, say together what must come of each pair.
+
+use std::fmt::Write as _;
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::calls::{CALLS, Call, LOOK, Means, Use, snapshot, sound};
+use crate::gate::{Gate, Outcome};
+use crate::network::{Class, Fault, faults};
+use crate::weave::Weave;
+
+/// As many pairs are tried at once: most of them wait.
+const AT_ONCE: usize = 24;
+/// With so much time, no machine is too busy to come to each call.
+const MOST_SECONDS: u64 = 60;
+/// What a process may take beyond its deadline, on a busy machine.
+const SLACK: Duration = Duration::from_secs(4);
+
+/// What has to come of a fault at a call.
+#[derive(Debug)]
+struct Expected {
+    code: i32,
+    said: Said,
+    /// Requests of this call, at least and at most.
+    requests: (usize, usize),
+    /// The time for all requests.
+    seconds: u64,
+}
+
+/// Where it is told what was wrong.
+#[derive(Debug)]
+enum Said {
+    /// As the reason why there is no verdict.
+    Error(String),
+    /// As the reason why something is not shown.
+    Unexplained(String),
+    /// On stdout, as evidence.
+    Shown(String),
+    /// Not at all.
+    Nowhere,
+}
+
+fn expected(call: &Call, fault: &Fault) -> Expected {
+    let means = match fault.class {
+        Class::Sound => Means::Evidence(call.check.code, ""),
+        Class::Unknown => call.unknown,
+        Class::Empty => call.empty,
+        _ => Means::Fault(""),
+    };
+    let words = match means {
+        Means::Fault("") => fault.words.clone(),
+        Means::Fault(words) | Means::Evidence(_, words) => words.to_owned(),
+    };
+    let spoils_all = [Class::Slow, Class::Gone].contains(&fault.class);
+    let (code, said) = match (means, call.used_for) {
+        (Means::Evidence(code, _), _) => (code, Said::Shown(words)),
+        (_, Use::Explanation) => (call.check.code, Said::Unexplained(words)),
+        // Other calls come after it, and no time is left for them, or nobody listens.
+        (_, Use::Aside) if spoils_all => (3, Said::Error(words)),
+        (_, Use::Aside) => (call.check.code, Said::Nowhere),
+        (_, Use::Verdict | Use::Wait) => (3, Said::Error(words)),
+    };
+    let requests = match (fault.class, call.used_for) {
+        (Class::TooLarge, _) => (1, 1 + call.smaller),
+        (Class::Sound | Class::Final, _) => (1, 1),
+        // A wait looks again, and in the end for what there is instead.
+        (_, Use::Wait) => (1, 4),
+        (Class::Again | Class::Gone, _) => (1, 5),
+        _ => (1, 1),
+    };
+    let seconds = match (fault.class, call.used_for) {
+        // The rest of the check has to be made, too.
+        (Class::Again, Use::Aside) => 10,
+        (Class::Again | Class::Gone | Class::Slow, _) => 2,
+        // Much, where a machine is busy.
+        (Class::TooLarge, _) => 60,
+        // These must not come near it.
+        _ => 30,
+    };
+    Expected {
+        code,
+        said,
+        requests,
+        seconds,
+    }
+}
+
+/// Tries one pair, and says what is wrong.
+fn attempt(call: &Call, fault: &'static Fault) -> Result<(), String> {
+    let mut expected = expected(call, fault);
+    loop {
+        match tried(call, fault, &expected) {
+            // The machine was too busy to come so far in time.
+            Tried::TooLate if expected.seconds <= MOST_SECONDS => expected.seconds *= 2,
+            Tried::TooLate => return Err(format!("{} at {}: too late\n", fault.name, call.name)),
+            Tried::Right => return Ok(()),
+            Tried::Wrong(words) => return Err(words),
+        }
+    }
+}
+
+/// What came of a pair.
+enum Tried {
+    Right,
+    Wrong(String),
+    /// The time was over before the fault was seen.
+    TooLate,
+}
+
+fn tried(call: &Call, fault: &'static Fault, expected: &Expected) -> Tried {
+    let (is, check) = (call.is, call.check);
+    let weave = Weave::with(move |request, _| {
+        let reply = sound(check, request);
+        Some(if is(request) {
+            (fault.change)(reply)
+        } else {
+            reply
+        })
+    });
+    let mut gate = Gate::check(check.gates, &["-v", "--json=r.json", "--report=r.md"])
+        .args(check.arguments)
+        .args(&[
+            "--base-url",
+            &weave.url,
+            "--timeout",
+            &format!("{}s", expected.seconds),
+        ]);
+    if check.reads_snapshot {
+        gate = gate.file("base.json", snapshot());
+    }
+    if call.used_for == Use::Wait {
+        // A fault that may pass is waited for; what is final ends the wait, and has all the time that it takes.
+        let may_pass = ![Class::TooLarge, Class::Final].contains(&fault.class);
+        let wait = if may_pass { 1 } else { expected.seconds };
+        gate = gate.args(&["--wait", &format!("{wait}s")]);
+    }
+    let since = Instant::now();
+    let outcome = gate.run();
+    let took = since.elapsed();
+    let made = weave
+        .requests()
+        .iter()
+        .filter(|request| is(request))
+        .count();
+    let words = match &expected.said {
+        Said::Error(words) | Said::Unexplained(words) => words,
+        Said::Shown(_) | Said::Nowhere => "",
+    };
+    let is_seen = outcome.stderr.contains(words) || outcome.read("r.json").contains(words);
+    let ends = format!("gave no whole answer within {} s", expected.seconds);
+    let is_late =
+        outcome.read("r.json").contains(&ends) && took >= Duration::from_secs(expected.seconds);
+    if is_late && (made == 0 || !is_seen) {
+        outcome.done();
+        return Tried::TooLate;
+    }
+
+    let mut wrong = String::new();
+    let mut hold = |holds: bool, what: &str| {
+        if !holds {
+            let _ = writeln!(wrong, "  {what}");
+        }
+    };
+    hold(
+        outcome.code == expected.code,
+        &format!("exit code {}", outcome.code),
+    );
+    hold(
+        (expected.requests.0..=expected.requests.1).contains(&made),
+        &format!("{made} requests"),
+    );
+    hold(
+        weave.requests().len() - made < check.requests.max(1),
+        &format!("{} requests in all", weave.requests().len()),
+    );
+    hold(
+        weave.connections() <= weave.requests().len() + 1,
+        &format!("{} connections", weave.connections()),
+    );
+    let waits = u64::from(call.used_for == Use::Wait) * 2;
+    hold(
+        took < Duration::from_secs(expected.seconds + waits) + SLACK,
+        &format!("it took {took:?}"),
+    );
+    tell(&outcome, &expected.said, fault.class, &mut hold);
+    if wrong.is_empty() {
+        outcome.done();
+        return Tried::Right;
+    }
+    Tried::Wrong(format!(
+        "{} at {}: {expected:?}\n{wrong}{}\n{}\n",
+        fault.name, call.name, outcome.stderr, outcome.stdout
+    ))
+}
+
+/// Holds what is said against what has to be.
+fn tell(outcome: &Outcome, said: &Said, class: Class, hold: &mut dyn FnMut(bool, &str)) {
+    let report = outcome.json("r.json");
+    hold(
+        report["exit_code"] == outcome.code,
+        "the report's exit code",
+    );
+    let ends = match outcome.code {
+        0 => "weave-gate: passed, exit code 0\n",
+        1 => "weave-gate: failed, exit code 1\n",
+        _ if report["verdict"] == "undecided" => "weave-gate: undecided, exit code 3\n",
+        _ => "weave-gate: no verdict, exit code 3\n",
+    };
+    hold(outcome.stdout.ends_with(ends), "the last line");
+    let holds_words = |place: &Value, words: &str| {
+        let message = place.as_str().unwrap_or_default();
+        // The last of several attempts may have had no time; then the others are told of.
+        let is_late = [Class::Again, Class::Gone].contains(&class)
+            && message.contains("gave no whole answer within")
+            && outcome.stderr.contains(words);
+        message.contains(words) || is_late
+    };
+    match said {
+        Said::Error(words) => {
+            hold(report["verdict"] == json!(null), "the verdict");
+            hold(holds_words(&report["error"]["message"], words), "the error");
+            hold(outcome.stderr.contains(words), "the words");
+            hold(outcome.stderr.contains("\n  help: "), "the help");
+            hold(report["error"]["help"].is_string(), "the report's help");
+        }
+        Said::Unexplained(words) => {
+            hold(report["verdict"] == "failed", "the verdict");
+            let policy = &report["policies"][0];
+            hold(
+                holds_words(&policy["unexplained"], words),
+                "why not explained",
+            );
+            hold(policy["checks"][0]["status"] == "fail", "the check");
+        }
+        Said::Shown(words) => {
+            hold(outcome.read("r.json").contains(words), "what is shown");
+            hold(words.is_empty() || report["error"].is_null(), "the error");
+        }
+        Said::Nowhere => hold(report["error"].is_null(), "the error"),
+    }
+}
+
+/// Runs all pairs, some at once, and tells of all that went wrong.
+fn all(pairs: &[(Call, &'static Fault)]) {
+    let next = AtomicUsize::new(0);
+    let wrong = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some((call, fault)) = pairs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let tried = catch_unwind(AssertUnwindSafe(|| attempt(call, fault)));
+                    let stopped = |_| Err(format!("{} at {}: stopped\n", fault.name, call.name));
+                    if let Err(message) = tried.unwrap_or_else(stopped) {
+                        wrong.lock().unwrap().push(message);
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(
+        wrong.is_empty(),
+        "{} of {} pairs:\n\n{}",
+        wrong.len(),
+        pairs.len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn every_fault_at_every_call() {
+    // Where redirects lead: nobody may come.
+    let trap = TcpListener::bind("127.0.0.1:0").unwrap();
+    trap.set_nonblocking(true).unwrap();
+    let elsewhere = format!("http://{}/v2/elsewhere", trap.local_addr().unwrap());
+    let faults: &'static [Fault] = Vec::leak(faults(&elsewhere));
+    snapshot();
+    let calls = CALLS.into_iter().chain([LOOK]);
+    let pairs: Vec<(Call, &Fault)> = calls
+        .flat_map(|call| faults.iter().map(move |fault| (call, fault)))
+        .collect();
+    all(&pairs);
+    assert_eq!(trap.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+/// The calls of the table are those that a sound check makes, each once, and there are no others.
+#[test]
+fn the_calls_are_those_of_sound_checks() {
+    let all: Vec<Call> = CALLS.into_iter().chain([LOOK]).collect();
+    for call in &all {
+        let check = call.check;
+        let weave = Weave::with(move |request, _| Some(sound(check, request)));
+        let mut gate = Gate::check(check.gates, check.arguments).args(&["--base-url", &weave.url]);
+        if check.reads_snapshot {
+            gate = gate.file("base.json", snapshot());
+        }
+        if call.used_for == Use::Wait {
+            gate = gate.args(&["--wait=1s"]);
+        }
+        gate.run().code(check.code);
+        let requests = weave.requests();
+        assert_eq!(requests.len(), check.requests, "{}", call.name);
+        let made = requests.iter().filter(|request| (call.is)(request));
+        assert_eq!(made.count(), 1, "{}", call.name);
+        for request in requests {
+            let is_known = all.iter().any(|known| (known.is)(&request));
+            assert!(is_known, "{}: {request:?}", call.name);
+        }
+    }
+}

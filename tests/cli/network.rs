@@ -1,0 +1,253 @@
+//! The faults that a network and a server can have, and how each has to be taken. A new fault is one line.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::gate::{KEY, KEY_IN_BASE64};
+use crate::weave::Reply;
+use Class::{Again, Empty, Final, Later, Slow, Sound, TooLarge, Unread};
+
+/// How a client has to take a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// None at all: the answer is used.
+    Sound,
+    /// It will not pass: one request, and no more.
+    Final,
+    /// It may pass: a few requests, each after a longer pause.
+    Again,
+    /// As this; and no other request is answered either.
+    Gone,
+    /// It may pass, but not in the time that there is: one request.
+    Later,
+    /// No whole answer comes: one request, and the deadline.
+    Slow,
+    /// A whole answer that is none.
+    Unread,
+    /// An answer larger than can be held.
+    TooLarge,
+    /// The server does not know what is asked for.
+    Unknown,
+    /// Nothing, and a 200.
+    Empty,
+}
+
+/// What is done to an answer that would have been sound.
+pub type Change = Box<dyn Fn(Reply) -> Reply + Send + Sync>;
+
+pub struct Fault {
+    pub name: String,
+    pub change: Change,
+    pub class: Class,
+    /// What is said of it.
+    pub words: String,
+}
+
+fn fault(name: &str, reply: Reply, class: Class, words: &str) -> Fault {
+    changed(name, move |_| reply.clone(), class, words)
+}
+
+fn changed(
+    name: &str,
+    change: impl Fn(Reply) -> Reply + Send + Sync + 'static,
+    class: Class,
+    words: &str,
+) -> Fault {
+    Fault {
+        name: name.to_owned(),
+        change: Box::new(change),
+        class,
+        words: words.to_owned(),
+    }
+}
+
+/// The same answer with another body.
+fn body(
+    change: impl Fn(Vec<u8>) -> Vec<u8> + Send + Sync + 'static,
+) -> impl Fn(Reply) -> Reply + Send + Sync + 'static {
+    move |reply| match reply {
+        Reply::Whole(status, lines, body) => Reply::Whole(status, lines, change(body)),
+        other => other,
+    }
+}
+
+fn text(text: &str) -> Vec<u8> {
+    text.as_bytes().to_vec()
+}
+
+fn whole(body: impl Into<Vec<u8>>) -> Reply {
+    Reply::Whole(200, String::new(), body.into())
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zipped(bytes: Vec<u8>) -> Reply {
+    whole(bytes).header("Content-Encoding: gzip")
+}
+
+/// A status whose body sends the key back in every form.
+fn status(status: u16) -> Reply {
+    Reply::status(
+        status,
+        &format!("not today: {KEY} or Basic {KEY_IN_BASE64}"),
+    )
+}
+
+/// How each status has to be taken.
+fn statuses(elsewhere: &str) -> Vec<Fault> {
+    let all = (201..=208)
+        .chain(300..=308)
+        .chain(400..=431)
+        .chain([451])
+        .chain(500..=511);
+    all.map(|number| {
+        let said = "not today: *** or Basic ***";
+        let (class, words) = match number {
+            201..=399 if number < 300 => (Class::Final, format!("Weave answered {number}")),
+            300..=399 => (Class::Final, format!("redirects elsewhere ({number})")),
+            401 => (
+                Class::Final,
+                format!("Weave refused the API key (401): {said}"),
+            ),
+            403 => (
+                Class::Final,
+                format!("the API key may not read this project (403): {said}"),
+            ),
+            404 => (Class::Unknown, String::new()),
+            408 | 409 | 425 | 429 | 500 | 502.. => {
+                (Class::Again, format!("Weave answered {number}: {said}"))
+            }
+            _ => (Class::Final, format!("Weave answered {number}: {said}")),
+        };
+        let reply = match number {
+            204 | 205 | 304 => Reply::Whole(number, String::new(), Vec::new()),
+            404 => Reply::status(404, "not here"),
+            300..=399 => status(number).header(&format!("Location: {elsewhere}?key={KEY}")),
+            _ => status(number),
+        };
+        fault(&number.to_string(), reply, class, &words)
+    })
+    .collect()
+}
+
+/// All faults. `elsewhere` is an address that nobody may be sent to.
+pub fn faults(elsewhere: &str) -> Vec<Fault> {
+    let mut all = statuses(elsewhere);
+    for some in [
+        of_connections(),
+        of_time(),
+        of_size(),
+        of_form(),
+        of_waits(),
+    ] {
+        all.extend(some);
+    }
+    all
+}
+
+const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
+
+#[rustfmt::skip]
+fn of_connections() -> Vec<Fault> {
+    const GONE: &str = "Peer disconnected";
+    const RESET: &str = "reset by peer";
+    let in_headers = || text("HTTP/1.1 200 OK\r\nContent-Le");
+    let in_body = || text(&format!("{HEAD}{{"));
+    vec![
+        fault("refused", Reply::Gone, Class::Gone, "Connection re"),
+        fault("closed before headers", Reply::Raw(text("")), Again, GONE),
+        fault("closed in headers", Reply::Raw(in_headers()), Again, GONE),
+        fault("closed after headers", Reply::Raw(text(HEAD)), Again, GONE),
+        fault("closed in the body", Reply::Raw(in_body()), Again, GONE),
+        fault("reset before headers", Reply::Reset(text("")), Again, RESET),
+        fault("reset in headers", Reply::Reset(in_headers()), Again, RESET),
+        fault("reset after headers", Reply::Reset(text(HEAD)), Again, GONE),
+        fault("reset in the body", Reply::Reset(in_body()), Again, GONE),
+        fault("another protocol", Reply::Raw(text("SSH-2.0-OpenSSH_9.6\r\n")), Again, "protocol"),
+        fault("no protocol", Reply::Raw(text("{\"summary\": null}")), Again, "protocol"),
+        fault("another protocol from here on", Reply::Raw(text("HTTP/1.1 101 X\r\nUpgrade: h2c\r\n\r\n")), Final, "Weave answered 101"),
+    ]
+}
+
+#[rustfmt::skip]
+fn of_time() -> Vec<Fault> {
+    const LATE: &str = "gave no whole answer within";
+    let drops = |head: &str, drop: &str| Reply::Endless(text(head), text(drop), Duration::from_millis(50));
+    vec![
+        fault("no headers", Reply::Stall(text("")), Slow, LATE),
+        fault("half the headers", Reply::Stall(text("HTTP/1.1 200 OK\r\nContent-Le")), Slow, LATE),
+        fault("slow headers", drops("HTTP/1.1 200 OK\r\nX: ", "x"), Slow, LATE),
+        fault("no body", Reply::Stall(text(HEAD)), Slow, LATE),
+        fault("slow body", drops(HEAD, " "), Slow, LATE),
+        fault("an early hint, and nothing", Reply::Stall(text("HTTP/1.1 103 Early Hints\r\n\r\n")), Slow, LATE),
+    ]
+}
+
+#[rustfmt::skip]
+fn of_size() -> Vec<Fault> {
+    const LARGE: &str = "is larger than 64 MiB";
+    const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let endless = |head: &str, piece: Vec<u8>| Reply::Endless(text(head), piece, Duration::ZERO);
+    let chunked = |chunk: &str| Reply::Raw(text(&format!("{CHUNKED}{chunk}")));
+    vec![
+        fault("endless body", endless("HTTP/1.1 200 OK\r\n\r\n", vec![b' '; 1 << 20]), TooLarge, LARGE),
+        fault("endless headers", endless("HTTP/1.1 200 OK\r\n", text(&"X: x\r\n".repeat(1000))), Again, "too many headers"),
+        fault("gzip bomb", zipped(gzip(&vec![b' '; 65 << 20])), TooLarge, LARGE),
+        fault("longer than it says", whole("{\"half\": 1}").header("Content-Length: 1"), Again, "conflicting content-length headers"),
+        fault("a length that is none", Reply::Raw(text("HTTP/1.1 200 OK\r\nContent-Length: much\r\n\r\n{}")), Again, "protocol"),
+        fault("a chunk without a length", chunked("much\r\n{}\r\n"), Again, "protocol"),
+        fault("a chunk cut short", chunked("10\r\n{}"), Again, "Peer disconnected"),
+    ]
+}
+
+#[rustfmt::skip]
+fn of_form() -> Vec<Fault> {
+    const UNREAD: &str = "is not what the v2 Evaluation API sends";
+    let escaped = format!("\"0\\u0031{}\"", &KEY[2..]);
+    let utf_16 = |body: Vec<u8>| body.into_iter().flat_map(|byte| [byte, 0]).collect();
+    vec![
+        fault("gzip that is none", zipped(text("not gzip")), Again, "gzip decompression failed"),
+        fault("gzip cut short", zipped(gzip(b"{\"summary\": null}")[..20].to_vec()), Again, "gzip decompression failed"),
+        fault("an encoding that nobody asked for", whole(vec![0x1b, 2, 0, 0xf8]).header("Content-Encoding: br"), Unread, UNREAD),
+        fault("a web page", whole("\r\n <!DOCTYPE html><html>Sign in</html>"), Unread, "answered with a web page, not with JSON"),
+        fault("404 of a web server", Reply::Whole(404, String::new(), text("<html>")), Final, "does not know /"),
+        fault("null", whole("null"), Unread, UNREAD),
+        fault("an empty object", whole("{}"), Unread, UNREAD),
+        fault("an empty array", whole("[]"), Unread, UNREAD),
+        fault("deep nesting", whole("[".repeat(100_000)), Unread, UNREAD),
+        fault("an invalid character", whole(b"{\"caf\xe9\": 1}".to_vec()), Unread, UNREAD),
+        fault("the key", whole(format!("\"{KEY}\"")), Final, "an answer of Weave holds the API key"),
+        fault("the key, escaped", whole(escaped), Unread, UNREAD),
+        fault("nothing", whole(""), Empty, ""),
+        fault("blanks", whole(" \r\n\r\n"), Empty, ""),
+        changed("half", body(|body| body[..body.len() / 2].to_vec()), Unread, UNREAD),
+        changed("a byte order mark", body(|body| [b"\xef\xbb\xbf", &*body].concat()), Unread, UNREAD),
+        changed("UTF-16", body(utf_16), Unread, UNREAD),
+        changed("something after it", body(|body| [&*body, b"\n]"].concat()), Unread, UNREAD),
+        changed("a charset that is not true", |reply| reply.header("Content-Type: text/plain; charset=utf-16"), Sound, ""),
+    ]
+}
+
+#[rustfmt::skip]
+fn of_waits() -> Vec<Fault> {
+    let busy = |name: &str, after: &str, class| {
+        fault(name, status(429).header(&format!("Retry-After: {after}")), class, "Weave answered 429")
+    };
+    vec![
+        busy("429, now", "0", Again),
+        busy("429, in hours", "7200", Later),
+        busy("429, at a date", "Tue, 31 Dec 2199 23:59:59 GMT", Later),
+        busy("429, at a date that is over", "Wed, 21 Oct 2015 07:28:00 GMT", Again),
+        busy("429, in ages", "99999999999999999999999999", Later),
+        busy("429, never", "1e999", Later),
+        busy("429, some time", "soon", Again),
+        busy("429, before", "-1", Again),
+    ]
+}
