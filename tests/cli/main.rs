@@ -35,6 +35,7 @@ mod requests;
 mod rows;
 mod schema;
 mod secrets;
+mod secure;
 #[cfg(unix)]
 mod shell;
 mod weave;
