@@ -24,8 +24,10 @@ mod gate;
 mod gitlab;
 mod hostile;
 mod install;
+mod interrupted;
 mod manual;
 mod network;
+mod no_room;
 #[cfg(unix)]
 mod recipes;
 mod release;
