@@ -1,0 +1,274 @@
+"""Wounds recorded answers by the thousand, and makes sure that the gate is green only where they prove it.
+
+Usage: campaign.py [--seed S] [--workers W] [N]
+
+Each case is made from its seed alone: `--seed S` makes one once more, and shows it. The binary is the one
+that WEAVE_GATE names. Ends with 1 if any case was green without a proof, ended with a code that does not
+exist, panicked, hung, or showed the API key.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import collections
+import json
+import multiprocessing
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from dataclasses import dataclass
+
+import proof
+from cases import ENTITY, POLICIES, PROJECT
+from replay import Case, Question, Replay, question
+from wound import API_KEY, Answer, inflict
+
+RECORDED = pathlib.Path(__file__).resolve().parent / "recorded"
+# What no report may hold.
+SECRETS = [API_KEY, base64.b64encode(f"api:{API_KEY}".encode()).decode()]
+# Beyond the time that the binary is given for its requests.
+GRACE = 10.0
+FORMATS = ["terminal", "markdown", "json"]
+COLUMNS = ["tried", "0 same", "0 proven", "0 UNPROVEN", "1 shown", "1 other", "2", "3", "BROKEN"]
+
+
+@dataclass
+class Record:
+    """What was recorded for one policy."""
+
+    name: str
+    policy: dict
+    options: list[str]
+    exchanges: list[dict]
+    questions: list[Question]
+    answers: list[Answer]
+    #: Of these, how many the check asks that passes.
+    asked: int
+
+
+@dataclass
+class Result:
+    seed: int
+    policy: str
+    kind: str
+    asked: str
+    column: str
+    why: str
+    #: Whether the server's own rates contradict the counts of a pass.
+    doubtful: bool
+
+
+def load() -> list[Record]:
+    records = []
+    for name, policy in POLICIES.items():
+        recorded = json.loads((RECORDED / f"{name}.json").read_text())
+        exchanges = recorded["exchanges"]
+        records.append(
+            Record(
+                name,
+                policy,
+                recorded["options"],
+                exchanges,
+                [question(e["method"], e["path"], e["body"]) for e in exchanges],
+                [Answer(e["status"], e["type"], e["answer"].encode()) for e in exchanges],
+                recorded["asked"],
+            )
+        )
+    return records
+
+
+class Ward:
+    """One server, one folder of policies, one binary after the other."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+        self.replay = Replay()
+        self.records = load()
+        self.binary = os.environ["WEAVE_GATE"]
+        for record in self.records:
+            (folder / f"{record.name}.yaml").write_text(json.dumps(record.policy))
+
+    def check(
+        self, record: Record, answers: list[Answer], name: str, form: str, timeout: float
+    ) -> subprocess.CompletedProcess | None:
+        """The gate's own answer; `None` where it gives none."""
+        self.replay.cases[name] = Case(dict(zip(record.questions, answers, strict=True)))
+        arguments = ["check", f"{record.name}.yaml", *record.options, "--base-url", f"{self.replay.url}/{name}"]
+        arguments += ["--project", f"{ENTITY}/{PROJECT}", "--format", form, "--timeout", f"{timeout:g}s"]
+        environment = {"HOME": str(self.folder), "WANDB_API_KEY": API_KEY}
+        try:
+            return subprocess.run(
+                [self.binary, *arguments],
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=timeout + GRACE,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            del self.replay.cases[name]
+
+    def case(self, seed: int, show: bool = False) -> Result:
+        chance = random.Random(seed)
+        record = chance.choice(self.records)
+        kind, place, wounded = inflict(chance, record.answers[: record.asked])
+        answers = wounded + record.answers[record.asked :]
+        breaks = {answer.breaks for answer in answers}
+        timeout = 0.3 if "always" in breaks else 5
+        done = self.check(record, answers, f"s{seed}", chance.choice(FORMATS), timeout)
+        proven, why = proof.verdict(record.policy, record.options, proof.Answers(record.exchanges, answers))
+        column = _column(done, proven, _is_same(record, answers))
+        exchange = record.exchanges[place]
+        if show:
+            _show(record, exchange, kind, record.answers[place], answers[place], done, why, column)
+        return Result(seed, record.name, kind, _asked(exchange), column, why, False)
+
+
+def _asked(exchange: dict) -> str:
+    path = exchange["path"].rsplit("/", 2)
+    if exchange["method"] == "GET":
+        return "run"
+    if path[-1] == "stream_query":
+        return "list of runs"
+    return "summary" if '"include_summary":true' in exchange["body"] else "rows"
+
+
+def _is_same(record: Record, answers: list[Answer]) -> bool:
+    """Whether what the policy rests on reads the same as before."""
+
+    def read(answers: list[Answer]) -> object:
+        try:
+            return proof.evidence(record.policy, record.options, proof.Answers(record.exchanges, answers))
+        except proof.Unproven:
+            return None
+
+    before = read(record.answers)
+    return before is not None and before == read(answers)
+
+
+def _column(done: subprocess.CompletedProcess | None, proven: bool | None, is_same: bool) -> str:
+    if done is None or done.returncode not in (0, 1, 2, 3):
+        return "BROKEN"
+    said = done.stdout + done.stderr
+    if b"panicked" in said or any(secret.encode() in said for secret in SECRETS):
+        return "BROKEN"
+    match done.returncode:
+        case 0:
+            return "0 UNPROVEN" if proven is not True else "0 same" if is_same else "0 proven"
+        case 1:
+            return "1 shown" if proven is False else "1 other"
+        case code:
+            return str(code)
+
+
+def _show(
+    record: Record,
+    exchange: dict,
+    kind: str,
+    before: Answer,
+    after: Answer,
+    done: subprocess.CompletedProcess | None,
+    why: str,
+    column: str,
+) -> None:
+    start = next((n for n, (a, b) in enumerate(zip(before.body, after.body)) if a != b), 0)
+    around = slice(max(0, start - 160), start + 240)
+    print(f"policy {record.name}, {kind}, in the answer to {exchange['method']} {exchange['path']}")
+    print(f"  {exchange['body']}")
+    print(f"  status {after.status}, {len(after.body)} bytes, breaks {after.breaks}")
+    print(f"  before: {before.body[around].decode(errors='replace')}")
+    print(f"  after:  {after.body[around].decode(errors='replace')}")
+    print(f"{column}: {why}")
+    if done is None:
+        print("no end")
+    else:
+        print(f"exit code {done.returncode}")
+        print(done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace"))
+
+
+def _work(seeds: list[int], results: multiprocessing.Queue) -> None:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            ward = Ward(pathlib.Path(folder))
+            for seed in seeds:
+                results.put(ward.case(seed))
+    except BaseException:
+        results.put(f"at seed {seed}: {traceback.format_exc()}")
+    results.put(None)
+
+
+def _sound(ward: Ward) -> None:
+    """Makes sure that what is wounded passes while it is not, and is proven to."""
+    for record in ward.records:
+        done = ward.check(record, record.answers, f"whole-{record.name}", "terminal", 10)
+        proven, why = proof.verdict(record.policy, record.options, proof.Answers(record.exchanges, record.answers))
+        if done is None or done.returncode != 0 or proven is not True:
+            sys.exit(f"{record.name} does not pass unwounded: {done}; {why}")
+
+
+def _table(results: list[Result], of: str) -> None:
+    rows: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
+    for result in results:
+        for name in (getattr(result, of), "all"):
+            rows[name].update([result.column, "tried"])
+    print(f"\n{of:32}" + "".join(f"{column:>11}" for column in COLUMNS))
+    for name in sorted(rows.keys() - {"all"}) + ["all"]:
+        print(f"{name:32}" + "".join(f"{rows[name][column]:11}" for column in COLUMNS))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("number", type=int, nargs="?", default=1000)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        ward = Ward(pathlib.Path(folder))
+        _sound(ward)
+        if arguments.seed is not None:
+            sys.exit(ward.case(arguments.seed, show=True).column in ("0 UNPROVEN", "BROKEN"))
+    started = time.monotonic()
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    seeds = range(arguments.first, arguments.first + arguments.number)
+    workers = [
+        context.Process(target=_work, args=(seeds[n :: arguments.workers], queue), daemon=True)
+        for n in range(arguments.workers)
+    ]
+    for worker in workers:
+        worker.start()
+    results: list[Result] = []
+    running = len(workers)
+    while running:
+        result = queue.get(timeout=120)
+        if result is None:
+            running -= 1
+        elif isinstance(result, str):
+            sys.exit(result)
+        else:
+            results.append(result)
+    for of in ("asked", "policy", "kind"):
+        _table(results, of)
+    bad = [result for result in results if result.column in ("0 UNPROVEN", "BROKEN")]
+    odd = [result for result in results if result.column == "1 other"]
+    for name, some in (("1 other", odd), ("violations", bad)):
+        if some:
+            print(f"\n{name}:")
+        for result in sorted(some, key=lambda result: result.seed)[:100]:
+            print(f"  --seed {result.seed}: {result.column}, {result.policy}, {result.kind}: {result.why}")
+    print(f"\n{len(results)} wounds in {time.monotonic() - started:.0f} s, {len(bad)} violations")
+    sys.exit(bool(bad) or len(results) != arguments.number)
+
+
+if __name__ == "__main__":
+    main()

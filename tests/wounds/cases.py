@@ -1,0 +1,103 @@
+"""The policies whose evidence is wounded, each a few plain limits that hold while nothing is wounded.
+
+A policy is written here as data: `weave-gate` reads it as YAML, of which JSON is a part, and `proof` reads
+the same. They are kept to what `proof` can decide: no waiver, no `severity`, nothing in `defaults`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+ENTITY = "my-team"
+PROJECT = "support-bot"
+
+POLICIES: dict[str, dict[str, Any]] = {
+    # Judged by the summary of both runs alone; one row of the candidate has no scores.
+    "summary": {
+        "version": 1,
+        "gates": [
+            {"name": "right", "scorer": "correctness", "metric": "pass_rate", "min": 0.85, "max_drop": 0.1},
+            {
+                "name": "kind",
+                "scorer": "tone.score",
+                "metric": "numeric_mean",
+                "range": [0, 1],
+                "min": 0.6,
+                "max_drop": 0.1,
+            },
+            {"name": "safe", "scorer": "safety.*", "metric": "pass_rate", "min": 0.9},
+            {"name": "scored", "scorer": "correctness", "metric": "coverage", "min": 0.9},
+            {"name": "whole", "metric": "rows", "min": 24},
+            {"name": "once", "metric": "trials", "min": 24, "max": 24},
+        ],
+    },
+    # Judged by rows, paired and sliced; one row of the candidate has no scores.
+    "rows": {
+        "version": 1,
+        "correction": "none",
+        "gates": [
+            {
+                "name": "no worse",
+                "scorer": "correctness",
+                "metric": "pass_rate",
+                "max_drop": 0.02,
+                "evidence": "significant",
+            },
+            {"name": "few break", "scorer": "correctness", "metric": "regressed_rows", "max": 2},
+            {
+                "name": "golden",
+                "scorer": "correctness",
+                "metric": "pass_rate",
+                "where": {"golden": True},
+                "min": 1,
+            },
+            {"name": "topics", "scorer": "correctness", "metric": "pass_rate", "by": "topic", "min": 0.6},
+        ],
+    },
+    # What trials took and cost, and whether they were scored at all.
+    "usage": {
+        "version": 1,
+        "gates": [
+            {"name": "fast", "metric": "latency_p95", "max": 60},
+            {"name": "short", "metric": "tokens_mean", "max": 110, "max_relative_rise": 0.2},
+            {"name": "cheap", "metric": "cost_total", "max": 0.01},
+            {"name": "sound", "metric": "error_rate", "max": 0.05},
+        ],
+    },
+    # Found by name and attributes, among several that match.
+    "found": {
+        "version": 1,
+        "candidate": {"evaluation": "nightly", "attributes": {"git_sha": "abc"}},
+        "baseline": {"evaluation": "nightly", "attributes": {"git_branch": "main"}, "max_age": "3650d"},
+        "gates": [
+            {"name": "right", "scorer": "correctness", "metric": "pass_rate", "min": 0.8, "max_drop": 0.1},
+            {"name": "whole", "metric": "rows", "min": 12},
+        ],
+    },
+    # Rows were removed from the dataset, and others added.
+    "moved": {
+        "version": 1,
+        "gates": [
+            {"name": "right", "scorer": "correctness", "metric": "pass_rate", "min": 0.8, "max_drop": 0.2},
+            {"name": "whole", "metric": "rows", "min": 20},
+        ],
+    },
+    # One run of `EvaluationLogger`, compared with nothing; scores are missing, and each gate says what of it.
+    "logged": {
+        "version": 1,
+        "gates": [
+            {"name": "right", "scorer": "correct", "metric": "pass_rate", "missing": "fail", "min": 0.75},
+            {"name": "good", "scorer": "quality", "metric": "numeric_mean", "missing": "ignore", "min": 0.5},
+            {"name": "sure", "scorer": "correct", "metric": "pass_rate", "max_missing": 0.1, "min": 0.9},
+        ],
+    },
+    # Three trials of each row.
+    "trials": {
+        "version": 1,
+        "gates": [
+            {"name": "right", "scorer": "correctness", "metric": "pass_rate", "min": 0.7, "max_drop": 0.15},
+            {"name": "few break", "scorer": "correctness", "metric": "regressed_rows", "max": 1},
+            {"name": "known", "scorer": "tone.score", "metric": "numeric_mean", "by": "topic", "min": 0.6},
+        ],
+    },
+}

@@ -1,0 +1,506 @@
+"""Whether what a set of answers says proves that a policy holds: decided here, by the rules and by hand.
+
+Each limit is `True` where it holds whatever is not known, `False` where it does not whatever is not known,
+and else `None`. The limits are those of `cases.POLICIES`, and no more than those need.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from fractions import Fraction
+from typing import Any
+
+import reading
+from reading import TOLERANCE, Found, Map, Row, Summary, Totals, Trial, Unproven
+from wound import Answer
+
+INFINITY = math.inf
+
+
+class Answers:
+    """The answers to the questions of a check, by what was asked."""
+
+    def __init__(self, exchanges: list[dict], answers: list[Answer]) -> None:
+        self._known = [
+            (exchange["method"], exchange["path"], json.loads(exchange["body"] or "null"), answer)
+            for exchange, answer in zip(exchanges, answers, strict=True)
+        ]
+
+    def run(self, name: str) -> Answer | None:
+        paths = (answer for _, path, _, answer in self._known if path.endswith(f"/evaluation_runs/{name}"))
+        return next(paths, None)
+
+    def results(self, ids: list[str], **asked: bool) -> Answer | None:
+        for _, path, body, answer in self._known:
+            if path.endswith("/eval_results/query") and body["evaluation_run_ids"] == ids:
+                if all(body.get(key, False) == value for key, value in asked.items()):
+                    return answer
+        return None
+
+    def lists(self, *words: str) -> Answer | None:
+        for _, path, body, answer in self._known:
+            query = json.dumps(body)
+            if path == "/calls/stream_query" and all(word in query for word in words):
+                return answer
+        return None
+
+
+@dataclass
+class Evidence:
+    candidate: str
+    baseline: str | None
+    #: Each run on all of its rows, by its id.
+    own: dict[str, Totals]
+    candidate_rows: int
+    #: Each run on the rows of both.
+    common: dict[str, Totals]
+    common_rows: int
+    removed: int
+    rows: list[Row] | None
+
+
+def evidence(policy: dict, options: list[str], answers: Answers) -> Evidence:
+    """Reads what a policy is judged on, in the order in which its parts depend on each other."""
+    if "--candidate" in options:
+        named = dict(zip(options[::2], options[1::2], strict=True))
+        candidate, baseline = named["--candidate"], named.get("--baseline")
+        for name in filter(None, (candidate, baseline)):
+            reading.run_finished(answers.run(name), name)
+    else:
+        candidate, baseline = _found(policy, answers)
+    ids = [candidate] if baseline is None else [candidate, baseline]
+    own = reading.summary(answers.results(ids, include_summary=True, summary_require_intersection=False))
+    found = Evidence(candidate, baseline, {name: own.run(name) for name in ids}, own.rows, {}, 0, 0, None)
+    if baseline is not None:
+        _compare(found, own, answers)
+    if found.own[candidate].trials < found.candidate_rows:
+        raise Unproven("fewer trials than rows")
+    page = answers.results(ids, include_rows=True, include_summary=False)
+    if page is not None:
+        found.rows = reading.rows(page, ids)
+        _agree(found, policy)
+    return found
+
+
+def _found(policy: dict, answers: Answers) -> tuple[str, str]:
+    """The newest run that is the candidate, and the newest that can be its baseline."""
+
+    def matching(run: Found, wanted: dict) -> bool:
+        return run.evaluation == wanted["evaluation"] and all(
+            run.attributes.get(key) == value for key, value in wanted["attributes"].items()
+        )
+
+    ours = [
+        run
+        for run in reading.runs(answers.lists("attributes.git_sha"), 10)
+        if matching(run, policy["candidate"])
+    ]
+    if not ours or ours[0].ended is None or ours[0].failed:
+        raise Unproven("no candidate that has completed")
+    candidate = ours[0]
+    if candidate.source is not None and not isinstance(candidate.source, str):
+        raise Unproven("not told what the candidate scores")
+    theirs = [
+        run
+        for run in reading.runs(answers.lists("attributes.git_branch", candidate.id), 10)
+        if matching(run, policy["baseline"])
+        and run.ended is not None
+        and not run.failed
+        and run.started <= candidate.started
+        and run.id != candidate.id
+        and candidate.id != run.source != (candidate.source or "")
+    ]
+    if not theirs:
+        raise Unproven("no baseline")
+    days = int(policy["baseline"]["max_age"].removesuffix("d"))
+    if theirs[0].ended < datetime.now(timezone.utc) - timedelta(days=days):
+        raise Unproven("the baseline is too old")
+    return candidate.id, theirs[0].id
+
+
+def _compare(found: Evidence, own: Summary, answers: Answers) -> None:
+    """What both runs have on their common rows, which has to fit into what they have on all."""
+    ids = [found.candidate, found.baseline]
+    common = reading.summary(answers.results(ids, include_summary=True, summary_require_intersection=True))
+    found.common = {name: common.run(name) for name in ids}
+    found.common_rows = common.rows
+    more = {}
+    for name in ids:
+        all_of, some = found.own[name], found.common[name]
+        more[name] = all_of.trials - some.trials
+        if some.trials < common.rows or more[name] < 0:
+            raise Unproven("fewer trials than rows, or more on some rows than on all")
+        for dimension in all_of.dimensions.keys() | some.dimensions.keys():
+            _fits(all_of, some, dimension)
+    apart = own.rows - common.rows
+    if apart < 0 or common.rows == 0:
+        raise Unproven("the rows do not add up")
+    added, removed = (more[name] > 0 for name in ids)
+    if added and removed:
+        alone = reading.summary(answers.results([found.candidate], include_summary=True))
+        found.candidate_rows = alone.rows
+        found.removed = own.rows - alone.rows
+        if alone.run(found.candidate).trials != found.own[found.candidate].trials:
+            raise Unproven("a run has other trials when it is asked for alone")
+    else:
+        found.candidate_rows = common.rows + (apart if added else 0)
+        found.removed = apart if removed else 0
+    extra = {found.candidate: found.candidate_rows - common.rows, found.baseline: found.removed}
+    if any(extra[name] < 0 or extra[name] > more[name] or (extra[name] > 0) != (more[name] > 0) for name in ids):
+        raise Unproven("the rows do not add up")
+    if sum(extra.values()) != apart:
+        raise Unproven("the rows do not add up")
+
+
+def _fits(all_of: Totals, some: Totals, name: str) -> None:
+    try:
+        whole, part = all_of.of(name), some.of(name)
+    except Unproven:
+        # Whether that matters is seen when the dimension is used.
+        for totals in (all_of, some):
+            totals.ambiguous.add(name)
+        return
+    rest = all_of.trials - some.trials
+    whole, part = whole or reading.Scores(), part or reading.Scores()
+    scored, judged = whole.scored - part.scored, whole.judged - part.judged
+    passed, measured = whole.passed - part.passed, whole.measured - part.measured
+    fits = 0 <= scored <= rest and 0 <= passed <= judged and measured >= 0 and judged + measured <= scored
+    if fits and measured == 0:
+        one, other = whole.mean, part.mean
+        fits = one is None and other is None or None not in (one, other) and reading.agree(one, other)
+    if not fits:
+        raise Unproven(f"{name} on common rows does not fit into {name} on all")
+
+
+# What the rows say must be what the summary says.
+
+
+def _agree(found: Evidence, policy: dict) -> None:
+    for name, totals in found.own.items():
+        trials = [trial for row in found.rows for trial in row.trials[name]]
+        if len(trials) != totals.trials:
+            raise Unproven("the rows have other trials than the summary")
+        for gate in policy["gates"]:
+            scorer = gate.get("scorer")
+            if scorer is None:
+                continue
+            scores, said = _counted(trials, scorer), totals.of(scorer) or reading.Scores()
+            # What a gate does not measure may differ.
+            if gate["metric"] == "numeric_mean":
+                agrees = scores.measured == said.measured and (
+                    None in (scores.mean, said.mean) or reading.agree(scores.mean, said.mean)
+                )
+            else:
+                agrees = (scores.judged, scores.passed) == (said.judged, said.passed)
+            if not agrees:
+                raise Unproven(f"the rows say otherwise of {scorer}")
+        metrics = {gate["metric"] for gate in policy["gates"]}
+        if "tokens_mean" in metrics and _sum(t.tokens for t in trials) != totals.tokens:
+            raise Unproven("the rows say otherwise of tokens")
+        if "cost_total" in metrics:
+            cost = _sum(t.cost for t in trials)
+            if (cost is None) != (totals.cost is None) or (cost is not None and not reading.agree(cost, totals.cost)):
+                raise Unproven("the rows say otherwise of cost")
+        if "error_rate" in metrics:
+            least, most = _unscored(totals)
+            if not least <= sum(not t.scores for t in trials) <= most:
+                raise Unproven("the rows say otherwise of errors")
+
+
+def _sum(values: Any) -> Any:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _counted(trials: list[Trial], name: str) -> reading.Scores:
+    scores = reading.Scores()
+    total = 0.0
+    for trial in trials:
+        if name in trial.broken:
+            raise Unproven(f"{name} stands twice in one trial")
+        value = trial.scores.get(name)
+        scores.scored += value is not None
+        if isinstance(value, bool):
+            scores.judged += 1
+            scores.passed += value
+        elif isinstance(value, (int, float)):
+            scores.measured += 1
+            total += reading.number(value)
+    if scores.measured:
+        scores.mean = total / scores.measured
+    return scores
+
+
+def _unscored(totals: Totals) -> tuple[int, int]:
+    scored = [(totals.of(name) or reading.Scores()).scored for name in totals.dimensions]
+    return max(0, totals.trials - sum(scored)), totals.trials - max(scored, default=0)
+
+
+# Limits
+
+
+Ends = tuple[Any, Any]
+
+
+def judge(policy: dict, found: Evidence) -> bool | None:
+    """Whether the policy passes: `True`, `False` where a check fails, else `None`."""
+    verdicts = [verdict for gate in policy["gates"] for verdict in _gate(gate, found)]
+    if False in verdicts:
+        return False
+    return None if None in verdicts or not verdicts else True
+
+
+def _gate(gate: dict, found: Evidence) -> list[bool | None]:
+    metric = gate["metric"]
+    if metric == "regressed_rows":
+        return [_within(_regressed(gate, found), gate, "min", "max")]
+    if gate.get("evidence") == "significant":
+        return [_noise(gate, found)]
+    if metric in ("rows", "trials"):
+        value = found.candidate_rows if metric == "rows" else found.own[found.candidate].trials
+        return [_within((value, value), gate, "min", "max")]
+    if metric == "latency_p95":
+        return [_latency(gate, found)]
+    if metric in ("tokens_mean", "cost_total"):
+        return _usage(gate, found)
+    if metric == "error_rate":
+        totals = found.own[found.candidate]
+        return [_within(tuple(Fraction(n, totals.trials) for n in _unscored(totals)), gate, "min", "max")]
+    if "where" in gate or "by" in gate:
+        return _sliced(gate, found)
+    names = {name for totals in found.own.values() for name in totals.dimensions}
+    names = fnmatch.filter(sorted(names), gate["scorer"]) or [gate["scorer"]]
+    return [verdict for name in names for verdict in _dimension(gate, name, found)]
+
+
+def _dimension(gate: dict, name: str, found: Evidence) -> list[bool | None]:
+    ours = found.own[found.candidate]
+    verdicts = []
+    if gate.keys() & {"min", "max"}:
+        verdicts.append(_within(_ends(gate, ours.of(name), ours.trials, 0), gate, "min", "max"))
+    if "max_drop" in gate:
+        ours, theirs = found.common[found.candidate], found.own[found.baseline]
+        # A row that was removed would have had as many trials as the others.
+        absent = Fraction(ours.trials * found.removed, found.common_rows)
+        low, high = _ends(gate, ours.of(name), ours.trials, absent) or (None, None)
+        before = _ends(gate, theirs.of(name), theirs.trials, 0)
+        drop = None if low is None or before is None else (before[0] - high, before[1] - low)
+        verdicts.append(_within(drop, gate, None, "max_drop"))
+    return verdicts
+
+
+def _ends(gate: dict, scores: reading.Scores | None, trials: int, absent: Any) -> Ends | None:
+    """A rate or a mean at worst and at best; `None` where there is none."""
+    scores = scores or reading.Scores()
+    everything = trials + absent
+    rule = gate.get("missing", "bound")
+    if gate["metric"] == "coverage":
+        return (Fraction(scores.scored) / everything,) * 2 if scores.scored else None
+    if gate["metric"] == "numeric_mean":
+        if scores.mean is None:
+            return None
+        low, high = gate.get("range", (-INFINITY, INFINITY))
+        if not low - TOLERANCE <= scores.mean <= high + TOLERANCE:
+            return None
+        known, total = scores.measured, scores.mean * scores.measured
+    else:
+        if not scores.judged:
+            return None
+        low, high, known, total = 0, 1, scores.judged, Fraction(scores.passed)
+    missing = everything - known
+    if not missing or rule == "ignore" or Fraction(missing) / everything <= gate.get("max_missing", 0):
+        return (total / known,) * 2
+    if isinstance(total, float):
+        missing, everything = float(missing), float(everything)
+    worst, best = (total + missing * low) / everything, (total + missing * high) / everything
+    # The floors of these policies: a missing score that counts as the worst is false.
+    return (worst, worst) if rule == "fail" else (worst, best)
+
+
+def _within(ends: Ends | None, gate: dict, floor: str | None, ceiling: str) -> bool | None:
+    if ends is None:
+        return None
+    low, high = ends
+    verdicts = []
+    # Counts are compared as they are; what was computed in floating point bears a little.
+    spare = TOLERANCE if isinstance(low, float) or isinstance(high, float) or floor is None else 0
+    if floor in gate:
+        least = Fraction(str(gate[floor])) - Fraction(spare)
+        verdicts.append(True if low >= least else False if high < least else None)
+    if ceiling in gate:
+        most = Fraction(str(gate[ceiling])) + Fraction(spare)
+        verdicts.append(True if high <= most else False if low > most else None)
+    return False if False in verdicts else None if None in verdicts else True
+
+
+# Rows
+
+
+def _worth(row: Row, run: str, name: str) -> tuple[bool, bool]:
+    """Whether a row can fail, and whether it can pass: all of its trials have to."""
+    values = []
+    for trial in row.trials[run]:
+        if name in trial.broken:
+            raise Unproven(f"{name} stands twice in one trial")
+        value = trial.scores.get(name)
+        values.append(value if isinstance(value, bool) else None)
+    return not values or not all(value is True for value in values), not any(value is False for value in values)
+
+
+def _regressed(gate: dict, found: Evidence) -> Ends:
+    least = most = 0
+    for row in found.rows:
+        if not row.trials[found.baseline]:
+            continue
+        may_fail, may_pass = _worth(row, found.candidate, gate["scorer"])
+        did_fail, did_pass = _worth(row, found.baseline, gate["scorer"])
+        most += may_fail and did_pass
+        least += not may_pass and not did_fail
+    return least, most
+
+
+def _noise(gate: dict, found: Evidence) -> bool | None:
+    """A drop fails where it is beyond the limit and its interval excludes no change; one trial a row."""
+    pairs = {(a, b): 0 for a in (True, False, None) for b in (True, False, None)}
+    for row in found.rows:
+        ours, theirs = (row.trials[name] for name in (found.candidate, found.baseline))
+        if not theirs:
+            continue
+        if len(theirs) != 1 or len(ours) > 1:
+            return None
+        pair = []
+        for trials in (theirs, ours):
+            if trials and gate["scorer"] in trials[0].broken:
+                raise Unproven("a score stands twice in one trial")
+            value = trials[0].scores.get(gate["scorer"]) if trials else None
+            pair.append(value if isinstance(value, bool) else None)
+        pairs[tuple(pair)] += 1
+    if not any(n for (before, _), n in pairs.items() if before is not None):
+        return None
+    if not any(n for (_, after), n in pairs.items() if after is not None):
+        return None
+    if sum(pairs.values()) < 2:
+        return None
+    verdicts = {_is_noise(gate, table) for table in _worlds(pairs)}
+    return verdicts.pop() if len(verdicts) == 1 else None
+
+
+def _worlds(pairs: dict) -> set[tuple[int, int, int, int]]:
+    """All tables of both, regressed, fixed, neither that missing scores leave possible."""
+    known = (pairs[True, True], pairs[True, False], pairs[False, True], pairs[False, False])
+    worlds = {known}
+    can = {(True, None): (0, 1), (False, None): (2, 3), (None, True): (0, 2), (None, False): (1, 3), (None, None): (0, 1, 2, 3)}
+    for pair, cells in can.items():
+        for _ in range(pairs[pair]):
+            worlds = {w[:c] + (w[c] + 1,) + w[c + 1 :] for w in worlds for c in cells}
+    return worlds
+
+
+def _is_noise(gate: dict, table: tuple[int, int, int, int]) -> bool:
+    both, regressed, fixed, neither = table
+    rows = sum(table)
+    drop = Fraction(regressed - fixed, rows)
+    if drop <= Fraction(str(gate["max_drop"])) + Fraction(TOLERANCE):
+        return True
+    return upper_change(both, regressed, fixed, neither) >= 0
+
+
+def upper_change(both: int, regressed: int, fixed: int, neither: int, z: float = 1.6448536269514722) -> float:
+    """The upper end for the change of paired proportions: Newcombe 1998, method 10."""
+    rows = both + regressed + fixed + neither
+    after, before = (both + fixed) / rows, (both + regressed) / rows
+
+    def wilson(p: float) -> tuple[float, float]:
+        middle = p + z * z / (2 * rows)
+        half = z * math.sqrt(p * (1 - p) / rows + z * z / (4 * rows * rows))
+        return (middle - half) / (1 + z * z / rows), (middle + half) / (1 + z * z / rows)
+
+    product = (both + fixed) * (regressed + neither) * (both + regressed) * (fixed + neither)
+    cross = both * neither - regressed * fixed
+    if cross > 0:
+        cross = max(cross - rows / 2, 0)
+    phi = cross / math.sqrt(product) if product else 0.0
+    up, down = wilson(after)[1] - after, before - wilson(before)[0]
+    return after - before + math.sqrt(max(up * up - 2 * phi * up * down + down * down, 0))
+
+
+def _sliced(gate: dict, found: Evidence) -> list[bool | None]:
+    slices: dict[str, list[Row]] = {}
+    for row in found.rows:
+        if not row.trials[found.candidate]:
+            continue
+        inputs = reading.obj(row.inputs)
+        if "where" in gate and not all(
+            reading.same(inputs.get(key), value) for key, value in gate["where"].items()
+        ):
+            continue
+        value = inputs.get(gate["by"]) if "by" in gate else None
+        if isinstance(value, str) and value.startswith("weave:"):
+            raise Unproven("a reference is no input")
+        slices.setdefault(json.dumps(_plain(value), sort_keys=True), []).append(row)
+    if "by" in gate and slices.keys() <= {"null"}:
+        return [None]
+    verdicts = []
+    for some in slices.values():
+        trials = [trial for row in some for trial in row.trials[found.candidate]]
+        scores = _counted(trials, gate["scorer"])
+        verdicts.append(_within(_ends(gate, scores, len(trials), 0), gate, "min", "max"))
+    return verdicts or [None]
+
+
+def _plain(value: Any) -> Any:
+    """A value as it is told from others: 1.0 and 1 are one number."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Map) and value.repeated:
+        raise Unproven("an input stands twice")
+    return value
+
+
+def _latency(gate: dict, found: Evidence) -> bool | None:
+    """The 95th percentile, under whatever definition: between the two trials next to it."""
+    trials = [trial for row in found.rows for trial in row.trials[found.candidate]]
+    known = sorted(trial.latency for trial in trials if trial.latency is not None)
+    if not known:
+        return None
+    missing = len(trials) - len(known)
+    place = 0.95 * (len(trials) - 1)
+    worst, best = known + [INFINITY] * missing, [0.0] * missing + known
+    return _within((best[math.floor(place)], worst[math.ceil(place)]), gate, "min", "max")
+
+
+def _usage(gate: dict, found: Evidence) -> list[bool | None]:
+    """A trial that tells no tokens or no price may have used anything."""
+
+    def ends(name: str) -> Ends | None:
+        trials = [trial for row in found.rows for trial in row.trials[name]]
+        of = "tokens" if gate["metric"] == "tokens_mean" else "cost"
+        known = [getattr(trial, of) for trial in trials if getattr(trial, of) is not None]
+        if not known:
+            return None
+        total = sum(known)
+        low = total / len(trials) if gate["metric"] == "tokens_mean" else total
+        return low, low if len(known) == len(trials) else INFINITY
+
+    ours = ends(found.candidate)
+    verdicts = [_within(ours, gate, "min", "max")]
+    if "max_relative_rise" in gate:
+        before = ends(found.baseline)
+        rise = None
+        if ours is not None and before is not None and before[0] > 0 and INFINITY not in (*ours, *before):
+            rise = (ours[0] - before[1]) / before[1], (ours[1] - before[0]) / before[0]
+        verdicts.append(_within(rise, gate, None, "max_relative_rise"))
+    return verdicts
+
+
+def verdict(policy: dict, options: list[str], answers: Answers) -> tuple[bool | None, str]:
+    """Whether the answers prove the pass, or show a failure; and why neither."""
+    try:
+        found = evidence(policy, options, answers)
+        return judge(policy, found), "missing scores, or none of the kind"
+    except Unproven as unproven:
+        return None, str(unproven)

@@ -1,0 +1,349 @@
+"""What a few answers of Weave say, read strictly and without any of the gate's own code.
+
+Written from what the API is documented to send: whatever is missing, of another type, or contradicts
+something else that a policy rests on is `Unproven`, and no evidence.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from wound import Answer
+
+MOST = 2**53
+TOLERANCE = 1e-9
+
+
+class Unproven(Exception):
+    """The answers do not say what a policy rests on."""
+
+
+class Map(dict):
+    """A JSON object, and which of its keys stand in it twice, with different values."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.repeated: set[str] = set()
+        if len(self) < len(pairs):
+            first: dict[str, Any] = {}
+            for key, value in pairs:
+                known = first.setdefault(key, value)
+                if not same(known, value):
+                    self.repeated.add(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        if key in self.repeated:
+            raise Unproven(f"{key} stands twice")
+        return super().get(key, default)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same, of the same types: 1 is not true, and neither is 1.0."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _constant(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")
+
+
+def parse(body: bytes) -> Any:
+    try:
+        text = body.decode("utf-8", "surrogateescape")
+        return json.loads(text, object_pairs_hook=Map, parse_constant=_constant)
+    except (ValueError, RecursionError) as error:
+        raise Unproven(f"not JSON: {error}") from None
+
+
+def obj(value: Any) -> Map:
+    if not isinstance(value, Map):
+        raise Unproven(f"not an object: {value!r:.60}")
+    return value
+
+
+def array(value: Any) -> list:
+    if not isinstance(value, list):
+        raise Unproven(f"not a list: {value!r:.60}")
+    return value
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Unproven(f"not a text: {value!r:.60}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Unproven("not text") from None
+    return value
+
+
+def maybe_text(value: Any) -> str | None:
+    return None if value is None else text(value)
+
+
+def count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST:
+        raise Unproven(f"not a count: {value!r:.60}")
+    return value
+
+
+def number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Unproven(f"not a number: {value!r:.60}")
+    try:
+        value = float(value)
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise Unproven("not a finite number")
+    return value
+
+
+def maybe(read: Any, value: Any) -> Any:
+    return None if value is None else read(value)
+
+
+def time(value: Any) -> datetime:
+    value = text(value)
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|z|[+-]\d\d:\d\d)?", value):
+        raise Unproven(f"not a time: {value:.40}")
+    if value[-1] not in "zZ" and value[-6] not in "+-":
+        value += "Z"
+    try:
+        return datetime.fromisoformat(value.upper())
+    except (ValueError, OverflowError):
+        raise Unproven(f"not a time: {value:.40}") from None
+
+
+def agree(one: float, other: float) -> bool:
+    return abs(one - other) <= TOLERANCE * max(1.0, abs(other))
+
+
+@dataclass
+class Scores:
+    """What is counted of one dimension."""
+
+    scored: int = 0
+    judged: int = 0
+    passed: int = 0
+    measured: int = 0
+    mean: float | None = None
+    #: Whether what the server made of these counts is something else.
+    doubtful: bool = False
+
+    def is_sound(self, trials: int) -> bool:
+        return (
+            self.passed <= self.judged
+            and self.judged + self.measured <= self.scored <= trials
+            and (self.mean is None or self.measured > 0)
+        )
+
+
+@dataclass
+class Totals:
+    trials: int
+    dimensions: dict[str, Scores]
+    #: Names of which more dimensions than one are found.
+    ambiguous: set[str] = field(default_factory=set)
+    tokens: int | None = None
+    cost: float | None = None
+
+    def of(self, name: str) -> Scores | None:
+        if name in self.ambiguous:
+            raise Unproven(f"{name} is ambiguous")
+        scores = self.dimensions.get(name)
+        if scores is not None and not scores.is_sound(self.trials):
+            raise Unproven(f"the counts of {name} contradict each other")
+        return scores
+
+
+@dataclass
+class Summary:
+    rows: int
+    runs: dict[str, Totals]
+
+    def run(self, name: str) -> Totals:
+        if name not in self.runs:
+            raise Unproven("a run is not in the summary")
+        return self.runs[name]
+
+
+@dataclass
+class Trial:
+    #: The leaves of the scores by dimension; what cannot be told is in `broken`.
+    scores: dict[str, bool | float | str]
+    broken: set[str]
+    latency: float | None
+    tokens: int | None
+    cost: float | None
+
+
+@dataclass
+class Row:
+    digest: str
+    inputs: Any
+    trials: dict[str, list[Trial]]
+
+
+@dataclass
+class Found:
+    """A run in a list."""
+
+    id: str
+    evaluation: str | None
+    attributes: Map
+    started: datetime
+    ended: datetime | None
+    failed: bool
+    source: str | None
+
+
+def body_of(answer: Answer | None) -> bytes:
+    if answer is None:
+        raise Unproven("this was never recorded")
+    if answer.status != 200 or answer.breaks == "always":
+        raise Unproven("there is no answer")
+    return answer.body
+
+
+def run_finished(answer: Answer | None, name: str) -> None:
+    """Makes sure that a run is the one asked for, and has finished."""
+    run = obj(parse(body_of(answer)))
+    if text(run.get("evaluation_run_id")) != name or text(run.get("status")) != "completed":
+        raise Unproven("the run is another, or has not completed")
+
+
+def summary(answer: Answer | None) -> Summary:
+    said = obj(obj(parse(body_of(answer))).get("summary"))
+    runs: dict[str, Totals] = {}
+    for evaluation in array(said.get("evaluations")):
+        evaluation = obj(evaluation)
+        name = text(evaluation.get("evaluation_call_id"))
+        if name in runs:
+            raise Unproven("a run stands twice")
+        runs[name] = _totals(evaluation)
+    return Summary(count(said.get("row_count")), runs)
+
+
+def _totals(evaluation: Map) -> Totals:
+    totals = Totals(
+        count(evaluation.get("trial_count")),
+        {},
+        tokens=maybe(count, evaluation.get("predict_total_tokens")),
+        cost=maybe(number, evaluation.get("predict_total_cost")),
+    )
+    for stats in array(evaluation.get("scorer_stats")):
+        stats = obj(stats)
+        path = maybe_text(stats.get("path"))
+        name = text(stats.get("scorer_key")) + ("" if path is None else f".{path}")
+        if name in totals.dimensions:
+            totals.ambiguous.add(name)
+        scores = Scores(
+            scored=count(stats.get("trial_count")),
+            judged=count(stats.get("pass_known_count")),
+            passed=count(stats.get("pass_true_count")),
+            measured=count(stats.get("numeric_count")),
+            mean=maybe(number, stats.get("numeric_mean")),
+        )
+        rate = dict.get(stats, "pass_rate")
+        expected = scores.passed / scores.judged if scores.judged else None
+        scores.doubtful = rate != expected
+        totals.dimensions[name] = scores
+    return totals
+
+
+def rows(answer: Answer | None, ids: list[str]) -> list[Row]:
+    """All rows of some runs, which fit into one page."""
+    page = obj(parse(body_of(answer)))
+    found: list[Row] = []
+    for row in array(page.get("rows")):
+        row = obj(row)
+        digest = text(row.get("row_digest"))
+        # As bytes are compared, which for digests is as texts are.
+        if found and found[-1].digest.encode() >= digest.encode():
+            raise Unproven("rows stand twice, or in another order")
+        trials: dict[str, list[Trial]] = {}
+        for run in array(row.get("evaluations")):
+            run = obj(run)
+            name = text(run.get("evaluation_call_id"))
+            if name in ids and name in trials:
+                raise Unproven("a row has one run twice")
+            trials[name] = [_trial(obj(trial)) for trial in array(run.get("trials"))]
+        found.append(Row(digest, dict.get(row, "raw_data_row"), {name: trials.get(name, []) for name in ids}))
+        if "raw_data_row" in row.repeated:
+            raise Unproven("a row has its inputs twice")
+        if not any(found[-1].trials.values()):
+            raise Unproven("a row has no trials")
+    if count(page.get("total_rows")) != len(found):
+        raise Unproven("rows are missing")
+    return found
+
+
+def _trial(trial: Map) -> Trial:
+    found = Trial(
+        {},
+        set(),
+        maybe(number, trial.get("model_latency_seconds")),
+        maybe(count, trial.get("total_tokens")),
+        maybe(number, trial.get("total_cost")),
+    )
+    if min(found.latency or 0, found.cost or 0) < 0:
+        raise Unproven("less than nothing")
+    _leaves(obj(trial.get("scores")), "", found, False)
+    return found
+
+
+def _leaves(scores: Map, prefix: str, trial: Trial, broken: bool) -> None:
+    for key, value in scores.items():
+        name = prefix + key
+        is_broken = broken or key in scores.repeated
+        if is_broken:
+            trial.broken.add(name)
+        if isinstance(value, Map):
+            _leaves(value, f"{name}.", trial, is_broken)
+        elif isinstance(value, (bool, int, float, str)):
+            if name in trial.scores:
+                trial.broken.add(name)
+            trial.scores[name] = value
+
+
+def runs(answer: Answer | None, limit: int) -> list[Found]:
+    """A list of runs: newest first, and each once."""
+    found: list[Found] = []
+    lines = [line for line in body_of(answer).split(b"\n") if line.strip()]
+    if len(lines) > limit:
+        raise Unproven("more runs than asked for")
+    last: datetime | None = None
+    for line in lines:
+        call = obj(parse(line))
+        started = time(call.get("started_at"))
+        if last is not None and started > last:
+            raise Unproven("the newest run is not the first")
+        last = started
+        op = text(call.get("op_name"))
+        known = re.fullmatch(r"(weave:///.*/op/)?Evaluation\.evaluate(:.*)?", op)
+        inputs, attributes = obj(call.get("inputs", Map([]))), obj(call.get("attributes", Map([])))
+        own = attributes.get("weave")
+        own = own if isinstance(own, Map) else Map([])
+        # The API writes what it evaluates on among the attributes.
+        ref = own.get("evaluation") or inputs.get("self") or inputs.get("this")
+        name = re.fullmatch(r"weave:///[^/]+/[^/]+/(?:object|op)/([^/:]+):.*", ref) if isinstance(ref, str) else None
+        run = Found(
+            text(call.get("id")),
+            name and name.group(1),
+            attributes,
+            started,
+            maybe(time, call.get("ended_at")),
+            call.get("exception") is not None,
+            own.get("source_evaluation_run_id"),
+        )
+        if known:
+            for other in found:
+                if other.id == run.id and other != run:
+                    raise Unproven("a run stands twice, and differs")
+            found.append(run)
+    return found

@@ -1,0 +1,199 @@
+"""Records what the real server answers to a few checks that pass: one file of exchanges for each policy.
+
+Usage: WEAVE_GATE=target/debug/weave-gate target/live-venv/bin/python tests/wounds/record.py [NAME…]
+
+The server, the SDK and the models are those of the live suite (`tests/live/run` makes the environment).
+Answers are kept to the byte, but for the versions of this machine's software. Where a wound may lead to other questions than those of the check that passes
+(a run that is not in a list any more), their answers are recorded, too.
+"""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.parse
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "live")]
+
+import conftest  # noqa: E402
+import scenarios  # noqa: E402
+from cases import ENTITY, POLICIES, PROJECT  # noqa: E402
+from scenarios import Bot, correctness, evaluate, log, safety, tone  # noqa: E402
+
+
+# What the SDK tells of the machine that it runs on.
+MACHINE = re.compile(rb'"(sys_version|os_version|os_release)":"[^"]*"')
+
+
+class Recorder:
+    """Passes requests on to the real server, and keeps what was asked and answered."""
+
+    def __init__(self, url: str) -> None:
+        self.exchanges: dict[tuple[str, str, str], dict] = {}
+        # Takes the newest run out of the lists whose questions hold one of these, as if it were not there.
+        self.hides: tuple[str, ...] = ()
+        recorder = self
+        upstream = urllib.parse.urlsplit(url)
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+            def pass_on(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                connection = http.client.HTTPConnection(upstream.hostname, upstream.port, timeout=60)
+                headers = {
+                    "authorization": self.headers["authorization"],
+                    "content-type": "application/json",
+                }
+                connection.request(self.command, self.path, body or None, headers)
+                response = connection.getresponse()
+                answer = MACHINE.sub(rb'"\1":"recorded"', response.read())
+                kind = response.headers["content-type"]
+                connection.close()
+                key = (self.command, self.path, body.decode())
+                recorder.exchanges[key] = {
+                    "method": self.command,
+                    "path": self.path,
+                    "body": body.decode(),
+                    "status": response.status,
+                    "type": kind,
+                    "answer": answer.decode(),
+                }
+                lines = answer.splitlines(keepends=True)
+                hidden = any(word in body.decode() for word in recorder.hides)
+                if hidden and "jsonl" in kind and len(lines) > 1:
+                    answer = b"".join(lines[1:])
+                self.send_response(response.status)
+                self.send_header("content-type", kind)
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            do_GET = do_POST = pass_on
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+
+
+def questions(numbers: range) -> list[dict]:
+    """Rows with what they can be sliced by."""
+    topics = ("billing", "delivery", "returns")
+    return [
+        {
+            "question": f"question {number}",
+            "expected": f"answer {number}",
+            "topic": topics[number % 3],
+            "golden": number % 6 == 0,
+        }
+        for number in numbers
+    ]
+
+
+def runs(name: str) -> list[str]:
+    """Logs the runs of a policy, and returns the options that name them."""
+    scorers = [correctness, tone, safety]
+    scored = [correctness, tone]
+
+    def pair(ours: dict, theirs: dict, **more: object) -> list[str]:
+        baseline = evaluate(Bot(**theirs), name=name, **more)
+        candidate = evaluate(Bot(**ours), name=name, **more)
+        return ["--candidate", candidate, "--baseline", baseline]
+
+    match name:
+        case "summary":
+            return pair(
+                {"wrong": [3], "crash": [7]}, {"wrong": [5]}, rows=questions(range(24)), scorers=scorers
+            )
+        case "rows":
+            # 13 stays wrong, 8 turns, 10 is missing.
+            return pair(
+                {"wrong": [8, 13], "crash": [10]}, {"wrong": [13]}, rows=questions(range(24)), scorers=scored
+            )
+        case "usage":
+            return pair({"tokens": 100}, {"tokens": 96}, rows=questions(range(20)), scorers=[correctness])
+        case "found":
+
+            def nightly(wrong: list[int], **attributes: str) -> None:
+                evaluate(
+                    Bot(wrong=wrong),
+                    questions(range(12)),
+                    [correctness],
+                    name="nightly",
+                    attributes=attributes,
+                )
+
+            nightly([1], git_branch="main", git_sha="a1")
+            nightly([2], git_branch="main", git_sha="a2")
+            nightly([3], git_branch="topic", git_sha="abc")
+            nightly([4], git_branch="topic", git_sha="abc")
+            nightly([5], git_branch="main", git_sha="a3")
+            return []
+        case "moved":
+            baseline = evaluate(Bot(wrong=[5]), questions(range(20)), [correctness], name="moved")
+            candidate = evaluate(Bot(wrong=[6]), questions(range(2, 24)), [correctness], name="moved")
+            return ["--candidate", candidate, "--baseline", baseline]
+        case "logged":
+            scores: list[dict] = [{"correct": True, "quality": 0.9} for _ in range(12)]
+            scores[3] = {"quality": 0.7}
+            scores[5] = {"correct": False, "quality": 0.2}
+            scores[8] = {"correct": True}
+            return ["--candidate", log(scores, name="logged")]
+        case "trials":
+            rows = questions(range(9))
+            return pair({"wrong": [4]}, {"wrong": [7]}, rows=rows, scorers=scored, trials=3)
+    raise ValueError(name)
+
+
+def record(name: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        work = pathlib.Path(folder)
+        world = conftest.World(work)
+        named = runs(name)
+        recorder = Recorder(world.running.url)
+        policy = work / "gates.yaml"
+        policy.write_text(json.dumps(POLICIES[name]))
+        options = ["--base-url", recorder.url, "--project", f"{ENTITY}/{PROJECT}"]
+
+        def check() -> subprocess.CompletedProcess:
+            return world.run("check", str(policy), *named, *options)
+
+        done = check()
+        if done.returncode != 0:
+            raise SystemExit(f"{name} does not pass:\n{done.stdout}{done.stderr}")
+        asked = len(recorder.exchanges)
+        if name == "found":
+            for hides in (("git_sha",), ("git_branch",), ("git_sha", "git_branch")):
+                recorder.hides = hides
+                check()
+        recorder.stop()
+        world.running.stop()
+        scenarios.use(None)
+        exchanges = list(recorder.exchanges.values())
+        if any(exchange["status"] != 200 for exchange in exchanges):
+            raise SystemExit(f"{name}: not all was answered")
+        recorded = {"options": named, "asked": asked, "exchanges": exchanges}
+        path = HERE / "recorded" / f"{name}.json"
+        path.write_text(json.dumps(recorded, indent=1, ensure_ascii=False) + "\n")
+        print(f"{path.name}: {len(exchanges)} exchanges, {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    os.environ["WEAVE_GATE"] = str(pathlib.Path(os.environ["WEAVE_GATE"]).resolve())
+    for wanted in sys.argv[1:] or list(POLICIES):
+        record(wanted)

@@ -1,0 +1,485 @@
+"""Wounds: each takes one recorded answer, and gives it back with one place changed.
+
+A kind is a function from a `Patient` to the answer that is sent in its place, or `None` where it does not
+apply. The text of an answer is cut to the byte: what is not touched stays as the server wrote it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from nodes import Node, index
+
+# Fields that policies rest on: half of the wounds are to these, since most of an answer is not.
+VITAL = {
+    "evaluation_run_id", "status", "summary", "row_count", "evaluations", "evaluation_call_id", "trial_count",
+    "scorer_stats", "scorer_key", "path", "numeric_count", "numeric_mean", "pass_true_count",
+    "pass_known_count", "rows", "total_rows", "row_digest", "raw_data_row", "golden", "topic", "trials", "scores",
+    "correctness", "tone", "score", "correct", "quality", "model_latency_seconds", "total_tokens", "total_cost",
+    "predict_total_tokens", "predict_total_cost", "id", "op_name", "started_at", "ended_at", "exception",
+    "inputs", "self", "attributes", "git_sha", "git_branch", "display_name",
+}  # fmt: skip
+
+API_KEY = "0123456789abcdef0123456789abcdef01234567"
+
+
+@dataclass(slots=True)
+class Answer:
+    """What is sent. `breaks` says when the connection ends before the body does: never, once, or always."""
+
+    status: int
+    type: str
+    body: bytes
+    breaks: str = "never"
+
+
+class Patient:
+    """One answer of an exchange, the others beside it, and chance."""
+
+    def __init__(self, chance: random.Random, answer: Answer, others: list[Answer]) -> None:
+        self.chance = chance
+        self.answer = answer
+        self.others = others
+        self.text = answer.body.decode()
+        self.nodes = index(self.text)
+
+    def pick(self, *kinds: str, keyed: bool | None = None) -> Node | None:
+        """A value of one of these kinds, by preference one that a policy rests on."""
+        fitting = [
+            node
+            for node in self.nodes
+            if (not kinds or node.kind in kinds)
+            and node.parent is not None
+            and (keyed is None or (node.key is not None) == keyed)
+        ]
+        if self.chance.random() < 0.6:
+            fitting = [node for node in fitting if self.is_vital(node)] or fitting
+        return self.chance.choice(fitting) if fitting else None
+
+    @staticmethod
+    def is_vital(node: Node) -> bool:
+        while node.key is None and node.parent is not None:
+            node = node.parent
+        return node.key in VITAL
+
+    def of(self, node: Node) -> str:
+        """The text of a value."""
+        return self.text[node.start : node.end]
+
+    def member(self, node: Node) -> str:
+        """The text of a value with its key."""
+        return self.text[node.first : node.end]
+
+    def sent(self, text: str) -> Answer:
+        return replace(self.answer, body=text.encode())
+
+    def spliced(self, *edits: tuple[int, int, str]) -> Answer:
+        """The answer with other text in some places, none of which overlap."""
+        text = self.text
+        for start, end, new in sorted(edits, reverse=True):
+            text = text[:start] + new + text[end:]
+        return self.sent(text)
+
+    def instead(self, node: Node, new: str) -> Answer:
+        return self.spliced((node.start, node.end, new))
+
+    def without(self, node: Node) -> Answer:
+        """The answer without a member or an element, and without its comma."""
+        siblings = node.parent.children
+        place = siblings.index(node)
+        if place + 1 < len(siblings):
+            return self.spliced((node.first, siblings[place + 1].first, ""))
+        start = siblings[place - 1].end if place else node.first
+        return self.spliced((start, node.end, ""))
+
+    def lines(self) -> list[str] | None:
+        """The lines of JSON Lines."""
+        return self.text.splitlines(keepends=True) if "jsonl" in self.answer.type else None
+
+
+Kind = Callable[[Patient], Answer | None]
+KINDS: dict[str, tuple[int, Kind]] = {}
+
+
+def kind(name: str, weight: int = 10) -> Callable[[Kind], Kind]:
+    def keep(function: Kind) -> Kind:
+        KINDS[name] = (weight, function)
+        return function
+
+    return keep
+
+
+# Bytes
+
+
+def _bytes(patient: Patient, start: int, end: int, new: bytes) -> Answer:
+    body = patient.answer.body
+    return replace(patient.answer, body=body[:start] + new + body[end:])
+
+
+@kind("byte: cut short")
+def _(patient: Patient) -> Answer:
+    return _bytes(patient, patient.chance.randrange(len(patient.answer.body)), len(patient.answer.body), b"")
+
+
+@kind("byte: connection breaks", 1)
+def _(patient: Patient) -> Answer:
+    return replace(patient.answer, breaks="always")
+
+
+@kind("byte: connection breaks once", 1)
+def _(patient: Patient) -> Answer:
+    return replace(patient.answer, breaks="once")
+
+
+@kind("byte: flipped")
+def _(patient: Patient) -> Answer:
+    at = patient.chance.randrange(len(patient.answer.body))
+    return _bytes(patient, at, at + 1, bytes([patient.chance.randrange(256)]))
+
+
+@kind("byte: inserted")
+def _(patient: Patient) -> Answer:
+    at = patient.chance.randrange(len(patient.answer.body) + 1)
+    return _bytes(patient, at, at, bytes([patient.chance.randrange(256)]))
+
+
+@kind("byte: some dropped")
+def _(patient: Patient) -> Answer:
+    at = patient.chance.randrange(len(patient.answer.body))
+    return _bytes(patient, at, at + patient.chance.randint(1, 40), b"")
+
+
+@kind("byte: some repeated")
+def _(patient: Patient) -> Answer:
+    at = patient.chance.randrange(len(patient.answer.body))
+    again = patient.answer.body[at : at + patient.chance.randint(1, 400)]
+    return _bytes(patient, at, at, again)
+
+
+@kind("byte: another digit", 20)
+def _(patient: Patient) -> Answer | None:
+    node = patient.pick("number")
+    if node is None:
+        return None
+    at = patient.chance.randrange(node.start, node.end)
+    return patient.spliced((at, at + 1, patient.chance.choice("0123456789")))
+
+
+# Values
+
+
+@kind("key: dropped", 30)
+def _(patient: Patient) -> Answer | None:
+    node = patient.pick(keyed=True)
+    return node and patient.without(node)
+
+
+@kind("key: repeated", 10)
+def _(patient: Patient) -> Answer | None:
+    node = patient.pick(keyed=True)
+    return node and patient.spliced((node.end, node.end, "," + patient.member(node)))
+
+
+def _other(patient: Patient, node: Node) -> str:
+    """A value that could stand in the place of another."""
+    match node.kind:
+        case "bool":
+            return "false" if patient.of(node) == "true" else "true"
+        case "number":
+            return patient.chance.choice(["0", "1", "2", "0.5", "100", patient.of(node) + "0"])
+        case _:
+            alike = [other for other in patient.nodes if other.kind == node.kind and other is not node]
+            return patient.of(patient.chance.choice(alike)) if alike else "null"
+
+
+@kind("key: repeated with another value", 20)
+def _(patient: Patient) -> Answer | None:
+    node = patient.pick(keyed=True)
+    if node is None:
+        return None
+    key = patient.text[node.first : node.start]
+    new = patient.chance.choice([_other(patient, node), "null", "{}"])
+    if patient.chance.random() < 0.5:
+        return patient.spliced((node.first, node.first, f"{key}{new},"))
+    return patient.spliced((node.end, node.end, f",{key}{new}"))
+
+
+@kind("key: renamed", 20)
+def _(patient: Patient) -> Answer | None:
+    node = patient.pick(keyed=True)
+    if node is None:
+        return None
+    key = node.key
+    others = [sibling.key for sibling in node.parent.children] + ["", "summary", "scores"]
+    new = patient.chance.choice([key + "s", key.upper(), key[:-1], "x" + key, patient.chance.choice(others)])
+    return patient.spliced((node.first, node.first + len(key) + 2, f'"{new}"'))
+
+
+@kind("keys: reordered", 5)
+def _(patient: Patient) -> Answer | None:
+    return _reordered(patient, "object")
+
+
+@kind("list: reordered", 25)
+def _(patient: Patient) -> Answer | None:
+    return _reordered(patient, "array")
+
+
+def _reordered(patient: Patient, kind: str) -> Answer | None:
+    several = [node for node in patient.nodes if node.kind == kind and len(node.children) > 1]
+    if not several:
+        return None
+    node = patient.chance.choice(several)
+    parts = [patient.member(child) for child in node.children]
+    if patient.chance.random() < 0.5:
+        patient.chance.shuffle(parts)
+    else:
+        one, other = patient.chance.sample(range(len(parts)), 2)
+        parts[one], parts[other] = parts[other], parts[one]
+    return patient.spliced((node.children[0].first, node.children[-1].end, ",".join(parts)))
+
+
+@kind("list: element dropped", 25)
+def _(patient: Patient) -> Answer | None:
+    node = patient.pick(keyed=False)
+    return node and patient.without(node)
+
+
+@kind("list: element repeated", 25)
+def _(patient: Patient) -> Answer | None:
+    node = patient.pick(keyed=False)
+    if node is None:
+        return None
+    last = patient.chance.choice([node, node.parent.children[-1]])
+    return patient.spliced((last.end, last.end, "," + patient.of(node)))
+
+
+@kind("list: emptied", 10)
+def _(patient: Patient) -> Answer | None:
+    node = patient.pick("array", "object")
+    return node and patient.instead(node, "[]" if node.kind == "array" else "{}")
+
+
+@kind("value: null", 30)
+def _(patient: Patient) -> Answer | None:
+    node = patient.pick("string", "number", "bool", "array", "object")
+    return node and patient.instead(node, "null")
+
+
+@kind("value: retyped", 30)
+def _(patient: Patient) -> Answer | None:
+    node = patient.pick()
+    if node is None:
+        return None
+    text = patient.of(node)
+    match node.kind:
+        case "number":
+            new = [f'"{text}"', text + ".0", text + "e0", f"[{text}]", "true", f"{text}.5"]
+        case "string":
+            new = ["0", "1.5", "true", f"[{text}]", f'{{"a":{text}}}', text.strip('"') or "0"]
+        case "bool":
+            new = ["1" if text == "true" else "0", f'"{text}"', f"[{text}]", "1.0", f'{{"passed":{text}}}']
+        case "null":
+            new = ["0", '""', "false", "[]", "{}", "1", '"null"']
+        case "array":
+            new = [
+                "{" + ",".join(f'"{n}":{patient.of(c)}' for n, c in enumerate(node.children)) + "}",
+                '""',
+                "0",
+                patient.of(node.children[0]) if node.children else "null",
+            ]
+        case _:
+            new = ["[" + ",".join(patient.of(child) for child in node.children) + "]", f"[{text}]", '""', "1"]
+    return patient.instead(node, patient.chance.choice(new))
+
+
+@kind("value: bool turned", 20)
+def _(patient: Patient) -> Answer | None:
+    node = patient.pick("bool")
+    return node and patient.instead(node, _other(patient, node))
+
+
+@kind("value: another number", 30)
+def _(patient: Patient) -> Answer | None:
+    node = patient.pick("number")
+    if node is None:
+        return None
+    text = patient.of(node)
+    whole = int(text) if text.lstrip("-").isdigit() else 1
+    new = ["0", "-1", f"-{text.lstrip('-')}", str(whole + 1), str(whole - 1), str(whole * 2), "1e400", "-0"]
+    new += ["9007199254740993", "18446744073709551615", "18446744073709551616", "0.1", "1e-400", "NaN"]
+    return patient.instead(node, patient.chance.choice(new))
+
+
+@kind("value: another name", 20)
+def _(patient: Patient) -> Answer | None:
+    node = patient.pick("string")
+    if node is None:
+        return None
+    text = patient.of(node)[1:-1]
+    strings = [other for other in patient.nodes if other.kind == "string" and other.key == node.key]
+    another = patient.of(patient.chance.choice(strings))[1:-1]
+    new = [text + "s", text.upper(), text[:-1], "", " " + text, another, text.replace(":", "x:", 1), "\\u0000"]
+    return patient.instead(node, f'"{patient.chance.choice(new)}"')
+
+
+@kind("value: another digest", 10)
+def _(patient: Patient) -> Answer | None:
+    digests = [node for node in patient.nodes if node.key == "row_digest"]
+    if not digests:
+        return None
+    node = patient.chance.choice(digests)
+    another = patient.of(patient.chance.choice(digests))
+    text = patient.of(node)
+    near = text[:-2] + patient.chance.choice("AZaz09") + '"'
+    return patient.instead(node, patient.chance.choice([another, near, '""', '"zzzz"', '"0"']))
+
+
+@kind("value: another time", 10)
+def _(patient: Patient) -> Answer | None:
+    times = [node for node in patient.nodes if node.key in ("started_at", "ended_at", "finished_at")]
+    if not times:
+        return None
+    node = patient.chance.choice(times)
+    new = ["1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-13-01T00:00:00Z", "now", "", "0", "20261124T152838Z"]
+    new += [patient.of(node)[1:-1].replace("Z", offset) for offset in ("", "+05:00", "-23:59", "z", "[UTC]")]
+    new += [patient.of(patient.chance.choice(times))[1:-1]]
+    return patient.instead(node, f'"{patient.chance.choice(new)}"')
+
+
+@kind("values: two swapped", 25)
+def _(patient: Patient) -> Answer | None:
+    one = patient.pick()
+    if one is None:
+        return None
+    alike = [other for other in patient.nodes if other.parent is not None and other is not one]
+    if patient.chance.random() < 0.8:
+        alike = [other for other in alike if other.key == one.key and other.kind == one.kind]
+    # One that holds the other cannot be swapped with it.
+    apart = [other for other in alike if other.end <= one.start or other.start >= one.end]
+    if not apart:
+        return None
+    other = patient.chance.choice(apart)
+    return patient.spliced((one.start, one.end, patient.of(other)), (other.start, other.end, patient.of(one)))
+
+
+@kind("run: stands twice", 15)
+def _(patient: Patient) -> Answer | None:
+    lines = patient.lines()
+    if lines:
+        place = patient.chance.randrange(len(lines))
+        return patient.sent("".join(lines[: place + 1] + lines[place:]))
+    runs = [n for n in patient.nodes if n.parent is not None and n.parent.key == "evaluations"]
+    if not runs:
+        return None
+    node = patient.chance.choice(runs)
+    again = patient.of(node)
+    values = [n for n in patient.nodes if node.start < n.start < node.end and n.kind in ("bool", "number")]
+    if values and patient.chance.random() < 0.5:
+        value = patient.chance.choice(values)
+        start, end = value.start - node.start, value.end - node.start
+        again = again[:start] + _other(patient, value) + again[end:]
+    return patient.spliced((node.end, node.end, "," + again))
+
+
+@kind("lines: one dropped", 5)
+def _(patient: Patient) -> Answer | None:
+    lines = patient.lines()
+    if not lines:
+        return None
+    del lines[patient.chance.randrange(len(lines))]
+    return patient.sent("".join(lines))
+
+
+@kind("lines: reordered", 5)
+def _(patient: Patient) -> Answer | None:
+    lines = patient.lines()
+    if not lines or len(lines) < 2:
+        return None
+    return patient.sent("".join(lines[::-1]))
+
+
+@kind("lines: run together", 3)
+def _(patient: Patient) -> Answer | None:
+    lines = patient.lines()
+    if not lines:
+        return None
+    return patient.sent(patient.chance.choice(["", " ", ","]).join(line.rstrip() for line in lines))
+
+
+# Whole answers
+
+
+@kind("answer: another's", 15)
+def _(patient: Patient) -> Answer:
+    return patient.chance.choice(patient.others)
+
+
+@kind("answer: another body", 10)
+def _(patient: Patient) -> Answer:
+    text = patient.text
+    bodies = ["null", "[]", "{}", '""', "0", "true", "<html>busy</html>", "{}\n{}", '{"reason":"busy"}', "\ufeff" + text]
+    bodies += [f"[{text}]", f'{{"data":{text}}}', text + text, text + "}", text + "\n\n", "\n" + text, text + "\0"]
+    return patient.sent(patient.chance.choice(bodies))
+
+
+@kind("answer: no body", 5)
+def _(patient: Patient) -> Answer:
+    return patient.sent("")
+
+
+@kind("answer: another status", 8)
+def _(patient: Patient) -> Answer:
+    status = patient.chance.choice([201, 202, 203, 204, 206, 301, 304, 400, 401, 403, 404, 410, 418, 501])
+    body = b"" if status in (204, 304) else patient.answer.body
+    return replace(patient.answer, status=status, body=body)
+
+
+@kind("answer: another type", 3)
+def _(patient: Patient) -> Answer:
+    kinds = ["text/html", "application/octet-stream", "application/json; charset=utf-16", "", "application/jsonl"]
+    return replace(patient.answer, type=patient.chance.choice(kinds))
+
+
+@kind("secret: the key in a text", 5)
+def _(patient: Patient) -> Answer | None:
+    node = patient.pick("string")
+    if node is None:
+        return None
+    spelled = [API_KEY, "".join(f"\\u{ord(c):04x}" for c in API_KEY), API_KEY[:20] + "\\u0034" + API_KEY[21:]]
+    inside = patient.of(node)[1:-1]
+    key = patient.chance.choice(spelled)
+    return patient.instead(node, f'"{patient.chance.choice([key, inside + key, key + inside])}"')
+
+
+def inflict(chance: random.Random, answers: list[Answer]) -> tuple[str, int, list[Answer]]:
+    """Wounds one of several answers once, and sometimes again; says how first, and which."""
+    names = list(KINDS)
+    weights = [KINDS[name][0] for name in names]
+    place = chance.randrange(len(answers))
+    wounded = list(answers)
+    # The same numbers often stand in two answers: then both may say the same wrong thing.
+    twins = [n for n, answer in enumerate(answers) if answer.body == answers[place].body]
+    twins = twins if chance.random() < 0.3 else [place]
+    first = ""
+    times = chance.choices([1, 2, 3], [85, 10, 5])[0]
+    while times:
+        name = chance.choices(names, weights)[0]
+        if not wounded[place].body:
+            break
+        try:
+            patient = Patient(chance, wounded[place], [a for n, a in enumerate(answers) if n != place])
+        except (UnicodeDecodeError, IndexError, AttributeError):
+            # It is not JSON any more: a further wound would say nothing.
+            break
+        result = KINDS[name][1](patient)
+        if result is None or result == wounded[place]:
+            continue
+        for twin in twins:
+            wounded[twin] = result
+        first = first or name
+        times -= 1
+    return first, place, wounded
