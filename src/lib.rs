@@ -10,6 +10,7 @@ pub mod fault;
 pub mod forge;
 pub mod http;
 pub mod input;
+pub mod json;
 pub mod judge;
 pub mod number;
 pub mod policy;

@@ -2,6 +2,7 @@
 //! inputs and other scores are skipped as they are read.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -10,6 +11,7 @@ use serde_json::value::RawValue;
 use super::rows::{Column, Columns, Kind, Role, Rows};
 use super::trial::Trial;
 use crate::input::Unresolved;
+use crate::json::{distinct, repeated};
 use crate::number::count;
 
 /// Takes rows in, one after the other.
@@ -38,7 +40,7 @@ impl Gatherer {
     ///
     /// # Errors
     ///
-    /// Its scores are not JSON.
+    /// Its scores are no map, or a key of them stands twice.
     pub fn trial(&mut self, role: Role, trial: &Trial<'_>) -> Result<(), serde_json::Error> {
         self.values.fill(f64::NAN);
         let scores = Scores {
@@ -46,6 +48,9 @@ impl Gatherer {
             name: &mut self.name,
             values: &mut self.values,
         };
+        if !trial.scores.get().starts_with('{') {
+            return Err(serde::de::Error::custom("scores are no map"));
+        }
         scores.deserialize(&mut serde_json::Deserializer::from_str(trial.scores.get()))?;
         for (place, value) in [
             (self.names.latency, trial.model_latency_seconds),
@@ -75,14 +80,11 @@ impl Gatherer {
     ) -> Result<(), Unresolved> {
         if self.rows.wants_inputs() {
             let inputs = inputs.ok_or(Unresolved)?;
-            let row: serde_json::Value =
-                serde_json::from_str(inputs.get()).map_err(|_| Unresolved)?;
             // Inputs are named. A server that could not resolve them sends a reference to them, of one kind
-            // or another.
-            if !row.is_object() {
-                return Err(Unresolved);
-            }
-            self.rows.push_inputs(&row)?;
+            // or another. Of two values under one name neither is known.
+            let row = distinct(&mut serde_json::Deserializer::from_str(inputs.get()));
+            let row = row.map_err(|_| Unresolved)?;
+            self.rows.push_inputs(&row.into())?;
         }
         self.rows.end_row(digest, candidate, baseline);
         Ok(())
@@ -224,12 +226,18 @@ impl<'de> Visitor<'de> for Scores<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let outer = self.name.len();
+        let mut seen = BTreeSet::new();
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             if outer > 0 {
                 self.name.push('.');
             }
             self.name.push_str(&key);
             if self.names.anything.is_some() || self.names.leads(self.name) {
+                // Of two values neither is the score.
+                if seen.contains(&key) {
+                    return Err(repeated(&key));
+                }
+                seen.insert(key);
                 map.next_value_seed(Scores {
                     names: self.names,
                     name: self.name,
@@ -299,6 +307,31 @@ mod tests {
     }
 
     #[test]
+    fn a_trial_whose_scores_contradict_each_other_is_not_taken_in() {
+        let columns = |kind| Columns {
+            scores: vec![column("tone.score", kind)],
+            inputs: Vec::new(),
+        };
+        let take = |scores: &str, kind| {
+            let text = format!(r#"{{"scores": {scores}}}"#);
+            let trial: Trial<'_> = serde_json::from_str(&text).unwrap();
+            Gatherer::new(columns(kind)).trial(Role::Candidate, &trial)
+        };
+        for scores in [
+            r#"{"tone": {"score": 1}, "tone": null}"#,
+            r#"{"tone": {"score": 1, "score": 1}}"#,
+            "[true]",
+            "null",
+            "true",
+        ] {
+            assert!(take(scores, Kind::Number).is_err(), "{scores}");
+            assert!(take(scores, Kind::Anything).is_err(), "{scores}");
+        }
+        let other = r#"{"other": 1, "other": 2}"#;
+        assert!(take(other, Kind::Number).is_ok() && take(other, Kind::Anything).is_err());
+    }
+
+    #[test]
     fn scores_go_where_their_columns_are() {
         let columns = [
             column("a.b", Kind::Truth),
@@ -336,5 +369,10 @@ mod tests {
             "0 NaN 1 NaN NaN NaN 1.5"
         );
         assert_eq!(read("{}"), "NaN NaN NaN NaN NaN NaN NaN");
+        // What nobody asks for is not looked into.
+        assert_eq!(
+            read(r#"{"other": 1, "other": 2, "text": "x"}"#),
+            "NaN NaN NaN NaN 1 NaN NaN"
+        );
     }
 }

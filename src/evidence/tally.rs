@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::trial::Trial;
 use super::{Dimension, Totals, Usage};
+use crate::json::distinct;
 use crate::number::count;
 
 /// Counts and sums over the trials that it was given, in their order.
@@ -22,7 +23,7 @@ impl Tally {
     ///
     /// # Errors
     ///
-    /// Its scores are not JSON.
+    /// Its scores are no map, or a key of them stands twice.
     pub fn trial(&mut self, trial: &Trial<'_>) -> Result<(), serde_json::Error> {
         self.trials += 1;
         if let Some(tokens) = trial.total_tokens {
@@ -32,7 +33,7 @@ impl Tally {
         if let Some(cost) = trial.total_cost {
             self.usage.cost = Some(self.usage.cost.unwrap_or(0.0) + cost);
         }
-        let scores: BTreeMap<String, Value> = serde_json::from_str(trial.scores.get())?;
+        let scores = distinct(&mut serde_json::Deserializer::from_str(trial.scores.get()))?;
         for (scorer, value) in scores {
             self.leaf(&scorer, None, &value);
         }

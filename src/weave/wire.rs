@@ -5,6 +5,8 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::json::distinct;
+
 /// `GET evaluation_runs/{id}`.
 #[derive(Debug, Deserialize)]
 pub(super) struct RunRead {
@@ -36,9 +38,9 @@ pub(super) struct CallRead {
     pub(super) exception: Option<IgnoredAny>,
     #[serde(default)]
     pub(super) display_name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "distinct")]
     pub(super) inputs: Map<String, Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "distinct")]
     pub(super) attributes: Map<String, Value>,
 }
 

@@ -182,6 +182,18 @@ fn pages_that_repeat_or_lose_rows_are_no_evidence() {
 }
 
 #[test]
+fn a_score_that_stands_twice_is_none() {
+    let twice = |_: &Request, all: &[Value]| {
+        let text = json!({"rows": all, "total_rows": 100}).to_string();
+        let score = r#""scores":{"correctness":true"#;
+        let text = text.replacen(score, &format!(r#"{score},"correctness":null"#), 1);
+        Reply::Whole(200, String::new(), text.into_bytes())
+    };
+    let outcome = judged(twice).0.code(3);
+    outcome.says("the key `correctness` stands twice");
+}
+
+#[test]
 fn rows_that_are_not_those_of_the_summary_decide_nothing() {
     let turned = |_: &Request, all: &[Value]| {
         let mut all = all.to_vec();

@@ -1,0 +1,123 @@
+//! JSON in which every key of a map stands once: a reader that takes the last of two hides the first.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// A value without repeated keys, however deep.
+struct Distinct(Value);
+
+/// Reads a map in which no key stands twice, however deep.
+///
+/// # Errors
+///
+/// It is no map, or one does.
+pub fn distinct<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Map<String, Value>, D::Error> {
+    match Distinct::deserialize(deserializer)?.0 {
+        Value::Object(map) => Ok(map),
+        _ => Err(D::Error::custom("expected a map")),
+    }
+}
+
+/// What is wrong with a map of which a key stands twice.
+#[must_use]
+pub fn repeated<E: Error>(key: &str) -> E {
+    E::custom(format_args!("the key `{key}` stands twice"))
+}
+
+impl<'de> Deserialize<'de> for Distinct {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader).map(Self)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some((key, Distinct(value))) = access.next_entry::<String, Distinct>()? {
+            if map.contains_key(&key) {
+                return Err(repeated(&key));
+            }
+            map.insert(key, value);
+        }
+        Ok(map.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Distinct(value)) = access.next_element()? {
+            list.push(value);
+        }
+        Ok(list.into())
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Map<String, Value>, String> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        distinct(&mut deserializer).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn all_but_repeated_keys_is_read_as_serde_reads_it() {
+        let text = r#"{"a": [1, -2, 0.5, 1e3, true, null, "x\n"], "b": {"a": {"a": 18446744073709551615}}, "": {}}"#;
+        assert_eq!(read(text), Ok(serde_json::from_str(text).unwrap()));
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_refused_at_any_depth() {
+        for text in [
+            r#"{"a": 1, "a": 1}"#,
+            r#"{"b": [{"a": 1, "a": null}]}"#,
+            r#"{"b": {"c": {"a": {}, "\u0061": {}}}}"#,
+        ] {
+            let said = read(text).unwrap_err();
+            assert!(said.contains("the key `a` stands twice"), "{said}");
+        }
+        for text in ["[]", "null", "1"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+}
