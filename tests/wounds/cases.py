@@ -16,16 +16,16 @@ POLICIES: dict[str, dict[str, Any]] = {
     "summary": {
         "version": 1,
         "gates": [
-            {"name": "right", "scorer": "correctness", "metric": "pass_rate", "min": 0.85, "max_drop": 0.1},
+            {"name": "right", "scorer": "correctness", "metric": "pass_rate", "min": 0.91, "max_drop": 0.05},
             {
                 "name": "kind",
                 "scorer": "tone.score",
                 "metric": "numeric_mean",
                 "range": [0, 1],
-                "min": 0.6,
-                "max_drop": 0.1,
+                "min": 0.75,
+                "max_drop": 0.04,
             },
-            {"name": "safe", "scorer": "safety.*", "metric": "pass_rate", "min": 0.9},
+            {"name": "safe", "scorer": "safety.*", "metric": "pass_rate", "min": 0.91},
             {"name": "scored", "scorer": "correctness", "metric": "coverage", "min": 0.9},
             {"name": "whole", "metric": "rows", "min": 24},
             {"name": "once", "metric": "trials", "min": 24, "max": 24},
@@ -51,16 +51,16 @@ POLICIES: dict[str, dict[str, Any]] = {
                 "where": {"golden": True},
                 "min": 1,
             },
-            {"name": "topics", "scorer": "correctness", "metric": "pass_rate", "by": "topic", "min": 0.6},
+            {"name": "topics", "scorer": "correctness", "metric": "pass_rate", "by": "topic", "min": 0.75},
         ],
     },
     # What trials took and cost, and whether they were scored at all.
     "usage": {
         "version": 1,
         "gates": [
-            {"name": "fast", "metric": "latency_p95", "max": 60},
-            {"name": "short", "metric": "tokens_mean", "max": 110, "max_relative_rise": 0.2},
-            {"name": "cheap", "metric": "cost_total", "max": 0.01},
+            {"name": "fast", "metric": "latency_p95", "max": 0.5},
+            {"name": "short", "metric": "tokens_mean", "max": 101, "max_relative_rise": 0.05},
+            {"name": "cheap", "metric": "cost_total", "max": 0.0031},
             {"name": "sound", "metric": "error_rate", "max": 0.05},
         ],
     },
@@ -70,7 +70,7 @@ POLICIES: dict[str, dict[str, Any]] = {
         "candidate": {"evaluation": "nightly", "attributes": {"git_sha": "abc"}},
         "baseline": {"evaluation": "nightly", "attributes": {"git_branch": "main"}, "max_age": "3650d"},
         "gates": [
-            {"name": "right", "scorer": "correctness", "metric": "pass_rate", "min": 0.8, "max_drop": 0.1},
+            {"name": "right", "scorer": "correctness", "metric": "pass_rate", "min": 0.9, "max_drop": 0},
             {"name": "whole", "metric": "rows", "min": 12},
         ],
     },
@@ -78,16 +78,16 @@ POLICIES: dict[str, dict[str, Any]] = {
     "moved": {
         "version": 1,
         "gates": [
-            {"name": "right", "scorer": "correctness", "metric": "pass_rate", "min": 0.8, "max_drop": 0.2},
-            {"name": "whole", "metric": "rows", "min": 20},
+            {"name": "right", "scorer": "correctness", "metric": "pass_rate", "min": 0.95, "max_drop": 0.1},
+            {"name": "whole", "metric": "rows", "min": 22},
         ],
     },
     # One run of `EvaluationLogger`, compared with nothing; scores are missing, and each gate says what of it.
     "logged": {
         "version": 1,
         "gates": [
-            {"name": "right", "scorer": "correct", "metric": "pass_rate", "missing": "fail", "min": 0.75},
-            {"name": "good", "scorer": "quality", "metric": "numeric_mean", "missing": "ignore", "min": 0.5},
+            {"name": "right", "scorer": "correct", "metric": "pass_rate", "missing": "fail", "min": 0.83},
+            {"name": "good", "scorer": "quality", "metric": "numeric_mean", "missing": "ignore", "min": 0.8},
             {"name": "sure", "scorer": "correct", "metric": "pass_rate", "max_missing": 0.1, "min": 0.9},
         ],
     },
@@ -95,7 +95,7 @@ POLICIES: dict[str, dict[str, Any]] = {
     "trials": {
         "version": 1,
         "gates": [
-            {"name": "right", "scorer": "correctness", "metric": "pass_rate", "min": 0.7, "max_drop": 0.15},
+            {"name": "right", "scorer": "correctness", "metric": "pass_rate", "min": 0.88, "max_drop": 0},
             {"name": "few break", "scorer": "correctness", "metric": "regressed_rows", "max": 1},
             {"name": "known", "scorer": "tone.score", "metric": "numeric_mean", "by": "topic", "min": 0.6},
         ],

@@ -186,7 +186,8 @@ def _agree(found: Evidence, policy: dict) -> None:
             raise Unproven("the rows have other trials than the summary")
         for gate in policy["gates"]:
             scorer = gate.get("scorer")
-            if scorer is None:
+            compares = "max_drop" in gate or gate["metric"] == "regressed_rows"
+            if scorer is None or not (compares or name == found.candidate):
                 continue
             scores, said = _counted(trials, scorer), totals.of(scorer) or reading.Scores()
             # What a gate does not measure may differ.
@@ -207,7 +208,7 @@ def _agree(found: Evidence, policy: dict) -> None:
                 raise Unproven("the rows say otherwise of cost")
         if "error_rate" in metrics:
             least, most = _unscored(totals)
-            if not least <= sum(not t.scores for t in trials) <= most:
+            if name == found.candidate and not least <= sum(not t.scores for t in trials) <= most:
                 raise Unproven("the rows say otherwise of errors")
 
 
@@ -236,8 +237,14 @@ def _counted(trials: list[Trial], name: str) -> reading.Scores:
 
 
 def _unscored(totals: Totals) -> tuple[int, int]:
-    scored = [(totals.of(name) or reading.Scores()).scored for name in totals.dimensions]
-    return max(0, totals.trials - sum(scored)), totals.trials - max(scored, default=0)
+    """The fewest and the most trials without any score: a summary does not say which each dimension scored."""
+    scored, is_whole = [], True
+    for name in totals.dimensions:
+        try:
+            scored.append(totals.of(name).scored)
+        except Unproven:
+            is_whole = False
+    return max(0, totals.trials - sum(scored)) if is_whole else 0, totals.trials - max(scored, default=0)
 
 
 # Limits
@@ -248,7 +255,12 @@ Ends = tuple[Any, Any]
 
 def judge(policy: dict, found: Evidence) -> bool | None:
     """Whether the policy passes: `True`, `False` where a check fails, else `None`."""
-    verdicts = [verdict for gate in policy["gates"] for verdict in _gate(gate, found)]
+    verdicts: list[bool | None] = []
+    for gate in policy["gates"]:
+        try:
+            verdicts += _gate(gate, found)
+        except Unproven:
+            verdicts.append(None)
     if False in verdicts:
         return False
     return None if None in verdicts or not verdicts else True
@@ -269,7 +281,11 @@ def _gate(gate: dict, found: Evidence) -> list[bool | None]:
         return _usage(gate, found)
     if metric == "error_rate":
         totals = found.own[found.candidate]
-        return [_within(tuple(Fraction(n, totals.trials) for n in _unscored(totals)), gate, "min", "max")]
+        least, most = _unscored(totals)
+        if least != most:
+            trials = [trial for row in found.rows for trial in row.trials[found.candidate]]
+            least = most = sum(not trial.scores for trial in trials)
+        return [_within((Fraction(least, totals.trials), Fraction(most, totals.trials)), gate, "min", "max")]
     if "where" in gate or "by" in gate:
         return _sliced(gate, found)
     names = {name for totals in found.own.values() for name in totals.dimensions}
@@ -462,15 +478,19 @@ def _plain(value: Any) -> Any:
 
 
 def _latency(gate: dict, found: Evidence) -> bool | None:
-    """The 95th percentile, under whatever definition: between the two trials next to it."""
+    """The 95th percentile, between the two trials next to it, as NumPy has it by default."""
     trials = [trial for row in found.rows for trial in row.trials[found.candidate]]
     known = sorted(trial.latency for trial in trials if trial.latency is not None)
     if not known:
         return None
     missing = len(trials) - len(known)
     place = 0.95 * (len(trials) - 1)
-    worst, best = known + [INFINITY] * missing, [0.0] * missing + known
-    return _within((best[math.floor(place)], worst[math.ceil(place)]), gate, "min", "max")
+
+    def at(values: list[float]) -> float:
+        low, high = values[math.floor(place)], values[math.ceil(place)]
+        return low if low == high else low + (high - low) * (place % 1)
+
+    return _within((at([0.0] * missing + known), at(known + [INFINITY] * missing)), gate, "min", "max")
 
 
 def _usage(gate: dict, found: Evidence) -> list[bool | None]:

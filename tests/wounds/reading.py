@@ -15,7 +15,9 @@ from typing import Any
 
 from wound import Answer
 
+# The largest count that is exact as a number, and the largest that JSON readers take.
 MOST = 2**53
+LARGEST = 2**64 - 1
 TOLERANCE = 1e-9
 
 
@@ -86,7 +88,7 @@ def maybe_text(value: Any) -> str | None:
 
 
 def count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
         raise Unproven(f"not a count: {value!r:.60}")
     return value
 
@@ -226,6 +228,8 @@ def summary(answer: Answer | None) -> Summary:
         if name in runs:
             raise Unproven("a run stands twice")
         runs[name] = _totals(evaluation)
+        if runs[name].trials > MOST:
+            raise Unproven("more trials than can be counted")
     return Summary(count(said.get("row_count")), runs)
 
 

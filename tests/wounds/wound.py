@@ -459,7 +459,8 @@ def inflict(chance: random.Random, answers: list[Answer]) -> tuple[str, int, lis
     """Wounds one of several answers once, and sometimes again; says how first, and which."""
     names = list(KINDS)
     weights = [KINDS[name][0] for name in names]
-    place = chance.randrange(len(answers))
+    # Longer answers get more wounds, but not as many more as they are longer.
+    place = chance.choices(range(len(answers)), [len(answer.body) ** 0.4 for answer in answers])[0]
     wounded = list(answers)
     # The same numbers often stand in two answers: then both may say the same wrong thing.
     twins = [n for n, answer in enumerate(answers) if answer.body == answers[place].body]
