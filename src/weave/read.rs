@@ -317,7 +317,13 @@ impl Reader<'_> {
         let ours_apart = apart(&ours_own.0, &ours_common, rows.common)?;
         let theirs_apart = apart(&theirs_own.0, &theirs_common, rows.common)?;
         let (added, removed) = rows.tell(ours_apart, theirs_apart, || {
-            Ok(self.summary(&[candidate], false)?.row_count)
+            let mut alone = self.summary(&[candidate], false)?;
+            if self.totals(&mut alone, candidate)?.0.trials != ours_own.0.trials {
+                return Err(contradiction(
+                    "a run has other trials when it is asked for alone",
+                ));
+            }
+            Ok(alone.row_count)
         })?;
         let pair = Pair {
             common: rows.common,

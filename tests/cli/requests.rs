@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::gate::{Gate, KEY, KEY_IN_BASE64};
-use crate::weave::Weave;
+use crate::weave::{Reply, Run, Weave, summary_of};
 
 const FLOOR: &str = "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.9}";
 const BOTH: &str =
@@ -219,4 +219,45 @@ fn a_proxy_is_not_used_to_reach_this_machine() {
         .env("ALL_PROXY", "http://user:proxy-secret@127.0.0.1:9")
         .run()
         .code(0);
+}
+
+/// Where rows were both removed and added, the candidate is asked for alone; what that says must fit.
+#[test]
+fn what_a_run_is_alone_is_what_it_is_beside_another() {
+    let gate = "- {name: both, scorer: correctness, metric: pass_rate, min: 0.8, max_drop: 0.2}";
+    let run = |passed, trials| Run {
+        passed,
+        scored: trials,
+        trials,
+    };
+    let check = |alone: &'static [(&'static str, u64)]| {
+        let weave = Weave::with(move |request, _| {
+            let ids = request.body["evaluation_run_ids"].as_array()?;
+            let is_common = request.body["summary_require_intersection"] == true;
+            Some(Reply::json(&if ids.len() == 1 {
+                let alone: Vec<(&str, Run)> = alone
+                    .iter()
+                    .map(|(id, trials)| (*id, run(*trials, *trials)))
+                    .collect();
+                summary_of(100, &alone)
+            } else if is_common {
+                summary_of(95, &[("cand", run(95, 95)), ("base", run(95, 95))])
+            } else {
+                summary_of(105, &[("cand", run(100, 100)), ("base", run(100, 100))])
+            }))
+        });
+        Gate::check(gate, &["--candidate=cand", "--baseline=base"])
+            .args(&["--base-url", &weave.url])
+            .run()
+    };
+    check(&[("cand", 100)]).code(0).shows("rows-added");
+    let others: [&'static [(&'static str, u64)]; 4] = [
+        &[],
+        &[("other", 100)],
+        &[("cand", 101)],
+        &[("cand", 100), ("cand", 100)],
+    ];
+    for other in others {
+        check(other).code(3).says("contradict each other");
+    }
 }
