@@ -305,10 +305,16 @@ impl<'a> Finder<'a> {
         }
         let lines = calls.len();
         let mut heads: Vec<Head> = Vec::new();
-        for call in calls {
-            let is_known = heads.iter().any(|head| head.id == call.id);
-            if is_root(&call.op_name) && !is_known {
-                heads.push(call.into());
+        for call in calls.into_iter().filter(|call| is_root(&call.op_name)) {
+            let head = Head::from(call);
+            match heads.iter().find(|known| known.id == head.id) {
+                None => heads.push(head),
+                Some(known) if *known == head => {}
+                Some(_) => {
+                    return Err(Refusal::Fault(Fault::evidence(
+                        "the answers of Weave contradict each other: one run stands twice in a list, and differs",
+                    )));
+                }
             }
         }
         Ok((heads, lines))

@@ -297,6 +297,8 @@ fn lists_that_cannot_be_trusted_are_no_evidence() {
     let good = call("cand", 9).to_string();
     let mut timeless = call("cand", 9);
     timeless["started_at"] = Value::Null;
+    let mut changed = call("cand", 9);
+    changed["ended_at"] = Value::Null;
     for (reply, words) in [
         (
             Reply::lines(&[call("a", 8), call("cand", 9)]),
@@ -317,6 +319,14 @@ fn lists_that_cannot_be_trusted_are_no_evidence() {
         (lines("<html></html>"), "answered with a web page"),
         (lines("[]\n"), "is not what the v2 Evaluation API sends"),
         (Reply::lines(&[timeless]), "a call without a time"),
+        (
+            Reply::lines(&[call("cand", 9), changed]),
+            "one run stands twice in a list, and differs",
+        ),
+        (
+            lines(&good.replacen("\"git_sha\":", "\"git_sha\":\"other\",\"git_sha\":", 1)),
+            "the key `git_sha` stands twice",
+        ),
         (
             lines(&format!("{{\"id\": \"{KEY}\"}}")),
             "holds the API key",
