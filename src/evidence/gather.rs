@@ -57,9 +57,11 @@ impl Gatherer {
             (self.names.tokens, trial.total_tokens.map(count)),
             (self.names.cost, trial.total_cost),
         ] {
-            if let (Some(slot), Some(value)) =
-                (place.and_then(|place| self.values.get_mut(place)), value)
-            {
+            // Less than nothing is not what was measured.
+            if let (Some(slot), Some(value)) = (
+                place.and_then(|place| self.values.get_mut(place)),
+                value.filter(|value| *value >= 0.0),
+            ) {
                 *slot = value;
             }
         }

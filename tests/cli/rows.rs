@@ -123,6 +123,8 @@ fn latencies_are_asked_for_with_their_calls_and_may_be_missing() {
         Gate::check(gate, &["--candidate=cand", "--base-url", &weave.url]).run()
     };
     check(json!(0.5)).code(0).shows("0.5 is at most 1");
+    // Less than nothing is not known, either.
+    check(json!(-0.5)).code(3).shows("metric-not-available");
     check(Value::Null)
         .code(3)
         .shows("metric-not-available")
