@@ -1,9 +1,57 @@
-//! JSON in which every key of a map stands once: a reader that takes the last of two hides the first.
+//! JSON read strictly: every key of a map stands once, since a reader that takes the last of two hides the
+//! first; and what has named fields is a map, since a list of their values says nothing of which is which.
 
 use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+
+/// Reads a struct from a map, and from nothing else: serde itself also takes a list of its fields.
+///
+/// # Errors
+///
+/// It is no map, or not that of the struct.
+pub fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Object::deserialize(deserializer).map(|Object(value)| value)
+}
+
+/// Reads a list of structs, each from a map.
+///
+/// # Errors
+///
+/// As [`object`].
+pub fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let all: Vec<Object<T>> = Vec::deserialize(deserializer)?;
+    Ok(all.into_iter().map(|Object(value)| value).collect())
+}
+
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+struct Fields<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
 
 /// A value without repeated keys, however deep.
 struct Distinct(Value);
@@ -98,6 +146,35 @@ mod tests {
     fn read(text: &str) -> Result<Map<String, Value>, String> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         distinct(&mut deserializer).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_list_of_fields_is_no_struct() {
+        #[derive(Debug, serde::Deserialize, PartialEq)]
+        struct Inner {
+            a: u64,
+        }
+        #[derive(Debug, serde::Deserialize, PartialEq)]
+        struct Outer {
+            #[serde(deserialize_with = "objects")]
+            all: Vec<Inner>,
+        }
+        let read = |text: &str| -> Result<Outer, _> {
+            object(&mut serde_json::Deserializer::from_str(text))
+        };
+        let all = vec![Inner { a: 1 }, Inner { a: 2 }];
+        assert_eq!(
+            read(r#"{"all": [{"a": 1}, {"a": 2, "b": 3}]}"#).unwrap(),
+            Outer { all }
+        );
+        for text in [
+            r#"[[{"a": 1}]]"#,
+            r#"{"all": [[1]]}"#,
+            r#"{"all": {"a": 1}}"#,
+            "null",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
     }
 
     #[test]

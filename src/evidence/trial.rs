@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::json::objects;
+
 /// One trial of a row.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Trial<'a> {
@@ -42,6 +44,6 @@ pub struct RunRow<'a> {
     #[serde(borrow, default)]
     pub raw_data_row: Option<&'a RawValue>,
     /// Its trials.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     pub trials: Vec<Trial<'a>>,
 }

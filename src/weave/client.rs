@@ -15,6 +15,7 @@ use ureq::{Agent, Body};
 use super::Address;
 use crate::fault::Fault;
 use crate::http::{self, Lookup};
+use crate::json::object;
 use crate::secret::Secret;
 
 /// An answer larger than this is refused, decompressed.
@@ -165,7 +166,9 @@ impl<'a> Client<'a> {
 
     /// Decodes an answer, which may borrow from it.
     pub(super) fn decode<'b, T: Deserialize<'b>>(&self, bytes: &'b [u8]) -> Result<T, Refusal> {
-        serde_json::from_slice(bytes)
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        object(&mut reader)
+            .and_then(|value| reader.end().map(|()| value))
             .map_err(|error| Refusal::Busy(self.unreadable(bytes, &error), None))
     }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::client::{Client, Refusal};
 use crate::evidence::{Columns, Gatherer, Role, RowSource, Rows, RunRow, Take, Trial, unresolved};
 use crate::fault::Fault;
+use crate::json::objects;
 
 /// Rows of the first page; each further page is as large as the last ones say is good.
 const FIRST_PAGE: usize = 100;
@@ -269,6 +270,13 @@ impl Reader<'_> {
             }
             let is_ours = |run: &&OfRun<'_>| self.ids.contains(&&*run.evaluation_call_id);
             let mut runs = row.evaluations.iter().filter(is_ours);
+            let stands_twice = |id: &&str| {
+                let runs = row.evaluations.iter();
+                runs.filter(|run| run.evaluation_call_id == *id).count() > 1
+            };
+            if self.ids.iter().any(stands_twice) {
+                return Err(contradiction("a row has one run twice"));
+            }
             if !runs.any(|run| !run.trials.is_empty()) {
                 return Err(contradiction("a row has no trials"));
             }
@@ -285,7 +293,7 @@ impl Reader<'_> {
 /// A page of rows. What is not named here is skipped.
 #[derive(Deserialize)]
 struct Page<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     rows: Vec<Row<'a>>,
     total_rows: u64,
 }
@@ -297,7 +305,7 @@ pub(super) struct Row<'a> {
     pub(super) digest: Cow<'a, str>,
     #[serde(borrow, default, rename = "raw_data_row")]
     pub(super) inputs: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     pub(super) evaluations: Vec<OfRun<'a>>,
 }
 
@@ -305,7 +313,7 @@ pub(super) struct Row<'a> {
 pub(super) struct OfRun<'a> {
     #[serde(borrow)]
     pub(super) evaluation_call_id: Cow<'a, str>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     pub(super) trials: Vec<Trial<'a>>,
 }
 

@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::json::distinct;
+use crate::json::{distinct, object, objects};
 
 /// `GET evaluation_runs/{id}`.
 #[derive(Debug, Deserialize)]
@@ -53,12 +53,14 @@ pub(super) struct CallStats {
 /// `POST eval_results/query` with `include_summary`.
 #[derive(Debug, Deserialize)]
 pub(super) struct SummaryAnswer {
+    #[serde(deserialize_with = "object")]
     pub(super) summary: Summary,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Summary {
     pub(super) row_count: u64,
+    #[serde(deserialize_with = "objects")]
     pub(super) evaluations: Vec<EvaluationSummary>,
 }
 
@@ -66,6 +68,7 @@ pub(super) struct Summary {
 pub(super) struct EvaluationSummary {
     pub(super) evaluation_call_id: String,
     pub(super) trial_count: u64,
+    #[serde(deserialize_with = "objects")]
     pub(super) scorer_stats: Vec<ScorerStats>,
     #[serde(default)]
     pub(super) predict_total_tokens: Option<u64>,
@@ -91,6 +94,7 @@ pub(super) struct ScorerStats {
 /// `POST eval_results/query` with `include_rows`; of each row only its digest and its trials.
 #[derive(Debug, Deserialize)]
 pub(super) struct RowsAnswer {
+    #[serde(deserialize_with = "objects")]
     pub(super) rows: Vec<Row>,
     pub(super) total_rows: u64,
 }
@@ -98,12 +102,14 @@ pub(super) struct RowsAnswer {
 #[derive(Debug, Deserialize)]
 pub(super) struct Row {
     pub(super) row_digest: String,
+    #[serde(deserialize_with = "objects")]
     pub(super) evaluations: Vec<RowEvaluation>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct RowEvaluation {
     pub(super) evaluation_call_id: String,
+    #[serde(deserialize_with = "objects")]
     pub(super) trials: Vec<Trial>,
 }
 

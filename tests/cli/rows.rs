@@ -184,6 +184,25 @@ fn pages_that_repeat_or_lose_rows_are_no_evidence() {
 }
 
 #[test]
+fn what_contradicts_itself_in_one_row_is_no_evidence() {
+    let twice = |_: &Request, all: &[Value]| {
+        // As many trials as before, of rows that are not those of the summary.
+        let mut all = all.to_vec();
+        all[50]["evaluations"][0]["evaluation_call_id"] = json!("cand");
+        all[51]["evaluations"][1]["evaluation_call_id"] = json!("base");
+        page(&all, 100)
+    };
+    let outcome = judged(twice).0.code(3);
+    outcome.says("a row has one run twice");
+    let listed = |_: &Request, all: &[Value]| {
+        let mut all = all.to_vec();
+        all[50]["evaluations"][0] = json!(["base", all[50]["evaluations"][0]["trials"]]);
+        page(&all, 100)
+    };
+    judged(listed).0.code(3).says("expected an object");
+}
+
+#[test]
 fn a_score_that_stands_twice_is_none() {
     let twice = |_: &Request, all: &[Value]| {
         let text = json!({"rows": all, "total_rows": 100}).to_string();
