@@ -558,10 +558,16 @@ impl Rows {
                         },
                     }
                 }
-                Kind::Anything | Kind::Latency => true,
+                Kind::Anything => {
+                    let (least, most) = summary.unscored();
+                    let unscored = rows.exact_unscored;
+                    unscored.is_none_or(|unscored| (least..=most).contains(&unscored))
+                }
+                Kind::Latency => true,
             };
             if !agrees && theirs.flaw.is_none() {
                 return Some(match column.kind {
+                    Kind::Anything => "trials without any score".to_owned(),
                     Kind::Tokens => "tokens".to_owned(),
                     Kind::Cost => "cost".to_owned(),
                     _ => name.clone(),

@@ -19,12 +19,12 @@ pub fn columns(policy: &Policy, runs: &[&Totals]) -> Columns {
         let (least, most) = totals.unscored();
         least != most
     };
-    let errors_are_open = runs.iter().any(is_open);
+    // Where they are read in any case, they have to agree.
+    let reads_rows = |gate: &Gate| gate.needs_rows() || gate.metric.is_usage();
+    let tells_errors = runs.iter().any(is_open) || policy.gates.iter().any(reads_rows);
     let mut columns = Columns::default();
     for gate in &policy.gates {
-        let is_wanted = gate.needs_rows()
-            || gate.metric.is_usage()
-            || (gate.metric == Metric::ErrorRate && errors_are_open);
+        let is_wanted = reads_rows(gate) || (gate.metric == Metric::ErrorRate && tells_errors);
         if is_wanted {
             columns.add(of_gate(gate, &known));
         }

@@ -203,6 +203,22 @@ fn what_contradicts_itself_in_one_row_is_no_evidence() {
 }
 
 #[test]
+fn errors_are_those_of_the_rows_where_rows_are_read() {
+    let gate = "- {name: fast, metric: latency_p95, max: 1}\n- {name: sound, metric: error_rate, max: 0.05}";
+    for (scores, code) in [(json!({"correctness": true}), 0), (json!({}), 3)] {
+        let mut all = rows();
+        all[50]["evaluations"][1]["trials"][0]["scores"] = scores;
+        let weave = Weave::with(move |request, _| {
+            (request.body["include_rows"] == true).then(|| page(&all, 100))
+        });
+        Gate::check(gate, &["--candidate=cand", "--baseline=base"])
+            .args(&["--base-url", &weave.url])
+            .run()
+            .code(code);
+    }
+}
+
+#[test]
 fn a_score_that_stands_twice_is_none() {
     let twice = |_: &Request, all: &[Value]| {
         let text = json!({"rows": all, "total_rows": 100}).to_string();
