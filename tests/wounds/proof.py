@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
@@ -180,6 +181,11 @@ def _fits(all_of: Totals, some: Totals, name: str) -> None:
 
 
 def _agree(found: Evidence, policy: dict) -> None:
+    counts = {found.candidate: found.candidate_rows, found.baseline: found.common_rows + found.removed}
+    if any(sum(bool(row.trials[name]) for row in found.rows) != counts[name] for name in found.own):
+        raise Unproven("the rows are not those of the summary")
+    if found.baseline and sum(all(row.trials.values()) for row in found.rows) != found.common_rows:
+        raise Unproven("the common rows are not those of the summary")
     for name, totals in found.own.items():
         trials = [trial for row in found.rows for trial in row.trials[name]]
         if len(trials) != totals.trials:
@@ -294,19 +300,28 @@ def _gate(gate: dict, found: Evidence) -> list[bool | None]:
 
 
 def _dimension(gate: dict, name: str, found: Evidence) -> list[bool | None]:
-    ours = found.own[found.candidate]
-    verdicts = []
-    if gate.keys() & {"min", "max"}:
-        verdicts.append(_within(_ends(gate, ours.of(name), ours.trials, 0), gate, "min", "max"))
-    if "max_drop" in gate:
+    def floor() -> bool | None:
+        ours = found.own[found.candidate]
+        return _within(_ends(gate, ours.of(name), ours.trials, 0), gate, "min", "max")
+
+    def change() -> bool | None:
         ours, theirs = found.common[found.candidate], found.own[found.baseline]
         # A row that was removed would have had as many trials as the others.
         absent = Fraction(ours.trials * found.removed, found.common_rows)
-        low, high = _ends(gate, ours.of(name), ours.trials, absent) or (None, None)
+        after = _ends(gate, ours.of(name), ours.trials, absent)
         before = _ends(gate, theirs.of(name), theirs.trials, 0)
-        drop = None if low is None or before is None else (before[0] - high, before[1] - low)
-        verdicts.append(_within(drop, gate, None, "max_drop"))
-    return verdicts
+        drop = None if after is None or before is None else (before[0] - after[1], before[1] - after[0])
+        return _within(drop, gate, None, "max_drop")
+
+    checks = [floor] if gate.keys() & {"min", "max"} else []
+    return [_attempt(check) for check in checks + [change] * ("max_drop" in gate)]
+
+
+def _attempt(check: Callable[[], bool | None]) -> bool | None:
+    try:
+        return check()
+    except Unproven:
+        return None
 
 
 def _ends(gate: dict, scores: reading.Scores | None, trials: int, absent: Any) -> Ends | None:

@@ -111,7 +111,8 @@ def maybe(read: Any, value: Any) -> Any:
 
 def time(value: Any) -> datetime:
     value = text(value)
-    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|z|[+-]\d\d:\d\d)?", value):
+    dashed = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|z|[+-]\d\d:\d\d)?"
+    if not re.fullmatch(rf"{dashed}|\d{{8}}T\d{{6}}Z", value):
         raise Unproven(f"not a time: {value:.40}")
     if value[-1] not in "zZ" and value[-6] not in "+-":
         value += "Z"
@@ -295,8 +296,8 @@ def _trial(trial: Map) -> Trial:
         maybe(count, trial.get("total_tokens")),
         maybe(number, trial.get("total_cost")),
     )
-    if min(found.latency or 0, found.cost or 0) < 0:
-        raise Unproven("less than nothing")
+    # Less than nothing is not what was measured.
+    found.latency, found.cost = (None if value is None or value < 0 else value for value in (found.latency, found.cost))
     _leaves(obj(trial.get("scores")), "", found, False)
     return found
 
