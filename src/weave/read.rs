@@ -423,6 +423,9 @@ impl Reader<'_> {
         if totals.trials < rows || totals.trials > Totals::MOST_TRIALS {
             return Err(contradiction("a run has more rows than trials"));
         }
+        if rows == 0 && totals.trials > 0 {
+            return Err(contradiction("a run has trials, and no row"));
+        }
         Ok(Run {
             project: self.project.clone(),
             web: self.client.web().to_owned(),
