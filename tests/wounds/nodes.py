@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 
@@ -23,8 +24,9 @@ class Node:
     children: list[Node] = field(default_factory=list)
 
 
+@functools.lru_cache(maxsize=64)
 def index(text: str) -> list[Node]:
-    """All values of a text, or of each line of one: outer ones before inner ones."""
+    """All values of a text, or of each line of one: outer ones before inner ones. Nobody changes them."""
     found: list[Node] = []
     at = _SPACE.match(text).end()
     while at < len(text):

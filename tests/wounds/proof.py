@@ -532,10 +532,10 @@ def _usage(gate: dict, found: Evidence) -> list[bool | None]:
     return verdicts
 
 
-def verdict(policy: dict, options: list[str], answers: Answers) -> tuple[bool | None, str]:
-    """Whether the answers prove the pass, or show a failure; and why neither."""
+def verdict(policy: dict, options: list[str], answers: Answers) -> tuple[bool | None, str, Evidence | None]:
+    """Whether the answers prove the pass, or show a failure; why neither; and what they say."""
     try:
         found = evidence(policy, options, answers)
-        return judge(policy, found), "missing scores, or none of the kind"
+        return judge(policy, found), "missing scores, or none of the kind", found
     except Unproven as unproven:
-        return None, str(unproven)
+        return None, str(unproven), None

@@ -135,8 +135,8 @@ class Scores:
     passed: int = 0
     measured: int = 0
     mean: float | None = None
-    #: Whether what the server made of these counts is something else.
-    doubtful: bool = False
+    #: Whether the pass rate that the server made of these counts is another one.
+    doubtful: bool = field(default=False, compare=False)
 
     def is_sound(self, trials: int) -> bool:
         return (
