@@ -27,7 +27,9 @@ from dataclasses import dataclass
 import proof
 from cases import ENTITY, POLICIES, PROJECT
 from replay import Case, Question, Replay, question
-from wound import API_KEY, Answer, inflict
+from evidence import Answers, Evidence
+from patient import API_KEY, Answer
+from wound import inflict
 
 RECORDED = pathlib.Path(__file__).resolve().parent / "recorded"
 # What no report may hold.
@@ -51,9 +53,9 @@ class Record:
     #: Of these, how many the check asks that passes.
     asked: int
 
-    def proof(self, answers: list[Answer]) -> tuple[bool | None, str, proof.Evidence | None]:
+    def proof(self, answers: list[Answer]) -> tuple[bool | None, str, Evidence | None]:
         """What these answers prove, in the place of those that were recorded."""
-        return proof.verdict(self.policy, self.options, proof.Answers(self.exchanges, answers))
+        return proof.verdict(self.policy, self.options, Answers(self.exchanges, answers))
 
 
 @dataclass
@@ -105,6 +107,9 @@ class Ward:
     ) -> subprocess.CompletedProcess | None:
         """The gate's own answer; `None` where it gives none."""
         self.replay.cases[name] = Case(dict(zip(record.questions, answers, strict=True)))
+        for (method, path, _), answer in zip(record.questions, answers, strict=True):
+            if method == "FILE":
+                (self.folder / path).write_bytes(answer.body)
         arguments = ["check", f"{record.name}.yaml", *record.options, "--base-url", f"{self.replay.url}/{name}"]
         arguments += ["--project", f"{ENTITY}/{PROJECT}", "--format", form, "--timeout", f"{timeout * 1000:.0f}ms"]
         environment = {"HOME": str(self.folder), "WANDB_API_KEY": API_KEY}
@@ -147,8 +152,8 @@ class Ward:
 
 def _asked(exchange: dict) -> str:
     path = exchange["path"].rsplit("/", 2)
-    if exchange["method"] == "GET":
-        return "run"
+    if exchange["method"] != "POST":
+        return "run" if exchange["method"] == "GET" else "snapshot"
     if path[-1] == "stream_query":
         return "list of runs"
     return "summary" if '"include_summary":true' in exchange["body"] else "rows"
@@ -258,6 +263,8 @@ def main() -> None:
             sys.exit(result)
         else:
             results.append(result)
+            if len(results) % 10_000 == 0:
+                print(f"{len(results)} wounds in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     for of in ("asked", "policy", "kind"):
         _table(results, of)
     bad = [result for result in results if result.column in ("0 UNPROVEN", "BROKEN")]

@@ -91,6 +91,15 @@ POLICIES: dict[str, dict[str, Any]] = {
             {"name": "sure", "scorer": "correct", "metric": "pass_rate", "max_missing": 0.1, "min": 0.9},
         ],
     },
+    # Compared with a snapshot, by the digests of both runs' rows.
+    "saved": {
+        "version": 1,
+        "gates": [
+            {"name": "right", "scorer": "correctness", "metric": "pass_rate", "min": 0.9, "max_drop": 0.05},
+            {"name": "kind", "scorer": "tone.score", "metric": "numeric_mean", "range": [0, 1], "max_drop": 0.02},
+            {"name": "whole", "metric": "rows", "min": 20},
+        ],
+    },
     # Three trials of each row.
     "trials": {
         "version": 1,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from wound import Answer
+from patient import Answer
 
 # The largest count that is exact as a number, and the largest that JSON readers take.
 MOST = 2**53
@@ -234,6 +234,16 @@ def summary(answer: Answer | None) -> Summary:
     return Summary(count(said.get("row_count")), runs)
 
 
+def _scores(stats: Map) -> Scores:
+    return Scores(
+        scored=count(stats.get("trial_count")),
+        judged=count(stats.get("pass_known_count")),
+        passed=count(stats.get("pass_true_count")),
+        measured=count(stats.get("numeric_count")),
+        mean=maybe(number, stats.get("numeric_mean")),
+    )
+
+
 def _totals(evaluation: Map) -> Totals:
     totals = Totals(
         count(evaluation.get("trial_count")),
@@ -247,13 +257,7 @@ def _totals(evaluation: Map) -> Totals:
         name = text(stats.get("scorer_key")) + ("" if path is None else f".{path}")
         if name in totals.dimensions:
             totals.ambiguous.add(name)
-        scores = Scores(
-            scored=count(stats.get("trial_count")),
-            judged=count(stats.get("pass_known_count")),
-            passed=count(stats.get("pass_true_count")),
-            measured=count(stats.get("numeric_count")),
-            mean=maybe(number, stats.get("numeric_mean")),
-        )
+        scores = _scores(stats)
         rate = dict.get(stats, "pass_rate")
         expected = scores.passed / scores.judged if scores.judged else None
         scores.doubtful = rate != expected
@@ -261,8 +265,39 @@ def _totals(evaluation: Map) -> Totals:
     return totals
 
 
-def rows(answer: Answer | None, ids: list[str]) -> list[Row]:
-    """All rows of some runs, which fit into one page."""
+@dataclass
+class Snapshot:
+    """A run in a file, with the number of trials of each of its rows."""
+
+    run: str
+    totals: Totals
+    trials: dict[str, int]
+
+
+def snapshot(body: bytes, project: str) -> Snapshot:
+    """A file that `weave-gate snapshot` wrote without rows; all of it is needed, and no more is known."""
+    saved = obj(parse(body))
+    if saved.get("format") != "weave-gate-snapshot" or not same(saved.get("version"), 1):
+        raise Unproven("not a snapshot")
+    if saved.get("status") != "completed" or saved.get("project") != project:
+        raise Unproven("the snapshot is of another project, or its run has not completed")
+    totals = Totals(count(saved.get("trial_count")), {})
+    for stats in array(saved.get("dimensions")):
+        stats = obj(stats)
+        name = text(stats.get("name"))
+        if name in totals.dimensions or stats.get("ambiguous") is not False:
+            totals.ambiguous.add(name)
+        totals.dimensions[name] = _scores(stats)
+    trials = {digest: count(n) for digest, n in obj(saved.get("rows")).items()}
+    if obj(saved.get("rows")).repeated or 0 in trials.values() or sum(trials.values()) != totals.trials:
+        raise Unproven("the rows of the snapshot are not those of its counts")
+    if count(saved.get("row_count")) != len(trials):
+        raise Unproven("the rows of the snapshot are not those of its counts")
+    return Snapshot(text(saved.get("run")), totals, trials)
+
+
+def rows(answer: Answer | None, ids: list[str], are_read: bool = True) -> list[Row]:
+    """All rows of some runs, which fit into one page; with empty trials where only their number is asked for."""
     page = obj(parse(body_of(answer)))
     found: list[Row] = []
     for row in array(page.get("rows")):
@@ -277,15 +312,21 @@ def rows(answer: Answer | None, ids: list[str]) -> list[Row]:
             name = text(run.get("evaluation_call_id"))
             if name in ids and name in trials:
                 raise Unproven("a row has one run twice")
-            trials[name] = [_trial(obj(trial)) for trial in array(run.get("trials"))]
-        found.append(Row(digest, dict.get(row, "raw_data_row"), {name: trials.get(name, []) for name in ids}))
-        if "raw_data_row" in row.repeated:
+            read = _trial if are_read else _unread
+            trials[name] = [read(obj(trial)) for trial in array(run.get("trials"))]
+        inputs = dict.get(row, "raw_data_row") if are_read else None
+        found.append(Row(digest, inputs, {name: trials.get(name, []) for name in ids}))
+        if are_read and "raw_data_row" in row.repeated:
             raise Unproven("a row has its inputs twice")
         if not any(found[-1].trials.values()):
             raise Unproven("a row has no trials")
     if count(page.get("total_rows")) != len(found):
         raise Unproven("rows are missing")
     return found
+
+
+def _unread(_: Map) -> Trial:
+    return Trial({}, set(), None, None, None)
 
 
 def _trial(trial: Map) -> Trial:

@@ -154,6 +154,8 @@ def runs(name: str) -> list[str]:
             scores[5] = {"correct": False, "quality": 0.2}
             scores[8] = {"correct": True}
             return ["--candidate", log(scores, name="logged")]
+        case "saved":
+            return pair({"wrong": [4, 9]}, {"wrong": [9]}, rows=questions(range(20)), scorers=scored)
         case "trials":
             rows = questions(range(9))
             return pair({"wrong": [4]}, {"wrong": [7]}, rows=rows, scorers=scored, trials=3)
@@ -165,10 +167,20 @@ def record(name: str) -> None:
         work = pathlib.Path(folder)
         world = conftest.World(work)
         named = runs(name)
-        recorder = Recorder(world.running.url)
         policy = work / "gates.yaml"
         policy.write_text(json.dumps(POLICIES[name]))
-        options = ["--base-url", recorder.url, "--project", f"{ENTITY}/{PROJECT}"]
+        project = ["--project", f"{ENTITY}/{PROJECT}"]
+        snapshot: list[dict] = []
+        if name == "saved":
+            baseline = named[named.index("--baseline") + 1]
+            options = ["-o", "saved.json", "--base-url", world.running.url, *project]
+            world.run("snapshot", baseline, *options).check_returncode()
+            # Read like an answer, and wounded like one.
+            file = {"method": "FILE", "path": "saved.json", "body": "", "status": 200, "type": "application/json"}
+            snapshot = [{**file, "answer": (work / "saved.json").read_text()}]
+            named[named.index("--baseline") + 1] = "file:saved.json"
+        recorder = Recorder(world.running.url)
+        options = ["--base-url", recorder.url, *project]
 
         def check() -> subprocess.CompletedProcess:
             return world.run("check", str(policy), *named, *options)
@@ -176,7 +188,7 @@ def record(name: str) -> None:
         done = check()
         if done.returncode != 0:
             raise SystemExit(f"{name} does not pass:\n{done.stdout}{done.stderr}")
-        asked = len(recorder.exchanges)
+        asked = len(recorder.exchanges) + len(snapshot)
         if name == "found":
             for hides in (("git_sha",), ("git_branch",), ("git_sha", "git_branch")):
                 recorder.hides = hides
@@ -184,7 +196,7 @@ def record(name: str) -> None:
         recorder.stop()
         world.running.stop()
         scenarios.use(None)
-        exchanges = list(recorder.exchanges.values())
+        exchanges = [*snapshot, *recorder.exchanges.values()]
         if any(exchange["status"] != 200 for exchange in exchanges):
             raise SystemExit(f"{name}: not all was answered")
         recorded = {"options": named, "asked": asked, "exchanges": exchanges}

@@ -7,7 +7,7 @@ import json
 import re
 import threading
 
-from wound import Answer
+from patient import Answer
 
 Question = tuple[str, str, str]
 # A search for a baseline says when the candidate began; a server would answer much the same a second later.
