@@ -128,11 +128,15 @@ class Ward:
         finally:
             del self.replay.cases[name]
 
-    def case(self, seed: int, show: bool = False) -> Result:
-        chance = random.Random(seed)
+    def wounded(self, chance: random.Random) -> tuple[Record, str, int, list[Answer]]:
+        """A policy, how one of its answers was wounded first, which, and all of its answers."""
         record = chance.choice(self.records)
         kind, place, wounded = inflict(chance, record.answers[: record.asked])
-        answers = wounded + record.answers[record.asked :]
+        return record, kind, place, wounded + record.answers[record.asked :]
+
+    def case(self, seed: int, show: bool = False) -> Result:
+        chance = random.Random(seed)
+        record, kind, place, answers = self.wounded(chance)
         breaks = {answer.breaks for answer in answers}
         timeout = 1 if "always" in breaks else 5
         done = self.check(record, answers, f"s{seed}", chance.choice(FORMATS), timeout)
@@ -213,12 +217,19 @@ def _work(seeds: list[int], results: multiprocessing.Queue) -> None:
 
 
 def _sound(ward: Ward) -> None:
-    """Makes sure that what is wounded passes while it is not, and is proven to."""
+    """Makes sure that what is wounded passes while it is not, and is proven to; and that wounds do harm."""
     for record in ward.records:
         done = ward.check(record, record.answers, f"whole-{record.name}", "terminal", 10)
         proven, why, _ = record.proof(record.answers)
         if done is None or done.returncode != 0 or proven is not True:
             sys.exit(f"{record.name} does not pass unwounded: {done}; {why}")
+    unproven = 0
+    for seed in range(100):
+        record, _, _, answers = ward.wounded(random.Random(seed))
+        unproven += record.proof(answers)[0] is not True
+    # Else a gate that is always green would be found right.
+    if unproven < 30:
+        sys.exit(f"only {unproven} of 100 wounds leave the pass unproven")
 
 
 def _table(results: list[Result], of: str) -> None:

@@ -187,7 +187,13 @@ def _worlds(pairs: dict) -> set[tuple[int, int, int, int]]:
     """All tables of both, regressed, fixed, neither that missing scores leave possible."""
     known = (pairs[True, True], pairs[True, False], pairs[False, True], pairs[False, False])
     worlds = {known}
-    can = {(True, None): (0, 1), (False, None): (2, 3), (None, True): (0, 2), (None, False): (1, 3), (None, None): (0, 1, 2, 3)}
+    can = {
+        (True, None): (0, 1),
+        (False, None): (2, 3),
+        (None, True): (0, 2),
+        (None, False): (1, 3),
+        (None, None): (0, 1, 2, 3),
+    }
     for pair, cells in can.items():
         for _ in range(pairs[pair]):
             worlds = {w[:c] + (w[c] + 1,) + w[c + 1 :] for w in worlds for c in cells}

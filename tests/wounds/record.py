@@ -3,8 +3,9 @@
 Usage: WEAVE_GATE=target/debug/weave-gate target/live-venv/bin/python tests/wounds/record.py [NAME…]
 
 The server, the SDK and the models are those of the live suite (`tests/live/run` makes the environment).
-Answers are kept to the byte, but for the versions of this machine's software. Where a wound may lead to other questions than those of the check that passes
-(a run that is not in a list any more), their answers are recorded, too.
+Answers are kept to the byte, but for the versions of this machine's software. Where a wound may lead to other
+questions than those of the check that passes (a run that is not in a list any more), their answers are
+recorded, too.
 """
 
 from __future__ import annotations
