@@ -1,0 +1,268 @@
+"""Runs the built binary and the oracle on the same cases, and compares them check by check.
+
+Usage: compare.py CASES [--first SEED] [--jobs N]   or   compare.py --seed SEED, which shows one case in full.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+import fake_weave
+import generate
+import judge
+import measure
+
+BINARY = os.environ["WEAVE_GATE"]
+KEY = "0123456789abcdef0123456789abcdef01234567"
+# Where Student's t is asked under missing scores the program bounds mean and deviation apart (ARCHITECTURE.md), and
+# may leave undecided what a sharper bound decides. Of the checks where it may, at most this part.
+MOST_LEFT_OPEN = 0.10
+# Checks with more fillings than the oracle counts; of all checks, at most this part.
+MOST_UNCOUNTED = 0.01
+# From so many cases on each combination of metric, evidence and missing has to reach each status.
+WHOLE = 5000
+
+_weave: fake_weave.Weave | None = None
+_folder: Path | None = None
+
+
+@dataclass
+class Result:
+    """What came of one case."""
+
+    seed: int
+    checks: list[judge.Check] = field(default_factory=list)
+    verdict: str | None = None
+    left_open: int = 0
+    could_be_open: int = 0
+    uncounted: int = 0
+    snapshots: int = 0
+    disagreements: list[str] = field(default_factory=list)
+
+
+def start() -> None:
+    global _weave, _folder
+    _weave = fake_weave.Weave()
+    _folder = Path(tempfile.mkdtemp(prefix="oracle-", dir=os.environ["ORACLE_TMP"]))
+
+
+def gate(*arguments: str) -> subprocess.CompletedProcess:
+    environment = {"HOME": str(_folder), "WANDB_API_KEY": KEY}
+    return subprocess.run(
+        [BINARY, *arguments], cwd=_folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def check(case: generate.Case, *more: str) -> tuple[int, dict | None, str]:
+    """`weave-gate check` of a case: exit code, JSON report, stderr."""
+    report = _folder / "report.json"
+    report.unlink(missing_ok=True)
+    arguments = ["check", "gates.yaml", "-q", "--base-url", _weave.url, "--json", "report.json", *more]
+    done = gate(*arguments, *([] if case.excerpts else ["--no-excerpts"]))
+    return done.returncode, json.loads(report.read_text()) if report.exists() else None, done.stderr
+
+
+def key_of(check: dict) -> tuple:
+    of = check["slice"]
+    value = judge.kind(of["value"]) if of and of["by"] is not None else None
+    return check["gate"], check["subject"], value, check["limit_key"]
+
+
+def run(seed: int) -> Result:
+    try:
+        return compare(generate.case(seed))
+    except Exception as error:  # noqa: BLE001 - the case that broke the comparison has to be named
+        import traceback
+
+        return Result(seed, disagreements=[f"the comparison broke: {error!r}\n{traceback.format_exc()}"])
+
+
+def compare(case: generate.Case) -> Result:
+    said = judge.judge(case.policy, case.evidence, datetime.now(timezone.utc))
+    _weave.serve(case.evidence)
+    # JSON is YAML.
+    (_folder / "gates.yaml").write_text(json.dumps(case.policy))
+    code, report, stderr = check(case)
+    result = Result(case.seed, said.checks, said.verdict)
+    hold_against(result, said, code, report, stderr)
+    result.disagreements += [f"a request that Weave does not know: {request}" for request in _weave.unexpected]
+    if case.snapshots and case.evidence.baseline and report and report["error"] is None:
+        result.snapshots = 1
+        result.disagreements += from_snapshots(case, code, report)
+    return result
+
+
+def hold_against(result: Result, said: judge.Judgement, code: int, report: dict | None, stderr: str) -> None:
+    if said.exit_code == 2 or not report or not report["policies"]:
+        if code != said.exit_code:
+            result.disagreements.append(f"exit code {code}, not {said.exit_code}: {stderr}")
+        return
+    theirs = {key_of(check): check for check in report["policies"][0]["checks"]}
+    ours = {check.key: check for check in said.checks}
+    for key in theirs.keys() - ours.keys():
+        result.disagreements.append(f"only the program has {key}: {theirs[key]['status']}, {theirs[key]['reason']}")
+    for key in ours.keys() - theirs.keys():
+        result.disagreements.append(f"only the oracle has {key}: {ours[key].status}, {ours[key].why}")
+    for key in ours.keys() & theirs.keys():
+        mine, other = ours[key], theirs[key]
+        result.could_be_open += mine.may_be_open
+        if other["status"] == mine.status:
+            continue
+        if is_left_open(mine, other["status"]):
+            result.left_open += 1
+            mine.status = "undecided"
+        elif not mine.exact and other["status"] in mine.possible:
+            result.uncounted += 1
+            mine.status = other["status"]
+        else:
+            result.disagreements.append(
+                f"{mine.metric} {mine.evidence} {mine.missing} {key}: program {other['status']} ({other['reason']}; "
+                f"{other['finding']}), oracle {mine.status} ({mine.why})"
+            )
+    if result.disagreements:
+        return
+    # Statuses that may differ are the program's by now, and the verdict has to follow from them.
+    verdict = judge.verdict(said.checks)
+    expected = judge.EXIT_CODES[verdict]
+    if (report["verdict"], code) != (verdict, expected):
+        result.disagreements.append(f"program {report['verdict']}, {code}; oracle {verdict}, {expected}: {stderr}")
+
+
+def is_left_open(mine: judge.Check, status: str) -> bool:
+    """The one documented difference: undecided where a sharper bound decides, and never the other way."""
+    return mine.may_be_open and status == "undecided" and mine.status in ("pass", "fail")
+
+
+def from_snapshots(case: generate.Case, code: int, report: dict) -> list[str]:
+    """Two snapshots with rows, made by the program, have to say what the server says."""
+    for run in (case.evidence.candidate, case.evidence.baseline):
+        made = gate("snapshot", run.id, "--rows", "-o", f"{run.id}.json", "--project", fake_weave.PROJECT, "--base-url", _weave.url)
+        if made.returncode:
+            return [f"no snapshot of {run.id}: {made.stderr}"]
+    names = [f"--candidate=file:{case.evidence.candidate.id}.json", f"--baseline=file:{case.evidence.baseline.id}.json"]
+    again, other, stderr = check(case, *names)
+    if again != code or other is None:
+        return [f"exit code {again} from snapshots, {code} from the server: {stderr}"]
+    told = [{key_of(check): (check["status"], check["reason"]) for check in of["policies"][0]["checks"]} for of in (report, other)]
+    return [] if told[0] == told[1] else [f"snapshots say other than the server: {differences(*told)}"]
+
+
+def differences(one: dict, other: dict) -> list:
+    return [(key, one.get(key), other.get(key)) for key in {**one, **other} if one.get(key) != other.get(key)]
+
+
+# ---------------------------------------------------------------------------------------------- the whole
+
+
+def wanted(whole: bool) -> set[tuple]:
+    """Combinations that have to occur, each as (metric, evidence, missing, status)."""
+    statuses = ["pass", "fail", "undecided"]
+    metrics = sorted(set(generate.METRICS))
+    if not whole:
+        return {(metric, status) for metric in metrics for status in statuses}
+    made = set()
+    for metric in metrics:
+        rules = ["observed", "significant", "proven"] if metric in measure.TESTABLE else ["observed"]
+        has_missing = metric not in measure.NEVER_MISSING | {"rows", "trials"}
+        for evidence in rules:
+            for missing in ["bound", "fail", "ignore"] if has_missing else ["bound"]:
+                made |= {(metric, evidence, missing, status) for status in [*statuses, "waived"]}
+    return made
+
+
+def show(results: list[Result], seconds: float) -> bool:
+    """Prints the figures; whether all is well."""
+    checks = [check for result in results for check in result.checks]
+    by_metric = Counter((check.metric, check.status) for check in checks)
+    statuses = ["pass", "fail", "undecided", "waived", "skipped"]
+    print(f"\n{'':16}" + "".join(f"{status:>11}" for status in statuses))
+    for metric in sorted({check.metric for check in checks}):
+        print(f"{metric:16}" + "".join(f"{by_metric[metric, status]:11}" for status in statuses))
+    total = Counter(check.status for check in checks)
+    print(f"{'all':16}" + "".join(f"{total[status]:11}" for status in statuses))
+    rules = Counter((check.evidence, check.missing, check.status) for check in checks)
+    print()
+    for evidence in ["observed", "significant", "proven"]:
+        for missing in ["bound", "fail", "ignore"]:
+            name = f"{evidence}, {missing}"
+            print(f"{name:22}" + "".join(f"{rules[evidence, missing, status]:11}" for status in statuses))
+    open_, could = sum(r.left_open for r in results), sum(r.could_be_open for r in results)
+    uncounted = sum(r.uncounted for r in results)
+    verdicts = Counter(str(result.verdict) for result in results)
+    print(f"\nverdicts: {dict(verdicts)}")
+    print(f"left undecided by the program's bound of t intervals: {open_} of {could} checks where it may be")
+    print(f"with more fillings than the oracle counts, and not contradicted: {uncounted} of {len(checks)} checks")
+    print(f"judged once more from two snapshots: {sum(r.snapshots for r in results)} cases")
+    well = True
+    if could and open_ / could > MOST_LEFT_OPEN:
+        print(f"TOO MANY left open: more than {MOST_LEFT_OPEN:.0%}")
+        well = False
+    if checks and uncounted / len(checks) > MOST_UNCOUNTED:
+        print(f"TOO MANY not counted: more than {MOST_UNCOUNTED:.0%}")
+        well = False
+    whole = len(results) >= WHOLE
+    reached = {(c.metric, c.status) for c in checks} | {(c.metric, c.evidence, c.missing, c.status) for c in checks}
+    never = wanted(whole) - reached if len(results) >= 300 else set()
+    if never:
+        print("NEVER REACHED:", *sorted(never), sep="\n  ")
+        well = False
+    wrong = [result for result in results if result.disagreements]
+    for result in wrong[:20]:
+        print(f"\nseed {result.seed}:")
+        for line in result.disagreements[:6]:
+            print(f"  {line}")
+    print(f"\n{len(results)} cases, {len(checks)} checks, {len(wrong)} cases disagree, {seconds:.0f} s")
+    return well and not wrong
+
+
+def dump(seed: int) -> None:
+    """One case in full: the policy, the rows, and what each says."""
+    start()
+    case = generate.case(seed)
+    print(json.dumps(case.policy, indent=1))
+    for run_ in (case.evidence.candidate, case.evidence.baseline):
+        print(run_ and (run_.id, run_.status, len(run_.rows)))
+        for row in sorted(run_.rows if run_ else [], key=lambda row: row.digest):
+            print(" ", row.digest[:6], row.inputs, *[(t.scores, t.latency, t.tokens, t.cost) for t in row.trials])
+    result = compare(case)
+    _, report, stderr = check(case)
+    for one in report["policies"][0]["checks"] if report and report["policies"] else []:
+        print(key_of(one), one["status"], "|", one["reason"], "|", one["finding"], one["chance"])
+    print(stderr)
+    for mine in judge.judge(case.policy, case.evidence, datetime.now(timezone.utc)).checks:
+        print(mine)
+    print(*result.disagreements, sep="\n")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cases", nargs="?", type=int, default=300)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--seed", type=int)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
+        os.environ["ORACLE_TMP"] = folder
+        if options.seed is not None:
+            dump(options.seed)
+            return 0
+        began = time.monotonic()
+        with multiprocessing.Pool(options.jobs, initializer=start) as pool:
+            seeds = range(options.first, options.first + options.cases)
+            results = list(pool.imap_unordered(run, seeds, chunksize=8))
+        return 0 if show(sorted(results, key=lambda r: r.seed), time.monotonic() - began) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,364 @@
+"""What chance says, for every way to fill the missing scores.
+
+A question is turned so that low is bad: of `max` and of rises everything is negated. Then one world, that is one
+way to fill all missing scores, fails a floor where the whole interval is below it, and fails a change where the
+change is beyond the limit and the interval excludes no change.
+
+Where scores are truth values the worlds are counted out. Where they are numbers between two bounds there are
+infinitely many, and two facts bound them:
+- mean + k * deviation is a convex function of the rows, so it is highest at a corner: every missing score at one
+  of its ends. (And mean - k * deviation is lowest there.)
+- of all worlds with one mean, the rows that differ least are those of one level, each row as near to that level as
+  it can be. So all worlds in which mean + k * deviation is lowest lie on one line.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+import stats
+
+# More worlds than this are not counted out.
+MOST_WORLDS = 200_000
+# In the place of a time without end.
+FOREVER = 1e9
+NEARLY = 1e-9
+FEW_ROWS = 10
+
+
+@dataclass
+class Row:
+    """A row of a question. `options` are what its values in both runs may be, as (candidate, baseline); of a row
+    whose missing scores are numbers they are the corners."""
+
+    options: list[tuple[float, float]]
+    dense: bool = False  # everything between the options is possible, too
+    loose: bool = False  # what is possible between them is not known
+
+    @property
+    def is_fixed(self) -> bool:
+        return len(self.options) == 1
+
+
+@dataclass
+class Worlds:
+    """Ways to fill what is missing, and what the intervals say of each; low is bad."""
+
+    n: int
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    p: np.ndarray
+    nothing: np.ndarray  # the interval shows nothing: no width on few rows
+    baseline: np.ndarray  # the baseline's value
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+
+@dataclass
+class Question:
+    """One limit, the rows that it is about, and how sure to be."""
+
+    rows: list[Row]
+    one_trial: bool  # every row is one truth value in each run
+    is_rate: bool
+    sign: int  # -1 where high is bad
+    limit: float
+    key: str
+    confidence: float
+    paired: bool
+    worst_only: bool  # missing: fail
+    rule: str
+    _cache: dict = field(default_factory=dict)
+
+    @property
+    def is_test(self) -> bool:
+        """A significant limit on a change: one of Holm's family."""
+        return self.rule == "significant" and self.paired
+
+    def y(self, option: tuple[float, float]) -> float:
+        return self.sign * (option[0] - option[1])
+
+    def threshold(self, baseline):
+        """The turned limit: what is below it is beyond the limit."""
+        if not self.paired:
+            return np.full(np.shape(baseline), self.sign * self.limit)
+        return -self.limit * (np.abs(baseline) if "relative" in self.key else np.ones(np.shape(baseline)))
+
+    # ------------------------------------------------------------------------------------------ worlds
+
+    def fixed(self) -> list[tuple[float, float]]:
+        return [row.options[0] for row in self.rows if row.is_fixed]
+
+    def groups(self) -> list[tuple[tuple, int]]:
+        """Uncertain rows that are alike, and how many there are of each kind."""
+        return list(Counter(tuple(row.options) for row in self.rows if not row.is_fixed).items())
+
+    def size(self) -> int:
+        return math.prod(math.comb(count + len(options) - 1, count) for options, count in self.groups())
+
+    def worlds(self) -> Worlds | None:
+        """All combinations of options; None where there are too many to count."""
+        if "worlds" not in self._cache:
+            small = self.size() <= MOST_WORLDS
+            self._cache["worlds"] = (self._tables() if self.one_trial else self._sums()) if small else None
+        return self._cache["worlds"]
+
+    def worst(self) -> Worlds:
+        """The one world with each missing score at its worst for the limit."""
+        if "worst" not in self._cache:
+            rows = [Row([min(row.options, key=self.y)]) for row in self.rows]
+            alone = Question(**{**self._plain(), "rows": rows})
+            self._cache["worst"] = alone.worlds()
+        return self._cache["worst"]
+
+    def _plain(self) -> dict:
+        return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
+
+    def _totals(self, features) -> list[np.ndarray]:
+        """Sums of features over rows, for every combination of options."""
+        fixed = np.sum([features(option) for option in self.fixed()] or [np.zeros(len(features((0, 0))))], axis=0)
+        totals = fixed.reshape(1, -1)
+        for options, count in self.groups():
+            each = np.array([features(option) for option in options])
+            ways = np.array(list(compositions(count, len(options)))) @ each
+            totals = (totals[:, None, :] + ways[None, :, :]).reshape(-1, totals.shape[1])
+        return list(totals.T)
+
+    def _tables(self) -> Worlds:
+        """Rows with one truth value in each run: counts, and the score intervals."""
+        n, z = len(self.rows), stats.z_of(self.confidence)
+        if not self.paired:
+            (true,) = self._totals(lambda o: (o[0],))
+            low, high = stats.wilson(true, n, z)
+            if self.sign < 0:
+                low, high = -high, -low
+            none = np.zeros(len(true))
+            return Worlds(n, self.sign * true / n, low, high, none + 1, none > 0, none)
+        cells = self._totals(lambda o: (o[0] * o[1], o[0] * (1 - o[1]), (1 - o[0]) * o[1], (1 - o[0]) * (1 - o[1])))
+        # Many fillings make one table.
+        tables, places = np.unique(np.rint(np.array(cells)), axis=1, return_inverse=True)
+        del places
+        both, candidate, baseline, neither = tables
+        first, second = (candidate, baseline) if self.sign > 0 else (baseline, candidate)
+        low, high = stats.newcombe(both, first, second, neither, z)
+        p = stats.newcombe_p(both, first, second, neither)
+        return Worlds(n, (first - second) / n, low, high, p, p < 0, (both + baseline) / n)
+
+    def _sums(self) -> Worlds:
+        """Everything else: Student's t on row means or on differences of rows."""
+        n = len(self.rows)
+        # Sums of squares are taken about a value that there is, so that rows that are alike come out so.
+        about = self.y((self.fixed() or [self.rows[0].options[0]])[0])
+        y, squares, c, b = self._totals(
+            lambda o: (self.y(o) - about, (self.y(o) - about) ** 2, o[0], o[1])
+        )
+        mean = about + y / n
+        deviation = np.sqrt(np.maximum(squares - y * y / n, 0) / (n - 1))
+        return self._student(mean, deviation, c, b)
+
+    def _student(self, mean, deviation, c, b) -> Worlds:
+        n = len(self.rows)
+        alike = deviation <= 1e-7 * np.maximum(1.0, np.abs(mean))
+        deviation = np.where(alike, 0.0, deviation)
+        low, high = stats.t_interval(mean, deviation, n, self.confidence)
+        p = stats.t_p(mean, deviation, n)
+        nothing = alike & (n < FEW_ROWS)
+        if self.is_rate and n >= FEW_ROWS and alike.any():
+            other = self._as_one_trial(c, b)
+            low = np.where(alike, np.minimum(low, other[0]), low)
+            high = np.where(alike, np.maximum(high, other[1]), high)
+            p = np.where(alike, np.maximum(p, other[2]), p)
+        p = np.where(nothing, 1.0, p)
+        return Worlds(n, mean, low, high, p, nothing, b / n)
+
+    def _as_one_trial(self, c, b):
+        """The intervals of as many rows with one trial each, of the same rates."""
+        n, z = len(self.rows), stats.z_of(self.confidence)
+        c, b = np.clip(c, 0, n), np.clip(b, 0, n)
+        if not self.paired:
+            low, high = stats.wilson(c, n, z)
+            return (low, high, np.ones(len(c))) if self.sign > 0 else (-high, -low, np.ones(len(c)))
+        both = np.minimum(c, b)
+        first, second = (c - both, b - both) if self.sign > 0 else (b - both, c - both)
+        table = both, first, second, n - both - first - second
+        return *stats.newcombe(*table, z), stats.newcombe_p(*table)
+
+    # ------------------------------------------------------------------------------------------ rows of numbers
+
+    def is_dense(self) -> bool:
+        return any((row.dense or row.loose) and not row.is_fixed for row in self.rows)
+
+    def boxes(self) -> tuple[np.ndarray, np.ndarray]:
+        lows = np.array([min(self.y(o) for o in row.options) for row in self.rows])
+        highs = np.array([max(self.y(o) for o in row.options) for row in self.rows])
+        return lows, highs
+
+    def along(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of the worlds whose rows differ least: each row as near to a level as it can be."""
+        lows, highs = self.boxes()
+        rows = np.clip(levels[:, None], lows[None, :], highs[None, :])
+        deviation = rows.std(axis=1, ddof=1)
+        return rows.mean(axis=1), np.where(deviation <= 1e-7, 0.0, deviation)
+
+    def lowest(self, score, ceiling: float) -> float:
+        """The lowest `score(mean, deviation)` of all worlds whose mean is at most this."""
+        lows, highs = self.boxes()
+        bends = np.unique(np.concatenate([lows, highs]))
+        # Evenly, and ever closer to where a segment begins, since one may be very long.
+        shares = np.unique(np.concatenate([np.linspace(0, 1, 60), np.logspace(-12, 0, 60)]))
+        levels = np.unique(np.concatenate([a + (z - a) * shares for a, z in itertools.pairwise(bends)] + [bends]))
+        means = self.along(levels)[0]
+        # The mean rises with the level, in straight lines between the bends.
+        levels = np.unique(np.append(levels, np.interp(ceiling, means, levels)))
+        best = math.inf
+        for _ in range(5):
+            mean, deviation = self.along(levels)
+            scores = np.where(mean <= ceiling, score(mean, deviation), math.inf)
+            at = int(scores.argmin())
+            best = min(best, float(scores[at]))
+            levels = np.linspace(levels[max(at - 1, 0)], levels[min(at + 1, len(levels) - 1)], 60)
+        return best
+
+    def can_be_alike(self) -> bool:
+        lows, highs = self.boxes()
+        return lows.max() <= highs.min() + NEARLY
+
+    def can_fail_between(self, alpha: float) -> bool:
+        """Whether there is a world between the corners that fails, as `significant` means it."""
+        n = len(self.rows)
+        if not self.paired:
+            width = student(self.confidence, n)
+            return self.lowest(lambda mean, deviation: mean + width * deviation, math.inf) < self.sign * self.limit
+        if alpha <= 0:
+            return False
+        baselines = [sum(pick(o[1] for o in row.options) for row in self.rows) for pick in (min, max)]
+        ceiling = float(self.threshold(np.array(baselines) / n).max()) - NEARLY
+        width = student(1 - alpha, n)
+        return self.lowest(lambda mean, deviation: mean + width * deviation, ceiling) < 0
+
+    def knows_its_baseline(self) -> bool:
+        return all(len({o[1] for o in row.options}) == 1 for row in self.rows)
+
+    # ------------------------------------------------------------------------------------------ what is said
+
+    def ps(self) -> tuple[float, float]:
+        """The lowest and the highest p that fillings give."""
+        if self.worst_only:
+            p = float(self.worst().p[0])
+            return p, p
+        worlds = self.worlds()
+        if worlds is None:
+            return 0.0, 1.0
+        least, most = float(worlds.p.min()), float(worlds.p.max())
+        if self.is_dense():
+            n = len(self.rows)
+            flat = 0.0 if n >= FEW_ROWS else 1.0
+            p = lambda mean, deviation: np.where(deviation > 0, stats.t_p(mean, deviation, n), flat)  # noqa: E731
+            least = min(least, self.lowest(p, -NEARLY))
+        return least, most
+
+    def statuses(self, worlds: Worlds, alpha: float) -> set[str]:
+        """What the rule says of these worlds. `alpha` is what p may be at most, after Holm's correction."""
+        limit = self.threshold(worlds.baseline)
+        if self.rule == "proven":
+            passes, fails = worlds.low >= limit - NEARLY, worlds.high < limit - NEARLY
+            passes, fails = passes & ~worlds.nothing, fails & ~worlds.nothing
+        elif self.paired:
+            fails = (worlds.mean < limit - NEARLY) & (worlds.p <= alpha) & ~worlds.nothing
+            passes = ~fails
+        else:
+            fails = (worlds.high < limit) & ~worlds.nothing
+            passes = ~fails
+        if self.paired and "relative" in self.key:
+            # A change has no size where the baseline is zero, unless nothing changed.
+            lost = (np.abs(worlds.baseline) < NEARLY) & (np.abs(worlds.mean) > NEARLY)
+            passes, fails = passes & ~lost, fails & ~lost
+        said = set()
+        if passes.any():
+            said.add("pass")
+        if fails.any():
+            said.add("fail")
+        if (~passes & ~fails).any():
+            said.add("undecided")
+        return said
+
+    def answer(self, alpha: float) -> tuple[set[str], bool]:
+        """What may be said, over all fillings, and whether that is exact: not more than some filling says."""
+        if self.worst_only:
+            said = self.statuses(self.worst(), alpha)
+            if "fail" in said:
+                return said, True
+            others, exact = self._over_all(alpha)
+            return (said | {"undecided"} if "fail" in others else said), exact
+        return self._over_all(alpha)
+
+    def _over_all(self, alpha: float) -> tuple[set[str], bool]:
+        worlds = self.worlds()
+        if worlds is None:
+            return self._sampled(alpha)
+        said = self.statuses(worlds, alpha)
+        if not self.is_dense():
+            return said, True
+        # Between the corners everything is possible, unless some row has steps.
+        is_smooth = all(row.dense for row in self.rows if not row.is_fixed)
+        exact = True
+        if self.can_be_alike() and len(self.rows) < FEW_ROWS:
+            # There is a world whose rows are all alike, and it shows nothing.
+            said.add("pass" if self.rule == "significant" else "undecided")
+            exact = is_smooth
+        if self.rule == "significant" and "fail" not in said and self.can_fail_between(alpha):
+            said.add("fail")
+            exact = exact and is_smooth and self.knows_its_baseline()
+        return said, exact
+
+    def _sampled(self, alpha: float) -> tuple[set[str], bool]:
+        """Too many worlds to count: some of them, so what is said may be too little to decide."""
+        chance = np.random.default_rng(len(self.rows))
+        said: set[str] = set()
+        for _ in range(200):
+            leaning = chance.random()
+            rows = [Row([row.options[int(i)] for i in [self._pick(row, chance, leaning)]]) for row in self.rows]
+            alone = Question(**{**self._plain(), "rows": rows})
+            said |= self.statuses(alone.worlds(), alpha)
+        return (said, True) if len(said) > 1 else (said | {"undecided"}, False)
+
+    @staticmethod
+    def _pick(row: Row, chance, leaning: float) -> int:
+        return len(row.options) - 1 if chance.random() < leaning else int(chance.integers(len(row.options)))
+
+
+def student(confidence: float, n: int) -> float:
+    """Half the width of Student's interval of n values, in their standard deviation."""
+    return float(stats.t_interval(0.0, 1.0, n, confidence)[1])
+
+
+def compositions(total: int, parts: int):
+    """All ways to share a count among so many parts."""
+    if parts == 1:
+        yield (total,)
+        return
+    for first in range(total + 1):
+        for rest in compositions(total - first, parts - 1):
+            yield (first, *rest)
+
+
+# ---------------------------------------------------------------------------------------------- Holm
+
+
+def holm_bar(alpha: float, others: list[float]) -> float:
+    """The highest p that still counts as significant at alpha beside these others."""
+    low, high = 0.0, 1.0
+    for _ in range(80):
+        middle = (low + high) / 2
+        if stats.holm([middle, *others])[0] <= alpha:
+            low = middle
+        else:
+            high = middle
+    return low

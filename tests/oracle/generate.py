@@ -1,0 +1,327 @@
+"""Seeded random cases: a policy, and the raw rows of two runs. One seed is one case, for ever."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from fractions import Fraction
+
+import measure
+from evidence import Evidence, Row, Run, Trial
+
+BEGAN = datetime(2026, 11, 1, 9, tzinfo=timezone.utc)
+BINARY = ["correctness", "safety.leaks", "safety.toxic.passed"]
+NUMERIC = ["tone.score", "grade"]
+NAMES = [*BINARY, *NUMERIC, "label", "mix"]
+METRICS = [
+    *["pass_rate"] * 7,
+    *["numeric_mean"] * 7,
+    *["coverage"] * 4,
+    *["regressed_rows"] * 3,
+    *["fixed_rows"] * 3,
+    *["error_rate"] * 4,
+    *["latency_mean"] * 5,
+    "latency_p50",
+    "latency_p50",
+    "latency_p95",
+    "latency_p95",
+    "latency_p99",
+    "latency_p99",
+    *["tokens_total", "tokens_mean", "cost_total", "cost_mean"] * 2,
+    "trials",
+    "rows",
+]
+ALL_LIMITS = ["min", "max", "max_drop", "max_rise", "max_relative_drop", "max_relative_rise"]
+
+
+@dataclass
+class Case:
+    seed: int
+    policy: dict
+    evidence: Evidence
+    excerpts: bool  # let the program fetch the rows behind failures
+    snapshots: bool  # judge it once more from two snapshots with rows
+
+
+def case(seed: int) -> Case:
+    chance = random.Random(f"weave-gate oracle {seed}")
+    evidence = Runs(chance).make()
+    policy = Policy(chance, evidence).make()
+    return Case(seed, policy, evidence, chance.random() < 0.25, chance.random() < 0.15)
+
+
+# ---------------------------------------------------------------------------------------------- runs
+
+
+class Runs:
+    """Two runs of one dataset."""
+
+    def __init__(self, chance: random.Random):
+        self.chance = chance
+        self.dimensions = {name for name in NAMES if chance.random() < 0.8}
+        self.pass_share = chance.choice([0, 1, 0.5, 0.8, 0.9, 0.95])
+        self.numbers = chance.choice(["grid", "grid", "fine", "equal", "steps", "extreme"])
+        self.equal = chance.choice([0.0, 0.5, 0.7, 1.0])
+        # How often a score of the candidate is drawn anew, and how it then leans.
+        self.turns = chance.choice([0, 0, 0.05, 0.1, 0.3, 1])
+        self.leaning = chance.choice([0, 0.2, 0.5, self.pass_share, 1])
+        self.shift = chance.choice([0, 0, -0.1, -0.3, 0.1, 0.3])
+
+    def make(self) -> Evidence:
+        chance = self.chance
+        count = chance.choices(
+            [0, 1, chance.randint(2, 9), chance.randint(10, 40), chance.randint(41, 150), chance.randint(52, 60)],
+            [2, 4, 40, 44, 8, 1],
+        )[0]
+        rows = [self._inputs(number, count) for number in range(count)]
+        first = self._run("base", rows, None)
+        then = self._run("cand", rows, first)
+        self._remove(first, then)
+        keys = {"safety.toxic.passed": ("safety.toxic", "passed")} if chance.random() < 0.1 else {}
+        baseline: Run | None = first
+        if chance.random() < 0.06:
+            baseline = None
+        elif chance.random() < 0.03:
+            baseline = then
+        return Evidence(then, baseline, keys)
+
+    def _inputs(self, number: int, count: int) -> tuple[str, dict | None]:
+        chance = self.chance
+        inputs: dict = {"question": f"question {number}", "number": number}
+        if chance.random() < 0.95:
+            inputs["category"] = chance.choice(["billing", "billing", "refunds", "other"])
+        if chance.random() < 0.9:
+            inputs["golden"] = chance.random() < 0.4
+        if chance.random() < 0.9:
+            inputs["level"] = chance.choice([1, 2, 2.0, "2", True, None])
+        if chance.random() < 0.8:
+            inputs["meta"] = {"lang": chance.choice(["en", "de"])}
+        digest = f"{chance.getrandbits(64):016x}{number}"
+        return digest, None if chance.random() < 0.01 else inputs
+
+    def _run(self, id: str, rows, first: Run | None) -> Run:
+        chance = self.chance
+        trials = chance.choice([1, 1, 1, 1, 2, 3, "mixed"])
+        losses = {name: self._loss() for name in [*sorted(self.dimensions), "latency", "tokens", "cost"]}
+        crash = chance.choice([0, 0, 0, 0.03, 0.15])
+        known = {row.digest: row for row in first.rows} if first else {}
+        made = []
+        for digest, inputs in rows:
+            count = chance.randint(1, 3) if trials == "mixed" else trials
+            before = known.get(digest)
+            made.append(
+                Row(digest, inputs, [self._trial(losses, crash, before, number) for number in range(count)])
+            )
+        # Not every dimension of one run is in the other.
+        if chance.random() < 0.1 and self.dimensions:
+            gone = chance.choice(sorted(self.dimensions))
+            for row in made:
+                for trial in row.trials:
+                    trial.scores.pop(gone, None)
+        status = chance.choices(["completed", "failed", "running", None], [92, 4, 2, 1])[0]
+        began = BEGAN + timedelta(hours=1 if first else 0)
+        version = "v2" if chance.random() < 0.1 else "v1"
+        ended = None if status in ("running", None) else began + timedelta(minutes=5)
+        return Run(id, status, ("answers", version), began, ended, made)
+
+    def _loss(self) -> float:
+        return self.chance.choices([0, 0.04, 0.12, 0.4, 1], [55, 22, 12, 6, 3])[0]
+
+    def _trial(self, losses: dict, crash: float, before: Row | None, number: int) -> Trial:
+        chance = self.chance
+        if chance.random() < crash:
+            scores = {name: None for name in self.dimensions if chance.random() < 0.5}
+            usage = [chance.choice([None, 0.5]), chance.choice([None, 10]), None]
+            return Trial(dict(sorted(scores.items())), *usage)
+        old = before.trials[number % len(before.trials)] if before else None
+        scores: dict = {}
+        for name in sorted(self.dimensions):
+            if chance.random() < losses[name]:
+                if chance.random() < 0.5:
+                    scores[name] = None
+                continue
+            scores[name] = self._score(name, old.scores.get(name) if old else None, old is not None)
+        latency = None if chance.random() < losses["latency"] else self._usage(old and old.latency, 0.1, 3, 3)
+        tokens = None if chance.random() < losses["tokens"] else round(self._usage(old and old.tokens, 10, 900, 0))
+        cost = None if chance.random() < losses["cost"] else self._usage(old and old.cost, 0.001, 0.05, 4)
+        return Trial(scores, latency, tokens, cost)
+
+    def _usage(self, old, low: float, high: float, digits: int) -> float:
+        if old is not None and self.chance.random() > self.turns:
+            return old
+        return round(self.chance.uniform(low, high) * (1 + max(self.shift, -0.9)), digits)
+
+    def _score(self, name: str, old, is_later: bool):
+        chance = self.chance
+        if old is not None and chance.random() > self.turns:
+            return old
+        if name == "label":
+            return chance.choice(["good", "bad"])
+        if name in BINARY or (name == "mix" and chance.random() < 0.6):
+            return chance.random() < (self.leaning if is_later else self.pass_share)
+        return self._number(name, is_later)
+
+    def _number(self, name: str, is_later: bool) -> float | int:
+        chance = self.chance
+        if name == "grade":
+            return chance.choice([0, 1, 1, 2, 5])
+        value = {
+            "grid": lambda: chance.choice([0, 0.25, 0.5, 0.75, 1.0]),
+            "fine": lambda: round(chance.random(), 2),
+            "equal": lambda: self.equal,
+            "steps": lambda: chance.choice([0.0, 1.0]),
+            "extreme": lambda: chance.choice([0, -3.5, 1e6, 0.25, 100]),
+        }[self.numbers]()
+        if is_later and self.numbers != "extreme":
+            value = min(1.0, max(0.0, round(value + self.shift, 2)))
+        return value
+
+    def _remove(self, first: Run, then: Run) -> None:
+        """Removes rows of each, so that rows are removed and added."""
+        chance = self.chance
+        for run in (first, then):
+            share = chance.choices([0, 0.05, 0.2, 0.6, 1], [70, 14, 10, 3, 1])[0]
+            run.rows = [row for row in run.rows if chance.random() >= share]
+            if chance.random() < 0.5:
+                chance.shuffle(run.rows)
+
+
+# ---------------------------------------------------------------------------------------------- policies
+
+
+class Policy:
+    """A policy whose limits lie about where the runs are."""
+
+    def __init__(self, chance: random.Random, evidence: Evidence):
+        self.chance, self.evidence = chance, evidence
+
+    def make(self) -> dict:
+        chance = self.chance
+        policy: dict = {"version": 1, "project": "my-team/bot"}
+        policy["candidate"] = {"run": "cand"}
+        id = self.evidence.baseline.id if self.evidence.baseline else "gone"
+        policy["baseline"] = {"run": id}
+        if chance.random() < 0.35:
+            policy["baseline"]["removed_rows"] = chance.choice(["missing", "ignore", "ignore"])
+        if chance.random() < 0.3:
+            policy["baseline"]["required"] = chance.random() < 0.3
+        if chance.random() < 0.1:
+            policy["baseline"]["max_age"] = chance.choice(["1d", "5000w"])
+        if chance.random() < 0.3:
+            policy["accept_status"] = chance.choice([["completed"], ["completed", "failed"]])
+        if chance.random() < 0.4:
+            policy["defaults"] = self._defaults()
+        if chance.random() < 0.4:
+            policy["correction"] = chance.choice(["holm", "none"])
+        policy["gates"] = [self._gate(number) for number in range(chance.randint(2, 9))]
+        return policy
+
+    def _defaults(self) -> dict:
+        chance, made = self.chance, {}
+        for key, values in {
+            "severity": ["block", "warn"],
+            "evidence": ["observed", "significant", "proven"],
+            "confidence": [0.9, 0.95, 0.99],
+            "missing": ["bound", "fail", "ignore"],
+            "max_missing": [0, 0.05, 0.2],
+        }.items():
+            if chance.random() < 0.4:
+                made[key] = chance.choice(values)
+        return made
+
+    def _gate(self, number: int) -> dict:
+        chance = self.chance
+        metric = chance.choice(METRICS)
+        gate: dict = {"name": f"gate {number}", "metric": metric}
+        if metric in measure.OF_A_SCORER:
+            gate["scorer"] = self._scorer(metric)
+        if metric in measure.TESTABLE and chance.random() < 0.65:
+            gate["evidence"] = chance.choice(["significant", "proven", "significant", "proven", "observed"])
+            if chance.random() < 0.3:
+                gate["confidence"] = chance.choice([0.8, 0.9, 0.975, 0.99, 0.999])
+        if metric not in measure.NEVER_MISSING | {"rows", "trials"}:
+            if chance.random() < 0.7:
+                gate["missing"] = chance.choice(["bound", "fail", "ignore"])
+            if chance.random() < 0.25:
+                gate["max_missing"] = chance.choice([0.02, 0.05, 0.1, 0.25, 0.5, 1])
+        if metric == "numeric_mean" and chance.random() < 0.75:
+            gate["range"] = chance.choices([[0, 1], [0, 5], [-5, 1000000], [0, 0.6]], [6, 4, 3, 1])[0]
+        if chance.random() < 0.15:
+            gate["where"] = self._where()
+        if chance.random() < 0.15:
+            names = ["category", "golden", "level", "meta.lang", "nothing", "number"]
+            gate["by"] = chance.choices(names, [6, 3, 4, 3, 1, 0.5])[0]
+        if chance.random() < 0.15:
+            gate["severity"] = chance.choice(["warn", "block"])
+        if chance.random() < 0.1:
+            gate["waive"] = {"until": chance.choice(["2999-12-31", "2020-01-01"]), "reason": "see OPS-12"}
+        keys = self._keys(metric)
+        chance.shuffle(keys)
+        for key in sorted(keys[: chance.choice([1, 1, 2])]):
+            gate[key] = self._limit(gate, key)
+        return gate
+
+    def _scorer(self, metric: str) -> str:
+        chance = self.chance
+        if chance.random() < 0.08:
+            return chance.choice(["safety.*", "*", "to*", "nothing.*", "unknown", "safety.????s"])
+        if chance.random() < 0.1:
+            return chance.choice(NAMES)
+        return chance.choice([*NUMERIC, "tone.score", "mix"] if metric == "numeric_mean" else [*BINARY, "correctness", "mix"])
+
+    def _where(self) -> dict:
+        chance = self.chance
+        conditions = [
+            ("category", chance.choice(["billing", ["billing", "refunds"], "nothing"])),
+            ("golden", chance.choice([True, False])),
+            ("level", chance.choice([2, "2", [1, "2"], True])),
+            ("meta.lang", "en"),
+        ]
+        return dict(chance.sample(conditions, chance.choice([1, 1, 2])))
+
+    @staticmethod
+    def _keys(metric: str) -> list[str]:
+        if metric in measure.COUNTS:
+            return ["min", "max"]
+        return ["min", "max_drop"] if metric == "coverage" else list(ALL_LIMITS)
+
+    def _limit(self, gate: dict, key: str) -> float | int:
+        """A limit near the value that there is: on it, a little or far to one side."""
+        chance, metric = self.chance, gate["metric"]
+        value, change = self._values(gate)
+        if metric in measure.COUNTS:
+            top = {"rows": 40, "trials": 60}.get(metric, 5)
+            near = chance.randint(0, top) if value is None else round(value) + chance.choice([-1, 0, 0, 1, 3])
+            return max(0, near)
+        scale = 1.0 if metric in measure.RATES else abs(value or 1) or 1.0
+        away = chance.choice([0, 0.01, -0.01, 0.05, -0.05, 0.2, -0.2, 0.5]) * scale
+        if key in ("min", "max"):
+            limit = (value if value is not None else chance.random()) + away
+        elif "relative" in key:
+            limit = abs(change / value if value else change) + away / scale
+        else:
+            limit = abs(change) + away
+        limit = round(limit, chance.choice([2, 3, 6]))
+        if key not in ("min", "max") or metric != "numeric_mean":
+            limit = max(0.0, limit)
+        if metric in measure.RATES or "relative" in key:
+            limit = min(1.0, limit)
+        return limit
+
+    def _values(self, gate: dict) -> tuple[float | None, float]:
+        """About what the candidate has, and about how it changed."""
+        metric, found = gate["metric"], []
+        for run in (self.evidence.candidate, self.evidence.baseline):
+            if run is None or not run.rows:
+                found.append(None)
+            elif metric in ("rows", "trials"):
+                found.append(len(run.rows) if metric == "rows" else sum(len(row.trials) for row in run.rows))
+            elif metric in measure.TURNED:
+                found.append(None)
+            else:
+                cells = measure.cells(run, {row.digest for row in run.rows}, metric, gate.get("scorer"))
+                pile = measure.Pile.of(list(cells.values())).without_missing()
+                found.append(float(pile.value(metric, Fraction(0))) if pile.known else None)
+        change = found[0] - found[1] if None not in found else self.chance.choice([0, 0.05])
+        return found[0], change
