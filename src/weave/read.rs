@@ -12,7 +12,7 @@ use super::wire::{EvaluationSummary, RowsAnswer, Summary, SummaryAnswer};
 use crate::evidence::snapshot::Saved;
 use crate::evidence::{
     Baseline, Columns, Details, Dimension, Evidence, Known, Pair, Role, RowSource, Rows, Run,
-    RunRow, Totals, Usage, Wanted,
+    RunRow, Totals, Usage, Wanted, joined,
 };
 use crate::fault::Fault;
 use crate::project::{Project, encode};
@@ -294,10 +294,13 @@ impl Reader<'_> {
                 baseline: Some(ours_own.0.clone()),
             };
             let run = self.assemble(ours, ours_own, rows, None)?;
+            // It is compared with nothing, and its floors are judged all the same.
+            let rows = self.rows(&[candidate], &[&run.totals])?;
+            let rows = rows.map(|rows| joined(&rows, &rows)).transpose()?;
             return Ok(Evidence {
                 candidate: run.clone(),
                 baseline: Baseline::Found(Box::new(run), pair),
-                rows: None,
+                rows,
             });
         }
         let mut theirs_own = self.totals(&mut own, baseline)?;

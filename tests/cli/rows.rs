@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::gate::{Gate, Outcome};
-use crate::weave::{BASELINE, CANDIDATE, Reply, Request, Weave};
+use crate::weave::{BASELINE, CANDIDATE, Reply, Request, Weave, summary_of};
 
 const GATE: &str =
     "- {name: drop, scorer: correctness, metric: pass_rate, max_drop: 0.02, evidence: significant}";
@@ -102,6 +102,38 @@ fn an_observed_policy_reads_no_rows() {
             .iter()
             .all(|request| request.body["include_rows"] != true)
     );
+}
+
+/// That a run is compared with itself leaves its changes undecided, and no floor.
+#[test]
+fn the_rows_of_a_run_beside_itself_are_read() {
+    let weave = Weave::with(|request, _| {
+        if request.body["include_rows"] == true {
+            let mut all = rows();
+            for row in &mut all {
+                let both = row["evaluations"].as_array_mut().unwrap();
+                both.retain(|run| run["evaluation_call_id"] == "cand");
+            }
+            return Some(page(asked(request, &all), all.len()));
+        }
+        let is_summary = request.path.ends_with("/eval_results/query");
+        is_summary.then(|| Reply::json(&summary_of(100, &[("cand", CANDIDATE)])))
+    });
+    let floor =
+        "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.99, evidence: significant}";
+    Gate::check(
+        &format!("{GATE}\n{floor}"),
+        &[
+            "--candidate=cand",
+            "--baseline=cand",
+            "--base-url",
+            &weave.url,
+        ],
+    )
+    .run()
+    .code(1)
+    .shows("same-run")
+    .shows("0.9 on its rows, beyond min 0.99");
 }
 
 #[test]
