@@ -35,6 +35,10 @@ pub(super) fn decide(limit: Limit, pairing: &Pairing, rule: MissingRule) -> Deci
     let mut unknown = theirs[0] < 0.0 && theirs[1] > 0.0 && limit.key.is_relative();
     for candidate in ours {
         for baseline in theirs {
+            // Of two values without end nothing can be said that the other ends do not say.
+            if candidate.is_infinite() && candidate == baseline {
+                continue;
+            }
             match holds(limit, candidate, baseline, pairing.candidate.exact) {
                 Some(true) => kept = true,
                 Some(false) => broken = true,
@@ -46,14 +50,15 @@ pub(super) fn decide(limit: Limit, pairing: &Pairing, rule: MissingRule) -> Deci
         || pairing.baseline.as_ref().is_some_and(Measure::is_unbounded);
     let open =
         pairing.candidate.is_open() || pairing.baseline.as_ref().is_some_and(Measure::is_open);
+    let is_worst = rule == MissingRule::Fail && !unbounded;
     match (unknown, kept, broken) {
+        // Every missing score counts as the worst, and at the worst ends the limit is broken.
+        (_, _, true) if is_worst => Decision::Broken,
         (true, ..) if open => Decision::Depends,
         (true, ..) => Decision::ZeroBaseline,
         (false, _, false) => Decision::Holds,
         (false, false, true) => Decision::Broken,
         _ if unbounded => Decision::Unbounded,
-        // Every missing score counts as the worst, and at the worst ends the limit is broken.
-        _ if rule == MissingRule::Fail => Decision::Broken,
         _ => Decision::Depends,
     }
 }
@@ -73,7 +78,12 @@ pub(super) fn holds(limit: Limit, candidate: f64, baseline: f64, exact: bool) ->
         if rise == 0.0 {
             return Some(0.0);
         }
-        let relative = rise / baseline.abs();
+        // Beside a baseline without end a value is nothing.
+        let relative = if baseline.is_infinite() && candidate.is_finite() {
+            1.0_f64.copysign(rise)
+        } else {
+            rise / baseline.abs()
+        };
         (baseline != 0.0 && !relative.is_nan()).then_some(relative)
     };
     Some(match limit.key {

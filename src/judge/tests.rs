@@ -920,6 +920,53 @@ fn error_rate_and_usage_are_bounded_by_the_summary() {
 }
 
 #[test]
+fn the_worst_score_breaks_a_relative_limit_although_the_best_leaves_a_baseline_of_zero() {
+    let evidence = against(
+        totals(10, &[("s", passes(0, 10))]),
+        totals(10, &[("s", passes(0, 9))]),
+    );
+    let says = |limit: &str, missing: &str| {
+        let gate =
+            format!("- {{name: g, scorer: s, metric: pass_rate, {limit}, missing: {missing}}}");
+        statuses(&judged("", &gate, &evidence))[0]
+    };
+    assert_eq!(says("max_relative_drop: 0.5", "fail"), Status::Fail);
+    assert_eq!(says("max_relative_drop: 0.5", "bound"), Status::Undecided);
+    assert_eq!(says("max_relative_drop: 1", "fail"), Status::Pass);
+    assert_eq!(says("max_relative_rise: 0.5", "fail"), Status::Pass);
+}
+
+/// The baseline may have used any number of tokens more than it tells, and the change is still between two ends.
+#[test]
+fn a_relative_change_has_ends_beside_a_baseline_that_has_none() {
+    let of = |tokens, scored| {
+        let mut totals = totals(10, &[("s", passes(5, scored))]);
+        totals.usage = Some(Usage {
+            tokens: Some(tokens),
+            ..Usage::default()
+        });
+        totals
+    };
+    let says = |candidate: Totals, limit: &str| {
+        let gate = format!("- {{name: t, metric: tokens_total, {limit}}}");
+        statuses(&judged("", &gate, &against(candidate, of(120, 9))))[0]
+    };
+    let known = || of(100, 10);
+    assert_eq!(says(known(), "max_relative_rise: 0"), Status::Pass);
+    assert_eq!(says(known(), "max_relative_drop: 1"), Status::Pass);
+    assert_eq!(says(known(), "max_relative_drop: 0.5"), Status::Undecided);
+    assert_eq!(says(known(), "max_relative_drop: 0.1"), Status::Fail);
+    assert_eq!(
+        says(of(150, 10), "max_relative_rise: 0.1"),
+        Status::Undecided
+    );
+    let open = || of(100, 9);
+    assert_eq!(says(open(), "max_relative_drop: 1"), Status::Pass);
+    assert_eq!(says(open(), "max_relative_drop: 0.5"), Status::Undecided);
+    assert_eq!(says(open(), "max_relative_rise: 0"), Status::Undecided);
+}
+
+#[test]
 fn margins_are_counted_in_rows() {
     let reason = |limit: &str, evidence: &Evidence| {
         let gate = format!("- {{name: g, scorer: s, metric: pass_rate, {limit}}}");

@@ -372,7 +372,9 @@ impl Value<'_> {
         let drop = self.limit.key.wants_high();
         let toward = |ours: f64, theirs: f64| {
             let moved = if drop { theirs - ours } else { ours - theirs };
-            if self.limit.key.is_relative() && moved != 0.0 {
+            if self.limit.key.is_relative() && theirs.is_infinite() && !candidate.is_unbounded() {
+                1.0_f64.copysign(moved)
+            } else if self.limit.key.is_relative() && moved != 0.0 {
                 moved / theirs.abs()
             } else {
                 moved
