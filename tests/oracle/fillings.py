@@ -277,8 +277,8 @@ class Question:
             fails = (worlds.high < limit) & ~worlds.nothing
             passes = ~fails
         if self.paired and "relative" in self.key:
-            # A change has no size where the baseline is zero, unless nothing changed.
-            lost = (np.abs(worlds.baseline) < NEARLY) & (np.abs(worlds.mean) > NEARLY)
+            # A change of nothing has no size: it cannot be tested.
+            lost = np.abs(worlds.baseline) < NEARLY
             passes, fails = passes & ~lost, fails & ~lost
         said = set()
         if passes.any():

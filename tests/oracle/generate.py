@@ -59,12 +59,12 @@ class Runs:
 
     def __init__(self, chance: random.Random):
         self.chance = chance
-        self.dimensions = {name for name in NAMES if chance.random() < 0.8}
+        self.dimensions = {name for name in NAMES if chance.random() < 0.95}
         self.pass_share = chance.choice([0, 1, 0.5, 0.8, 0.9, 0.95])
         self.numbers = chance.choice(["grid", "grid", "fine", "equal", "steps", "extreme"])
         self.equal = chance.choice([0.0, 0.5, 0.7, 1.0])
         # How often a score of the candidate is drawn anew, and how it then leans.
-        self.turns = chance.choice([0, 0, 0.05, 0.1, 0.3, 1])
+        self.turns = chance.choice([0, 0.05, 0.1, 0.3, 0.5, 1])
         self.leaning = chance.choice([0, 0.2, 0.5, self.pass_share, 1])
         self.shift = chance.choice([0, 0, -0.1, -0.3, 0.1, 0.3])
 
@@ -72,21 +72,21 @@ class Runs:
         chance = self.chance
         count = chance.choices(
             [0, 1, chance.randint(2, 9), chance.randint(10, 40), chance.randint(41, 150), chance.randint(52, 60)],
-            [2, 4, 40, 44, 8, 1],
+            [1, 2, 36, 50, 10, 1],
         )[0]
-        rows = [self._inputs(number, count) for number in range(count)]
+        rows = [self._inputs(number) for number in range(count)]
         first = self._run("base", rows, None)
         then = self._run("cand", rows, first)
         self._remove(first, then)
         keys = {"safety.toxic.passed": ("safety.toxic", "passed")} if chance.random() < 0.1 else {}
         baseline: Run | None = first
-        if chance.random() < 0.06:
+        if chance.random() < 0.04:
             baseline = None
-        elif chance.random() < 0.03:
+        elif chance.random() < 0.02:
             baseline = then
         return Evidence(then, baseline, keys)
 
-    def _inputs(self, number: int, count: int) -> tuple[str, dict | None]:
+    def _inputs(self, number: int) -> tuple[str, dict]:
         chance = self.chance
         inputs: dict = {"question": f"question {number}", "number": number}
         if chance.random() < 0.95:
@@ -98,7 +98,7 @@ class Runs:
         if chance.random() < 0.8:
             inputs["meta"] = {"lang": chance.choice(["en", "de"])}
         digest = f"{chance.getrandbits(64):016x}{number}"
-        return digest, None if chance.random() < 0.01 else inputs
+        return digest, inputs
 
     def _run(self, id: str, rows, first: Run | None) -> Run:
         chance = self.chance
@@ -114,12 +114,12 @@ class Runs:
                 Row(digest, inputs, [self._trial(losses, crash, before, number) for number in range(count)])
             )
         # Not every dimension of one run is in the other.
-        if chance.random() < 0.1 and self.dimensions:
+        if chance.random() < 0.07 and self.dimensions:
             gone = chance.choice(sorted(self.dimensions))
             for row in made:
                 for trial in row.trials:
                     trial.scores.pop(gone, None)
-        status = chance.choices(["completed", "failed", "running", None], [92, 4, 2, 1])[0]
+        status = chance.choices(["completed", "failed", "running", None], [96, 2.5, 1, 0.5])[0]
         began = BEGAN + timedelta(hours=1 if first else 0)
         version = "v2" if chance.random() < 0.1 else "v1"
         ended = None if status in ("running", None) else began + timedelta(minutes=5)
@@ -238,7 +238,7 @@ class Policy:
             gate["scorer"] = self._scorer(metric)
         if metric in measure.TESTABLE and chance.random() < 0.65:
             gate["evidence"] = chance.choice(["significant", "proven", "significant", "proven", "observed"])
-            if chance.random() < 0.3:
+            if gate["evidence"] != "observed" and chance.random() < 0.3:
                 gate["confidence"] = chance.choice([0.8, 0.9, 0.975, 0.99, 0.999])
         if metric not in measure.NEVER_MISSING | {"rows", "trials"}:
             if chance.random() < 0.7:
@@ -260,6 +260,8 @@ class Policy:
         chance.shuffle(keys)
         for key in sorted(keys[: chance.choice([1, 1, 2])]):
             gate[key] = self._limit(gate, key)
+        if gate.get("min", 0) > gate.get("max", gate.get("min", 0)):
+            gate["min"], gate["max"] = gate["max"], gate["min"]
         return gate
 
     def _scorer(self, metric: str) -> str:
@@ -296,15 +298,22 @@ class Policy:
             return max(0, near)
         scale = 1.0 if metric in measure.RATES else abs(value or 1) or 1.0
         away = chance.choice([0, 0.01, -0.01, 0.05, -0.05, 0.2, -0.2, 0.5]) * scale
+        if gate.get("evidence") and chance.random() < 0.5:
+            # Far to one side, where the whole interval can be.
+            away = chance.choice([0.4, -0.4, 0.8, -0.8]) * scale
         if key in ("min", "max"):
             limit = (value if value is not None else chance.random()) + away
         elif "relative" in key:
             limit = abs(change / value if value else change) + away / scale
         else:
             limit = abs(change) + away
+        if key not in ("min", "max") and chance.random() < 0.15:
+            limit = 0.0
         limit = round(limit, chance.choice([2, 3, 6]))
         if key not in ("min", "max") or metric != "numeric_mean":
             limit = max(0.0, limit)
+        if key in ("min", "max") and "range" in gate:
+            limit = min(max(limit, gate["range"][0]), gate["range"][1])
         if metric in measure.RATES or "relative" in key:
             limit = min(1.0, limit)
         return limit

@@ -41,6 +41,7 @@ class Check:
     # False where the fillings are too many to count: then these are the statuses that may be.
     exact: bool = True
     possible: set[str] = field(default_factory=set)
+    excused: bool = False  # a waiver is in force
     # Student's t under missing scores, where the program's bound may leave undecided what is decided here.
     may_be_open: bool = False
 
@@ -181,7 +182,8 @@ class Court:
 
     def _check(self, case: Case, status: str, why: str) -> Check:
         waive = case.gate.get("waive")
-        if waive and status in ("fail", "undecided") and self.now.date() <= as_date(waive["until"]):
+        excused = bool(waive) and self.now.date() <= as_date(waive["until"])
+        if excused and status in ("fail", "undecided"):
             status, why = "waived", f"{why}, {status}"
         return Check(
             gate=case.gate["name"],
@@ -194,6 +196,7 @@ class Court:
             severity=case.gate["severity"],
             evidence=case.gate["evidence"],
             missing=case.gate["missing"],
+            excused=excused,
         )
 
     # ------------------------------------------------------------------------------------------ which checks
@@ -204,7 +207,7 @@ class Court:
             Case(gate, subject, value, key, candidate, baseline)
             for subject in self.subjects(gate)
             for key in keys
-            for value, candidate, baseline in self.slices(gate, key)
+            for value, candidate, baseline in self.slices(gate, subject)
         ]
 
     def subjects(self, gate: dict) -> list[str | None]:
@@ -213,10 +216,14 @@ class Court:
         scorer = gate["scorer"]
         if not re.search(r"[*?\[]", scorer):
             return [scorer]
-        names = set(dimensions(self.evidence.candidate))
+        by = gate.get("by")
+        if by and self.runs_read(gate) and not any(kind(input_of(row, by)) != "lacks it" for row in self.rows_of(gate)):
+            # No row has the input, whatever the dimension.
+            return [scorer]
+        names = {name for run in self.runs_read(gate) for name in dimensions(run)}
         return sorted(name for name in names if fnmatch.fnmatchcase(name, scorer)) or [scorer]
 
-    def slices(self, gate: dict, key: str) -> list[tuple[str | None, set[str], set[str]]]:
+    def slices(self, gate: dict, subject: str | None) -> list[tuple[str | None, set[str], set[str]]]:
         """Each slice of a limit: its value of `by`, and the digests of its rows in both runs."""
         where, by = gate.get("where", {}), gate.get("by")
         chosen = [
@@ -225,29 +232,49 @@ class Court:
             else {}
             for run in (self.evidence.candidate, self.evidence.baseline)
         ]
-        if by is None:
-            return [(None, set(chosen[0]), set(chosen[1]))]
-        compares = key not in ("min", "max") or gate["metric"] in measure.TURNED
-        counted = chosen if compares else chosen[:1]
+        whole = [(None, set(chosen[0]), set(chosen[1]))]
+        if by is None or not self.can_be_sliced(subject):
+            return whole
+        # A gate that compares is about the values of both runs, and so are its floors.
+        counted = chosen if compares(gate) else chosen[:1]
         values = sorted({kind(input_of(row, by)) for rows in counted for row in rows.values()})
+        if values in ([], ["lacks it"]):
+            return whole
         if len(values) > MOST_SLICES:
             raise WrongPolicy
         return [
             (value, *({d for d, row in rows.items() if kind(input_of(row, by)) == value} for rows in chosen))
             for value in values
-        ] or [("", set(), set())]
+        ]
+
+    def runs_read(self, gate: dict) -> list[Run]:
+        """The runs that a gate is about."""
+        runs = [self.evidence.candidate, self.evidence.baseline if compares(gate) else None]
+        return [run for run in runs if run]
+
+    def rows_of(self, gate: dict) -> list[Row]:
+        """The rows of these that `where` names."""
+        rows = [row for run in self.runs_read(gate) for row in run.rows]
+        return [row for row in rows if all(has(row, *condition) for condition in gate.get("where", {}).items())]
+
+    def needs_baseline(self) -> bool:
+        return any(compares(gate) for gate in self.gates)
+
+    def can_be_sliced(self, subject: str | None) -> bool:
+        """Whether there is anything to slice; of a dimension that is not there one check says so."""
+        runs = [self.evidence.candidate, self.evidence.baseline if self.needs_baseline() else None]
+        return subject is None or any(subject in dimensions(run) for run in runs if run)
 
     # ------------------------------------------------------------------------------------------ one check
 
     def answer(self, case: Case):
         """What is said of a check at once, or the question that chance has to answer."""
-        candidate, baseline = self.evidence.candidate, self.evidence.baseline
-        self.status_of(candidate)
+        self.known(case)
+        if case.slice is None and "by" in case.gate:
+            raise Undecided("no row has the input under `by`")
+        self.has_values(case, self.evidence.candidate, case.candidate)
         if case.compares:
-            self.comparable()
-        self.has_values(case, candidate, case.candidate)
-        if case.compares:
-            self.has_values(case, baseline, case.baseline)
+            self.has_values(case, self.evidence.baseline, case.baseline)
             if not case.candidate & case.baseline:
                 raise Undecided("no-common-rows")
         if case.metric in ("rows", "trials"):
@@ -257,6 +284,16 @@ class Court:
         if case.compares:
             return self.change(case)
         return self.value(case)
+
+    def known(self, case: Case) -> None:
+        """What has to hold of whole runs before anything is looked at."""
+        candidate, baseline = self.evidence.candidate, self.evidence.baseline
+        self.status_of(candidate)
+        if case.compares:
+            self.comparable()
+        self.has_metric(case, candidate)
+        if case.compares:
+            self.has_metric(case, baseline)
 
     def status_of(self, run: Run) -> None:
         if run.status not in ("completed", "failed"):
@@ -276,7 +313,8 @@ class Court:
         if "max_age" in wanted and self.now - baseline.finished_at > age(wanted["max_age"]):
             raise Undecided("baseline-stale")
 
-    def has_values(self, case: Case, run: Run, digests: set[str]) -> None:
+    @staticmethod
+    def has_metric(case: Case, run: Run) -> None:
         if not run.rows:
             raise Undecided("no-scores")
         if case.subject is not None and case.subject not in dimensions(run):
@@ -285,6 +323,8 @@ class Court:
             cells = measure.cells(run, {row.digest for row in run.rows}, case.metric, case.subject)
             if not any(cell.known for cell in cells.values()):
                 raise Undecided("metric-not-available")
+
+    def has_values(self, case: Case, run: Run, digests: set[str]) -> None:
         if not digests:
             raise Undecided("empty-slice")
         if case.metric in measure.COUNTS - measure.TURNED:
@@ -293,17 +333,26 @@ class Court:
         known = [value for cell in cells.values() for value in cell.known]
         if not known:
             raise Undecided("no-scores")
-        if "range" in case.gate:
-            low, high = map(measure.exact, case.gate["range"])
-            mean = sum(known) / len(known)
-            slack = measure.TOLERANCE
-            if not low - slack <= mean <= high + slack:
-                raise Undecided("out-of-range")
+        if case.metric == "coverage" and not any(known):
+            raise Undecided("no-scores")
+        self.inside_its_range(case, run, known)
+
+    def inside_its_range(self, case: Case, run: Run, scores: list[Fraction]) -> None:
+        """A mean outside the range shows that it is not the scores' own; where rows are looked at, so does a score."""
+        if "range" not in case.gate:
+            return
+        low, high = (measure.exact(end) for end in case.gate["range"])
+        whole = measure.cells(run, {row.digest for row in run.rows}, case.metric, case.subject)
+        of_run = [value for cell in whole.values() for value in cell.known]
+        looks_at_rows = case.gate["evidence"] != "observed" or "where" in case.gate or "by" in case.gate
+        looked_at = [sum(of_run) / len(of_run), *(scores if looks_at_rows else [])]
+        if any(not low - measure.TOLERANCE <= value <= high + measure.TOLERANCE for value in looked_at):
+            raise Undecided("out-of-range")
 
     def count(self, case: Case):
         rows = [row for row in self.evidence.candidate.rows if row.digest in case.candidate]
         value = Fraction(len(rows) if case.metric == "rows" else sum(len(row.trials) for row in rows))
-        return measure.observed_value(case.metric, case.key, case.limit, (value, value), False), True, f"{value}"
+        return measure.observed_value(case.metric, case.key, case.limit, (value, value)), True, f"{value}"
 
     # ------------------------------------------------------------------------------------------ values
 
@@ -312,6 +361,13 @@ class Court:
         if case.metric in measure.NEVER_MISSING:
             return False
         return case.gate["missing"] == "ignore" or pile.share_missing <= measure.exact(case.gate["max_missing"])
+
+    @staticmethod
+    def at_worst(case: Case, said: set[str], ends) -> set[str]:
+        """`missing: fail`: the worst that is said at any end. A number without an end has no worst."""
+        if case.gate["missing"] != "fail" or measure.INFINITY in ends:
+            return said
+        return {next(status for status in ("fail", "undecided", "pass") if status in said)}
 
     def span(self, case: Case, *piles: Pile):
         span = measure.span_of(case.metric, case.gate.get("range"))
@@ -328,9 +384,8 @@ class Court:
         if case.gate["evidence"] != "observed":
             return self.question(case, {digest: (cell, None) for digest, cell in cells.items()}, left_out, False, span)
         ends = pile.ends(case.metric, span)
-        worst_only = case.gate["missing"] == "fail"
-        said = measure.observed_value(case.metric, case.key, case.limit, ends, worst_only)
-        return said, True, f"{shown(ends)}"
+        said = measure.observed_value(case.metric, case.key, case.limit, ends)
+        return self.at_worst(case, said, ends), True, f"{shown(ends)}"
 
     def change(self, case: Case):
         """A change is measured on the rows of the baseline; those that the candidate lacks are missing in it."""
@@ -353,16 +408,16 @@ class Court:
         baseline = Pile.of(list(of[1].values()))
         left_out_of_baseline = self.leaves_out(case, baseline)
         baseline = baseline.without_missing() if left_out_of_baseline else baseline
-        if not candidate.known or not baseline.known:
+        covers = [value for cell in of[0].values() for value in cell.known]
+        if not candidate.known or not baseline.known or (case.metric == "coverage" and not any(covers)):
             raise Undecided("no-scores")
         span = self.span(case, candidate, baseline)
         if case.gate["evidence"] != "observed":
             pairs = {digest: (of[0].get(digest), cell) for digest, cell in of[1].items()}
             return self.question(case, pairs, left_out, left_out_of_baseline, span)
         ends = candidate.ends(case.metric, span), baseline.ends(case.metric, span)
-        worst_only = case.gate["missing"] == "fail"
-        said = measure.observed_change(case.key, case.limit, *ends, worst_only)
-        return said, True, f"{shown(ends[1])} -> {shown(ends[0])}"
+        said = measure.observed_change(case.key, case.limit, *ends)
+        return self.at_worst(case, said, sum(ends, ())), True, f"{shown(ends[1])} -> {shown(ends[0])}"
 
     @staticmethod
     def candidate_pile(case: Case, cells: dict, removed: int) -> Pile:
@@ -399,8 +454,8 @@ class Court:
             least += before == {from_} and after == {to}
             most += from_ in before and to in after
         ends = Fraction(least), Fraction(most)
-        worst_only = case.gate["missing"] == "fail"
-        return measure.observed_value(metric, case.key, case.limit, ends, worst_only), True, f"{least} to {most}"
+        said = measure.observed_value(metric, case.key, case.limit, ends)
+        return self.at_worst(case, said, ends), True, f"{least} to {most}"
 
     # ------------------------------------------------------------------------------------------ chance
 
@@ -433,7 +488,7 @@ class Court:
             key=case.key,
             confidence=float(case.gate["confidence"]),
             paired=case.compares,
-            worst_only=case.gate["missing"] == "fail",
+            worst_only=case.gate["missing"] == "fail" and measure.INFINITY not in span,
             rule=case.gate["evidence"],
         )
 
@@ -479,6 +534,10 @@ def row_passes(cell: measure.Cell | None, left_out: bool) -> set[bool | None]:
 
 
 # ---------------------------------------------------------------------------------------------- inputs, dimensions
+
+
+def compares(gate: dict) -> bool:
+    return gate["metric"] in measure.TURNED or any(key in gate for key in LIMITS[2:])
 
 
 def dimensions(run: Run) -> Counter:

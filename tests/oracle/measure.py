@@ -155,23 +155,19 @@ def holds_change(key: str, limit: Fraction, change: Number) -> bool:
     return drop <= limit + TOLERANCE
 
 
-def observed_value(metric, key, limit, ends, worst_only: bool) -> set[str]:
+def observed_value(metric, key, limit, ends) -> set[str]:
     """What a floor or a ceiling says at the ends of what is missing."""
-    if worst_only:
-        ends = (ends[0],) if key == "min" else (ends[1],)
     return {"pass" if holds_value(metric, key, limit, value) else "fail" for value in ends}
 
 
-def observed_change(key, limit, candidate, baseline, worst_only: bool) -> set[str]:
+def observed_change(key, limit, candidate, baseline) -> set[str]:
     """What a limit on a change says at every combination of ends. For a relative one also where the baseline may
     be zero in between: a change has no size there."""
     relative = "relative" in key
-    if worst_only:
-        worst = (candidate[0], baseline[1]) if key.endswith("drop") else (candidate[1], baseline[0])
-        pairs = [worst]
-    else:
-        starts = {*baseline, Fraction(0)} if relative and baseline[0] < 0 < baseline[1] else set(baseline)
-        pairs = [(c, b) for c in candidate for b in starts]
+    starts = {*baseline, Fraction(0)} if relative and baseline[0] < 0 < baseline[1] else set(baseline)
+    pairs = [(c, b) for c in candidate for b in starts]
+    # Of two values without end nothing can be said that the other ends do not say.
+    pairs = [pair for pair in pairs if pair != (INFINITY, INFINITY)]
     said = set()
     for c, b in pairs:
         change = relative_change(c, b) if relative else c - b
