@@ -170,7 +170,7 @@ class Question:
         low, high = stats.t_interval(mean, deviation, n, self.confidence)
         p = stats.t_p(mean, deviation, n)
         nothing = alike & (n < FEW_ROWS)
-        if self.is_rate and n >= FEW_ROWS and alike.any():
+        if self.is_rate and alike.any():
             other = self._as_one_trial(c, b)
             low = np.where(alike, np.minimum(low, other[0]), low)
             high = np.where(alike, np.maximum(high, other[1]), high)
@@ -277,8 +277,9 @@ class Question:
             fails = (worlds.high < limit) & ~worlds.nothing
             passes = ~fails
         if self.paired and "relative" in self.key:
-            # A change of nothing has no size: it cannot be tested.
-            lost = np.abs(worlds.baseline) < NEARLY
+            # A change of nothing has no size, and cannot be tested, unless nothing changed in any row.
+            changed = (np.abs(worlds.mean) > NEARLY) | (worlds.high - worlds.low > NEARLY)
+            lost = (np.abs(worlds.baseline) < NEARLY) & changed
             passes, fails = passes & ~lost, fails & ~lost
         said = set()
         if passes.any():

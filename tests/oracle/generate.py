@@ -260,7 +260,7 @@ class Policy:
         chance.shuffle(keys)
         for key in sorted(keys[: chance.choice([1, 1, 2])]):
             gate[key] = self._limit(gate, key)
-        if gate.get("min", 0) > gate.get("max", gate.get("min", 0)):
+        if "min" in gate and "max" in gate and gate["min"] > gate["max"]:
             gate["min"], gate["max"] = gate["max"], gate["min"]
         return gate
 
@@ -329,7 +329,7 @@ class Policy:
             elif metric in measure.TURNED:
                 found.append(None)
             else:
-                cells = measure.cells(run, {row.digest for row in run.rows}, metric, gate.get("scorer"))
+                cells = measure.cells(run, metric, gate.get("scorer"))
                 pile = measure.Pile.of(list(cells.values())).without_missing()
                 found.append(float(pile.value(metric, Fraction(0))) if pile.known else None)
         change = found[0] - found[1] if None not in found else self.chance.choice([0, 0.05])

@@ -77,15 +77,15 @@ def judge(policy: dict, evidence: Evidence, now: datetime) -> Judgement:
 
 
 def verdict(checks: list[Check]) -> str:
-    """A fail outranks an undecided one; and where checks were skipped, some that can block has to be judged."""
+    """A fail outranks an undecided one, and what only warns or is excused blocks nothing."""
     blocking = [check for check in checks if check.severity == "block"]
     if any(check.status == "fail" for check in blocking):
         return "failed"
     if any(check.status == "undecided" for check in blocking):
         return "undecided"
-    skipped = any(check.status == "skipped" for check in checks)
-    judged = any(check.status != "skipped" for check in blocking)
-    return "undecided" if skipped and not judged else "passed"
+    # Skipping is no proof: of the checks that could block one has to be judged, or of all where none could.
+    could = [check for check in blocking if not check.excused] or checks
+    return "undecided" if all(check.status == "skipped" for check in could) else "passed"
 
 
 @dataclass
@@ -115,6 +115,7 @@ class Case:
 class Court:
     def __init__(self, policy: dict, evidence: Evidence, now: datetime):
         self.policy, self.evidence, self.now = policy, evidence, now
+        self._cells: dict[tuple, dict[str, measure.Cell]] = {}
         self.gates = [self._with_defaults(gate) for gate in policy["gates"]]
 
     def _with_defaults(self, gate: dict) -> dict:
@@ -217,10 +218,11 @@ class Court:
         if not re.search(r"[*?\[]", scorer):
             return [scorer]
         by = gate.get("by")
-        if by and self.runs_read(gate) and not any(kind(input_of(row, by)) != "lacks it" for row in self.rows_of(gate)):
-            # No row has the input, whatever the dimension.
+        rows = self.rows_of(gate)
+        if by and any(run.rows for run in self.runs_read()) and all(kind(input_of(r, by)) == "lacks it" for r in rows):
+            # No row is in any slice, whatever the dimension.
             return [scorer]
-        names = {name for run in self.runs_read(gate) for name in dimensions(run)}
+        names = {name for run in self.runs_read() for name in dimensions(run)}
         return sorted(name for name in names if fnmatch.fnmatchcase(name, scorer)) or [scorer]
 
     def slices(self, gate: dict, subject: str | None) -> list[tuple[str | None, set[str], set[str]]]:
@@ -247,23 +249,21 @@ class Court:
             for value in values
         ]
 
-    def runs_read(self, gate: dict) -> list[Run]:
-        """The runs that a gate is about."""
-        runs = [self.evidence.candidate, self.evidence.baseline if compares(gate) else None]
+    def runs_read(self) -> list[Run]:
+        """The candidate, and the baseline where any gate compares."""
+        needed = any(compares(gate) for gate in self.gates)
+        runs = [self.evidence.candidate, self.evidence.baseline if needed else None]
         return [run for run in runs if run]
 
     def rows_of(self, gate: dict) -> list[Row]:
-        """The rows of these that `where` names."""
-        rows = [row for run in self.runs_read(gate) for row in run.rows]
+        """The rows that a gate is about: of both runs, where it compares."""
+        runs = self.runs_read() if compares(gate) else [self.evidence.candidate]
+        rows = [row for run in runs for row in run.rows]
         return [row for row in rows if all(has(row, *condition) for condition in gate.get("where", {}).items())]
-
-    def needs_baseline(self) -> bool:
-        return any(compares(gate) for gate in self.gates)
 
     def can_be_sliced(self, subject: str | None) -> bool:
         """Whether there is anything to slice; of a dimension that is not there one check says so."""
-        runs = [self.evidence.candidate, self.evidence.baseline if self.needs_baseline() else None]
-        return subject is None or any(subject in dimensions(run) for run in runs if run)
+        return subject is None or any(subject in dimensions(run) for run in self.runs_read())
 
     # ------------------------------------------------------------------------------------------ one check
 
@@ -288,6 +288,8 @@ class Court:
     def known(self, case: Case) -> None:
         """What has to hold of whole runs before anything is looked at."""
         candidate, baseline = self.evidence.candidate, self.evidence.baseline
+        if case.compares and baseline is None and not self.policy.get("baseline", {}).get("required", True):
+            raise Skipped("no-baseline")
         self.status_of(candidate)
         if case.compares:
             self.comparable()
@@ -304,23 +306,20 @@ class Court:
     def comparable(self) -> None:
         baseline, wanted = self.evidence.baseline, self.policy.get("baseline", {})
         if baseline is None:
-            if wanted.get("required", True):
-                raise Undecided("no-baseline")
-            raise Skipped("no-baseline")
+            raise Undecided("no-baseline")
         if baseline.id == self.evidence.candidate.id:
             raise Undecided("same-run")
         self.status_of(baseline)
         if "max_age" in wanted and self.now - baseline.finished_at > age(wanted["max_age"]):
             raise Undecided("baseline-stale")
 
-    @staticmethod
-    def has_metric(case: Case, run: Run) -> None:
+    def has_metric(self, case: Case, run: Run) -> None:
         if not run.rows:
             raise Undecided("no-scores")
         if case.subject is not None and case.subject not in dimensions(run):
             raise Undecided("unknown-dimension")
         if case.metric not in measure.COUNTS - measure.TURNED:
-            cells = measure.cells(run, {row.digest for row in run.rows}, case.metric, case.subject)
+            cells = self.cells(run, case)
             if not any(cell.known for cell in cells.values()):
                 raise Undecided("metric-not-available")
 
@@ -329,7 +328,7 @@ class Court:
             raise Undecided("empty-slice")
         if case.metric in measure.COUNTS - measure.TURNED:
             return
-        cells = measure.cells(run, digests, case.metric, case.subject)
+        cells = self.cells(run, case, digests)
         known = [value for cell in cells.values() for value in cell.known]
         if not known:
             raise Undecided("no-scores")
@@ -342,12 +341,20 @@ class Court:
         if "range" not in case.gate:
             return
         low, high = (measure.exact(end) for end in case.gate["range"])
-        whole = measure.cells(run, {row.digest for row in run.rows}, case.metric, case.subject)
+        whole = self.cells(run, case)
         of_run = [value for cell in whole.values() for value in cell.known]
-        looks_at_rows = case.gate["evidence"] != "observed" or "where" in case.gate or "by" in case.gate
-        looked_at = [sum(of_run) / len(of_run), *(scores if looks_at_rows else [])]
+        looked_at = [sum(of_run) / len(of_run), *(scores if self.sees_scores(case.subject) else [])]
         if any(not low - measure.TOLERANCE <= value <= high + measure.TOLERANCE for value in looked_at):
             raise Undecided("out-of-range")
+
+    def sees_scores(self, subject: str) -> bool:
+        """Whether single scores of a dimension are known: where some gate on it needs rows."""
+        return any(
+            gate["metric"] == "numeric_mean"
+            and fnmatch.fnmatchcase(subject, gate["scorer"])
+            and (gate["evidence"] != "observed" or "where" in gate or "by" in gate)
+            for gate in self.gates
+        )
 
     def count(self, case: Case):
         rows = [row for row in self.evidence.candidate.rows if row.digest in case.candidate]
@@ -355,6 +362,14 @@ class Court:
         return measure.observed_value(case.metric, case.key, case.limit, (value, value)), True, f"{value}"
 
     # ------------------------------------------------------------------------------------------ values
+
+    def cells(self, run: Run, case: Case, digests: set[str] | None = None) -> dict[str, measure.Cell]:
+        """What the check's metric sees of a run's rows, or of some of them."""
+        key = id(run), case.metric, case.subject
+        if key not in self._cells:
+            self._cells[key] = measure.cells(run, case.metric, case.subject)
+        known = self._cells[key]
+        return known if digests is None else {digest: cell for digest, cell in known.items() if digest in digests}
 
     def leaves_out(self, case: Case, pile: Pile) -> bool:
         """Whether the missing scores of this pile are left out."""
@@ -376,7 +391,7 @@ class Court:
         return span or (Fraction(0), Fraction(0))
 
     def value(self, case: Case):
-        cells = measure.cells(self.evidence.candidate, case.candidate, case.metric, case.subject)
+        cells = self.cells(self.evidence.candidate, case, case.candidate)
         pile = Pile.of(list(cells.values()))
         left_out = self.leaves_out(case, pile)
         pile = pile.without_missing() if left_out else pile
@@ -390,7 +405,7 @@ class Court:
     def change(self, case: Case):
         """A change is measured on the rows of the baseline; those that the candidate lacks are missing in it."""
         of = [
-            measure.cells(run, digests, case.metric, case.subject)
+            self.cells(run, case, digests)
             for run, digests in (
                 (self.evidence.candidate, case.candidate & case.baseline),
                 (self.evidence.baseline, case.baseline),
@@ -421,7 +436,7 @@ class Court:
 
     @staticmethod
     def candidate_pile(case: Case, cells: dict, removed: int) -> Pile:
-        pile = Pile.of(list(cells.values()), removed)
+        pile = Pile.of(list(cells.values()), removed, case.metric.startswith("latency"))
         if case.metric in measure.NEVER_MISSING and pile.missing:
             # A removed row has no score: that is what is counted here, and it is known.
             gone = Fraction(int(case.metric == "error_rate"))
@@ -433,9 +448,9 @@ class Court:
     def turned(self, case: Case):
         """Rows that pass in one run and not in the other; each row by itself, at both ends."""
         first, then = self.evidence.baseline, self.evidence.candidate
-        metric, subject = case.metric, case.subject
-        then_cells = measure.cells(then, case.candidate & case.baseline, metric, subject)
-        first_cells = measure.cells(first, case.baseline, metric, subject)
+        metric = case.metric
+        then_cells = self.cells(then, case, case.candidate & case.baseline)
+        first_cells = self.cells(first, case, case.baseline)
         removed = case.baseline - case.candidate
         if self.policy.get("baseline", {}).get("removed_rows", "missing") == "ignore":
             removed = set()

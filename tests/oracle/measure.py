@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from evidence import Run, Trial
+from evidence import Row, Run, Trial
 
 INFINITY = math.inf
 RATES = {"pass_rate", "coverage", "error_rate"}
@@ -55,15 +55,15 @@ class Cell:
         return len(self.known) + self.missing
 
 
-def cells(run: Run, digests: set[str], metric: str, subject: str | None) -> dict[str, Cell]:
-    """The cells of these rows of a run, by digest."""
-    made = {}
-    for row in run.rows:
-        if row.digest in digests:
-            values = [seen(trial, metric, subject) for trial in row.trials]
-            known = tuple(value for value in values if value is not None)
-            made[row.digest] = Cell(known, len(values) - len(known))
-    return made
+def cells(run: Run, metric: str, subject: str | None) -> dict[str, Cell]:
+    """The cells of a run's rows, by digest."""
+    return {row.digest: cell(row, metric, subject) for row in run.rows}
+
+
+def cell(row: Row, metric: str, subject: str | None) -> Cell:
+    values = [seen(trial, metric, subject) for trial in row.trials]
+    known = tuple(value for value in values if value is not None)
+    return Cell(known, len(values) - len(known))
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,13 @@ class Pile:
     missing: Fraction
 
     @staticmethod
-    def of(some: list[Cell], removed: int = 0) -> Pile:
+    def of(some: list[Cell], removed: int = 0, whole: bool = False) -> Pile:
+        """Of these cells, and so many removed rows, of whole trials where a part of one has no meaning."""
         known = tuple(value for cell in some for value in cell.known)
         missing = Fraction(sum(cell.missing for cell in some))
         if removed and some:
-            missing += removed * Fraction(sum(cell.trials for cell in some), len(some))
+            each = Fraction(sum(cell.trials for cell in some), len(some))
+            missing += removed * (math.ceil(each) if whole else each)
         return Pile(known, missing)
 
     @property
