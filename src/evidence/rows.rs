@@ -422,7 +422,13 @@ impl Rows {
             inputs: candidate.inputs.iter().map(Sorts::input).collect(),
         };
         let mut joined = Self::new(columns);
-        joined.input_names.clone_from(&candidate.input_names);
+        // They are those of the first row, as where both runs are read together.
+        let first = match (candidate.digests.first(), baseline.digests.first()) {
+            (Some(ours), Some(theirs)) if theirs < ours => baseline,
+            (None, Some(_)) => baseline,
+            _ => candidate,
+        };
+        joined.input_names.clone_from(&first.input_names);
         let (mut ours, mut theirs) = (0, 0);
         let digest = |rows: &Self, row: usize| rows.digests.get(row).cloned();
         loop {

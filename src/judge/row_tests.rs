@@ -608,6 +608,21 @@ fn a_listed_value_that_no_row_has_is_said() {
     );
 }
 
+/// As where Weave sends the rows of both runs together.
+#[test]
+fn the_inputs_that_there_are_are_those_of_the_first_row_of_both() {
+    let gate = "- {name: g, scorer: s, metric: pass_rate, by: subject, max_drop: 0.1}";
+    let one = r#"a {"topic": "billing"} | {"s": true}"#;
+    let other = r#"b {"lang": "de"} | {"s": true}"#;
+    for (candidate, baseline) in [(one, other), (other, one)] {
+        let judgement = on_rows("", gate, candidate, baseline);
+        assert_eq!(
+            judgement.checks[0].reason.to_string(),
+            "no row has an input `subject`; the inputs are `topic`"
+        );
+    }
+}
+
 #[test]
 fn rows_that_do_not_count_are_not_behind_a_check() {
     let baseline = repeated(&[(10, "true"), (3, "true"), (2, "true")]);
