@@ -90,11 +90,7 @@ impl Pairs {
         }
         let covariance = a * d - b * c;
         let half = (a + b + c + d) / 2.0;
-        let corrected = if covariance > half {
-            covariance - half
-        } else {
-            covariance.min(0.0)
-        };
+        let corrected = (covariance - half).max(0.0) + covariance.min(0.0);
         corrected / product.sqrt()
     }
 
@@ -107,16 +103,12 @@ impl Pairs {
             let interval = self.at(z);
             if drop { interval.high } else { -interval.low }
         };
-        if (drop && self.change() >= 0.0) || (!drop && self.change() <= 0.0) {
-            return 0.5;
-        }
-        // The interval grows with z, and reaches no change somewhere.
+        // The interval grows with z, and reaches no change somewhere: at once where there is none in this direction,
+        // and at the end of all numbers where it never does.
         let (mut out, mut within) = (0.0, 64.0);
-        if toward(within) < 0.0 {
-            return normal_tail(within);
-        }
         for _ in 0..200 {
             let middle = f64::midpoint(out, within);
+            // To which side a zero is counted moves nothing that a number could show.
             if toward(middle) < 0.0 {
                 out = middle;
             } else {
@@ -155,12 +147,9 @@ pub fn chance_of_net(rows: u64, turns: f64, allowed: u64) -> f64 {
     let Ok(turned) = Binomial::new(turns.clamp(0.0, 1.0), rows) else {
         return f64::NAN;
     };
-    let (mean, variance) = (count(rows) * turns, count(rows) * turns * (1.0 - turns));
-    let reach = 10.0 * variance.sqrt() + 10.0;
-    let (from, to) = (
-        nearest_count((mean - reach).max(0.0)),
-        nearest_count(mean + reach).min(rows),
-    );
+    let mean = count(rows) * turns;
+    // More than that are too unlikely to show; a wider bound would only take longer.
+    let most = nearest_count(mean + 10.0 * mean.sqrt() + 10.0).min(rows);
     let beyond = |of: u64| {
         let Ok(one_way) = Binomial::new(0.5, of) else {
             return 0.0;
@@ -168,6 +157,5 @@ pub fn chance_of_net(rows: u64, turns: f64, allowed: u64) -> f64 {
         // One way more than half of those that turned, and half of what is allowed.
         one_way.sf(u64::midpoint(of, allowed))
     };
-    let first = from.max(allowed + 1);
-    (first..=to).map(|of| turned.pmf(of) * beyond(of)).sum()
+    (allowed..=most).map(|of| turned.pmf(of) * beyond(of)).sum()
 }

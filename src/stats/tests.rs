@@ -335,6 +335,10 @@ fn chance_of_a_net_drop() {
     assert!((chance_of_net(3, 1.0, 1) - 0.125).abs() < 1e-12);
     assert!((chance_of_net(2, 1.0, 0) - 0.25).abs() < 1e-12);
     assert_eq!(chance_of_net(10, 0.0, 0), 0.0);
+    // Almost nothing turns: one of three, one way.
+    near(chance_of_net(3, 0.001, 0), 0.001_497_75, 1e-8);
+    // Very many, by the normal distribution: a deviation of 100, and more than 100 of it.
+    near(chance_of_net(100_000, 0.1, 100), normal_tail(1.005), 1e-4);
     assert_eq!(chance_of_net(10, 0.5, 10), 0.0);
     // Brute force over all outcomes of six rows.
     let (turns, rows) = (0.3, 6_u32);
