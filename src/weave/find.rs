@@ -138,6 +138,7 @@ impl<'a> Finder<'a> {
                 .name(reason.unwrap_or_else(|| "it is not there".to_owned()))),
             Named::Newest(selector) => {
                 let (recent, _) = self.page(&Selector::default(), Eligible::Any, RECENT, 0)?;
+                contradicts(selector, eligible, &recent)?;
                 Ok(nothing::explain(self.project, selector, eligible, &recent))
             }
         }
@@ -337,6 +338,28 @@ impl<'a> Finder<'a> {
             "trace_roots_only": true,
         })
     }
+}
+
+/// Whether the list of recent runs is another one than that in which no baseline was found: an answer that was lost says
+/// that there is none, and a policy may let that pass.
+fn contradicts(selector: &Selector, eligible: Eligible<'_>, recent: &[Head]) -> Result<(), Fault> {
+    let Eligible::Baselines { of, .. } = eligible else {
+        return Ok(());
+    };
+    let matching = recent
+        .iter()
+        .find(|head| head.matches(selector) && eligible.allows(head));
+    let what = match matching {
+        Some(head) => format!("no run matches `{selector}`, and `{}` does", head.id),
+        None if recent.is_empty() && of.is_live => {
+            format!("the project has no runs, and `{}` is one", of.id)
+        }
+        None => return Ok(()),
+    };
+    let fault = Fault::evidence(format!(
+        "the answers of Weave contradict each other: {what}"
+    ));
+    Err(fault.help("try again; a run may have been logged just now, or an answer got lost"))
 }
 
 /// What is asked of the server. It may know less than we do; so each answer is filtered again.

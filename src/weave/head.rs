@@ -234,6 +234,8 @@ pub struct Anchor {
     pub started_at: Option<Timestamp>,
     /// The name of its evaluation.
     pub evaluation: Option<String>,
+    /// Whether it is a run in Weave, and not one in a snapshot.
+    pub is_live: bool,
 }
 
 impl From<&Head> for Anchor {
@@ -243,6 +245,7 @@ impl From<&Head> for Anchor {
             rescored_from: head.rescored_from.iter().cloned().collect(),
             started_at: head.started_at,
             evaluation: head.evaluation_name().map(str::to_owned),
+            is_live: true,
         }
     }
 }
@@ -254,6 +257,7 @@ impl From<&Run> for Anchor {
             rescored_from: run.rescored_from.iter().cloned().collect(),
             started_at: run.started_at,
             evaluation: run.evaluation.as_ref().map(|known| known.name.clone()),
+            is_live: false,
         }
     }
 }

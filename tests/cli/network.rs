@@ -96,7 +96,10 @@ fn zipped(bytes: Vec<u8>) -> Reply {
 fn status(status: u16) -> Reply {
     Reply::status(
         status,
-        &format!("not today: {KEY} or Basic {KEY_IN_BASE64}"),
+        &format!(
+            "not today: {KEY} or Basic {KEY_IN_BASE64} or {}",
+            KEY_IN_BASE64.trim_end_matches('=')
+        ),
     )
 }
 
@@ -108,7 +111,7 @@ fn statuses(elsewhere: &str) -> Vec<Fault> {
         .chain([451])
         .chain(500..=511);
     all.map(|number| {
-        let said = "not today: *** or Basic ***";
+        let said = "not today: *** or Basic *** or ***";
         let (class, words) = match number {
             201..=399 if number < 300 => (Class::Final, format!("Weave answered {number}")),
             300..=399 => (Class::Final, format!("redirects elsewhere ({number})")),
@@ -170,6 +173,8 @@ fn of_connections() -> Vec<Fault> {
         fault("reset in headers", Reply::Reset(in_headers()), Again, RESET),
         fault("reset after headers", Reply::Reset(text(HEAD)), Again, GONE),
         fault("reset in the body", Reply::Reset(in_body()), Again, GONE),
+        // Nothing tells that a body without a length has not come to its end.
+        fault("reset before a body of no length", Reply::Reset(text("HTTP/1.1 200 OK\r\n\r\n")), Empty, ""),
         fault("another protocol", Reply::Raw(text("SSH-2.0-OpenSSH_9.6\r\n")), Again, "protocol"),
         fault("no protocol", Reply::Raw(text("{\"summary\": null}")), Again, "protocol"),
         fault("another protocol from here on", Reply::Raw(text("HTTP/1.1 101 X\r\nUpgrade: h2c\r\n\r\n")), Final, "Weave answered 101"),
