@@ -1,6 +1,7 @@
 //! JSON read strictly: every key of a map stands once, since a reader that takes the last of two hides the
 //! first; and what has named fields is a map, since a list of their values says nothing of which is which.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -67,6 +68,38 @@ pub fn distinct<'de, D: Deserializer<'de>>(
     match Distinct::deserialize(deserializer)?.0 {
         Value::Object(map) => Ok(map),
         _ => Err(D::Error::custom("expected a map")),
+    }
+}
+
+/// Reads a map of counts in which no key stands twice.
+///
+/// # Errors
+///
+/// It is no map, one does, or something else than a count stands in it.
+pub fn counts<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, u64>, D::Error> {
+    deserializer.deserialize_map(Counts)
+}
+
+struct Counts;
+
+impl<'de> Visitor<'de> for Counts {
+    type Value = BTreeMap<String, u64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of counts")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+        let mut counts = BTreeMap::new();
+        while let Some((key, count)) = access.next_entry::<String, u64>()? {
+            if counts.contains_key(&key) {
+                return Err(repeated(&key));
+            }
+            counts.insert(key, count);
+        }
+        Ok(counts)
     }
 }
 

@@ -16,6 +16,7 @@ use super::tally::Tally;
 use super::trial::RunRow;
 use super::{Dimension, Reference, Run, Totals, Usage};
 use crate::fault::Fault;
+use crate::json::{counts, objects};
 use crate::number::TOLERANCE;
 use crate::project::Project;
 
@@ -69,7 +70,7 @@ impl RowSource for Saved {
 /// The rows of the file alone.
 #[derive(Deserialize)]
 struct Results<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "objects")]
     results: Vec<RunRow<'a>>,
 }
 
@@ -107,8 +108,10 @@ struct Snapshot {
     total_tokens: Option<u64>,
     /// US dollars of the predict calls, where any is priced.
     total_cost: Option<f64>,
+    #[serde(deserialize_with = "objects")]
     dimensions: Vec<Stats>,
     /// Trials by row digest.
+    #[serde(deserialize_with = "counts")]
     rows: BTreeMap<String, u64>,
     /// Inputs, outputs and scores, row by row, where it was taken with `--rows`: written and read apart.
     #[serde(default, skip_serializing)]

@@ -403,6 +403,17 @@ fn snapshots_that_cannot_be_judged() {
             "its format is not `weave-gate-snapshot`",
         ),
         (
+            edited(|value| {
+                let dimension = &value["dimensions"][0];
+                value["dimensions"][0] = dimension.as_object().unwrap().values().cloned().collect();
+            }),
+            "expected an object",
+        ),
+        (
+            edited(|_| ()).replacen("\"rows\":{", "\"rows\":{\"a\":1,\"a\":1,", 1),
+            "the key `a` stands twice",
+        ),
+        (
             edited(|value| value["extra"] = json!(1)),
             "unknown field `extra`",
         ),
