@@ -82,6 +82,13 @@ class Question:
         """A significant limit on a change: one of Holm's family."""
         return self.rule == "significant" and self.paired
 
+    def can_be_tested(self) -> bool:
+        """Whether it is one of Holm's family: not where no filling has a size, or shows anything."""
+        worlds = self.worlds() if self.is_test else None
+        if worlds is None or self.is_dense():
+            return self.is_test
+        return not worlds.nothing.all() and self.statuses(worlds, 0.5) != {"undecided"}
+
     def y(self, option: tuple[float, float]) -> float:
         return self.sign * (option[0] - option[1])
 

@@ -165,7 +165,7 @@ class Court:
 
     def chance(self, questions: dict[int, fillings.Question]) -> dict:
         """Answers to the questions of chance; significant limits on changes are corrected for each other."""
-        family = [number for number, question in questions.items() if question.is_test]
+        family = [number for number, question in questions.items() if question.can_be_tested()]
         ps = {number: questions[number].ps() for number in family}
         said = {}
         for number, question in questions.items():
@@ -528,7 +528,7 @@ def options(cell: measure.Cell | None, left_out: bool, span, metric: str) -> Opt
     if left_out or not cell.missing:
         if not cell.known:
             return Options(())
-        return Options((float(sum(cell.known) / len(cell.known)),), trials=len(cell.known))
+        return Options((float(sum(cell.known) / len(cell.known)),), trials=cell.trials)
     total = sum(cell.known, Fraction(0))
     if metric in measure.RATES:
         values = tuple(float((total + true) / cell.trials) for true in range(cell.missing + 1))
