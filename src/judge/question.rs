@@ -122,13 +122,85 @@ impl Question<'_> {
         // Few rows that may be all alike prove nothing, and do not fail; that they fail all the same where
         // they are not quite alike may be, too.
         let is_flat = super::world::is_flat(least, scale);
-        let prone = all(
+        let mut prone = all(
             worst,
             if is_proven { most } else { least },
             is_proven && is_flat,
         );
-        let immune = all(best, most, is_flat);
+        let mut immune = all(best, most, is_flat);
+        if let Some(alike) = self.alike(&one, &other, scale) {
+            let with_each = baselines.iter().map(|baseline| World {
+                candidate: baseline + alike.candidate,
+                baseline: *baseline,
+                ..alike.clone()
+            });
+            prone.extend(with_each.clone());
+            immune.extend(with_each);
+        }
         (prone, immune)
+    }
+
+    /// A filling by which the rows of a rate are all alike, if there is one: they tell no more than as many rows of one
+    /// trial would, and its interval is no narrower than that of any such filling.
+    fn alike(&self, one: &[f64], other: &[f64], scale: f64) -> Option<World> {
+        let ends = || one.iter().zip(other);
+        let low = ends().fold(f64::NEG_INFINITY, |low, (a, b)| low.max(a.min(*b)));
+        let high = ends().fold(f64::INFINITY, |high, (a, b)| high.min(a.max(*b)));
+        if !self.is_rate() || !super::world::is_flat(low - high, scale) {
+            return None;
+        }
+        let rows = one.len() as u64;
+        let none = Pairs::default();
+        let beside: Vec<Basis> = if self.limit.key.is_change() {
+            let all = [
+                (
+                    low < 0.0,
+                    Pairs {
+                        regressed: rows,
+                        ..none
+                    },
+                ),
+                (true, Pairs { both: rows, ..none }),
+                (
+                    high > 0.0,
+                    Pairs {
+                        fixed: rows,
+                        ..none
+                    },
+                ),
+            ];
+            let can_be = all.into_iter().filter(|(can_be, _)| *can_be);
+            can_be.map(|(_, pairs)| Basis::Pairs(pairs)).collect()
+        } else {
+            let passed = [(low < 1.0, 0), (high > 0.0, rows)];
+            let can_be = passed.into_iter().filter(|(can_be, _)| *can_be);
+            can_be
+                .map(|(_, passed)| Basis::Rate { passed, rows })
+                .collect()
+        };
+        let mean = f64::midpoint(low, high);
+        Some(World {
+            rows,
+            candidate: mean,
+            baseline: 0.0,
+            basis: Basis::Means {
+                sample: Sample {
+                    rows,
+                    mean,
+                    deviation: 0.0,
+                },
+                is_flat: true,
+                beside,
+            },
+        })
+    }
+
+    /// Whether it is a fraction of trials, each of which counts or does not.
+    fn is_rate(&self) -> bool {
+        matches!(
+            self.gate.metric,
+            Metric::PassRate | Metric::Coverage | Metric::ErrorRate
+        )
     }
 
     /// Counts rows that turned: that passed in one run and do not in the other. A row passes where all its
@@ -251,11 +323,7 @@ impl Question<'_> {
         let is_flat =
             sample.is_some_and(|sample| super::world::is_flat(sample.deviation, means.scale()));
         // Rates of rows that are all alike tell no more than as many rows of one trial would.
-        let is_rate = matches!(
-            self.gate.metric,
-            Metric::PassRate | Metric::Coverage | Metric::ErrorRate
-        );
-        let beside = match (is_rate && is_flat, is_change) {
+        let beside = match (self.is_rate() && is_flat, is_change) {
             (false, _) => Vec::new(),
             (true, true) => vec![Basis::Pairs(pairs)],
             (true, false) => {

@@ -405,6 +405,38 @@ fn several_trials_prove_no_more_than_their_rows() {
     assert_eq!(status(&cells, "min: 0.8"), Status::Pass);
 }
 
+/// One score is missing. If it is true, all rows are alike, and Wilson's interval of 14 of 14 begins at 0.838; if it is
+/// false, Student's begins at 0.901.
+#[test]
+fn a_missing_score_may_make_all_rows_alike() {
+    let cells = repeated(&[(13, "true true"), (1, "true _")]);
+    let status = |cells: &[&str], baseline: &[&str], limit: &str, evidence: &str| {
+        let (ours, theirs) = both(cells, baseline);
+        let gate =
+            format!("- {{name: g, scorer: s, metric: pass_rate, {limit}, evidence: {evidence}}}");
+        on_rows("", &gate, &ours, &theirs).checks[0].status
+    };
+    let all = repeated(&[(14, "true true")]);
+    for (limit, proven, significant) in [
+        ("min: 0.85", Status::Undecided, Status::Pass),
+        ("max: 0.85", Status::Undecided, Status::Undecided),
+        ("min: 0.8", Status::Pass, Status::Pass),
+        ("max: 0.8", Status::Fail, Status::Fail),
+        // As far apart as 0.162 could two runs of these rows be.
+        ("max_drop: 0.15", Status::Undecided, Status::Pass),
+        ("max_drop: 0.3", Status::Pass, Status::Pass),
+    ] {
+        assert_eq!(status(&cells, &all, limit, "proven"), proven, "{limit}");
+        assert_eq!(
+            status(&cells, &all, limit, "significant"),
+            significant,
+            "{limit}"
+        );
+    }
+    let whole = repeated(&[(13, "true true"), (1, "true false")]);
+    assert_eq!(status(&whole, &all, "min: 0.85", "proven"), Status::Pass);
+}
+
 #[test]
 fn the_rows_that_it_would_take_are_those_that_do() {
     let needed = |cells: &[&str], keys: &str| {
