@@ -189,14 +189,21 @@ impl Trial {
 
 /// Corrects the p-values of all tests of a policy for each other: in the worlds of all of them that are most
 /// prone to fail, and in those that are least. What cannot be tested is no part of it.
-pub(super) fn correct(trials: &mut [(&Gate, Limit, &mut Trial)], correction: Correction) {
+///
+/// Of `unmade` tests nothing is known: with a small p they would not dilute the others, and with a large one they do.
+pub(super) fn correct(
+    trials: &mut [(&Gate, Limit, &mut Trial)],
+    unmade: usize,
+    correction: Correction,
+) {
     let mut tested = Vec::new();
     for (gate, limit, trial) in trials {
         if let Some(p) = trial.p(gate, *limit) {
             tested.push((p, trial));
         }
     }
-    let (prone, immune): (Vec<f64>, Vec<f64>) = tested.iter().map(|(p, _)| *p).unzip();
+    let (prone, mut immune): (Vec<f64>, Vec<f64>) = tested.iter().map(|(p, _)| *p).unzip();
+    immune.extend(std::iter::repeat_n(1.0, unmade));
     let adjust = |p: Vec<f64>| match correction {
         Correction::Holm => holm(&p),
         Correction::None => p,

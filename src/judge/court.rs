@@ -116,6 +116,11 @@ fn matters<'a>(
     matters
 }
 
+/// Whether a check is one of those that are corrected for each other.
+fn is_test(gate: &Gate, limit: Limit) -> bool {
+    gate.evidence == policy::Evidence::Significant && limit.key.is_change()
+}
+
 impl Court<'_> {
     /// Looks at the rows of every check that needs them, before any is decided: tests of one policy are
     /// corrected for each other.
@@ -124,6 +129,8 @@ impl Court<'_> {
             return;
         };
         let mut trials = BTreeMap::new();
+        // Tests that missing scores without bound keep from being made, and that belong to the family all the same.
+        let mut unmade = 0;
         for (place, gate) in self.policy.gates.iter().enumerate() {
             let (Ok(subjects), Ok(slices)) = (self.subjects(gate), slice::of(gate, self.evidence))
             else {
@@ -133,7 +140,10 @@ impl Court<'_> {
                 continue;
             }
             for (key, matter) in matters(place, gate, &subjects, &slices) {
-                trials.extend(self.trial(rows, matter).map(|trial| (key, trial)));
+                match self.trial(rows, matter) {
+                    Some(trial) => drop(trials.insert(key, trial)),
+                    None => unmade += usize::from(self.is_unmade(matter)),
+                }
             }
         }
         let gates = &self.policy.gates;
@@ -142,13 +152,21 @@ impl Court<'_> {
             .filter_map(|((place, _, _, which), trial)| {
                 let gate = gates.get(*place)?;
                 let limit = gate.limits.get(*which)?;
-                let is_tested =
-                    gate.evidence == policy::Evidence::Significant && limit.key.is_change();
-                is_tested.then_some((gate, *limit, trial))
+                is_test(gate, *limit).then_some((gate, *limit, trial))
             })
             .collect();
-        chance::correct(&mut family, self.policy.correction);
+        chance::correct(&mut family, unmade, self.policy.correction);
         self.trials = trials;
+    }
+
+    /// Whether a check is a test of which missing scores, that have no bound, hide what it would say.
+    fn is_unmade(&self, matter: Matter<'_>) -> bool {
+        is_test(matter.gate, matter.limit)
+            && !self.skips(matter.gate, matter.limit)
+            && self.ground.change.is_none()
+            && self
+                .measure(matter)
+                .is_ok_and(|measured| measured.pairing.is_unbounded())
     }
 
     /// The rows of one check. `None` where it is undecided before they are looked at.
@@ -167,8 +185,7 @@ impl Court<'_> {
             removed_rows,
             ..
         } = self.measure(matter).ok()?;
-        let is_open = pairing.candidate.is_unbounded()
-            || pairing.baseline.as_ref().is_some_and(Measure::is_unbounded);
+        let is_open = pairing.is_unbounded();
         let selection = Selection::of(matter.slice, rows);
         let question = Question {
             gate,

@@ -26,6 +26,14 @@ pub(super) struct Pairing {
     pub(super) baseline: Option<Measure>,
 }
 
+impl Pairing {
+    /// Whether missing scores leave a value without bound.
+    pub(super) fn is_unbounded(&self) -> bool {
+        let mut both = std::iter::once(&self.candidate).chain(&self.baseline);
+        both.any(Measure::is_unbounded)
+    }
+}
+
 /// Judges a limit at every combination of ends: decided only where all of them agree.
 pub(super) fn decide(limit: Limit, pairing: &Pairing, rule: MissingRule) -> Decision {
     let ends = |measure: &Measure| [measure.low, measure.high];
@@ -46,8 +54,7 @@ pub(super) fn decide(limit: Limit, pairing: &Pairing, rule: MissingRule) -> Deci
             }
         }
     }
-    let unbounded = pairing.candidate.is_unbounded()
-        || pairing.baseline.as_ref().is_some_and(Measure::is_unbounded);
+    let unbounded = pairing.is_unbounded();
     let open =
         pairing.candidate.is_open() || pairing.baseline.as_ref().is_some_and(Measure::is_open);
     let is_worst = rule == MissingRule::Fail && !unbounded;

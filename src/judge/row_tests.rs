@@ -480,6 +480,27 @@ fn what_cannot_be_tested_dilutes_no_other_test() {
     );
 }
 
+/// What the missing numbers would have been is not known, and so neither is how much their test dilutes the other one.
+#[test]
+fn a_test_that_missing_scores_hide_may_belong_to_the_family() {
+    let six = [(94, "true"), (3, "false"), (3, "true")];
+    let (ours, theirs) = both(&repeated(&six), &repeated(&[(97, "true"), (3, "true")]));
+    let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0, evidence: significant, confidence: 0.95}";
+    let alone = on_rows("", gate, &ours, &theirs);
+    let p = alone.checks[0].chance.as_ref().unwrap().p.unwrap();
+    let confidence = format!("confidence: {}", 1.0 - p * 1.5);
+    let gate = gate.replace("confidence: 0.95", &confidence);
+    let status = |gates: &str| on_rows("", gates, &ours, &theirs).checks[0].status;
+    assert_eq!(status(&gate), Status::Fail);
+    // No trial tells a latency.
+    let hidden = "- {name: h, metric: latency_mean, max_rise: 1, evidence: significant}";
+    assert_eq!(status(&format!("{gate}\n{hidden}")), Status::Undecided);
+    assert_eq!(
+        status(&format!("{gate}\n{hidden}").replace("significant}", "observed}")),
+        Status::Fail
+    );
+}
+
 #[test]
 fn hints_tell_of_means_and_of_several_trials_too() {
     // Sixteen rows, which differ by 0.5 or by -0.5: a deviation of 0.516, so an error of 0.129, and 0.226 shows at 15
