@@ -46,6 +46,7 @@ impl Gatherer {
         let scores = Scores {
             names: &self.names,
             name: &mut self.name,
+            is_inner: false,
             values: &mut self.values,
         };
         if !trial.scores.get().starts_with('{') {
@@ -191,6 +192,8 @@ impl Names {
 struct Scores<'a> {
     names: &'a Names,
     name: &'a mut String,
+    /// Whether `name` is that of a key, which may be empty.
+    is_inner: bool,
     values: &'a mut [f64],
 }
 
@@ -230,7 +233,7 @@ impl<'de> Visitor<'de> for Scores<'_> {
         let outer = self.name.len();
         let mut seen = BTreeSet::new();
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            if outer > 0 {
+            if self.is_inner {
                 self.name.push('.');
             }
             self.name.push_str(&key);
@@ -243,6 +246,7 @@ impl<'de> Visitor<'de> for Scores<'_> {
                 map.next_value_seed(Scores {
                     names: self.names,
                     name: self.name,
+                    is_inner: true,
                     values: self.values,
                 })?;
             } else {
@@ -343,6 +347,7 @@ mod tests {
             column("text", Kind::Scored),
             column("list", Kind::Scored),
             column("a-b", Kind::Number),
+            column(".plain", Kind::Truth),
         ];
         let names = Names::new(&columns);
         let read = |text: &str| {
@@ -350,6 +355,7 @@ mod tests {
             let scores = Scores {
                 names: &names,
                 name: &mut String::new(),
+                is_inner: false,
                 values: &mut values,
             };
             scores
@@ -362,19 +368,24 @@ mod tests {
             read(
                 r#"{"a": {"b": true, "c": -3, "d": {"e": 1}}, "plain": 2, "text": "x", "other": {"a": 1}}"#
             ),
-            "1 -3 NaN 2 1 NaN NaN"
+            "1 -3 NaN 2 1 NaN NaN NaN"
         );
         assert_eq!(
             read(
                 r#"{"a.b": false, "a-b": 1.5, "plain": true, "text": null, "list": [1, 2], "ab": 1}"#
             ),
-            "0 NaN 1 NaN NaN NaN 1.5"
+            "0 NaN 1 NaN NaN NaN 1.5 NaN"
         );
-        assert_eq!(read("{}"), "NaN NaN NaN NaN NaN NaN NaN");
+        assert_eq!(read("{}"), "NaN NaN NaN NaN NaN NaN NaN NaN");
+        // A scorer without a name is no other scorer.
+        assert_eq!(
+            read(r#"{"plain": true, "": {"plain": false}}"#),
+            "NaN NaN 1 NaN NaN NaN NaN 0"
+        );
         // What nobody asks for is not looked into.
         assert_eq!(
             read(r#"{"other": 1, "other": 2, "text": "x"}"#),
-            "NaN NaN NaN NaN 1 NaN NaN"
+            "NaN NaN NaN NaN 1 NaN NaN NaN"
         );
     }
 }
