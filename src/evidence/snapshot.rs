@@ -57,12 +57,8 @@ impl Saved {
 impl RowSource for Saved {
     fn each(&self, _: &Columns, take: &mut Take<'_>) -> Result<(), Fault> {
         let bytes = self.bytes.as_deref().unwrap_or_default();
-        let results: Results<'_> = serde_json::from_slice(bytes).map_err(|error| {
-            Fault::evidence(format!(
-                "cannot read the snapshot `{}`: {error}",
-                self.shown
-            ))
-        })?;
+        let results: Results<'_> = serde_json::from_slice(bytes)
+            .map_err(|error| unreadable(&self.shown, &error.to_string()))?;
         results.results.iter().try_for_each(take)
     }
 }
@@ -241,33 +237,44 @@ fn text(run: &Run, taken_at: Timestamp) -> Result<String, Fault> {
         .map_err(|error| Fault::evidence(format!("cannot write the snapshot: {error}")))
 }
 
-/// Reads a run from a file; `Ok(None)` where there is no such file. `web` is the address of the web
-/// pages: a file has no say in where links lead. `holds_key` says what must not be shown.
+/// Reads a run from a file; `Ok(None)` where there is no such file. The rest is as in [`parse`].
 ///
 /// # Errors
 ///
-/// Not readable, too large, cut short, no snapshot, of another version, contradicting itself, or holding the key.
+/// Not readable, too large, or as [`parse`].
 pub fn read(
     path: &Path,
     web: &str,
     holds_key: &dyn Fn(&[u8]) -> bool,
 ) -> Result<Option<Saved>, Fault> {
     let shown = path.display();
-    let fault =
-        |problem: String| Fault::evidence(format!("cannot read the snapshot `{shown}`: {problem}"));
+    let fault = |problem: String| unreadable(&shown, &problem);
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     match read {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(fault(error.to_string())),
-        Ok(_) if bytes.len() as u64 > MAX_BYTES => {
-            return Err(fault(format!(
-                "larger than {} MiB",
-                MAX_BYTES / 1024 / 1024
-            )));
-        }
-        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(fault(error.to_string())),
+        Ok(_) if bytes.len() as u64 > MAX_BYTES => Err(fault(format!(
+            "larger than {} MiB",
+            MAX_BYTES / 1024 / 1024
+        ))),
+        Ok(_) => parse(bytes, &shown.to_string(), web, holds_key).map(Some),
     }
+}
+
+/// Reads a run from the bytes of a file that messages call `shown`. `web` is the address of the web pages: a file
+/// has no say in where links lead. `holds_key` says what must not be shown.
+///
+/// # Errors
+///
+/// Cut short, no snapshot, of another version, contradicting itself, or holding the key.
+pub fn parse(
+    bytes: Vec<u8>,
+    shown: &str,
+    web: &str,
+    holds_key: &dyn Fn(&[u8]) -> bool,
+) -> Result<Saved, Fault> {
+    let fault = |problem: String| unreadable(&shown, &problem);
     if holds_key(&bytes) {
         return Err(fault("it holds the API key, and is not shown".to_owned())
             .help("somebody logged the key as a name or a text; revoke it, and log without it"));
@@ -297,12 +304,16 @@ pub fn read(
     let saved = Saved {
         run,
         bytes: has_rows.then(|| bytes.into()),
-        shown: shown.to_string(),
+        shown: shown.to_owned(),
     };
     if has_rows {
         whole(&saved).map_err(|problem| fault(problem.message).help(again))?;
     }
-    Ok(Some(saved))
+    Ok(saved)
+}
+
+fn unreadable(shown: &dyn std::fmt::Display, problem: &str) -> Fault {
+    Fault::evidence(format!("cannot read the snapshot `{shown}`: {problem}"))
 }
 
 /// Makes sure that the rows are those that the file says, and come to what it says.

@@ -79,8 +79,10 @@ fn read(path: &Path) -> Result<Option<String>, Fault> {
     }
 }
 
-/// The password of a host, else that of `default`, as Python's `netrc` module reads the file.
-fn password(text: &str, host: &str) -> Option<String> {
+/// The password of a host in the text of a `.netrc`, else that of `default`, as Python's `netrc` module reads the
+/// file.
+#[must_use]
+pub fn password(text: &str, host: &str) -> Option<String> {
     let tokens = tokens(text);
     let mut tokens = tokens.iter().map(String::as_str);
     let (mut exact, mut fallback) = (None, None);

@@ -11,8 +11,8 @@ mod rows;
 mod wire;
 
 pub use address::{Address, web};
-pub use client::{Client, Noise};
-pub use credentials::{find_key, known_key};
+pub use client::{Answers, Client, Noise};
+pub use credentials::{find_key, known_key, password as netrc_password};
 pub use find::{Eligible, Finder, Named, State};
 pub use head::{Anchor, Head};
 pub use read::{
