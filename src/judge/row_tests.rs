@@ -483,22 +483,27 @@ fn what_cannot_be_tested_dilutes_no_other_test() {
 /// What the missing numbers would have been is not known, and so neither is how much their test dilutes the other one.
 #[test]
 fn a_test_that_missing_scores_hide_may_belong_to_the_family() {
-    let six = [(94, "true"), (3, "false"), (3, "true")];
-    let (ours, theirs) = both(&repeated(&six), &repeated(&[(97, "true"), (3, "true")]));
-    let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0, evidence: significant, confidence: 0.95}";
-    let alone = on_rows("", gate, &ours, &theirs);
+    // One row has a number in both runs, and all others have none of the means' numbers, which have no bound.
+    let (ours, theirs) = both(
+        &repeated(&[(94, "true"), (5, "false"), (1, "0.5")]),
+        &repeated(&[(99, "true"), (1, "0.5")]),
+    );
+    let gate = |confidence: f64| {
+        format!(
+            "- {{name: g, scorer: s, metric: pass_rate, max_drop: 0, missing: ignore, evidence: significant, \
+             confidence: {confidence}}}"
+        )
+    };
+    let alone = on_rows("", &gate(0.95), &ours, &theirs);
     let p = alone.checks[0].chance.as_ref().unwrap().p.unwrap();
-    let confidence = format!("confidence: {}", 1.0 - p * 1.5);
-    let gate = gate.replace("confidence: 0.95", &confidence);
+    // It fails by itself, and would not beside another test that says nothing.
+    let gate = gate(1.0 - p * 1.5);
     let status = |gates: &str| on_rows("", gates, &ours, &theirs).checks[0].status;
     assert_eq!(status(&gate), Status::Fail);
-    // No trial tells a latency.
-    let hidden = "- {name: h, metric: latency_mean, max_rise: 1, evidence: significant}";
+    let hidden = "- {name: h, scorer: s, metric: numeric_mean, max_rise: 1, evidence: significant}";
     assert_eq!(status(&format!("{gate}\n{hidden}")), Status::Undecided);
-    assert_eq!(
-        status(&format!("{gate}\n{hidden}").replace("significant}", "observed}")),
-        Status::Fail
-    );
+    let observed = hidden.replace("significant", "observed");
+    assert_eq!(status(&format!("{gate}\n{observed}")), Status::Fail);
 }
 
 #[test]

@@ -1,0 +1,5 @@
+//! See `weave_gate_fuzz::names`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| weave_gate_fuzz::names::check(data));

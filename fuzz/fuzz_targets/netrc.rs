@@ -1,0 +1,5 @@
+//! See `weave_gate_fuzz::netrc`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| weave_gate_fuzz::netrc::check(data));

@@ -1,0 +1,246 @@
+//! What a reader of each format finds in it, with a reader of its own.
+
+use std::collections::BTreeSet;
+
+use quick_xml::XmlVersion;
+use quick_xml::events::Event;
+use serde_json::Value;
+
+/// What of a Markdown page no name can change: all but code and addresses.
+pub(super) fn skeleton(page: &str) -> String {
+    let mut bones = String::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let ticks = line.chars().take_while(|c| *c == '`').count();
+        if ticks >= 3 && line[ticks..] == *"text" {
+            // A block of code ends at a fence that is as long, and nothing else ends it.
+            let is_end = |line: &str| line.len() >= ticks && line.chars().all(|c| c == '`');
+            assert!(lines.any(is_end), "a block of code without an end: {page}");
+            bones.push_str("BLOCK\n");
+            continue;
+        }
+        bones.push_str(&without_addresses(&without_code(line)));
+        bones.push('\n');
+    }
+    bones
+}
+
+/// The line with a word for each code span: what stands between two runs of equally many backticks.
+fn without_code(line: &str) -> String {
+    let mut bare = String::new();
+    let mut rest = line;
+    while let Some(start) = rest.find('`') {
+        bare.push_str(&rest[..start]);
+        rest = &rest[start..];
+        let ticks = rest.len() - rest.trim_start_matches('`').len();
+        let (fence, inner) = rest.split_at(ticks);
+        let mut end = 0;
+        let found = loop {
+            let Some(next) = inner[end..].find('`') else {
+                break None;
+            };
+            let run = &inner[end + next..];
+            let length = run.len() - run.trim_start_matches('`').len();
+            if length == ticks {
+                break Some(end + next);
+            }
+            end += next + length;
+        };
+        if let Some(end) = found {
+            bare.push_str("CODE");
+            rest = &inner[end + ticks..];
+        } else {
+            bare.push_str(fence);
+            rest = inner;
+        }
+    }
+    bare + rest
+}
+
+/// The line without the addresses of its links, each of which is one of Weave's pages.
+fn without_addresses(line: &str) -> String {
+    let mut parts = line.split("](");
+    let mut bare = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (address, rest) = part.split_once(')').expect("a link without an end");
+        is_address(address);
+        bare.push_str("](URL)");
+        bare.push_str(rest);
+    }
+    bare
+}
+
+fn is_address(address: &str) {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?&=%[]".contains(c);
+    assert!(
+        address.starts_with("https://wandb.ai/") && address.chars().all(is_plain),
+        "{address}"
+    );
+}
+
+/// Its tables have as many cells in each line, and nothing stands in it that becomes HTML but our own.
+pub(super) fn is_markdown(page: &str) {
+    let mut cells = None;
+    for line in skeleton(page).lines() {
+        for tag in line.split('<').skip(1) {
+            let ours = [
+                "details>",
+                "/details>",
+                "summary>",
+                "/summary>",
+                "sub>",
+                "/sub>",
+            ];
+            assert!(
+                ours.iter().any(|our| tag.starts_with(our)),
+                "{tag:?} in {page}"
+            );
+        }
+    }
+    for line in page.lines() {
+        if !line.starts_with('|') {
+            cells = None;
+            continue;
+        }
+        // A table is cut into cells before anything else is read: a bar in code needs its backslash, too.
+        let bars = line.replace("\\|", "").matches('|').count();
+        assert_eq!(*cells.get_or_insert(bars), bars, "{line:?}");
+    }
+}
+
+/// XML with a suite for each of these numbers of cases, and of no other element than those of JUnit.
+pub(super) fn is_junit(text: &str, suites: &[usize]) {
+    let mut reader = quick_xml::Reader::from_str(text);
+    reader.config_mut().check_end_names = true;
+    let mut found: Vec<usize> = Vec::new();
+    let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    assert!(text.chars().all(legal), "not of XML 1.0");
+    loop {
+        match reader.read_event().expect("XML") {
+            Event::Start(element) | Event::Empty(element) => {
+                match element.name().as_ref() {
+                    b"testsuites" | b"failure" | b"error" | b"skipped" | b"system-out" => {}
+                    b"testsuite" => found.push(0),
+                    b"testcase" => *found.last_mut().expect("a case in a suite") += 1,
+                    other => panic!("an element {other:?}"),
+                }
+                for attribute in element.attributes() {
+                    let attribute = attribute.expect("an attribute");
+                    attribute
+                        .normalized_value(XmlVersion::Implicit1_0)
+                        .expect("its value");
+                }
+            }
+            Event::Text(text) => {
+                text.xml10_content().expect("text");
+            }
+            Event::GeneralRef(reference) => {
+                let known: [&[u8]; 5] = [b"lt", b"gt", b"amp", b"quot", b"apos"];
+                assert!(reference.is_char_ref() || known.contains(&reference.as_ref()));
+            }
+            Event::End(_) | Event::Decl(_) => {}
+            Event::Eof => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(found, suites);
+}
+
+/// One `name value` a line, with labels of few characters, each series once, and the mark at the end.
+pub(super) fn are_metrics(text: &str) {
+    let lines = text.strip_suffix("# EOF\n").expect("its end").lines();
+    let mut known = BTreeSet::new();
+    for line in lines {
+        let (series, value) = line.rsplit_once(' ').expect("a value");
+        assert!(known.insert(series), "twice: {series}");
+        let digits = value.strip_prefix('-').unwrap_or(value);
+        assert!(
+            !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '.'),
+            "{line}"
+        );
+        let (family, labels) = series
+            .split_once('{')
+            .map_or((series, None), |(family, rest)| {
+                (
+                    family,
+                    Some(rest.strip_suffix('}').expect("the end of the labels")),
+                )
+            });
+        assert!(family.starts_with("weave_gate_"));
+        assert!(family.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+        for label in labels.into_iter().flat_map(|labels| labels.split(',')) {
+            let (name, value) = label.split_once("=\"").expect("a label");
+            let value = value.strip_suffix('"').expect("the end of a label");
+            assert!(name.chars().all(|c| c.is_ascii_lowercase()));
+            assert!(
+                value
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "_.:/-".contains(c)),
+                "{value}"
+            );
+        }
+    }
+}
+
+/// Commands to GitHub's runner, a line each, of the two kinds that are ours, and no more than it shows.
+pub(super) fn are_commands(text: &str) {
+    for level in ["error", "warning"] {
+        let of_level = text
+            .lines()
+            .filter(|line| line.starts_with(&format!("::{level} ")));
+        assert!(of_level.count() <= 10);
+    }
+    for line in text.lines() {
+        let command = line.strip_prefix("::").expect("a command");
+        let (head, message) = command.split_once("::").expect("its message");
+        assert!(!message.is_empty() && message.chars().count() <= 4_096 * 10);
+        let (level, properties) = head.split_once(' ').expect("its properties");
+        assert!(["error", "warning"].contains(&level));
+        for property in properties.split(',') {
+            let (key, _) = property.split_once('=').expect("a property");
+            assert!(["file", "title"].contains(&key), "{line}");
+        }
+    }
+}
+
+/// GitLab's links: to Weave's pages, and nowhere else.
+pub(super) fn are_links(text: &str) {
+    super::text::is_plain(text);
+    let read: Value = serde_json::from_str(text).expect("JSON");
+    for link in read["Weave"].as_array().expect("a list") {
+        is_address(link["external_link"]["url"].as_str().expect("an address"));
+        assert!(link["external_link"]["label"].is_string());
+    }
+}
+
+/// A table of so many lines, each of so many cells; none is a formula.
+pub(super) fn is_table(text: &str, lines: usize, columns: usize) {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(text.as_bytes());
+    let mut count = 0;
+    for record in reader.records() {
+        // Of another length than the first one a line is an error to the reader.
+        let record = record.expect("a line of the table");
+        assert_eq!(record.len(), columns);
+        let is_formula = |cell: &str| cell.starts_with(['=', '+', '@', '\t', '\r', '\n']);
+        assert!(!record.iter().any(is_formula), "{record:?}");
+        count += 1;
+    }
+    assert_eq!(count, lines);
+}
+
+/// The text without the colours that we set.
+pub(super) fn without_colors(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut bare = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (code, rest) = part.split_once('m').expect("the end of a colour");
+        assert!(
+            code.chars().all(|c| c.is_ascii_digit() || c == ';'),
+            "{code:?}"
+        );
+        bare.push_str(rest);
+    }
+    bare
+}
