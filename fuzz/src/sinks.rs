@@ -88,6 +88,8 @@ pub(super) fn is_markdown(page: &str) {
                 "/details>",
                 "summary>",
                 "/summary>",
+                "code>",
+                "/code>",
                 "sub>",
                 "/sub>",
             ];
