@@ -36,9 +36,7 @@ impl Secret {
     /// The value of the header `Authorization`, as its user's password.
     #[must_use]
     pub(crate) fn basic(&self) -> String {
-        // The length of what is encoded is a multiple of four.
-        let padding = "=".repeat(self.sent.len().next_multiple_of(4) - self.sent.len());
-        format!("Basic {}{padding}", self.sent)
+        format!("Basic {}", padded(&self.sent))
     }
 
     /// The value of the header `Authorization`, as a token.
@@ -57,8 +55,11 @@ impl Secret {
     /// A text in which the secret may stand, without it, however it is spelled there: a gateway may send it back.
     #[must_use]
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let forms = [&self.text, &self.sent, &self.alone];
-        forms.into_iter().fold(Cow::Borrowed(text), |text, form| {
+        let padded = [&self.sent, &self.alone].map(|form| padded(form));
+        let plain = [&self.text, &self.sent, &self.alone];
+        // The longer ones first, or else a padding would be left.
+        let forms = padded.iter().chain(plain);
+        forms.fold(Cow::Borrowed(text), |text, form| {
             if text.contains(form.as_str()) {
                 Cow::Owned(text.replace(form.as_str(), "***"))
             } else {
@@ -73,6 +74,12 @@ fn encoded(text: &str) -> String {
     STANDARD.encode(text).trim_end_matches('=').to_owned()
 }
 
+/// As it was before the padding was left out: its length is a multiple of four.
+fn padded(encoded: &str) -> String {
+    let missing = encoded.len().next_multiple_of(4) - encoded.len();
+    format!("{encoded}{}", "=".repeat(missing))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,8 +89,9 @@ mod tests {
         let secret = Secret::new(" abc\n", "api").unwrap();
         assert_eq!(
             secret.redact("x abc y Basic YXBpOmFiYw== z YWJj"),
-            "x *** y Basic ***== z ***"
+            "x *** y Basic *** z ***"
         );
+        assert_eq!(secret.redact("YXBpOmFiYw, YXBpOmFiYw="), "***, ***=");
         assert!(secret.is_in(b"x YXBpOmFiYw==") && secret.is_in(b"YXBpOmFiYw"));
         assert!(!secret.is_in(b"ab c"));
         assert!(Secret::new(" ", "api").is_none());

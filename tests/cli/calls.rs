@@ -99,8 +99,9 @@ pub const CALLS: [Call; 17] = [
     },
     Call {
         is: |request| is_search(request) && is_for_baseline(request),
-        unknown: Means::Evidence(3, "no run of `my-team/bot` matches"),
-        empty: Means::Evidence(3, "no run of `my-team/bot` matches"),
+        // What there is in its place tells that it is there.
+        unknown: Means::Fault("the answers of Weave contradict each other"),
+        empty: Means::Fault("the answers of Weave contradict each other"),
         ..Call::of("search of the baseline", FOUND)
     },
     Call {
@@ -120,7 +121,7 @@ pub const CALLS: [Call; 17] = [
     },
     Call {
         is: |request| is_search(request) && request.body["limit"] == 200,
-        empty: Means::Evidence(0, "the project has no evaluation runs at all"),
+        empty: Means::Fault("the answers of Weave contradict each other"),
         ..Call::of("what there is in the baseline's place", NO_BASELINE)
     },
     Call {

@@ -405,7 +405,7 @@ fn github_says_what_permission_is_missing() {
         .says("warning: no comment on the pull request: GITHUB_TOKEN is not set");
     on_gitlab(example(&["--gitlab-note"]), &server, "1")
         .env("GITLAB_TOKEN", "")
-        .env("CI_JOB_TOKEN", "glcbt-1")
+        .env("CI_JOB_TOKEN", "glcbt-0123456789")
         .run()
         .code(1)
         .says("GITLAB_TOKEN is not set")

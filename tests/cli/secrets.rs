@@ -32,7 +32,8 @@ impl Secrets {
 
     /// Adds what is secret in a variable of the environment: a key, a token, the password of a proxy.
     pub fn add_variable(&mut self, name: &str, value: &str) {
-        if SECRET.iter().any(|end| name.ends_with(end)) {
+        // One that is not set hides nothing.
+        if !value.is_empty() && SECRET.iter().any(|end| name.ends_with(end)) {
             self.add(value);
         }
         if name.to_ascii_uppercase().ends_with("_PROXY")
