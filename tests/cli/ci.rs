@@ -2,11 +2,12 @@
 
 use crate::gate::{Gate, Outcome};
 
-fn root(name: &str) -> String {
+pub fn root(name: &str) -> String {
     std::fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-fn example(more: &[&str]) -> Gate {
+/// A check of the example, with its recorded runs.
+pub fn example(more: &[&str]) -> Gate {
     Gate::new(&[
         "check",
         "gates.example.yaml",

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use crate::ci::{example, root};
 use crate::gate::{Gate, Outcome};
 use crate::weave::{Reply, Request, Weave};
 
@@ -123,23 +124,6 @@ fn gitlab(notes: &Notes) -> Weave {
             other => panic!("{other:?}"),
         })
     })
-}
-
-fn root(name: &str) -> String {
-    std::fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
-}
-
-fn example(more: &[&str]) -> Gate {
-    Gate::new(&[
-        "check",
-        "gates.example.yaml",
-        "--candidate=file:c.json",
-        "--baseline=file:b.json",
-    ])
-    .args(more)
-    .file("gates.example.yaml", &root("gates.example.yaml"))
-    .file("c.json", &root("examples/candidate.json"))
-    .file("b.json", &root("examples/baseline.json"))
 }
 
 /// The event of a pull request whose branch is in this repository.
