@@ -49,8 +49,8 @@ pub(super) fn measure(
     if known.is_empty() {
         return None;
     }
-    // A removed row would have had as many trials as a row that is there.
-    let absent = (absent * trials).div_ceil(rows_measured.max(1));
+    // A removed row would have had as many trials as a row that is there, of which no part is none.
+    let absent = absent * trials.div_ceil(rows_measured.max(1));
     let trials = trials + absent;
     known.sort_by(f64::total_cmp);
     let scored = known.len() as u64;

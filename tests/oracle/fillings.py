@@ -87,7 +87,7 @@ class Question:
         worlds = self.worlds() if self.is_test else None
         if worlds is None or self.is_dense():
             return self.is_test
-        return not worlds.nothing.all() and self.statuses(worlds, 0.5) != {"undecided"}
+        return not worlds.nothing.all()
 
     def y(self, option: tuple[float, float]) -> float:
         return self.sign * (option[0] - option[1])
