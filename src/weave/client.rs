@@ -1,18 +1,17 @@
 //! One HTTP client: authenticated, bounded in time and bytes, patient with a busy server.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use serde::de::{Deserialize, DeserializeOwned};
 use serde_json::Value;
 use ureq::http::{HeaderMap, Response, header};
 use ureq::{Agent, Body};
 
 use super::Address;
+use super::patience::{Patience, jittered, retry_after};
+use super::refusal::Refusal;
 use crate::fault::Fault;
 use crate::http::{self, Lookup};
 use crate::json::object;
@@ -21,8 +20,6 @@ use crate::secret::Secret;
 /// An answer larger than this is refused, decompressed.
 const MAX_BODY: u64 = 64 * 1024 * 1024;
 const MAX_ATTEMPTS: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// Where the client says what it does.
 pub trait Noise: Sync {
@@ -42,40 +39,11 @@ pub struct Client<'a> {
     /// The address as messages name it.
     way: String,
     key: Secret,
-    deadline: Instant,
     timeout: Duration,
-    /// The time until the deadline, when it was set.
-    given: Duration,
-    /// How often a request is made, at most.
-    attempts: u32,
+    patience: Patience,
     noise: &'a dyn Noise,
     /// Whoever answers in the server's place, where somebody does.
     answers: Option<&'a Answers<'a>>,
-}
-
-/// Why a request got no usable answer.
-#[derive(Debug)]
-pub(super) enum Refusal {
-    /// The server knows the path and not the thing; with its reason.
-    NotFound(String),
-    /// The answer is larger than can be held.
-    TooLarge(Fault),
-    /// It may pass, and did not in the time that there was; with the time that the server asks to wait.
-    Busy(Fault, Option<Duration>),
-    /// Anything else.
-    Fault(Fault),
-}
-
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::NotFound(reason) => {
-                Self::evidence(format!("Weave does not know it: {reason}"))
-                    .help("look at the project's name, and at whether a run was deleted meanwhile")
-            }
-            Refusal::TooLarge(fault) | Refusal::Busy(fault, _) | Refusal::Fault(fault) => fault,
-        }
-    }
 }
 
 /// What came of one attempt.
@@ -84,6 +52,18 @@ enum Attempt {
     /// It may pass: what was wrong, and how long the server asks to wait.
     Again(String, Option<Duration>),
     Refused(Refusal),
+}
+
+/// One request.
+struct Request<'r> {
+    /// What it reads, as messages name it.
+    what: &'r str,
+    path: &'r str,
+    /// What is sent, where something is.
+    body: Option<String>,
+    /// Whether it is answered with JSON Lines.
+    of_lines: bool,
+    patience: Patience,
 }
 
 impl<'a> Client<'a> {
@@ -110,10 +90,8 @@ impl<'a> Client<'a> {
             address,
             way,
             key,
-            deadline: Instant::now() + timeout,
             timeout,
-            given: timeout,
-            attempts: MAX_ATTEMPTS,
+            patience: Patience::new(timeout, MAX_ATTEMPTS),
             noise,
             answers: None,
         })
@@ -134,75 +112,110 @@ impl<'a> Client<'a> {
         &self.address.web
     }
 
-    /// Reads what stands at a path.
-    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Refusal> {
-        self.ask("GET", path, None)
-    }
-
     /// Starts the time for all requests anew. With `at_most` there is no more time than that, and each
     /// request is made once: whoever calls tries again.
     pub fn restart(&mut self, at_most: Option<Duration>) {
-        self.given = at_most.map_or(self.timeout, |most| most.min(self.timeout));
-        self.deadline = Instant::now() + self.given;
-        self.attempts = at_most.map_or(MAX_ATTEMPTS, |_| 1);
+        self.patience = match at_most {
+            Some(most) => Patience::new(most.min(self.timeout), 1),
+            None => Patience::new(self.timeout, MAX_ATTEMPTS),
+        };
+    }
+
+    /// Reads what stands at a path. Here as below, `what` says in messages what could not be read.
+    pub(super) fn get<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<T, Refusal> {
+        let bytes = self.answer(&self.request(what, path, None))?;
+        self.decode(what, &bytes)
+    }
+
+    /// Sends a query.
+    pub(super) fn post<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, Refusal> {
+        self.decode(what, &self.post_bytes(what, path, body)?)
+    }
+
+    /// Sends a query, and leaves its answer undecoded.
+    pub(super) fn post_bytes(
+        &self,
+        what: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<Vec<u8>, Refusal> {
+        self.answer(&self.request(what, path, Some(body)))
+    }
+
+    /// Sends a query whose answer can be done without: it is asked for once, and leaves time for others.
+    pub(super) fn post_aside<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, Refusal> {
+        let bytes = self.answer(&Request {
+            patience: self.patience.for_aside(),
+            ..self.request(what, path, Some(body))
+        })?;
+        self.decode(what, &bytes)
     }
 
     /// Sends a query that is answered with JSON Lines.
     pub(super) fn post_lines<T: DeserializeOwned>(
         &self,
+        what: &str,
         path: &str,
         body: &Value,
     ) -> Result<Vec<T>, Refusal> {
-        let bytes = self.bytes("POST", path, Some(&body.to_string()))?;
-        bytes
-            .split(|byte| *byte == b'\n')
+        let bytes = self.answer(&Request {
+            of_lines: true,
+            ..self.request(what, path, Some(body))
+        })?;
+        let lines = bytes.split(|byte| *byte == b'\n');
+        lines
             .filter(|line| !line.trim_ascii().is_empty())
-            .map(|line| self.decode(line))
+            .map(|line| self.decode(what, line))
             .collect()
     }
 
-    /// Sends a query.
-    pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Refusal> {
-        self.ask("POST", path, Some(&body.to_string()))
-    }
-
-    fn ask<T: DeserializeOwned>(
-        &self,
-        method: &str,
-        path: &str,
-        body: Option<&str>,
-    ) -> Result<T, Refusal> {
-        self.decode(&self.bytes(method, path, body)?)
-    }
-
-    /// Sends a query, and leaves its answer undecoded.
-    pub(super) fn post_bytes(&self, path: &str, body: &Value) -> Result<Vec<u8>, Refusal> {
-        self.bytes("POST", path, Some(&body.to_string()))
+    fn request<'r>(&self, what: &'r str, path: &'r str, body: Option<&Value>) -> Request<'r> {
+        Request {
+            what,
+            path,
+            body: body.map(Value::to_string),
+            of_lines: false,
+            patience: self.patience,
+        }
     }
 
     /// Decodes an answer, which may borrow from it.
-    pub(super) fn decode<'b, T: Deserialize<'b>>(&self, bytes: &'b [u8]) -> Result<T, Refusal> {
+    pub(super) fn decode<'b, T: Deserialize<'b>>(
+        &self,
+        what: &str,
+        bytes: &'b [u8],
+    ) -> Result<T, Refusal> {
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         object(&mut reader)
             .and_then(|value| reader.end().map(|()| value))
-            .map_err(|error| Refusal::Busy(self.unreadable(bytes, &error), None))
+            .map_err(|error| Refusal::Busy(self.unreadable(bytes, &error), None).of(what))
     }
 
     /// What is wrong with a part of an answer that was decoded elsewhere.
-    pub(super) fn misread(&self, error: &serde_json::Error) -> Refusal {
-        Refusal::Fault(self.unreadable(b"", error))
+    pub(super) fn misread(&self, what: &str, error: &serde_json::Error) -> Refusal {
+        Refusal::Fault(self.unreadable(b"", error)).of(what)
     }
 
     /// A whole answer, whatever it holds.
-    fn bytes(&self, method: &str, path: &str, body: Option<&str>) -> Result<Vec<u8>, Refusal> {
+    fn answer(&self, request: &Request<'_>) -> Result<Vec<u8>, Refusal> {
         let mut attempt = 1;
         let bytes = loop {
-            match self.attempt(method, path, body) {
+            match self.attempt(request) {
                 Attempt::Answer(bytes) => break bytes,
-                Attempt::Refused(refusal) => return Err(refusal),
+                Attempt::Refused(refusal) => return Err(refusal.of(request.what)),
                 Attempt::Again(reason, wait) => {
-                    self.pause(attempt, &reason, wait)
-                        .map_err(|fault| Refusal::Busy(fault, wait))?;
+                    self.pause(request.patience, attempt, &reason, wait)
+                        .map_err(|fault| Refusal::Busy(fault, wait).of(request.what))?;
                     attempt += 1;
                 }
             }
@@ -211,39 +224,41 @@ impl<'a> Client<'a> {
         if self.key.is_in(&bytes) {
             let fault = Fault::evidence("an answer of Weave holds the API key, and is not shown")
                 .help("somebody logged the key as a name or a text; revoke it, and log without it");
-            return Err(Refusal::Fault(fault));
+            return Err(Refusal::Fault(fault).of(request.what));
         }
         Ok(bytes)
     }
 
-    fn attempt(&self, method: &str, path: &str, body: Option<&str>) -> Attempt {
-        let Some(left) = self.left() else {
-            return Attempt::Refused(Refusal::Busy(self.too_late(""), None));
+    fn attempt(&self, request: &Request<'_>) -> Attempt {
+        let (path, patience) = (request.path, request.patience);
+        let Some(left) = patience.left() else {
+            return Attempt::Refused(Refusal::Busy(self.too_late(patience, ""), None));
         };
         if let Some(answers) = self.answers {
-            return Attempt::Answer(answers(path, body));
+            return Attempt::Answer(answers(path, request.body.as_deref()));
         }
         let started = Instant::now();
         let url = format!("{}{path}", self.address.trace);
         let authorization = self.key.basic();
-        let sent = match body {
-            None => self
-                .agent
-                .get(&url)
-                .header(header::AUTHORIZATION, &authorization)
-                .config()
-                .timeout_global(Some(left))
-                .build()
-                .call(),
-            Some(body) => self
-                .agent
-                .post(&url)
-                .header(header::AUTHORIZATION, &authorization)
-                .header(header::CONTENT_TYPE, "application/json")
-                .config()
-                .timeout_global(Some(left))
-                .build()
-                .send(body),
+        let (method, sent) = match &request.body {
+            None => {
+                let get = self.agent.get(&url);
+                let get = get.header(header::AUTHORIZATION, &authorization);
+                let get = get.config().timeout_global(Some(left)).build();
+                ("GET", get.call())
+            }
+            Some(body) => {
+                let post = self.agent.post(&url);
+                let post = post
+                    .header(header::AUTHORIZATION, &authorization)
+                    .header(header::CONTENT_TYPE, "application/json");
+                let mut config = post.config().timeout_global(Some(left));
+                if request.of_lines {
+                    // Of what it unpacks the library does not tell whether it had a length.
+                    config = config.accept_encoding("identity");
+                }
+                ("POST", config.build().send(body))
+            }
         };
         let answer = sent.and_then(|mut response| {
             let body = response
@@ -258,19 +273,24 @@ impl<'a> Client<'a> {
                 let status = response.status().as_u16();
                 self.noise
                     .answered(&format!("{method} {path}"), status, started.elapsed());
-                self.sort(path, &response, bytes)
+                self.sort(request, &response, bytes)
             }
-            Err(error) => self.broken(&error),
+            Err(error) => self.broken(patience, &error),
         }
     }
 
     /// What a whole answer means.
-    fn sort(&self, path: &str, response: &Response<Body>, bytes: Vec<u8>) -> Attempt {
+    fn sort(&self, request: &Request<'_>, response: &Response<Body>, bytes: Vec<u8>) -> Attempt {
         let status = response.status().as_u16();
-        if status == 200 {
-            return Attempt::Answer(bytes);
-        }
         let refuse = |fault| Attempt::Refused(Refusal::Fault(fault));
+        if status == 200 {
+            // Unlike one value, lines do not tell themselves whether more were to come.
+            return if request.of_lines && !has_end(response.headers()) {
+                refuse(self.endless())
+            } else {
+                Attempt::Answer(bytes)
+            };
+        }
         let said = self.reason(&bytes);
         let quoted = said
             .as_ref()
@@ -291,9 +311,12 @@ impl<'a> Client<'a> {
                 Fault::evidence(format!("the API key may not read this project (403){quoted}"))
                     .help("look at the project's name, and at whether the key's owner is in its team"),
             ),
-            404 if said.is_some() => Attempt::Refused(Refusal::NotFound(said.unwrap_or_default())),
+            404 if said.is_some() => Attempt::Refused(Refusal::NotFound {
+                what: String::new(),
+                reason: said.unwrap_or_default(),
+            }),
             404 => refuse(
-                Fault::evidence(format!("{} does not know {path} (404)", self.address.trace))
+                Fault::evidence(format!("{} does not know {} (404)", self.address.trace, request.path))
                     .help("the server is older than the v2 Evaluation API, or this is not the address of a trace server"),
             ),
             408 | 409 | 425 | 429 | 500..=599 if status != 501 => Attempt::Again(
@@ -308,14 +331,16 @@ impl<'a> Client<'a> {
     }
 
     /// What a request means that got no whole answer.
-    fn broken(&self, error: &ureq::Error) -> Attempt {
+    fn broken(&self, patience: Patience, error: &ureq::Error) -> Attempt {
         let refuse = |fault| Attempt::Refused(Refusal::Fault(fault));
         let host = &self.way;
         match error {
-            ureq::Error::Timeout(ureq::Timeout::Connect) if self.left().is_some() => {
+            ureq::Error::Timeout(ureq::Timeout::Connect) if patience.left().is_some() => {
                 Attempt::Again(format!("no connection to {host} in time"), None)
             }
-            ureq::Error::Timeout(_) => Attempt::Refused(Refusal::Busy(self.too_late(""), None)),
+            ureq::Error::Timeout(_) => {
+                Attempt::Refused(Refusal::Busy(self.too_late(patience, ""), None))
+            }
             ureq::Error::BodyExceedsLimit(_) => {
                 Attempt::Refused(Refusal::TooLarge(Fault::evidence(format!(
                     "an answer of {host} is larger than {} MiB",
@@ -356,8 +381,14 @@ impl<'a> Client<'a> {
     }
 
     /// Waits before the next attempt, or says why there is none.
-    fn pause(&self, attempt: u32, reason: &str, wait: Option<Duration>) -> Result<(), Fault> {
-        if attempt >= self.attempts {
+    fn pause(
+        &self,
+        patience: Patience,
+        attempt: u32,
+        reason: &str,
+        wait: Option<Duration>,
+    ) -> Result<(), Fault> {
+        if attempt >= patience.attempts {
             let times = if attempt > 1 {
                 format!(", {attempt} times")
             } else {
@@ -368,11 +399,12 @@ impl<'a> Client<'a> {
         }
         // Never sooner than the server asks, and never at once, whatever it asks.
         let pause = jittered(attempt).max(wait.unwrap_or_default());
-        if self.left().is_none_or(|left| pause >= left) {
-            return Err(self.too_late(&match wait {
+        if patience.left().is_none_or(|left| pause >= left) {
+            let reason = match wait {
                 Some(wait) => format!("{reason} and asks to wait {} s", wait.as_secs()),
                 None => reason.to_owned(),
-            }));
+            };
+            return Err(self.too_late(patience, &reason));
         }
         self.noise.retrying(reason, pause);
         thread::sleep(pause);
@@ -392,13 +424,8 @@ impl<'a> Client<'a> {
         Some(line.chars().take(300).collect())
     }
 
-    fn left(&self) -> Option<Duration> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        (left > Duration::ZERO).then_some(left)
-    }
-
-    fn too_late(&self, reason: &str) -> Fault {
-        let seconds = self.given.as_secs_f64().ceil();
+    fn too_late(&self, patience: Patience, reason: &str) -> Fault {
+        let seconds = patience.given.as_secs_f64().ceil();
         let message = if reason.is_empty() {
             format!(
                 "{} gave no whole answer within {seconds} s",
@@ -408,6 +435,14 @@ impl<'a> Client<'a> {
             format!("{reason}; no time is left of {seconds} s")
         };
         Fault::evidence(message).help("give more time with --timeout")
+    }
+
+    fn endless(&self) -> Fault {
+        Fault::evidence(format!(
+            "an answer of {} has neither a length nor chunks, so that lines may be missing",
+            self.way
+        ))
+        .help("look at what stands between: it has to pass on how long an answer is")
     }
 
     fn unreadable(&self, bytes: &[u8], error: &serde_json::Error) -> Fault {
@@ -425,26 +460,9 @@ impl<'a> Client<'a> {
     }
 }
 
-/// `Retry-After`, in seconds or as a date. More seconds than can be counted are still a wait.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<f64>() {
-        let wait = Duration::try_from_secs_f64(seconds.ceil());
-        return wait.ok().or((seconds > 0.0).then_some(Duration::MAX));
-    }
-    let date = rfc2822::parse(text).ok()?.timestamp();
-    let wait = date.duration_since(Timestamp::now());
-    Some(Duration::try_from(wait).unwrap_or(Duration::ZERO))
-}
-
-/// Exponential back-off, somewhere between half and the whole of the step.
-fn jittered(attempt: u32) -> Duration {
-    let step = FIRST_PAUSE
-        .saturating_mul(2_u32.saturating_pow(attempt - 1))
-        .min(LONGEST_PAUSE);
-    let random = RandomState::new().hash_one(attempt) % 1000;
-    let share = u32::try_from(random).unwrap_or(0);
-    step / 2 + step.mul_f64(f64::from(share) / 2000.0)
+/// Whether an answer says where it ends; else it ends where the connection did, and may be cut.
+fn has_end(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 /// Whether a name has no address, and its servers were there to say so.

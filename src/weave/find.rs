@@ -9,9 +9,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::client::{Client, Refusal};
+use super::client::Client;
 use super::head::{Anchor, Head};
 use super::nothing;
+use super::refusal::Refusal;
 use super::wire::{CallRead, CallStats, RunRead};
 use crate::evidence::Choice;
 use crate::fault::Fault;
@@ -20,6 +21,8 @@ use crate::prose::Prose;
 use crate::selector::Selector;
 
 const OP: &str = "Evaluation.evaluate";
+/// Where calls are listed.
+const CALLS: &str = "/calls/stream_query";
 /// Runs a page: what is looked for is nearly always the first.
 const PAGE: usize = 10;
 /// Pages after which a search ends: a server that finds so much that does not match does not filter.
@@ -116,7 +119,7 @@ impl<'a> Finder<'a> {
         match looked {
             Ok(Some(head)) => Ok(State::Here(Box::new(head))),
             Ok(None) => Ok(State::Absent(None)),
-            Err(Refusal::NotFound(reason)) => Ok(State::Absent(Some(reason))),
+            Err(Refusal::NotFound { reason, .. }) => Ok(State::Absent(Some(reason))),
             Err(Refusal::Busy(fault, asked)) => Ok(State::Busy(fault, asked)),
             Err(Refusal::TooLarge(fault) | Refusal::Fault(fault)) => Err(fault),
         }
@@ -151,7 +154,9 @@ impl<'a> Finder<'a> {
             self.project.encoded(),
             encode(id)
         );
-        let run: RunRead = self.client.get(&path)?;
+        let run: RunRead = self
+            .client
+            .get(&format!("the status of run `{id}`"), &path)?;
         if run.evaluation_run_id == id {
             let head = Head::from(run);
             return if head.may_be_logged() {
@@ -174,7 +179,8 @@ impl<'a> Finder<'a> {
             "limit": 1,
             "columns": COLUMNS,
         });
-        let calls: Vec<CallRead> = self.client.post_lines("/calls/stream_query", &body)?;
+        let what = format!("the root call of run `{}`", head.id);
+        let calls: Vec<CallRead> = self.client.post_lines(&what, CALLS, &body)?;
         let call = calls.into_iter().find(|call| call.id == head.id);
         Ok(match call.map(Head::from) {
             // What was read of the run itself stays: its status above all.
@@ -203,7 +209,7 @@ impl<'a> Finder<'a> {
                     Some(source) if !sources.contains(&source) => sources.push(source),
                     _ => break,
                 },
-                Err(Refusal::NotFound(_)) => break,
+                Err(Refusal::NotFound { .. }) => break,
                 Err(refusal) => return Err(refusal.into()),
             }
         }
@@ -290,7 +296,9 @@ impl<'a> Finder<'a> {
             "offset": offset,
             "columns": COLUMNS,
         });
-        let calls: Vec<CallRead> = self.client.post_lines("/calls/stream_query", &body)?;
+        let calls: Vec<CallRead> =
+            self.client
+                .post_lines("the list of evaluation runs", CALLS, &body)?;
         // More than asked for, or one out of its order: then the newest may be somewhere else.
         let descends = calls.is_sorted_by(|one, next| one.started_at >= next.started_at);
         let wrong = if calls.len() > limit {
@@ -327,7 +335,9 @@ impl<'a> Finder<'a> {
             "filter": self.filter(),
             "query": query(selector, eligible),
         });
-        let stats: CallStats = self.client.post("/calls/query_stats", &body)?;
+        let stats: CallStats =
+            self.client
+                .post_aside("the number of evaluation runs", "/calls/query_stats", &body)?;
         Ok(stats.count)
     }
 

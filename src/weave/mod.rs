@@ -6,7 +6,9 @@ mod credentials;
 mod find;
 mod head;
 mod nothing;
+mod patience;
 mod read;
+mod refusal;
 mod rows;
 mod wire;
 

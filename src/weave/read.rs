@@ -5,8 +5,9 @@ use std::thread;
 
 use serde_json::json;
 
-use super::client::{Client, Refusal};
+use super::client::Client;
 use super::head::Head;
+use super::refusal::Refusal;
 use super::rows::{self, LiveRows};
 use super::wire::{EvaluationSummary, RowsAnswer, Summary, SummaryAnswer};
 use crate::evidence::snapshot::Saved;
@@ -153,8 +154,9 @@ pub fn read_prediction(
     id: &str,
 ) -> Result<serde_json::Value, Fault> {
     let path = format!("/v2/{}/predictions/{}", project.encoded(), encode(id));
-    client.get(&path).map_err(|refusal| match refusal {
-        Refusal::NotFound(reason) => {
+    let what = format!("prediction `{id}`");
+    client.get(&what, &path).map_err(|refusal| match refusal {
+        Refusal::NotFound { reason, .. } => {
             Fault::evidence(format!("there is no prediction `{id}`: {reason}"))
                 .help("it is the id of the model's own call in a trial, its `predict_call_id`")
         }
@@ -355,7 +357,15 @@ impl Reader<'_> {
             "include_predict_and_score_children": self.needs.usage,
             "include_costs": self.needs.usage,
         });
-        let answer: SummaryAnswer = self.client.post(&self.results_path(), &body)?;
+        let what = if intersect {
+            format!(
+                "the statistics of the rows that {} have in common",
+                named(ids)
+            )
+        } else {
+            format!("the statistics of {}", named(ids))
+        };
+        let answer: SummaryAnswer = self.client.post(&what, &self.results_path(), &body)?;
         Ok(answer.summary)
     }
 
@@ -449,6 +459,7 @@ impl Reader<'_> {
 
     /// The digests of all rows of a run, with the number of its trials, page by page.
     fn digests(&self, id: &str) -> Result<BTreeMap<String, u64>, Refusal> {
+        let what = format!("the row digests of {}", named(&[id]));
         let mut digests = BTreeMap::new();
         let mut total = None;
         loop {
@@ -459,7 +470,7 @@ impl Reader<'_> {
                 "limit": PAGE,
                 "offset": digests.len(),
             });
-            let page: RowsAnswer = self.client.post(&self.results_path(), &body)?;
+            let page: RowsAnswer = self.client.post(&what, &self.results_path(), &body)?;
             if *total.get_or_insert(page.total_rows) != page.total_rows {
                 return Err(Refusal::Fault(contradiction(
                     "the run grew while it was read",
@@ -494,6 +505,12 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Runs as messages name them.
+pub(super) fn named(ids: &[&str]) -> String {
+    let quoted: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
+    quoted.join(" and ")
 }
 
 fn results_path(project: &Project) -> String {

@@ -7,7 +7,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::client::{Client, Refusal};
+use super::client::Client;
+use super::read::named;
+use super::refusal::Refusal;
 use crate::evidence::{Columns, Gatherer, Role, RowSource, Rows, RunRow, Take, Trial, unresolved};
 use crate::fault::Fault;
 use crate::json::objects;
@@ -51,6 +53,7 @@ pub(super) fn read(
     let ask = Ask::of(&columns);
     let roles = [Role::Candidate, Role::Baseline];
     let mut gatherer = Gatherer::new(columns);
+    let what = rows_of(ids);
     each(client, path, ids, ask, &mut |row| {
         let mut trials = [0, 0];
         for run in &row.evaluations {
@@ -64,7 +67,7 @@ pub(super) fn read(
                 *count += 1;
                 gatherer
                     .trial(role, trial)
-                    .map_err(|error| client.misread(&error))?;
+                    .map_err(|error| client.misread(&what, &error))?;
             }
         }
         let [ours, theirs] = trials;
@@ -109,6 +112,7 @@ pub(super) fn each(
     ask: Ask,
     take: &mut dyn FnMut(&Row<'_>) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
+    let what = &*rows_of(ids);
     let fetch = |offset: usize, limit: usize| {
         let mut body = json!({
             "evaluation_run_ids": ids,
@@ -128,9 +132,10 @@ pub(super) fn each(
             let more = more.into_iter().filter(|(_, is_asked)| *is_asked);
             body.extend(more.map(|(key, _)| (key.to_owned(), true.into())));
         }
-        client.post_bytes(path, &body)
+        client.post_bytes(what, path, &body)
     };
     let mut reader = Reader {
+        what,
         ids,
         read: 0,
         last: None,
@@ -186,6 +191,7 @@ pub(super) fn few(
     digests: &[&str],
     take: &mut dyn FnMut(&str, RunRow<'_>),
 ) -> Result<(), Refusal> {
+    let what = format!("what stands in {}", rows_of(ids));
     for some in digests.chunks(FIRST_PAGE) {
         let literals: Vec<Value> = some
             .iter()
@@ -202,8 +208,8 @@ pub(super) fn few(
             "limit": some.len(),
             "offset": 0,
         });
-        let bytes = client.post_bytes(path, &body)?;
-        let page: Page<'_> = client.decode(&bytes)?;
+        let bytes = client.post_bytes(&what, path, &body)?;
+        let page: Page<'_> = client.decode(&what, &bytes)?;
         // A server that does not know the filter sends other rows.
         let wanted = page
             .rows
@@ -223,6 +229,11 @@ pub(super) fn few(
     Ok(())
 }
 
+/// Rows as messages name them.
+fn rows_of(ids: &[&str]) -> String {
+    format!("the rows of {}", named(ids))
+}
+
 /// How many rows the next page should have, from what this one weighs.
 fn better(rows: usize, bytes: usize) -> usize {
     let good = rows.saturating_mul(GOOD_PAGE) / bytes.max(1);
@@ -240,6 +251,7 @@ fn contradiction(what: &str) -> Refusal {
 
 /// What was read so far.
 struct Reader<'a> {
+    what: &'a str,
     ids: &'a [&'a str],
     read: usize,
     last: Option<String>,
@@ -254,7 +266,7 @@ impl Reader<'_> {
         asked: usize,
         take: &mut dyn FnMut(&Row<'_>) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
-        let page: Page<'_> = client.decode(bytes)?;
+        let page: Page<'_> = client.decode(self.what, bytes)?;
         if *self.total.get_or_insert(page.total_rows) != page.total_rows {
             return Err(contradiction("a run grew while it was read"));
         }

@@ -33,6 +33,8 @@ pub enum Means {
 #[derive(Clone, Copy)]
 pub struct Call {
     pub name: &'static str,
+    /// What it reads, as messages name it.
+    pub reads: &'static str,
     pub check: Check,
     pub is: fn(&Request) -> bool,
     pub used_for: Use,
@@ -62,31 +64,37 @@ pub const CALLS: [Call; 17] = [
     Call {
         is: |request| request.path.ends_with("/evaluation_runs/cand"),
         unknown: Means::Fault("Weave has no such run: `not here`"),
+        reads: "the status of run `cand`",
         ..Call::of("status of the candidate", NAMED)
     },
     Call {
         is: |request| request.path.ends_with("/evaluation_runs/base"),
         unknown: Means::Evidence(3, "Weave has no such run: `not here`"),
+        reads: "the status of run `base`",
         ..Call::of("status of the baseline", NAMED)
     },
     Call {
         is: |request| is_summary(request, false),
+        reads: "the statistics of `cand` and `base`",
         ..Call::of("summary of each run", NAMED)
     },
     Call {
         is: |request| is_summary(request, true),
+        reads: "the statistics of the rows that `cand` and `base` have in common",
         ..Call::of("summary of the common rows", NAMED)
     },
     Call {
         is: |request| {
             is_summary(request, false) && request.body["evaluation_run_ids"] == json!(["cand"])
         },
+        reads: "the statistics of `cand`",
         ..Call::of("summary of the candidate's own rows", APART)
     },
     Call {
         is: is_search,
         unknown: Means::Fault("Weave has no such run: `not here`"),
         empty: Means::Evidence(0, "\"verdict\": \"passed\""),
+        reads: "the root call of run `cand`",
         ..Call::of("root call of a run of `EvaluationLogger`", LOGGED)
     },
     Call {
@@ -95,6 +103,7 @@ pub const CALLS: [Call; 17] = [
         },
         unknown: Means::Fault("no run of `my-team/bot` matches `evaluation=answers`"),
         empty: Means::Fault("no run of `my-team/bot` matches `evaluation=answers`"),
+        reads: "the list of evaluation runs",
         ..Call::of("search of the candidate", FOUND)
     },
     Call {
@@ -102,51 +111,61 @@ pub const CALLS: [Call; 17] = [
         // What there is in its place tells that it is there.
         unknown: Means::Fault("the answers of Weave contradict each other"),
         empty: Means::Fault("the answers of Weave contradict each other"),
+        reads: "the list of evaluation runs",
         ..Call::of("search of the baseline", FOUND)
     },
     Call {
         is: |request| request.path == "/calls/query_stats",
         used_for: Use::Aside,
+        reads: "the number of evaluation runs",
         ..Call::of("count of what matches", FOUND)
     },
     Call {
         is: |request| request.path.ends_with("/evaluation_runs/source"),
         unknown: Means::Evidence(0, "\"verdict\": \"passed\""),
+        reads: "the status of run `source`",
         ..Call::of("what the candidate scores once more", RESCORED)
     },
     Call {
         is: |request| is_search(request) && request.body["limit"] == 200,
         empty: Means::Fault("the project has no evaluation runs at all"),
+        reads: "the list of evaluation runs",
         ..Call::of("what there is in the candidate's place", NO_CANDIDATE)
     },
     Call {
         is: |request| is_search(request) && request.body["limit"] == 200,
         empty: Means::Fault("the answers of Weave contradict each other"),
+        reads: "the list of evaluation runs",
         ..Call::of("what there is in the baseline's place", NO_BASELINE)
     },
     Call {
         is: |request| is_page(request) && request.body["offset"] == 0,
         smaller: 3,
+        reads: "the rows of `cand` and `base`",
         ..Call::of("first page of rows", ROWS)
     },
     Call {
         is: |request| is_page(request) && request.body["offset"] != 0,
         smaller: 4,
+        reads: "the rows of `cand` and `base`",
         ..Call::of("second page of rows", ROWS)
     },
     Call {
         is: is_page,
+        reads: "the row digests of `cand`",
         ..Call::of("digests of the candidate's rows", MIXED)
     },
     Call {
         is: is_page,
         used_for: Use::Explanation,
         smaller: 3,
+        reads: "the rows of `cand`",
         ..Call::of("rows behind a failing check", FAILING)
     },
     Call {
         is: is_details,
         used_for: Use::Explanation,
+        reads: "what stands in the rows of `cand`",
         ..Call::of("what stands in the rows behind a failing check", FAILING)
     },
 ];
@@ -155,6 +174,7 @@ impl Call {
     const fn of(name: &'static str, check: Check) -> Self {
         Self {
             name,
+            reads: "",
             check,
             is: |_| false,
             used_for: Use::Verdict,
@@ -162,6 +182,11 @@ impl Call {
             empty: Means::Fault("is not what the v2 Evaluation API sends: EOF"),
             smaller: 0,
         }
+    }
+
+    /// Whether it is answered with JSON Lines.
+    pub fn in_lines(&self) -> bool {
+        ["the list of evaluation runs", "the root call of run `cand`"].contains(&self.reads)
     }
 }
 
@@ -171,6 +196,7 @@ pub const LOOK: Call = Call {
     used_for: Use::Wait,
     unknown: Means::Fault("last seen: "),
     empty: Means::Fault("last seen: no run of `my-team/bot` matches"),
+    reads: "the list of evaluation runs",
     ..Call::of("look while waiting", WAITING)
 };
 

@@ -52,19 +52,19 @@ fn expected(call: &Call, fault: &Fault) -> Expected {
     let means = match fault.class {
         Class::Sound => Means::Evidence(call.check.code, ""),
         Class::Unknown => call.unknown,
-        Class::Empty => call.empty,
+        Class::Cut if call.in_lines() => Means::Fault("neither a length nor chunks"),
+        Class::Empty | Class::Cut => call.empty,
         _ => Means::Fault(""),
     };
     let words = match means {
         Means::Fault("") => fault.words.clone(),
         Means::Fault(words) | Means::Evidence(_, words) => words.to_owned(),
     };
-    let spoils_all = [Class::Slow, Class::Gone].contains(&fault.class);
     let (code, said) = match (means, call.used_for) {
         (Means::Evidence(code, _), _) => (code, Said::Shown(words)),
         (_, Use::Explanation) => (call.check.code, Said::Unexplained(words)),
-        // Other calls come after it, and no time is left for them, or nobody listens.
-        (_, Use::Aside) if spoils_all => (3, Said::Error(words)),
+        // Other calls come after it, and nobody listens.
+        (_, Use::Aside) if fault.class == Class::Gone => (3, Said::Error(words)),
         (_, Use::Aside) => (call.check.code, Said::Nowhere),
         (_, Use::Verdict | Use::Wait) => (3, Said::Error(words)),
     };
@@ -73,12 +73,13 @@ fn expected(call: &Call, fault: &Fault) -> Expected {
         (Class::Sound | Class::Final, _) => (1, 1),
         // A wait looks again, and in the end for what there is instead.
         (_, Use::Wait) => (1, 4),
-        (Class::Again | Class::Gone, _) => (1, 5),
+        (Class::Gone, _) => (1, 5),
+        // What can be done without is asked for once.
+        (Class::Again, Use::Aside) => (1, 1),
+        (Class::Again, _) => (1, 5),
         _ => (1, 1),
     };
     let seconds = match (fault.class, call.used_for) {
-        // The rest of the check has to be made, too.
-        (Class::Again, Use::Aside) => 10,
         (Class::Again | Class::Gone | Class::Slow, _) => 2,
         // Much, where a machine is busy.
         (Class::TooLarge, _) => 60,
@@ -190,7 +191,7 @@ fn tried(call: &Call, fault: &'static Fault, expected: &Expected) -> Tried {
         took < Duration::from_secs(expected.seconds + waits) + SLACK,
         &format!("it took {took:?}"),
     );
-    tell(&outcome, &expected.said, fault.class, &mut hold);
+    tell(&outcome, &expected.said, call, fault.class, &mut hold);
     if wrong.is_empty() {
         outcome.done();
         return Tried::Right;
@@ -202,7 +203,13 @@ fn tried(call: &Call, fault: &'static Fault, expected: &Expected) -> Tried {
 }
 
 /// Holds what is said against what has to be.
-fn tell(outcome: &Outcome, said: &Said, class: Class, hold: &mut dyn FnMut(bool, &str)) {
+fn tell(
+    outcome: &Outcome,
+    said: &Said,
+    call: &Call,
+    class: Class,
+    hold: &mut dyn FnMut(bool, &str),
+) {
     let report = outcome.json("r.json");
     hold(
         report["exit_code"] == outcome.code,
@@ -228,6 +235,7 @@ fn tell(outcome: &Outcome, said: &Said, class: Class, hold: &mut dyn FnMut(bool,
             hold(report["verdict"] == json!(null), "the verdict");
             hold(holds_words(&report["error"]["message"], words), "the error");
             hold(outcome.stderr.contains(words), "the words");
+            hold(is_named(&outcome.stderr, call, class), "what was not read");
             hold(outcome.stderr.contains("\n  help: "), "the help");
             hold(report["error"]["help"].is_string(), "the report's help");
         }
@@ -246,6 +254,14 @@ fn tell(outcome: &Outcome, said: &Said, class: Class, hold: &mut dyn FnMut(bool,
         }
         Said::Nowhere => hold(report["error"].is_null(), "the error"),
     }
+}
+
+/// Whether a fault says what could not be read. What is not there, or contradicts another answer, was read.
+fn is_named(stderr: &str, call: &Call, class: Class) -> bool {
+    let was_read = [Class::Unknown, Class::Empty, Class::Cut].contains(&class);
+    was_read
+        || call.used_for == Use::Aside
+        || stderr.contains(&format!("cannot read {}: ", call.reads))
 }
 
 /// Runs all pairs, some at once, and tells of all that went wrong.

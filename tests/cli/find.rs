@@ -463,7 +463,7 @@ fn waiting_goes_on_while_the_server_is_busy_and_stops_where_it_cannot_help() {
     );
     outcome
         .code(3)
-        .says("waited 2s for evaluation=answers,attributes.git_sha=cand in my-team/bot; last seen: Weave answered 503: asleep");
+        .says("waited 2s for evaluation=answers,attributes.git_sha=cand in my-team/bot; last seen: cannot read the list of evaluation runs: Weave answered 503: asleep");
     // Half a line may be whole the next time, and the server says when to come again.
     let (outcome, requests) = waits(
         |request, before| {

@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 
 use crate::gate::{KEY, KEY_IN_BASE64};
 use crate::weave::Reply;
-use Class::{Again, Empty, Final, Later, Slow, Sound, TooLarge, Unread};
+use Class::{Again, Cut, Empty, Final, Later, Slow, Sound, TooLarge, Unread};
 
 /// How a client has to take a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub enum Class {
     Unknown,
     /// Nothing, and a 200.
     Empty,
+    /// The same, and nothing tells that it is the end.
+    Cut,
 }
 
 /// What is done to an answer that would have been sound.
@@ -173,8 +175,7 @@ fn of_connections() -> Vec<Fault> {
         fault("reset in headers", Reply::Reset(in_headers()), Again, RESET),
         fault("reset after headers", Reply::Reset(text(HEAD)), Again, GONE),
         fault("reset in the body", Reply::Reset(in_body()), Again, GONE),
-        // Nothing tells that a body without a length has not come to its end.
-        fault("reset before a body of no length", Reply::Reset(text("HTTP/1.1 200 OK\r\n\r\n")), Empty, ""),
+        fault("reset before a body of no length", Reply::Reset(text("HTTP/1.1 200 OK\r\n\r\n")), Cut, ""),
         fault("another protocol", Reply::Raw(text("SSH-2.0-OpenSSH_9.6\r\n")), Again, "protocol"),
         fault("no protocol", Reply::Raw(text("{\"summary\": null}")), Again, "protocol"),
         fault("another protocol from here on", Reply::Raw(text("HTTP/1.1 101 X\r\nUpgrade: h2c\r\n\r\n")), Final, "Weave answered 101"),

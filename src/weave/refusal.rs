@@ -1,0 +1,54 @@
+//! Why a request got no usable answer.
+
+use std::time::Duration;
+
+use crate::fault::Fault;
+
+/// Why a request got no usable answer; what branches on it are searches and waits.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The server knows the path and not the thing.
+    NotFound {
+        /// What was to be read.
+        what: String,
+        /// What the server says.
+        reason: String,
+    },
+    /// The answer is larger than can be held.
+    TooLarge(Fault),
+    /// It may pass, and did not in the time that there was; with the time that the server asks to wait.
+    Busy(Fault, Option<Duration>),
+    /// Anything else.
+    Fault(Fault),
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotFound { what, reason } => Self::evidence(format!(
+                "cannot read {what}: Weave does not know it: {reason}"
+            ))
+            .help("look at the project's name, and at whether a run was deleted meanwhile"),
+            Refusal::TooLarge(fault) | Refusal::Busy(fault, _) | Refusal::Fault(fault) => fault,
+        }
+    }
+}
+
+impl Refusal {
+    /// Says in front of a fault what could not be read.
+    pub(super) fn of(self, what: &str) -> Self {
+        let named = |fault: Fault| Fault {
+            message: format!("cannot read {what}: {}", fault.message),
+            ..fault
+        };
+        match self {
+            Self::NotFound { reason, .. } => Self::NotFound {
+                what: what.to_owned(),
+                reason,
+            },
+            Self::TooLarge(fault) => Self::TooLarge(named(fault)),
+            Self::Busy(fault, asked) => Self::Busy(named(fault), asked),
+            Self::Fault(fault) => Self::Fault(named(fault)),
+        }
+    }
+}
