@@ -34,8 +34,13 @@ pub(super) fn run(arguments: &CompareArgs, console: &Console) -> Exit {
                 .map_err(|error| format!("cannot write the comparison as JSON: {error}")),
         },
     };
-    outputs.publish(&forms, arguments.reports.format, console);
-    compared.exit()
+    let is_whole = outputs.write(&forms, console) & forms.show(arguments.reports.format, console);
+    // A comparison that nobody can read was not made.
+    if is_whole {
+        compared.exit()
+    } else {
+        Exit::NoVerdict
+    }
 }
 
 fn gather(arguments: &CompareArgs, console: &Console) -> Result<(Comparison, Evidence), Fault> {

@@ -5,16 +5,15 @@ use clap_complete::{Generator, shells};
 
 use super::console::Console;
 use crate::cli::{Cli, CompletionsArgs, Shell};
-use crate::exit::Exit;
+use crate::fault::Fault;
 
-pub(super) fn run(arguments: CompletionsArgs, console: &Console) -> Exit {
-    console.report(&match arguments.shell {
+pub(super) fn run(arguments: CompletionsArgs, console: &Console) -> Result<(), Fault> {
+    console.print(&match arguments.shell {
         Shell::Bash => mended(&script(shells::Bash)),
         Shell::Zsh => script(shells::Zsh),
         Shell::Fish => script(shells::Fish),
         Shell::PowerShell => script(shells::PowerShell),
-    });
-    Exit::Passed
+    })
 }
 
 fn script(shell: impl Generator) -> String {

@@ -62,17 +62,18 @@ impl Console {
         })
     }
 
-    /// Prints a report. A reader that has gone away changes nothing.
-    pub(super) fn report(&self, text: &str) {
+    /// Prints what was asked for.
+    ///
+    /// # Errors
+    ///
+    /// There is no room for it. A reader that has gone away is no error.
+    pub(super) fn print(&self, text: &str) -> Result<(), Fault> {
         let text = self.redacted(text);
         let mut stdout = AutoStream::new(io::stdout().lock(), self.choice(&io::stdout()));
-        if let Err(error) = stdout
+        let written = stdout
             .write_all(text.as_bytes())
-            .and_then(|()| stdout.flush())
-            && error.kind() != io::ErrorKind::BrokenPipe
-        {
-            self.warn(&format!("cannot write to stdout: {error}"));
-        }
+            .and_then(|()| stdout.flush());
+        printed(written)
     }
 
     /// Lets somebody write to stdout, piece by piece. A reader that has gone away is no error.
@@ -84,10 +85,7 @@ impl Console {
         match written {
             Ok(()) => Ok(()),
             Err(Failure::Other(fault)) => Err(fault),
-            Err(Failure::Unwritten(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(Failure::Unwritten(error)) => {
-                Err(Fault::evidence(format!("cannot write to stdout: {error}")))
-            }
+            Err(Failure::Unwritten(error)) => printed(Err(error)),
         }
     }
 
@@ -175,6 +173,16 @@ impl Console {
             Color::Never => ColorChoice::Never,
             Color::Auto => AutoStream::choice(stream),
         }
+    }
+}
+
+/// What became of a write to stdout.
+fn printed(written: io::Result<()>) -> Result<(), Fault> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Fault::evidence(format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
     }
 }
 

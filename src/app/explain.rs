@@ -20,8 +20,7 @@ pub(super) fn run(arguments: &ExplainArgs, console: &Console) -> Result<(), Faul
         None => judged(arguments, console)?,
     };
     let text = report::explain(&report, &arguments.check)?;
-    console.report(&text);
-    Ok(())
+    console.print(&text)
 }
 
 /// Judges once more, and reports in the form that `--from` reads.

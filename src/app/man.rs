@@ -13,8 +13,7 @@ pub(super) fn run(console: &Console) -> Result<(), Fault> {
     let mut page = Vec::new();
     write(&mut page)
         .map_err(|error| Fault::evidence(format!("cannot make the manual page: {error}")))?;
-    console.report(&String::from_utf8_lossy(&page));
-    Ok(())
+    console.print(&String::from_utf8_lossy(&page))
 }
 
 fn write(page: &mut Vec<u8>) -> io::Result<()> {

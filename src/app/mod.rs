@@ -41,9 +41,9 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Compare(arguments) => compare::run(arguments, &console),
         Command::Init(arguments) => done(init::run(arguments, &console), &console),
         Command::Runs(arguments) => done(runs::run(arguments, &console), &console),
-        Command::Schema(arguments) => schema::run(arguments, &console),
+        Command::Schema(arguments) => done(schema::run(arguments, &console), &console),
         Command::Snapshot(arguments) => done(snapshot::run(arguments, &console), &console),
-        Command::Completions(arguments) => completions::run(*arguments, &console),
+        Command::Completions(arguments) => done(completions::run(*arguments, &console), &console),
         Command::Man => done(man::run(&console), &console),
     }
 }

@@ -107,36 +107,34 @@ impl Outputs {
         found.map(|(_, output)| output.shown())
     }
 
-    /// Writes the files, and shows the report on stdout.
-    pub(super) fn publish(&self, forms: &Forms<'_>, format: Format, console: &Console) {
-        self.write(forms, console);
-        forms.show(format, console);
-    }
-
-    /// Writes the files. What cannot be written is a warning, and changes no verdict.
-    pub(super) fn write(&self, forms: &Forms<'_>, console: &Console) {
+    /// Writes the files. What cannot be written is a warning, and changes no verdict; whether all was written.
+    pub(super) fn write(&self, forms: &Forms<'_>, console: &Console) -> bool {
+        let mut is_whole = true;
         for (form, output) in &self.files {
             let written =
                 (forms.file)(*form).and_then(|text| output.write(&console.redacted(&text)));
             if let Err(problem) = written {
                 console.warn(&problem);
+                is_whole = false;
             }
         }
+        is_whole
     }
 }
 
 impl Forms<'_> {
-    /// Shows the report on stdout.
-    pub(super) fn show(&self, format: Format, console: &Console) {
+    /// Shows the report on stdout. Where it cannot be written, that is a warning, too; whether it was written.
+    pub(super) fn show(&self, format: Format, console: &Console) -> bool {
         let text = match format {
             Format::Terminal => Ok((self.terminal)(console.style())),
             Format::Markdown => (self.file)(Form::Markdown),
             Format::Json => (self.file)(Form::Json),
         };
-        match text {
-            Ok(text) => console.report(&text),
-            Err(problem) => console.warn(&problem),
+        let shown = text.and_then(|text| console.print(&text).map_err(|fault| fault.message));
+        if let Err(problem) = &shown {
+            console.warn(problem);
         }
+        shown.is_ok()
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn run(arguments: &PredictionArgs, console: &Console) -> Result<(), F
         .is_none_or(serde_json::Map::is_empty);
     let text = report::json_value(&prediction)
         .map_err(|error| Fault::evidence(format!("cannot write JSON: {error}")))?;
-    console.report(&text);
+    console.print(&text)?;
     if is_bare {
         console.done("Weave tells no inputs of this prediction, as of most that the SDK logs; `weave-gate export` does");
     }

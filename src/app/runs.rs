@@ -46,8 +46,7 @@ pub(super) fn run(arguments: &RunsArgs, console: &Console) -> Result<(), Fault> 
     } else {
         runs::terminal(&listing)
     };
-    console.report(&text);
-    Ok(())
+    console.print(&text)
 }
 
 /// What the runs have to be; everything that names one run is refused.

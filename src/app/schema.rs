@@ -2,15 +2,14 @@
 
 use super::console::Console;
 use crate::cli::{Document, SchemaArgs};
-use crate::exit::Exit;
+use crate::fault::Fault;
 use crate::{policy, report};
 
-pub(super) fn run(arguments: &SchemaArgs, console: &Console) -> Exit {
+pub(super) fn run(arguments: &SchemaArgs, console: &Console) -> Result<(), Fault> {
     let schema = match arguments.of {
         Document::Policy => policy::schema(),
         Document::Report => report::report_schema(),
         Document::Comparison => report::comparison_schema(),
     };
-    console.report(&format!("{schema:#}\n"));
-    Exit::Passed
+    console.print(&format!("{schema:#}\n"))
 }

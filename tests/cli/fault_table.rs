@@ -70,13 +70,11 @@ fn expected(call: &Call, fault: &Fault) -> Expected {
     };
     let requests = match (fault.class, call.used_for) {
         (Class::TooLarge, _) => (1, 1 + call.smaller),
-        (Class::Sound | Class::Final, _) => (1, 1),
+        // What can be done without is asked for once.
+        (Class::Sound | Class::Final, _) | (Class::Again, Use::Aside) => (1, 1),
         // A wait looks again, and in the end for what there is instead.
         (_, Use::Wait) => (1, 4),
-        (Class::Gone, _) => (1, 5),
-        // What can be done without is asked for once.
-        (Class::Again, Use::Aside) => (1, 1),
-        (Class::Again, _) => (1, 5),
+        (Class::Again | Class::Gone, _) => (1, 5),
         _ => (1, 1),
     };
     let seconds = match (fault.class, call.used_for) {

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::process::Output;
 
+use serde_json::json;
+
 use crate::gate::{Gate, KEY, Outcome};
 use crate::interrupted::{FILES, example, is_aside, names, none_is_half, start, whole};
 use crate::rows::{page, rows};
@@ -163,5 +165,60 @@ fn a_file_that_finds_no_room_is_no_success() {
             .says(&format!("cannot write `{file}`: File too large"));
         assert_eq!(left, ["other"]);
         outcome.done();
+    }
+}
+
+/// Where what is printed is all that a command is for, it was not done.
+#[test]
+fn what_cannot_be_printed_is_no_success() {
+    let all = rows();
+    let weave = Weave::with(move |request, _| {
+        if request.path.ends_with("/predictions/p") {
+            return Some(Reply::json(&json!({"prediction_id": "p"})));
+        }
+        if request.path == "/calls/stream_query" {
+            return Some(Reply::lines(&[call("cand", 9)]));
+        }
+        let rows = crate::rows::asked;
+        (request.body["include_rows"] == true).then(|| page(rows(request, &all), all.len()))
+    });
+    let made = Gate::check(
+        "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.5}",
+        &[
+            "--candidate=cand",
+            "--json=r.json",
+            "--base-url",
+            &weave.url,
+        ],
+    )
+    .run()
+    .code(0)
+    .read("r.json");
+    for words in [
+        &["runs"][..],
+        &["runs", "--json"],
+        &["compare", "base", "cand"],
+        &["compare", "base", "cand", "--format=json"],
+        &["export", "cand"],
+        &["prediction", "p"],
+        &["explain", "floor", "--from=r.json"],
+        &["schema", "policy"],
+        &["completions", "bash"],
+        &["man"],
+    ] {
+        let asks = ["runs", "compare", "export", "prediction"].contains(&words[0]);
+        let mut gate = Gate::new(words).file("r.json", &made);
+        if asks {
+            gate = gate
+                .args(&["--project=my-team/bot", "--base-url", &weave.url])
+                .env("WANDB_API_KEY", KEY);
+        }
+        let sound = gate.command().output().unwrap();
+        assert_eq!(sound.status.code(), Some(0), "{words:?}: {sound:?}");
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = gate.command().stdout(full).output().unwrap();
+        gate.ended(output)
+            .code(3)
+            .says("cannot write to stdout: No space left on device");
     }
 }
