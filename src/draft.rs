@@ -66,7 +66,8 @@ pub fn policy(
     }
     let mut draft = Draft {
         evidence,
-        evaluation,
+        // No run is found by a name that is blank.
+        evaluation: evaluation.filter(|name| !name.trim().is_empty()),
         widened: Vec::new(),
     };
     let first = checked(&draft.text())?;
@@ -550,6 +551,25 @@ fn template(text: &str) -> String {
     scalar(&text.replace('$', "$$"))
 }
 
+/// Whether each bracket of a text is closed, and few are open at once: those of a policy are counted before it is
+/// parsed, also in texts, but not behind a `#`.
+fn nests(text: &str) -> bool {
+    const FEW: usize = 10;
+    let mut open = 0_usize;
+    let is_sound = text.chars().all(|c| {
+        match c {
+            '[' | '{' => open += 1,
+            ']' | '}' => match open.checked_sub(1) {
+                Some(left) => open = left,
+                None => return false,
+            },
+            _ => {}
+        }
+        open <= FEW && c != '#'
+    });
+    is_sound && open == 0
+}
+
 /// Text as a YAML scalar: plain where nobody can misread it, else in double quotes.
 fn scalar(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' ');
@@ -561,11 +581,16 @@ fn scalar(text: &str) -> String {
     if plain {
         return text.to_owned();
     }
+    let are_brackets_plain = nests(text);
     let mut quoted = String::from("\"");
     for c in text.chars() {
+        let is_plain = !matches!(c, '[' | '{' | ']' | '}') || are_brackets_plain;
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            c if visible(&c.to_string()) != c.to_string() || c.is_whitespace() && c != ' ' => {
+            c if visible(&c.to_string()) != c.to_string()
+                || c.is_whitespace() && c != ' '
+                || !is_plain =>
+            {
                 let _ = write!(quoted, "\\U{:08x}", u32::from(c));
             }
             c => quoted.push(c),
