@@ -91,9 +91,15 @@ pub(super) fn column(
 
 /// Why rows cannot be looked at, where they cannot.
 pub(super) fn obstacle(policy: &Policy, evidence: &Evidence) -> Option<Obstacle> {
-    let Some(rows) = &evidence.rows else {
+    if evidence.rows.is_none() {
         return policy.needs_rows().then(unknown_rows);
-    };
+    }
+    contradicted(evidence).map(|(_, obstacle)| obstacle)
+}
+
+/// The run whose rows are not what its summary says, where there is one.
+pub(super) fn contradicted(evidence: &Evidence) -> Option<(Role, Obstacle)> {
+    let rows = evidence.rows.as_ref()?;
     let baseline = match &evidence.baseline {
         Baseline::Found(baseline, _) => Some((Role::Baseline, baseline.as_ref())),
         Baseline::Unnamed | Baseline::NotFound(_) => None,
@@ -104,13 +110,14 @@ pub(super) fn obstacle(policy: &Policy, evidence: &Evidence) -> Option<Obstacle>
         .find_map(|(role, run)| {
             let what = rows.disagree(role, run.rows, &run.totals)?;
             let word = role.word();
-            Some(Obstacle {
+            let obstacle = Obstacle {
                 name: Name::RowsDisagree,
                 message: Prose::from(format!(
                     "the rows of the {word} are not what its summary says of "
                 ))
                 .name(what),
-            })
+            };
+            Some((role, obstacle))
         })
 }
 

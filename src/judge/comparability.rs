@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Check;
-use crate::evidence::{Baseline, Dimension, Evidence, Pair, Run};
+use crate::evidence::{Baseline, Dimension, Evidence, Pair, Role, Run};
 use crate::number::plural;
 use crate::policy::{Policy, RemovedRows};
 use crate::prose::Prose;
@@ -140,6 +140,22 @@ pub(super) struct Ground {
     pub(super) change: Option<Obstacle>,
     /// Whether these are skipped.
     pub(super) skips_changes: bool,
+}
+
+impl Ground {
+    /// A summary that its own rows contradict is no evidence, also for gates that do without rows.
+    pub(super) fn contradict(
+        &mut self,
+        role: Role,
+        obstacle: Obstacle,
+        findings: &mut Vec<Finding>,
+    ) {
+        findings.push(undecided(&obstacle));
+        if role == Role::Candidate {
+            self.candidate.get_or_insert_with(|| obstacle.clone());
+        }
+        self.change.get_or_insert(obstacle);
+    }
 }
 
 /// What of a policy bears on whether runs can be compared.

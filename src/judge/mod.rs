@@ -157,7 +157,10 @@ impl Check {
 pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement {
     let today = now.to_zoned(TimeZone::UTC).date();
     let mut findings = Vec::new();
-    let ground = comparability::ground(&Terms::of(policy), evidence, now, &mut findings);
+    let mut ground = comparability::ground(&Terms::of(policy), evidence, now, &mut findings);
+    if let Some((role, obstacle)) = columns::contradicted(evidence) {
+        ground.contradict(role, obstacle, &mut findings);
+    }
     if policy.needs_usage() && !counts_usage(evidence) {
         findings.push(comparability::usage_may_be_partial());
     }

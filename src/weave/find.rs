@@ -233,6 +233,7 @@ impl<'a> Finder<'a> {
         for _ in 0..MOST_PAGES {
             let (mut page, lines) = self.page(selector, eligible, PAGE, read)?;
             let is_last = lines < PAGE;
+            told(&page, selector, eligible)?;
             page.retain(|head| head.matches(selector) && eligible.allows(head));
             let unwanted = lines - page.len();
             read += lines;
@@ -347,6 +348,30 @@ impl<'a> Finder<'a> {
             "op_names": [format!("weave:///{}/op/{OP}:*", self.project), OP],
             "trace_roots_only": true,
         })
+    }
+}
+
+/// Whether each run in front of the first that matches says what it is. The server was asked for runs of that name, so one
+/// without any may be the newest of them.
+fn told(page: &[Head], selector: &Selector, eligible: Eligible<'_>) -> Result<(), Refusal> {
+    let is_untold = |head: &&Head| {
+        selector.evaluation.is_some() && head.evaluation_name().is_none()
+            || selector.model.is_some() && head.model.is_none()
+    };
+    let untold = page
+        .iter()
+        .filter(|head| eligible.allows(head))
+        .take_while(|head| !head.matches(selector))
+        .find(is_untold);
+    match untold {
+        None => Ok(()),
+        Some(head) => Err(Refusal::Fault(
+            Fault::evidence(format!(
+                "Weave lists run `{}` among those of `{selector}`, and does not say of which evaluation or model it is",
+                head.id
+            ))
+            .help("name the run by its id"),
+        )),
     }
 }
 

@@ -257,9 +257,12 @@ fn tell(
 /// Whether a fault says what could not be read. What is not there, or contradicts another answer, was read.
 fn is_named(stderr: &str, call: &Call, class: Class) -> bool {
     let was_read = [Class::Unknown, Class::Empty, Class::Cut].contains(&class);
-    was_read
-        || call.used_for == Use::Aside
-        || stderr.contains(&format!("cannot read {}: ", call.reads))
+    if was_read || call.used_for == Use::Aside {
+        return true;
+    }
+    // Of what is asked for side by side, where nobody listens any more, either comes first.
+    let reads = if class == Class::Gone { "" } else { call.reads };
+    stderr.contains(&format!("cannot read {reads}"))
 }
 
 /// Runs all pairs, some at once, and tells of all that went wrong.

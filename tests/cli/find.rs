@@ -198,6 +198,44 @@ fn an_argument_without_an_evaluation_means_the_policys() {
 }
 
 /// Names, times and states are looked at again here.
+/// It may be the newest that was asked for, so no older one is taken in its place.
+#[test]
+fn a_run_that_does_not_say_what_it_is_is_not_passed_over() {
+    let searched = |selector: &str, untold: &'static [&'static str], at: usize| {
+        let mut calls = vec![call("new", 12), call("old", 11)];
+        for name in untold {
+            calls[at]["inputs"].as_object_mut().unwrap().remove(*name);
+        }
+        let weave = Weave::with(move |request, _| is_search(request).then(|| Reply::lines(&calls)));
+        Gate::check(
+            "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.8}",
+            &["--candidate", selector, "--base-url", &weave.url],
+        )
+        .run()
+    };
+    for (selector, untold) in [
+        ("evaluation=answers", "self"),
+        ("evaluation=answers,model=bot", "model"),
+    ] {
+        let untold = Vec::leak(vec![untold]);
+        searched(selector, untold, 0).code(3).says(&format!(
+            "Weave lists run `new` among those of `{selector}`, and does not say of which evaluation or model it is"
+        ));
+        // Older than the one that is taken.
+        let weave = searched(selector, untold, 1);
+        assert!(!weave.stderr.contains("does not say"), "{}", weave.stderr);
+        weave.done();
+    }
+    // What was not asked for need not be told.
+    let outcome = searched("evaluation=answers", &["model"], 0);
+    assert!(
+        !outcome.stderr.contains("does not say"),
+        "{}",
+        outcome.stderr
+    );
+    outcome.done();
+}
+
 #[test]
 fn a_server_that_does_not_filter_changes_nothing() {
     let mut long = call("long", 22);

@@ -262,6 +262,42 @@ fn a_score_that_stands_twice_is_none() {
     outcome.says("the key `correctness` stands twice");
 }
 
+/// Also not for a gate that does without them.
+#[test]
+fn a_summary_that_its_rows_contradict_decides_nothing() {
+    let floors = "- {name: low, scorer: correctness, metric: pass_rate, min: 0.99}\n\
+                  - {name: high, scorer: correctness, metric: pass_rate, min: 0.5}\n\
+                  - {name: rows, scorer: correctness, metric: pass_rate, max_drop: 0.02, evidence: significant}";
+    // The places of the baseline and of the candidate, and whether a floor decides all the same.
+    for (run, code) in [(None, 1), (Some(0), 1), (Some(1), 3)] {
+        let mut all = rows();
+        if let Some(run) = run {
+            all[50]["evaluations"][run]["trials"][0]["scores"]["correctness"] = json!(false);
+        }
+        let weave = Weave::with(move |request, _| {
+            (request.body["include_rows"] == true).then(|| page(&all, 100))
+        });
+        let outcome = Gate::check(floors, &["--candidate=cand", "--baseline=base"])
+            .args(&["--json=r.json", "--base-url", &weave.url])
+            .run()
+            .code(code);
+        let report = outcome.json("r.json");
+        let statuses = report["policies"][0]["checks"].as_array().unwrap();
+        let statuses: Vec<&str> = statuses
+            .iter()
+            .map(|check| check["status"].as_str().unwrap())
+            .collect();
+        let expected = match run {
+            None => ["fail", "pass", "pass"],
+            Some(0) => ["fail", "pass", "undecided"],
+            _ => ["undecided"; 3],
+        };
+        assert_eq!(statuses, expected);
+        let shown = outcome.stdout.matches("rows-disagree").count();
+        assert_eq!(shown > 0, run.is_some(), "{}", outcome.stdout);
+    }
+}
+
 #[test]
 fn rows_that_are_not_those_of_the_summary_decide_nothing() {
     let turned = |_: &Request, all: &[Value]| {
