@@ -8,7 +8,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::rows::{Column, Columns, Kind, Role, Rows};
+use super::columns::{Column, Columns, Kind};
+use super::rows::{Role, Rows};
 use super::trial::Trial;
 use crate::input::Unresolved;
 use crate::json::{distinct, repeated};

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::columns::{Columns, Wanted};
 use super::gather::Gatherer;
-use super::rows::{Columns, Role, Rows, Wanted};
+use super::rows::{Role, Rows};
 use super::tally::Tally;
 use super::trial::RunRow;
 use super::{Baseline, Evidence, Pair, Run, Totals};

@@ -3,12 +3,14 @@
 //! The same types whether they were read from Weave or from snapshot files. Nothing here knows of
 //! limits: these are counts and sums, with what is missing from them.
 
+mod columns;
 mod detail;
 mod gather;
 mod join;
 mod pair;
 mod rows;
 pub mod snapshot;
+mod sums;
 mod tally;
 mod trial;
 
@@ -16,11 +18,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+pub use columns::{Column, Columns, Input, Kind, Wanted};
 pub use detail::{Answer, Detail, Details};
 pub use gather::Gatherer;
 pub use join::{Known, RowSource, Take, gathered, joined, unresolved};
 pub use pair::Pair;
-pub use rows::{Column, Columns, Input, Kind, MOST_VALUES, Role, Rows, Sort, Wanted};
+pub use rows::{MOST_VALUES, Role, Rows, Sort};
 pub use tally::Tally;
 pub use trial::{RunRow, Trial};
 

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use super::columns::Columns;
 use super::join::{Known, RowSource, Take};
-use super::rows::Columns;
 use super::tally::Tally;
 use super::trial::RunRow;
 use super::{Dimension, Reference, Run, Totals, Usage};

@@ -18,6 +18,7 @@ mod question;
 #[cfg(test)]
 mod row_tests;
 mod slice;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod words;

@@ -1,0 +1,171 @@
+//! What rows come to, held against what the summary says.
+
+use super::columns::{Column, Kind};
+use super::rows::{Role, Rows};
+use super::{Dimension, Totals};
+use crate::number::{TOLERANCE, count, nearest_count};
+
+impl Rows {
+    /// Where a run's rows differ from its summary, which counts so many of them: the dimension, or the rows or
+    /// trials themselves. `None` where they agree.
+    #[must_use]
+    pub fn disagree(&self, role: Role, count: u64, summary: &Totals) -> Option<String> {
+        let (rows, counted) = self.totals_of(role, |_| true);
+        if counted != count {
+            return Some(format!("{counted} rows, {count} in the summary"));
+        }
+        if rows.trials != summary.trials {
+            return Some(format!(
+                "{} trials, {} in the summary",
+                rows.trials, summary.trials
+            ));
+        }
+        let none = Dimension::default();
+        for column in self.columns() {
+            let name = &column.dimension;
+            let ours = rows.dimensions.get(name).unwrap_or(&none);
+            let theirs = summary.dimensions.get(name).unwrap_or(&none);
+            let agrees = match column.kind {
+                Kind::Truth => (ours.passed, ours.judged) == (theirs.passed, theirs.judged),
+                Kind::Number => {
+                    let means = ours.mean.zip(theirs.mean);
+                    ours.measured == theirs.measured
+                        && means.is_none_or(|(ours, theirs)| {
+                            (ours - theirs).abs() <= TOLERANCE * theirs.abs().max(1.0)
+                        })
+                }
+                Kind::Scored => ours.scored == theirs.scored,
+                Kind::Tokens | Kind::Cost => {
+                    let (ours, theirs) = (rows.usage, summary.usage);
+                    let (Some(ours), Some(theirs)) = (ours, theirs) else {
+                        continue;
+                    };
+                    match column.kind {
+                        Kind::Tokens => ours.tokens == theirs.tokens,
+                        _ => match (ours.cost, theirs.cost) {
+                            (Some(ours), Some(theirs)) => {
+                                (ours - theirs).abs() <= TOLERANCE * theirs.abs().max(1.0)
+                            }
+                            (ours, theirs) => ours.is_none() && theirs.is_none(),
+                        },
+                    }
+                }
+                Kind::Anything => {
+                    let (least, most) = summary.unscored();
+                    let unscored = rows.exact_unscored;
+                    unscored.is_none_or(|unscored| (least..=most).contains(&unscored))
+                }
+                Kind::Latency => true,
+            };
+            if !agrees && theirs.flaw.is_none() {
+                return Some(match column.kind {
+                    Kind::Anything => "trials without any score".to_owned(),
+                    Kind::Tokens => "tokens".to_owned(),
+                    Kind::Cost => "cost".to_owned(),
+                    _ => name.clone(),
+                });
+            }
+        }
+        None
+    }
+
+    /// The lowest and the highest known value of some rows in a column.
+    #[must_use]
+    pub fn extremes(
+        &self,
+        role: Role,
+        column: usize,
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> Option<(f64, f64)> {
+        let values = (0..self.len())
+            .filter(|row| is_wanted(*row))
+            .flat_map(|row| self.values(role, column, row));
+        values
+            .filter(|value| !value.is_nan())
+            .fold(None, |ends, value| {
+                let (low, high) = ends.unwrap_or((*value, *value));
+                Some((low.min(*value), high.max(*value)))
+            })
+    }
+
+    /// What all of a run's rows come to: counts and means of the columns, to be held against its summary.
+    #[must_use]
+    pub fn totals(&self, role: Role) -> Totals {
+        self.totals_of(role, |_| true).0
+    }
+
+    /// What some of a run's rows come to, and how many of them it has.
+    #[must_use]
+    pub fn totals_of(&self, role: Role, is_wanted: impl Fn(usize) -> bool) -> (Totals, u64) {
+        let side = self.side(role);
+        let mut totals = Totals::default();
+        let mut rows = 0;
+        let mut sums = vec![Sum::default(); self.columns().len()];
+        for row in (0..self.len()).filter(|row| is_wanted(*row)) {
+            let range = side.range(row);
+            rows += u64::from(!range.is_empty());
+            totals.trials += range.len() as u64;
+            for (sum, column) in sums.iter_mut().zip(&side.columns) {
+                let values = column.get(range.clone()).unwrap_or_default();
+                for value in values {
+                    sum.add(*value);
+                }
+            }
+        }
+        for (column, sum) in self.columns().iter().zip(sums) {
+            totals.take(column, sum);
+        }
+        (totals, rows)
+    }
+}
+
+/// What a column's known values come to.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    known: u64,
+    /// Those that are true.
+    ones: u64,
+    total: f64,
+}
+
+impl Sum {
+    fn add(&mut self, value: f64) {
+        if !value.is_nan() {
+            self.known += 1;
+            self.ones += u64::from(value == 1.0);
+            self.total += value;
+        }
+    }
+}
+
+impl Totals {
+    /// Takes in what a column comes to.
+    fn take(&mut self, column: &Column, sum: Sum) {
+        match column.kind {
+            Kind::Anything => self.exact_unscored = Some(self.trials - sum.known),
+            Kind::Latency => {}
+            Kind::Tokens => {
+                let usage = self.usage.get_or_insert_default();
+                usage.tokens = (sum.known > 0).then(|| nearest_count(sum.total));
+                usage.reported = Some(sum.known);
+            }
+            Kind::Cost => {
+                let usage = self.usage.get_or_insert_default();
+                usage.cost = (sum.known > 0).then_some(sum.total);
+                usage.priced = Some(sum.known);
+            }
+            Kind::Truth | Kind::Number | Kind::Scored if sum.known == 0 => {}
+            Kind::Truth | Kind::Number | Kind::Scored => {
+                let dimension = self.dimensions.entry(column.dimension.clone()).or_default();
+                match column.kind {
+                    Kind::Truth => (dimension.judged, dimension.passed) = (sum.known, sum.ones),
+                    Kind::Number => {
+                        dimension.measured = sum.known;
+                        dimension.mean = Some(sum.total / count(sum.known));
+                    }
+                    _ => dimension.scored = sum.known,
+                }
+            }
+        }
+    }
+}
