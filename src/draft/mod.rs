@@ -4,10 +4,15 @@
 //! The draft is judged by the gate itself on the run that it was made of, so that it passes there: what
 //! does not hold in the first draft is widened in the second, and left out where no limit would hold.
 
+mod limits;
+mod scalar;
+
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
+use self::limits::{ceil, decimals, floor, wider, wilson_low};
+use self::scalar::{scalar, template};
 use crate::evidence::{Baseline, Dimension, Evidence, Run};
 use crate::fault::Fault;
 use crate::judge::{Check, Status, Verdict, judge};
@@ -15,8 +20,6 @@ use crate::number::{count, full, plural, show};
 use crate::policy::{self, LimitKey, Metric, Policy};
 use crate::report::visible;
 
-/// The standard normal quantile of 0.95.
-const Z: f64 = 1.644_853_626_951_472_2;
 /// A drop of so much of a rate is allowed, or of two rows, whichever is more.
 const SMALL_DROP: f64 = 0.02;
 /// A drop of so much of a mean is allowed, as a fraction of it.
@@ -484,117 +487,4 @@ impl Draft<'_> {
             Baseline::Unnamed | Baseline::NotFound(_) => "its baseline".to_owned(),
         }
     }
-}
-
-/// The least drop that would have been allowed, rounded up.
-fn wider(check: &Check) -> Option<f64> {
-    let (ours, theirs) = (check.candidate?, check.baseline?);
-    let drop = theirs.high - ours.low;
-    let drop = match check.limit.key {
-        LimitKey::MaxDrop => drop,
-        LimitKey::MaxRelativeDrop => drop / theirs.high.abs().min(theirs.low.abs()),
-        _ => return None,
-    };
-    let most = if check.limit.key.is_relative() {
-        10.0
-    } else {
-        1.0
-    };
-    let value = ceil(drop, 2);
-    (value.is_finite() && (0.0..=most).contains(&value)).then_some(value)
-}
-
-/// The lower end of the Wilson score interval of a rate, one-sided at 95 %.
-fn wilson_low(rate: f64, rows: f64) -> f64 {
-    let z = Z;
-    let (centre, spread) = (
-        rate + z * z / (2.0 * rows),
-        z * (rate * (1.0 - rate) / rows + z * z / (4.0 * rows * rows)).sqrt(),
-    );
-    (centre - spread) / (1.0 + z * z / rows)
-}
-
-/// As many decimals as show two digits of a number, at least two and at most nine.
-fn decimals(value: f64) -> i32 {
-    let mut decimals = 2;
-    let mut unit = 0.1;
-    while value.abs() < unit && decimals < 9 {
-        decimals += 1;
-        unit /= 10.0;
-    }
-    decimals
-}
-
-fn floor(value: f64, decimals: i32) -> f64 {
-    rounded(value, decimals, f64::floor)
-}
-
-fn ceil(value: f64, decimals: i32) -> f64 {
-    rounded(value, decimals, f64::ceil)
-}
-
-/// Rounds to decimals; a value that only rounding keeps from being such a number is taken as it.
-fn rounded(value: f64, decimals: i32, round: fn(f64) -> f64) -> f64 {
-    let unit = 10_f64.powi(decimals);
-    let scaled = value * unit;
-    let near = scaled.round();
-    let whole = if (scaled - near).abs() < 1e-9 {
-        near
-    } else {
-        round(scaled)
-    };
-    whole / unit + 0.0
-}
-
-/// Text as a YAML scalar of a key in which `$` starts a variable.
-fn template(text: &str) -> String {
-    scalar(&text.replace('$', "$$"))
-}
-
-/// Whether each bracket of a text is closed, and few are open at once: those of a policy are counted before it is
-/// parsed, also in texts, but not behind a `#`.
-fn nests(text: &str) -> bool {
-    const FEW: usize = 10;
-    let mut open = 0_usize;
-    let is_sound = text.chars().all(|c| {
-        match c {
-            '[' | '{' => open += 1,
-            ']' | '}' => match open.checked_sub(1) {
-                Some(left) => open = left,
-                None => return false,
-            },
-            _ => {}
-        }
-        open <= FEW && c != '#'
-    });
-    is_sound && open == 0
-}
-
-/// Text as a YAML scalar: plain where nobody can misread it, else in double quotes.
-fn scalar(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' ');
-    let words = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
-    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && !text.ends_with(' ')
-        && text.chars().all(is_plain)
-        && !words.contains(&text.to_ascii_lowercase().as_str());
-    if plain {
-        return text.to_owned();
-    }
-    let are_brackets_plain = nests(text);
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        let is_plain = !matches!(c, '[' | '{' | ']' | '}') || are_brackets_plain;
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if visible(&c.to_string()) != c.to_string()
-                || c.is_whitespace() && c != ' '
-                || !is_plain =>
-            {
-                let _ = write!(quoted, "\\U{:08x}", u32::from(c));
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted + "\""
 }
