@@ -36,6 +36,8 @@ pub struct Call {
     /// What it reads, as messages name it.
     pub reads: &'static str,
     pub check: Check,
+    /// How many others are answered before it is made.
+    pub after: usize,
     pub is: fn(&Request) -> bool,
     pub used_for: Use,
     /// What it means that the server does not know what is asked for: a 404 with a reason.
@@ -76,11 +78,13 @@ pub const CALLS: [Call; 17] = [
     Call {
         is: |request| is_summary(request, false),
         reads: "the statistics of `cand` and `base`",
+        after: 2,
         ..Call::of("summary of each run", NAMED)
     },
     Call {
         is: |request| is_summary(request, true),
         reads: "the statistics of the rows that `cand` and `base` have in common",
+        after: 2,
         ..Call::of("summary of the common rows", NAMED)
     },
     Call {
@@ -88,6 +92,7 @@ pub const CALLS: [Call; 17] = [
             is_summary(request, false) && request.body["evaluation_run_ids"] == json!(["cand"])
         },
         reads: "the statistics of `cand`",
+        after: 4,
         ..Call::of("summary of the candidate's own rows", APART)
     },
     Call {
@@ -95,6 +100,7 @@ pub const CALLS: [Call; 17] = [
         unknown: Means::Fault("Weave has no such run: `not here`"),
         empty: Means::Evidence(0, "\"verdict\": \"passed\""),
         reads: "the root call of run `cand`",
+        after: 1,
         ..Call::of("root call of a run of `EvaluationLogger`", LOGGED)
     },
     Call {
@@ -112,47 +118,55 @@ pub const CALLS: [Call; 17] = [
         unknown: Means::Fault("the answers of Weave contradict each other"),
         empty: Means::Fault("the answers of Weave contradict each other"),
         reads: "the list of evaluation runs",
+        after: 2,
         ..Call::of("search of the baseline", FOUND)
     },
     Call {
         is: |request| request.path == "/calls/query_stats",
         used_for: Use::Aside,
         reads: "the number of evaluation runs",
+        after: 1,
         ..Call::of("count of what matches", FOUND)
     },
     Call {
         is: |request| request.path.ends_with("/evaluation_runs/source"),
         unknown: Means::Evidence(0, "\"verdict\": \"passed\""),
         reads: "the status of run `source`",
+        after: 1,
         ..Call::of("what the candidate scores once more", RESCORED)
     },
     Call {
         is: |request| is_search(request) && request.body["limit"] == 200,
         empty: Means::Fault("the project has no evaluation runs at all"),
         reads: "the list of evaluation runs",
+        after: 1,
         ..Call::of("what there is in the candidate's place", NO_CANDIDATE)
     },
     Call {
         is: |request| is_search(request) && request.body["limit"] == 200,
         empty: Means::Fault("the answers of Weave contradict each other"),
         reads: "the list of evaluation runs",
+        after: 2,
         ..Call::of("what there is in the baseline's place", NO_BASELINE)
     },
     Call {
         is: |request| is_page(request) && request.body["offset"] == 0,
         smaller: 3,
         reads: "the rows of `cand` and `base`",
+        after: 4,
         ..Call::of("first page of rows", ROWS)
     },
     Call {
         is: |request| is_page(request) && request.body["offset"] != 0,
         smaller: 4,
         reads: "the rows of `cand` and `base`",
+        after: 5,
         ..Call::of("second page of rows", ROWS)
     },
     Call {
         is: is_page,
         reads: "the row digests of `cand`",
+        after: 1,
         ..Call::of("digests of the candidate's rows", MIXED)
     },
     Call {
@@ -160,15 +174,24 @@ pub const CALLS: [Call; 17] = [
         used_for: Use::Explanation,
         smaller: 3,
         reads: "the rows of `cand`",
+        after: 2,
         ..Call::of("rows behind a failing check", FAILING)
     },
     Call {
         is: is_details,
         used_for: Use::Explanation,
         reads: "what stands in the rows of `cand`",
+        after: 3,
         ..Call::of("what stands in the rows behind a failing check", FAILING)
     },
 ];
+
+impl Check {
+    /// Whether it is the same check.
+    pub fn is(&self, other: &Self) -> bool {
+        (self.gates, self.arguments) == (other.gates, other.arguments)
+    }
+}
 
 impl Call {
     const fn of(name: &'static str, check: Check) -> Self {
@@ -176,6 +199,7 @@ impl Call {
             name,
             reads: "",
             check,
+            after: 0,
             is: |_| false,
             used_for: Use::Verdict,
             unknown: Means::Fault("Weave does not know it: not here"),
@@ -413,6 +437,11 @@ fn is_page(request: &Request) -> bool {
 
 fn is_details(request: &Request) -> bool {
     request.body["filters"].is_array()
+}
+
+/// All calls of the table.
+pub fn all() -> impl Iterator<Item = Call> {
+    CALLS.into_iter().chain([LOOK])
 }
 
 /// The snapshot of the baseline that a check reads.

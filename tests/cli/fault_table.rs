@@ -5,39 +5,39 @@ use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::calls::{CALLS, Call, LOOK, Means, Use, snapshot, sound};
+use crate::calls::{self, Call, LOOK, Means, Use, snapshot, sound};
 use crate::gate::{Gate, Outcome};
 use crate::network::{Class, Fault, faults};
-use crate::weave::Weave;
+use crate::weave::{Reply, Weave};
 
 /// As many pairs are tried at once: most of them wait.
 const AT_ONCE: usize = 24;
 /// With so much time, no machine is too busy to come to each call.
 const MOST_SECONDS: u64 = 60;
 /// What a process may take beyond its deadline, on a busy machine.
-const SLACK: Duration = Duration::from_secs(4);
+pub const SLACK: Duration = Duration::from_secs(4);
 
 /// What has to come of a fault at a call.
 #[derive(Debug)]
-struct Expected {
-    code: i32,
-    said: Said,
+pub struct Expected {
+    pub code: i32,
+    pub said: Said,
     /// Requests of this call, at least and at most.
-    requests: (usize, usize),
+    pub requests: (usize, usize),
     /// The time for all requests.
-    seconds: u64,
+    pub seconds: u64,
 }
 
 /// Where it is told what was wrong.
 #[derive(Debug)]
-enum Said {
+pub enum Said {
     /// As the reason why there is no verdict.
     Error(String),
     /// As the reason why something is not shown.
@@ -48,7 +48,17 @@ enum Said {
     Nowhere,
 }
 
-fn expected(call: &Call, fault: &Fault) -> Expected {
+impl Said {
+    /// The words that tell what was wrong.
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Error(words) | Self::Unexplained(words) => words,
+            Self::Shown(_) | Self::Nowhere => "",
+        }
+    }
+}
+
+pub fn expected(call: &Call, fault: &Fault) -> Expected {
     let means = match fault.class {
         Class::Sound => Means::Evidence(call.check.code, ""),
         Class::Unknown => call.unknown,
@@ -92,14 +102,12 @@ fn expected(call: &Call, fault: &Fault) -> Expected {
     }
 }
 
-/// Tries one pair, and says what is wrong.
-fn attempt(call: &Call, fault: &'static Fault) -> Result<(), String> {
-    let mut expected = expected(call, fault);
+/// Tries one pair, with more time where the machine was too busy to come so far in time, and says what is wrong.
+pub fn patiently(mut expected: Expected, tried: impl Fn(&Expected) -> Tried) -> Result<(), String> {
     loop {
-        match tried(call, fault, &expected) {
-            // The machine was too busy to come so far in time.
+        match tried(&expected) {
             Tried::TooLate if expected.seconds <= MOST_SECONDS => expected.seconds *= 2,
-            Tried::TooLate => return Err(format!("{} at {}: too late\n", fault.name, call.name)),
+            Tried::TooLate => return Err("too late\n".to_owned()),
             Tried::Right => return Ok(()),
             Tried::Wrong(words) => return Err(words),
         }
@@ -107,11 +115,29 @@ fn attempt(call: &Call, fault: &'static Fault) -> Result<(), String> {
 }
 
 /// What came of a pair.
-enum Tried {
+pub enum Tried {
     Right,
     Wrong(String),
     /// The time was over before the fault was seen.
     TooLate,
+}
+
+/// The check that makes a call, still without a server.
+pub fn prepared(call: &Call, class: Class, seconds: u64) -> Gate {
+    let check = call.check;
+    let mut gate = Gate::check(check.gates, &["-v", "--json=r.json", "--report=r.md"])
+        .args(check.arguments)
+        .args(&["--timeout", &format!("{seconds}s")]);
+    if check.reads_snapshot {
+        gate = gate.file("base.json", snapshot());
+    }
+    if check.is(&LOOK.check) {
+        // A fault that may pass is waited for; what is final ends the wait, and has all the time that it takes.
+        let may_pass = ![Class::TooLarge, Class::Final].contains(&class);
+        let wait = if may_pass { 1 } else { seconds };
+        gate = gate.args(&["--wait", &format!("{wait}s")]);
+    }
+    gate
 }
 
 fn tried(call: &Call, fault: &'static Fault, expected: &Expected) -> Tried {
@@ -124,23 +150,7 @@ fn tried(call: &Call, fault: &'static Fault, expected: &Expected) -> Tried {
             reply
         })
     });
-    let mut gate = Gate::check(check.gates, &["-v", "--json=r.json", "--report=r.md"])
-        .args(check.arguments)
-        .args(&[
-            "--base-url",
-            &weave.url,
-            "--timeout",
-            &format!("{}s", expected.seconds),
-        ]);
-    if check.reads_snapshot {
-        gate = gate.file("base.json", snapshot());
-    }
-    if call.used_for == Use::Wait {
-        // A fault that may pass is waited for; what is final ends the wait, and has all the time that it takes.
-        let may_pass = ![Class::TooLarge, Class::Final].contains(&fault.class);
-        let wait = if may_pass { 1 } else { expected.seconds };
-        gate = gate.args(&["--wait", &format!("{wait}s")]);
-    }
+    let gate = prepared(call, fault.class, expected.seconds).args(&["--base-url", &weave.url]);
     let since = Instant::now();
     let outcome = gate.run();
     let took = since.elapsed();
@@ -149,10 +159,7 @@ fn tried(call: &Call, fault: &'static Fault, expected: &Expected) -> Tried {
         .iter()
         .filter(|request| is(request))
         .count();
-    let words = match &expected.said {
-        Said::Error(words) | Said::Unexplained(words) => words,
-        Said::Shown(_) | Said::Nowhere => "",
-    };
+    let words = expected.said.words();
     let is_seen = outcome.stderr.contains(words) || outcome.read("r.json").contains(words);
     let ends = format!("gave no whole answer within {} s", expected.seconds);
     let is_late =
@@ -195,13 +202,13 @@ fn tried(call: &Call, fault: &'static Fault, expected: &Expected) -> Tried {
         return Tried::Right;
     }
     Tried::Wrong(format!(
-        "{} at {}: {expected:?}\n{wrong}{}\n{}\n",
-        fault.name, call.name, outcome.stderr, outcome.stdout
+        "{expected:?}\n{wrong}{}\n{}\n",
+        outcome.stderr, outcome.stdout
     ))
 }
 
 /// Holds what is said against what has to be.
-fn tell(
+pub fn tell(
     outcome: &Outcome,
     said: &Said,
     call: &Call,
@@ -265,17 +272,21 @@ fn is_named(stderr: &str, call: &Call, class: Class) -> bool {
     stderr.contains(&format!("cannot read {reads}"))
 }
 
-/// Runs all pairs, some at once, and tells of all that went wrong.
-fn all(pairs: &[(Call, &'static Fault)]) {
+/// Tries all pairs, some at once, and tells of all that went wrong.
+pub fn all<T: Sync>(
+    pairs: &[T],
+    name: impl Fn(&T) -> String + Sync,
+    attempt: impl Fn(&T) -> Result<(), String> + Sync,
+) {
     let next = AtomicUsize::new(0);
     let wrong = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                while let Some((call, fault)) = pairs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let tried = catch_unwind(AssertUnwindSafe(|| attempt(call, fault)));
-                    let stopped = |_| Err(format!("{} at {}: stopped\n", fault.name, call.name));
-                    if let Err(message) = tried.unwrap_or_else(stopped) {
+                while let Some(pair) = pairs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let tried = catch_unwind(AssertUnwindSafe(|| attempt(pair)));
+                    if let Err(words) = tried.unwrap_or_else(|_| Err("stopped\n".to_owned())) {
+                        let message = format!("{}: {words}", name(pair));
                         wrong.lock().unwrap().push(message);
                     }
                 }
@@ -300,19 +311,25 @@ fn every_fault_at_every_call() {
     let elsewhere = format!("http://{}/v2/elsewhere", trap.local_addr().unwrap());
     let faults: &'static [Fault] = Vec::leak(faults(&elsewhere));
     snapshot();
-    let calls = CALLS.into_iter().chain([LOOK]);
-    let pairs: Vec<(Call, &Fault)> = calls
+    let pairs: Vec<(Call, &Fault)> = calls::all()
         .flat_map(|call| faults.iter().map(move |fault| (call, fault)))
         .collect();
-    all(&pairs);
+    all(
+        &pairs,
+        |(call, fault)| format!("{} at {}", fault.name, call.name),
+        |(call, fault)| {
+            patiently(expected(call, fault), |expected| {
+                tried(call, fault, expected)
+            })
+        },
+    );
     assert_eq!(trap.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
 }
 
 /// The calls of the table are those that a sound check makes, each once, and there are no others.
 #[test]
 fn the_calls_are_those_of_sound_checks() {
-    let all: Vec<Call> = CALLS.into_iter().chain([LOOK]).collect();
-    for call in &all {
+    for call in calls::all() {
         let check = call.check;
         let weave = Weave::with(move |request, _| Some(sound(check, request)));
         let mut gate = Gate::check(check.gates, check.arguments).args(&["--base-url", &weave.url]);
@@ -328,8 +345,40 @@ fn the_calls_are_those_of_sound_checks() {
         let made = requests.iter().filter(|request| (call.is)(request));
         assert_eq!(made.count(), 1, "{}", call.name);
         for request in requests {
-            let is_known = all.iter().any(|known| (known.is)(&request));
+            let is_known = calls::all().any(|known| (known.is)(&request));
             assert!(is_known, "{}: {request:?}", call.name);
         }
     }
+}
+
+/// Each call is made once as many others are answered as it says, and while no more of them are.
+#[test]
+fn a_call_is_made_after_those_that_it_needs() {
+    let calls: Vec<Call> = calls::all().collect();
+    all(
+        &calls,
+        |call| call.name.to_owned(),
+        |call| {
+            let late = expected(call, &Fault::before_a_request("silence", Class::Slow, ""));
+            patiently(late, |expected| {
+                let (answered, held) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+                let (check, is, after, seen) = (call.check, call.is, call.after, held.clone());
+                let weave = Weave::with(move |request, _| {
+                    if answered.fetch_add(1, Ordering::Relaxed) < after {
+                        return Some(sound(check, request));
+                    }
+                    seen.fetch_add(usize::from(is(request)), Ordering::Relaxed);
+                    Some(Reply::Stall(Vec::new()))
+                });
+                let outcome = prepared(call, Class::Slow, expected.seconds)
+                    .args(&["--base-url", &weave.url])
+                    .run();
+                outcome.done();
+                match held.load(Ordering::Relaxed) {
+                    0 => Tried::TooLate,
+                    _ => Tried::Right,
+                }
+            })
+        },
+    );
 }

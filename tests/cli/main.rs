@@ -15,6 +15,7 @@ mod behind;
 mod calls;
 mod ci;
 mod comments;
+mod connections;
 mod documents;
 mod fault_table;
 mod faults;

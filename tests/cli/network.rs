@@ -48,6 +48,13 @@ pub struct Fault {
     pub words: String,
 }
 
+impl Fault {
+    /// One that is met before a request can be made.
+    pub fn before_a_request(name: &str, class: Class, words: &str) -> Self {
+        changed(name, |reply| reply, class, words)
+    }
+}
+
 fn fault(name: &str, reply: Reply, class: Class, words: &str) -> Fault {
     changed(name, move |_| reply.clone(), class, words)
 }

@@ -1,0 +1,182 @@
+//! What goes wrong before a request can be made: at every connection of every check in `calls`, and so at every call.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use crate::calls::{self, Call, Check, Use, snapshot, sound};
+use crate::fault_table::{Expected, SLACK, Tried, all, expected, patiently, prepared, tell};
+use crate::gate::{Gate, Outcome};
+use crate::network::{self, Class};
+use crate::weave::{Request, Weave};
+
+/// A fault, and what brings it about.
+pub struct Fault<M> {
+    pub fault: network::Fault,
+    pub meets: M,
+}
+
+/// How it has to be taken: `Final`; `Gone`, which may pass and does not; or `Slow`.
+pub fn fault<M>(name: &str, meets: M, words: &str, class: Class) -> Fault<M> {
+    Fault {
+        fault: network::Fault::before_a_request(name, class, words),
+        meets,
+    }
+}
+
+/// A check, and the connection from which on it meets a fault.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// What a sound check asks on it.
+    call: Call,
+    pub first: usize,
+}
+
+impl Place {
+    pub fn check(&self) -> Check {
+        self.call.check
+    }
+}
+
+/// What became of a check.
+pub struct Ended {
+    pub outcome: Outcome,
+    /// The requests that were made. Each of them was answered.
+    pub answered: Vec<Request>,
+    /// How often it tried to connect.
+    pub tries: usize,
+}
+
+/// Every connection of every check, where each request has one of its own.
+fn places() -> Vec<Place> {
+    let mut places: Vec<Place> = Vec::new();
+    for Call { check, .. } in calls::all() {
+        if places.iter().any(|place| place.check().is(&check)) {
+            continue;
+        }
+        let weave = Weave::with(move |request, _| Some(sound(check, request)));
+        let call = calls::all().find(|call| call.check.is(&check)).unwrap();
+        let gate = prepared(&call, Class::Sound, 60).args(&["--base-url", &weave.url]);
+        gate.run().code(check.code).done();
+        for (first, request) in weave.requests().iter().enumerate() {
+            let mut known: Vec<Call> = calls::all().filter(|call| (call.is)(request)).collect();
+            known.sort_by_key(|call| !call.check.is(&check));
+            let call = Call { check, ..known[0] };
+            places.push(Place { call, first });
+        }
+    }
+    places
+}
+
+/// Tries each fault from each connection on. `run` has the check meet it there, and nothing wrong before.
+pub fn every_fault_at_every_connection<M: Sync>(
+    faults: &[Fault<M>],
+    run: impl Fn(Gate, &Place, &M) -> Ended + Sync,
+) {
+    snapshot();
+    let places = places();
+    for call in calls::all() {
+        let is_met = |place: &&Place| place.check().is(&call.check) && place.first == call.after;
+        assert_eq!(places.iter().filter(is_met).count(), 1, "{}", call.name);
+    }
+    let pairs: Vec<(&Place, &Fault<M>)> = places
+        .iter()
+        .flat_map(|place| faults.iter().map(move |fault| (place, fault)))
+        .collect();
+    all(
+        &pairs,
+        |(place, fault)| {
+            let Place { call, first } = place;
+            let arguments = call.check.arguments;
+            let name = &fault.fault.name;
+            format!(
+                "{name} from connection {first} of {arguments:?} on, at {}",
+                call.name
+            )
+        },
+        |(place, fault)| {
+            let mut call = place.call;
+            // The verdict is not had without those that come after it, which fail as well.
+            if call.used_for == Use::Aside {
+                call.used_for = Use::Verdict;
+            }
+            patiently(expected(&call, &fault.fault), |expected| {
+                tried(place, fault, expected, &run)
+            })
+        },
+    );
+}
+
+fn tried<M>(
+    place: &Place,
+    fault: &Fault<M>,
+    expected: &Expected,
+    run: &impl Fn(Gate, &Place, &M) -> Ended,
+) -> Tried {
+    let (class, words) = (fault.fault.class, expected.said.words());
+    let gate = prepared(&place.call, class, expected.seconds);
+    let since = Instant::now();
+    let Ended {
+        outcome,
+        answered,
+        tries,
+    } = run(gate, place, &fault.meets);
+    let took = since.elapsed();
+    let is_wait = place.call.used_for == Use::Wait;
+    let in_report = words.replace('"', "\\\"");
+    let is_seen = outcome.stderr.contains(words) || outcome.read("r.json").contains(&in_report);
+    let has_tried_again = tries >= place.first + 2 || is_wait;
+    let is_met = answered.len() == place.first && tries > place.first;
+    let is_far = is_seen && is_met && (class != Class::Gone || has_tried_again);
+    if !is_far && took >= Duration::from_secs(expected.seconds) {
+        outcome.done();
+        return Tried::TooLate;
+    }
+
+    let mut wrong = String::new();
+    let mut hold = |holds: bool, what: &str| {
+        if !holds {
+            let _ = writeln!(wrong, "  {what}");
+        }
+    };
+    hold(
+        outcome.code == expected.code,
+        &format!("exit code {}", outcome.code),
+    );
+    hold(
+        answered.len() == place.first,
+        &format!("{} requests", answered.len()),
+    );
+    // The calls of the table that come after so many answers have met it, for certain.
+    for call in calls::all() {
+        let is_met = call.check.is(&place.check()) && call.after == place.first;
+        hold(
+            !is_met || !answered.iter().any(call.is),
+            &format!("{} was answered", call.name),
+        );
+    }
+    hold(is_far, "the fault was not met");
+    // What is asked side by side fails side by side; and after a count that is done without comes one more.
+    let most = place.first + expected.requests.1 * (place.check().requests - place.first).min(3);
+    hold(tries <= most, &format!("{tries} connections"));
+    let has_retried = outcome.stderr.contains("trying again");
+    hold(class == Class::Gone || !has_retried, "it was tried again");
+    let waits = u64::from(is_wait) * 2;
+    hold(
+        took < Duration::from_secs(expected.seconds + waits) + SLACK,
+        &format!("it took {took:?}"),
+    );
+    // Of what is asked for side by side, either comes first.
+    let call = Call {
+        reads: "",
+        ..place.call
+    };
+    tell(&outcome, &expected.said, &call, class, &mut hold);
+    if wrong.is_empty() {
+        outcome.done();
+        return Tried::Right;
+    }
+    Tried::Wrong(format!(
+        "{expected:?}\n{wrong}{}\n{}\n",
+        outcome.stderr, outcome.stdout
+    ))
+}
