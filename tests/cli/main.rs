@@ -27,6 +27,8 @@ mod hostile;
 mod install;
 mod interrupted;
 mod manual;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod names;
 mod network;
 mod no_room;
 #[cfg(unix)]
