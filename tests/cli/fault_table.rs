@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::calls::{self, Call, LOOK, Means, Use, snapshot, sound};
 use crate::gate::{Gate, Outcome};
-use crate::network::{Class, Fault, faults};
+use crate::network::{Class, Fault, faults, other_statuses};
 use crate::weave::{Reply, Weave};
 
 /// As many pairs are tried at once: most of them wait.
@@ -60,9 +60,11 @@ impl Said {
 
 pub fn expected(call: &Call, fault: &Fault) -> Expected {
     let means = match fault.class {
-        Class::Sound => Means::Evidence(call.check.code, ""),
         Class::Unknown => call.unknown,
-        Class::Cut if call.in_lines() => Means::Fault("neither a length nor chunks"),
+        Class::Cut | Class::Packed if call.in_lines() => {
+            Means::Fault("neither a length nor chunks")
+        }
+        Class::Sound | Class::Packed => Means::Evidence(call.check.code, ""),
         Class::Empty | Class::Cut => call.empty,
         _ => Means::Fault(""),
     };
@@ -303,15 +305,15 @@ pub fn all<T: Sync>(
     );
 }
 
-#[test]
-fn every_fault_at_every_call() {
+fn every_pair(calls: &[Call], faults: fn(&str) -> Vec<Fault>) {
     // Where redirects lead: nobody may come.
     let trap = TcpListener::bind("127.0.0.1:0").unwrap();
     trap.set_nonblocking(true).unwrap();
     let elsewhere = format!("http://{}/v2/elsewhere", trap.local_addr().unwrap());
     let faults: &'static [Fault] = Vec::leak(faults(&elsewhere));
     snapshot();
-    let pairs: Vec<(Call, &Fault)> = calls::all()
+    let pairs: Vec<(&Call, &Fault)> = calls
+        .iter()
         .flat_map(|call| faults.iter().map(move |fault| (call, fault)))
         .collect();
     all(
@@ -324,6 +326,20 @@ fn every_fault_at_every_call() {
         },
     );
     assert_eq!(trap.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn every_fault_at_every_call() {
+    let calls: Vec<Call> = calls::all().collect();
+    every_pair(&calls, faults);
+}
+
+/// What a status does depends on what a call is used for, and on nothing else of it.
+#[test]
+fn every_other_status_at_a_call_of_each_use() {
+    let uses = [Use::Verdict, Use::Aside, Use::Explanation, Use::Wait];
+    let of = |used_for| calls::all().find(|call| call.used_for == used_for).unwrap();
+    every_pair(&uses.map(of), other_statuses);
 }
 
 /// The calls of the table are those that a sound check makes, each once, and there are no others.

@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 
 use crate::gate::{KEY, KEY_IN_BASE64};
 use crate::weave::Reply;
-use Class::{Again, Cut, Empty, Final, Later, Slow, Sound, TooLarge, Unread};
+use Class::{Again, Cut, Empty, Final, Later, Packed, Slow, Sound, TooLarge, Unread};
 
 /// How a client has to take a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub enum Class {
     Empty,
     /// The same, and nothing tells that it is the end.
     Cut,
+    /// Sound, but for lines: of gzip that nobody asked for it is not known whether it had a length.
+    Packed,
 }
 
 /// What is done to an answer that would have been sound.
@@ -83,6 +85,34 @@ fn body(
     }
 }
 
+/// Another answer, made of the same body.
+fn made(
+    answer: impl Fn(&[u8]) -> Reply + Send + Sync + 'static,
+) -> impl Fn(Reply) -> Reply + Send + Sync + 'static {
+    move |reply| match reply {
+        Reply::Whole(_, _, body) => answer(&body),
+        other => other,
+    }
+}
+
+/// These bytes, on a connection that goes on.
+fn kept(bytes: Vec<u8>) -> Reply {
+    Reply::Kept(bytes, Duration::ZERO, Vec::new())
+}
+
+/// An answer as it is sent, with its length.
+fn with_length(status: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("{status}\r\nContent-Length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+/// A body in chunks.
+fn chunked(head: &str, body: &[u8], end: &str) -> Vec<u8> {
+    let chunk = |part: &[u8]| [format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat();
+    let chunks: Vec<u8> = body.chunks(100).flat_map(chunk).collect();
+    [head.as_bytes(), &chunks, end.as_bytes()].concat()
+}
+
 fn text(text: &str) -> Vec<u8> {
     text.as_bytes().to_vec()
 }
@@ -112,41 +142,68 @@ fn status(status: u16) -> Reply {
     )
 }
 
-/// How each status has to be taken.
-fn statuses(elsewhere: &str) -> Vec<Fault> {
-    let all = (201..=208)
+/// How a status has to be taken, and what is said of it.
+fn taken(number: u16) -> (Class, String) {
+    let said = "not today: *** or Basic *** or ***";
+    match number {
+        ..300 => (Final, format!("Weave answered {number}")),
+        300..=399 => (Final, format!("redirects elsewhere ({number})")),
+        401 => (Final, format!("Weave refused the API key (401): {said}")),
+        403 => (
+            Final,
+            format!("the API key may not read this project (403): {said}"),
+        ),
+        404 => (Class::Unknown, String::new()),
+        501 => (Final, format!("Weave answered {number}: {said}")),
+        408 | 409 | 425 | 429 | 500..=599 => (Again, format!("Weave answered {number}: {said}")),
+        _ => (Final, format!("Weave answered {number}: {said}")),
+    }
+}
+
+fn answered(number: u16, elsewhere: &str) -> Reply {
+    match number {
+        204 | 205 | 304 => Reply::Whole(number, String::new(), Vec::new()),
+        404 => Reply::status(404, "not here"),
+        300..=399 => status(number).header(&format!("Location: {elsewhere}?key={KEY}")),
+        _ => status(number),
+    }
+}
+
+/// The statuses that have a name, but for 200.
+fn named() -> impl Iterator<Item = u16> {
+    (201..=208)
         .chain(300..=308)
         .chain(400..=431)
         .chain([451])
-        .chain(500..=511);
-    all.map(|number| {
-        let said = "not today: *** or Basic *** or ***";
-        let (class, words) = match number {
-            201..=399 if number < 300 => (Class::Final, format!("Weave answered {number}")),
-            300..=399 => (Class::Final, format!("redirects elsewhere ({number})")),
-            401 => (
-                Class::Final,
-                format!("Weave refused the API key (401): {said}"),
-            ),
-            403 => (
-                Class::Final,
-                format!("the API key may not read this project (403): {said}"),
-            ),
-            404 => (Class::Unknown, String::new()),
-            408 | 409 | 425 | 429 | 500 | 502.. => {
-                (Class::Again, format!("Weave answered {number}: {said}"))
-            }
-            _ => (Class::Final, format!("Weave answered {number}: {said}")),
-        };
-        let reply = match number {
-            204 | 205 | 304 => Reply::Whole(number, String::new(), Vec::new()),
-            404 => Reply::status(404, "not here"),
-            300..=399 => status(number).header(&format!("Location: {elsewhere}?key={KEY}")),
-            _ => status(number),
-        };
-        fault(&number.to_string(), reply, class, &words)
-    })
-    .collect()
+        .chain(500..=511)
+}
+
+fn statuses(elsewhere: &str) -> Vec<Fault> {
+    let of = |number| {
+        let (class, words) = taken(number);
+        fault(
+            &number.to_string(),
+            answered(number, elsewhere),
+            class,
+            &words,
+        )
+    };
+    named().map(of).collect()
+}
+
+/// All other statuses, and some of no class. Those that may pass ask for more time than there is, so that nobody
+/// waits for them.
+pub fn other_statuses(elsewhere: &str) -> Vec<Fault> {
+    let all = (201..600).chain((600..1000).step_by(57));
+    let others = all.filter(|number| named().all(|known| known != *number));
+    others
+        .map(|number| {
+            let (class, words) = taken(number);
+            let class = if class == Again { Later } else { class };
+            let reply = answered(number, elsewhere).header("Retry-After: 7200");
+            fault(&number.to_string(), reply, class, &words)
+        })
+        .collect()
 }
 
 /// All faults. `elsewhere` is an address that nobody may be sent to.
@@ -156,6 +213,8 @@ pub fn faults(elsewhere: &str) -> Vec<Fault> {
         of_connections(),
         of_time(),
         of_size(),
+        of_ends(),
+        of_compression(),
         of_form(),
         of_waits(),
     ] {
@@ -164,6 +223,7 @@ pub fn faults(elsewhere: &str) -> Vec<Fault> {
     all
 }
 
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
 
 #[rustfmt::skip]
@@ -185,6 +245,12 @@ fn of_connections() -> Vec<Fault> {
         fault("reset before a body of no length", Reply::Reset(text("HTTP/1.1 200 OK\r\n\r\n")), Cut, ""),
         fault("another protocol", Reply::Raw(text("SSH-2.0-OpenSSH_9.6\r\n")), Again, "protocol"),
         fault("no protocol", Reply::Raw(text("{\"summary\": null}")), Again, "protocol"),
+        fault("a later protocol", Reply::Raw(text("HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\n{}")), Again, "protocol"),
+        fault("a status of letters", Reply::Raw(text("HTTP/1.1 2OO OK\r\nContent-Length: 2\r\n\r\n{}")), Again, "protocol"),
+        fault("a status below all", Reply::Raw(text("HTTP/1.1 099 X\r\nContent-Length: 2\r\n\r\n{}")), Again, "protocol"),
+        fault("a status above all", Reply::Raw(text("HTTP/1.1 1000 X\r\nContent-Length: 2\r\n\r\n{}")), Again, "protocol"),
+        fault("a status of no class", status(600), Final, "Weave answered 600"),
+        fault("the last status", status(999), Final, "Weave answered 999"),
         fault("another protocol from here on", Reply::Raw(text("HTTP/1.1 101 X\r\nUpgrade: h2c\r\n\r\n")), Final, "Weave answered 101"),
     ]
 }
@@ -199,6 +265,7 @@ fn of_time() -> Vec<Fault> {
         fault("slow headers", drops("HTTP/1.1 200 OK\r\nX: ", "x"), Slow, LATE),
         fault("no body", Reply::Stall(text(HEAD)), Slow, LATE),
         fault("slow body", drops(HEAD, " "), Slow, LATE),
+        fault("hints and no end", drops("", "HTTP/1.1 103 X\r\n\r\n"), Slow, LATE),
         fault("an early hint, and nothing", Reply::Stall(text("HTTP/1.1 103 Early Hints\r\n\r\n")), Slow, LATE),
     ]
 }
@@ -206,17 +273,90 @@ fn of_time() -> Vec<Fault> {
 #[rustfmt::skip]
 fn of_size() -> Vec<Fault> {
     const LARGE: &str = "is larger than 64 MiB";
-    const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     let endless = |head: &str, piece: Vec<u8>| Reply::Endless(text(head), piece, Duration::ZERO);
-    let chunked = |chunk: &str| Reply::Raw(text(&format!("{CHUNKED}{chunk}")));
+    let piece = |chunk: &str| Reply::Raw(text(&format!("{CHUNKED}{chunk}")));
     vec![
         fault("endless body", endless("HTTP/1.1 200 OK\r\n\r\n", vec![b' '; 1 << 20]), TooLarge, LARGE),
         fault("endless headers", endless("HTTP/1.1 200 OK\r\n", text(&"X: x\r\n".repeat(1000))), Again, "too many headers"),
         fault("gzip bomb", zipped(gzip(&vec![b' '; 65 << 20])), TooLarge, LARGE),
         fault("longer than it says", whole("{\"half\": 1}").header("Content-Length: 1"), Again, "conflicting content-length headers"),
         fault("a length that is none", Reply::Raw(text("HTTP/1.1 200 OK\r\nContent-Length: much\r\n\r\n{}")), Again, "protocol"),
-        fault("a chunk without a length", chunked("much\r\n{}\r\n"), Again, "protocol"),
-        fault("a chunk cut short", chunked("10\r\n{}"), Again, "Peer disconnected"),
+        fault("a chunk without a length", piece("much\r\n{}\r\n"), Again, "protocol"),
+        fault("a chunk cut short", piece("10\r\n{}"), Again, "Peer disconnected"),
+    ]
+}
+
+/// Where an answer ends, and what comes after its end: nothing of that may be taken for the next answer.
+#[rustfmt::skip]
+fn of_ends() -> Vec<Fault> {
+    const GONE: &str = "Peer disconnected";
+    const UNREAD: &str = "is not what the v2 Evaluation API sends";
+    const LAST: &str = "0\r\n\r\n";
+    let both = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n";
+    let old = "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let squeezed = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n";
+    let sound = |body: &[u8]| with_length("HTTP/1.1 200 OK", body);
+    let stray = || with_length("HTTP/1.1 200 OK", b"null");
+    // Sent with the last bytes before it, so that it is there when those are.
+    let and_stray = move |bytes: &[u8]| {
+        let (most, last) = bytes.split_at(bytes.len() - 2);
+        Reply::Kept(most.to_vec(), Duration::ZERO, [last, &stray()].concat())
+    };
+    let hinted = |hint: &'static str| made(move |body| kept([hint.as_bytes(), &sound(body)].concat()));
+    let then_stray = |head: &str| and_stray(text(head).as_slice());
+    vec![
+        changed("chunks", made(|body| kept(chunked(CHUNKED, body, LAST))), Sound, ""),
+        changed("chunks and more headers", made(|body| kept(chunked(CHUNKED, body, "0\r\nX: x\r\n\r\n"))), Sound, ""),
+        changed("chunks and a length", made(move |body| kept(chunked(both, body, LAST))), Sound, ""),
+        changed("chunks without the last", made(|body| Reply::Raw(chunked(CHUNKED, body, ""))), Again, GONE),
+        changed("chunks without the last line", made(|body| Reply::Raw(chunked(CHUNKED, body, "0\r\n"))), Sound, ""),
+        changed("chunks of an old protocol", made(move |body| Reply::Raw(chunked(old, body, LAST))), Unread, UNREAD),
+        changed("chunks of gzip", made(move |body| kept(chunked(squeezed, &gzip(body), LAST))), Unread, UNREAD),
+        fault("a chunk longer than memory", Reply::Raw(text(&format!("{CHUNKED}fffffffffffffff\r\n{{}}"))), Again, GONE),
+        changed("an old protocol", made(|body| Reply::Raw(with_length("HTTP/1.0 200 OK", body))), Sound, ""),
+        changed("go on", hinted("HTTP/1.1 100 Continue\r\n\r\n"), Sound, ""),
+        changed("an early hint", hinted("HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n"), Sound, ""),
+        changed("a hint that nobody knows", hinted("HTTP/1.1 199 X\r\n\r\n"), Sound, ""),
+        changed("another answer after it", made(move |body| and_stray(&sound(body))), Sound, ""),
+        changed("longer than it says, by all but a letter", made(move |body| {
+            and_stray(&[b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n", body].concat())
+        }), Unread, UNREAD),
+        fault("204 with a body", then_stray("HTTP/1.1 204 X\r\nContent-Length: 42\r\n\r\n"), Final, "Weave answered 204"),
+        fault("304 with a body", then_stray("HTTP/1.1 304 X\r\n\r\n"), Final, "redirects elsewhere (304)"),
+        fault("503 and more than it says", then_stray("HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n"), Again, "Weave answered 503"),
+    ]
+}
+
+/// With one bit turned, so far from the end.
+fn bent(mut bytes: Vec<u8>, from_end: usize) -> Vec<u8> {
+    let place = bytes.len() - from_end;
+    bytes[place] ^= 1;
+    bytes
+}
+
+#[rustfmt::skip]
+fn of_compression() -> Vec<Fault> {
+    const BROKEN: &str = "gzip decompression failed";
+    const UNREAD: &str = "is not what the v2 Evaluation API sends";
+    const PIECES: &str = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let squeezed = |bytes: fn(Vec<u8>) -> Vec<u8>| made(move |body| zipped(bytes(gzip(body))));
+    let in_chunks = |bytes: fn(&[u8]) -> Vec<u8>| {
+        made(move |body| kept(chunked(PIECES, &bytes(body), "0\r\n\r\n")))
+    };
+    vec![
+        changed("gzip", squeezed(|bytes| bytes), Packed, ""),
+        changed("gzip in chunks", in_chunks(gzip), Sound, ""),
+        changed("gzip in two parts", in_chunks(|body| [gzip(&body[..7]), gzip(&body[7..])].concat()), Sound, ""),
+        changed("gzip with another checksum", squeezed(|bytes| bent(bytes, 8)), Again, BROKEN),
+        changed("gzip of another length", squeezed(|bytes| bent(bytes, 4)), Again, BROKEN),
+        changed("gzip without its end", squeezed(|bytes| bytes[..bytes.len() - 8].to_vec()), Again, BROKEN),
+        changed("gzip and something after it", squeezed(|bytes| [&*bytes, b"}"].concat()), Again, BROKEN),
+        changed("gzip and nulls after it", squeezed(|bytes| [&*bytes, &[0; 16]].concat()), Again, BROKEN),
+        changed("gzip of gzip", in_chunks(|body| gzip(&gzip(body))), Unread, UNREAD),
+        changed("gzip that does not say so", made(|body| whole(gzip(body))), Unread, UNREAD),
+        fault("gzip that is none", zipped(text("not gzip")), Again, BROKEN),
+        fault("gzip cut short", zipped(gzip(b"{\"summary\": null}")[..20].to_vec()), Again, BROKEN),
+        fault("an encoding that nobody asked for", whole(vec![0x1b, 2, 0, 0xf8]).header("Content-Encoding: br"), Unread, UNREAD),
     ]
 }
 
@@ -226,9 +366,6 @@ fn of_form() -> Vec<Fault> {
     let escaped = format!("\"0\\u0031{}\"", &KEY[2..]);
     let utf_16 = |body: Vec<u8>| body.into_iter().flat_map(|byte| [byte, 0]).collect();
     vec![
-        fault("gzip that is none", zipped(text("not gzip")), Again, "gzip decompression failed"),
-        fault("gzip cut short", zipped(gzip(b"{\"summary\": null}")[..20].to_vec()), Again, "gzip decompression failed"),
-        fault("an encoding that nobody asked for", whole(vec![0x1b, 2, 0, 0xf8]).header("Content-Encoding: br"), Unread, UNREAD),
         fault("a web page", whole("\r\n <!DOCTYPE html><html>Sign in</html>"), Unread, "answered with a web page, not with JSON"),
         fault("404 of a web server", Reply::Whole(404, String::new(), text("<html>")), Final, "does not know /"),
         fault("null", whole("null"), Unread, UNREAD),

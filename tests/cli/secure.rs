@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -11,11 +12,11 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 
-use crate::calls::sound;
+use crate::calls::{self, Use, sound};
 use crate::connections::{Ended, Fault, Place, every_fault_at_every_connection, fault};
 use crate::gate::{Gate, KEY, KEY_IN_BASE64};
 use crate::network::Class::{Final, Gone, Slow};
-use crate::weave::{Link, Weave};
+use crate::weave::{Link, Reply, Weave};
 
 const FLOOR: &str = "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.9}";
 const PASSWORD: &str = "hunter2-of-proxy";
@@ -226,6 +227,36 @@ fn every_fault_of_a_proxy_at_every_connection() {
         by_proxy: true,
     };
     way.with_every_fault(&of_proxies());
+}
+
+/// What comes in the same record after an answer is not taken for the next one.
+#[test]
+fn a_stray_answer_is_nobody_s() {
+    let config = tls("good.pem", ALL);
+    let check = calls::all()
+        .find(|call| call.used_for == Use::Aside)
+        .unwrap()
+        .check;
+    let weave = Weave::behind(
+        move |stream, _| Meets::Tls(config.clone()).open(stream, &Mutex::default()),
+        move |request, _| {
+            let Reply::Whole(200, _, body) = sound(check, request) else {
+                return None;
+            };
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            let stray = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull";
+            let bytes = [head.as_bytes(), &body, stray].concat();
+            Some(Reply::Kept(bytes, Duration::ZERO, Vec::new()))
+        },
+    );
+    let url = weave.url.replace("http:", "https:");
+    Gate::check(check.gates, check.arguments)
+        .args(&["--base-url", &url])
+        .env("SSL_CERT_FILE", &path("authority.pem"))
+        .run()
+        .code(check.code);
+    assert_eq!(weave.requests().len(), check.requests);
+    assert_eq!(weave.connections(), check.requests);
 }
 
 #[test]

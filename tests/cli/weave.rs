@@ -25,6 +25,8 @@ pub enum Reply {
     Whole(u16, String, Vec<u8>),
     /// These bytes, and the end of the connection.
     Raw(Vec<u8>),
+    /// These bytes, after a pause these, and the connection goes on.
+    Kept(Vec<u8>, Duration, Vec<u8>),
     /// Nothing for so long, and the end of the connection.
     Silence(Duration),
     /// These bytes, and a reset of the connection.
@@ -226,6 +228,14 @@ impl State {
             }
             Reply::Raw(bytes) => {
                 let _ = link.write_all(&bytes).and_then(|()| link.flush());
+            }
+            Reply::Kept(bytes, pause, more) => {
+                let sent = link.write_all(&bytes).and_then(|()| link.flush());
+                if !more.is_empty() {
+                    self.wait(pause);
+                }
+                let sent = sent.and_then(|()| link.write_all(&more));
+                return sent.and_then(|()| link.flush()).is_ok();
             }
             Reply::Silence(time) => self.wait(time),
             Reply::Reset(bytes) => {
