@@ -10,6 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use memchr::memmem;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 
 use crate::calls::{self, Use, sound};
@@ -27,15 +28,25 @@ pub fn path(name: &str) -> String {
 
 /// A server's half of TLS, with one of the certificates.
 pub fn tls(certificate: &str, versions: &[&'static SupportedProtocolVersion]) -> Arc<ServerConfig> {
+    held(certificate, "server.key", versions)
+}
+
+/// The same with any key, also one that is not that of the certificate.
+fn held(
+    certificate: &str,
+    key: &str,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ServerConfig> {
     let certificate = CertificateDer::from_pem_file(path(certificate)).unwrap();
-    let key = PrivateKeyDer::from_pem_file(path("server.key")).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    let key = PrivateKeyDer::from_pem_file(path(key)).unwrap();
+    let provider = rustls::crypto::ring::default_provider();
+    let key = provider.key_provider.load_private_key(key).unwrap();
+    let pair = SingleCertAndKey::from(CertifiedKey::new(vec![certificate], key));
+    let config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(versions)
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
+        .with_cert_resolver(Arc::new(pair));
     Arc::new(config)
 }
 
@@ -105,8 +116,9 @@ pub const ALL: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls
 #[rustfmt::skip]
 fn of_tls() -> Vec<Fault<Meets>> {
     use After::{End, Silence};
-    // A fatal alert, as TLS writes it: a handshake failure.
+    // Fatal alerts, as TLS writes them: a handshake failure; and a version that is not spoken.
     const ALERT: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
+    const OLD: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
     // The head of a server's hello, of which no more comes.
     const HALF: &[u8] = &[22, 3, 3, 0, 122, 2, 0, 0, 118];
     const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
@@ -117,9 +129,11 @@ fn of_tls() -> Vec<Fault<Meets>> {
         fault("another host", certificate("other-host.pem"), "certificate not valid for name \"127.0.0.1\"", Final),
         fault("self-signed", certificate("self-signed.pem"), "invalid peer certificate: UnknownIssuer", Final),
         fault("unknown authority", certificate("unknown-authority.pem"), "invalid peer certificate: UnknownIssuer", Final),
+        fault("another's certificate", Meets::Tls(held("good.pem", "thief.key", ALL)), "invalid peer certificate: BadSignature", Final),
         fault("plain http", Meets::Bytes(PLAIN, End), "received corrupt message", Final),
         fault("another protocol", Meets::Bytes(b"SSH-2.0-OpenSSH_9.6\r\n", End), "received corrupt message", Final),
         fault("an alert", Meets::Bytes(ALERT, End), "received fatal alert", Final),
+        fault("no common version", Meets::Bytes(OLD, End), "received fatal alert", Final),
         fault("closed at once", Meets::Bytes(b"", End), "unexpected end of file", Gone),
         fault("cut in the handshake", Meets::Bytes(HALF, End), "unexpected end of file", Gone),
         fault("nothing", Meets::Bytes(b"", Silence), "gave no whole answer within", Slow),

@@ -45,6 +45,7 @@ END
 
 here="IP:127.0.0.1, DNS:weave.test"
 key server.key
+key thief.key
 for authority in authority stranger; do
     key "$work/$authority.key"
     sign "$authority" "$authority" "$here" "${always[@]}" authority
