@@ -1,6 +1,7 @@
 //! One HTTP client: authenticated, bounded in time and bytes, patient with a busy server.
 
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,8 @@ pub type Answers<'a> = dyn Fn(&str, Option<&str>) -> Vec<u8> + Sync + 'a;
 
 /// A client of one trace server. All its requests together end by one deadline.
 pub struct Client<'a> {
-    agent: Agent,
+    /// Another one after each answer that is not a 200, with connections of its own.
+    agent: Mutex<Agent>,
     address: Address,
     /// The address as messages name it.
     way: String,
@@ -86,7 +88,7 @@ impl<'a> Client<'a> {
             address.trace.clone()
         };
         Ok(Self {
-            agent,
+            agent: Mutex::new(agent),
             address,
             way,
             key,
@@ -237,18 +239,19 @@ impl<'a> Client<'a> {
         if let Some(answers) = self.answers {
             return Attempt::Answer(answers(path, request.body.as_deref()));
         }
+        let agent = self.agent().clone();
         let started = Instant::now();
         let url = format!("{}{path}", self.address.trace);
         let authorization = self.key.basic();
         let (method, sent) = match &request.body {
             None => {
-                let get = self.agent.get(&url);
+                let get = agent.get(&url);
                 let get = get.header(header::AUTHORIZATION, &authorization);
                 let get = get.config().timeout_global(Some(left)).build();
                 ("GET", get.call())
             }
             Some(body) => {
-                let post = self.agent.post(&url);
+                let post = agent.post(&url);
                 let post = post
                     .header(header::AUTHORIZATION, &authorization)
                     .header(header::CONTENT_TYPE, "application/json");
@@ -273,10 +276,23 @@ impl<'a> Client<'a> {
                 let status = response.status().as_u16();
                 self.noise
                     .answered(&format!("{method} {path}"), status, started.elapsed());
+                if status != 200 {
+                    self.leave(&agent);
+                }
                 self.sort(request, &response, bytes)
             }
             Err(error) => self.broken(patience, &error),
         }
+    }
+
+    /// Gives up all connections. After an error the real answer may still come on one of them, and would be taken
+    /// for that to the next request.
+    fn leave(&self, agent: &Agent) {
+        *self.agent() = agent.config().clone().new_agent();
+    }
+
+    fn agent(&self) -> MutexGuard<'_, Agent> {
+        self.agent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a whole answer means.

@@ -302,6 +302,7 @@ fn of_ends() -> Vec<Fault> {
         let (most, last) = bytes.split_at(bytes.len() - 2);
         Reply::Kept(most.to_vec(), Duration::ZERO, [last, &stray()].concat())
     };
+    let late = Reply::Kept(with_length("HTTP/1.1 503 X", b""), Duration::from_millis(50), stray());
     let hinted = |hint: &'static str| made(move |body| kept([hint.as_bytes(), &sound(body)].concat()));
     let then_stray = |head: &str| and_stray(text(head).as_slice());
     vec![
@@ -323,6 +324,7 @@ fn of_ends() -> Vec<Fault> {
         }), Unread, UNREAD),
         fault("204 with a body", then_stray("HTTP/1.1 204 X\r\nContent-Length: 42\r\n\r\n"), Final, "Weave answered 204"),
         fault("304 with a body", then_stray("HTTP/1.1 304 X\r\n\r\n"), Final, "redirects elsewhere (304)"),
+        fault("503 and the answer after all", late, Again, "Weave answered 503"),
         fault("503 and more than it says", then_stray("HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n"), Again, "Weave answered 503"),
     ]
 }
