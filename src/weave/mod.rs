@@ -2,6 +2,7 @@
 
 mod address;
 mod client;
+mod counts;
 mod credentials;
 mod find;
 mod head;

@@ -6,8 +6,9 @@ use std::thread;
 use serde_json::json;
 
 use super::client::Client;
+use super::counts::{RowCounts, apart};
 use super::head::Head;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, contradiction};
 use super::rows::{self, LiveRows};
 use super::wire::{EvaluationSummary, RowsAnswer, Summary, SummaryAnswer};
 use crate::evidence::snapshot::Saved;
@@ -184,13 +185,6 @@ pub fn read_trials(
     Ok(counts
         .map(|run| (run.evaluation_call_id, run.trial_count))
         .collect())
-}
-
-fn contradiction(what: &str) -> Fault {
-    Fault::evidence(format!(
-        "the answers of Weave contradict each other: {what}"
-    ))
-    .help("was a run still being written? judge it again when it has finished")
 }
 
 /// A run that was read, and where its rows are.
@@ -517,77 +511,8 @@ fn results_path(project: &Project) -> String {
     format!("/v2/{}/eval_results/query", project.encoded())
 }
 
-/// Row counts of two runs.
-struct RowCounts {
-    union: u64,
-    common: u64,
-}
-
-impl RowCounts {
-    /// How many rows were added and removed; asks for the candidate's own count only if it must.
-    fn tell(
-        &self,
-        added: bool,
-        removed: bool,
-        candidate: impl FnOnce() -> Result<u64, Fault>,
-    ) -> Result<(u64, u64), Fault> {
-        let confused = || contradiction("the rows of both runs and the common ones do not add up");
-        let apart = self.union.checked_sub(self.common).ok_or_else(confused)?;
-        let (ours, theirs) = match (added, removed) {
-            (true, true) => {
-                let rows = candidate()?;
-                let ours = rows.checked_sub(self.common).ok_or_else(confused)?;
-                let theirs = self.union.checked_sub(rows).ok_or_else(confused)?;
-                (ours, theirs)
-            }
-            (true, false) => (apart, 0),
-            (false, _) => (0, apart),
-        };
-        if (ours > 0, theirs > 0) == (added, removed) {
-            return Ok((ours, theirs));
-        }
-        Err(confused())
-    }
-}
-
-/// Whether a run has trials on rows that the other lacks.
-fn apart(own: &Totals, common: &Totals, rows: u64) -> Result<bool, Fault> {
-    if common.trials < rows || !own.contain(common) {
-        return Err(contradiction(
-            "what a run has on some of its rows does not fit into what it has on all",
-        ));
-    }
-    Ok(common.trials < own.trials)
-}
-
 fn join<T>(handle: thread::ScopedJoinHandle<'_, T>) -> T {
     handle
         .join()
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_told_apart_with_one_question_at_most() {
-        let rows = RowCounts {
-            union: 10,
-            common: 7,
-        };
-        let never = || -> Result<u64, Fault> { panic!("not needed") };
-        assert_eq!(rows.tell(true, false, never), Ok((3, 0)));
-        assert_eq!(rows.tell(false, true, never), Ok((0, 3)));
-        assert_eq!(rows.tell(true, true, || Ok(8)), Ok((1, 2)));
-        assert!(rows.tell(false, false, never).is_err());
-        assert!(rows.tell(true, true, || Ok(7)).is_err());
-        assert!(rows.tell(true, true, || Ok(11)).is_err());
-        let same = RowCounts {
-            union: 7,
-            common: 7,
-        };
-        assert_eq!(same.tell(false, false, never), Ok((0, 0)));
-        assert!(same.tell(true, false, never).is_err());
-    }
 }

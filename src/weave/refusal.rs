@@ -52,3 +52,11 @@ impl Refusal {
         }
     }
 }
+
+/// Answers that cannot all be true.
+pub(super) fn contradiction(what: &str) -> Fault {
+    Fault::evidence(format!(
+        "the answers of Weave contradict each other: {what}"
+    ))
+    .help("was a run still being written? judge it again when it has finished")
+}

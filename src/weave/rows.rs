@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::read::named;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, contradiction};
 use crate::evidence::{Columns, Gatherer, Role, RowSource, Rows, RunRow, Take, Trial, unresolved};
 use crate::fault::Fault;
 use crate::json::objects;
@@ -240,15 +240,6 @@ fn better(rows: usize, bytes: usize) -> usize {
     good.clamp(rows / 2, rows * 4).clamp(FEWEST_ROWS, MOST_ROWS)
 }
 
-fn contradiction(what: &str) -> Refusal {
-    Refusal::Fault(
-        Fault::evidence(format!(
-            "the answers of Weave contradict each other: {what}"
-        ))
-        .help("was a run still being written? judge it again when it has finished"),
-    )
-}
-
 /// What was read so far.
 struct Reader<'a> {
     what: &'a str,
@@ -268,17 +259,23 @@ impl Reader<'_> {
     ) -> Result<(), Refusal> {
         let page: Page<'_> = client.decode(self.what, bytes)?;
         if *self.total.get_or_insert(page.total_rows) != page.total_rows {
-            return Err(contradiction("a run grew while it was read"));
+            return Err(Refusal::Fault(contradiction(
+                "a run grew while it was read",
+            )));
         }
         let left = page.total_rows.saturating_sub(self.read as u64);
         if page.rows.len() as u64 != left.min(asked as u64) {
-            return Err(contradiction("a page repeats or loses rows"));
+            return Err(Refusal::Fault(contradiction(
+                "a page repeats or loses rows",
+            )));
         }
         for row in &page.rows {
             // Rows are sorted by digest: one that is not above the last was repeated or lost.
             let ascends = self.last.as_deref().is_none_or(|last| *last < *row.digest);
             if !ascends {
-                return Err(contradiction("a page repeats or loses rows"));
+                return Err(Refusal::Fault(contradiction(
+                    "a page repeats or loses rows",
+                )));
             }
             let is_ours = |run: &&OfRun<'_>| self.ids.contains(&&*run.evaluation_call_id);
             let mut runs = row.evaluations.iter().filter(is_ours);
@@ -287,10 +284,10 @@ impl Reader<'_> {
                 runs.filter(|run| run.evaluation_call_id == *id).count() > 1
             };
             if self.ids.iter().any(stands_twice) {
-                return Err(contradiction("a row has one run twice"));
+                return Err(Refusal::Fault(contradiction("a row has one run twice")));
             }
             if !runs.any(|run| !run.trials.is_empty()) {
-                return Err(contradiction("a row has no trials"));
+                return Err(Refusal::Fault(contradiction("a row has no trials")));
             }
             take(row)?;
             let last = self.last.get_or_insert_default();
