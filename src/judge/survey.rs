@@ -200,20 +200,37 @@ impl Surveyor<'_> {
         Ok((pairing, all))
     }
 
-    /// Makes sure that no score lies outside the gate's range, where rows tell.
+    /// Makes sure that neither the mean of a run lies outside the gate's range, nor a score, where rows tell.
     fn in_range(&self, matter: Matter<'_>) -> Result<(), Obstacle> {
         let Matter { gate, subject, .. } = matter;
-        let (Some((low, high)), Some(rows), Some(name)) =
-            (gate.range, &self.evidence.rows, subject)
-        else {
+        let (Some((low, high)), Some(name)) = (gate.range, subject) else {
+            return Ok(());
+        };
+        let roles = [Role::Candidate, Role::Baseline].into_iter();
+        let roles = roles.take(1 + usize::from(gate.compares(matter.limit)));
+        // Of all its rows, also where fewer are compared: it shows that the range is not the scores' own.
+        for role in roles.clone() {
+            let run = self.run(role);
+            let mean = run.totals.dimensions.get(name).and_then(|known| known.mean);
+            let is_outside = |mean: &f64| *mean < low - TOLERANCE || *mean > high + TOLERANCE;
+            if let Some(mean) = mean.filter(is_outside) {
+                return Err(words::lack(
+                    &Lack::OutOfRange(mean),
+                    gate,
+                    subject,
+                    role.word(),
+                    run,
+                ));
+            }
+        }
+        let Some(rows) = &self.evidence.rows else {
             return Ok(());
         };
         let Some(column) = rows.column(name, Kind::Number) else {
             return Ok(());
         };
         let selection = Selection::of(matter.slice, rows);
-        let roles = [Role::Candidate, Role::Baseline].into_iter();
-        for role in roles.take(1 + usize::from(gate.compares(matter.limit))) {
+        for role in roles {
             let ends = rows.extremes(role, column, |row| selection.has(rows, row));
             let outside = ends.and_then(|(least, most)| {
                 let is_low = least < low - TOLERANCE;

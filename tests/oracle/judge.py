@@ -21,6 +21,7 @@ from measure import Pile
 LIMITS = ["min", "max", "max_drop", "max_rise", "max_relative_drop", "max_relative_rise"]
 DEFAULTS = {"severity": "block", "evidence": "observed", "confidence": 0.95, "missing": "bound", "max_missing": 0}
 MOST_SLICES = 50
+WITHOUT_RANGE = "missing numbers without a range"
 EXIT_CODES = {"passed": 0, "failed": 1, "undecided": 3}
 
 
@@ -133,6 +134,7 @@ class Court:
         cases = [case for gate in self.gates for case in self.cases(gate)]
         said: dict[int, tuple[set[str], bool, str]] = {}
         tests: dict[int, fillings.Question] = {}
+        hidden = 0
         for number, case in enumerate(cases):
             try:
                 answer = self.answer(case)
@@ -140,11 +142,13 @@ class Court:
                 answer = {"skipped"}, True, str(why)
             except Undecided as why:
                 answer = {"undecided"}, True, str(why)
+                is_test = case.gate["evidence"] == "significant" and case.key not in ("min", "max")
+                hidden += is_test and str(why) == WITHOUT_RANGE
             if isinstance(answer, fillings.Question):
                 tests[number] = answer
             else:
                 said[number] = answer
-        said.update(self.chance(tests))
+        said.update(self.chance(tests, hidden))
         checks = []
         for number, case in enumerate(cases):
             statuses, exact, why = said[number]
@@ -163,8 +167,9 @@ class Court:
         bounded = {n for n, question in tests.items() if not question.one_trial and question.groups()}
         return number in bounded or (tests[number].is_test and any(tests[n].is_test for n in bounded))
 
-    def chance(self, questions: dict[int, fillings.Question]) -> dict:
-        """Answers to the questions of chance; significant limits on changes are corrected for each other."""
+    def chance(self, questions: dict[int, fillings.Question], hidden: int) -> dict:
+        """Answers to the questions of chance; significant limits on changes are corrected for each other. Of hidden
+        tests, those that missing scores without bound keep from being made, any p may be."""
         family = [number for number, question in questions.items() if question.can_be_tested()]
         ps = {number: questions[number].ps() for number in family}
         said = {}
@@ -176,7 +181,7 @@ class Court:
             # The other tests are of other missing scores: as small or as large as their p can be.
             answers = []
             for end in (0, 1):
-                others = [ps[other][end] for other in family if other != number]
+                others = [ps[other][end] for other in family if other != number] + [1.0] * (hidden * end)
                 answers.append(question.answer(fillings.holm_bar(alpha, others)))
             said[number] = answers[0][0] | answers[1][0], answers[0][1] and answers[1][1], "chance, corrected"
         return said
@@ -387,7 +392,7 @@ class Court:
     def span(self, case: Case, *piles: Pile):
         span = measure.span_of(case.metric, case.gate.get("range"))
         if span is None and any(pile.missing for pile in piles):
-            raise Undecided("missing numbers without a range")
+            raise Undecided(WITHOUT_RANGE)
         return span or (Fraction(0), Fraction(0))
 
     def value(self, case: Case):
