@@ -73,3 +73,69 @@ fn read(raw: &RawValue) -> Value {
         None => value,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_row_is_shown_as_both_runs_have_it() {
+        let take = |detail: &mut Detail, role, text: &str| {
+            detail.take(role, &serde_json::from_str(text).unwrap());
+        };
+        let mut detail = Detail::default();
+        let ours = r#"{"row_digest": "a", "raw_data_row": {"q": 1}, "trials": [
+            {"predict_and_score_call_id": "one", "model_output": "yes", "scores": {"s": true}},
+            {"predict_and_score_call_id": "two", "scores": {}}]}"#;
+        take(&mut detail, Role::Candidate, ours);
+        let theirs = r#"{"row_digest": "a", "raw_data_row": {"q": 2}, "trials": [
+            {"predict_and_score_call_id": "old", "model_output": [1], "scores": {"s": false}}]}"#;
+        take(&mut detail, Role::Baseline, theirs);
+        let answer = |call: &str, output, scores| Answer {
+            call: call.to_owned(),
+            output,
+            scores,
+        };
+        let expected = Detail {
+            inputs: json!({"q": 1}),
+            candidate: vec![
+                answer("one", json!("yes"), json!({"s": true})),
+                answer("two", Value::Null, json!({})),
+            ],
+            baseline: vec![answer("old", json!([1]), json!({"s": false}))],
+        };
+        assert_eq!(detail, expected);
+    }
+
+    #[test]
+    fn inputs_that_one_run_lacks_are_those_of_the_other() {
+        let mut detail = Detail::default();
+        for text in [
+            r#"{"row_digest": "a", "trials": []}"#,
+            r#"{"row_digest": "a", "raw_data_row": {"q": 2}, "trials": []}"#,
+        ] {
+            detail.take(Role::Baseline, &serde_json::from_str(text).unwrap());
+        }
+        assert_eq!(detail.inputs, json!({"q": 2}));
+    }
+
+    #[test]
+    fn of_a_long_value_the_beginning_is_kept() {
+        let kept = |value: &Value| read(&RawValue::from_string(value.to_string()).unwrap());
+        // With its quotes this text is just as long as may be.
+        let fits = json!("x".repeat(LONGEST - 2));
+        assert_eq!(kept(&fits), fits);
+        let long = "é".repeat(LONGEST + 1);
+        assert_eq!(kept(&json!(long)), json!("é".repeat(LONGEST) + "…"));
+        let list = json!(vec!["x"; LONGEST]);
+        let text = kept(&list);
+        let text = text.as_str().unwrap();
+        assert!(text.starts_with(r#"["x","x""#) && text.ends_with('…'));
+        assert_eq!(text.chars().count(), LONGEST + 1);
+        // A few characters of many bytes each are not long.
+        let bytes = json!("é".repeat(LONGEST / 2 + 1));
+        assert_eq!(kept(&bytes), bytes);
+    }
+}

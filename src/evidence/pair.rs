@@ -45,3 +45,34 @@ fn only_in(one: &BTreeMap<String, u64>, other: &BTreeMap<String, u64>) -> u64 {
         .filter(|digest| !other.contains_key(*digest))
         .count() as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::test_run;
+
+    #[test]
+    fn rows_are_joined_on_their_digests() {
+        let pair = |ours: &[&str], theirs: &[&str]| {
+            Pair::from_digests(&test_run("c", ours), &test_run("b", theirs)).unwrap()
+        };
+        let counts = |pair: &Pair| {
+            let known = (pair.candidate.is_some(), pair.baseline.is_some());
+            (pair.common, pair.removed, pair.added, known)
+        };
+        let some = pair(&["x", "y", "z"], &["y", "z", "v", "w"]);
+        assert_eq!(counts(&some), (2, 2, 1, (false, false)));
+        let added = pair(&["x", "y"], &["x"]);
+        assert_eq!(counts(&added), (1, 0, 1, (false, true)));
+        let removed = pair(&["x"], &["x", "y"]);
+        assert_eq!(counts(&removed), (1, 1, 0, (true, false)));
+        assert_eq!(removed.candidate.unwrap().trials, 1);
+        let apart = pair(&["x"], &["y"]);
+        assert_eq!(counts(&apart), (0, 1, 1, (false, false)));
+        let unread = Run {
+            digests: None,
+            ..test_run("c", &[])
+        };
+        assert_eq!(Pair::from_digests(&unread, &unread), None);
+    }
+}
