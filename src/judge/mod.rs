@@ -16,6 +16,8 @@ mod measure;
 mod noise;
 mod question;
 #[cfg(test)]
+mod recorded_tests;
+#[cfg(test)]
 mod row_tests;
 mod slice;
 mod survey;

@@ -59,6 +59,18 @@ def start() -> None:
     _folder = Path(tempfile.mkdtemp(prefix="oracle-", dir=os.environ["ORACLE_TMP"]))
 
 
+def folder() -> Path:
+    """Where the program runs."""
+    return _folder
+
+
+def serve(case: generate.Case) -> None:
+    """Puts a case where the program looks for it."""
+    _weave.serve(case.evidence)
+    # JSON is YAML.
+    (_folder / "gates.yaml").write_text(json.dumps(case.policy))
+
+
 def gate(*arguments: str) -> subprocess.CompletedProcess:
     environment = {"HOME": str(_folder), "WANDB_API_KEY": KEY}
     return subprocess.run(
@@ -92,9 +104,7 @@ def run(seed: int) -> Result:
 
 def compare(case: generate.Case) -> Result:
     said = judge.judge(case.policy, case.evidence, datetime.now(timezone.utc))
-    _weave.serve(case.evidence)
-    # JSON is YAML.
-    (_folder / "gates.yaml").write_text(json.dumps(case.policy))
+    serve(case)
     code, report, stderr = check(case)
     result = Result(case.seed, said.checks, said.verdict)
     hold_against(result, said, code, report, stderr)
@@ -150,7 +160,7 @@ def is_left_open(mine: judge.Check, status: str) -> bool:
 def from_snapshots(case: generate.Case, code: int, report: dict) -> list[str]:
     """Two snapshots with rows, made by the program, have to say what the server says."""
     for run in (case.evidence.candidate, case.evidence.baseline):
-        made = gate("snapshot", run.id, "--rows", "-o", f"{run.id}.json", "--project", fake_weave.PROJECT, "--base-url", _weave.url)
+        made = snapshot(run.id)
         if made.returncode:
             return [f"no snapshot of {run.id}: {made.stderr}"]
     names = [f"--candidate=file:{case.evidence.candidate.id}.json", f"--baseline=file:{case.evidence.baseline.id}.json"]
@@ -159,6 +169,11 @@ def from_snapshots(case: generate.Case, code: int, report: dict) -> list[str]:
         return [f"exit code {again} from snapshots, {code} from the server: {stderr}"]
     told = [{key_of(check): (check["status"], check["reason"]) for check in of["policies"][0]["checks"]} for of in (report, other)]
     return [] if told[0] == told[1] else [f"snapshots say other than the server: {differences(*told)}"]
+
+
+def snapshot(id: str) -> subprocess.CompletedProcess:
+    """Takes one with rows, into the file of that name."""
+    return gate("snapshot", id, "--rows", "-o", f"{id}.json", "--project", fake_weave.PROJECT, "--base-url", _weave.url)
 
 
 def differences(one: dict, other: dict) -> list:

@@ -1,0 +1,211 @@
+//! The second opinion, replayed: what the judge in Python said of random cases, and in which words and numbers this
+//! one says the same. `tests/oracle/record.py` tells how they are chosen.
+
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::evidence::Totals;
+use crate::evidence::snapshot::{Saved, parse};
+use crate::number::TOLERANCE;
+
+const HELP: &str = "the statuses are another judge's, so look here first; where only words or numbers were meant to \
+    change, `tests/oracle/run record` writes them anew";
+
+/// A policy, two snapshots, and what is to come of it.
+#[derive(Deserialize)]
+struct Case {
+    seed: u64,
+    now: Timestamp,
+    policy: Box<RawValue>,
+    candidate: Box<RawValue>,
+    baseline: Option<Box<RawValue>>,
+    verdict: String,
+    checks: Vec<Said>,
+    findings: Vec<Value>,
+}
+
+/// A check: its status by the oracle, and all else as this judge told it.
+#[derive(Deserialize)]
+struct Said {
+    id: String,
+    status: String,
+    told: Value,
+}
+
+impl Case {
+    fn judge(&self) -> Judgement {
+        // JSON is YAML.
+        let policy = policy::parse("gates.yaml", self.policy.get()).unwrap();
+        let wanted = |runs: &[&Totals]| columns(&policy, runs);
+        let candidate = saved(&self.candidate);
+        let baseline = self.baseline.as_deref().map(saved);
+        let baseline = baseline.as_ref().map(Saved::known);
+        let evidence = if policy.compares() {
+            let baseline = baseline.ok_or_else(|| Prose::from("no file ").name("baseline.json"));
+            Evidence::joined(candidate.known(), baseline, Some(&wanted)).unwrap()
+        } else {
+            // A baseline that no gate needs is not read.
+            Evidence::alone(candidate.known(), Some(&wanted)).unwrap()
+        };
+        assert_eq!(problems(&policy, &evidence), [], "seed {}", self.seed);
+        judge(&policy, &evidence, self.now)
+    }
+}
+
+fn saved(text: &RawValue) -> Saved {
+    parse(text.get().into(), "run.json", "", &|_| false).unwrap()
+}
+
+/// Whatever has a word in reports.
+fn word(of: impl std::fmt::Debug) -> String {
+    format!("{of:?}").to_lowercase()
+}
+
+/// What the JSON report says of a check beside its status; what is null there is not here.
+fn told(check: &Check) -> Value {
+    let finite = |number: f64| number.is_finite().then_some(number);
+    let range = |measure: Option<Measure>| measure.map(|of| [finite(of.low), finite(of.high)]);
+    let observed = |measure: Option<Measure>| measure.and_then(|of| of.observed);
+    let chance = check.chance.as_ref().map(|chance| {
+        known(&json!({
+            "rows": chance.rows,
+            "regressed": chance.discordant.map(|(regressed, _)| regressed),
+            "fixed": chance.discordant.map(|(_, fixed)| fixed),
+            "point": finite(chance.point),
+            "interval": [finite(chance.interval.low), finite(chance.interval.high)],
+            "p": chance.p,
+            "adjusted_p": chance.adjusted_p,
+            "resolution": chance.resolution,
+            "rows_needed": chance.rows_needed,
+        }))
+    });
+    known(&json!({
+        "reason": check.reason.to_string(),
+        "finding": check.finding.map(Name::word),
+        "margin": check.margin.map(|margin| margin.count),
+        "baseline": observed(check.baseline),
+        "baseline_range": range(check.baseline),
+        "candidate": observed(check.candidate),
+        "candidate_range": range(check.candidate),
+        "scored": check.candidate.map(|measure| measure.scored),
+        "trials": check.candidate.map(|measure| measure.trials),
+        "chance": chance,
+    }))
+}
+
+/// A JSON object without what is null.
+fn known(of: &Value) -> Value {
+    let entries = of.as_object().unwrap().iter();
+    let known = entries.filter(|(_, value)| !value.is_null());
+    Value::Object(
+        known
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect::<Map<_, _>>(),
+    )
+}
+
+/// Whether two say the same; numbers may differ by what floating point does on another machine.
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => {
+            let (one, other) = (one.as_f64().unwrap(), other.as_f64().unwrap());
+            (one - other).abs() <= TOLERANCE * one.abs().max(1.0)
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len()
+                && one
+                    .iter()
+                    .zip(other)
+                    .all(|(one, other)| is_same(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            one.keys().eq(other.keys())
+                && one
+                    .values()
+                    .zip(other.values())
+                    .all(|(one, other)| is_same(one, other))
+        }
+        _ => one == other,
+    }
+}
+
+/// Each case, and what comes of it; judged once for all tests.
+fn replayed() -> &'static [(Case, Judgement)] {
+    static REPLAYED: LazyLock<Vec<(Case, Judgement)>> = LazyLock::new(|| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/recorded.jsonl");
+        let text = fs::read_to_string(path).unwrap();
+        let cases = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        cases
+            .map(|case: Case| {
+                let judgement = case.judge();
+                (case, judgement)
+            })
+            .collect()
+    });
+    assert!(REPLAYED.len() > 50, "few cases are left");
+    &REPLAYED
+}
+
+#[test]
+fn checks_and_verdicts_come_out_as_another_judge_has_them() {
+    for (case, judgement) in replayed() {
+        let ours: Vec<(String, String)> = judgement
+            .checks
+            .iter()
+            .map(|check| (check.id(), word(check.status)))
+            .collect();
+        let theirs: Vec<(String, String)> = case
+            .checks
+            .iter()
+            .map(|said| (said.id.clone(), said.status.clone()))
+            .collect();
+        assert_eq!(ours, theirs, "seed {}: {HELP}", case.seed);
+        assert_eq!(word(judgement.verdict), case.verdict, "seed {}", case.seed);
+    }
+}
+
+#[test]
+fn reasons_values_and_intervals_are_as_they_were_recorded() {
+    for (case, judgement) in replayed() {
+        for (check, said) in judgement.checks.iter().zip(&case.checks) {
+            let mut ours = told(check);
+            // Where the record has no words, they tell how long ago something was.
+            if said.told.get("reason").is_none() {
+                ours.as_object_mut().unwrap().remove("reason");
+            }
+            assert!(
+                is_same(&ours, &said.told),
+                "seed {}, {}: {ours:#} is not {:#}: {HELP}",
+                case.seed,
+                said.id,
+                said.told
+            );
+        }
+    }
+}
+
+#[test]
+fn findings_are_as_they_were_recorded() {
+    for (case, judgement) in replayed() {
+        let ours = judgement.findings.iter().zip(&case.findings);
+        let ours: Vec<Value> = ours
+            .map(|(finding, said)| {
+                let words = (!said[2].is_null()).then(|| finding.message.to_string());
+                json!([finding.name.word(), word(finding.effect), words])
+            })
+            .collect();
+        assert_eq!(ours, case.findings, "seed {}: {HELP}", case.seed);
+        assert_eq!(
+            judgement.findings.len(),
+            ours.len(),
+            "seed {}: {HELP}",
+            case.seed
+        );
+    }
+}

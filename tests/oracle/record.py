@@ -1,0 +1,226 @@
+"""Keeps cases of the second opinion, so that `cargo test` holds the judge against it without Python.
+
+Of each it writes the policy, two snapshots, what the oracle says of every check, and in what words and numbers the
+program says it.
+
+Usage: record.py, which writes the kept cases anew, or record.py --choose CASES [--jobs N], which takes from so many
+seeds few and small ones that reach between them all that the many reach.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import compare
+import generate
+import judge
+
+KEPT = Path(__file__).with_name("recorded.jsonl")
+# More is no file that a repository should hold, in bytes.
+MOST_BYTES = 1_500_000
+# When it is judged: of what the cases ask for and the oracle says, nothing changes after this.
+NOW = datetime(2026, 12, 1, tzinfo=timezone.utc)
+# Its words tell how long ago it was, by the program's clock.
+AGES = "baseline-stale"
+# What no reader of a snapshot judges by.
+UNREAD = {"predict_and_score_call_id", "predict_call_id", "model_output"}
+# What stands in trials for the metrics that begin so.
+USED_BY = {"latency": "model_latency_seconds", "tokens": "total_tokens", "cost": "total_cost"}
+
+
+class Unfit(Exception):
+    """A case that cannot be kept: the two do not say exactly the same, or nothing is judged."""
+
+
+@dataclass
+class Seen:
+    """What a case reaches, and how much it holds."""
+
+    seed: int
+    rules: set[tuple]  # metric, evidence, missing, status
+    words: set[tuple]
+    size: int
+
+
+def judged(case: generate.Case) -> judge.Judgement:
+    """What the oracle says, where all of it is certain."""
+    said = judge.judge(case.policy, case.evidence, NOW)
+    if said.exit_code == 2 or not all(check.exact for check in said.checks):
+        raise Unfit
+    return said
+
+
+def same(said: judge.Judgement, report: dict | None) -> list[dict]:
+    """The program's checks, in its order."""
+    if not report or report["error"] or not report["policies"]:
+        raise Unfit
+    checks = report["policies"][0]["checks"]
+    theirs = {compare.key_of(check): check["status"] for check in checks}
+    if theirs != {check.key: check.status for check in said.checks} or report["verdict"] != said.verdict:
+        raise Unfit
+    return checks
+
+
+def look(seed: int) -> Seen | None:
+    """What a case reaches; None where it cannot be kept."""
+    case = generate.case(seed)
+    try:
+        said = judged(case)
+        compare.serve(case)
+        _, report, _ = compare.check(case)
+        checks = same(said, report)
+    except Unfit:
+        return None
+    rules = {(check.metric, check.evidence, check.missing, check.status) for check in said.checks}
+    words: set[tuple] = set()
+    for check in checks:
+        words.add((check["metric"], check["limit_key"], check["status"]))
+        words.add((check["evidence"], check["slice"] is not None, check["finding"], check["status"]))
+        words.add((check["status"], shape(check["reason"])))
+    words |= {(finding["effect"], shape(finding["message"])) for finding in report["policies"][0]["findings"]}
+    runs = [run for run in (case.evidence.candidate, case.evidence.baseline) if run]
+    trials = sum(len(row.trials) for run in runs for row in run.rows)
+    return Seen(seed, rules, words, 2500 + (450 - 50 * len(unread(case))) * trials + 500 * len(checks))
+
+
+def shape(text: str) -> str:
+    """A sentence without its numbers and names."""
+    return re.sub(r"[0-9][0-9.,]*", "0", re.sub(r"`[^`]*`", "``", text))
+
+
+def choose(seen: Iterable[Seen]) -> list[int]:
+    """Few small cases that reach all rules, and of the words as many as there is room for."""
+    left, chosen, size = list(seen), [], 0
+    for of in ("rules", "words"):
+        wanted = set().union(*(getattr(case, of) for case in left))
+        for case in chosen:
+            wanted -= getattr(case, of)
+        while wanted:
+            best = max(left, key=lambda case: (len(getattr(case, of) & wanted) / case.size, -case.seed))
+            if of == "words" and size + best.size > MOST_BYTES * 0.9:
+                break
+            wanted -= getattr(best, of)
+            chosen.append(best)
+            left.remove(best)
+            size += best.size
+    return sorted(case.seed for case in chosen)
+
+
+# ---------------------------------------------------------------------------------------------- the file
+
+
+def record(seeds: Iterable[int]) -> None:
+    """Writes the file anew."""
+    lines = []
+    for seed in seeds:
+        try:
+            lines.append(line(generate.case(seed)))
+        except Unfit:
+            print(f"seed {seed} is no longer kept: the oracle and the program do not say exactly the same")
+    print(f"{len(lines)} cases, {sum(len(one['checks']) for one in lines)} checks")
+    text = "".join(f"{json.dumps(one, ensure_ascii=False, separators=(',', ':'))}\n" for one in lines)
+    size = len(text.encode())
+    if size > MOST_BYTES:
+        sys.exit(f"{size} bytes are more than a repository should hold")
+    KEPT.write_text(text, encoding="utf-8")
+    print(f"{size} bytes: {KEPT.name}")
+
+
+def kept() -> list[int]:
+    return [json.loads(text)["seed"] for text in KEPT.read_text(encoding="utf-8").splitlines()]
+
+
+def line(case: generate.Case) -> dict:
+    """One case."""
+    said = judged(case)
+    compare.serve(case)
+    runs = {"candidate": case.evidence.candidate, "baseline": case.evidence.baseline}
+    snapshots = {role: run and snapshot(run.id, unread(case)) for role, run in runs.items()}
+    for role, made in snapshots.items():
+        path = compare.folder() / f"{role}.json"
+        path.unlink(missing_ok=True)
+        if made:
+            path.write_text(json.dumps(made))
+    names = [f"--{role}=file:{role}.json" for role in snapshots]
+    _, report, _ = compare.check(case, *names)
+    checks = same(said, report)
+    statuses = {check.key: check.status for check in said.checks}
+    return {
+        "seed": case.seed,
+        "now": NOW.isoformat(),
+        "policy": case.policy,
+        **snapshots,
+        "verdict": said.verdict,
+        "checks": [
+            {"id": check["id"], "status": statuses[compare.key_of(check)], "told": told(check)} for check in checks
+        ],
+        "findings": [
+            [one["name"], one["effect"], None if one["name"] == AGES else one["message"]]
+            for one in report["policies"][0]["findings"]
+        ],
+    }
+
+
+def unread(case: generate.Case) -> set[str]:
+    """What nobody judges by in this case."""
+    metrics = [gate["metric"] for gate in case.policy["gates"]]
+    return UNREAD | {key for of, key in USED_BY.items() if not any(metric.startswith(of) for metric in metrics)}
+
+
+def snapshot(id: str, leave_out: set[str]) -> dict:
+    """A run with its rows, made by the program, without what nobody judges by."""
+    if compare.snapshot(id).returncode:
+        raise Unfit
+    made = json.loads((compare.folder() / f"{id}.json").read_text(encoding="utf-8"))
+    made["taken_at"] = NOW.isoformat()
+    made.update({key: None for key in ("total_tokens", "total_cost") if key in leave_out})
+    for row in made["results"]:
+        row["raw_data_row"].pop("question", None)
+        for trial in row["trials"]:
+            for key in [key for key, value in trial.items() if key in leave_out or value is None]:
+                del trial[key]
+    return made
+
+
+def told(check: dict) -> dict:
+    """In what words and numbers the program says it; what is null is left out."""
+    keys = ["reason", "finding", "margin", "baseline", "baseline_range", "candidate", "candidate_range", "scored", "trials"]
+    made = {key: check[key] for key in keys}
+    if check["finding"] == AGES:
+        made["reason"] = None
+    chance = check["chance"] or {}
+    keys = ["rows", "regressed", "fixed", "point", "interval", "p", "adjusted_p", "resolution", "rows_needed"]
+    made["chance"] = {key: chance[key] for key in keys if chance.get(key) is not None} or None
+    return {key: value for key, value in made.items() if value is not None}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--choose", type=int, metavar="CASES")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
+        os.environ["ORACLE_TMP"] = folder
+        if options.choose:
+            with multiprocessing.Pool(options.jobs, initializer=compare.start) as pool:
+                seen = list(pool.imap_unordered(look, range(options.choose), chunksize=8))
+            seeds = choose(case for case in seen if case)
+        else:
+            seeds = kept()
+        compare.start()
+        record(seeds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
