@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::evidence::Totals;
 use crate::evidence::snapshot::{Saved, parse};
+use crate::evidence::{Totals, gathered, joined};
 use crate::number::TOLERANCE;
 
 const HELP: &str = "the statuses are another judge's, so look here first; where only words or numbers were meant to \
@@ -39,14 +39,14 @@ struct Said {
 }
 
 impl Case {
-    fn judge(&self) -> Judgement {
+    fn judge(&self) -> (Judgement, Vec<Behind>) {
         // JSON is YAML.
         let policy = policy::parse("gates.yaml", self.policy.get()).unwrap();
         let wanted = |runs: &[&Totals]| columns(&policy, runs);
         let candidate = saved(&self.candidate);
         let baseline = self.baseline.as_deref().map(saved);
-        let baseline = baseline.as_ref().map(Saved::known);
         let evidence = if policy.compares() {
+            let baseline = baseline.as_ref().map(Saved::known);
             let baseline = baseline.ok_or_else(|| Prose::from("no file ").name("baseline.json"));
             Evidence::joined(candidate.known(), baseline, Some(&wanted)).unwrap()
         } else {
@@ -54,7 +54,26 @@ impl Case {
             Evidence::alone(candidate.known(), Some(&wanted)).unwrap()
         };
         assert_eq!(problems(&policy, &evidence), [], "seed {}", self.seed);
-        judge(&policy, &evidence, self.now)
+        let judgement = judge(&policy, &evidence, self.now);
+        let mut runs = vec![&candidate];
+        if policy.compares() {
+            runs.extend(&baseline);
+        }
+        let totals: Vec<&Totals> = runs.iter().map(|saved| &saved.run.totals).collect();
+        let columns = columns_behind(&policy, &judgement, &totals);
+        // Rows that were not read for the judgement are read for what is behind it.
+        let sides = |place: usize| {
+            let side = runs.get(place).map(|saved| gathered(*saved, &columns));
+            side.unwrap_or_else(|| Ok(Rows::new(columns.clone())))
+                .unwrap()
+        };
+        let rows = joined(&sides(0), &sides(1)).unwrap();
+        let behind = if columns.is_empty() {
+            Vec::new()
+        } else {
+            behind(&policy, &rows, &judgement)
+        };
+        (judgement, behind)
     }
 }
 
@@ -68,7 +87,7 @@ fn word(of: impl std::fmt::Debug) -> String {
 }
 
 /// What the JSON report says of a check beside its status; what is null there is not here.
-fn told(check: &Check) -> Value {
+fn told(check: &Check, behind: Option<&Behind>) -> Value {
     let finite = |number: f64| number.is_finite().then_some(number);
     let range = |measure: Option<Measure>| measure.map(|of| [finite(of.low), finite(of.high)]);
     let observed = |measure: Option<Measure>| measure.and_then(|of| of.observed);
@@ -95,8 +114,19 @@ fn told(check: &Check) -> Value {
         "candidate_range": range(check.candidate),
         "scored": check.candidate.map(|measure| measure.scored),
         "trials": check.candidate.map(|measure| measure.trials),
+        "change": check.change(),
         "chance": chance,
+        "behind": behind.map(|behind| {
+            let rows = behind.rows.iter();
+            let rows = rows.map(|row| json!([row.digest, side(Some(&row.candidate)), side(row.baseline.as_ref())]));
+            json!({"total": behind.total, "rows": rows.collect::<Vec<_>>()})
+        }),
     }))
+}
+
+/// What one run has of a row.
+fn side(of: Option<&Scored>) -> Value {
+    of.map_or(Value::Null, |of| json!([of.mean, of.scored, of.trials]))
 }
 
 /// A JSON object without what is null.
@@ -136,15 +166,15 @@ fn is_same(one: &Value, other: &Value) -> bool {
 }
 
 /// Each case, and what comes of it; judged once for all tests.
-fn replayed() -> &'static [(Case, Judgement)] {
-    static REPLAYED: LazyLock<Vec<(Case, Judgement)>> = LazyLock::new(|| {
+fn replayed() -> &'static [(Case, Judgement, Vec<Behind>)] {
+    static REPLAYED: LazyLock<Vec<(Case, Judgement, Vec<Behind>)>> = LazyLock::new(|| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/recorded.jsonl");
         let text = fs::read_to_string(path).unwrap();
         let cases = text.lines().map(|line| serde_json::from_str(line).unwrap());
         cases
             .map(|case: Case| {
-                let judgement = case.judge();
-                (case, judgement)
+                let (judgement, behind) = case.judge();
+                (case, judgement, behind)
             })
             .collect()
     });
@@ -154,7 +184,7 @@ fn replayed() -> &'static [(Case, Judgement)] {
 
 #[test]
 fn checks_and_verdicts_come_out_as_another_judge_has_them() {
-    for (case, judgement) in replayed() {
+    for (case, judgement, _) in replayed() {
         let ours: Vec<(String, String)> = judgement
             .checks
             .iter()
@@ -172,9 +202,10 @@ fn checks_and_verdicts_come_out_as_another_judge_has_them() {
 
 #[test]
 fn reasons_values_and_intervals_are_as_they_were_recorded() {
-    for (case, judgement) in replayed() {
-        for (check, said) in judgement.checks.iter().zip(&case.checks) {
-            let mut ours = told(check);
+    for (case, judgement, behind) in replayed() {
+        for (place, (check, said)) in judgement.checks.iter().zip(&case.checks).enumerate() {
+            let behind = behind.iter().find(|behind| behind.check == place);
+            let mut ours = told(check, behind);
             // Where the record has no words, they tell how long ago something was.
             if said.told.get("reason").is_none() {
                 ours.as_object_mut().unwrap().remove("reason");
@@ -192,7 +223,7 @@ fn reasons_values_and_intervals_are_as_they_were_recorded() {
 
 #[test]
 fn findings_are_as_they_were_recorded() {
-    for (case, judgement) in replayed() {
+    for (case, judgement, _) in replayed() {
         let ours = judgement.findings.iter().zip(&case.findings);
         let ours: Vec<Value> = ours
             .map(|(finding, said)| {

@@ -152,6 +152,7 @@ def line(case: generate.Case) -> dict:
         if made:
             path.write_text(json.dumps(made))
     names = [f"--{role}=file:{role}.json" for role in snapshots]
+    case.excerpts = True
     _, report, _ = compare.check(case, *names)
     checks = same(said, report)
     statuses = {check.key: check.status for check in said.checks}
@@ -194,14 +195,23 @@ def snapshot(id: str, leave_out: set[str]) -> dict:
 
 def told(check: dict) -> dict:
     """In what words and numbers the program says it; what is null is left out."""
-    keys = ["reason", "finding", "margin", "baseline", "baseline_range", "candidate", "candidate_range", "scored", "trials"]
+    keys = ["reason", "finding", "margin", "baseline", "baseline_range", "candidate", "candidate_range", "change"]
+    keys += ["scored", "trials"]
     made = {key: check[key] for key in keys}
     if check["finding"] == AGES:
         made["reason"] = None
     chance = check["chance"] or {}
     keys = ["rows", "regressed", "fixed", "point", "interval", "p", "adjusted_p", "resolution", "rows_needed"]
+    if check["rows_behind"]:
+        sides = [[row["digest"], side(row["candidate"]), side(row["baseline"])] for row in check["rows"]]
+        made["behind"] = {"total": check["rows_behind"], "rows": sides}
     made["chance"] = {key: chance[key] for key in keys if chance.get(key) is not None} or None
     return {key: value for key, value in made.items() if value is not None}
+
+
+def side(of: dict | None) -> list | None:
+    """What one run has of a row."""
+    return of and [of["score"], of["scored"], of["trials"]]
 
 
 def main() -> int:
