@@ -12,6 +12,8 @@ mod pair;
 mod row_tests;
 mod rows;
 pub mod snapshot;
+#[cfg(test)]
+mod snapshot_tests;
 mod sums;
 mod tally;
 mod trial;

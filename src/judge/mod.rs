@@ -9,6 +9,8 @@ mod columns;
 mod comparability;
 mod compare;
 mod court;
+#[cfg(test)]
+mod edge_tests;
 mod hints;
 mod latency;
 mod limit;

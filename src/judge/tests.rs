@@ -9,7 +9,7 @@ use crate::policy::{self, LimitKey};
 use crate::selector::Selector;
 
 /// A binary dimension.
-fn passes(passed: u64, judged: u64) -> Dimension {
+pub(super) fn passes(passed: u64, judged: u64) -> Dimension {
     Dimension {
         scored: judged,
         passed,
@@ -21,7 +21,7 @@ fn passes(passed: u64, judged: u64) -> Dimension {
 }
 
 /// A numeric dimension.
-fn mean(mean: f64, measured: u64) -> Dimension {
+pub(super) fn mean(mean: f64, measured: u64) -> Dimension {
     Dimension {
         scored: measured,
         passed: 0,
@@ -32,7 +32,7 @@ fn mean(mean: f64, measured: u64) -> Dimension {
     }
 }
 
-fn totals(trials: u64, dimensions: &[(&str, Dimension)]) -> Totals {
+pub(super) fn totals(trials: u64, dimensions: &[(&str, Dimension)]) -> Totals {
     let mut totals = Totals {
         trials,
         usage: Some(Usage::default()),
@@ -64,7 +64,7 @@ pub(super) fn run(id: &str, totals: Totals) -> Run {
 }
 
 /// A candidate alone.
-fn alone(totals: Totals) -> Evidence {
+pub(super) fn alone(totals: Totals) -> Evidence {
     Evidence {
         candidate: run("candidate", totals),
         baseline: Baseline::Unnamed,
@@ -73,7 +73,7 @@ fn alone(totals: Totals) -> Evidence {
 }
 
 /// A candidate and a baseline on the same rows, one trial each.
-fn against(candidate: Totals, baseline: Totals) -> Evidence {
+pub(super) fn against(candidate: Totals, baseline: Totals) -> Evidence {
     let pair = Pair {
         common: candidate.trials,
         removed: 0,
@@ -99,7 +99,7 @@ fn statuses(judgement: &Judgement) -> Vec<Status> {
 }
 
 /// The status of one gate with one limit, on the dimension `s`.
-fn status(keys: &str, evidence: &Evidence) -> Status {
+pub(super) fn status(keys: &str, evidence: &Evidence) -> Status {
     let judgement = judged("", &format!("- {{name: g, scorer: s, {keys}}}"), evidence);
     assert_eq!(judgement.checks.len(), 1);
     judgement.checks[0].status

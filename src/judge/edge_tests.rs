@@ -1,0 +1,274 @@
+//! Values on their very limit, and two runs side by side.
+
+use super::limit::{Decision, Pairing, decide};
+use super::tests::{against, alone, mean, passes, status, totals};
+use super::*;
+use crate::evidence::{Baseline, Dimension, Flaw, Pair, Totals};
+use crate::policy::{LimitKey, MissingRule};
+
+/// A value between two ends.
+fn between(low: f64, high: f64) -> Measure {
+    Measure {
+        observed: None,
+        low,
+        high,
+        scored: 1,
+        trials: 2,
+        ignores: false,
+        exact: false,
+    }
+}
+
+fn decided(key: LimitKey, value: f64, candidate: Measure, baseline: Measure) -> Decision {
+    let pairing = Pairing {
+        candidate,
+        baseline: Some(baseline),
+    };
+    decide(Limit { key, value }, &pairing, MissingRule::Bound)
+}
+
+#[test]
+fn a_rate_of_very_many_trials_has_no_tolerance() {
+    let of = |passed| {
+        alone(totals(
+            10_000_000_000,
+            &[("s", passes(passed, 10_000_000_000))],
+        ))
+    };
+    assert_eq!(
+        status("metric: pass_rate, min: 0.5", &of(5_000_000_000)),
+        Status::Pass
+    );
+    assert_eq!(
+        status("metric: pass_rate, min: 0.5", &of(4_999_999_999)),
+        Status::Fail
+    );
+    assert_eq!(
+        status("metric: pass_rate, max: 0.5", &of(5_000_000_001)),
+        Status::Fail
+    );
+}
+
+#[test]
+fn a_mean_may_lie_outside_its_range_by_rounding_alone() {
+    let of = |mean_| alone(totals(5, &[("s", mean(mean_, 5))]));
+    let gate = "metric: numeric_mean, range: [0, 1], max: 1";
+    for inside in [0.0, -1e-9, -5e-10, 1.0, 1.0 + 1e-9, 1.0 + 5e-10] {
+        assert_eq!(status(gate, &of(inside)), Status::Pass, "{inside}");
+    }
+    for outside in [-2e-9, 1.0 + 2e-9, -0.5, 1.5] {
+        assert_eq!(status(gate, &of(outside)), Status::Undecided, "{outside}");
+    }
+    // Also where the range begins below zero.
+    let gate = "metric: numeric_mean, range: [-2, -1], max: -1";
+    assert_eq!(status(gate, &of(-2.0 - 1e-9)), Status::Pass);
+    assert_eq!(status(gate, &of(-2.1)), Status::Undecided);
+}
+
+#[test]
+fn a_relative_change_is_undecided_where_the_baseline_may_be_on_either_side_of_zero() {
+    let drop = |candidate, baseline| decided(LimitKey::MaxRelativeDrop, 0.1, candidate, baseline);
+    let zero = between(0.0, 0.0);
+    // From below zero up to it nothing drops.
+    assert_eq!(drop(zero, between(-0.5, 0.0)), Decision::Holds);
+    assert_eq!(drop(zero, between(-0.5, 0.5)), Decision::Depends);
+    assert_eq!(drop(zero, between(0.0, 0.5)), Decision::Depends);
+    assert_eq!(
+        drop(between(1.0, 1.0), between(-0.5, 0.5)),
+        Decision::Depends
+    );
+    // A change in the metric's own unit has a size beside any baseline.
+    let own = |candidate| decided(LimitKey::MaxDrop, 1.0, candidate, between(-0.5, 0.5));
+    assert_eq!(own(zero), Decision::Holds);
+}
+
+/// Of removed rows nobody knows how many trials they would have had: a part of one cannot turn.
+#[test]
+fn no_margin_is_told_of_trials_that_are_no_whole_number() {
+    let margin = |candidate: u64, removed: u64| {
+        let common = totals(candidate, &[("s", passes(candidate, candidate))]);
+        let all = totals(3 + removed, &[("s", passes(3 + removed, 3 + removed))]);
+        let mut evidence = against(common, all.clone());
+        let Baseline::Found(_, pair) = &mut evidence.baseline else {
+            unreachable!()
+        };
+        (pair.common, pair.removed) = (3, removed);
+        pair.baseline = Some(totals(3, &[("s", passes(3, 3))]));
+        let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 1}";
+        let policy = policy::parse("gates.yaml", &format!("version: 1\ngates:\n{gate}\n")).unwrap();
+        let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
+        assert_eq!(judgement.checks[0].status, Status::Pass);
+        judgement.checks[0].margin.map(|margin| margin.count)
+    };
+    assert_eq!(margin(3, 1), Some(3));
+    assert_eq!(margin(4, 1), None);
+}
+
+#[test]
+fn a_change_is_that_of_the_observed_values() {
+    let evidence = against(
+        totals(10, &[("s", passes(4, 10))]),
+        totals(10, &[("s", passes(9, 10))]),
+    );
+    let text = "version: 1\ngates:\n- {name: g, scorer: s, metric: pass_rate, max_drop: 1}\n";
+    let policy = policy::parse("gates.yaml", text).unwrap();
+    let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
+    assert_eq!(judgement.checks[0].change(), Some(-0.5));
+}
+
+#[test]
+fn evaluations_of_another_version_and_of_another_name_are_told_apart() {
+    let found = |name: &str| {
+        let of = || totals(4, &[("s", passes(4, 4))]);
+        let mut evidence = against(of(), of());
+        evidence.candidate.evaluation =
+            crate::evidence::Reference::parse(&format!("weave:///a/b/object/{name}"));
+        let text = "version: 1\ngates:\n- {name: g, scorer: s, metric: pass_rate, max_drop: 0}\n";
+        let policy = policy::parse("gates.yaml", text).unwrap();
+        let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
+        let messages = judgement.findings.iter();
+        let changed = messages.filter(|finding| finding.name == Name::EvaluationChanged);
+        changed
+            .map(|finding| finding.message.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(found("answers:v1"), Vec::<String>::new());
+    let (version, name) = (found("answers:v2"), found("others:v1"));
+    assert_eq!((version.len(), name.len()), (1, 1));
+    assert!(version[0].contains("different versions"), "{version:?}");
+    assert!(
+        name[0].contains("`answers") && name[0].contains("`others"),
+        "{name:?}"
+    );
+}
+
+// ------------------------------------------------------------------------------------- side by side
+
+fn side_by_side(candidate: Totals, baseline: Totals) -> Comparison {
+    let now = "2026-11-23T12:00:00Z".parse().unwrap();
+    compare(&against(candidate, baseline), now).unwrap()
+}
+
+fn lines(comparison: &Comparison) -> Vec<String> {
+    comparison
+        .lines
+        .iter()
+        .map(|line| {
+            let observed = |of: Option<Measure>| of.and_then(|of| of.observed);
+            let (theirs, ours) = (observed(line.baseline), observed(line.candidate));
+            format!(
+                "{} {}: {theirs:?} {ours:?} {:?}",
+                line.subject,
+                line.metric.word(),
+                line.change
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn two_runs_are_put_side_by_side_metric_by_metric() {
+    let text = Dimension {
+        scored: 4,
+        ..Dimension::default()
+    };
+    let ours = totals(
+        4,
+        &[
+            ("mean", mean(0.75, 4)),
+            ("rate", passes(1, 4)),
+            ("text", text.clone()),
+        ],
+    );
+    let theirs = totals(
+        4,
+        &[
+            ("mean", mean(0.5, 4)),
+            ("old", passes(2, 4)),
+            ("rate", passes(3, 4)),
+            ("text", text),
+        ],
+    );
+    let comparison = side_by_side(ours, theirs);
+    assert!(comparison.is_comparable);
+    assert_eq!(
+        lines(&comparison),
+        [
+            "mean numeric_mean: Some(0.5) Some(0.75) Some(0.25)",
+            "old pass_rate: Some(0.5) None None",
+            "rate pass_rate: Some(0.75) Some(0.25) Some(-0.5)",
+            "text coverage: Some(1.0) Some(1.0) Some(0.0)",
+        ]
+    );
+    assert!(comparison.findings.is_empty(), "{:?}", comparison.findings);
+    assert!(
+        compare(
+            &alone(totals(4, &[])),
+            "2026-11-23T12:00:00Z".parse().unwrap()
+        )
+        .is_none()
+    );
+}
+
+#[test]
+fn runs_without_a_common_score_cannot_be_compared() {
+    let found = |comparison: &Comparison| {
+        let findings = comparison.findings.iter();
+        findings.map(|finding| finding.name).collect::<Vec<_>>()
+    };
+    let apart = side_by_side(
+        totals(4, &[("a", passes(1, 4))]),
+        totals(4, &[("b", passes(1, 4))]),
+    );
+    assert!(!apart.is_comparable);
+    assert_eq!(found(&apart), [Name::NoScores]);
+    // Why they cannot be compared at all is said once.
+    let now = "2026-11-23T12:00:00Z".parse().unwrap();
+    let mut evidence = against(
+        totals(4, &[("a", passes(1, 4))]),
+        totals(4, &[("a", passes(1, 4))]),
+    );
+    let Baseline::Found(_, pair) = &mut evidence.baseline else {
+        unreachable!()
+    };
+    *pair = Pair {
+        common: 0,
+        removed: 4,
+        added: 4,
+        candidate: None,
+        baseline: None,
+    };
+    let strangers = compare(&evidence, now).unwrap();
+    assert!(!strangers.is_comparable);
+    assert_eq!(
+        found(&strangers)
+            .iter()
+            .filter(|name| **name == Name::NoScores)
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn of_a_failed_run_and_of_flawed_counts_it_is_said() {
+    let of = || totals(4, &[("a", passes(1, 4))]);
+    let mut evidence = against(of(), of());
+    evidence.candidate.status = Some("failed".to_owned());
+    let now = "2026-11-23T12:00:00Z".parse().unwrap();
+    let failed = compare(&evidence, now).unwrap();
+    let said: Vec<String> = failed
+        .findings
+        .iter()
+        .map(|finding| finding.message.to_string())
+        .collect();
+    assert_eq!(said, ["the candidate `candidate` failed"]);
+    let flawed = Dimension {
+        flaw: Some(Flaw::Ambiguous),
+        ..passes(1, 4)
+    };
+    let mut twice = totals(4, &[("a", passes(1, 4))]);
+    twice.dimensions.insert("b".to_owned(), flawed);
+    let comparison = side_by_side(twice, of());
+    assert_eq!(comparison.findings.len(), 1);
+    assert_eq!(comparison.findings[0].effect, Effect::Warning);
+}
