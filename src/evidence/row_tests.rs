@@ -44,7 +44,7 @@ fn wanted_columns_are_those_of_all_policies_each_once() {
     assert!(all.is_empty());
     let (truth, number) = (column("a", Kind::Truth), column("a", Kind::Number));
     all.add(columns(
-        &[truth.clone()],
+        std::slice::from_ref(&truth),
         &[input("x", &[json!(1), json!(2)])],
     ));
     all.add(columns(
@@ -81,12 +81,12 @@ fn calls_and_costs_are_asked_for_only_where_a_column_needs_them() {
 #[test]
 fn rows_that_were_read_serve_whoever_needs_no_more() {
     let (truth, number) = (column("a", Kind::Truth), column("a", Kind::Number));
-    let read = Rows::new(columns(&[truth.clone()], &[input("x", &[])]));
+    let read = Rows::new(columns(std::slice::from_ref(&truth), &[input("x", &[])]));
     assert!(read.is_empty());
     assert!(read.has(&Columns::default()));
-    assert!(read.has(&columns(&[truth.clone()], &[input("x", &[])])));
+    assert!(read.has(&columns(std::slice::from_ref(&truth), &[input("x", &[])])));
     assert!(!read.has(&columns(&[truth.clone(), number], &[])));
-    assert!(!read.has(&columns(&[truth.clone()], &[input("y", &[])])));
+    assert!(!read.has(&columns(std::slice::from_ref(&truth), &[input("y", &[])])));
     assert!(!read.has(&columns(&[column("b", Kind::Truth)], &[input("x", &[])])));
     let mut one = read;
     one.end_row("d", 0, 0);

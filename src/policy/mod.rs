@@ -5,6 +5,8 @@
 //! problem of a file is found in one pass. What comes out, [`Policy`], has no wrong state left: its
 //! numbers are finite, its limits fit their metrics, its names are unique.
 
+#[cfg(test)]
+mod edge_tests;
 mod files;
 mod gate;
 mod metric;
