@@ -579,6 +579,8 @@ mod tests {
         // Of more numbers the mean may be another.
         let larger = |mean| of(10, "a", numbers(mean, 4));
         assert!(larger(0.5).contain(&of(9, "a", numbers(0.9, 3))));
+        // A part may have none of the numbers.
+        assert!(larger(0.5).contain(&of(6, "a", Dimension::default())));
         // Numbers cannot vanish from a part that has all of them.
         let without = Dimension {
             mean: None,

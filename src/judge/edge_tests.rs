@@ -1,7 +1,7 @@
 //! Values on their very limit, and two runs side by side.
 
 use super::limit::{Decision, Pairing, decide};
-use super::tests::{against, alone, mean, passes, status, totals};
+use super::tests::{against, alone, mean, names, passes, status, totals};
 use super::*;
 use crate::evidence::{Baseline, Dimension, Flaw, Pair, Totals};
 use crate::policy::{LimitKey, MissingRule};
@@ -118,7 +118,7 @@ fn a_change_is_that_of_the_observed_values() {
 
 #[test]
 fn evaluations_of_another_version_and_of_another_name_are_told_apart() {
-    let found = |name: &str| {
+    let changed = |name: &str| {
         let of = || totals(4, &[("s", passes(4, 4))]);
         let mut evidence = against(of(), of());
         evidence.candidate.evaluation =
@@ -127,19 +127,50 @@ fn evaluations_of_another_version_and_of_another_name_are_told_apart() {
         let policy = policy::parse("gates.yaml", text).unwrap();
         let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
         let messages = judgement.findings.iter();
-        let changed = messages.filter(|finding| finding.name == Name::EvaluationChanged);
-        changed
+        let found = messages.filter(|finding| finding.name == Name::EvaluationChanged);
+        found
             .map(|finding| finding.message.to_string())
             .collect::<Vec<_>>()
     };
-    assert_eq!(found("answers:v1"), Vec::<String>::new());
-    let (version, name) = (found("answers:v2"), found("others:v1"));
+    assert_eq!(changed("answers:v1"), Vec::<String>::new());
+    let (version, name) = (changed("answers:v2"), changed("others:v1"));
     assert_eq!((version.len(), name.len()), (1, 1));
     assert!(version[0].contains("different versions"), "{version:?}");
     assert!(
         name[0].contains("`answers") && name[0].contains("`others"),
         "{name:?}"
     );
+}
+
+/// The findings of a policy of one gate.
+fn found(head: &str, gate: &str, evidence: &Evidence) -> (Status, Vec<&'static str>) {
+    let text = format!("version: 1\n{head}\ngates:\n- {{name: g, scorer: s, {gate}}}\n");
+    let policy = policy::parse("gates.yaml", &text).unwrap();
+    let judgement = judge(&policy, evidence, "2026-11-23T12:00:00Z".parse().unwrap());
+    (judgement.checks[0].status, names(&judgement))
+}
+
+#[test]
+fn only_where_removed_rows_are_ignored_the_baseline_has_to_be_known_on_the_common_rows() {
+    let of = || totals(4, &[("s", passes(4, 4))]);
+    let mut evidence = against(of(), of());
+    let Baseline::Found(_, pair) = &mut evidence.baseline else {
+        unreachable!()
+    };
+    pair.baseline = None;
+    let gate = "metric: pass_rate, max_drop: 0.1";
+    assert_eq!(found("", gate, &evidence), (Status::Pass, vec![]));
+    let ignore = "baseline: {removed_rows: ignore}";
+    let unknown = (Status::Undecided, vec!["common-rows-unknown"]);
+    assert_eq!(found(ignore, gate, &evidence), unknown);
+}
+
+#[test]
+fn what_needs_rows_is_undecided_without_them() {
+    let evidence = alone(totals(4, &[("s", passes(4, 4))]));
+    let gate = "metric: pass_rate, min: 0.1, evidence: proven";
+    let unknown = (Status::Undecided, vec!["rows-unknown"]);
+    assert_eq!(found("", gate, &evidence), unknown);
 }
 
 // ------------------------------------------------------------------------------------- side by side

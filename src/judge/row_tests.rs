@@ -238,6 +238,9 @@ fn an_input_with_too_many_values_is_no_by() {
     let problems = problems(&policy, &evidence);
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].place, "gates[0] \"a\": by");
+    // Of one row fewer each value is a slice.
+    let fewer = rows.rsplit_once('\n').unwrap().0;
+    assert_eq!(on_rows("", gates, fewer, "").checks.len(), 50 + 25);
 }
 
 #[test]
@@ -713,6 +716,72 @@ fn rows_that_do_not_count_are_not_behind_a_check() {
     assert_eq!(count("", &gate("")), 9);
     assert_eq!(count("baseline: {removed_rows: ignore}", &gate("")), 6);
     assert_eq!(count("", &gate(", missing: ignore")), 4);
+}
+
+/// The digests of the rows behind the only check, the worst first.
+fn digests_behind(gate: &str, candidate: &[&str], baseline: &[&str]) -> Vec<String> {
+    let (ours, theirs) = both(candidate, baseline);
+    let text = format!("version: 1\ngates:\n- {{name: g, {gate}}}\n");
+    let policy = policy::parse("gates.yaml", &text).unwrap();
+    let (ours, theirs) = (OfRun::new(&ours), OfRun::new(&theirs));
+    let every = |runs: &[&Totals]| columns(&policy, runs);
+    let evidence = Evidence::joined(
+        Known {
+            run: ours.run("c"),
+            rows: Some(&ours),
+        },
+        Ok(Known {
+            run: theirs.run("b"),
+            rows: Some(&theirs),
+        }),
+        Some(&every),
+    )
+    .unwrap();
+    let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
+    assert_eq!(judgement.checks.len(), 1);
+    let rows = evidence.rows.as_ref().unwrap();
+    let behind = behind(&policy, rows, &judgement);
+    let rows = behind.into_iter().flat_map(|behind| behind.rows);
+    rows.map(|row| row.digest).collect()
+}
+
+#[test]
+fn the_worst_rows_come_first() {
+    let regressed = "scorer: s, metric: regressed_rows, max: 0";
+    let passed = &["true true"; 4];
+    let now = ["true false", "false false", "true true", "true _"];
+    // What a missing score may hide is the worst, then what fails most.
+    assert_eq!(
+        digests_behind(regressed, &now, passed),
+        ["003", "001", "000"]
+    );
+    let fixed = "scorer: s, metric: fixed_rows, min: 4";
+    let failed = &["false false"; 3];
+    let now = ["true false", "false false", "true true"];
+    assert_eq!(digests_behind(fixed, &now, failed), ["001", "000"]);
+    // A floor under errors is missed by those rows that have the fewest.
+    let errors = "metric: error_rate, min: 0.9, evidence: proven";
+    let now = ["_ true", "true true", "_ _"];
+    assert_eq!(digests_behind(errors, &now, &now), ["001", "000"]);
+}
+
+/// Whether a relative change has a size depends on the baseline's mean, which one missing score moves across zero.
+#[test]
+fn a_test_of_a_relative_change_is_undecided_where_the_baseline_may_be_on_either_side_of_zero() {
+    let status = |theirs: &str| {
+        let (ours, theirs) = both(
+            &repeated(&[(12, "0.05")]),
+            &repeated(&[(11, "0.05"), (1, theirs)]),
+        );
+        let gate = "- {name: g, scorer: s, metric: numeric_mean, range: [-1, 1], max_relative_drop: 0.1, evidence: significant}";
+        let judgement = on_rows("", gate, &ours, &theirs);
+        judgement.checks[0].status
+    };
+    assert_eq!(status("_"), Status::Undecided);
+    assert_eq!(status("0.05"), Status::Pass);
+    // With the score at its highest, and at its lowest, it is no sure drop.
+    assert_eq!(status("1"), Status::Pass);
+    assert_eq!(status("-1"), Status::Pass);
 }
 
 /// A cell of a row: up to two trials, or a run that lacks the row.
