@@ -285,6 +285,49 @@ fn a_single_score_outside_its_range_is_seen_in_rows() {
     );
 }
 
+#[test]
+fn scores_and_means_may_lie_on_the_ends_of_their_range() {
+    let status = |cells: &[&str], evidence: &str| {
+        let (rows, _) = both(cells, &[]);
+        let gate = format!(
+            "- {{name: n, scorer: s, metric: numeric_mean, range: [2, 5], min: 2, evidence: {evidence}}}"
+        );
+        on_rows("", &gate, &rows, "").checks[0].status
+    };
+    for evidence in ["observed", "significant"] {
+        for sound in ["2", "3", "5"] {
+            assert_eq!(status(&[sound; 12], evidence), Status::Pass, "{sound}");
+        }
+        for beyond in ["1.9", "5.1"] {
+            assert_eq!(
+                status(&[beyond; 12], evidence),
+                Status::Undecided,
+                "{beyond}"
+            );
+        }
+    }
+    // A mean in the middle of scores that are not.
+    let cells = repeated(&[(6, "1"), (6, "5")]);
+    assert_eq!(status(&cells, "observed"), Status::Pass);
+    assert_eq!(status(&cells, "significant"), Status::Undecided);
+}
+
+/// Rows that only one run has take no part in a change, and show all the same that its scores are on another scale.
+#[test]
+fn a_mean_of_a_whole_run_outside_its_range_leaves_changes_undecided() {
+    let status = |ours: &str, theirs: &str| {
+        let (ours, theirs) = both(
+            &["0.5", "0.5", ours, "gone"],
+            &["0.5", "0.5", "gone", theirs],
+        );
+        let gate = "- {name: n, scorer: s, metric: numeric_mean, range: [0, 1], max_drop: 0.6}\nbaseline: {removed_rows: ignore}";
+        on_rows("", gate, &ours, &theirs).checks[0].status
+    };
+    assert_eq!(status("1", "1"), Status::Pass);
+    assert_eq!(status("80", "1"), Status::Undecided);
+    assert_eq!(status("1", "80"), Status::Undecided);
+}
+
 /// Rows of both runs as lines; `_` is a missing score.
 fn both(candidate: &[&str], baseline: &[&str]) -> (String, String) {
     let of = |cells: &[&str]| {
@@ -440,6 +483,73 @@ fn a_missing_score_may_make_all_rows_alike() {
     assert_eq!(status(&whole, &all, "min: 0.85", "proven"), Status::Pass);
 }
 
+/// Fourteen rows that are alike may all have come down on either side, had they had one trial each.
+#[test]
+fn rows_that_may_be_alike_prove_no_more_than_rows_of_one_trial() {
+    let status = |ours: (&str, &str), theirs: (&str, &str), limit: &str| {
+        let of = |(most, last)| repeated(&[(13, most), (1, last)]);
+        let (ours, theirs) = both(&of(ours), &of(theirs));
+        let gate =
+            format!("- {{name: g, scorer: s, metric: pass_rate, {limit}, evidence: proven}}");
+        on_rows("", &gate, &ours, &theirs).checks[0].status
+    };
+    let (sound, half, wrong) = (
+        ("true true", "true true"),
+        ("true false", "true false"),
+        ("false false", "false _"),
+    );
+    let (open, open_half) = (("true true", "true _"), ("true false", "true _"));
+    for (ours, theirs, limit, expected) in [
+        // Each row dropped by a half, and might have by a whole.
+        (open_half, sound, "max_drop: 0.7", Status::Undecided),
+        (open_half, sound, "max_rise: 0.7", Status::Pass),
+        (sound, open_half, "max_rise: 0.7", Status::Undecided),
+        (sound, open_half, "max_drop: 0.7", Status::Pass),
+        // None changed.
+        (open, sound, "max_drop: 0.3", Status::Pass),
+        (open, sound, "max_rise: 0.3", Status::Pass),
+        (open, sound, "max_relative_drop: 0.3", Status::Pass),
+        (sound, open, "max_rise: 0.3", Status::Pass),
+        // A half in each row might have been all or nothing; none and all are what they are.
+        (open_half, half, "min: 0.3", Status::Undecided),
+        (open_half, half, "max: 0.7", Status::Undecided),
+        (wrong, half, "max: 0.5", Status::Pass),
+        (open, half, "min: 0.5", Status::Pass),
+    ] {
+        assert_eq!(status(ours, theirs, limit), expected, "{ours:?} {limit}");
+    }
+}
+
+/// What lies apart by less than a billionth of its size is rounding, and more is not.
+#[test]
+fn rows_are_alike_or_not_by_their_size() {
+    let status = |cells: &[&str]| {
+        let (rows, _) = both(cells, &[]);
+        let gate = "- {name: g, scorer: s, metric: numeric_mean, min: 1, evidence: proven}";
+        on_rows("", gate, &rows, "").checks[0].status
+    };
+    assert_eq!(status(&["1000000", "1000000.0001"]), Status::Undecided);
+    assert_eq!(status(&["1000000", "1000000.01"]), Status::Pass);
+    assert_eq!(status(&["2", "2.0001"]), Status::Pass);
+}
+
+#[test]
+fn a_latency_that_is_missing_may_have_been_any() {
+    let status = |last: &str, limit: &str| {
+        let row = |name: usize, latency: &str| {
+            format!("{name:03} {{}} | {{\"s\": true, \"latency\": {latency}}}")
+        };
+        let rows: Vec<String> = (0..12)
+            .map(|number| row(number, if number == 11 { last } else { "1.0" }))
+            .collect();
+        let gate = format!("- {{name: g, metric: latency_mean, {limit}, evidence: proven}}");
+        on_rows("", &gate, &rows.join("\n"), "").checks[0].status
+    };
+    assert_eq!(status("1.0", "max: 3"), Status::Pass);
+    assert_eq!(status("null", "max: 3"), Status::Undecided);
+    assert_eq!(status("null", "min: 0.5"), Status::Undecided);
+}
+
 #[test]
 fn the_rows_that_it_would_take_are_those_that_do() {
     let needed = |cells: &[&str], keys: &str| {
@@ -507,6 +617,14 @@ fn a_test_that_missing_scores_hide_may_belong_to_the_family() {
     assert_eq!(status(&format!("{gate}\n{hidden}")), Status::Undecided);
     let observed = hidden.replace("significant", "observed");
     assert_eq!(status(&format!("{gate}\n{observed}")), Status::Fail);
+    // What is no test of a change, or has nothing to be tested, hides none.
+    for other in [
+        hidden.replace("significant", "proven"),
+        hidden.replace("max_rise: 1", "min: 0"),
+        "- {name: h, metric: latency_mean, max_rise: 1, evidence: significant}".to_owned(),
+    ] {
+        assert_eq!(status(&format!("{gate}\n{other}")), Status::Fail, "{other}");
+    }
 }
 
 #[test]
@@ -585,8 +703,20 @@ fn hints_say_what_so_few_rows_cannot_tell() {
     );
     let said = hints(&with_rows, &ours, &theirs);
     assert_eq!(said.len(), 1);
+    for part in [
+        "100 rows show no change below 0.07: ",
+        "but whose answers flip as often as here, breaks it in 21 % of runs",
+    ] {
+        assert!(said[0].contains(part), "{}", said[0]);
+    }
+    // One row of ten flipped each way, of which few can have been right before.
+    let (few, of_few) = both(
+        &repeated(&[(2, "true"), (2, "false"), (16, "false")]),
+        &repeated(&[(2, "false"), (2, "true"), (16, "false")]),
+    );
+    let said = hints(&with_rows, &few, &of_few);
     assert!(
-        said[0].contains("but whose answers flip as often as here, breaks it in 21 % of runs"),
+        said[0].contains("20 rows show no change below 0.25: "),
         "{}",
         said[0]
     );
@@ -782,6 +912,23 @@ fn a_test_of_a_relative_change_is_undecided_where_the_baseline_may_be_on_either_
     // With the score at its highest, and at its lowest, it is no sure drop.
     assert_eq!(status("1"), Status::Pass);
     assert_eq!(status("-1"), Status::Pass);
+}
+
+/// What rises whatever the missing score is, rises by no part of nothing.
+#[test]
+fn a_rise_from_about_zero_has_no_relative_size_either() {
+    let status = |theirs: &str| {
+        let (ours, theirs) = both(
+            &repeated(&[(12, "1")]),
+            &repeated(&[(6, "0.05"), (5, "0.06"), (1, theirs)]),
+        );
+        let gate = "- {name: g, scorer: s, metric: numeric_mean, range: [-1, 1], max_relative_drop: 0.1, evidence: significant}";
+        on_rows("", gate, &ours, &theirs).checks[0].status
+    };
+    for sound in ["0.05", "1", "-1"] {
+        assert_eq!(status(sound), Status::Pass, "{sound}");
+    }
+    assert_eq!(status("_"), Status::Undecided);
 }
 
 /// A cell of a row: up to two trials, or a run that lacks the row.

@@ -279,7 +279,7 @@ pub(super) fn resolution(found: &Pairs, confidence: f64, drop: bool) -> Option<f
     }
     let (mut below, mut enough) = (0, most);
     while enough - below > 1 {
-        let middle = below + (enough - below) / 2;
+        let middle = u64::midpoint(below, enough);
         if shows(middle) {
             enough = middle;
         } else {
