@@ -122,8 +122,10 @@ impl Trial {
         let ruling = if self.straddles {
             None
         } else if self.is_at_worst(gate) {
-            // All of them at their worst, though not where that would only hide what the others show.
+            // All of them at their worst, though not where that would only hide what the others show, or where it depends
+            // on what the other tests would have shown.
             let worst = self.worst.judge(gate, limit, adjusted.0);
+            let depends = worst != self.worst.judge(gate, limit, adjusted.1);
             // They are corrected as much as that was.
             let correction = match (adjusted.0, self.worst.p(limit)) {
                 (Some(adjusted), Some(p)) if p > 0.0 => adjusted / p,
@@ -133,7 +135,8 @@ impl Trial {
                 let p = world.p(limit).map(|p| p * correction);
                 world.judge(gate, limit, p) == Ruling::Broken
             });
-            (worst != Ruling::Noise || !hides).then_some(worst)
+            let is_hidden = worst == Ruling::Noise && hides;
+            (!depends && !is_hidden).then_some(worst)
         } else if passes && prone.iter().all(is(Ruling::Holds)) {
             Some(Ruling::Holds)
         } else if passes {

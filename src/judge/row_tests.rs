@@ -617,6 +617,24 @@ fn a_test_that_missing_scores_hide_may_belong_to_the_family() {
     assert_eq!(status(&format!("{gate}\n{hidden}")), Status::Undecided);
     let observed = hidden.replace("significant", "observed");
     assert_eq!(status(&format!("{gate}\n{observed}")), Status::Fail);
+    // Missing scores of its own that count as the worst do not make it sure of the others.
+    let ours = format!("{ours}\n100 {{}} | {{}}");
+    let theirs = format!("{theirs}\n100 {{}} | {{\"s\": false}}");
+    let of = |confidence: f64| {
+        format!(
+            "- {{name: g, scorer: s, metric: pass_rate, max_drop: 0, missing: fail, evidence: significant, \
+             confidence: {confidence}}}"
+        )
+    };
+    let alone = on_rows("", &of(0.95), &ours, &theirs);
+    let p = alone.checks[0].chance.as_ref().unwrap().p.unwrap();
+    let at_worst = of(1.0 - p * 1.5);
+    let status_of = |gates: &str| on_rows("", gates, &ours, &theirs).checks[0].status;
+    assert_eq!(status_of(&at_worst), Status::Fail);
+    assert_eq!(
+        status_of(&format!("{at_worst}\n{hidden}")),
+        Status::Undecided
+    );
     // What is no test of a change, or has nothing to be tested, hides none.
     for other in [
         hidden.replace("significant", "proven"),
