@@ -191,7 +191,7 @@ fn a_kill_between_two_files_leaves_the_first_whole() {
         // Nobody reads the pipe, so that the second file waits.
         let gate = gate.args(&["--report=out/report.md", "--json=pipe"]);
         let out = gate.folder().join("out");
-        let child = start(gate.command());
+        let child = start(gate.through(&["env", "--default-signal=HUP,INT,TERM"]));
         until(|| fs::read_to_string(out.join(FILES[0])).is_ok_and(|text| text == whole[0]));
         // It may still be on its way to the pipe, but not to another file.
         signal(&child, by);
@@ -224,7 +224,8 @@ fn a_signal_ends_it_at_once_with_no_verdict() {
         ] {
             let weave = Weave::with(move |_, _| Some(reply.clone()));
             let gate = waiting(&weave, more);
-            let child = start(gate.command());
+            // What was started by `nohup`, or in the background of a script, ignores some signals, as does all that it starts.
+            let child = start(gate.through(&["env", "--default-signal=HUP,INT,TERM"]));
             until(|| !weave.requests().is_empty());
             thread::sleep(Duration::from_millis(50));
             let since = Instant::now();
