@@ -49,7 +49,7 @@ fn only_in(one: &BTreeMap<String, u64>, other: &BTreeMap<String, u64>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::test_run;
+    use crate::evidence::tests::test_run;
 
     #[test]
     fn rows_are_joined_on_their_digests() {

@@ -89,14 +89,6 @@ pub(super) fn column(
         .ok_or_else(unknown_rows)
 }
 
-/// Why rows cannot be looked at, where they cannot.
-pub(super) fn obstacle(policy: &Policy, evidence: &Evidence) -> Option<Obstacle> {
-    if evidence.rows.is_none() {
-        return policy.needs_rows().then(unknown_rows);
-    }
-    contradicted(evidence).map(|(_, obstacle)| obstacle)
-}
-
 /// The run whose rows are not what its summary says, where there is one.
 pub(super) fn contradicted(evidence: &Evidence) -> Option<(Role, Obstacle)> {
     let rows = evidence.rows.as_ref()?;

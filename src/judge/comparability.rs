@@ -147,14 +147,14 @@ impl Ground {
     pub(super) fn contradict(
         &mut self,
         role: Role,
-        obstacle: Obstacle,
+        obstacle: &Obstacle,
         findings: &mut Vec<Finding>,
     ) {
-        findings.push(undecided(&obstacle));
+        findings.push(undecided(obstacle));
         if role == Role::Candidate {
             self.candidate.get_or_insert_with(|| obstacle.clone());
         }
-        self.change.get_or_insert(obstacle);
+        self.change.get_or_insert_with(|| obstacle.clone());
     }
 }
 

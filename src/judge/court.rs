@@ -8,7 +8,6 @@ use super::chance::{self, Chance, Ruling as Said, Trial};
 use super::comparability::{Effect, Finding, Ground, Name, Obstacle};
 use super::limit::{self, Decision, Pairing};
 use super::measure::Measure;
-use super::question::Question;
 use super::slice::{self, Selection, Slice};
 use super::survey::{Matter, Measured, Surveyor};
 use super::{Check, Margin, Status, words};
@@ -174,14 +173,7 @@ impl<'a> Court<'a> {
         } = self.surveyor().measure(matter).ok()?;
         let is_open = pairing.is_unbounded();
         let selection = Selection::of(matter.slice, rows);
-        let question = Question {
-            gate,
-            limit,
-            subject: matter.subject,
-            selection: &selection,
-            removed_rows,
-            pairing: &pairing,
-        };
+        let question = matter.question(&selection, removed_rows, &pairing);
         (!is_open).then(|| question.ask(rows).ok()).flatten()
     }
 

@@ -5,12 +5,16 @@
 
 mod behind;
 mod chance;
+#[cfg(test)]
+mod chance_tests;
 mod columns;
 mod comparability;
 mod compare;
 mod court;
 #[cfg(test)]
 mod edge_tests;
+#[cfg(test)]
+mod hint_tests;
 mod hints;
 mod latency;
 mod limit;
@@ -163,9 +167,14 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
     let today = now.to_zoned(TimeZone::UTC).date();
     let mut findings = Vec::new();
     let mut ground = comparability::ground(&Terms::of(policy), evidence, now, &mut findings);
-    if let Some((role, obstacle)) = columns::contradicted(evidence) {
-        ground.contradict(role, obstacle, &mut findings);
+    let contradicted = columns::contradicted(evidence);
+    if let Some((role, obstacle)) = &contradicted {
+        ground.contradict(*role, obstacle, &mut findings);
     }
+    let unknown = evidence.rows.is_none() && policy.needs_rows();
+    let rows = contradicted
+        .map(|(_, obstacle)| obstacle)
+        .or_else(|| unknown.then(columns::unknown_rows));
     if policy.needs_usage() && !counts_usage(evidence) {
         findings.push(comparability::usage_may_be_partial());
     }
@@ -175,7 +184,7 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
         ground,
         findings,
         can_block: false,
-        rows: columns::obstacle(policy, evidence),
+        rows,
         trials: BTreeMap::new(),
     };
     court.hear();

@@ -23,6 +23,25 @@ pub(super) struct Matter<'a> {
     pub(super) slice: Option<&'a Slice>,
 }
 
+impl<'a> Matter<'a> {
+    /// What is asked of the rows, once it is measured.
+    pub(super) fn question(
+        self,
+        selection: &'a Selection,
+        removed_rows: RemovedRows,
+        pairing: &'a Pairing,
+    ) -> Question<'a> {
+        Question {
+            gate: self.gate,
+            limit: self.limit,
+            subject: self.subject,
+            selection,
+            removed_rows,
+            pairing,
+        }
+    }
+}
+
 /// The values that a limit is about.
 pub(super) struct Measured {
     pub(super) pairing: Pairing,
@@ -80,14 +99,7 @@ impl Surveyor<'_> {
         // The two pass rates say how missing scores are taken; the rows are counted.
         let rows = self.rows()?;
         let selection = Selection::of(matter.slice, rows);
-        let question = Question {
-            gate,
-            limit,
-            subject: matter.subject,
-            selection: &selection,
-            removed_rows,
-            pairing: &pairing,
-        };
+        let question = matter.question(&selection, removed_rows, &pairing);
         let pairing = Pairing {
             candidate: question.count(rows)?,
             baseline: None,
@@ -200,7 +212,7 @@ impl Surveyor<'_> {
         Ok((pairing, all))
     }
 
-    /// Makes sure that neither the mean of a run lies outside the gate's range, nor a score, where rows tell.
+    /// Makes sure that no score lies outside the gate's range, where rows tell, and no mean of a run.
     fn in_range(&self, matter: Matter<'_>) -> Result<(), Obstacle> {
         let Matter { gate, subject, .. } = matter;
         let (Some((low, high)), Some(name)) = (gate.range, subject) else {
@@ -208,36 +220,24 @@ impl Surveyor<'_> {
         };
         let roles = [Role::Candidate, Role::Baseline].into_iter();
         let roles = roles.take(1 + usize::from(gate.compares(matter.limit)));
-        // Of all its rows, also where fewer are compared: it shows that the range is not the scores' own.
-        for role in roles.clone() {
+        let is_outside = |value: &f64| *value < low - TOLERANCE || *value > high + TOLERANCE;
+        let rows = self.evidence.rows.as_ref();
+        let known = rows.and_then(|rows| Some((rows, rows.column(name, Kind::Number)?)));
+        for role in roles {
+            let ends = known.and_then(|(rows, column)| {
+                let selection = Selection::of(matter.slice, rows);
+                rows.extremes(role, column, |row| selection.has(rows, row))
+            });
+            let scores = ends.into_iter().flat_map(|(least, most)| [least, most]);
+            if let Some(score) = scores.into_iter().find(is_outside) {
+                return Err(words::out_of_range(score, (low, high), name, role));
+            }
+            // Of all its rows, also where fewer are compared: it shows that the range is not the scores' own.
             let run = self.run(role);
             let mean = run.totals.dimensions.get(name).and_then(|known| known.mean);
-            let is_outside = |mean: &f64| *mean < low - TOLERANCE || *mean > high + TOLERANCE;
             if let Some(mean) = mean.filter(is_outside) {
-                return Err(words::lack(
-                    &Lack::OutOfRange(mean),
-                    gate,
-                    subject,
-                    role.word(),
-                    run,
-                ));
-            }
-        }
-        let Some(rows) = &self.evidence.rows else {
-            return Ok(());
-        };
-        let Some(column) = rows.column(name, Kind::Number) else {
-            return Ok(());
-        };
-        let selection = Selection::of(matter.slice, rows);
-        for role in roles {
-            let ends = rows.extremes(role, column, |row| selection.has(rows, row));
-            let outside = ends.and_then(|(least, most)| {
-                let is_low = least < low - TOLERANCE;
-                (is_low || most > high + TOLERANCE).then_some(if is_low { least } else { most })
-            });
-            if let Some(score) = outside {
-                return Err(words::out_of_range(score, (low, high), name, role));
+                let lack = Lack::OutOfRange(mean);
+                return Err(words::lack(&lack, gate, subject, role.word(), run));
             }
         }
         Ok(())

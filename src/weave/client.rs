@@ -328,7 +328,7 @@ impl<'a> Client<'a> {
                     .help("look at the project's name, and at whether the key's owner is in its team"),
             ),
             404 if said.is_some() => Attempt::Refused(Refusal::NotFound {
-                what: String::new(),
+                what: request.what.to_owned(),
                 reason: said.unwrap_or_default(),
             }),
             404 => refuse(

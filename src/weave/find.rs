@@ -233,7 +233,7 @@ impl<'a> Finder<'a> {
         for _ in 0..MOST_PAGES {
             let (mut page, lines) = self.page(selector, eligible, PAGE, read)?;
             let is_last = lines < PAGE;
-            told(&page, selector, eligible)?;
+            refuse_nameless(&page, selector, eligible)?;
             page.retain(|head| head.matches(selector) && eligible.allows(head));
             let unwanted = lines - page.len();
             read += lines;
@@ -351,19 +351,23 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// Whether each run in front of the first that matches says what it is. The server was asked for runs of that name, so one
-/// without any may be the newest of them.
-fn told(page: &[Head], selector: &Selector, eligible: Eligible<'_>) -> Result<(), Refusal> {
-    let is_untold = |head: &&Head| {
+/// Makes sure that each run in front of the first that matches says what it is. The server was asked for runs of that name,
+/// so one without any may be the newest of them.
+fn refuse_nameless(
+    page: &[Head],
+    selector: &Selector,
+    eligible: Eligible<'_>,
+) -> Result<(), Refusal> {
+    let is_nameless = |head: &&Head| {
         selector.evaluation.is_some() && head.evaluation_name().is_none()
             || selector.model.is_some() && head.model.is_none()
     };
-    let untold = page
+    let nameless = page
         .iter()
         .filter(|head| eligible.allows(head))
         .take_while(|head| !head.matches(selector))
-        .find(is_untold);
-    match untold {
+        .find(is_nameless);
+    match nameless {
         None => Ok(()),
         Some(head) => Err(Refusal::Fault(
             Fault::evidence(format!(

@@ -42,10 +42,7 @@ impl Refusal {
             ..fault
         };
         match self {
-            Self::NotFound { reason, .. } => Self::NotFound {
-                what: what.to_owned(),
-                reason,
-            },
+            named @ Self::NotFound { .. } => named,
             Self::TooLarge(fault) => Self::TooLarge(named(fault)),
             Self::Busy(fault, asked) => Self::Busy(named(fault), asked),
             Self::Fault(fault) => Self::Fault(named(fault)),

@@ -1,10 +1,9 @@
 //! What goes wrong before a request can be made: at every connection of every check in `calls`, and so at every call.
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::calls::{self, Call, Check, Use, snapshot, sound};
-use crate::fault_table::{Expected, SLACK, Tried, all, expected, patiently, prepared, tell};
+use crate::fault_table::{Expected, SLACK, Tried, Wrong, all, expected, patiently, prepared, tell};
 use crate::gate::{Gate, Outcome};
 use crate::network::{self, Class};
 use crate::weave::{Request, Weave};
@@ -132,36 +131,31 @@ fn tried<M>(
         return Tried::TooLate;
     }
 
-    let mut wrong = String::new();
-    let mut hold = |holds: bool, what: &str| {
-        if !holds {
-            let _ = writeln!(wrong, "  {what}");
-        }
-    };
-    hold(
+    let mut wrong = Wrong::default();
+    wrong.hold(
         outcome.code == expected.code,
         &format!("exit code {}", outcome.code),
     );
-    hold(
+    wrong.hold(
         answered.len() == place.first,
         &format!("{} requests", answered.len()),
     );
     // The calls of the table that come after so many answers have met it, for certain.
     for call in calls::all() {
         let is_met = call.check.is(&place.check()) && call.after == place.first;
-        hold(
+        wrong.hold(
             !is_met || !answered.iter().any(call.is),
             &format!("{} was answered", call.name),
         );
     }
-    hold(is_far, "the fault was not met");
+    wrong.hold(is_far, "the fault was not met");
     // What is asked side by side fails side by side; and after a count that is done without comes one more.
     let most = place.first + expected.requests.1 * (place.check().requests - place.first).min(3);
-    hold(tries <= most, &format!("{tries} connections"));
+    wrong.hold(tries <= most, &format!("{tries} connections"));
     let has_retried = outcome.stderr.contains("trying again");
-    hold(class == Class::Gone || !has_retried, "it was tried again");
+    wrong.hold(class == Class::Gone || !has_retried, "it was tried again");
     let waits = u64::from(is_wait) * 2;
-    hold(
+    wrong.hold(
         took < Duration::from_secs(expected.seconds + waits) + SLACK,
         &format!("it took {took:?}"),
     );
@@ -170,13 +164,6 @@ fn tried<M>(
         reads: "",
         ..place.call
     };
-    tell(&outcome, &expected.said, &call, class, &mut hold);
-    if wrong.is_empty() {
-        outcome.done();
-        return Tried::Right;
-    }
-    Tried::Wrong(format!(
-        "{expected:?}\n{wrong}{}\n{}\n",
-        outcome.stderr, outcome.stdout
-    ))
+    tell(&outcome, &expected.said, &call, class, &mut wrong);
+    wrong.end(expected, outcome)
 }

@@ -124,6 +124,29 @@ pub enum Tried {
     TooLate,
 }
 
+/// What did not come as it has to, a line each.
+#[derive(Default)]
+pub struct Wrong(String);
+
+impl Wrong {
+    pub fn hold(&mut self, holds: bool, what: &str) {
+        if !holds {
+            let _ = writeln!(self.0, "  {what}");
+        }
+    }
+
+    pub fn end(self, expected: &Expected, outcome: Outcome) -> Tried {
+        if self.0.is_empty() {
+            outcome.done();
+            return Tried::Right;
+        }
+        Tried::Wrong(format!(
+            "{expected:?}\n{}{}\n{}\n",
+            self.0, outcome.stderr, outcome.stdout
+        ))
+    }
+}
+
 /// The check that makes a call, still without a server.
 pub fn prepared(call: &Call, class: Class, seconds: u64) -> Gate {
     let check = call.check;
@@ -171,54 +194,36 @@ fn tried(call: &Call, fault: &'static Fault, expected: &Expected) -> Tried {
         return Tried::TooLate;
     }
 
-    let mut wrong = String::new();
-    let mut hold = |holds: bool, what: &str| {
-        if !holds {
-            let _ = writeln!(wrong, "  {what}");
-        }
-    };
-    hold(
+    let mut wrong = Wrong::default();
+    wrong.hold(
         outcome.code == expected.code,
         &format!("exit code {}", outcome.code),
     );
-    hold(
+    wrong.hold(
         (expected.requests.0..=expected.requests.1).contains(&made),
         &format!("{made} requests"),
     );
-    hold(
+    wrong.hold(
         weave.requests().len() - made < check.requests.max(1),
         &format!("{} requests in all", weave.requests().len()),
     );
-    hold(
+    wrong.hold(
         weave.connections() <= weave.requests().len() + 1,
         &format!("{} connections", weave.connections()),
     );
     let waits = u64::from(call.used_for == Use::Wait) * 2;
-    hold(
+    wrong.hold(
         took < Duration::from_secs(expected.seconds + waits) + SLACK,
         &format!("it took {took:?}"),
     );
-    tell(&outcome, &expected.said, call, fault.class, &mut hold);
-    if wrong.is_empty() {
-        outcome.done();
-        return Tried::Right;
-    }
-    Tried::Wrong(format!(
-        "{expected:?}\n{wrong}{}\n{}\n",
-        outcome.stderr, outcome.stdout
-    ))
+    tell(&outcome, &expected.said, call, fault.class, &mut wrong);
+    wrong.end(expected, outcome)
 }
 
 /// Holds what is said against what has to be.
-pub fn tell(
-    outcome: &Outcome,
-    said: &Said,
-    call: &Call,
-    class: Class,
-    hold: &mut dyn FnMut(bool, &str),
-) {
+pub fn tell(outcome: &Outcome, said: &Said, call: &Call, class: Class, wrong: &mut Wrong) {
     let report = outcome.json("r.json");
-    hold(
+    wrong.hold(
         report["exit_code"] == outcome.code,
         "the report's exit code",
     );
@@ -228,7 +233,7 @@ pub fn tell(
         _ if report["verdict"] == "undecided" => "weave-gate: undecided, exit code 3\n",
         _ => "weave-gate: no verdict, exit code 3\n",
     };
-    hold(outcome.stdout.ends_with(ends), "the last line");
+    wrong.hold(outcome.stdout.ends_with(ends), "the last line");
     let holds_words = |place: &Value, words: &str| {
         let message = place.as_str().unwrap_or_default();
         // The last of several attempts may have had no time; then the others are told of.
@@ -239,27 +244,27 @@ pub fn tell(
     };
     match said {
         Said::Error(words) => {
-            hold(report["verdict"] == json!(null), "the verdict");
-            hold(holds_words(&report["error"]["message"], words), "the error");
-            hold(outcome.stderr.contains(words), "the words");
-            hold(is_named(&outcome.stderr, call, class), "what was not read");
-            hold(outcome.stderr.contains("\n  help: "), "the help");
-            hold(report["error"]["help"].is_string(), "the report's help");
+            wrong.hold(report["verdict"] == json!(null), "the verdict");
+            wrong.hold(holds_words(&report["error"]["message"], words), "the error");
+            wrong.hold(outcome.stderr.contains(words), "the words");
+            wrong.hold(is_named(&outcome.stderr, call, class), "what was not read");
+            wrong.hold(outcome.stderr.contains("\n  help: "), "the help");
+            wrong.hold(report["error"]["help"].is_string(), "the report's help");
         }
         Said::Unexplained(words) => {
-            hold(report["verdict"] == "failed", "the verdict");
+            wrong.hold(report["verdict"] == "failed", "the verdict");
             let policy = &report["policies"][0];
-            hold(
+            wrong.hold(
                 holds_words(&policy["unexplained"], words),
                 "why not explained",
             );
-            hold(policy["checks"][0]["status"] == "fail", "the check");
+            wrong.hold(policy["checks"][0]["status"] == "fail", "the check");
         }
         Said::Shown(words) => {
-            hold(outcome.read("r.json").contains(words), "what is shown");
-            hold(words.is_empty() || report["error"].is_null(), "the error");
+            wrong.hold(outcome.read("r.json").contains(words), "what is shown");
+            wrong.hold(words.is_empty() || report["error"].is_null(), "the error");
         }
-        Said::Nowhere => hold(report["error"].is_null(), "the error"),
+        Said::Nowhere => wrong.hold(report["error"].is_null(), "the error"),
     }
 }
 

@@ -1,0 +1,428 @@
+//! Judging by rows what chance did, with scores that are missing.
+
+use proptest::prelude::*;
+
+use super::row_tests::{both, on_rows, repeated};
+use super::*;
+use crate::policy::LimitKey;
+
+#[test]
+fn what_is_left_out_is_left_out_of_tests_too() {
+    let (ours, theirs) = both(
+        &repeated(&[(95, "true"), (5, "false"), (300, "gone")]),
+        &repeated(&[(100, "true"), (300, "false")]),
+    );
+    for rule in ["observed", "significant", "proven"] {
+        let gate = format!(
+            "- {{name: g, scorer: s, metric: pass_rate, max_drop: 0.005, missing: ignore, evidence: {rule}}}"
+        );
+        let judgement = on_rows("", &gate, &ours, &theirs);
+        let check = &judgement.checks[0];
+        assert_ne!(check.status, Status::Pass, "{rule}: {}", check.reason);
+        if let Some(chance) = &check.chance {
+            assert_eq!((chance.rows, chance.discordant), (100, Some((5, 0))));
+        }
+    }
+}
+
+#[test]
+fn a_missing_score_hides_no_sure_fail() {
+    let mut ours = vec!["0.85"; 8];
+    let theirs = ["0.9", "0.91", "0.89", "0.9", "0.9", "0.9", "0.9", "0.9"];
+    let status = |ours: &[&str], missing: &str| {
+        let (ours, theirs) = both(ours, &theirs);
+        let gate = format!(
+            "- {{name: g, scorer: s, metric: numeric_mean, range: [0, 1], max_drop: 0.02, evidence: significant, missing: {missing}}}"
+        );
+        on_rows("", &gate, &ours, &theirs).checks[0].status
+    };
+    assert_eq!(status(&ours, "bound"), Status::Fail);
+    ours[0] = "_";
+    assert_eq!(status(&ours, "bound"), Status::Undecided);
+    assert_eq!(status(&ours, "fail"), Status::Undecided);
+    assert_eq!(status(&ours, "ignore"), Status::Fail);
+}
+
+#[test]
+fn what_is_noise_once_it_is_corrected_stays_noise_also_where_missing_scores_fail() {
+    // One score is missing; at its worst four rows regressed, which is sure alone and not beside two other tests.
+    let (ours, theirs) = both(
+        &repeated(&[(96, "true"), (3, "false"), (1, "_")]),
+        &repeated(&[(100, "true")]),
+    );
+    let gate = "- {name: NAME, scorer: s, metric: pass_rate, max_drop: 0.02, evidence: significant, missing: fail}";
+    let statuses = |names: &[&str]| -> Vec<Status> {
+        let gates: Vec<String> = names
+            .iter()
+            .map(|name| gate.replace("NAME", name))
+            .collect();
+        let judgement = on_rows("", &gates.join("\n"), &ours, &theirs);
+        judgement.checks.iter().map(|check| check.status).collect()
+    };
+    assert_eq!(statuses(&["a"]), [Status::Fail]);
+    assert_eq!(statuses(&["a", "b", "c"]), [Status::Pass; 3]);
+}
+
+#[test]
+fn rows_that_are_alike_but_for_rounding_show_nothing() {
+    let (ours, theirs) = both(&["0.7", "0.8"], &["0.8", "0.9"]);
+    let of = |keys: &str| {
+        let gate = format!("- {{name: g, scorer: s, metric: numeric_mean, {keys}}}");
+        let judgement = on_rows("", &gate, &ours, &theirs);
+        (
+            judgement.checks[0].status,
+            judgement.checks[0].reason.to_string(),
+        )
+    };
+    assert_eq!(of("max_drop: 0.2, evidence: proven").0, Status::Undecided);
+    assert_eq!(
+        of("max_drop: 0.02, evidence: significant"),
+        (
+            Status::Pass,
+            "changed by -0.1 on its rows, beyond max_drop 0.02; but 2 rows so alike show nothing"
+                .to_owned()
+        )
+    );
+}
+
+#[test]
+fn several_trials_prove_no_more_than_their_rows() {
+    let mut cells = vec!["true"; 20];
+    let status = |cells: &[&str], limit: &str| {
+        let (ours, theirs) = both(cells, &["true"; 20]);
+        let gate =
+            format!("- {{name: g, scorer: s, metric: pass_rate, {limit}, evidence: proven}}");
+        on_rows("", &gate, &ours, &theirs).checks[0].status
+    };
+    for limit in ["min: 0.99", "max_drop: 0.01"] {
+        assert_eq!(status(&cells, limit), Status::Undecided);
+        // One row was run twice.
+        cells[3] = "true true";
+        assert_eq!(status(&cells, limit), Status::Undecided);
+    }
+    assert_eq!(status(&cells, "min: 0.8"), Status::Pass);
+}
+
+/// One score is missing. If it is true, all rows are alike, and Wilson's interval of 14 of 14 begins at 0.838; if it is
+/// false, Student's begins at 0.901.
+#[test]
+fn a_missing_score_may_make_all_rows_alike() {
+    let cells = repeated(&[(13, "true true"), (1, "true _")]);
+    let status = |cells: &[&str], baseline: &[&str], limit: &str, evidence: &str| {
+        let (ours, theirs) = both(cells, baseline);
+        let gate =
+            format!("- {{name: g, scorer: s, metric: pass_rate, {limit}, evidence: {evidence}}}");
+        on_rows("", &gate, &ours, &theirs).checks[0].status
+    };
+    let all = repeated(&[(14, "true true")]);
+    for (limit, proven, significant) in [
+        ("min: 0.85", Status::Undecided, Status::Pass),
+        ("max: 0.85", Status::Undecided, Status::Undecided),
+        ("min: 0.8", Status::Pass, Status::Pass),
+        ("max: 0.8", Status::Fail, Status::Fail),
+        // As far apart as 0.162 could two runs of these rows be.
+        ("max_drop: 0.15", Status::Undecided, Status::Pass),
+        ("max_drop: 0.3", Status::Pass, Status::Pass),
+    ] {
+        assert_eq!(status(&cells, &all, limit, "proven"), proven, "{limit}");
+        assert_eq!(
+            status(&cells, &all, limit, "significant"),
+            significant,
+            "{limit}"
+        );
+    }
+    let whole = repeated(&[(13, "true true"), (1, "true false")]);
+    assert_eq!(status(&whole, &all, "min: 0.85", "proven"), Status::Pass);
+}
+
+/// Fourteen rows that are alike may all have come down on either side, had they had one trial each.
+#[test]
+fn rows_that_may_be_alike_prove_no_more_than_rows_of_one_trial() {
+    let status = |ours: (&str, &str), theirs: (&str, &str), limit: &str| {
+        let of = |(most, last)| repeated(&[(13, most), (1, last)]);
+        let (ours, theirs) = both(&of(ours), &of(theirs));
+        let gate =
+            format!("- {{name: g, scorer: s, metric: pass_rate, {limit}, evidence: proven}}");
+        on_rows("", &gate, &ours, &theirs).checks[0].status
+    };
+    let (sound, half, wrong) = (
+        ("true true", "true true"),
+        ("true false", "true false"),
+        ("false false", "false _"),
+    );
+    let (open, open_half) = (("true true", "true _"), ("true false", "true _"));
+    for (ours, theirs, limit, expected) in [
+        // Each row dropped by a half, and might have by a whole.
+        (open_half, sound, "max_drop: 0.7", Status::Undecided),
+        (open_half, sound, "max_rise: 0.7", Status::Pass),
+        (sound, open_half, "max_rise: 0.7", Status::Undecided),
+        (sound, open_half, "max_drop: 0.7", Status::Pass),
+        // None changed.
+        (open, sound, "max_drop: 0.3", Status::Pass),
+        (open, sound, "max_rise: 0.3", Status::Pass),
+        (open, sound, "max_relative_drop: 0.3", Status::Pass),
+        (sound, open, "max_rise: 0.3", Status::Pass),
+        // A half in each row might have been all or nothing; none and all are what they are.
+        (open_half, half, "min: 0.3", Status::Undecided),
+        (open_half, half, "max: 0.7", Status::Undecided),
+        (wrong, half, "max: 0.5", Status::Pass),
+        (open, half, "min: 0.5", Status::Pass),
+    ] {
+        assert_eq!(status(ours, theirs, limit), expected, "{ours:?} {limit}");
+    }
+}
+
+/// What lies apart by less than a billionth of its size is rounding, and more is not.
+#[test]
+fn rows_are_alike_or_not_by_their_size() {
+    let status = |cells: &[&str]| {
+        let (rows, _) = both(cells, &[]);
+        let gate = "- {name: g, scorer: s, metric: numeric_mean, min: 1, evidence: proven}";
+        on_rows("", gate, &rows, "").checks[0].status
+    };
+    assert_eq!(status(&["1000000", "1000000.0001"]), Status::Undecided);
+    assert_eq!(status(&["1000000", "1000000.01"]), Status::Pass);
+    assert_eq!(status(&["2", "2.0001"]), Status::Pass);
+}
+
+#[test]
+fn a_latency_that_is_missing_may_have_been_any() {
+    let status = |last: &str, limit: &str| {
+        let row = |name: usize, latency: &str| {
+            format!("{name:03} {{}} | {{\"s\": true, \"latency\": {latency}}}")
+        };
+        let rows: Vec<String> = (0..12)
+            .map(|number| row(number, if number == 11 { last } else { "1.0" }))
+            .collect();
+        let gate = format!("- {{name: g, metric: latency_mean, {limit}, evidence: proven}}");
+        on_rows("", &gate, &rows.join("\n"), "").checks[0].status
+    };
+    assert_eq!(status("1.0", "max: 3"), Status::Pass);
+    assert_eq!(status("null", "max: 3"), Status::Undecided);
+    assert_eq!(status("null", "min: 0.5"), Status::Undecided);
+}
+
+#[test]
+fn the_rows_that_it_would_take_are_those_that_do() {
+    let needed = |cells: &[&str], keys: &str| {
+        let (ours, theirs) = both(cells, &vec!["true"; cells.len()]);
+        let gate = format!("- {{name: g, scorer: s, metric: pass_rate, {keys}, evidence: proven}}");
+        let judgement = on_rows("", &gate, &ours, &theirs);
+        judgement.checks[0].chance.as_ref().unwrap().rows_needed
+    };
+    assert_eq!(needed(&["true"; 20], "min: 0.99"), Some(268));
+    assert_eq!(needed(&["true"; 100], "min: 0.99"), Some(268));
+    assert_eq!(needed(&["true"; 300], "min: 0.99"), None);
+    // On its limit no number of rows is enough.
+    let on_limit = repeated(&[(98, "true"), (2, "false")]);
+    assert_eq!(needed(&on_limit, "max_drop: 0.02"), None);
+    assert_eq!(needed(&on_limit, "min: 0.98"), None);
+}
+
+#[test]
+fn what_cannot_be_tested_dilutes_no_other_test() {
+    let (ours, theirs) = both(
+        &repeated(&[(94, "true"), (6, "false")]),
+        &repeated(&[(100, "true")]),
+    );
+    let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0.02, evidence: significant}";
+    let p = |gates: &str| {
+        let judgement = on_rows("", gates, &ours, &theirs);
+        let chance = judgement.checks[0].chance.clone().unwrap();
+        chance.adjusted_p.unwrap() / chance.p.unwrap()
+    };
+    assert_eq!(p(gate), 1.0);
+    assert_eq!(
+        p(&format!("{gate}\n{}", gate.replace("name: g", "name: h"))),
+        2.0
+    );
+    assert_eq!(
+        p(&format!(
+            "{gate}\n{}",
+            gate.replace("name: g, scorer: s", "name: h, scorer: t")
+        )),
+        1.0
+    );
+}
+
+/// What the missing numbers would have been is not known, and so neither is how much their test dilutes the other one.
+#[test]
+fn a_test_that_missing_scores_hide_may_belong_to_the_family() {
+    // One row has a number in both runs, and all others have none of the means' numbers, which have no bound.
+    let (ours, theirs) = both(
+        &repeated(&[(94, "true"), (5, "false"), (1, "0.5")]),
+        &repeated(&[(99, "true"), (1, "0.5")]),
+    );
+    let gate = |confidence: f64| {
+        format!(
+            "- {{name: g, scorer: s, metric: pass_rate, max_drop: 0, missing: ignore, evidence: significant, \
+             confidence: {confidence}}}"
+        )
+    };
+    let alone = on_rows("", &gate(0.95), &ours, &theirs);
+    let p = alone.checks[0].chance.as_ref().unwrap().p.unwrap();
+    // It fails by itself, and would not beside another test that says nothing.
+    let gate = gate(1.0 - p * 1.5);
+    let status = |gates: &str| on_rows("", gates, &ours, &theirs).checks[0].status;
+    assert_eq!(status(&gate), Status::Fail);
+    let hidden = "- {name: h, scorer: s, metric: numeric_mean, max_rise: 1, evidence: significant}";
+    assert_eq!(status(&format!("{gate}\n{hidden}")), Status::Undecided);
+    let observed = hidden.replace("significant", "observed");
+    assert_eq!(status(&format!("{gate}\n{observed}")), Status::Fail);
+    // Missing scores of its own that count as the worst do not make it sure of the others.
+    let ours = format!("{ours}\n100 {{}} | {{}}");
+    let theirs = format!("{theirs}\n100 {{}} | {{\"s\": false}}");
+    let of = |confidence: f64| {
+        format!(
+            "- {{name: g, scorer: s, metric: pass_rate, max_drop: 0, missing: fail, evidence: significant, \
+             confidence: {confidence}}}"
+        )
+    };
+    let alone = on_rows("", &of(0.95), &ours, &theirs);
+    let p = alone.checks[0].chance.as_ref().unwrap().p.unwrap();
+    let at_worst = of(1.0 - p * 1.5);
+    let status_of = |gates: &str| on_rows("", gates, &ours, &theirs).checks[0].status;
+    assert_eq!(status_of(&at_worst), Status::Fail);
+    assert_eq!(
+        status_of(&format!("{at_worst}\n{hidden}")),
+        Status::Undecided
+    );
+    // What is no test of a change, or has nothing to be tested, hides none.
+    for other in [
+        hidden.replace("significant", "proven"),
+        hidden.replace("max_rise: 1", "min: 0"),
+        "- {name: h, metric: latency_mean, max_rise: 1, evidence: significant}".to_owned(),
+    ] {
+        assert_eq!(status(&format!("{gate}\n{other}")), Status::Fail, "{other}");
+    }
+}
+
+#[test]
+fn numbers_too_large_to_be_averaged_decide_nothing() {
+    let (ours, theirs) = both(&["1e308", "-1e308"], &["-1e308", "1e308"]);
+    for rule in ["significant", "proven"] {
+        let gate = format!(
+            "- {{name: g, scorer: s, metric: numeric_mean, max_drop: 1, evidence: {rule}}}"
+        );
+        let judgement = on_rows("", &gate, &ours, &theirs);
+        assert_ne!(judgement.checks[0].status, Status::Fail);
+        assert!(rule == "significant" || judgement.checks[0].status == Status::Undecided);
+        assert!(
+            !judgement.checks[0].reason.to_string().contains("NaN"),
+            "{}",
+            judgement.checks[0].reason
+        );
+    }
+}
+
+/// Whether a relative change has a size depends on the baseline's mean, which one missing score moves across zero.
+#[test]
+fn a_test_of_a_relative_change_is_undecided_where_the_baseline_may_be_on_either_side_of_zero() {
+    let status = |theirs: &str| {
+        let (ours, theirs) = both(
+            &repeated(&[(12, "0.05")]),
+            &repeated(&[(11, "0.05"), (1, theirs)]),
+        );
+        let gate = "- {name: g, scorer: s, metric: numeric_mean, range: [-1, 1], max_relative_drop: 0.1, evidence: significant}";
+        let judgement = on_rows("", gate, &ours, &theirs);
+        judgement.checks[0].status
+    };
+    assert_eq!(status("_"), Status::Undecided);
+    assert_eq!(status("0.05"), Status::Pass);
+    // With the score at its highest, and at its lowest, it is no sure drop.
+    assert_eq!(status("1"), Status::Pass);
+    assert_eq!(status("-1"), Status::Pass);
+}
+
+/// What rises whatever the missing score is, rises by no part of nothing.
+#[test]
+fn a_rise_from_about_zero_has_no_relative_size_either() {
+    let status = |theirs: &str| {
+        let (ours, theirs) = both(
+            &repeated(&[(12, "1")]),
+            &repeated(&[(6, "0.05"), (5, "0.06"), (1, theirs)]),
+        );
+        let gate = "- {name: g, scorer: s, metric: numeric_mean, range: [-1, 1], max_relative_drop: 0.1, evidence: significant}";
+        on_rows("", gate, &ours, &theirs).checks[0].status
+    };
+    for sound in ["0.05", "1", "-1"] {
+        assert_eq!(status(sound), Status::Pass, "{sound}");
+    }
+    assert_eq!(status("_"), Status::Undecided);
+}
+
+/// A cell of a row: up to two trials, or a run that lacks the row.
+fn cells(of: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
+    let trial = proptest::sample::select(of);
+    let trials = (trial.clone(), proptest::option::of(trial));
+    let cell = trials.prop_map(|(one, other)| match other {
+        Some(other) => format!("{one} {other}"),
+        None => one.to_owned(),
+    });
+    proptest::collection::vec(cell, 2..7)
+}
+
+/// Every way to fill what is missing.
+fn fillings(cells: &[String], with: &[&str]) -> Vec<Vec<String>> {
+    let mut all = vec![cells.to_vec()];
+    while let Some(place) = all[0].iter().position(|cell| cell.contains('_')) {
+        let of_one = |cells: &Vec<String>| {
+            with.iter()
+                .map(|score| {
+                    let mut cells = cells.clone();
+                    cells[place] = cells[place].replacen('_', score, 1);
+                    cells
+                })
+                .collect::<Vec<_>>()
+        };
+        all = all.iter().flat_map(of_one).collect();
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// What is decided stays so, however the missing scores had come out.
+    #[test]
+    fn no_filling_changes_what_is_decided(
+        (is_numeric, ours, theirs) in prop_oneof![
+            (Just(true), cells(&["0", "0.5", "0.6", "1", "0.9", "_"]), cells(&["0.5", "1", "0.9", "0.4"])),
+            (Just(false), cells(&["true", "true", "false", "_"]), cells(&["true", "true", "false", "_"])),
+        ],
+        key in proptest::sample::select(LimitKey::ALL.to_vec()),
+        limit in 0..20_u32,
+        rule in proptest::sample::select(vec!["observed", "significant", "proven"]),
+        confidence in proptest::sample::select(vec!["0.55", "0.8", "0.95"]),
+    ) {
+        let missing = |cells: &[String]| cells.iter().map(|cell| cell.matches('_').count()).sum::<usize>();
+        prop_assume!((1..=4).contains(&(missing(&ours) + missing(&theirs))));
+        let rows = ours.len().min(theirs.len());
+        let (ours, theirs) = (&ours[..rows], &theirs[..rows]);
+        let metric = if is_numeric { "numeric_mean, range: [0, 1]" } else { "pass_rate" };
+        let confidence = if rule == "observed" { String::new() } else { format!(", confidence: {confidence}") };
+        let gate = format!(
+            "- {{name: g, scorer: s, metric: {metric}, {}: {}, evidence: {rule}{confidence}}}",
+            key.word(),
+            f64::from(limit) / 20.0
+        );
+        let status = |ours: &[String], theirs: &[String]| {
+            let text = |cells: &[String]| cells.iter().map(String::as_str).collect::<Vec<_>>().join(";");
+            let (ours, theirs) = (text(ours), text(theirs));
+            let (ours, theirs) = both(
+                &ours.split(';').collect::<Vec<_>>(),
+                &theirs.split(';').collect::<Vec<_>>(),
+            );
+            on_rows("", &gate, &ours, &theirs).checks[0].status
+        };
+        let decided = status(ours, theirs);
+        if decided != Status::Undecided {
+            let ends: &[&str] = if is_numeric { &["0", "0.55", "1"] } else { &["true", "false"] };
+            for ours in fillings(ours, ends) {
+                for theirs in fillings(theirs, ends) {
+                    prop_assert_eq!(status(&ours, &theirs), decided, "{} {:?} {:?}", gate, ours, theirs);
+                }
+            }
+        }
+    }
+}

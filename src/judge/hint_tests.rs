@@ -1,0 +1,137 @@
+//! What so few rows cannot tell, said as hints.
+
+use super::row_tests::{both, on_rows, repeated};
+use super::*;
+
+#[test]
+fn hints_tell_of_means_and_of_several_trials_too() {
+    // Sixteen rows, which differ by 0.5 or by -0.5: a deviation of 0.516, so an error of 0.129, and 0.226 shows at 15
+    // degrees of freedom. R: qt(0.95, 15) * sqrt(4/15) / 4 is 0.2263; pt(-0.05 / 0.1291, 15) is 0.352.
+    let rows = "- {name: r, scorer: s, metric: numeric_mean, max_rise: 9, evidence: significant}";
+    let (ours, theirs) = both(
+        &repeated(&[(8, "0.5"), (8, "1.5")]),
+        &repeated(&[(16, "1.0")]),
+    );
+    let mean = "- {name: g, scorer: s, metric: numeric_mean, max_drop: 0.05}";
+    let said = hints(&format!("{mean}\n{rows}"), &ours, &theirs);
+    assert_eq!(
+        said,
+        [
+            "limit-below-noise: the gate `g` has max_drop 0.05, and 16 rows show no change below 0.226: a model that did not \
+             change, but whose rows vary as they do here, breaks it in 35 % of runs; `evidence: significant`, a larger limit or \
+             more rows would tell"
+        ]
+    );
+    let wide = mean.replace("0.05", "0.23");
+    assert_eq!(hints(&format!("{wide}\n{rows}"), &ours, &theirs), [""; 0]);
+    // A tenth of a baseline of 1 is 0.1.
+    let relative = mean.replace("max_drop: 0.05", "max_relative_drop: 0.1");
+    assert_eq!(
+        hints(&format!("{relative}\n{rows}"), &ours, &theirs).len(),
+        1
+    );
+
+    let (ours, theirs) = both(
+        &repeated(&[(10, "true true"), (5, "true false"), (5, "false true")]),
+        &repeated(&[(10, "true true"), (5, "true true"), (5, "false false")]),
+    );
+    let rate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0.05}";
+    let rows = rows
+        .replace("numeric_mean", "pass_rate")
+        .replace("max_rise: 9", "max_rise: 1");
+    let said = hints(&format!("{rate}\n{rows}"), &ours, &theirs);
+    assert!(
+        said[0].contains("20 rows show no change below") && said[0].contains("whose rows vary"),
+        "{said:?}"
+    );
+}
+
+fn hints(gates: &str, candidate: &str, baseline: &str) -> Vec<String> {
+    let judgement = on_rows("", gates, candidate, baseline);
+    let hints = judgement.findings.iter();
+    hints
+        .filter(|finding| finding.effect == Effect::Hint)
+        .map(|finding| format!("{}: {}", finding.name.word(), finding.message))
+        .collect()
+}
+
+#[test]
+fn hints_say_what_so_few_rows_cannot_tell() {
+    let gate = |keys: &str| format!("- {{name: g, scorer: s, metric: pass_rate, {keys}}}");
+    // Ten rows of a hundred flipped.
+    let (ours, theirs) = both(
+        &repeated(&[(85, "true"), (5, "false"), (5, "true"), (5, "false")]),
+        &repeated(&[(85, "true"), (5, "true"), (5, "false"), (5, "false")]),
+    );
+    // Without rows each answer is taken to be given afresh.
+    assert_eq!(
+        hints(&gate("max_drop: 0.02"), &ours, &theirs),
+        [
+            "limit-below-noise: the gate `g` has max_drop 0.02, and 100 rows show no change below 0.09: a model that did not \
+             change, but answers every row afresh, breaks it in 28 % of runs; `evidence: significant`, a larger limit or more rows \
+             would tell"
+        ]
+    );
+    let with_rows = format!(
+        "{}\n{}",
+        gate("max_drop: 0.02"),
+        gate("max_rise: 0.5, evidence: significant").replace("name: g", "name: h")
+    );
+    let said = hints(&with_rows, &ours, &theirs);
+    assert_eq!(said.len(), 1);
+    for part in [
+        "100 rows show no change below 0.07: ",
+        "but whose answers flip as often as here, breaks it in 21 % of runs",
+    ] {
+        assert!(said[0].contains(part), "{}", said[0]);
+    }
+    // One row of ten flipped each way, of which few can have been right before.
+    let (few, of_few) = both(
+        &repeated(&[(2, "true"), (2, "false"), (16, "false")]),
+        &repeated(&[(2, "false"), (2, "true"), (16, "false")]),
+    );
+    let said = hints(&with_rows, &few, &of_few);
+    assert!(
+        said[0].contains("20 rows show no change below 0.25: "),
+        "{}",
+        said[0]
+    );
+    assert_eq!(hints(&gate("max_drop: 0.1"), &ours, &theirs), [""; 0]);
+    // A relative limit is as large as its part of the baseline's 0.9.
+    let relative = hints(&gate("max_relative_drop: 0.03"), &ours, &theirs);
+    assert!(
+        relative[0].contains("max_relative_drop 0.03, and 100 rows show no change below 0.09"),
+        "{}",
+        relative[0]
+    );
+
+    let (ours, theirs) = both(&["true"; 40], &["true"; 40]);
+    assert_eq!(
+        hints(
+            &gate("min: 0.99, max_drop: 0.02, evidence: proven"),
+            &ours,
+            &theirs
+        ),
+        [
+            "cannot-be-proven: the gate `g` asks for a proof of min 0.99 on 40 rows, and not even the best answer on every row would \
+             prove it; it takes 268 rows",
+            "cannot-be-proven: the gate `g` asks for a proof of max_drop 0.02 on 40 rows, and not even the same answers on every row \
+             would prove it; it takes 133 rows",
+            "constant-scorer: `s` is true on every row of both runs, so it shows no difference between them",
+        ]
+    );
+    assert_eq!(
+        hints(&gate("min: 0.9, evidence: proven"), &ours, &theirs),
+        [""; 0]
+    );
+    let (ours, theirs) = both(&["0.5"; 12], &["0.5"; 12]);
+    let number =
+        "- {name: g, scorer: s, metric: numeric_mean, max_drop: 0.1, evidence: significant}";
+    assert_eq!(
+        hints(number, &ours, &theirs),
+        [
+            "constant-scorer: `s` is 0.5 on every row of both runs, so it shows no difference between them"
+        ]
+    );
+    assert_eq!(hints(number, &ours, &both(&["0.6"; 12], &[]).0), [""; 0]);
+}
