@@ -105,19 +105,20 @@ impl Trial {
     /// What the gate's rule says, and what is to be shown of it. `None` where missing scores decide.
     pub(super) fn judge(&self, gate: &Gate, limit: Limit) -> (Option<Ruling>, Chance) {
         let adjusted = self.adjusted.unzip();
-        let of = |worlds: &[World], p| -> Vec<Ruling> {
-            let rulings = worlds.iter().map(|world| world.judge(gate, limit, p));
+        let of = |worlds: &[World], p: Option<f64>| -> Vec<Ruling> {
+            // That p is the least of several worlds', and no p is corrected to a lower one.
+            let p = |world: &World| p.map(|p| world.p(limit).map_or(p, |own| own.max(p)));
+            let rulings = worlds
+                .iter()
+                .map(|world| world.judge(gate, limit, p(world)));
             rulings.collect()
         };
         let (prone, immune) = (of(&self.prone, adjusted.0), of(&self.immune, adjusted.1));
         let is = |ruling| move |other: &Ruling| *other == ruling;
         let all = |ruling| prone.iter().chain(&immune).all(is(ruling));
         let can_break = prone.iter().any(is(Ruling::Broken));
-        let is_known = |rulings: &[Ruling]| {
-            let blind = |ruling: &Ruling| matches!(ruling, Ruling::TooFew | Ruling::Open);
-            !rulings.iter().any(blind)
-        };
-        let is_known = is_known(&prone) && is_known(&immune);
+        let blind = |ruling: &Ruling| matches!(ruling, Ruling::TooFew | Ruling::Open);
+        let is_known = !prone.iter().any(blind);
         let passes = gate.evidence == policy::Evidence::Significant && is_known && !can_break;
         let ruling = if self.straddles {
             None
@@ -178,10 +179,7 @@ impl Trial {
             point: shown.point(limit),
             interval,
             p,
-            adjusted_p: self
-                .adjusted
-                .map(|(prone, _)| prone)
-                .filter(|_| p.is_some()),
+            adjusted_p: self.adjusted.zip(p).map(|((prone, _), p)| prone.max(p)),
             resolution: shown.resolution(limit, gate.confidence),
             rows_needed: is_undecided
                 .then(|| shown.rows_needed(limit, gate.confidence))

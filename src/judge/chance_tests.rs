@@ -44,6 +44,49 @@ fn a_missing_score_hides_no_sure_fail() {
 }
 
 #[test]
+fn a_missing_score_leaves_nothing_open_that_it_cannot_turn() {
+    // Of nine rows nothing changed. Whatever the tenth was, one row alone is no sign: t is 1, and p 0.17.
+    let mut ours = vec!["0.8"; 10];
+    let theirs = ["0.8"; 10];
+    let check = |ours: &[&str], limit: &str, missing: &str| {
+        let (ours, theirs) = both(ours, &theirs);
+        let gate = format!(
+            "- {{name: g, scorer: s, metric: numeric_mean, range: [0, 1], {limit}, evidence: significant, missing: {missing}}}"
+        );
+        on_rows("", &gate, &ours, &theirs).checks[0].clone()
+    };
+    ours[0] = "_";
+    for limit in [
+        "max_drop: 0.01",
+        "max_drop: 0.09",
+        "max_rise: 0.01",
+        "max_relative_drop: 0.02",
+        "min: 0.79",
+        "max: 0.81",
+    ] {
+        for missing in ["bound", "fail"] {
+            let check = check(&ours, limit, missing);
+            assert_eq!(
+                check.status,
+                Status::Pass,
+                "{limit}, {missing}: {}",
+                check.reason
+            );
+        }
+    }
+    let shown = check(&ours, "max_drop: 0.01", "bound").chance.unwrap();
+    assert!((shown.p.unwrap() - 0.171_718).abs() < 1e-5, "{shown:?}");
+    assert!(shown.point < -0.01, "{shown:?}");
+    // Two of them are: with both at zero t is 1.5, and at most 1.5 in between.
+    ours[1] = "_";
+    assert_eq!(check(&ours, "max_drop: 0.01", "bound").status, Status::Pass);
+    // Three have a t of 1.96.
+    ours[2] = "_";
+    let check = check(&ours, "max_drop: 0.01", "bound");
+    assert_eq!(check.status, Status::Undecided, "{}", check.reason);
+}
+
+#[test]
 fn what_is_noise_once_it_is_corrected_stays_noise_also_where_missing_scores_fail() {
     // One score is missing; at its worst four rows regressed, which is sure alone and not beside two other tests.
     let (ours, theirs) = both(

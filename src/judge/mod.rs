@@ -13,6 +13,7 @@ mod compare;
 mod court;
 #[cfg(test)]
 mod edge_tests;
+mod envelope;
 #[cfg(test)]
 mod hint_tests;
 mod hints;

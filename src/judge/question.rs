@@ -3,14 +3,15 @@
 use super::chance::Trial;
 use super::columns::column;
 use super::comparability::Obstacle;
+use super::envelope::Envelope;
 use super::limit::Pairing;
 use super::measure::Measure;
 use super::slice::Selection;
 use super::world::{Basis, World};
 use crate::evidence::{Role, Rows};
 use crate::number::count;
-use crate::policy::{self, Gate, Limit, Metric, RemovedRows};
-use crate::stats::{Pairs, Sample, deviations};
+use crate::policy::{Gate, Limit, Metric, RemovedRows};
+use crate::stats::{Pairs, Sample};
 
 /// What is looked at: a gate's column, and how missing scores and rows are taken.
 pub(super) struct Question<'a> {
@@ -27,176 +28,45 @@ impl Question<'_> {
     /// Looks at the rows in every world that matters.
     ///
     /// Where each row has one trial, these are the fillings at which all missing scores are at an end. A t
-    /// interval depends on how far rows lie apart, too, and that is least or greatest somewhere in between: so
-    /// it is judged with the worst mean and the best, each with the deviation at which it would fail, or hold,
-    /// most easily. No filling lies outside of these.
+    /// interval depends on how far rows lie apart, too: there they are those of an [`Envelope`].
     pub(super) fn ask(&self, rows: &Rows) -> Result<Trial, Obstacle> {
         let column = column(rows, self.gate.metric, self.subject)?;
         let high_is_good = self.limit.key.wants_high();
         let worst = self.means(rows, column, [!high_is_good, high_is_good]);
         let best = self.means(rows, column, [high_is_good, !high_is_good]);
+        let is_open = worst != best;
         // A relative change depends on how large the baseline is, not on the change alone.
-        let mut corners = vec![worst, best];
-        if self.limit.key.is_relative() {
-            corners.push(self.means(rows, column, [true, true]));
-            corners.push(self.means(rows, column, [false, false]));
-        }
-        let one_trial = corners.iter().all(|means| means.one_trial);
-        let mut worlds = corners.iter().map(|means| self.world(means, one_trial));
-        let [Some(worst), Some(best)] = [worlds.next(), worlds.next()] else {
-            return Err(super::columns::unknown_rows());
-        };
-        let others: Vec<World> = worlds.collect();
-        let straddles = self.limit.key.is_relative() && {
-            let all = [&worst, &best].into_iter().chain(&others);
-            let (mut below, mut above) = (false, false);
-            for world in all {
-                below |= world.baseline < 0.0;
-                above |= world.baseline > 0.0;
-            }
-            below && above
-        };
-        let is_open = corners
-            .first()
-            .zip(corners.get(1))
-            .is_some_and(|(worst, best)| worst != best);
-        if one_trial || !is_open {
-            let mut prone = vec![worst.clone()];
-            prone.extend(others.iter().cloned());
-            prone.push(best);
-            let mut immune = prone.clone();
-            immune.reverse();
-            return Ok(Trial::new(worst, prone, immune, is_open, straddles));
-        }
-        let Some((low, high)) = corners.first().zip(corners.get(1)) else {
-            return Err(super::columns::unknown_rows());
-        };
-        let (prone, immune) = self.envelope(low, high, &worst, &best);
-        Ok(Trial::new(worst, prone, immune, is_open, straddles))
-    }
-
-    /// The worlds between which every filling of missing scores lies, for means of rows.
-    fn envelope(
-        &self,
-        worst_means: &Means,
-        best_means: &Means,
-        worst: &World,
-        best: &World,
-    ) -> (Vec<World>, Vec<World>) {
-        let is_change = self.limit.key.is_change();
-        let values = |means: &Means| means.values(is_change);
-        let (one, other) = (values(worst_means), values(best_means));
-        let (least, most) = deviations(&one, &other);
-        let scale = worst_means.scale().max(best_means.scale());
-        let rows = one.len() as u64;
-        let is_proven = self.gate.evidence == policy::Evidence::Proven;
-        // `proven` is told least easily where rows lie apart, `significant` where they are alike.
-        let with = |world: &World, deviation: f64, baseline: f64, is_flat: bool| {
-            let change = world.candidate - world.baseline;
-            World {
-                rows,
-                candidate: baseline + change,
-                baseline,
-                basis: Basis::Means {
-                    sample: Sample {
-                        rows,
-                        mean: if is_change { change } else { world.candidate },
-                        deviation,
-                    },
-                    is_flat,
-                    beside: Vec::new(),
-                },
-            }
-        };
-        // The change says it all, unless it is held against the baseline.
-        let mut baselines = vec![worst.baseline];
-        if self.limit.key.is_relative() {
-            baselines.push(best.baseline);
-        }
-        let all = |world: &World, deviation, is_flat| -> Vec<World> {
-            baselines
-                .iter()
-                .map(|baseline| with(world, deviation, *baseline, is_flat))
-                .collect()
-        };
-        // Few rows that may be all alike prove nothing, and do not fail; that they fail all the same where
-        // they are not quite alike may be, too.
-        let is_flat = super::world::is_flat(least, scale);
-        let mut prone = all(
-            worst,
-            if is_proven { most } else { least },
-            is_proven && is_flat,
-        );
-        let mut immune = all(best, most, is_flat);
-        if let Some(alike) = self.alike(&one, &other, scale) {
-            let with_each = baselines.iter().map(|baseline| World {
-                candidate: baseline + alike.candidate,
-                baseline: *baseline,
-                ..alike.clone()
-            });
-            prone.extend(with_each.clone());
-            immune.extend(with_each);
-        }
-        (prone, immune)
-    }
-
-    /// A filling by which the rows of a rate are all alike, if there is one: they tell no more than as many rows of one
-    /// trial would, and its interval is no narrower than that of any such filling.
-    fn alike(&self, one: &[f64], other: &[f64], scale: f64) -> Option<World> {
-        let ends = || one.iter().zip(other);
-        let low = ends().fold(f64::NEG_INFINITY, |low, (a, b)| low.max(a.min(*b)));
-        let high = ends().fold(f64::INFINITY, |high, (a, b)| high.min(a.max(*b)));
-        if !self.is_rate() || !super::world::is_flat(low - high, scale) {
-            return None;
-        }
-        let rows = one.len() as u64;
-        let none = Pairs::default();
-        let beside: Vec<Basis> = if self.limit.key.is_change() {
-            let all = [
-                (
-                    low < 0.0,
-                    Pairs {
-                        regressed: rows,
-                        ..none
-                    },
-                ),
-                (true, Pairs { both: rows, ..none }),
-                (
-                    high > 0.0,
-                    Pairs {
-                        fixed: rows,
-                        ..none
-                    },
-                ),
-            ];
-            let can_be = all.into_iter().filter(|(can_be, _)| *can_be);
-            can_be.map(|(_, pairs)| Basis::Pairs(pairs)).collect()
+        let others: Vec<Means> = if self.limit.key.is_relative() {
+            let both = |high| self.means(rows, column, [high, high]);
+            vec![both(true), both(false)]
         } else {
-            let passed = [(low < 1.0, 0), (high > 0.0, rows)];
-            let can_be = passed.into_iter().filter(|(can_be, _)| *can_be);
-            can_be
-                .map(|(_, passed)| Basis::Rate { passed, rows })
-                .collect()
+            Vec::new()
         };
-        let mean = f64::midpoint(low, high);
-        Some(World {
-            rows,
-            candidate: mean,
-            baseline: 0.0,
-            basis: Basis::Means {
-                sample: Sample {
-                    rows,
-                    mean,
-                    deviation: 0.0,
-                },
-                is_flat: true,
-                beside,
-            },
-        })
+        let mut all = [&worst, &best].into_iter().chain(&others);
+        let one_trial = all.all(|means| means.one_trial);
+        let world = |means: &Means| self.world(means, one_trial);
+        let (at_worst, at_best) = (world(&worst), world(&best));
+        let others: Vec<World> = others.iter().map(world).collect();
+        let straddles = self.limit.key.is_relative() && {
+            let mut all = [&at_worst, &at_best].into_iter().chain(&others);
+            all.clone().any(|world| world.baseline < 0.0) && all.any(|world| world.baseline > 0.0)
+        };
+        let (prone, immune) = if is_open && !one_trial {
+            let envelope = Envelope::new(self, [&worst, &best], [&at_worst, &at_best]);
+            (envelope.prone(), envelope.immune())
+        } else {
+            let all = [at_worst.clone()]
+                .into_iter()
+                .chain(others)
+                .chain([at_best]);
+            let prone: Vec<World> = all.collect();
+            (prone.clone(), prone.into_iter().rev().collect())
+        };
+        Ok(Trial::new(at_worst, prone, immune, is_open, straddles))
     }
 
     /// Whether it is a fraction of trials, each of which counts or does not.
-    fn is_rate(&self) -> bool {
+    pub(super) fn is_rate(&self) -> bool {
         matches!(
             self.gate.metric,
             Metric::PassRate | Metric::Coverage | Metric::ErrorRate
@@ -358,7 +228,7 @@ impl Question<'_> {
 
 /// The means of rows in one world: of a change those of both runs, row by row.
 #[derive(PartialEq)]
-struct Means {
+pub(super) struct Means {
     candidate: Vec<f64>,
     baseline: Vec<f64>,
     /// Whether each row has one trial, so that a truth value stays one.
@@ -367,7 +237,7 @@ struct Means {
 
 impl Means {
     /// What is averaged: the differences of a change, or the values themselves.
-    fn values(&self, is_change: bool) -> Vec<f64> {
+    pub(super) fn values(&self, is_change: bool) -> Vec<f64> {
         if !is_change {
             return self.candidate.clone();
         }
@@ -376,7 +246,7 @@ impl Means {
     }
 
     /// The size of the numbers, below which a difference is nothing but rounding.
-    fn scale(&self) -> f64 {
+    pub(super) fn scale(&self) -> f64 {
         let all = self.candidate.iter().chain(&self.baseline);
         all.fold(0.0, |scale, value| scale.max(value.abs()))
     }

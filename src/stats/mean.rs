@@ -80,61 +80,8 @@ impl Sample {
     }
 }
 
-/// The least and the greatest standard deviation that numbers can have of which each lies between its place
-/// in one list and in the other. The greatest is a bound that is at most a little too high.
-///
-/// The sum of squares around c is least, over all fillings and over c, where each open number is as near to c as
-/// it can be: a convex function of c. No filling's sum of squares is above that around any one c at which each
-/// open number is as far away as it can be.
-#[must_use]
-pub fn deviations(one: &[f64], other: &[f64]) -> (f64, f64) {
-    let pairs = || one.iter().zip(other);
-    let known: Vec<f64> = pairs().filter(|(a, b)| a == b).map(|(a, _)| *a).collect();
-    let open: Vec<(f64, f64)> = pairs()
-        .filter(|(a, b)| a != b)
-        .map(|(a, b)| (a.min(*b), a.max(*b)))
-        .collect();
-    let rows = count(one.len() as u64);
-    let of = |squares: f64| (squares.max(0.0) / (rows - 1.0).max(1.0)).sqrt();
-    let fixed = Sample::of(&known).unwrap_or(Sample {
-        rows: 0,
-        mean: 0.0,
-        deviation: 0.0,
-    });
-    let weight = count(fixed.rows);
-    let within = fixed.deviation * fixed.deviation * (weight - 1.0).max(0.0);
-    let around = |c: f64| within + weight * (c - fixed.mean) * (c - fixed.mean);
-    let nearest = |c: f64, (low, high): (f64, f64)| c - c.clamp(low, high);
-    let ends = open.iter().flat_map(|(low, high)| [*low, *high]);
-    let ends = ends.chain((fixed.rows > 0).then_some(fixed.mean));
-    let (mut low, mut high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), end| {
-        (low.min(end), high.max(end))
-    });
-    let centre = f64::midpoint(low, high);
-    if !centre.is_finite() {
-        return (0.0, f64::INFINITY);
-    }
-    for _ in 0..100 {
-        let middle = f64::midpoint(low, high);
-        let slope =
-            weight * (middle - fixed.mean) + sum(open.iter().map(|ends| nearest(middle, *ends)));
-        if slope > 0.0 {
-            high = middle;
-        } else {
-            low = middle;
-        }
-    }
-    let square = |distance: f64| distance * distance;
-    let least = around(low) + sum(open.iter().map(|ends| square(nearest(low, *ends))));
-    let centre = if fixed.rows > 0 { fixed.mean } else { centre };
-    let farthest = |(low, high): &(f64, f64)| (centre - low).abs().max((high - centre).abs());
-    let most = around(centre) + sum(open.iter().map(|ends| square(farthest(ends))));
-    // Rounding must not make the bounds narrower.
-    (of(least) * (1.0 - 1e-9), of(most) * (1.0 + 1e-9))
-}
-
 /// A sum in which small parts are not lost to large ones (Neumaier 1974).
-fn sum(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn sum(values: impl Iterator<Item = f64>) -> f64 {
     let (mut total, mut lost) = (0.0_f64, 0.0);
     for value in values {
         let next = total + value;
@@ -178,32 +125,5 @@ mod tests {
         // One end would be beyond all numbers, and the other would not.
         assert_eq!(sample(1.7e308, 1e308).interval(0.95), None);
         assert_eq!(sample(-1.7e308, 1e308).interval(0.95), None);
-    }
-
-    #[test]
-    fn deviations_are_as_near_as_they_are_said_to_be() {
-        let is = |(least, most): (f64, f64), expected: (f64, f64)| {
-            assert!((least - expected.0).abs() < 1e-8, "{least} {expected:?}");
-            assert!((most - expected.1).abs() < 1e-8, "{most} {expected:?}");
-        };
-        // Around 10.5, in the middle of both: half away each.
-        is(
-            deviations(&[10.0, 10.0], &[11.0, 11.0]),
-            (0.0, 0.5_f64.sqrt()),
-        );
-        // Around 1, the mean of what is known: 1 + 1, and 81 of the one that is open; nearest it lies there, too.
-        is(
-            deviations(&[0.0, 2.0, 0.0], &[0.0, 2.0, 10.0]),
-            (1.0, 41.5_f64.sqrt()),
-        );
-        // The known ones count as often as there are of them: four at 0, one from 5 to 7, which is nearest at 5.
-        is(
-            deviations(&[0.0, 0.0, 0.0, 0.0, 5.0], &[0.0, 0.0, 0.0, 0.0, 7.0]),
-            (5_f64.sqrt(), 12.25_f64.sqrt()),
-        );
-        assert_eq!(
-            deviations(&[f64::NEG_INFINITY, 1.0], &[f64::INFINITY, 1.0]),
-            (0.0, f64::INFINITY)
-        );
     }
 }

@@ -3,6 +3,7 @@
 //! Confidence is one-sided throughout: an interval at 0.95 leaves out a twentieth on *each* side, so that
 //! each of its ends is a bound that holds with 95 %. It is the interval that books call two-sided 90 %.
 
+mod filling;
 mod holm;
 mod mean;
 mod proportion;
@@ -10,8 +11,9 @@ mod quantile;
 #[cfg(test)]
 mod tests;
 
+pub use filling::Fillings;
 pub use holm::holm;
-pub use mean::{Sample, deviations};
+pub use mean::Sample;
 pub use proportion::{Pairs, chance_of_net, mid_p, wilson};
 pub use quantile::{normal_quantile, normal_tail};
 

@@ -25,11 +25,11 @@ import measure
 
 BINARY = os.environ["WEAVE_GATE"]
 KEY = "0123456789abcdef0123456789abcdef01234567"
-# Where Student's t is asked under missing scores the program bounds mean and deviation apart (ARCHITECTURE.md), and
-# may leave undecided what a sharper bound decides. Of the checks where it may, at most this part.
-MOST_LEFT_OPEN = 0.15
+# Where Student's t is asked under missing scores the program may bound mean and deviation apart (ARCHITECTURE.md), and
+# leave undecided what a sharper bound decides. Of the checks where it may, at most this part.
+MOST_LEFT_OPEN = 0.04
 # The same of a few hundred cases, where it varies.
-MOST_LEFT_OPEN_OF_FEW = 0.25
+MOST_LEFT_OPEN_OF_FEW = 0.1
 # Checks with more fillings than the oracle counts; of all checks, at most this part.
 MOST_UNCOUNTED = 0.01
 # Of fewer cases parts say nothing, and from so many on each metric has to reach each status.

@@ -211,8 +211,9 @@ class Question:
         """Mean and deviation of the worlds whose rows differ least: each row as near to a level as it can be."""
         lows, highs = self.boxes()
         rows = np.clip(levels[:, None], lows[None, :], highs[None, :])
-        deviation = rows.std(axis=1, ddof=1)
-        return rows.mean(axis=1), np.where(deviation <= 1e-7, 0.0, deviation)
+        # Alike but for rounding: a tiny number beside zeros is not.
+        alike = np.ptp(rows, axis=1) <= 1e-12 * np.maximum(1.0, np.abs(rows).max(axis=1))
+        return rows.mean(axis=1), np.where(alike, 0.0, rows.std(axis=1, ddof=1))
 
     def lowest(self, score, ceiling: float) -> float:
         """The lowest `score(mean, deviation)` of all worlds whose mean is at most this."""

@@ -391,7 +391,9 @@ class Court:
 
     def span(self, case: Case, *piles: Pile):
         span = measure.span_of(case.metric, case.gate.get("range"))
-        if span is None and any(pile.missing for pile in piles):
+        # Chance is not asked of numbers that may have no end.
+        is_endless = span is None or (case.gate["evidence"] != "observed" and measure.INFINITY in span)
+        if is_endless and any(pile.missing for pile in piles):
             raise Undecided(WITHOUT_RANGE)
         return span or (Fraction(0), Fraction(0))
 

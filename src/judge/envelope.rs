@@ -1,0 +1,207 @@
+//! The worlds between which every filling of missing scores lies, for means of rows and their t intervals.
+
+use super::question::{Means, Question};
+use super::world::{Basis, World, is_flat};
+use crate::number::TOLERANCE;
+use crate::policy;
+use crate::stats::{Fillings, Pairs, Sample};
+
+/// Rows whose means lie each between what it is at the worst and at the best.
+///
+/// `proven` is told least easily where rows lie apart: it is judged with the worst mean, or the best, and the
+/// greatest deviation that there can be. `significant` is told most easily where they are alike, and is judged by the
+/// very fillings that break the limit if any does.
+pub(super) struct Envelope<'a> {
+    question: &'a Question<'a>,
+    /// The values of rows, or their changes.
+    worst: Vec<f64>,
+    best: Vec<f64>,
+    worst_mean: f64,
+    best_mean: f64,
+    /// The change says it all, unless it is held against the baseline: then these are its ends.
+    baselines: Vec<f64>,
+    /// The size of the numbers, below which a difference is nothing but rounding.
+    scale: f64,
+}
+
+impl<'a> Envelope<'a> {
+    /// Of the means of rows at the worst and at the best, and the worlds of both.
+    pub(super) fn new(
+        question: &'a Question<'a>,
+        [worst_means, best_means]: [&Means; 2],
+        [worst, best]: [&World; 2],
+    ) -> Self {
+        let key = question.limit.key;
+        let mut baselines = vec![worst.baseline];
+        if key.is_relative() {
+            baselines.push(best.baseline);
+        }
+        Self {
+            question,
+            worst: worst_means.values(key.is_change()),
+            best: best_means.values(key.is_change()),
+            worst_mean: worst.point(question.limit),
+            best_mean: best.point(question.limit),
+            baselines,
+            scale: worst_means.scale().max(best_means.scale()),
+        }
+    }
+
+    /// The worlds in which the limit is broken, if it is in any.
+    pub(super) fn prone(&self) -> Vec<World> {
+        let significant = self.question.gate.evidence == policy::Evidence::Significant;
+        let mut samples = if significant {
+            self.least_like_chance()
+        } else {
+            vec![self.apart(self.worst_mean)]
+        };
+        if samples.is_empty() {
+            samples.push(Sample {
+                deviation: 0.0,
+                ..self.apart(self.worst_mean)
+            });
+        }
+        // Few rows that may be all alike prove nothing; that they fail all the same where they are not quite alike may be.
+        let is_flat = !significant && self.can_be_alike();
+        let mut worlds: Vec<World> = samples
+            .iter()
+            .flat_map(|sample| self.worlds(*sample, is_flat))
+            .collect();
+        worlds.extend(self.alike());
+        worlds
+    }
+
+    /// The worlds in which it holds, if it does in any.
+    pub(super) fn immune(&self) -> Vec<World> {
+        let mut worlds = self.worlds(self.apart(self.best_mean), self.can_be_alike());
+        worlds.extend(self.alike());
+        worlds
+    }
+
+    /// With rows as far apart as they can be.
+    fn apart(&self, mean: f64) -> Sample {
+        Sample {
+            rows: self.rows(),
+            mean,
+            deviation: Fillings::new(&self.worst, &self.best).greatest_deviation(),
+        }
+    }
+
+    /// The fillings that break a limit if any does: of a value the one whose interval ends first, of a change the one
+    /// that is least like chance of those beyond the limit, and of all, which says how small its p can be.
+    fn least_like_chance(&self) -> Vec<Sample> {
+        let limit = self.question.limit;
+        // Turned so that low is bad.
+        let turn = |value: f64| {
+            if limit.key.wants_high() {
+                value
+            } else {
+                -value
+            }
+        };
+        let turned = |values: &[f64]| -> Vec<f64> { values.iter().copied().map(turn).collect() };
+        let fillings = Fillings::new(&turned(&self.worst), &turned(&self.best));
+        let back = |sample: Sample| Sample {
+            mean: turn(sample.mean),
+            ..sample
+        };
+        if !limit.key.is_change() {
+            let lowest = fillings.lowest_end(self.question.gate.confidence);
+            return lowest.map(back).into_iter().collect();
+        }
+        let sizes = self.baselines.iter().map(|baseline| {
+            if limit.key.is_relative() {
+                baseline.abs()
+            } else {
+                1.0
+            }
+        });
+        let bound = -(limit.value + TOLERANCE) * sizes.fold(f64::INFINITY, f64::min);
+        let beyond = fillings.least_by_chance(bound).map(|sample| Sample {
+            // A little more, so that it is not taken to be at the limit.
+            mean: sample.mean.min(bound - TOLERANCE * self.scale.max(1.0)),
+            ..sample
+        });
+        let any = fillings.least_by_chance(f64::INFINITY);
+        beyond.into_iter().chain(any).map(back).collect()
+    }
+
+    /// The filling by which the rows of a rate are all alike, if there is one: they tell no more than as many rows of one
+    /// trial would, and its interval is no narrower than that of any such filling.
+    fn alike(&self) -> Vec<World> {
+        if !self.question.is_rate() || !self.can_be_alike() {
+            return Vec::new();
+        }
+        let (low, high) = self.common();
+        let rows = self.rows();
+        let none = Pairs::default();
+        let beside: Vec<Basis> = if self.question.limit.key.is_change() {
+            let regressed = Pairs {
+                regressed: rows,
+                ..none
+            };
+            let both = Pairs { both: rows, ..none };
+            let fixed = Pairs {
+                fixed: rows,
+                ..none
+            };
+            let all = [(low < 0.0, regressed), (true, both), (high > 0.0, fixed)];
+            let can_be = all.into_iter().filter(|(can_be, _)| *can_be);
+            can_be.map(|(_, pairs)| Basis::Pairs(pairs)).collect()
+        } else {
+            let passed = [(low < 1.0, 0), (high > 0.0, rows)];
+            let can_be = passed.into_iter().filter(|(can_be, _)| *can_be);
+            can_be
+                .map(|(_, passed)| Basis::Rate { passed, rows })
+                .collect()
+        };
+        let sample = Sample {
+            rows,
+            mean: f64::midpoint(low, high),
+            deviation: 0.0,
+        };
+        let mut worlds = self.worlds(sample, true);
+        for world in &mut worlds {
+            if let Basis::Means { beside: of, .. } = &mut world.basis {
+                of.clone_from(&beside);
+            }
+        }
+        worlds
+    }
+
+    fn worlds(&self, sample: Sample, is_flat: bool) -> Vec<World> {
+        let is_change = self.question.limit.key.is_change();
+        let world = |baseline: &f64| World {
+            rows: sample.rows,
+            candidate: if is_change {
+                baseline + sample.mean
+            } else {
+                sample.mean
+            },
+            baseline: *baseline,
+            basis: Basis::Means {
+                sample,
+                is_flat,
+                beside: Vec::new(),
+            },
+        };
+        self.baselines.iter().map(world).collect()
+    }
+
+    fn rows(&self) -> u64 {
+        self.worst.len() as u64
+    }
+
+    /// Where all rows can be alike: from the first to the second, and nowhere if that is lower.
+    fn common(&self) -> (f64, f64) {
+        let ends = || self.worst.iter().zip(&self.best);
+        let low = ends().fold(f64::NEG_INFINITY, |low, (a, b)| low.max(a.min(*b)));
+        let high = ends().fold(f64::INFINITY, |high, (a, b)| high.min(a.max(*b)));
+        (low, high)
+    }
+
+    fn can_be_alike(&self) -> bool {
+        let (low, high) = self.common();
+        is_flat(low - high, self.scale)
+    }
+}

@@ -1,0 +1,415 @@
+//! What a mean and a deviation can come to where some numbers are only known to lie between two ends.
+
+use super::Sample;
+use super::mean::sum;
+use super::quantile::t_quantile;
+use crate::number::count;
+
+/// Rounding must not make bounds narrower.
+const ROUNDING: f64 = 1e-9;
+/// What lies without end is looked at so many times as far away as all else.
+const FAR: f64 = 1e15;
+/// So much of the largest number is rounding.
+const EPSILON: f64 = 1e-12;
+
+/// Numbers, some of which lie anywhere between two ends. A filling is one way to settle those.
+///
+/// Of all fillings with one mean the numbers of that one deviate least in which each open number is as near to one
+/// level as it can be. So wherever a low mean with a small deviation is looked for, it is found by trying levels.
+#[derive(Clone, Debug)]
+pub struct Fillings {
+    rows: u64,
+    known: Moments,
+    /// Low and high ends.
+    open: Vec<(f64, f64)>,
+    /// The largest of the numbers that are no more than finite.
+    scale: f64,
+}
+
+impl Fillings {
+    /// Of numbers each of which lies between its place in one list and in the other.
+    #[must_use]
+    pub fn new(one: &[f64], other: &[f64]) -> Self {
+        let pairs = || one.iter().zip(other);
+        let known: Vec<f64> = pairs().filter(|(a, b)| a == b).map(|(a, _)| *a).collect();
+        let open = pairs().filter(|(a, b)| a != b);
+        let all = one.iter().chain(other).map(|value| value.abs());
+        Self {
+            scale: all.filter(|value| value.is_finite()).fold(1.0, f64::max),
+            rows: one.len() as u64,
+            known: Moments::of(&known),
+            open: open.map(|(a, b)| (a.min(*b), a.max(*b))).collect(),
+        }
+    }
+
+    /// The greatest standard deviation of all fillings, or a little more.
+    ///
+    /// No filling's sum of squares is above that around any one number from which each open number is as far away as
+    /// it can be.
+    #[must_use]
+    pub fn greatest_deviation(&self) -> f64 {
+        let ends = || self.open.iter().flat_map(|(low, high)| [*low, *high]);
+        let least = ends().fold(f64::INFINITY, f64::min);
+        let most = ends().fold(f64::NEG_INFINITY, f64::max);
+        let centre = if self.known.rows > 0 {
+            self.known.mean
+        } else {
+            f64::midpoint(least, most)
+        };
+        let square = |(low, high): &(f64, f64)| {
+            let farthest = (centre - low).abs().max((high - centre).abs());
+            farthest * farthest
+        };
+        let squares = self.known.squares + sum(self.open.iter().map(square));
+        if squares.is_finite() {
+            (squares / (count(self.rows) - 1.0).max(1.0)).sqrt() * (1.0 + ROUNDING)
+        } else {
+            f64::INFINITY
+        }
+    }
+
+    /// Of the fillings whose mean is at most `ceiling` the one whose mean, in standard deviations, is lowest; `None`
+    /// where no mean is that low. That is the filling that is least like chance.
+    #[must_use]
+    pub fn least_by_chance(&self, ceiling: f64) -> Option<Sample> {
+        let ratio = |moments: &Moments| {
+            let deviation = moments.squares.sqrt();
+            match moments.mean / deviation {
+                // All are alike, and nothing.
+                ratio if ratio.is_nan() => 0.0,
+                ratio => ratio,
+            }
+        };
+        let turns = |stretch: &Stretch| {
+            // Where the ratio's slope is zero.
+            let fixed = &stretch.fixed;
+            [
+                fixed.mean + fixed.squares / (count(fixed.rows) * fixed.mean),
+                stretch.level_of_mean(ceiling),
+            ]
+        };
+        let most = ceiling + EPSILON * self.scale;
+        self.lowest(turns, |moments| {
+            (moments.mean <= most).then(|| ratio(moments))
+        })
+    }
+
+    /// The filling whose interval's high end is lowest; `None` where it has no lowest. `confidence` is one-sided.
+    #[must_use]
+    pub fn lowest_end(&self, confidence: f64) -> Option<Sample> {
+        let freedom = count(self.rows) - 1.0;
+        // In roots of sums of squares.
+        let part = t_quantile(confidence, freedom) / (count(self.rows) * freedom).sqrt();
+        let turns = |stretch: &Stretch| {
+            // Where the slope of the sum is zero.
+            let fixed = &stretch.fixed;
+            let (slope, bend) = (stretch.share(), stretch.bend());
+            let below =
+                slope * (fixed.squares / (bend * (part * part * bend - slope * slope))).sqrt();
+            [fixed.mean - below, f64::NAN]
+        };
+        let has_end = self.open.iter().all(|(low, _)| low.is_finite());
+        let has_end = has_end
+            || self
+                .stretches()
+                .first()
+                .is_some_and(|stretch| part * part * stretch.bend() > stretch.share().powi(2));
+        let end = |moments: &Moments| Some(moments.mean + part * moments.squares.sqrt());
+        has_end.then(|| self.lowest(turns, end)).flatten()
+    }
+
+    /// The filling of least score among those of the least deviation for their mean. Along a stretch of levels the score
+    /// is least at its ends or where it `turns`.
+    fn lowest(
+        &self,
+        turns: impl Fn(&Stretch) -> [f64; 2],
+        score: impl Fn(&Moments) -> Option<f64>,
+    ) -> Option<Sample> {
+        let mut best: Option<(f64, Moments)> = None;
+        for stretch in self.stretches() {
+            let ends = [stretch.from, stretch.to];
+            for level in ends.into_iter().chain(turns(&stretch)) {
+                // A turn may be nowhere, and an end without end.
+                if level.is_nan() {
+                    continue;
+                }
+                let moments = stretch.at(level.clamp(stretch.from, stretch.to));
+                if let Some(score) = score(&moments)
+                    && best.is_none_or(|(least, _)| score < least)
+                {
+                    best = Some((score, moments));
+                }
+            }
+        }
+        let (_, moments) = best?;
+        let deviation = (moments.squares / (count(self.rows) - 1.0).max(1.0)).sqrt();
+        Some(Sample {
+            rows: self.rows,
+            mean: moments.mean,
+            deviation: deviation * (1.0 - ROUNDING),
+        })
+    }
+
+    /// The levels, cut where an open number comes to an end of its own, from the lowest.
+    fn stretches(&self) -> Vec<Stretch> {
+        let far = FAR * self.scale;
+        let end = |end: f64| end.clamp(-far, far);
+        let mut lows: Vec<f64> = self.open.iter().map(|(low, _)| end(*low)).collect();
+        let mut highs: Vec<f64> = self.open.iter().map(|(_, high)| end(*high)).collect();
+        lows.sort_by(f64::total_cmp);
+        highs.sort_by(f64::total_cmp);
+        // Those whose high end is below a level lie there, and those whose low end is above it.
+        let below = Moments::running(highs.iter().copied());
+        let above = Moments::running(lows.iter().rev().copied());
+        let mut bends = [lows.as_slice(), highs.as_slice()].concat();
+        bends.sort_by(f64::total_cmp);
+        bends.dedup();
+        let mut stretches = Vec::with_capacity(bends.len());
+        for (from, to) in bends.iter().zip(bends.iter().skip(1)) {
+            let is_below = highs.partition_point(|high| high <= from);
+            let is_above = lows.len() - lows.partition_point(|low| low < to);
+            let [Some(left), Some(right)] = [below.get(is_below), above.get(is_above)] else {
+                continue;
+            };
+            stretches.push(Stretch {
+                from: *from,
+                to: *to,
+                fixed: self.known.and(left).and(right),
+                free: (lows.len() - is_below - is_above) as u64,
+            });
+        }
+        stretches
+    }
+}
+
+/// Levels between which the same open numbers are at the level itself, and the others where they are.
+struct Stretch {
+    from: f64,
+    to: f64,
+    /// Those that are not at the level.
+    fixed: Moments,
+    /// How many are.
+    free: u64,
+}
+
+impl Stretch {
+    fn at(&self, level: f64) -> Moments {
+        let away = level - self.fixed.mean;
+        Moments {
+            rows: self.fixed.rows + self.free,
+            mean: self.fixed.mean + self.share() * away,
+            squares: self.fixed.squares + self.bend() * away * away,
+        }
+    }
+
+    /// By how much the mean rises with the level.
+    fn share(&self) -> f64 {
+        count(self.free) / count(self.fixed.rows + self.free)
+    }
+
+    /// By how much the sum of squares rises with the square of the level's distance from the fixed ones' mean.
+    fn bend(&self) -> f64 {
+        count(self.fixed.rows) * self.share()
+    }
+
+    fn level_of_mean(&self, mean: f64) -> f64 {
+        self.fixed.mean + (mean - self.fixed.mean) / self.share()
+    }
+}
+
+/// How many numbers, their mean, and the sum of their squared distances from it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Moments {
+    rows: u64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    fn of(values: &[f64]) -> Self {
+        Sample::of(values).map_or(Self::default(), |sample| Self {
+            rows: sample.rows,
+            mean: sample.mean,
+            squares: sample.deviation * sample.deviation * count(sample.rows - 1),
+        })
+    }
+
+    /// Of both together (Chan, Golub & Leveque 1983).
+    fn and(&self, other: &Self) -> Self {
+        let rows = self.rows + other.rows;
+        if other.rows == 0 || self.rows == 0 {
+            return if self.rows == 0 { *other } else { *self };
+        }
+        let share = count(other.rows) / count(rows);
+        let apart = other.mean - self.mean;
+        Self {
+            rows,
+            mean: self.mean + apart * share,
+            squares: self.squares + other.squares + apart * apart * share * count(self.rows),
+        }
+    }
+
+    /// Of none of the values, the first, the first two, and so on.
+    fn running(values: impl Iterator<Item = f64>) -> Vec<Self> {
+        let mut all = vec![Self::default()];
+        all.extend(values.scan(Self::default(), |sum, mean| {
+            *sum = sum.and(&Self {
+                rows: 1,
+                mean,
+                squares: 0.0,
+            });
+            Some(*sum)
+        }));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NONE: f64 = f64::NEG_INFINITY;
+
+    fn is(found: Option<Sample>, mean: f64, deviation: f64) {
+        let found = found.unwrap();
+        let near = |a: f64, b: f64| (a - b).abs() <= 1e-8 * (1.0 + b.abs());
+        assert!(
+            near(found.mean, mean) && near(found.deviation, deviation),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn the_greatest_deviation_is_as_near_as_it_is_said_to_be() {
+        let is = |one: &[f64], other: &[f64], expected: f64| {
+            let found = Fillings::new(one, other).greatest_deviation();
+            assert!((found - expected).abs() < 1e-8, "{found} {expected}");
+        };
+        // Around 10.5, in the middle of both: half away each.
+        is(&[10.0, 10.0], &[11.0, 11.0], 0.5_f64.sqrt());
+        // Around 1, the mean of what is known: 1 + 1, and 81 of the one that is open.
+        is(&[0.0, 2.0, 0.0], &[0.0, 2.0, 10.0], 41.5_f64.sqrt());
+        // The known ones count as often as there are of them: four at 0, one up to 7.
+        is(
+            &[0.0, 0.0, 0.0, 0.0, 5.0],
+            &[0.0, 0.0, 0.0, 0.0, 7.0],
+            12.25_f64.sqrt(),
+        );
+        is(&[0.0, 1.0, 2.0], &[0.0, 1.0, 2.0], 1.0);
+        let without_end = Fillings::new(&[NONE, 1.0], &[f64::INFINITY, 1.0]);
+        assert_eq!(without_end.greatest_deviation(), f64::INFINITY);
+    }
+
+    #[test]
+    fn the_filling_least_like_chance() {
+        // Of -1, -3 and one between -9 and 9: the ratio is least at the known ones' mean plus 2 / (2 * -2).
+        let fillings = Fillings::new(&[-1.0, -3.0, -9.0], &[-1.0, -3.0, 9.0]);
+        let squares = 2.0 + 2.0 / 3.0 * 0.25;
+        is(
+            fillings.least_by_chance(f64::INFINITY),
+            -6.5 / 3.0,
+            f64::sqrt(squares / 2.0),
+        );
+        // With a mean of at most -3 it has to be -5.
+        is(fillings.least_by_chance(-3.0), -3.0, 2.0);
+        assert_eq!(fillings.least_by_chance(-4.4), None);
+        // All can be alike, and below nothing.
+        is(
+            Fillings::new(&[-1.0, -3.0, -2.0], &[-1.0, 0.0, 0.0]).least_by_chance(f64::INFINITY),
+            -1.0,
+            0.0,
+        );
+        // Without end: two of three far away are sqrt(2) * 2 / sqrt(2)… of the third: mean and deviation grow together.
+        let without_end = Fillings::new(&[0.0, NONE, NONE], &[0.0, 0.0, 0.0]);
+        let found = without_end.least_by_chance(f64::INFINITY).unwrap();
+        assert!(
+            (found.mean / found.deviation + 2.0 / 3.0_f64.sqrt()).abs() < 1e-8,
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn the_filling_of_the_lowest_end() {
+        // Of 1, 3 and one from -9 on: the end falls with it as long as the mean does more than the deviation.
+        let fillings = Fillings::new(&[1.0, 3.0, -9.0], &[1.0, 3.0, 9.0]);
+        is(
+            fillings.lowest_end(0.51),
+            -5.0 / 3.0,
+            f64::sqrt(124.0 / 3.0),
+        );
+        let lowest = fillings.lowest_end(0.95).unwrap();
+        assert!(lowest.mean < 2.0 && lowest.mean > -5.0 / 3.0, "{lowest:?}");
+        // Without end there is a lowest one only where the deviation does more.
+        let without_end = Fillings::new(&[1.0, 3.0, NONE], &[1.0, 3.0, 0.0]);
+        assert_eq!(without_end.lowest_end(0.51), None);
+        assert!(without_end.lowest_end(0.95).is_some());
+    }
+
+    /// Low ends, high ends, and a filling.
+    fn ends() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, Vec<f64>)> {
+        let one = (-3.0..2.0_f64, 0.0..2.0_f64, 0.0..=1.0_f64, any::<bool>());
+        proptest::collection::vec(one, 2..9).prop_map(|all| {
+            let width = |width: f64, is_open: bool| if is_open { width } else { 0.0 };
+            let low = all.iter().map(|(low, ..)| *low).collect();
+            let high = all
+                .iter()
+                .map(|(low, open, _, is)| low + width(*open, *is))
+                .collect();
+            let filled = all
+                .iter()
+                .map(|(low, open, place, is)| low + width(*open, *is) * place);
+            (low, high, filled.collect())
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_filling_lies_outside((low, high, filled) in ends(), confidence in 0.51..0.999_f64, ceiling in -3.0..1.0_f64) {
+            let fillings = Fillings::new(&low, &high);
+            prop_assume!(low != high);
+            let found = Sample::of(&filled).unwrap();
+            prop_assert!(found.deviation <= fillings.greatest_deviation() + 1e-12);
+            let end = |sample: Sample| sample.interval(confidence).unwrap().high;
+            prop_assert!(end(fillings.lowest_end(confidence).unwrap()) <= end(found) + 1e-8);
+            if found.mean <= ceiling && found.mean < 0.0 {
+                let least = fillings.least_by_chance(ceiling).unwrap();
+                prop_assert!(least.mean / least.deviation <= found.mean / found.deviation + 1e-6);
+            }
+        }
+
+        #[test]
+        fn what_is_found_is_a_filling_and_the_lowest((low, high, _) in ends(), confidence in 0.51..0.999_f64) {
+            prop_assume!(low != high);
+            let fillings = Fillings::new(&low, &high);
+            let at = |level: f64| {
+                let values = low.iter().zip(&high).map(|(low, high)| level.clamp(*low, *high));
+                Sample::of(&values.collect::<Vec<f64>>()).unwrap()
+            };
+            let levels = || (0..=700).map(|step| at(-3.0 + 0.01 * f64::from(step)));
+            let is_one = |found: Sample| {
+                let (mut below, mut above) = (-4.0, 5.0);
+                for _ in 0..100 {
+                    let middle = f64::midpoint(below, above);
+                    if at(middle).mean < found.mean {
+                        below = middle;
+                    } else {
+                        above = middle;
+                    }
+                }
+                let same = at(above);
+                (same.mean - found.mean).abs() < 1e-9 && (same.deviation - found.deviation).abs() < 1e-6
+            };
+            let end = |sample: Sample| sample.interval(confidence).unwrap().high;
+            let lowest = fillings.lowest_end(confidence).unwrap();
+            prop_assert!(is_one(lowest), "{:?}", lowest);
+            prop_assert!(levels().all(|sample| end(lowest) <= end(sample) + 1e-6));
+            if let Some(least) = fillings.least_by_chance(-0.01) {
+                prop_assert!(is_one(least), "{:?}", least);
+                let ratio = |sample: Sample| (sample.mean / sample.deviation).max(-1e6);
+                let mut low = levels().filter(|sample| sample.mean <= -0.01);
+                prop_assert!(low.all(|sample| ratio(least) <= ratio(sample) + 1e-6 * ratio(sample).abs()));
+            }
+        }
+    }
+}
