@@ -135,3 +135,38 @@ fn hints_say_what_so_few_rows_cannot_tell() {
     );
     assert_eq!(hints(number, &ours, &both(&["0.6"; 12], &[]).0), [""; 0]);
 }
+
+#[test]
+fn hints_of_rates_near_their_ends() {
+    let gate =
+        |limit: &str| format!("- {{name: g, scorer: s, metric: pass_rate, max_drop: {limit}}}");
+    let by_rows = |limit: &str| {
+        let rows =
+            "- {name: h, scorer: s, metric: pass_rate, max_rise: 0.9, evidence: significant}";
+        format!("{}\n{rows}", gate(limit))
+    };
+    let begins = |said: Vec<String>, with: &str| {
+        assert!(
+            said[0].contains(&format!(", and {with}: a model")),
+            "{said:?}"
+        );
+    };
+    // Of a baseline that is all true, six rows turned; no more than fourteen can be true in both.
+    let (ours, theirs) = both(&repeated(&[(14, "true"), (6, "false")]), &["true"; 20]);
+    begins(
+        hints(&by_rows("0.01"), &ours, &theirs),
+        "20 rows show no change below 0.3",
+    );
+    // So near to 1 that not even one row of a hundred would turn each way.
+    let (ours, theirs) = both(&repeated(&[(99, "true"), (1, "false")]), &["true"; 100]);
+    assert_eq!(hints(&gate("0.001"), &ours, &theirs), [""; 0]);
+    let (ours, theirs) = both(&["true", "false"], &["false", "true"]);
+    begins(
+        hints(&gate("0.1"), &ours, &theirs),
+        "2 rows show no change at all",
+    );
+    begins(
+        hints(&by_rows("0.1"), &ours, &theirs),
+        "2 rows show no change at all",
+    );
+}

@@ -468,3 +468,26 @@ fn the_worst_rows_come_first() {
     let now = ["_ true", "true true", "_ _"];
     assert_eq!(digests_behind(errors, &now, &now), ["001", "000"]);
 }
+
+#[test]
+fn rows_of_which_nothing_is_wanted_are_not_read() {
+    struct Unreadable;
+    impl RowSource for Unreadable {
+        fn each(&self, _: &Columns, _: &mut Take<'_>) -> Result<(), Fault> {
+            Err(Fault::evidence("they were read"))
+        }
+    }
+    let source = OfRun::new(SLICED);
+    let of = |wanted: Columns| {
+        let known = Known {
+            run: source.run("candidate"),
+            rows: Some(&Unreadable),
+        };
+        Evidence::alone(known, Some(&|_: &[&Totals]| wanted.clone())).map(|evidence| evidence.rows)
+    };
+    assert!(of(Columns::default()).unwrap().is_none());
+    assert_eq!(
+        of(Columns::everything()).unwrap_err().message,
+        "they were read"
+    );
+}

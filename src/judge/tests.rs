@@ -1145,3 +1145,12 @@ proptest! {
         prop_assert_eq!(statuses(&forth), reversed);
     }
 }
+
+#[test]
+fn usage_that_only_a_summary_tells_may_be_partial() {
+    let evidence = alone(totals(4, &[("s", passes(4, 4))]));
+    let judgement = judged("", "- {name: g, metric: tokens_total, max: 9}", &evidence);
+    assert!(names(&judgement).contains(&"usage-may-be-partial"));
+    let judgement = judged("", "- {name: g, metric: rows, min: 1}", &evidence);
+    assert_eq!(names(&judgement), [""; 0]);
+}

@@ -63,6 +63,26 @@ fn a_short_key_is_meant_where_one_letter_differs() {
         "{:?}",
         said("qqqq")
     );
+    // A word that Rust has, too, and a longer one with two slips.
+    assert!(said("wheer")[0].contains("`where`"), "{:?}", said("wheer"));
+    assert!(
+        said("svrty")[0].contains("`severity`"),
+        "{:?}",
+        said("svrty")
+    );
+}
+
+#[test]
+fn texts_of_the_largest_size_and_depth_are_read() {
+    // A list and a text in it count 16 each, beside the text itself.
+    let sized =
+        |more: usize| yaml::parse(&format!("[{}]", "x".repeat(1024 * 1024 - 32 + more))).is_ok();
+    assert_eq!((sized(0), sized(1)), (true, false));
+    let deep =
+        |depth: usize| yaml::parse(&format!("{}{}", "[".repeat(depth), "]".repeat(depth))).is_ok();
+    assert_eq!((deep(100), deep(101)), (true, false));
+    // Side by side they are not deep.
+    assert!(yaml::parse(&format!("[{}]", "[[]], {a: {}}, ".repeat(200))).is_ok());
 }
 
 #[test]

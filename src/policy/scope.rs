@@ -27,7 +27,6 @@ impl Scope<'_> {
             (place, "") => place.to_owned(),
             ("", key) => key.to_owned(),
             (place, key) if place.ends_with('"') => format!("{place}: {key}"),
-            (place, key) if key.starts_with('[') => format!("{place}{key}"),
             (place, key) => format!("{place}.{key}"),
         }
     }
