@@ -87,6 +87,46 @@ fn a_missing_score_leaves_nothing_open_that_it_cannot_turn() {
 }
 
 #[test]
+fn the_filling_that_is_least_like_chance_has_to_be_beyond_the_limit() {
+    // Nine rows dropped by about 1. If the tenth did so, too, that is sure, and no more than 2; if it dropped by 11, they
+    // dropped by 2 on average, with t 2.0 and p 0.04; if it dropped by 21, by 3, with t 1.5 and p 0.08.
+    let of = |size: f64, limit: &str| {
+        let drops = [0.9, 0.95, 1.0, 1.05, 1.1, 0.9, 0.95, 1.05, 1.1];
+        let ours: Vec<String> = drops.iter().map(|drop| (size - drop).to_string()).collect();
+        let mut ours: Vec<&str> = ours.iter().map(String::as_str).collect();
+        ours.push("_");
+        let theirs = vec![size.to_string(); 10];
+        let theirs: Vec<&str> = theirs.iter().map(String::as_str).collect();
+        let (ours, theirs) = both(&ours, &theirs);
+        let gate = format!(
+            "- {{name: g, scorer: s, metric: numeric_mean, range: [0, 1000000], {limit}, evidence: significant}}"
+        );
+        on_rows("", &gate, &ours, &theirs).checks[0].clone()
+    };
+    for size in [
+        100.0, 500_000.0, 500_000.1, 500_000.25, 500_000.3, 500_000.7, 500_001.9,
+    ] {
+        for (limit, status) in [
+            ("max_drop: 2", Status::Undecided),
+            ("max_drop: 3", Status::Pass),
+        ] {
+            let check = of(size, limit);
+            assert_eq!(check.status, status, "{size} {limit}: {}", check.reason);
+        }
+    }
+    let at = |limit: &str| of(100.0, limit).chance.unwrap();
+    let chance = at("max_drop: 2");
+    assert!((chance.point + 2.0).abs() < 1e-6, "{chance:?}");
+    assert!((chance.p.unwrap() - 0.0382).abs() < 1e-3, "{chance:?}");
+    // Of a baseline of 100.
+    assert_eq!(
+        of(100.0, "max_relative_drop: 0.02").status,
+        Status::Undecided
+    );
+    assert_eq!(of(100.0, "max_relative_drop: 0.03").status, Status::Pass);
+}
+
+#[test]
 fn what_is_noise_once_it_is_corrected_stays_noise_also_where_missing_scores_fail() {
     // One score is missing; at its worst four rows regressed, which is sure alone and not beside two other tests.
     let (ours, theirs) = both(

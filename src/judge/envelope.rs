@@ -6,6 +6,9 @@ use crate::number::TOLERANCE;
 use crate::policy;
 use crate::stats::{Fillings, Pairs, Sample};
 
+/// By so much of their size numbers may differ once they are added and subtracted.
+const ROUNDING: f64 = 16.0 * f64::EPSILON;
+
 /// Rows whose means lie each between what it is at the worst and at the best.
 ///
 /// `proven` is told least easily where rows lie apart: it is judged with the worst mean, or the best, and the
@@ -53,13 +56,11 @@ impl<'a> Envelope<'a> {
         let mut samples = if significant {
             self.least_like_chance()
         } else {
-            vec![self.apart(self.worst_mean)]
+            Vec::new()
         };
+        // Also where some rows have no worst.
         if samples.is_empty() {
-            samples.push(Sample {
-                deviation: 0.0,
-                ..self.apart(self.worst_mean)
-            });
+            samples.push(self.apart(self.worst_mean));
         }
         // Few rows that may be all alike prove nothing; that they fail all the same where they are not quite alike may be.
         let is_flat = !significant && self.can_be_alike();
@@ -119,7 +120,7 @@ impl<'a> Envelope<'a> {
         let bound = -(limit.value + TOLERANCE) * sizes.fold(f64::INFINITY, f64::min);
         let beyond = fillings.least_by_chance(bound).map(|sample| Sample {
             // A little more, so that it is not taken to be at the limit.
-            mean: sample.mean.min(bound - TOLERANCE * self.scale.max(1.0)),
+            mean: sample.mean.min(bound - ROUNDING * self.scale.max(1.0)),
             ..sample
         });
         let any = fillings.least_by_chance(f64::INFINITY);

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::tests::{names, run};
 use super::*;
+use crate::evidence::Role;
 use crate::evidence::{Columns, Known, RowSource, Run, Take, Tally, Totals};
 use crate::fault::Fault;
 
@@ -424,6 +425,12 @@ fn rows_that_do_not_count_are_not_behind_a_check() {
 
 /// The digests of the rows behind the only check, the worst first.
 fn digests_behind(gate: &str, candidate: &[&str], baseline: &[&str]) -> Vec<String> {
+    let rows = rows_behind(gate, candidate, baseline).into_iter();
+    rows.map(|row| row.digest).collect()
+}
+
+/// The rows behind the only check, the worst first.
+fn rows_behind(gate: &str, candidate: &[&str], baseline: &[&str]) -> Vec<RowBehind> {
     let (ours, theirs) = both(candidate, baseline);
     let text = format!("version: 1\ngates:\n- {{name: g, {gate}}}\n");
     let policy = policy::parse("gates.yaml", &text).unwrap();
@@ -445,8 +452,7 @@ fn digests_behind(gate: &str, candidate: &[&str], baseline: &[&str]) -> Vec<Stri
     assert_eq!(judgement.checks.len(), 1);
     let rows = evidence.rows.as_ref().unwrap();
     let behind = behind(&policy, rows, &judgement);
-    let rows = behind.into_iter().flat_map(|behind| behind.rows);
-    rows.map(|row| row.digest).collect()
+    behind.into_iter().flat_map(|behind| behind.rows).collect()
 }
 
 #[test]
@@ -467,6 +473,21 @@ fn the_worst_rows_come_first() {
     let errors = "metric: error_rate, min: 0.9, evidence: proven";
     let now = ["_ true", "true true", "_ _"];
     assert_eq!(digests_behind(errors, &now, &now), ["001", "000"]);
+    // A row that is good enough for a floor on the whole has a trial that speaks against it.
+    let floor = "scorer: s, metric: pass_rate, min: 0.5, evidence: proven";
+    let now = ["true true true", "true true false"];
+    assert_eq!(digests_behind(floor, &now, &now), ["001"]);
+}
+
+#[test]
+fn a_row_that_is_gone_has_no_coverage() {
+    let gate = "scorer: s, metric: coverage, max_drop: 0.1, evidence: proven";
+    let rows = rows_behind(gate, &["true", "true", "gone"], &["true"; 3]);
+    let of: Vec<_> = rows
+        .iter()
+        .map(|row| (row.candidate.mean, row.candidate.trials))
+        .collect();
+    assert_eq!(of, [(None, 0)]);
 }
 
 #[test]
@@ -489,5 +510,56 @@ fn rows_of_which_nothing_is_wanted_are_not_read() {
     assert_eq!(
         of(Columns::everything()).unwrap_err().message,
         "they were read"
+    );
+}
+
+#[test]
+fn a_summary_that_its_rows_contradict_judges_nothing() {
+    let gates = "
+- {name: floor, scorer: s, metric: pass_rate, min: 0.1}
+- {name: drop, scorer: s, metric: pass_rate, max_drop: 0.9}
+- {name: proof, scorer: s, metric: pass_rate, min: 0.1, evidence: proven}";
+    let (ours, theirs) = both(&["true"; 30], &["true"; 30]);
+    let judged = |wrong: Option<Role>| {
+        let policy = policy::parse("gates.yaml", &format!("version: 1\ngates:{gates}\n")).unwrap();
+        let (ours, theirs) = (OfRun::new(&ours), OfRun::new(&theirs));
+        let wanted = |runs: &[&Totals]| columns(&policy, runs);
+        let known = |of: &'static str, rows, role| {
+            let mut run = OfRun::run(rows, of);
+            if wrong == Some(role) {
+                run.totals.dimensions.get_mut("s").unwrap().passed -= 1;
+            }
+            Known {
+                run,
+                rows: Some(rows as &dyn RowSource),
+            }
+        };
+        let candidate = known("candidate", &ours, Role::Candidate);
+        let baseline = known("baseline", &theirs, Role::Baseline);
+        let evidence = Evidence::joined(candidate, Ok(baseline), Some(&wanted)).unwrap();
+        judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap())
+    };
+    let statuses = |judgement: &Judgement| -> Vec<Status> {
+        judgement.checks.iter().map(|check| check.status).collect()
+    };
+    let (sound, ours, theirs) = (
+        judged(None),
+        judged(Some(Role::Candidate)),
+        judged(Some(Role::Baseline)),
+    );
+    assert_eq!(statuses(&sound), [Status::Pass; 3]);
+    assert_eq!(names(&sound), [""; 0]);
+    assert_eq!(statuses(&ours), [Status::Undecided; 3]);
+    assert_eq!(names(&ours)[0], "rows-disagree");
+    // What the candidate's summary says stands, where no row is looked at.
+    assert_eq!(
+        statuses(&theirs),
+        [Status::Pass, Status::Undecided, Status::Undecided]
+    );
+    assert_eq!(names(&theirs)[0], "rows-disagree");
+    let words = theirs.findings[0].message.to_string();
+    assert_eq!(
+        words,
+        "the rows of the baseline are not what its summary says of `s`"
     );
 }

@@ -1154,3 +1154,41 @@ fn usage_that_only_a_summary_tells_may_be_partial() {
     let judgement = judged("", "- {name: g, metric: rows, min: 1}", &evidence);
     assert_eq!(names(&judgement), [""; 0]);
 }
+
+#[test]
+fn errors_are_counted_by_rows_where_the_summary_does_not_tell() {
+    let errors = "- {name: errors, metric: error_rate, max: 0.1}";
+    let tested = "- {name: proof, scorer: s, metric: pass_rate, min: 0.5, evidence: proven}";
+    let known = totals(4, &[("s", passes(3, 4))]);
+    // Each lacks a trial, and it may be the same one.
+    let open = totals(4, &[("s", passes(3, 3)), ("t", passes(3, 3))]);
+    let counts = |gates: &[&str], runs: &[&Totals]| {
+        let text = format!("version: 1\ngates:\n{}\n", gates.join("\n"));
+        let wanted = columns(&policy::parse("gates.yaml", &text).unwrap(), runs);
+        let mut kinds = wanted.scores.iter().map(|column| column.kind);
+        kinds.any(|kind| kind == Kind::Anything)
+    };
+    assert!(!counts(&[errors], &[&known]));
+    assert!(counts(&[errors], &[&open]));
+    assert!(counts(&[errors], &[&known, &open]));
+    // Where rows are read in any case.
+    assert!(counts(&[errors, tested], &[&known]));
+    assert!(!counts(&[tested], &[&open]));
+}
+
+#[test]
+fn common_rows_that_are_not_known_are_said_once() {
+    let mut evidence = against(
+        totals(4, &[("s", passes(4, 4))]),
+        totals(4, &[("s", passes(4, 4))]),
+    );
+    let Baseline::Found(_, pair) = &mut evidence.baseline else {
+        unreachable!()
+    };
+    pair.candidate = None;
+    let gates = "- {name: one, scorer: s, metric: pass_rate, max_drop: 0.1, max_rise: 1}
+- {name: other, scorer: s, metric: coverage, max_drop: 0.1}";
+    let judgement = judged("", gates, &evidence);
+    assert_eq!(statuses(&judgement), [Status::Undecided; 3]);
+    assert_eq!(names(&judgement), ["common-rows-unknown"]);
+}
