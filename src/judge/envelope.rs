@@ -53,15 +53,11 @@ impl<'a> Envelope<'a> {
     /// The worlds in which the limit is broken, if it is in any.
     pub(super) fn prone(&self) -> Vec<World> {
         let significant = self.question.gate.evidence == policy::Evidence::Significant;
-        let mut samples = if significant {
+        let samples = if significant {
             self.least_like_chance()
         } else {
-            Vec::new()
+            vec![self.apart(self.worst_mean)]
         };
-        // Also where some rows have no worst.
-        if samples.is_empty() {
-            samples.push(self.apart(self.worst_mean));
-        }
         // Few rows that may be all alike prove nothing; that they fail all the same where they are not quite alike may be.
         let is_flat = !significant && self.can_be_alike();
         let mut worlds: Vec<World> = samples

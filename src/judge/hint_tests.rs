@@ -170,3 +170,60 @@ fn hints_of_rates_near_their_ends() {
         "2 rows show no change at all",
     );
 }
+
+#[test]
+fn what_a_proof_takes_depends_on_the_rate() {
+    let (ours, theirs) = both(
+        &repeated(&[(20, "true"), (20, "false")]),
+        &repeated(&[(20, "true"), (20, "false")]),
+    );
+    let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0.02, evidence: proven}";
+    // Of a rate of 1 it would be 133.
+    let said = hints(gate, &ours, &theirs);
+    assert!(said[0].ends_with("; it takes 81 rows"), "{said:?}");
+}
+
+#[test]
+fn hints_are_of_the_rows_that_both_runs_have_scored() {
+    let gates = "
+- {name: g, scorer: s, metric: pass_rate, max_drop: 0.01, missing: ignore}
+- {name: h, scorer: s, metric: pass_rate, max_rise: 0.9, evidence: significant, missing: ignore}";
+    let (ours, theirs) = both(
+        &repeated(&[
+            (80, "true"),
+            (5, "false"),
+            (5, "_"),
+            (5, "true"),
+            (5, "true"),
+        ]),
+        &repeated(&[
+            (80, "true"),
+            (5, "true"),
+            (5, "true"),
+            (5, "_"),
+            (5, "false"),
+        ]),
+    );
+    let said = hints(gates, &ours, &theirs);
+    assert!(
+        said[0].contains(" and 90 rows show no change below 0.0"),
+        "{said:?}"
+    );
+    assert!(
+        said[0].contains("whose answers flip as often as here"),
+        "{said:?}"
+    );
+    // Where one row has two trials, rows are no longer true or false.
+    for place in [0, 1] {
+        let mut cells = [vec!["true"; 20], vec!["true"; 20]];
+        cells[0][0] = "false";
+        cells[1][1] = "false";
+        cells[place][2] = "true false";
+        let (ours, theirs) = both(&cells[0], &cells[1]);
+        let said = hints(gates, &ours, &theirs);
+        assert!(
+            said[0].contains("whose rows vary as they do here"),
+            "{said:?}"
+        );
+    }
+}

@@ -5,7 +5,7 @@ use super::comparability::{Finding, Name};
 use super::hints::hint;
 use super::slice::Selection;
 use super::{Check, world};
-use crate::evidence::{Baseline, Evidence, Kind, Role, Rows};
+use crate::evidence::{Baseline, Evidence, Kind, Role, Rows, Run};
 use crate::number::{TOLERANCE, count, full, nearest_count, plural, show};
 use crate::policy::{self, Metric};
 use crate::prose::Prose;
@@ -72,7 +72,8 @@ fn power(evidence: &Evidence, check: &Check, size: f64) -> Option<Power> {
         };
         let (ours, theirs) = (check.candidate?, check.baseline?);
         // Without rows: as if each answer was given anew. Of several trials a row nothing is known.
-        if run.totals.trials == run.rows && check.slice.is_none() {
+        let once = |run: &Run| run.totals.trials == run.rows;
+        if once(&evidence.candidate) && once(run) && check.slice.is_none() {
             let rate = f64::midpoint(ours.observed?, theirs.observed?);
             let flips = 2.0 * rate * (1.0 - rate);
             let model = "but answers every row afresh";

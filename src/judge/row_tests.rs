@@ -563,3 +563,59 @@ fn a_summary_that_its_rows_contradict_judges_nothing() {
         "the rows of the baseline are not what its summary says of `s`"
     );
 }
+
+#[test]
+fn rows_tell_what_was_used_where_the_summary_does_not() {
+    let gates = "
+- {name: tokens, metric: tokens_total, max: 60}
+- {name: cost, metric: cost_mean, max: 0.25}";
+    let policy = policy::parse("gates.yaml", &format!("version: 1\ngates:{gates}\n")).unwrap();
+    let source = OfRun::new(
+        r#"
+        a {} | {"s": true, "tokens": 20, "cost": 0.2}
+        b {} | {"s": true, "tokens": 40, "cost": 0.3}
+    "#,
+    );
+    let mut run = source.run("candidate");
+    run.totals.usage = None;
+    let wanted = |runs: &[&Totals]| columns(&policy, runs);
+    let known = Known {
+        run,
+        rows: Some(&source),
+    };
+    let evidence = Evidence::alone(known, Some(&wanted)).unwrap();
+    let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
+    let found = judgement.checks.iter().map(|check| check.status);
+    assert_eq!(
+        found.collect::<Vec<_>>(),
+        [Status::Pass; 2],
+        "{:?}",
+        lines(&judgement)
+    );
+}
+
+#[test]
+fn latencies_are_compared_on_the_same_rows() {
+    let theirs = r#"
+        a {} | {"s": true, "latency": 1}
+        b {} | {"s": true, "latency": 1}
+        c {} | {"s": true, "latency": 10}
+    "#;
+    let ours = r#"
+        a {} | {"s": true, "latency": 1.5} | {"s": true}
+        b {} | {"s": true, "latency": 1.5}
+    "#;
+    let check = |ours: &str, more: &str| {
+        let gate = format!("- {{name: g, metric: latency_mean, max_rise: 1{more}}}");
+        on_rows("", &gate, ours, theirs).checks[0].clone()
+    };
+    // A latency is left out, and so is the row that the candidate lacks, of the baseline, too.
+    let left_out = check(ours, ", missing: ignore");
+    assert_eq!(
+        (left_out.status, left_out.change()),
+        (Status::Pass, Some(0.5))
+    );
+    // Else it is missing.
+    let whole = ours.replace(r#" | {"s": true}"#, "");
+    assert_eq!(check(&whole, "").status, Status::Undecided);
+}

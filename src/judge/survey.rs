@@ -155,13 +155,13 @@ impl Surveyor<'_> {
             return Ok((pairing, run.rows));
         }
         let samples = self.samples(removed_rows);
-        let (ours, theirs, rows) =
+        let (ours, theirs) =
             samples.ok_or_else(|| comparability::common_rows_unknown(&self.evidence.baseline))?;
         let pairing = Pairing {
             candidate: measured(matter, &ours, Role::Candidate)?,
             baseline: Some(measured(matter, &theirs, Role::Baseline)?),
         };
-        Ok((pairing, rows))
+        Ok((pairing, theirs.rows))
     }
 
     /// Counts the rows themselves.
@@ -303,8 +303,8 @@ impl Surveyor<'_> {
         }
     }
 
-    /// The trials that a change is measured on, and their rows: those of the baseline, or the common ones.
-    fn samples(&self, removed_rows: RemovedRows) -> Option<(Sample<'_>, Sample<'_>, u64)> {
+    /// The trials that a change is measured on: those of the baseline's rows, or of the common ones.
+    fn samples(&self, removed_rows: RemovedRows) -> Option<(Sample<'_>, Sample<'_>)> {
         let Baseline::Found(baseline, pair) = &self.evidence.baseline else {
             return None;
         };
@@ -329,7 +329,7 @@ impl Surveyor<'_> {
             rows: pair.common + removed,
             absent: 0.0,
         };
-        Some((ours, theirs, pair.common + removed))
+        Some((ours, theirs))
     }
 }
 

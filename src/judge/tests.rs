@@ -1192,3 +1192,53 @@ fn common_rows_that_are_not_known_are_said_once() {
     assert_eq!(statuses(&judgement), [Status::Undecided; 3]);
     assert_eq!(names(&judgement), ["common-rows-unknown"]);
 }
+
+#[test]
+fn a_mean_of_the_common_rows_may_lie_outside_its_range_by_itself() {
+    for (of, status) in [
+        (0.9, Status::Pass),
+        (1.1, Status::Undecided),
+        (-0.1, Status::Undecided),
+    ] {
+        let mut evidence = against(
+            totals(4, &[("s", mean(0.5, 4))]),
+            totals(4, &[("s", mean(0.5, 4))]),
+        );
+        let Baseline::Found(_, pair) = &mut evidence.baseline else {
+            unreachable!()
+        };
+        pair.candidate = Some(totals(2, &[("s", mean(of, 2))]));
+        pair.baseline = Some(totals(2, &[("s", mean(0.5, 2))]));
+        (pair.common, pair.removed, pair.added) = (2, 2, 2);
+        let gates = "- {name: g, scorer: s, metric: numeric_mean, range: [0, 1], max_drop: 1}";
+        let judgement = judged("baseline: {removed_rows: ignore}", gates, &evidence);
+        assert_eq!(
+            statuses(&judgement),
+            [status],
+            "{}",
+            judgement.checks[0].reason
+        );
+    }
+}
+
+#[test]
+fn reasons_tell_why_errors_are_not_decided() {
+    let evidence = alone(totals(4, &[("s", passes(3, 3)), ("t", passes(3, 3))]));
+    let judgement = judged("", "- {name: g, metric: error_rate, max: 0.1}", &evidence);
+    let reason = judgement.checks[0].reason.to_string();
+    assert!(
+        reason.starts_with("the summary tells how many trials each scorer scored, not which: "),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_move_the_other_way_needs_no_more_digits_than_others() {
+    let evidence = against(
+        totals(4, &[("s", mean(0.52, 4))]),
+        totals(4, &[("s", mean(0.500_004, 4))]),
+    );
+    let gates = "- {name: g, scorer: s, metric: numeric_mean, max_drop: 0.02}";
+    let reason = judged("", gates, &evidence).checks[0].reason.to_string();
+    assert!(reason.contains("rose by 0.02,"), "{reason}");
+}

@@ -7,8 +7,6 @@ use crate::number::count;
 
 /// Rounding must not make bounds narrower.
 const ROUNDING: f64 = 1e-9;
-/// What lies without end is looked at so many times as far away as all else.
-const FAR: f64 = 1e15;
 /// So much of the largest number is rounding.
 const EPSILON: f64 = 1e-12;
 
@@ -22,20 +20,20 @@ pub struct Fillings {
     known: Moments,
     /// Low and high ends.
     open: Vec<(f64, f64)>,
-    /// The largest of the numbers that are no more than finite.
+    /// The largest of all ends, whatever its sign, or 1.
     scale: f64,
 }
 
 impl Fillings {
-    /// Of numbers each of which lies between its place in one list and in the other.
+    /// Of numbers each of which lies between its place in one list and in the other; none of them is infinite.
     #[must_use]
     pub fn new(one: &[f64], other: &[f64]) -> Self {
         let pairs = || one.iter().zip(other);
         let known: Vec<f64> = pairs().filter(|(a, b)| a == b).map(|(a, _)| *a).collect();
         let open = pairs().filter(|(a, b)| a != b);
-        let all = one.iter().chain(other).map(|value| value.abs());
+        let all = one.iter().chain(other);
         Self {
-            scale: all.filter(|value| value.is_finite()).fold(1.0, f64::max),
+            scale: all.fold(1.0, |scale, value| scale.max(value.abs())),
             rows: one.len() as u64,
             known: Moments::of(&known),
             open: open.map(|(a, b)| (a.min(*b), a.max(*b))).collect(),
@@ -61,11 +59,7 @@ impl Fillings {
             farthest * farthest
         };
         let squares = self.known.squares + sum(self.open.iter().map(square));
-        if squares.is_finite() {
-            (squares / (count(self.rows) - 1.0).max(1.0)).sqrt() * (1.0 + ROUNDING)
-        } else {
-            f64::INFINITY
-        }
+        (squares / (count(self.rows) - 1.0).max(1.0)).sqrt() * (1.0 + ROUNDING)
     }
 
     /// Of the fillings whose mean is at most `ceiling` the one whose mean, in standard deviations, is lowest; `None`
@@ -94,7 +88,7 @@ impl Fillings {
         })
     }
 
-    /// The filling whose interval's high end is lowest; `None` where it has no lowest. `confidence` is one-sided.
+    /// The filling whose interval's high end is lowest; `None` where nothing is open. `confidence` is one-sided.
     #[must_use]
     pub fn lowest_end(&self, confidence: f64) -> Option<Sample> {
         let freedom = count(self.rows) - 1.0;
@@ -106,16 +100,10 @@ impl Fillings {
             let (slope, bend) = (stretch.share(), stretch.bend());
             let below =
                 slope * (fixed.squares / (bend * (part * part * bend - slope * slope))).sqrt();
-            [fixed.mean - below, f64::NAN]
+            [fixed.mean - below; 2]
         };
-        let has_end = self.open.iter().all(|(low, _)| low.is_finite());
-        let has_end = has_end
-            || self
-                .stretches()
-                .first()
-                .is_some_and(|stretch| part * part * stretch.bend() > stretch.share().powi(2));
         let end = |moments: &Moments| Some(moments.mean + part * moments.squares.sqrt());
-        has_end.then(|| self.lowest(turns, end)).flatten()
+        self.lowest(turns, end)
     }
 
     /// The filling of least score among those of the least deviation for their mean. Along a stretch of levels the score
@@ -129,7 +117,7 @@ impl Fillings {
         for stretch in self.stretches() {
             let ends = [stretch.from, stretch.to];
             for level in ends.into_iter().chain(turns(&stretch)) {
-                // A turn may be nowhere, and an end without end.
+                // A turn may be nowhere.
                 if level.is_nan() {
                     continue;
                 }
@@ -152,10 +140,8 @@ impl Fillings {
 
     /// The levels, cut where an open number comes to an end of its own, from the lowest.
     fn stretches(&self) -> Vec<Stretch> {
-        let far = FAR * self.scale;
-        let end = |end: f64| end.clamp(-far, far);
-        let mut lows: Vec<f64> = self.open.iter().map(|(low, _)| end(*low)).collect();
-        let mut highs: Vec<f64> = self.open.iter().map(|(_, high)| end(*high)).collect();
+        let mut lows: Vec<f64> = self.open.iter().map(|(low, _)| *low).collect();
+        let mut highs: Vec<f64> = self.open.iter().map(|(_, high)| *high).collect();
         lows.sort_by(f64::total_cmp);
         highs.sort_by(f64::total_cmp);
         // Those whose high end is below a level lie there, and those whose low end is above it.
@@ -269,8 +255,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const NONE: f64 = f64::NEG_INFINITY;
-
     fn is(found: Option<Sample>, mean: f64, deviation: f64) {
         let found = found.unwrap();
         let near = |a: f64, b: f64| (a - b).abs() <= 1e-8 * (1.0 + b.abs());
@@ -297,8 +281,6 @@ mod tests {
             12.25_f64.sqrt(),
         );
         is(&[0.0, 1.0, 2.0], &[0.0, 1.0, 2.0], 1.0);
-        let without_end = Fillings::new(&[NONE, 1.0], &[f64::INFINITY, 1.0]);
-        assert_eq!(without_end.greatest_deviation(), f64::INFINITY);
     }
 
     #[test]
@@ -320,13 +302,6 @@ mod tests {
             -1.0,
             0.0,
         );
-        // Without end: two of three far away are sqrt(2) * 2 / sqrt(2)… of the third: mean and deviation grow together.
-        let without_end = Fillings::new(&[0.0, NONE, NONE], &[0.0, 0.0, 0.0]);
-        let found = without_end.least_by_chance(f64::INFINITY).unwrap();
-        assert!(
-            (found.mean / found.deviation + 2.0 / 3.0_f64.sqrt()).abs() < 1e-8,
-            "{found:?}"
-        );
     }
 
     #[test]
@@ -340,10 +315,6 @@ mod tests {
         );
         let lowest = fillings.lowest_end(0.95).unwrap();
         assert!(lowest.mean < 2.0 && lowest.mean > -5.0 / 3.0, "{lowest:?}");
-        // Without end there is a lowest one only where the deviation does more.
-        let without_end = Fillings::new(&[1.0, 3.0, NONE], &[1.0, 3.0, 0.0]);
-        assert_eq!(without_end.lowest_end(0.51), None);
-        assert!(without_end.lowest_end(0.95).is_some());
     }
 
     /// Low ends, high ends, and a filling.
