@@ -303,6 +303,16 @@ fn the_rows_that_it_would_take_are_those_that_do() {
 }
 
 #[test]
+fn no_number_of_rows_decides_what_lies_on_the_limit() {
+    let values = repeated(&[(6, "0.900001"), (6, "0.899999")]);
+    let (ours, theirs) = both(&values, &[]);
+    let gate = "- {name: g, scorer: s, metric: numeric_mean, min: 0.9, evidence: proven}";
+    let check = on_rows("", gate, &ours, &theirs).checks[0].clone();
+    assert_eq!(check.status, Status::Undecided, "{}", check.reason);
+    assert_eq!(check.chance.unwrap().rows_needed, None);
+}
+
+#[test]
 fn what_cannot_be_tested_dilutes_no_other_test() {
     let (ours, theirs) = both(
         &repeated(&[(94, "true"), (6, "false")]),

@@ -66,14 +66,6 @@ impl Fillings {
     /// where no mean is that low. That is the filling that is least like chance.
     #[must_use]
     pub fn least_by_chance(&self, ceiling: f64) -> Option<Sample> {
-        let ratio = |moments: &Moments| {
-            let deviation = moments.squares.sqrt();
-            match moments.mean / deviation {
-                // All are alike, and nothing.
-                ratio if ratio.is_nan() => 0.0,
-                ratio => ratio,
-            }
-        };
         let turns = |stretch: &Stretch| {
             // Where the ratio's slope is zero.
             let fixed = &stretch.fixed;
@@ -83,8 +75,9 @@ impl Fillings {
             ]
         };
         let most = ceiling + EPSILON * self.scale;
-        self.lowest(turns, |moments| {
-            (moments.mean <= most).then(|| ratio(moments))
+        // Of nothing but zeros it is no number; then no mean is lower.
+        self.lowest(turns, |mean, squares| {
+            (mean <= most).then(|| mean / squares.sqrt())
         })
     }
 
@@ -102,8 +95,7 @@ impl Fillings {
                 slope * (fixed.squares / (bend * (part * part * bend - slope * slope))).sqrt();
             [fixed.mean - below; 2]
         };
-        let end = |moments: &Moments| Some(moments.mean + part * moments.squares.sqrt());
-        self.lowest(turns, end)
+        self.lowest(turns, |mean, squares| Some(mean + part * squares.sqrt()))
     }
 
     /// The filling of least score among those of the least deviation for their mean. Along a stretch of levels the score
@@ -111,9 +103,9 @@ impl Fillings {
     fn lowest(
         &self,
         turns: impl Fn(&Stretch) -> [f64; 2],
-        score: impl Fn(&Moments) -> Option<f64>,
+        score: impl Fn(f64, f64) -> Option<f64>,
     ) -> Option<Sample> {
-        let mut best: Option<(f64, Moments)> = None;
+        let mut best: Option<(f64, f64, f64)> = None;
         for stretch in self.stretches() {
             let ends = [stretch.from, stretch.to];
             for level in ends.into_iter().chain(turns(&stretch)) {
@@ -121,19 +113,19 @@ impl Fillings {
                 if level.is_nan() {
                     continue;
                 }
-                let moments = stretch.at(level.clamp(stretch.from, stretch.to));
-                if let Some(score) = score(&moments)
-                    && best.is_none_or(|(least, _)| score < least)
+                let (mean, squares) = stretch.at(level.clamp(stretch.from, stretch.to));
+                if let Some(score) = score(mean, squares)
+                    && best.is_none_or(|(least, ..)| score < least)
                 {
-                    best = Some((score, moments));
+                    best = Some((score, mean, squares));
                 }
             }
         }
-        let (_, moments) = best?;
-        let deviation = (moments.squares / (count(self.rows) - 1.0).max(1.0)).sqrt();
+        let (_, mean, squares) = best?;
+        let deviation = (squares / (count(self.rows) - 1.0).max(1.0)).sqrt();
         Some(Sample {
             rows: self.rows,
-            mean: moments.mean,
+            mean,
             deviation: deviation * (1.0 - ROUNDING),
         })
     }
@@ -179,13 +171,13 @@ struct Stretch {
 }
 
 impl Stretch {
-    fn at(&self, level: f64) -> Moments {
+    /// The mean of all numbers, and the sum of their squared distances from it.
+    fn at(&self, level: f64) -> (f64, f64) {
         let away = level - self.fixed.mean;
-        Moments {
-            rows: self.fixed.rows + self.free,
-            mean: self.fixed.mean + self.share() * away,
-            squares: self.fixed.squares + self.bend() * away * away,
-        }
+        (
+            self.fixed.mean + self.share() * away,
+            self.fixed.squares + self.bend() * away * away,
+        )
     }
 
     /// By how much the mean rises with the level.
@@ -223,8 +215,8 @@ impl Moments {
     /// Of both together (Chan, Golub & Leveque 1983).
     fn and(&self, other: &Self) -> Self {
         let rows = self.rows + other.rows;
-        if other.rows == 0 || self.rows == 0 {
-            return if self.rows == 0 { *other } else { *self };
+        if rows == 0 {
+            return *self;
         }
         let share = count(other.rows) / count(rows);
         let apart = other.mean - self.mean;
@@ -296,6 +288,21 @@ mod tests {
         // With a mean of at most -3 it has to be -5.
         is(fillings.least_by_chance(-3.0), -3.0, 2.0);
         assert_eq!(fillings.least_by_chance(-4.4), None);
+        // What is only rounded above the ceiling is at it.
+        let large = Fillings::new(&[-1e5, -3e5, -9e5], &[-1e5, -3e5, 9e5]);
+        for step in 0..50 {
+            let ceiling = -3e5 - 1_234.567 * f64::from(step);
+            is(large.least_by_chance(ceiling), ceiling, {
+                let last = 3.0 * ceiling + 4e5;
+                Sample::of(&[-1e5, -3e5, last]).unwrap().deviation
+            });
+        }
+        // Both can be alike at every level: the lowest comes first.
+        is(
+            Fillings::new(&[-2.0, -2.0], &[-1.0, -1.0]).least_by_chance(f64::INFINITY),
+            -2.0,
+            0.0,
+        );
         // All can be alike, and below nothing.
         is(
             Fillings::new(&[-1.0, -3.0, -2.0], &[-1.0, 0.0, 0.0]).least_by_chance(f64::INFINITY),
@@ -350,16 +357,23 @@ mod tests {
         }
 
         #[test]
-        fn what_is_found_is_a_filling_and_the_lowest((low, high, _) in ends(), confidence in 0.51..0.999_f64) {
+        fn what_is_found_is_a_filling_and_the_lowest(
+            (low, high, _) in ends(),
+            confidence in 0.51..0.999_f64,
+            is_large in any::<bool>(),
+        ) {
             prop_assume!(low != high);
+            let size = if is_large { 1e6 } else { 1.0 };
+            let sized = |values: Vec<f64>| -> Vec<f64> { values.iter().map(|value| value * size).collect() };
+            let (low, high) = (sized(low), sized(high));
             let fillings = Fillings::new(&low, &high);
             let at = |level: f64| {
                 let values = low.iter().zip(&high).map(|(low, high)| level.clamp(*low, *high));
                 Sample::of(&values.collect::<Vec<f64>>()).unwrap()
             };
-            let levels = || (0..=700).map(|step| at(-3.0 + 0.01 * f64::from(step)));
+            let levels = || (0..=700).map(|step| at(size * (-3.0 + 0.01 * f64::from(step))));
             let is_one = |found: Sample| {
-                let (mut below, mut above) = (-4.0, 5.0);
+                let (mut below, mut above) = (-4.0 * size, 5.0 * size);
                 for _ in 0..100 {
                     let middle = f64::midpoint(below, above);
                     if at(middle).mean < found.mean {
@@ -369,16 +383,16 @@ mod tests {
                     }
                 }
                 let same = at(above);
-                (same.mean - found.mean).abs() < 1e-9 && (same.deviation - found.deviation).abs() < 1e-6
+                (same.mean - found.mean).abs() < 1e-9 * size && (same.deviation - found.deviation).abs() < 1e-6 * size
             };
             let end = |sample: Sample| sample.interval(confidence).unwrap().high;
             let lowest = fillings.lowest_end(confidence).unwrap();
             prop_assert!(is_one(lowest), "{:?}", lowest);
-            prop_assert!(levels().all(|sample| end(lowest) <= end(sample) + 1e-6));
-            if let Some(least) = fillings.least_by_chance(-0.01) {
+            prop_assert!(levels().all(|sample| end(lowest) <= end(sample) + 1e-6 * size));
+            if let Some(least) = fillings.least_by_chance(-0.01 * size) {
                 prop_assert!(is_one(least), "{:?}", least);
                 let ratio = |sample: Sample| (sample.mean / sample.deviation).max(-1e6);
-                let mut low = levels().filter(|sample| sample.mean <= -0.01);
+                let mut low = levels().filter(|sample| sample.mean <= -0.01 * size);
                 prop_assert!(low.all(|sample| ratio(least) <= ratio(sample) + 1e-6 * ratio(sample).abs()));
             }
         }
