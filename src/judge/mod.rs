@@ -4,6 +4,8 @@
 //! decided is never a pass.
 
 mod behind;
+#[cfg(test)]
+mod behind_tests;
 mod chance;
 #[cfg(test)]
 mod chance_tests;

@@ -4,16 +4,15 @@ use serde_json::{Value, json};
 
 use super::tests::{names, run};
 use super::*;
-use crate::evidence::Role;
-use crate::evidence::{Columns, Known, RowSource, Run, Take, Tally, Totals};
+use crate::evidence::{Columns, Known, Role, RowSource, Run, Take, Tally, Totals};
 use crate::fault::Fault;
 
 /// The rows of a run: digest, inputs, and the scores of each trial, all of it JSON.
-struct OfRun(Vec<(String, String, Vec<String>)>);
+pub(super) struct OfRun(Vec<(String, String, Vec<String>)>);
 
 impl OfRun {
     /// Reads `digest {inputs} | {scores} | {scores}…`, a row a line.
-    fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         let rows = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let rows = rows.map(|line| {
             let (digest, rest) = line.split_once(' ').unwrap();
@@ -23,7 +22,7 @@ impl OfRun {
         Self(rows.collect())
     }
 
-    fn run(&self, id: &str) -> Run {
+    pub(super) fn run(&self, id: &str) -> Run {
         let mut tally = Tally::default();
         self.each(&Columns::default(), &mut |row| {
             row.trials
@@ -387,107 +386,6 @@ fn the_inputs_that_there_are_are_those_of_the_first_row_of_both() {
             "no row has an input `subject`; the inputs are `topic`"
         );
     }
-}
-
-#[test]
-fn rows_that_do_not_count_are_not_behind_a_check() {
-    let baseline = repeated(&[(10, "true"), (3, "true"), (2, "true")]);
-    let candidate = repeated(&[(6, "true"), (4, "false"), (3, "gone"), (2, "_")]);
-    let (ours, theirs) = both(&candidate, &baseline);
-    let gate =
-        |more: &str| format!("- {{name: g, scorer: s, metric: pass_rate, max_drop: 0.01{more}}}");
-    let count = |head: &str, gate: &str| {
-        // An evidence rule brings the rows; what is behind is the same.
-        let text = format!("version: 1\n{head}\ngates:\n{gate}\n");
-        let policy = policy::parse("gates.yaml", &text).unwrap();
-        let (ours, theirs) = (OfRun::new(&ours), OfRun::new(&theirs));
-        let every = |_: &[&Totals]| Columns {
-            scores: vec![crate::evidence::Column {
-                dimension: "s".to_owned(),
-                kind: crate::evidence::Kind::Truth,
-            }],
-            inputs: Vec::new(),
-        };
-        let known = |of: &'static str, rows| Known {
-            run: OfRun::run(rows, of),
-            rows: Some(rows as &dyn RowSource),
-        };
-        let evidence =
-            Evidence::joined(known("c", &ours), Ok(known("b", &theirs)), Some(&every)).unwrap();
-        let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
-        let rows = evidence.rows.as_ref().unwrap();
-        behind(&policy, rows, &judgement)[0].total
-    };
-    assert_eq!(count("", &gate("")), 9);
-    assert_eq!(count("baseline: {removed_rows: ignore}", &gate("")), 6);
-    assert_eq!(count("", &gate(", missing: ignore")), 4);
-}
-
-/// The digests of the rows behind the only check, the worst first.
-fn digests_behind(gate: &str, candidate: &[&str], baseline: &[&str]) -> Vec<String> {
-    let rows = rows_behind(gate, candidate, baseline).into_iter();
-    rows.map(|row| row.digest).collect()
-}
-
-/// The rows behind the only check, the worst first.
-fn rows_behind(gate: &str, candidate: &[&str], baseline: &[&str]) -> Vec<RowBehind> {
-    let (ours, theirs) = both(candidate, baseline);
-    let text = format!("version: 1\ngates:\n- {{name: g, {gate}}}\n");
-    let policy = policy::parse("gates.yaml", &text).unwrap();
-    let (ours, theirs) = (OfRun::new(&ours), OfRun::new(&theirs));
-    let every = |runs: &[&Totals]| columns(&policy, runs);
-    let evidence = Evidence::joined(
-        Known {
-            run: ours.run("c"),
-            rows: Some(&ours),
-        },
-        Ok(Known {
-            run: theirs.run("b"),
-            rows: Some(&theirs),
-        }),
-        Some(&every),
-    )
-    .unwrap();
-    let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
-    assert_eq!(judgement.checks.len(), 1);
-    let rows = evidence.rows.as_ref().unwrap();
-    let behind = behind(&policy, rows, &judgement);
-    behind.into_iter().flat_map(|behind| behind.rows).collect()
-}
-
-#[test]
-fn the_worst_rows_come_first() {
-    let regressed = "scorer: s, metric: regressed_rows, max: 0";
-    let passed = &["true true"; 4];
-    let now = ["true false", "false false", "true true", "true _"];
-    // What a missing score may hide is the worst, then what fails most.
-    assert_eq!(
-        digests_behind(regressed, &now, passed),
-        ["003", "001", "000"]
-    );
-    let fixed = "scorer: s, metric: fixed_rows, min: 4";
-    let failed = &["false false"; 3];
-    let now = ["true false", "false false", "true true"];
-    assert_eq!(digests_behind(fixed, &now, failed), ["001", "000"]);
-    // A floor under errors is missed by those rows that have the fewest.
-    let errors = "metric: error_rate, min: 0.9, evidence: proven";
-    let now = ["_ true", "true true", "_ _"];
-    assert_eq!(digests_behind(errors, &now, &now), ["001", "000"]);
-    // A row that is good enough for a floor on the whole has a trial that speaks against it.
-    let floor = "scorer: s, metric: pass_rate, min: 0.5, evidence: proven";
-    let now = ["true true true", "true true false"];
-    assert_eq!(digests_behind(floor, &now, &now), ["001"]);
-}
-
-#[test]
-fn a_row_that_is_gone_has_no_coverage() {
-    let gate = "scorer: s, metric: coverage, max_drop: 0.1, evidence: proven";
-    let rows = rows_behind(gate, &["true", "true", "gone"], &["true"; 3]);
-    let of: Vec<_> = rows
-        .iter()
-        .map(|row| (row.candidate.mean, row.candidate.trials))
-        .collect();
-    assert_eq!(of, [(None, 0)]);
 }
 
 #[test]

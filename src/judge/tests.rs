@@ -88,13 +88,13 @@ pub(super) fn against(candidate: Totals, baseline: Totals) -> Evidence {
     }
 }
 
-fn judged(file: &str, gates: &str, evidence: &Evidence) -> Judgement {
+pub(super) fn judged(file: &str, gates: &str, evidence: &Evidence) -> Judgement {
     let text = format!("version: 1\n{file}\ngates:\n{gates}\n");
     let policy = policy::parse("gates.yaml", &text).unwrap();
     judge(&policy, evidence, "2026-11-23T12:00:00Z".parse().unwrap())
 }
 
-fn statuses(judgement: &Judgement) -> Vec<Status> {
+pub(super) fn statuses(judgement: &Judgement) -> Vec<Status> {
     judgement.checks.iter().map(|check| check.status).collect()
 }
 
@@ -1144,101 +1144,4 @@ proptest! {
         reversed.reverse();
         prop_assert_eq!(statuses(&forth), reversed);
     }
-}
-
-#[test]
-fn usage_that_only_a_summary_tells_may_be_partial() {
-    let evidence = alone(totals(4, &[("s", passes(4, 4))]));
-    let judgement = judged("", "- {name: g, metric: tokens_total, max: 9}", &evidence);
-    assert!(names(&judgement).contains(&"usage-may-be-partial"));
-    let judgement = judged("", "- {name: g, metric: rows, min: 1}", &evidence);
-    assert_eq!(names(&judgement), [""; 0]);
-}
-
-#[test]
-fn errors_are_counted_by_rows_where_the_summary_does_not_tell() {
-    let errors = "- {name: errors, metric: error_rate, max: 0.1}";
-    let tested = "- {name: proof, scorer: s, metric: pass_rate, min: 0.5, evidence: proven}";
-    let known = totals(4, &[("s", passes(3, 4))]);
-    // Each lacks a trial, and it may be the same one.
-    let open = totals(4, &[("s", passes(3, 3)), ("t", passes(3, 3))]);
-    let counts = |gates: &[&str], runs: &[&Totals]| {
-        let text = format!("version: 1\ngates:\n{}\n", gates.join("\n"));
-        let wanted = columns(&policy::parse("gates.yaml", &text).unwrap(), runs);
-        let mut kinds = wanted.scores.iter().map(|column| column.kind);
-        kinds.any(|kind| kind == Kind::Anything)
-    };
-    assert!(!counts(&[errors], &[&known]));
-    assert!(counts(&[errors], &[&open]));
-    assert!(counts(&[errors], &[&known, &open]));
-    // Where rows are read in any case.
-    assert!(counts(&[errors, tested], &[&known]));
-    assert!(!counts(&[tested], &[&open]));
-}
-
-#[test]
-fn common_rows_that_are_not_known_are_said_once() {
-    let mut evidence = against(
-        totals(4, &[("s", passes(4, 4))]),
-        totals(4, &[("s", passes(4, 4))]),
-    );
-    let Baseline::Found(_, pair) = &mut evidence.baseline else {
-        unreachable!()
-    };
-    pair.candidate = None;
-    let gates = "- {name: one, scorer: s, metric: pass_rate, max_drop: 0.1, max_rise: 1}
-- {name: other, scorer: s, metric: coverage, max_drop: 0.1}";
-    let judgement = judged("", gates, &evidence);
-    assert_eq!(statuses(&judgement), [Status::Undecided; 3]);
-    assert_eq!(names(&judgement), ["common-rows-unknown"]);
-}
-
-#[test]
-fn a_mean_of_the_common_rows_may_lie_outside_its_range_by_itself() {
-    for (of, status) in [
-        (0.9, Status::Pass),
-        (1.1, Status::Undecided),
-        (-0.1, Status::Undecided),
-    ] {
-        let mut evidence = against(
-            totals(4, &[("s", mean(0.5, 4))]),
-            totals(4, &[("s", mean(0.5, 4))]),
-        );
-        let Baseline::Found(_, pair) = &mut evidence.baseline else {
-            unreachable!()
-        };
-        pair.candidate = Some(totals(2, &[("s", mean(of, 2))]));
-        pair.baseline = Some(totals(2, &[("s", mean(0.5, 2))]));
-        (pair.common, pair.removed, pair.added) = (2, 2, 2);
-        let gates = "- {name: g, scorer: s, metric: numeric_mean, range: [0, 1], max_drop: 1}";
-        let judgement = judged("baseline: {removed_rows: ignore}", gates, &evidence);
-        assert_eq!(
-            statuses(&judgement),
-            [status],
-            "{}",
-            judgement.checks[0].reason
-        );
-    }
-}
-
-#[test]
-fn reasons_tell_why_errors_are_not_decided() {
-    let evidence = alone(totals(4, &[("s", passes(3, 3)), ("t", passes(3, 3))]));
-    let judgement = judged("", "- {name: g, metric: error_rate, max: 0.1}", &evidence);
-    let reason = judgement.checks[0].reason.to_string();
-    assert!(
-        reason.starts_with("the summary tells how many trials each scorer scored, not which: "),
-        "{reason}"
-    );
-}
-
-#[test]
-fn a_move_the_other_way_needs_no_more_digits_than_others() {
-    let evidence = against(
-        totals(4, &[("s", mean(0.52, 4))]),
-        totals(4, &[("s", mean(0.500_004, 4))]),
-    );
-    let gates = "- {name: g, scorer: s, metric: numeric_mean, max_drop: 0.02}";
-    let reason = judged("", gates, &evidence).checks[0].reason.to_string();
-    assert!(reason.contains("rose by 0.02,"), "{reason}");
 }
