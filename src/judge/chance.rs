@@ -120,7 +120,8 @@ impl Trial {
         let blind = |ruling: &Ruling| matches!(ruling, Ruling::TooFew | Ruling::Open);
         let is_known = !prone.iter().any(blind);
         let passes = gate.evidence == policy::Evidence::Significant && is_known && !can_break;
-        let ruling = if self.straddles {
+        // Of no world nothing is known.
+        let ruling = if self.straddles || prone.is_empty() || immune.is_empty() {
             None
         } else if self.is_at_worst(gate) {
             // All of them at their worst, though not where that would only hide what the others show, or where it depends

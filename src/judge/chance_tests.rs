@@ -2,9 +2,12 @@
 
 use proptest::prelude::*;
 
+use super::chance::{Ruling, Trial};
 use super::row_tests::{both, on_rows, repeated};
+use super::world::{Basis, World};
 use super::*;
 use crate::policy::LimitKey;
+use crate::stats::Sample;
 
 #[test]
 fn what_is_left_out_is_left_out_of_tests_too() {
@@ -124,6 +127,34 @@ fn the_filling_that_is_least_like_chance_has_to_be_beyond_the_limit() {
         Status::Undecided
     );
     assert_eq!(of(100.0, "max_relative_drop: 0.03").status, Status::Pass);
+}
+
+#[test]
+fn of_no_world_nothing_is_known() {
+    let text = "version: 1\ngates:\n- {name: g, scorer: s, metric: numeric_mean, max_drop: 0.1, evidence: significant}";
+    let policy = policy::parse("gates.yaml", text).unwrap();
+    let (gate, limit) = (&policy.gates[0], policy.gates[0].limits[0]);
+    let sample = Sample::of(&[0.1, 0.2, 0.3]).unwrap();
+    let world = World {
+        rows: 3,
+        candidate: 0.5 + sample.mean,
+        baseline: 0.5,
+        basis: Basis::Means {
+            sample,
+            is_flat: false,
+            beside: Vec::new(),
+        },
+    };
+    let judged = |prone: usize, immune: usize| {
+        let worlds = |count| vec![world.clone(); count];
+        let trial = Trial::new(world.clone(), worlds(prone), worlds(immune), true, false);
+        trial.judge(gate, limit).0
+    };
+    assert_eq!(judged(1, 1), Some(Ruling::Holds));
+    assert_eq!(
+        (judged(0, 1), judged(1, 0), judged(0, 0)),
+        (None, None, None)
+    );
 }
 
 #[test]

@@ -81,7 +81,7 @@ impl Fillings {
         })
     }
 
-    /// The filling whose interval's high end is lowest; `None` where nothing is open. `confidence` is one-sided.
+    /// The filling whose interval's high end is lowest; `None` of no numbers. `confidence` is one-sided.
     #[must_use]
     pub fn lowest_end(&self, confidence: f64) -> Option<Sample> {
         let freedom = count(self.rows) - 1.0;
@@ -142,6 +142,10 @@ impl Fillings {
         let mut bends = [lows.as_slice(), highs.as_slice()].concat();
         bends.sort_by(f64::total_cmp);
         bends.dedup();
+        // Where nothing is open there is nothing to choose.
+        if bends.is_empty() {
+            bends = vec![self.known.mean; 2];
+        }
         let mut stretches = Vec::with_capacity(bends.len());
         for (from, to) in bends.iter().zip(bends.iter().skip(1)) {
             let is_below = highs.partition_point(|high| high <= from);
@@ -297,6 +301,10 @@ mod tests {
                 Sample::of(&[-1e5, -3e5, last]).unwrap().deviation
             });
         }
+        // Of none that is open they are the numbers themselves.
+        let known = Fillings::new(&[-1.0, -3.0], &[-1.0, -3.0]);
+        is(known.least_by_chance(-1.0), -2.0, 2.0_f64.sqrt());
+        is(known.lowest_end(0.9), -2.0, 2.0_f64.sqrt());
         // Both can be alike at every level: the lowest comes first.
         is(
             Fillings::new(&[-2.0, -2.0], &[-1.0, -1.0]).least_by_chance(f64::INFINITY),
