@@ -391,7 +391,7 @@ impl<'a> Court<'a> {
         let margin = spare.flatten().map(|count| Margin {
             count,
             // Rows where each has one trial.
-            thing: if pairing.candidate.trials == rows {
+            thing: if Some(pairing.candidate.trials) == rows {
                 "row"
             } else {
                 "trial"

@@ -400,3 +400,17 @@ fn a_move_the_other_way_needs_no_more_digits_than_others() {
     let reason = judged("", gates, &evidence).checks[0].reason.to_string();
     assert!(reason.contains("rose by 0.02,"), "{reason}");
 }
+
+#[test]
+fn an_end_close_to_the_limit_is_told_apart_from_it() {
+    let evidence = against(
+        totals(2, &[("s", mean(1.0, 1))]),
+        totals(2, &[("s", mean(0.520_000_1, 2))]),
+    );
+    let gates = "- {name: g, scorer: s, metric: numeric_mean, range: [0, 1], max_drop: 0.02}";
+    let reason = judged("", gates, &evidence).checks[0].reason.to_string();
+    assert!(
+        reason.contains("changed by -0.0200001 to +0.48"),
+        "{reason}"
+    );
+}

@@ -157,6 +157,15 @@ fn hints_of_rates_near_their_ends() {
         hints(&by_rows("0.01"), &ours, &theirs),
         "20 rows show no change below 0.3",
     );
+    // Of a baseline of 15 in 120, five turned each way.
+    let (ours, theirs) = both(
+        &repeated(&[(10, "true"), (5, "false"), (5, "true"), (100, "false")]),
+        &repeated(&[(10, "true"), (5, "true"), (5, "false"), (100, "false")]),
+    );
+    begins(
+        hints(&by_rows("0.01"), &ours, &theirs),
+        "120 rows show no change below 0.0667",
+    );
     // So near to 1 that not even one row of a hundred would turn each way.
     let (ours, theirs) = both(&repeated(&[(99, "true"), (1, "false")]), &["true"; 100]);
     assert_eq!(hints(&gate("0.001"), &ours, &theirs), [""; 0]);

@@ -45,8 +45,8 @@ impl<'a> Matter<'a> {
 /// The values that a limit is about.
 pub(super) struct Measured {
     pub(super) pairing: Pairing,
-    /// The rows that they are measured on.
-    pub(super) rows: u64,
+    /// The rows that they are measured on; `None` of seconds, which have no margin to be counted in rows.
+    pub(super) rows: Option<u64>,
     /// How removed rows were taken.
     pub(super) removed_rows: RemovedRows,
 }
@@ -92,7 +92,7 @@ impl Surveyor<'_> {
         if !gate.metric.compares() {
             return Ok(Measured {
                 pairing,
-                rows: measured_on,
+                rows: Some(measured_on),
                 removed_rows,
             });
         }
@@ -106,7 +106,7 @@ impl Surveyor<'_> {
         };
         Ok(Measured {
             pairing,
-            rows: measured_on,
+            rows: Some(measured_on),
             removed_rows,
         })
     }
@@ -261,10 +261,6 @@ impl Surveyor<'_> {
             latency::measure(gate, rows, role, scope, &selection)
                 .ok_or_else(|| words::lack(&Lack::NoUsage, gate, None, role.word(), self.run(role)))
         };
-        let counted = |role| {
-            let has = |row| rows.trials(role, row) > 0 && selection.has(rows, row);
-            (0..rows.len()).filter(|row| has(*row)).count() as u64
-        };
         if !gate.compares(limit) || !matches!(self.evidence.baseline, Baseline::Found(..)) {
             let pairing = Pairing {
                 candidate: of(Role::Candidate, latency::Scope::Candidate)?,
@@ -272,7 +268,7 @@ impl Surveyor<'_> {
             };
             return Ok(Measured {
                 pairing,
-                rows: counted(Role::Candidate),
+                rows: None,
                 removed_rows: RemovedRows::Ignore,
             });
         }
@@ -291,7 +287,7 @@ impl Surveyor<'_> {
         }
         Ok(Measured {
             pairing,
-            rows: counted(Role::Baseline),
+            rows: None,
             removed_rows,
         })
     }
