@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from statistics import fmean
 
+import numpy as np
 from scipy import optimize, stats
 from weave.trace_server import trace_server_interface as tsi
 
@@ -139,24 +140,58 @@ class Means:
         return stats.t.sf((-self.point if drop else self.point) / self.error, len(self.pairs) - 1)
 
 
-def envelope(worst: list[float], best: list[float], *, proven: bool) -> tuple[Means, Means]:
-    """No filling of missing scores is more prone to fail than the first, or less than the second.
+def envelope(worst: list[float], best: list[float]) -> tuple[Means, Means]:
+    """No filling of missing scores is more prone to fail `proven` than the first, or any rule less than the second.
 
-    The worst mean and the best, each with the deviation at which an interval rule fails most easily, or least. The
-    least deviation is searched for, the greatest is that around the mean of the rows in which nothing is missing.
+    The worst mean and the best, each with the greatest deviation: that around the mean of the rows in which nothing is
+    missing.
     """
     boxes = [(min(pair), max(pair)) for pair in zip(worst, best, strict=True)]
-    rows = len(boxes)
-
-    def squares(c: float) -> float:
-        return sum((min(max(c, low), high) - c) ** 2 for low, high in boxes)
-
-    ends = [end for box in boxes for end in box]
-    found = optimize.minimize_scalar(squares, bounds=(min(ends), max(ends)), method="bounded", options={"xatol": 1e-13})
     known = fmean(low for low, high in boxes if low == high)
-    greatest = sum(max(abs(low - known), abs(high - known)) ** 2 for low, high in boxes)
-    least, greatest = (math.sqrt(square / (rows - 1)) for square in (found.fun, greatest))
-    return Means(rows, fmean(worst), greatest if proven else least), Means(rows, fmean(best), greatest)
+    greatest = math.sqrt(sum(max(abs(low - known), abs(high - known)) ** 2 for low, high in boxes) / (len(boxes) - 1))
+    return Means(len(boxes), fmean(worst), greatest), Means(len(boxes), fmean(best), greatest)
+
+
+class Levels:
+    """The fillings whose rows differ least for their mean: each row as near to one level as it can be. Low is bad."""
+
+    def __init__(self, one: list[float], other: list[float]) -> None:
+        self.lows, self.highs = np.minimum(one, other), np.maximum(one, other)
+
+    def rows(self, level: float) -> np.ndarray:
+        return np.clip(level, self.lows, self.highs)
+
+    def lowest(self, score, slope, ceiling: float = math.inf) -> Means | None:  # noqa: ANN001
+        """The filling of the lowest score among those whose mean is at most the ceiling."""
+        levels = np.unique(np.concatenate([self.lows, self.highs, np.linspace(self.lows.min(), self.highs.max(), 5000)]))
+        means = np.array([self.rows(level).mean() for level in levels])
+        if ceiling < means[0]:
+            return None
+        if ceiling < means[-1]:
+            # The mean rises in straight lines between the ends.
+            last = float(np.interp(ceiling, means, levels))
+            levels = np.append(levels[levels < last], last)
+        at = int(np.argmin([score(self.rows(level)) for level in levels]))
+        level, near = levels[at], [levels[max(at - 1, 0)], levels[min(at + 1, len(levels) - 1)]]
+        if slope(self.rows(near[0]), near[0]) < 0 < slope(self.rows(near[1]), near[1]):
+            level = optimize.brentq(lambda x: slope(self.rows(x), x), *near, xtol=1e-15)
+        rows = self.rows(level)
+        return Means(len(rows), min(float(rows.mean()), ceiling - 1e-12), float(rows.std(ddof=1)))
+
+    def least_like_chance(self, ceiling: float = math.inf) -> Means | None:
+        return self.lowest(
+            lambda rows: rows.mean() / rows.std(ddof=1),
+            lambda rows, level: (rows @ rows) - rows.sum() * level,
+            ceiling,
+        )
+
+    def lowest_end(self, confidence: float) -> Means:
+        n = len(self.lows)
+        reach = stats.t.ppf(confidence, n - 1) / math.sqrt(n)
+        return self.lowest(
+            lambda rows: rows.mean() + reach * rows.std(ddof=1),
+            lambda rows, level: 1 / n + reach * (level - rows.mean()) / ((n - 1) * rows.std(ddof=1)),
+        )
 
 
 def mean(trials: list, fill: float | None) -> float | None:
