@@ -73,6 +73,7 @@ fn run(id: &str, rows: u64, totals: Totals) -> Run {
         totals,
         digests: None,
         choice: None,
+        is_logged: false,
     }
 }
 

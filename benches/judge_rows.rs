@@ -38,6 +38,7 @@ fn run(id: &str, totals: Totals) -> Run {
         totals,
         digests: None,
         choice: None,
+        is_logged: false,
     }
 }
 
@@ -45,6 +46,7 @@ fn totals(rows: &Rows, role: Role) -> Totals {
     let counted = rows.totals(role);
     let mut totals = Totals {
         trials: ROWS,
+        rows: ROWS,
         ..Totals::default()
     };
     for (name, dimension) in counted.dimensions {

@@ -38,6 +38,7 @@ pub(super) fn run(id: &str) -> Run {
         },
         digests: None,
         choice: None,
+        is_logged: false,
     }
 }
 

@@ -273,6 +273,7 @@ fn totals(rows: &[[String; 2]], role: usize) -> Totals {
     let mut tally = Tally::default();
     for both in rows {
         tally.trial(&row(&both[role]).trials[0]).unwrap();
+        tally.end_row();
     }
     tally.totals()
 }

@@ -118,6 +118,7 @@ fn on_rows_of(
             for trial in &row.trials {
                 tally.trial(trial).map_err(|error| unreadable(&error))?;
             }
+            tally.end_row();
         }
         Ok(())
     })?;

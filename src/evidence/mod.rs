@@ -104,6 +104,8 @@ pub struct Run {
     pub digests: Option<BTreeMap<String, u64>>,
     /// How it was chosen, where it was not named by its id.
     pub choice: Option<Choice>,
+    /// Whether the SDK's `EvaluationLogger` logged it; `false` where that is not known.
+    pub is_logged: bool,
 }
 
 /// How a run was chosen among those that match a selector: the newest is taken.
@@ -154,6 +156,8 @@ impl Reference {
 pub struct Totals {
     /// All trials, whether or not anything was scored.
     pub trials: u64,
+    /// The number of rows that these trials are of.
+    pub rows: u64,
     /// Dimensions by name: `scorer_key` or `scorer_key.path`.
     pub dimensions: BTreeMap<String, Dimension>,
     /// Tokens and cost, where they were asked for.

@@ -66,7 +66,8 @@ mod tests {
         assert_eq!(counts(&added), (1, 0, 1, (false, true)));
         let removed = pair(&["x"], &["x", "y"]);
         assert_eq!(counts(&removed), (1, 1, 0, (true, false)));
-        assert_eq!(removed.candidate.unwrap().trials, 1);
+        let ours = removed.candidate.unwrap();
+        assert_eq!((ours.trials, ours.rows), (1, 1));
         let apart = pair(&["x"], &["y"]);
         assert_eq!(counts(&apart), (0, 1, 1, (false, false)));
         let unread = Run {

@@ -352,6 +352,7 @@ fn run(snapshot: Snapshot, web: &str) -> Result<Run, String> {
     }
     let mut totals = Totals {
         trials: snapshot.trial_count,
+        rows: snapshot.row_count,
         usage: Some(Usage {
             tokens: snapshot.total_tokens,
             cost: snapshot.total_cost.filter(|cost| cost.is_finite()),
@@ -388,6 +389,7 @@ fn run(snapshot: Snapshot, web: &str) -> Result<Run, String> {
         totals,
         digests: Some(snapshot.rows),
         choice: None,
+        is_logged: false,
     })
 }
 

@@ -112,6 +112,7 @@ impl Rows {
                 }
             }
         }
+        totals.rows = rows;
         for (column, sum) in self.columns().iter().zip(sums) {
             totals.take(column, sum);
         }

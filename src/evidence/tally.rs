@@ -13,6 +13,7 @@ use crate::number::count;
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     trials: u64,
+    rows: u64,
     usage: Usage,
     /// By scorer and path.
     dimensions: BTreeMap<(String, Option<String>), Dimension>,
@@ -38,6 +39,11 @@ impl Tally {
             self.leaf(&scorer, None, &value);
         }
         Ok(())
+    }
+
+    /// Ends a row whose trials were taken in.
+    pub fn end_row(&mut self) {
+        self.rows += 1;
     }
 
     fn leaf(&mut self, scorer: &str, path: Option<&str>, value: &Value) {
@@ -75,6 +81,7 @@ impl Tally {
     pub fn totals(self) -> Totals {
         let mut totals = Totals {
             trials: self.trials,
+            rows: self.rows,
             usage: Some(self.usage),
             ..Totals::default()
         };

@@ -18,6 +18,7 @@ pub(super) fn test_run(id: &str, digests: &[&str]) -> Run {
         rows: digests.len() as u64,
         totals: Totals {
             trials: digests.len() as u64,
+            rows: digests.len() as u64,
             usage: Some(Usage::default()),
             ..Totals::default()
         },
@@ -28,6 +29,7 @@ pub(super) fn test_run(id: &str, digests: &[&str]) -> Run {
                 .collect(),
         ),
         choice: None,
+        is_logged: false,
     }
 }
 

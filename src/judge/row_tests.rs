@@ -28,6 +28,7 @@ impl OfRun {
             row.trials
                 .iter()
                 .for_each(|trial| tally.trial(trial).unwrap());
+            tally.end_row();
             Ok(())
         })
         .unwrap();

@@ -35,6 +35,7 @@ pub(super) fn mean(mean: f64, measured: u64) -> Dimension {
 pub(super) fn totals(trials: u64, dimensions: &[(&str, Dimension)]) -> Totals {
     let mut totals = Totals {
         trials,
+        rows: trials,
         usage: Some(Usage::default()),
         ..Totals::default()
     };
@@ -60,6 +61,7 @@ pub(super) fn run(id: &str, totals: Totals) -> Run {
         totals,
         digests: None,
         choice: None,
+        is_logged: false,
     }
 }
 

@@ -282,6 +282,7 @@ impl Reader<'_> {
         let mut ours_own = self.totals(&mut own, candidate)?;
         if candidate == baseline {
             let rows = own.row_count;
+            ours_own.0.rows = rows;
             let pair = Pair {
                 common: rows,
                 removed: 0,
@@ -313,6 +314,7 @@ impl Reader<'_> {
             union: own.row_count,
             common: common.row_count,
         };
+        (ours_common.rows, theirs_common.rows) = (rows.common, rows.common);
         let ours_apart = apart(&ours_own.0, &ours_common, rows.common)?;
         let theirs_apart = apart(&theirs_own.0, &theirs_common, rows.common)?;
         let (added, removed) = rows.tell(ours_apart, theirs_apart, || {
@@ -423,7 +425,7 @@ impl Reader<'_> {
     fn assemble(
         &self,
         head: Head,
-        (totals, display_name): (Totals, Option<String>),
+        (mut totals, display_name): (Totals, Option<String>),
         rows: u64,
         digests: Option<BTreeMap<String, u64>>,
     ) -> Result<Run, Fault> {
@@ -433,7 +435,9 @@ impl Reader<'_> {
         if rows == 0 && totals.trials > 0 {
             return Err(contradiction("a run has trials, and no row"));
         }
+        totals.rows = rows;
         Ok(Run {
+            is_logged: head.is_logged,
             project: self.project.clone(),
             web: self.client.web().to_owned(),
             evaluation: head.evaluation(),
