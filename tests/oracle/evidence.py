@@ -1,11 +1,11 @@
-"""What is known of two runs: raw rows and trials, and nothing that was computed from them."""
+"""What is known of runs: raw rows and trials, and nothing that was computed from them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
-Score = bool | float | int | str | None
+Score = bool | float | int | str | list | None
 
 
 @dataclass
@@ -13,9 +13,10 @@ class Trial:
     """One call of the model on one row. `scores` is flattened: one entry a dimension, by its name."""
 
     scores: dict[str, Score]
-    latency: float | None = None  # seconds
+    latency: float | None = None  # seconds; of a call that crashed, until it did so
     tokens: int | None = None
     cost: float | None = None  # US dollars
+    output: str | None = "answer"
 
 
 @dataclass
@@ -32,11 +33,26 @@ class Run:
     """One evaluation run."""
 
     id: str
-    status: str | None
+    status: str  # completed, failed, running
     evaluation: tuple[str, str]  # name, version
     started_at: datetime
     finished_at: datetime | None
     rows: list[Row]
+    model: tuple[str, str] = ("bot", "v1")  # name, version
+    attributes: dict = field(default_factory=dict)
+    # Who logged it: "evaluate" or "logger" of the SDK, or "v2", the API for runs.
+    kind: str = "evaluate"
+    display_name: str | None = None
+    # Whether the root call has an output, which a logger writes at its very end.
+    has_output: bool = True
+    # How many calls the root call's summary counts; None where it has no counts.
+    counted: int | None = None
+    # How many calls the trace has; None for as many as are counted.
+    stored: int | None = None
+    # Whether it is the root of its trace.
+    is_root: bool = True
+    # The run whose predictions this one scored again.
+    source: str | None = None
 
 
 @dataclass
@@ -48,3 +64,10 @@ class Evidence:
     # How a dimension's name splits into the scorer's key and the path in what it returns, where that is not
     # at the first dot. Only the fake server needs this.
     keys: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    # Findings on the choice of runs that leave every check undecided, and those that leave every change so.
+    candidate_findings: set[str] = field(default_factory=set)
+    baseline_findings: set[str] = field(default_factory=set)
+    # The newest run alone, where the candidate is several.
+    newest: Run | None = None
+    # Whether changes are skipped, since there is no baseline and none is required.
+    skips_changes: bool | None = None

@@ -1,13 +1,16 @@
 """A small Weave server on loopback. It knows raw rows only, and answers with what the server computes of them:
-pages of rows, and a summary that is made row by row as the published reference implementation makes it."""
+pages of rows, a summary that is made row by row as the published reference implementation makes it, and the root
+calls of the runs."""
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import threading
+import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from evidence import Evidence, Run, Trial
+from evidence import Run, Trial
 
 PROJECT = "my-team/bot"
 
@@ -47,17 +50,81 @@ class Served:
         self.rows = {row.digest: row for row in run.rows}
         self.scores = {row.digest: [nested(t.scores, keys) for t in row.trials] for row in run.rows}
 
-    def status(self) -> dict:
+    @property
+    def trace(self) -> str:
+        """Its trace: of a run through the v2 API it has the run's id."""
+        return self.run.id if self.run.kind == "v2" else f"trace-of-{self.run.id}"
+
+    def evaluation(self) -> str:
         name, version = self.run.evaluation
+        return f"weave:///{PROJECT}/object/{name}:{version}"
+
+    def model(self) -> str:
+        name, version = self.run.model
+        return f"weave:///{PROJECT}/object/{name}:{version}"
+
+    def stored(self) -> int:
+        """How many calls its trace has."""
+        default = 1 + sum(len(row.trials) for row in self.run.rows)
+        return self.run.stored if self.run.stored is not None else self.run.counted or default
+
+    def times(self) -> dict:
+        ended = self.run.finished_at
+        return {"started_at": self.run.started_at.isoformat(), "ended": ended and ended.isoformat()}
+
+    def status(self) -> dict:
+        """As the v2 API tells of it."""
+        times = self.times()
         return {
             "evaluation_run_id": self.run.id,
-            "evaluation": f"weave:///{PROJECT}/object/{name}:{version}",
-            "model": f"weave:///{PROJECT}/object/bot:v1",
+            "evaluation": self.evaluation(),
+            "model": self.model(),
             "status": self.run.status,
-            "started_at": self.run.started_at.isoformat(),
-            "finished_at": self.run.finished_at and self.run.finished_at.isoformat(),
-            "summary": None,
-            "source_evaluation_run_id": None,
+            "started_at": times["started_at"],
+            "finished_at": times["ended"],
+            "summary": self.root()["summary"],
+            "source_evaluation_run_id": self.run.source,
+        }
+
+    def root(self) -> dict:
+        """Its root call."""
+        run, times = self.run, self.times()
+        ends = run.status != "running"
+        weave = {"completed": "success", "failed": "error", "running": "running"}[run.status]
+        summary: dict = {"weave": {"status": weave, "display_name": run.display_name}}
+        if run.counted is not None and ends:
+            summary["status_counts"] = {"success": run.counted - 1, "error": 1}
+        of_weave: dict = {"source": "python-sdk"}
+        attributes = {**run.attributes, "weave": of_weave}
+        if run.kind == "v2":
+            of_weave |= {"evaluation_run": "true", "evaluation": self.evaluation(), "model": self.model()}
+            if run.source:
+                of_weave["source_evaluation_run_id"] = run.source
+        if run.kind == "logger":
+            attributes["_weave_eval_meta"] = {"imperative": True}
+        name = "Evaluation.evaluate"
+        return {
+            "id": run.id,
+            "project_id": PROJECT,
+            "op_name": name if run.kind == "v2" else f"weave:///{PROJECT}/op/{name}:abcdef",
+            "display_name": run.display_name,
+            "trace_id": self.trace,
+            "parent_id": None if run.is_root else "outer",
+            "thread_id": None,
+            "turn_id": None,
+            "started_at": times["started_at"],
+            "ended_at": times["ended"],
+            "exception": '{"type": "ValueError", "message": "x"}' if run.status == "failed" else None,
+            "attributes": attributes,
+            "inputs": {"self": self.evaluation(), "model": self.model()},
+            "output": {"output": {}} if run.status == "completed" and run.has_output else None,
+            "summary": summary,
+            "wb_user_id": "someone",
+            "wb_run_id": None,
+            "wb_run_step": None,
+            "deleted_at": None,
+            "storage_size_bytes": None,
+            "total_storage_size_bytes": None,
         }
 
     def trials(self, digest: str, calls: bool, costs: bool) -> list[dict]:
@@ -69,7 +136,7 @@ class Served:
                 {
                     "predict_and_score_call_id": call,
                     "predict_call_id": f"{call}-p" if calls else None,
-                    "model_output": f"answer {number}",
+                    "model_output": trial.output and f"{trial.output} {number}",
                     "scores": self.scores[digest][number],
                     "model_latency_seconds": trial.latency if calls else None,
                     "total_tokens": trial.tokens if calls else None,
@@ -86,17 +153,16 @@ class Served:
             for scores in self.scores[digest]:
                 for (key, *path), value in leaves(scores):
                     self._count(stats, key, ".".join(path) or None, value)
-        name, version = self.run.evaluation
         return {
             "evaluation_call_id": self.run.id,
             "trial_count": len(trials),
             "scorer_stats": list(stats.values()),
             "predict_total_tokens": usage(trials, lambda t: t.tokens) if calls else None,
             "predict_total_cost": usage(trials, lambda t: t.cost) if calls and costs else None,
-            "evaluation_ref": f"weave:///{PROJECT}/object/{name}:{version}",
-            "model_ref": f"weave:///{PROJECT}/object/bot:v1",
-            "display_name": self.run.id,
-            "trace_id": "t",
+            "evaluation_ref": self.evaluation(),
+            "model_ref": self.model(),
+            "display_name": self.run.display_name or self.run.id,
+            "trace_id": self.trace,
             "started_at": self.run.started_at.isoformat(),
         }
 
@@ -132,19 +198,68 @@ class Weave:
     def __init__(self) -> None:
         self.runs: dict[str, Served] = {}
         self.unexpected: list[str] = []
+        # Whether it filters root calls by a query, or leaves that to whoever asks.
+        self.filters = True
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
 
-    def serve(self, evidence: Evidence) -> None:
-        runs = [run for run in (evidence.candidate, evidence.baseline) if run]
-        self.runs = {run.id: Served(run, evidence.keys) for run in runs}
+    def serve(self, runs: list[Run], keys: dict, filters: bool = True) -> None:
+        self.runs = {run.id: Served(run, keys) for run in runs}
+        self.filters = filters
         self.unexpected = []
 
     def stop(self) -> None:
         self._http.shutdown()
         self._http.server_close()
+
+    def listed(self, query: str) -> list[dict]:
+        """Runs through the v2 API, oldest first."""
+        asked = urllib.parse.parse_qs(query)
+        known = {"evaluations", "models", "evaluation_run_ids", "limit", "offset"}
+        self.unexpected += [f"evaluation_runs?{key}" for key in asked.keys() - known]
+        found = [served for served in self._by_age() if served.run.kind == "v2"]
+        for key, of in (("evaluations", Served.evaluation), ("models", Served.model)):
+            if key in asked:
+                found = [served for served in found if any(fnmatch.fnmatchcase(of(served), one) for one in asked[key])]
+        start = int(asked.get("offset", ["0"])[0])
+        limit = asked.get("limit")
+        return [served.status() for served in found[start : start + int(limit[0]) if limit else None]]
+
+    def _by_age(self) -> list[Served]:
+        return sorted(self.runs.values(), key=lambda served: (served.run.started_at, served.run.id))
+
+    def calls(self, body: dict) -> list[dict]:
+        """Root calls, as they are asked for."""
+        found = [served.root() for served in self._by_age() if self._is_asked_for(served, body.get("filter") or {})]
+        if self.filters and body.get("query"):
+            found = [call for call in found if is_true(body["query"]["$expr"], call)]
+        for by in reversed(body.get("sort_by") or []):
+            found.sort(key=lambda call: call[by["field"]], reverse=by["direction"] == "desc")
+        start, limit = body.get("offset") or 0, body.get("limit")
+        return found[start : start + limit if limit is not None else None]
+
+    def _is_asked_for(self, served: Served, wanted: dict) -> bool:
+        known = {"op_names", "call_ids", "trace_ids", "trace_roots_only", "input_refs"}
+        self.unexpected += [f"filter.{key}" for key in wanted.keys() - known]
+        call = served.root()
+        ops = wanted.get("op_names")
+        refs = wanted.get("input_refs")
+        return (
+            (not ops or any(matches(call["op_name"], op) for op in ops))
+            and (not wanted.get("call_ids") or call["id"] in wanted["call_ids"])
+            and (not wanted.get("trace_ids") or call["trace_id"] in wanted["trace_ids"])
+            and not (wanted.get("trace_roots_only") and call["parent_id"])
+            and (not refs or any(matches(value, ref) for value in call["inputs"].values() for ref in refs))
+        )
+
+    def count(self, body: dict) -> int:
+        """How many calls there are: of whole traces, or of root calls that are asked for otherwise."""
+        wanted = body.get("filter") or {}
+        if wanted.get("trace_ids"):
+            return sum(served.stored() for served in self.runs.values() if served.trace in wanted["trace_ids"])
+        return len(self.calls({**body, "limit": None, "offset": 0, "sort_by": None}))
 
     def results(self, body: dict) -> dict:
         ids = list(dict.fromkeys(body.get("evaluation_run_ids") or body.get("evaluation_call_ids") or []))
@@ -191,6 +306,55 @@ class Weave:
         }
 
 
+def matches(ref: str, pattern: str) -> bool:
+    """Whether a reference is this one; `:*` at its end is any version."""
+    return ref == pattern or (pattern.endswith(":*") and ref.rsplit(":", 1)[0] == pattern[:-2])
+
+
+def is_true(expression: dict, call: dict) -> bool:
+    """Whether a query holds of a call."""
+    ((operation, parts),) = expression.items()
+    if operation == "$and":
+        return all(is_true(part, call) for part in parts)
+    if operation == "$or":
+        return any(is_true(part, call) for part in parts)
+    if operation == "$not":
+        return not any(is_true(part, call) for part in parts)
+    if operation == "$eq":
+        one, other = (operand(part, call) for part in parts)
+        return one is not None and is_like(one, other)
+    if operation == "$in":
+        one = operand(parts[0], call)
+        return any(is_like(one, operand(part, call)) for part in parts[1])
+    if operation == "$contains":
+        return str(operand(parts["substr"], call)) in str(operand(parts["input"], call) or "")
+    if operation in ("$gt", "$gte"):
+        one, other = (operand(part, call) for part in parts)
+        return one is not None and (one > other if operation == "$gt" else one >= other)
+    raise ValueError(f"not known: {operation}")
+
+
+def operand(part: dict, call: dict):
+    if "$literal" in part:
+        return part["$literal"]
+    if "$convert" in part:
+        return operand(part["$convert"]["input"], call)
+    value = call
+    for key in part["$getField"].split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def is_like(one, other) -> bool:
+    """The server compares a number with a text by value."""
+    if type(one) is type(other):
+        return one == other
+    try:
+        return float(one) == float(other)
+    except (TypeError, ValueError):
+        return str(one).lower() == str(other).lower()
+
+
 def literals(node):
     if isinstance(node, dict):
         for key, value in node.items():
@@ -212,19 +376,28 @@ def handler(weave: Weave) -> type[BaseHTTPRequestHandler]:
             pass
 
         def _answer(self, status: int, body) -> None:
-            data = b"" if body is None else json.dumps(body).encode()
+            self._send(status, "application/json", json.dumps(body))
+
+        def _lines(self, lines: list[dict]) -> None:
+            self._send(200, "application/jsonl", "".join(f"{json.dumps(line)}\n" for line in lines))
+
+        def _send(self, status: int, kind: str, text: str) -> None:
+            data = text.encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
 
         def do_GET(self) -> None:
-            prefix = f"/v2/{PROJECT}/evaluation_runs/"
-            id = self.path.removeprefix(prefix)
-            if self.path.startswith(prefix) and id in weave.runs:
+            path, _, query = self.path.partition("?")
+            listing = f"/v2/{PROJECT}/evaluation_runs"
+            id = path.removeprefix(f"{listing}/")
+            if path == listing:
+                return self._lines(weave.listed(query))
+            if path.startswith(f"{listing}/") and id in weave.runs:
                 return self._answer(200, weave.runs[id].status())
-            if not self.path.startswith(prefix):
+            if not path.startswith(f"{listing}/"):
                 weave.unexpected.append(f"GET {self.path}")
             return self._answer(404, {"reason": f"Evaluation run {id} not found"})
 
@@ -233,8 +406,9 @@ def handler(weave: Weave) -> type[BaseHTTPRequestHandler]:
             if self.path == f"/v2/{PROJECT}/eval_results/query":
                 return self._answer(200, weave.results(body))
             if self.path == "/calls/stream_query":
-                # Nothing was logged by EvaluationLogger, and no run is looked for by name.
-                return self._answer(200, None)
+                return self._lines(weave.calls(body))
+            if self.path == "/calls/query_stats":
+                return self._answer(200, {"count": weave.count(body), "has_more": False})
             weave.unexpected.append(f"POST {self.path}")
             return self._answer(404, {"detail": "Not Found"})
 

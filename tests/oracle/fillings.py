@@ -54,11 +54,34 @@ class Worlds:
     low: np.ndarray
     high: np.ndarray
     p: np.ndarray
-    nothing: np.ndarray  # the interval shows nothing: no width on few rows
+    flat: np.ndarray  # an interval of means without any width: it proves nothing
+    nothing: np.ndarray  # the same on few rows, where it is not significant either
     baseline: np.ndarray  # the baseline's value
+    attainable: np.ndarray  # the smallest p that rows which differ as much as these could have had
 
     def __len__(self) -> int:
         return len(self.mean)
+
+
+@dataclass
+class Bar:
+    """What a test must meet to be significant, after its family's correction."""
+
+    p: float  # at most
+    attainable: float = 1.0  # at most, to be counted
+
+
+@dataclass
+class Chances:
+    """What a test may be to the others of its family: each pair is an attainable p and a p."""
+
+    alpha: float
+    pairs: list[tuple[float, float]]
+    exact: bool = True  # each pair is that of some filling
+
+
+# A test of which nothing is known.
+UNKNOWN = [(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)]
 
 
 @dataclass
@@ -75,19 +98,17 @@ class Question:
     paired: bool
     worst_only: bool  # missing: fail
     rule: str
+    magnitude: float = 1.0  # of the scores
     _cache: dict = field(default_factory=dict)
 
     @property
     def is_test(self) -> bool:
-        """A significant limit on a change: one of Holm's family."""
+        """A significant limit on a change: one of a family."""
         return self.rule == "significant" and self.paired
 
-    def can_be_tested(self) -> bool:
-        """Whether it is one of Holm's family: not where no filling has a size, or shows anything."""
-        worlds = self.worlds() if self.is_test else None
-        if worlds is None or self.is_dense():
-            return self.is_test
-        return not worlds.nothing.all()
+    def near(self, limit):
+        """What floating point may get wrong where something is held against this limit."""
+        return NEARLY * np.maximum(np.abs(limit), self.magnitude)
 
     def y(self, option: tuple[float, float]) -> float:
         return self.sign * (option[0] - option[1])
@@ -147,7 +168,7 @@ class Question:
             if self.sign < 0:
                 low, high = -high, -low
             none = np.zeros(len(true))
-            return Worlds(n, self.sign * true / n, low, high, none + 1, none > 0, none)
+            return Worlds(n, self.sign * true / n, low, high, none + 1, none > 0, none > 0, none, none + 1)
         cells = self._totals(lambda o: (o[0] * o[1], o[0] * (1 - o[1]), (1 - o[0]) * o[1], (1 - o[0]) * (1 - o[1])))
         # Many fillings make one table.
         tables, places = np.unique(np.rint(np.array(cells)), axis=1, return_inverse=True)
@@ -156,34 +177,52 @@ class Question:
         first, second = (candidate, baseline) if self.sign > 0 else (baseline, candidate)
         low, high = stats.newcombe(both, first, second, neither, z)
         p = stats.newcombe_p(both, first, second, neither)
-        return Worlds(n, (first - second) / n, low, high, p, p < 0, (both + baseline) / n)
+        attainable = stats.newcombe_p(both, np.zeros(len(both)), first + second, neither)
+        return Worlds(n, (first - second) / n, low, high, p, p < 0, p < 0, (both + baseline) / n, attainable)
 
     def _sums(self) -> Worlds:
         """Everything else: Student's t on row means or on differences of rows."""
         n = len(self.rows)
         # Sums of squares are taken about a value that there is, so that rows that are alike come out so.
         about = self.y((self.fixed() or [self.rows[0].options[0]])[0])
-        y, squares, c, b = self._totals(
-            lambda o: (self.y(o) - about, (self.y(o) - about) ** 2, o[0], o[1])
+        names = ["y", "square", "c", "b", "size", "lower", "upper", "cc", "bb", "ll", "uu"]
+        totals = self._totals(
+            lambda o: (
+                *(self.y(o) - about, (self.y(o) - about) ** 2, *o, abs(self.y(o)), min(o), max(o)),
+                *(o[0] ** 2, o[1] ** 2, min(o) ** 2, max(o) ** 2),
+            )
         )
-        mean = about + y / n
-        deviation = np.sqrt(np.maximum(squares - y * y / n, 0) / (n - 1))
-        return self._student(mean, deviation, c, b)
+        of = dict(zip(names, totals, strict=True))
+        mean = about + of["y"] / n
+        spread = np.sqrt(np.maximum(of["square"] - of["y"] ** 2 / n, 0) / (n - 1))
+        alike = lambda one, square: square - one * one / n <= 1e-9 * n  # noqa: E731
+        worlds = self._student(mean, spread, of["c"], of["b"], alike(of["c"], of["cc"]) & alike(of["b"], of["bb"]))
+        if self.paired:
+            # The same rows, each as bad as it is different: their mean square is the same.
+            worst = -of["size"] / n
+            square = np.maximum(of["square"] + 2 * about * of["y"] + n * about * about - n * worst * worst, 0)
+            # The lower value of a row is the candidate's, where low is bad.
+            c, b = (of["lower"], of["upper"]) if self.sign > 0 else (of["upper"], of["lower"])
+            are_alike = alike(of["lower"], of["ll"]) & alike(of["upper"], of["uu"])
+            worlds.attainable = self._student(worst, np.sqrt(square / (n - 1)), c, b, are_alike).p
+        return worlds
 
-    def _student(self, mean, deviation, c, b) -> Worlds:
+    def _student(self, mean, spread, c, b, are_alike) -> Worlds:
+        """Student's interval. `are_alike` is where the rows of each run are, and not only their differences: rates are
+        then those of as many rows with one trial."""
         n = len(self.rows)
-        alike = deviation <= 1e-7 * np.maximum(1.0, np.abs(mean))
-        deviation = np.where(alike, 0.0, deviation)
-        low, high = stats.t_interval(mean, deviation, n, self.confidence)
-        p = stats.t_p(mean, deviation, n)
-        nothing = alike & (n < FEW_ROWS)
-        if self.is_rate and alike.any():
+        alike = spread <= 1e-7 * np.maximum(1.0, np.abs(mean))
+        spread = np.where(alike, 0.0, spread)
+        low, high = stats.t_interval(mean, spread, n, self.confidence)
+        p = stats.t_p(mean, spread, n)
+        as_one_trial = alike & are_alike & self.is_rate
+        flat = alike & ~as_one_trial
+        nothing = flat & (n < FEW_ROWS)
+        if as_one_trial.any():
             other = self._as_one_trial(c, b)
-            low = np.where(alike, np.minimum(low, other[0]), low)
-            high = np.where(alike, np.maximum(high, other[1]), high)
-            p = np.where(alike, np.maximum(p, other[2]), p)
+            low, high, p = (np.where(as_one_trial, new, old) for new, old in zip(other, (low, high, p), strict=True))
         p = np.where(nothing, 1.0, p)
-        return Worlds(n, mean, low, high, p, nothing, b / n)
+        return Worlds(n, mean, low, high, p, flat, nothing, b / n, np.ones(len(p)))
 
     def _as_one_trial(self, c, b):
         """The intervals of as many rows with one trial each, of the same rates."""
@@ -247,7 +286,8 @@ class Question:
         if alpha <= 0:
             return False
         baselines = [sum(pick(o[1] for o in row.options) for row in self.rows) for pick in (min, max)]
-        ceiling = float(self.threshold(np.array(baselines) / n).max()) - NEARLY
+        limit = self.threshold(np.array(baselines) / n).max()
+        ceiling = float(limit - self.near(limit))
         width = student(1 - alpha, n)
         return self.lowest(lambda mean, deviation: mean + width * deviation, ceiling) < 0
 
@@ -256,38 +296,40 @@ class Question:
 
     # ------------------------------------------------------------------------------------------ what is said
 
-    def ps(self) -> tuple[float, float]:
-        """The lowest and the highest p that fillings give."""
-        if self.worst_only:
-            p = float(self.worst().p[0])
-            return p, p
-        worlds = self.worlds()
+    def chances(self) -> Chances:
+        """What this test may be to the others of its family."""
+        alpha = 1 - self.confidence
+        worlds = self.worst() if self.worst_only else self.worlds()
         if worlds is None:
-            return 0.0, 1.0
-        least, most = float(worlds.p.min()), float(worlds.p.max())
-        if self.is_dense():
-            n = len(self.rows)
-            flat = 0.0 if n >= FEW_ROWS else 1.0
-            p = lambda mean, deviation: np.where(deviation > 0, stats.t_p(mean, deviation, n), flat)  # noqa: E731
-            least = min(least, self.lowest(p, -NEARLY))
-        return least, most
+            return Chances(alpha, UNKNOWN, exact=False)
+        pairs = np.unique(np.array([worlds.attainable, worlds.p]), axis=1).T
+        if not self.is_dense() or self.worst_only:
+            return Chances(alpha, [tuple(pair) for pair in pairs.tolist()])
+        n = len(self.rows)
+        flat = 0.0 if n >= FEW_ROWS else 1.0
+        p = lambda mean, spread: np.where(spread > 0, stats.t_p(mean, spread, n), flat)  # noqa: E731
+        least, most = min(float(worlds.p.min()), self.lowest(p, -NEARLY)), float(worlds.p.max())
+        # Of what could be attained between the corners nothing is known: as little as p, or nothing at all.
+        return Chances(alpha, [(0.0, least), (0.0, most), (1.0, 1.0)], exact=False)
 
-    def statuses(self, worlds: Worlds, alpha: float) -> set[str]:
-        """What the rule says of these worlds. `alpha` is what p may be at most, after Holm's correction."""
+    def statuses(self, worlds: Worlds, bar: Bar) -> set[str]:
+        """What the rule says of these worlds."""
         limit = self.threshold(worlds.baseline)
+        near = self.near(limit)
         if self.rule == "proven":
-            passes, fails = worlds.low >= limit - NEARLY, worlds.high < limit - NEARLY
-            passes, fails = passes & ~worlds.nothing, fails & ~worlds.nothing
+            passes, fails = worlds.low >= limit - near, worlds.high < limit - near
+            passes, fails = passes & ~worlds.flat, fails & ~worlds.flat
         elif self.paired:
-            fails = (worlds.mean < limit - NEARLY) & (worlds.p <= alpha) & ~worlds.nothing
+            fails = (worlds.mean < limit - near) & (worlds.p <= bar.p) & (worlds.attainable <= bar.attainable)
+            fails &= ~worlds.nothing
             passes = ~fails
         else:
-            fails = (worlds.high < limit) & ~worlds.nothing
+            fails = (worlds.high < limit - near) & ~worlds.nothing
             passes = ~fails
         if self.paired and "relative" in self.key:
             # A change of nothing has no size, and cannot be tested, unless nothing changed in any row.
-            changed = (np.abs(worlds.mean) > NEARLY) | (worlds.high - worlds.low > NEARLY)
-            lost = (np.abs(worlds.baseline) < NEARLY) & changed
+            changed = (np.abs(worlds.mean) > NEARLY * self.magnitude) | (worlds.high - worlds.low > NEARLY * self.magnitude)
+            lost = (np.abs(worlds.baseline) <= NEARLY * self.magnitude) & changed
             passes, fails = passes & ~lost, fails & ~lost
         said = set()
         if passes.any():
@@ -298,36 +340,38 @@ class Question:
             said.add("undecided")
         return said
 
-    def answer(self, alpha: float) -> tuple[set[str], bool]:
+    def answer(self, bar: Bar) -> tuple[set[str], bool]:
         """What may be said, over all fillings, and whether that is exact: not more than some filling says."""
         if self.worst_only:
-            said = self.statuses(self.worst(), alpha)
+            said = self.statuses(self.worst(), bar)
             if "fail" in said:
                 return said, True
-            others, exact = self._over_all(alpha)
+            others, exact = self._over_all(bar)
             return (said | {"undecided"} if "fail" in others else said), exact
-        return self._over_all(alpha)
+        return self._over_all(bar)
 
-    def _over_all(self, alpha: float) -> tuple[set[str], bool]:
+    def _over_all(self, bar: Bar) -> tuple[set[str], bool]:
         worlds = self.worlds()
         if worlds is None:
-            return self._sampled(alpha)
-        said = self.statuses(worlds, alpha)
+            return self._sampled(bar)
+        said = self.statuses(worlds, bar)
         if not self.is_dense():
             return said, True
         # Between the corners everything is possible, unless some row has steps.
         is_smooth = all(row.dense for row in self.rows if not row.is_fixed)
         exact = True
-        if self.can_be_alike() and len(self.rows) < FEW_ROWS:
+        if self.can_be_alike() and not self.is_rate and (self.rule == "proven" or len(self.rows) < FEW_ROWS):
             # There is a world whose rows are all alike, and it shows nothing.
             said.add("pass" if self.rule == "significant" else "undecided")
             exact = is_smooth
-        if self.rule == "significant" and "fail" not in said and self.can_fail_between(alpha):
+        if self.rule == "significant" and "fail" not in said and self.can_fail_between(bar.p):
             said.add("fail")
-            exact = exact and is_smooth and self.knows_its_baseline()
+            # What is attainable is known to be less than p, and no more.
+            is_counted = bar.attainable >= bar.p or self.can_fail_between(bar.attainable)
+            exact = exact and is_smooth and self.knows_its_baseline() and is_counted
         return said, exact
 
-    def _sampled(self, alpha: float) -> tuple[set[str], bool]:
+    def _sampled(self, bar: Bar) -> tuple[set[str], bool]:
         """Too many worlds to count: some of them, so what is said may be too little to decide."""
         chance = np.random.default_rng(len(self.rows))
         said: set[str] = set()
@@ -335,7 +379,7 @@ class Question:
             leaning = chance.random()
             rows = [Row([row.options[int(i)] for i in [self._pick(row, chance, leaning)]]) for row in self.rows]
             alone = Question(**{**self._plain(), "rows": rows})
-            said |= self.statuses(alone.worlds(), alpha)
+            said |= self.statuses(alone.worlds(), bar)
         return (said, True) if len(said) > 1 else (said | {"undecided"}, False)
 
     @staticmethod
@@ -356,18 +400,3 @@ def compositions(total: int, parts: int):
     for first in range(total + 1):
         for rest in compositions(total - first, parts - 1):
             yield (first, *rest)
-
-
-# ---------------------------------------------------------------------------------------------- Holm
-
-
-def holm_bar(alpha: float, others: list[float]) -> float:
-    """The highest p that still counts as significant at alpha beside these others."""
-    low, high = 0.0, 1.0
-    for _ in range(80):
-        middle = (low + high) / 2
-        if stats.holm([middle, *others])[0] <= alpha:
-            low = middle
-        else:
-            high = middle
-    return low

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
+from pathlib import Path
 
 import measure
 from evidence import Evidence, Row, Run, Trial
 
 BEGAN = datetime(2026, 11, 1, 9, tzinfo=timezone.utc)
-BINARY = ["correctness", "safety.leaks", "safety.toxic.passed"]
+BINARY = ["correctness", "safety.leaks", "safety.toxic.passed", "steady"]
 NUMERIC = ["tone.score", "grade"]
 NAMES = [*BINARY, *NUMERIC, "label", "mix"]
+# What the SDK adds to an object that a scorer returns.
+SDK_FIELDS = {"_type": "Result", "_class_name": "Result", "_bases": ["BaseModel"]}
 METRICS = [
     *["pass_rate"] * 7,
     *["numeric_mean"] * 7,
@@ -44,6 +48,26 @@ class Case:
     snapshots: bool  # judge it once more from two snapshots with rows
 
 
+# What a scorer says where its judge model does not answer.
+ERROR = "[ERROR] 429"
+
+
+def known() -> list[Case]:
+    """Cases of earlier generators on which the oracle and the program once disagreed."""
+    lines = Path(__file__).with_name("known.jsonl").read_text(encoding="utf-8").splitlines()
+    made = []
+    for line in map(json.loads, lines):
+        evidence = Evidence(*(_run(line[role]) for role in ("candidate", "baseline")))
+        made.append(Case(line["seed"], line["policy"], evidence, excerpts=True, snapshots=True))
+    return made
+
+
+def _run(of: dict) -> Run:
+    rows = [Row(digest, inputs, [Trial(scores) for scores in trials]) for digest, inputs, trials in of["rows"]]
+    times = [datetime.fromisoformat(of[key]) for key in ("started_at", "finished_at")]
+    return Run(of["id"], of["status"], tuple(of["evaluation"]), *times, rows)
+
+
 def case(seed: int) -> Case:
     chance = random.Random(f"weave-gate oracle {seed}")
     evidence = Runs(chance).make()
@@ -67,6 +91,11 @@ class Runs:
         self.turns = chance.choice([0, 0.05, 0.1, 0.3, 0.5, 1])
         self.leaning = chance.choice([0, 0.2, 0.5, self.pass_share, 1])
         self.shift = chance.choice([0, 0, -0.1, -0.3, 0.1, 0.3])
+        # How often a scorer says something that is no score of its dimension.
+        self.errors = chance.choices([0, 0.05, 0.3], [80, 15, 5])[0]
+        self.outliers = chance.choices([0, 0.02], [85, 15])[0]
+        # Scorers that return objects of which some hold what the SDK adds.
+        self.objects = [name for name in ("safety", "tone") if chance.random() < 0.1]
 
     def make(self) -> Evidence:
         chance = self.chance
@@ -102,13 +131,13 @@ class Runs:
 
     def _run(self, id: str, rows, first: Run | None) -> Run:
         chance = self.chance
-        trials = chance.choice([1, 1, 1, 1, 2, 3, "mixed"])
+        trials = chance.choice([1, 1, 1, 1, 2, 3, "mixed", "retries"])
         losses = {name: self._loss() for name in [*sorted(self.dimensions), "latency", "tokens", "cost"]}
         crash = chance.choice([0, 0, 0, 0.03, 0.15])
         known = {row.digest: row for row in first.rows} if first else {}
         made = []
         for digest, inputs in rows:
-            count = chance.randint(1, 3) if trials == "mixed" else trials
+            count = {"mixed": chance.randint(1, 3), "retries": chance.choice([1, 1, 1, 1, 7])}.get(trials, trials)
             before = known.get(digest)
             made.append(
                 Row(digest, inputs, [self._trial(losses, crash, before, number) for number in range(count)])
@@ -119,10 +148,10 @@ class Runs:
             for row in made:
                 for trial in row.trials:
                     trial.scores.pop(gone, None)
-        status = chance.choices(["completed", "failed", "running", None], [96, 2.5, 1, 0.5])[0]
+        status = chance.choices(["completed", "failed", "running"], [96, 2.5, 1.5])[0]
         began = BEGAN + timedelta(hours=1 if first else 0)
         version = "v2" if chance.random() < 0.1 else "v1"
-        ended = None if status in ("running", None) else began + timedelta(minutes=5)
+        ended = None if status == "running" else began + timedelta(minutes=5)
         return Run(id, status, ("answers", version), began, ended, made)
 
     def _loss(self) -> float:
@@ -133,7 +162,7 @@ class Runs:
         if chance.random() < crash:
             scores = {name: None for name in self.dimensions if chance.random() < 0.5}
             usage = [chance.choice([None, 0.5]), chance.choice([None, 10]), None]
-            return Trial(dict(sorted(scores.items())), *usage)
+            return Trial(dict(sorted(scores.items())), *usage, output=None)
         old = before.trials[number % len(before.trials)] if before else None
         scores: dict = {}
         for name in sorted(self.dimensions):
@@ -142,10 +171,13 @@ class Runs:
                     scores[name] = None
                 continue
             scores[name] = self._score(name, old.scores.get(name) if old else None, old is not None)
+        for name in self.objects:
+            if any(key.startswith(f"{name}.") for key in scores):
+                scores |= {f"{name}.{key}": value for key, value in SDK_FIELDS.items()}
         latency = None if chance.random() < losses["latency"] else self._usage(old and old.latency, 0.1, 3, 3)
         tokens = None if chance.random() < losses["tokens"] else round(self._usage(old and old.tokens, 10, 900, 0))
         cost = None if chance.random() < losses["cost"] else self._usage(old and old.cost, 0.001, 0.05, 4)
-        return Trial(scores, latency, tokens, cost)
+        return Trial(scores, latency, tokens, cost, output=None if chance.random() < 0.02 else "answer")
 
     def _usage(self, old, low: float, high: float, digits: int) -> float:
         if old is not None and self.chance.random() > self.turns:
@@ -156,8 +188,12 @@ class Runs:
         chance = self.chance
         if old is not None and chance.random() > self.turns:
             return old
+        if chance.random() < self.errors:
+            return chance.choice([ERROR, ERROR, [0.1, 0.9]])
         if name == "label":
             return chance.choice(["good", "bad"])
+        if name == "steady":
+            return True
         if name in BINARY or (name == "mix" and chance.random() < 0.6):
             return chance.random() < (self.leaning if is_later else self.pass_share)
         return self._number(name, is_later)
@@ -166,6 +202,8 @@ class Runs:
         chance = self.chance
         if name == "grade":
             return chance.choice([0, 1, 1, 2, 5])
+        if chance.random() < self.outliers:
+            return chance.choice([10, -1])
         value = {
             "grid": lambda: chance.choice([0, 0.25, 0.5, 0.75, 1.0]),
             "fine": lambda: round(chance.random(), 2),
@@ -214,6 +252,7 @@ class Policy:
             policy["defaults"] = self._defaults()
         if chance.random() < 0.4:
             policy["correction"] = chance.choice(["holm", "none"])
+        self.is_family = chance.random() < 0.15
         policy["gates"] = [self._gate(number) for number in range(chance.randint(2, 9))]
         return policy
 
@@ -233,6 +272,9 @@ class Policy:
     def _gate(self, number: int) -> dict:
         chance = self.chance
         metric = chance.choice(METRICS)
+        if self.is_family and chance.random() < 0.8:
+            # Several tests in one policy, which are corrected for each other.
+            metric = chance.choice(["pass_rate", "pass_rate", "numeric_mean", "latency_mean"])
         gate: dict = {"name": f"gate {number}", "metric": metric}
         if metric in measure.OF_A_SCORER:
             gate["scorer"] = self._scorer(metric)
@@ -240,6 +282,8 @@ class Policy:
             gate["evidence"] = chance.choice(["significant", "proven", "significant", "proven", "observed"])
             if gate["evidence"] != "observed" and chance.random() < 0.3:
                 gate["confidence"] = chance.choice([0.8, 0.9, 0.975, 0.99, 0.999])
+        if self.is_family and metric in measure.TESTABLE and chance.random() < 0.8:
+            gate["evidence"] = "significant"
         if metric not in measure.NEVER_MISSING | {"rows", "trials"}:
             if chance.random() < 0.7:
                 gate["missing"] = chance.choice(["bound", "fail", "ignore"])
@@ -258,6 +302,8 @@ class Policy:
             gate["waive"] = {"until": chance.choice(["2999-12-31", "2020-01-01"]), "reason": "see OPS-12"}
         keys = self._keys(metric)
         chance.shuffle(keys)
+        if gate.get("evidence") == "significant" and self.is_family:
+            keys.sort(key=lambda key: key in ("min", "max"))
         for key in sorted(keys[: chance.choice([1, 1, 2])]):
             gate[key] = self._limit(gate, key)
         if "min" in gate and "max" in gate and gate["min"] > gate["max"]:
@@ -307,7 +353,7 @@ class Policy:
             limit = abs(change / value if value else change) + away / scale
         else:
             limit = abs(change) + away
-        if key not in ("min", "max") and chance.random() < 0.15:
+        if chance.random() < (0.05 if key in ("min", "max") else 0.15):
             limit = 0.0
         limit = round(limit, chance.choice([2, 3, 6]))
         if key not in ("min", "max") or metric != "numeric_mean":
@@ -329,8 +375,10 @@ class Policy:
             elif metric in measure.TURNED:
                 found.append(None)
             else:
-                cells = measure.cells(run, metric, gate.get("scorer"))
-                pile = measure.Pile.of(list(cells.values())).without_missing()
-                found.append(float(pile.value(metric, Fraction(0))) if pile.known else None)
+                types = measure.own_types([run], gate.get("scorer"))
+                cells = measure.cells(run, metric, gate.get("scorer"), types).values()
+                known = [cell for cell in (cell.scored_only() for cell in cells) if cell]
+                nothing = Fraction(0), Fraction(0)
+                found.append(float(measure.ends(known, metric, nothing)[0]) if known else None)
         change = found[0] - found[1] if None not in found else self.chance.choice([0, 0.05])
         return found[0], change

@@ -2,6 +2,7 @@
 
 It shares no code and no design with the program: exact fractions instead of floating point, every way to fill
 missing scores counted out instead of bounded, rows instead of summaries. It is slow, and meant to be read.
+Which runs are judged is in selection.py; here they are known.
 """
 
 from __future__ import annotations
@@ -9,18 +10,23 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
+import families
 import fillings
 import measure
 from evidence import Evidence, Row, Run
-from measure import Pile
+from measure import Cell
 
 LIMITS = ["min", "max", "max_drop", "max_rise", "max_relative_drop", "max_relative_rise"]
 DEFAULTS = {"severity": "block", "evidence": "observed", "confidence": 0.95, "missing": "bound", "max_missing": 0}
 MOST_SLICES = 50
+# In the place of a value of `by`, where there are more than that.
+TOO_MANY = "too many"
+# What the SDK writes into an object that a scorer returns: no dimensions.
+SDK_FIELDS = {"_type", "_class_name", "_bases"}
 WITHOUT_RANGE = "missing numbers without a range"
 EXIT_CODES = {"passed": 0, "failed": 1, "undecided": 3}
 
@@ -54,12 +60,8 @@ class Check:
 @dataclass
 class Judgement:
     checks: list[Check]
-    verdict: str | None
+    verdict: str
     exit_code: int
-
-
-class WrongPolicy(Exception):
-    """Exit code 2."""
 
 
 class Undecided(Exception):
@@ -71,10 +73,7 @@ class Skipped(Exception):
 
 
 def judge(policy: dict, evidence: Evidence, now: datetime) -> Judgement:
-    try:
-        return Court(policy, evidence, now).judge()
-    except WrongPolicy:
-        return Judgement([], None, 2)
+    return Judge(policy, evidence, now).judge()
 
 
 def verdict(checks: list[Check]) -> str:
@@ -97,6 +96,7 @@ class Case:
     subject: str | None
     slice: str | None
     key: str
+    rule: str  # of evidence
     candidate: set[str]  # digests of the rows in the slice
     baseline: set[str]
 
@@ -109,32 +109,44 @@ class Case:
         return measure.exact(self.gate[self.key])
 
     @property
+    def is_change(self) -> bool:
+        return self.key not in ("min", "max")
+
+    @property
     def compares(self) -> bool:
-        return self.key not in ("min", "max") or self.metric in measure.TURNED
+        return self.is_change or self.metric in measure.TURNED
 
 
-class Court:
+class Judge:
     def __init__(self, policy: dict, evidence: Evidence, now: datetime):
         self.policy, self.evidence, self.now = policy, evidence, now
-        self._cells: dict[tuple, dict[str, measure.Cell]] = {}
-        self.gates = [self._with_defaults(gate) for gate in policy["gates"]]
+        self._cells: dict[tuple, dict[str, Cell]] = {}
+        self._trials: dict[int, dict[str, int]] = {}
+        self.gates = [{**DEFAULTS, **policy.get("defaults", {}), **gate} for gate in policy["gates"]]
+        # A rule that a gate has itself governs it; one of the defaults only what it can.
+        self.own_rules = {gate["name"]: gate.get("evidence") for gate in policy["gates"]}
+        for gate in self.gates:
+            if gate["metric"] in measure.NEVER_MISSING:
+                gate.update(missing="bound", max_missing=0)
 
-    def _with_defaults(self, gate: dict) -> dict:
-        full = {**DEFAULTS, **self.policy.get("defaults", {}), **gate}
-        # A default rule does not reach metrics that are not known of single rows.
-        if full["metric"] not in measure.TESTABLE:
-            full["evidence"] = "observed"
-        if full["metric"] in measure.NEVER_MISSING:
-            full.update(missing="bound", max_missing=0)
-        return full
+    def rule(self, gate: dict, key: str) -> str:
+        """The evidence rule of one limit. `significant` in the defaults governs limits on changes only, and no rule of
+        the defaults reaches a metric that is not known of single rows."""
+        rule = self.own_rules[gate["name"]]
+        if rule is not None:
+            return rule
+        is_change = key not in ("min", "max")
+        if gate["metric"] not in measure.TESTABLE or (gate["evidence"] == "significant" and not is_change):
+            return "observed"
+        return gate["evidence"]
 
     # ------------------------------------------------------------------------------------------ all checks
 
     def judge(self) -> Judgement:
         cases = [case for gate in self.gates for case in self.cases(gate)]
         said: dict[int, tuple[set[str], bool, str]] = {}
-        tests: dict[int, fillings.Question] = {}
-        hidden = 0
+        questions: dict[int, fillings.Question] = {}
+        hidden: dict[int, float] = {}
         for number, case in enumerate(cases):
             try:
                 answer = self.answer(case)
@@ -142,53 +154,60 @@ class Court:
                 answer = {"skipped"}, True, str(why)
             except Undecided as why:
                 answer = {"undecided"}, True, str(why)
-                is_test = case.gate["evidence"] == "significant" and case.key not in ("min", "max")
-                hidden += is_test and str(why) == WITHOUT_RANGE
+                if case.rule == "significant" and case.is_change and str(why) == WITHOUT_RANGE:
+                    hidden[number] = 1 - float(case.gate["confidence"])
             if isinstance(answer, fillings.Question):
-                tests[number] = answer
+                questions[number] = answer
             else:
                 said[number] = answer
-        said.update(self.chance(tests, hidden))
+        # What can block today is corrected by itself, and so is what cannot.
+        for blocks in (True, False):
+            of = {number: question for number, question in questions.items() if self.blocks(cases[number]) == blocks}
+            unseen = [alpha for number, alpha in hidden.items() if self.blocks(cases[number]) == blocks]
+            said.update(families.answers(of, unseen, self.policy.get("correction", "holm")))
         checks = []
         for number, case in enumerate(cases):
             statuses, exact, why = said[number]
             status = next(iter(statuses)) if len(statuses) == 1 else "undecided"
             check = self._check(case, status, why)
             check.exact, check.possible = exact, {status, *statuses, "undecided"}
-            check.may_be_open = number in tests and self.may_be_open(tests, number)
+            check.may_be_open = number in questions and self.may_be_open(cases, questions, number)
             checks.append(check)
+        self.hold_against_newest(checks)
         whole = verdict(checks)
         return Judgement(checks, whole, EXIT_CODES[whole])
 
-    @staticmethod
-    def may_be_open(tests: dict[int, fillings.Question], number: int) -> bool:
-        """Whether the program's bound may leave this one undecided: one of Student's t under missing scores, or one
-        that is corrected beside such a one."""
-        bounded = {n for n, question in tests.items() if not question.one_trial and question.groups()}
-        return number in bounded or (tests[number].is_test and any(tests[n].is_test for n in bounded))
+    def hold_against_newest(self, checks: list[Check]) -> None:
+        """Of several runs of a candidate the newest alone has to pass as well, as observed."""
+        if self.evidence.newest is None:
+            return
+        policy = {**self.policy, "defaults": {**self.policy.get("defaults", {}), "evidence": "observed"}}
+        policy["gates"] = [{**gate, "evidence": "observed"} for gate in self.policy["gates"]]
+        alone = Judge(policy, replace(self.evidence, candidate=self.evidence.newest, newest=None), self.now).judge()
+        statuses = {check.key: check.status for check in alone.checks}
+        for check in checks:
+            if check.status == "pass" and statuses.get(check.key) != "pass":
+                check.status = "waived" if check.excused else "undecided"
+                check.why = f"newest-run-worse, {check.why}"
+                check.possible |= {check.status}
 
-    def chance(self, questions: dict[int, fillings.Question], hidden: int) -> dict:
-        """Answers to the questions of chance; significant limits on changes are corrected for each other. Of hidden
-        tests, those that missing scores without bound keep from being made, any p may be."""
-        family = [number for number, question in questions.items() if question.can_be_tested()]
-        ps = {number: questions[number].ps() for number in family}
-        said = {}
-        for number, question in questions.items():
-            alpha = 1 - question.confidence
-            if number not in family or self.policy.get("correction", "holm") == "none":
-                said[number] = *question.answer(alpha), "chance"
-                continue
-            # The other tests are of other missing scores: as small or as large as their p can be.
-            answers = []
-            for end in (0, 1):
-                others = [ps[other][end] for other in family if other != number] + [1.0] * (hidden * end)
-                answers.append(question.answer(fillings.holm_bar(alpha, others)))
-            said[number] = answers[0][0] | answers[1][0], answers[0][1] and answers[1][1], "chance, corrected"
-        return said
+    def may_be_open(self, cases: list[Case], questions: dict[int, fillings.Question], number: int) -> bool:
+        """Whether the program's bound may leave this one undecided: one of Student's t under missing scores, or one
+        that is corrected together with such a one."""
+        bounded = {n for n, question in questions.items() if not question.one_trial and question.groups()}
+        family = [n for n in bounded if questions[n].is_test and self.blocks(cases[n]) == self.blocks(cases[number])]
+        return number in bounded or (questions[number].is_test and bool(family))
+
+    def excused(self, gate: dict) -> bool:
+        """Whether a waiver is in force."""
+        return "waive" in gate and self.now.date() <= as_date(gate["waive"]["until"])
+
+    def blocks(self, case: Case) -> bool:
+        """Whether a check can block today."""
+        return case.gate["severity"] == "block" and not self.excused(case.gate)
 
     def _check(self, case: Case, status: str, why: str) -> Check:
-        waive = case.gate.get("waive")
-        excused = bool(waive) and self.now.date() <= as_date(waive["until"])
+        excused = self.excused(case.gate)
         if excused and status in ("fail", "undecided"):
             status, why = "waived", f"{why}, {status}"
         return Check(
@@ -200,7 +219,7 @@ class Court:
             metric=case.metric,
             why=why,
             severity=case.gate["severity"],
-            evidence=case.gate["evidence"],
+            evidence=case.rule,
             missing=case.gate["missing"],
             excused=excused,
         )
@@ -210,7 +229,7 @@ class Court:
     def cases(self, gate: dict) -> list[Case]:
         keys = [key for key in LIMITS if key in gate]
         return [
-            Case(gate, subject, value, key, candidate, baseline)
+            Case(gate, subject, value, key, self.rule(gate, key), candidate, baseline)
             for subject in self.subjects(gate)
             for key in keys
             for value, candidate, baseline in self.slices(gate, subject)
@@ -242,13 +261,13 @@ class Court:
         whole = [(None, set(chosen[0]), set(chosen[1]))]
         if by is None or not self.can_be_sliced(subject):
             return whole
-        # A gate that compares is about the values of both runs, and so are its floors.
+        # A gate that compares is about the values of both runs, and so are its limits on the candidate alone.
         counted = chosen if compares(gate) else chosen[:1]
         values = sorted({kind(input_of(row, by)) for rows in counted for row in rows.values()})
         if values in ([], ["lacks it"]):
             return whole
         if len(values) > MOST_SLICES:
-            raise WrongPolicy
+            return [(TOO_MANY, *whole[0][1:])]
         return [
             (value, *({d for d, row in rows.items() if kind(input_of(row, by)) == value} for rows in chosen))
             for value in values
@@ -275,6 +294,8 @@ class Court:
     def answer(self, case: Case):
         """What is said of a check at once, or the question that chance has to answer."""
         self.known(case)
+        if case.slice == TOO_MANY:
+            raise Undecided("too many values under `by`")
         if case.slice is None and "by" in case.gate:
             raise Undecided("no row has the input under `by`")
         self.has_values(case, self.evidence.candidate, case.candidate)
@@ -293,14 +314,21 @@ class Court:
     def known(self, case: Case) -> None:
         """What has to hold of whole runs before anything is looked at."""
         candidate, baseline = self.evidence.candidate, self.evidence.baseline
-        if case.compares and baseline is None and not self.policy.get("baseline", {}).get("required", True):
+        if case.compares and baseline is None and self.skips_changes():
             raise Skipped("no-baseline")
+        for finding in self.evidence.candidate_findings:
+            raise Undecided(finding)
         self.status_of(candidate)
         if case.compares:
             self.comparable()
         self.has_metric(case, candidate)
         if case.compares:
             self.has_metric(case, baseline)
+
+    def skips_changes(self) -> bool:
+        if self.evidence.skips_changes is not None:
+            return self.evidence.skips_changes
+        return not self.policy.get("baseline", {}).get("required", True)
 
     def status_of(self, run: Run) -> None:
         if run.status not in ("completed", "failed"):
@@ -314,6 +342,8 @@ class Court:
             raise Undecided("no-baseline")
         if baseline.id == self.evidence.candidate.id:
             raise Undecided("same-run")
+        for finding in self.evidence.baseline_findings:
+            raise Undecided(finding)
         self.status_of(baseline)
         if "max_age" in wanted and self.now - baseline.finished_at > age(wanted["max_age"]):
             raise Undecided("baseline-stale")
@@ -327,60 +357,49 @@ class Court:
             cells = self.cells(run, case)
             if not any(cell.known for cell in cells.values()):
                 raise Undecided("metric-not-available")
+            self.inside_its_range(case, cells)
 
     def has_values(self, case: Case, run: Run, digests: set[str]) -> None:
         if not digests:
             raise Undecided("empty-slice")
         if case.metric in measure.COUNTS - measure.TURNED:
             return
-        cells = self.cells(run, case, digests)
-        known = [value for cell in cells.values() for value in cell.known]
-        if not known:
+        known = [value for cell in self.cells(run, case, digests).values() for value in cell.known]
+        if not known or (case.metric == "coverage" and not any(known)):
             raise Undecided("no-scores")
-        if case.metric == "coverage" and not any(known):
-            raise Undecided("no-scores")
-        self.inside_its_range(case, run, known)
 
-    def inside_its_range(self, case: Case, run: Run, scores: list[Fraction]) -> None:
-        """A mean outside the range shows that it is not the scores' own; where rows are looked at, so does a score."""
+    @staticmethod
+    def inside_its_range(case: Case, cells: dict[str, Cell]) -> None:
+        """Every score of the run is held against the range, whatever the rule and wherever it is: then every mean is
+        inside it, too, of whichever rows."""
         if "range" not in case.gate:
             return
         low, high = (measure.exact(end) for end in case.gate["range"])
-        whole = self.cells(run, case)
-        of_run = [value for cell in whole.values() for value in cell.known]
-        looked_at = [sum(of_run) / len(of_run), *(scores if self.sees_scores(case.subject) else [])]
-        if any(not low - measure.TOLERANCE <= value <= high + measure.TOLERANCE for value in looked_at):
+        if any(not low <= value <= high for cell in cells.values() for value in cell.known):
             raise Undecided("out-of-range")
-
-    def sees_scores(self, subject: str) -> bool:
-        """Whether single scores of a dimension are known: where some gate on it needs rows."""
-        return any(
-            gate["metric"] == "numeric_mean"
-            and fnmatch.fnmatchcase(subject, gate["scorer"])
-            and (gate["evidence"] != "observed" or "where" in gate or "by" in gate)
-            for gate in self.gates
-        )
 
     def count(self, case: Case):
         rows = [row for row in self.evidence.candidate.rows if row.digest in case.candidate]
         value = Fraction(len(rows) if case.metric == "rows" else sum(len(row.trials) for row in rows))
-        return measure.observed_value(case.metric, case.key, case.limit, (value, value)), True, f"{value}"
+        return measure.observed_value(case.metric, case.key, case.limit, (value, value), value), True, f"{value}"
 
     # ------------------------------------------------------------------------------------------ values
 
-    def cells(self, run: Run, case: Case, digests: set[str] | None = None) -> dict[str, measure.Cell]:
+    def cells(self, run: Run, case: Case, digests: set[str] | None = None) -> dict[str, Cell]:
         """What the check's metric sees of a run's rows, or of some of them."""
         key = id(run), case.metric, case.subject
         if key not in self._cells:
-            self._cells[key] = measure.cells(run, case.metric, case.subject)
+            types = measure.own_types(self.runs_read(), case.subject) if case.metric == "coverage" else set()
+            self._cells[key] = measure.cells(run, case.metric, case.subject, types)
         known = self._cells[key]
         return known if digests is None else {digest: cell for digest, cell in known.items() if digest in digests}
 
-    def leaves_out(self, case: Case, pile: Pile) -> bool:
-        """Whether the missing scores of this pile are left out."""
+    def leaves_out(self, case: Case, rows: dict[str, Cell]) -> bool:
+        """Whether the missing scores of these rows of one run are left out."""
         if case.metric in measure.NEVER_MISSING:
             return False
-        return case.gate["missing"] == "ignore" or pile.share_missing <= measure.exact(case.gate["max_missing"])
+        share = measure.share_missing(list(rows.values()))
+        return case.gate["missing"] == "ignore" or share <= measure.exact(case.gate["max_missing"])
 
     @staticmethod
     def at_worst(case: Case, said: set[str], ends) -> set[str]:
@@ -389,118 +408,95 @@ class Court:
             return said
         return {next(status for status in ("fail", "undecided", "pass") if status in said)}
 
-    def span(self, case: Case, *piles: Pile):
+    def span(self, case: Case, cells: list[Cell]) -> measure.Span:
         span = measure.span_of(case.metric, case.gate.get("range"))
         # Chance is not asked of numbers that may have no end.
-        is_endless = span is None or (case.gate["evidence"] != "observed" and measure.INFINITY in span)
-        if is_endless and any(pile.missing for pile in piles):
+        is_endless = span is None or (case.rule != "observed" and measure.INFINITY in span)
+        if is_endless and any(cell.missing for cell in cells):
             raise Undecided(WITHOUT_RANGE)
         return span or (Fraction(0), Fraction(0))
 
     def value(self, case: Case):
-        cells = self.cells(self.evidence.candidate, case, case.candidate)
-        pile = Pile.of(list(cells.values()))
-        left_out = self.leaves_out(case, pile)
-        pile = pile.without_missing() if left_out else pile
-        span = self.span(case, pile)
-        if case.gate["evidence"] != "observed":
-            return self.question(case, {digest: (cell, None) for digest, cell in cells.items()}, left_out, False, span)
-        ends = pile.ends(case.metric, span)
-        said = measure.observed_value(case.metric, case.key, case.limit, ends)
+        rows = self.cells(self.evidence.candidate, case, case.candidate)
+        if self.leaves_out(case, rows):
+            rows = scored_only(rows)
+        cells = list(rows.values())
+        span = self.span(case, cells)
+        if case.rule != "observed":
+            return self.question(case, {digest: (cell, None) for digest, cell in rows.items()}, span)
+        ends, size = measure.ends(cells, case.metric, span), measure.size(cells, span)
+        said = measure.observed_value(case.metric, case.key, case.limit, ends, size)
         return self.at_worst(case, said, ends), True, f"{shown(ends)}"
 
     def change(self, case: Case):
-        """A change is measured on the rows of the baseline; those that the candidate lacks are missing in it."""
-        of = [
-            self.cells(run, case, digests)
-            for run, digests in (
-                (self.evidence.candidate, case.candidate & case.baseline),
-                (self.evidence.baseline, case.baseline),
-            )
-        ]
-        removed = case.baseline - case.candidate
-        if self.policy.get("baseline", {}).get("removed_rows", "missing") == "ignore":
-            removed = set()
-        candidate = self.candidate_pile(case, of[0], len(removed))
-        left_out = self.leaves_out(case, candidate)
-        if left_out:
-            candidate, removed = candidate.without_missing(), set()
-        rows = (case.candidate & case.baseline) | removed
-        of[1] = {digest: cell for digest, cell in of[1].items() if digest in rows}
-        baseline = Pile.of(list(of[1].values()))
-        left_out_of_baseline = self.leaves_out(case, baseline)
-        baseline = baseline.without_missing() if left_out_of_baseline else baseline
-        covers = [value for cell in of[0].values() for value in cell.known]
-        if not candidate.known or not baseline.known or (case.metric == "coverage" and not any(covers)):
-            raise Undecided("no-scores")
-        span = self.span(case, candidate, baseline)
-        if case.gate["evidence"] != "observed":
-            pairs = {digest: (of[0].get(digest), cell) for digest, cell in of[1].items()}
-            return self.question(case, pairs, left_out, left_out_of_baseline, span)
-        ends = candidate.ends(case.metric, span), baseline.ends(case.metric, span)
-        said = measure.observed_change(case.key, case.limit, *ends)
+        candidate, baseline = self.sides(case)
+        span = self.span(case, [*candidate.values(), *baseline.values()])
+        if case.rule != "observed":
+            return self.question(case, {digest: (candidate[digest], baseline[digest]) for digest in candidate}, span)
+        sides = [list(side.values()) for side in (candidate, baseline)]
+        ends = [measure.ends(cells, case.metric, span) for cells in sides]
+        size = max(measure.size(cells, span) for cells in sides)
+        said = measure.observed_change(case.key, case.limit, *ends, size)
         return self.at_worst(case, said, sum(ends, ())), True, f"{shown(ends[1])} -> {shown(ends[0])}"
 
-    @staticmethod
-    def candidate_pile(case: Case, cells: dict, removed: int) -> Pile:
-        pile = Pile.of(list(cells.values()), removed, case.metric.startswith("latency"))
-        if case.metric in measure.NEVER_MISSING and pile.missing:
-            # A removed row has no score: that is what is counted here, and it is known.
-            gone = Fraction(int(case.metric == "error_rate"))
-            total = len(pile.known) + pile.missing
-            share = (sum(pile.known) + gone * pile.missing) / total
-            return Pile((share,), Fraction(0))
-        return pile
+    def sides(self, case: Case) -> tuple[dict[str, Cell], dict[str, Cell]]:
+        """The rows that a change is measured on, the same in both runs: those of the baseline. One that the candidate
+        lacks is missing in it. Where missing scores are left out, a row without any on either side is left out, too."""
+        common = case.candidate & case.baseline
+        rows = common if self.ignores_removed() else case.baseline
+        there, trials = self.cells(self.evidence.candidate, case, common), self.trials(self.evidence.baseline)
+        sides = [
+            {digest: there.get(digest) or measure.removed(case.metric, trials[digest]) for digest in rows},
+            self.cells(self.evidence.baseline, case, rows),
+        ]
+        sides = [scored_only(side) if self.leaves_out(case, side) else side for side in sides]
+        left = sides[0].keys() & sides[1].keys()
+        sides = [{digest: cell for digest, cell in side.items() if digest in left} for side in sides]
+        for side in sides:
+            if not any(cell.known for cell in side.values()):
+                raise Undecided("no-scores")
+        if case.metric == "coverage" and not any(any(cell.known) for cell in sides[0].values()):
+            raise Undecided("no-scores")
+        return sides[0], sides[1]
+
+    def ignores_removed(self) -> bool:
+        return self.policy.get("baseline", {}).get("removed_rows", "missing") == "ignore"
 
     def turned(self, case: Case):
         """Rows that pass in one run and not in the other; each row by itself, at both ends."""
-        first, then = self.evidence.baseline, self.evidence.candidate
-        metric = case.metric
-        then_cells = self.cells(then, case, case.candidate & case.baseline)
-        first_cells = self.cells(first, case, case.baseline)
-        removed = case.baseline - case.candidate
-        if self.policy.get("baseline", {}).get("removed_rows", "missing") == "ignore":
-            removed = set()
-        left_out = self.leaves_out(case, Pile.of(list(then_cells.values()), len(removed)))
-        removed = set() if left_out else removed
-        rows = (case.candidate & case.baseline) | removed
-        of_first = Pile.of([first_cells[digest] for digest in rows])
-        left_out_of_first = self.leaves_out(case, of_first)
-        if not any(cell.known for cell in then_cells.values()) or not of_first.known:
-            raise Undecided("no-scores")
+        candidate, baseline = self.sides(case)
         least = most = 0
-        for digest in rows:
-            after = row_passes(then_cells.get(digest), left_out)
-            before = row_passes(first_cells[digest], left_out_of_first)
-            from_, to = (True, False) if metric == "regressed_rows" else (False, True)
+        for digest, after in candidate.items():
+            before, after = passes(baseline[digest]), passes(after)
+            from_, to = (True, False) if case.metric == "regressed_rows" else (False, True)
             least += before == {from_} and after == {to}
             most += from_ in before and to in after
         ends = Fraction(least), Fraction(most)
-        said = measure.observed_value(metric, case.key, case.limit, ends)
+        said = measure.observed_value(case.metric, case.key, case.limit, ends, Fraction(0))
         return self.at_worst(case, said, ends), True, f"{least} to {most}"
 
     # ------------------------------------------------------------------------------------------ chance
 
-    def question(self, case: Case, pairs: dict, left_out: bool, left_out_of_baseline: bool, span):
-        rows, trials = [], set()
-        for candidate, baseline in pairs.values():
-            c = options(candidate, left_out, span, case.metric)
-            b = options(baseline, left_out_of_baseline, span, case.metric) if case.compares else Options((0.0,))
-            if not c.values or not b.values:
-                continue
-            rows.append(
-                fillings.Row(
-                    list(dict.fromkeys((x, y) for x in c.values for y in b.values)), c.dense or b.dense, c.loose
-                )
-            )
-            trials |= {c.trials, b.trials} if case.compares else {c.trials}
-        if len(rows) < 2:
+    def question(self, case: Case, pairs: dict[str, tuple[Cell, Cell | None]], span) -> fillings.Question:
+        if len(pairs) < 2:
             raise Undecided("fewer than two rows")
+        rows, trials = [], set()
+        for digest, (candidate, baseline) in pairs.items():
+            # Nobody knows how many trials a row had had that the candidate lacks.
+            is_gone = case.compares and digest not in case.candidate
+            c = options(candidate, span, case.metric)
+            b = options(baseline, span, case.metric) if baseline else Options((0.0,))
+            values = list(dict.fromkeys((x, y) for x in c.values for y in b.values))
+            is_loose = is_gone and case.metric in measure.RATES
+            rows.append(fillings.Row(values, c.dense or b.dense, is_loose))
+            for run in self.evidence.candidate, self.evidence.baseline if baseline else None:
+                trials |= {self.trials(run)[digest]} if run and digest in self.trials(run) else set()
         is_rate = case.metric in measure.RATES
-        one_trial = is_rate and trials <= {1, None}
+        one_trial = is_rate and trials == {1}
         if one_trial:
             for row in rows:
                 row.loose = False
+        cells = [cell for pair in pairs.values() for cell in pair if cell]
         return fillings.Question(
             rows=rows,
             one_trial=one_trial,
@@ -511,8 +507,15 @@ class Court:
             confidence=float(case.gate["confidence"]),
             paired=case.compares,
             worst_only=case.gate["missing"] == "fail" and measure.INFINITY not in span,
-            rule=case.gate["evidence"],
+            rule=case.rule,
+            magnitude=1.0 if is_rate else float(measure.size(cells, span)),
         )
+
+    def trials(self, run: Run) -> dict[str, int]:
+        """How many trials a run has of each row."""
+        if id(run) not in self._trials:
+            self._trials[id(run)] = {row.digest: len(row.trials) for row in run.rows}
+        return self._trials[id(run)]
 
 
 @dataclass
@@ -521,35 +524,23 @@ class Options:
 
     values: tuple[float, ...]
     dense: bool = False
-    loose: bool = False
-    trials: int | None = None
 
 
-def options(cell: measure.Cell | None, left_out: bool, span, metric: str) -> Options:
-    low, high = (float(min(end, fillings.FOREVER)) for end in span)
-    if cell is None:
-        # A removed row: nobody knows how many trials it had had.
-        if metric in measure.NEVER_MISSING:
-            return Options((float(metric == "error_rate"),))
-        return Options((low, high), dense=metric not in measure.RATES, loose=metric in measure.RATES)
-    if left_out or not cell.missing:
-        if not cell.known:
-            return Options(())
-        return Options((float(sum(cell.known) / len(cell.known)),), trials=cell.trials)
-    total = sum(cell.known, Fraction(0))
+def options(cell: Cell, span, metric: str) -> Options:
     if metric in measure.RATES:
-        values = tuple(float((total + true) / cell.trials) for true in range(cell.missing + 1))
-        return Options(values, trials=cell.trials)
-    ends = tuple((float(total) + cell.missing * end) / cell.trials for end in (low, high))
-    return Options(tuple(dict.fromkeys(ends)), dense=True, trials=cell.trials)
+        total = sum(cell.known, Fraction(0))
+        return Options(tuple(float((total + true) / cell.trials) for true in range(len(cell.missing) + 1)))
+    ends = tuple(float(min(end, fillings.FOREVER)) for end in cell.mean(span))
+    return Options(tuple(dict.fromkeys(ends)), dense=bool(cell.missing))
 
 
-def row_passes(cell: measure.Cell | None, left_out: bool) -> set[bool | None]:
-    """Whether a row passes, which it does where all its trials do: all that may be. {None}: it has no part."""
-    if cell is None:
-        return {True, False}
-    if left_out and cell.missing:
-        return {all(cell.known)} if cell.known else {None}
+def scored_only(rows: dict[str, Cell]) -> dict[str, Cell]:
+    left = {digest: cell.scored_only() for digest, cell in rows.items()}
+    return {digest: cell for digest, cell in left.items() if cell}
+
+
+def passes(cell: Cell) -> set[bool]:
+    """Whether a row passes, which it does where all its trials do: all that may be."""
     if not all(cell.known):
         return {False}
     return {True, False} if cell.missing else {True}
@@ -565,7 +556,11 @@ def compares(gate: dict) -> bool:
 def dimensions(run: Run) -> Counter:
     """Every dimension of a run, and how many scores it has, of whatever type."""
     return Counter(
-        name for row in run.rows for trial in row.trials for name, score in trial.scores.items() if score is not None
+        name
+        for row in run.rows
+        for trial in row.trials
+        for name, score in trial.scores.items()
+        if measure.type_of(score) and name.split(".")[-1] not in SDK_FIELDS
     )
 
 

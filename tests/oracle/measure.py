@@ -1,5 +1,8 @@
-"""Raw trials to what a metric sees of them: cells of rows, piles of trials, and values at both ends of what is
-missing. All of it in exact fractions; infinity only where a missing number has no bound."""
+"""Raw trials to what a metric sees of them: cells of rows, and values at both ends of what is missing.
+
+The row is the unit: the trials of a row are averaged first, and every row has the same weight; only percentiles and
+totals are of single trials. All of it in exact fractions; infinity only where a missing number has no bound.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from evidence import Row, Run, Trial
+from evidence import Row, Run, Score, Trial
 
 INFINITY = math.inf
 RATES = {"pass_rate", "coverage", "error_rate"}
@@ -22,85 +25,142 @@ PERCENTILES = {"latency_p50": Fraction(1, 2), "latency_p95": Fraction(19, 20), "
 TESTABLE = {"pass_rate", "numeric_mean", "coverage", "error_rate", "latency_mean"}
 
 Number = Fraction | float
+Span = tuple[Number, Number]
 
 
-def is_number(score) -> bool:
-    return isinstance(score, (int, float)) and not isinstance(score, bool)
+# ---------------------------------------------------------------------------------------------- scores
 
 
-def seen(trial: Trial, metric: str, subject: str | None) -> Fraction | None:
-    """What a metric sees of one trial; None where that is missing."""
-    score = trial.scores.get(subject) if subject else None
-    if metric == "pass_rate" or metric in TURNED:
-        return Fraction(score) if isinstance(score, bool) else None
-    if metric == "numeric_mean":
-        return Fraction(score) if is_number(score) else None
-    if metric == "coverage":
-        return Fraction(score is not None)
-    if metric == "error_rate":
-        return Fraction(all(score is None for score in trial.scores.values()))
-    number = {"latency": trial.latency, "tokens": trial.tokens, "cost": trial.cost}[metric.split("_")[0]]
-    return None if number is None else Fraction(number)
+def type_of(score: Score) -> str | None:
+    """What kind of score this is; None of a list and of what is missing, which are no score of a dimension."""
+    if isinstance(score, bool):
+        return "truth"
+    if isinstance(score, (int, float)):
+        return "number"
+    return "text" if isinstance(score, str) else None
+
+
+def own_types(runs: list[Run], subject: str) -> set[str]:
+    """The types that count as scores of a dimension: truth values and numbers, whichever there are; text only where
+    there is neither."""
+    trials = [trial for run in runs for row in run.rows for trial in row.trials]
+    found = {type_of(trial.scores.get(subject)) for trial in trials}
+    return found & {"truth", "number"} or found & {"text"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of one run, as a metric sees it."""
+    """One row of one run, as a metric sees it: the values of its trials, and for each trial without a value the least
+    that it can have been. None is the low end of whatever range the gate has."""
 
     known: tuple[Fraction, ...]
-    missing: int
+    missing: tuple[Fraction | None, ...] = ()
 
     @property
     def trials(self) -> int:
-        return len(self.known) + self.missing
-
-
-def cells(run: Run, metric: str, subject: str | None) -> dict[str, Cell]:
-    """The cells of a run's rows, by digest."""
-    return {row.digest: cell(row, metric, subject) for row in run.rows}
-
-
-def cell(row: Row, metric: str, subject: str | None) -> Cell:
-    values = [seen(trial, metric, subject) for trial in row.trials]
-    known = tuple(value for value in values if value is not None)
-    return Cell(known, len(values) - len(known))
-
-
-@dataclass(frozen=True)
-class Pile:
-    """The trials of several rows together. A part of a trial can be missing: a removed row has as many as the
-    others have on average."""
-
-    known: tuple[Fraction, ...]
-    missing: Fraction
-
-    @staticmethod
-    def of(some: list[Cell], removed: int = 0, whole: bool = False) -> Pile:
-        """Of these cells, and so many removed rows, of whole trials where a part of one has no meaning."""
-        known = tuple(value for cell in some for value in cell.known)
-        missing = Fraction(sum(cell.missing for cell in some))
-        if removed and some:
-            each = Fraction(sum(cell.trials for cell in some), len(some))
-            missing += removed * (math.ceil(each) if whole else each)
-        return Pile(known, missing)
+        return len(self.known) + len(self.missing)
 
     @property
     def share_missing(self) -> Fraction:
-        return self.missing / (len(self.known) + self.missing)
+        return Fraction(len(self.missing), self.trials)
 
-    def without_missing(self) -> Pile:
-        return Pile(self.known, Fraction(0))
+    def total(self, span: Span) -> Span:
+        """The sum of its trials at both ends."""
+        known, low, high = sum(self.known, Fraction(0)), *span
+        least = known + sum((low if one is None else max(low, one) for one in self.missing), Fraction(0))
+        return least, (known + len(self.missing) * high if self.missing else known)
 
-    def value(self, metric: str, fill: Number) -> Number:
-        """The metric's value with every missing trial at this value."""
-        if metric in PERCENTILES:
-            return percentile([*self.known, *[fill] * math.ceil(self.missing)], PERCENTILES[metric])
-        # Infinity times nothing is nothing here: nothing is missing.
-        total = sum(self.known, Fraction(0)) + (self.missing * fill if self.missing else 0)
-        return total if metric in TOTALS else total / (len(self.known) + self.missing)
+    def mean(self, span: Span) -> Span:
+        """The mean of its trials at both ends."""
+        low, high = self.total(span)
+        return low / self.trials, high / self.trials
 
-    def ends(self, metric: str, span: tuple[Number, Number]) -> tuple[Number, Number]:
-        return self.value(metric, span[0]), self.value(metric, span[1])
+    def scored_only(self) -> Cell | None:
+        """The same without the trials that lack a value; None where no trial has one."""
+        return Cell(self.known) if self.known else None
+
+
+def removed(metric: str, trials: int) -> Cell:
+    """A row that the candidate lacks, and of which the baseline has so many trials."""
+    if metric == "coverage":
+        return Cell((Fraction(0),))
+    if metric == "error_rate":
+        return Cell((Fraction(1),))
+    return Cell((), (None,) * trials)
+
+
+def cells(run: Run, metric: str, subject: str | None, types: set[str]) -> dict[str, Cell]:
+    """The cells of a run's rows, by digest."""
+    return {row.digest: cell(row, metric, subject, types) for row in run.rows}
+
+
+def cell(row: Row, metric: str, subject: str | None, types: set[str]) -> Cell:
+    values = [seen(trial, metric, subject, types) for trial in row.trials]
+    lacking = [trial for trial, value in zip(row.trials, values, strict=True) if value is None]
+    return Cell(tuple(value for value in values if value is not None), tuple(least(trial, metric) for trial in lacking))
+
+
+def seen(trial: Trial, metric: str, subject: str | None, types: set[str]) -> Fraction | None:
+    """What a metric sees of one trial; None where that is missing."""
+    score = trial.scores.get(subject) if subject else None
+    if metric == "pass_rate" or metric in TURNED:
+        return Fraction(score) if type_of(score) == "truth" else None
+    if metric == "numeric_mean":
+        return Fraction(score) if type_of(score) == "number" else None
+    if metric == "coverage":
+        return Fraction(type_of(score) in types)
+    if metric == "error_rate":
+        return Fraction(is_unscored(trial))
+    if metric.startswith("latency"):
+        return None if crashed(trial) else optional(trial.latency)
+    return optional(trial.tokens if metric.startswith("tokens") else trial.cost)
+
+
+def is_unscored(trial: Trial) -> bool:
+    """Whether nothing was scored at all. Whatever a scorer returned is something: a list and a text, too."""
+    return all(score is None for score in trial.scores.values())
+
+
+def crashed(trial: Trial) -> bool:
+    return trial.output is None and is_unscored(trial)
+
+
+def optional(number: float | None) -> Fraction | None:
+    return None if number is None else Fraction(number)
+
+
+def least(trial: Trial, metric: str) -> Fraction | None:
+    """The least that a trial without a value can have been: a call that crashed had taken some time already."""
+    return optional(trial.latency) if metric.startswith("latency") else None
+
+
+# ---------------------------------------------------------------------------------------------- values
+
+
+def share_missing(rows: list[Cell]) -> Fraction:
+    return sum((row.share_missing for row in rows), Fraction(0)) / len(rows)
+
+
+def ends(rows: list[Cell], metric: str, span: Span) -> Span:
+    """The metric's value over these rows, at both ends of what is missing."""
+    if metric in TOTALS:
+        totals = [row.total(span) for row in rows]
+        return sum(low for low, _ in totals), sum(high for _, high in totals)
+    if metric in PERCENTILES:
+        # Of all trials: a mean of a row would hide the slow ones, which a percentile is for.
+        trials = [(one, one) for row in rows for one in row.known]
+        trials += [(max(span[0], one or 0), span[1]) for row in rows for one in row.missing]
+        low, high = (percentile([trial[end] for trial in trials], PERCENTILES[metric]) for end in (0, 1))
+        return low, high
+    means = [row.mean(span) for row in rows]
+    return sum(low for low, _ in means) / len(rows), sum(high for _, high in means) / len(rows)
+
+
+def size(rows: list[Cell], span: Span) -> Number:
+    """The size of the scores: of the largest of them, and of what fills a missing one."""
+    known = [abs(value) for row in rows for value in row.known]
+    fills = [abs(end) for end in span if end != INFINITY] if any(row.missing for row in rows) else []
+    return max([*known, *fills], default=Fraction(0))
 
 
 def percentile(values: list[Number], share: Fraction) -> Number:
@@ -116,7 +176,7 @@ def percentile(values: list[Number], share: Fraction) -> Number:
     return ordered[below] + rest * (ordered[below + 1] - ordered[below])
 
 
-def span_of(metric: str, declared: list | None) -> tuple[Number, Number] | None:
+def span_of(metric: str, declared: list | None) -> Span | None:
     """The lowest and highest that a missing trial can have been; None where that has no bounds at all."""
     if metric in RATES or metric in TURNED:
         return Fraction(0), Fraction(1)
@@ -136,42 +196,44 @@ TOLERANCE = Fraction(1, 10**9)
 UNDEFINED = "undefined"
 
 
-def holds_value(metric: str, key: str, limit: Fraction, value: Number) -> bool:
-    """`min` and `max`: counts and rates of counts exactly, what is summed in floating point nearly."""
-    slack = Fraction(0) if metric in RATES or metric in COUNTS else TOLERANCE * min(1, abs(limit))
-    return value >= limit - slack if key == "min" else value <= limit + slack
+def slack(limit: Number, scores: Number) -> Number:
+    """What floating point may get wrong: of the limit's or the scores' size, whichever is larger."""
+    return TOLERANCE * max(abs(limit), scores)
 
 
-def relative_change(candidate: Number, baseline: Number) -> Number | str:
+def holds_value(metric: str, key: str, limit: Fraction, value: Number, scores: Number) -> bool:
+    """`min` and `max`: counts exactly, means nearly. A rate is a fraction of counts, and exact here."""
+    near = Fraction(0) if metric in COUNTS or metric in RATES else slack(limit, scores)
+    return value >= limit - near if key == "min" else value <= limit + near
+
+
+def holds_change(key: str, limit: Fraction, candidate: Number, baseline: Number, scores: Number) -> bool | None:
+    """A limit on a change; None where a relative change has no size."""
     if candidate == baseline:
-        return Fraction(0)
-    if baseline == 0:
-        return UNDEFINED
-    if baseline == INFINITY:
-        return Fraction(-1)
-    return (candidate - baseline) / abs(baseline)
+        # Nothing changed, whatever the values are.
+        return True
+    if "relative" in key:
+        if baseline == 0:
+            return None
+        if baseline == INFINITY:
+            # Down to nothing of it.
+            return Fraction(int(key.endswith("drop"))) <= limit
+        limit *= abs(baseline)
+    change = candidate - baseline
+    return (-change if key.endswith("drop") else change) <= limit + slack(limit, scores)
 
 
-def holds_change(key: str, limit: Fraction, change: Number) -> bool:
-    drop = -change if key.endswith("drop") else change
-    return drop <= limit + TOLERANCE
+def observed_value(metric: str, key: str, limit: Fraction, values: Span, scores: Number) -> set[str]:
+    """What a minimum or a maximum says at the ends of what is missing."""
+    return {"pass" if holds_value(metric, key, limit, value, scores) else "fail" for value in values}
 
 
-def observed_value(metric, key, limit, ends) -> set[str]:
-    """What a floor or a ceiling says at the ends of what is missing."""
-    return {"pass" if holds_value(metric, key, limit, value) else "fail" for value in ends}
-
-
-def observed_change(key, limit, candidate, baseline) -> set[str]:
+def observed_change(key: str, limit: Fraction, candidate: Span, baseline: Span, scores: Number) -> set[str]:
     """What a limit on a change says at every combination of ends. For a relative one also where the baseline may
     be zero in between: a change has no size there."""
-    relative = "relative" in key
-    starts = {*baseline, Fraction(0)} if relative and baseline[0] < 0 < baseline[1] else set(baseline)
+    starts = {*baseline, Fraction(0)} if "relative" in key and baseline[0] < 0 < baseline[1] else set(baseline)
     pairs = [(c, b) for c in candidate for b in starts]
     # Of two values without end nothing can be said that the other ends do not say.
     pairs = [pair for pair in pairs if pair != (INFINITY, INFINITY)]
-    said = set()
-    for c, b in pairs:
-        change = relative_change(c, b) if relative else c - b
-        said.add("undecided" if change == UNDEFINED else "pass" if holds_change(key, limit, change) else "fail")
-    return said
+    said = [holds_change(key, limit, c, b, scores) for c, b in pairs]
+    return {"undecided" if one is None else "pass" if one else "fail" for one in said}
