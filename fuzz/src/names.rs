@@ -357,6 +357,7 @@ fn policy(names: &Names) -> Policy {
             tolerated: 0.0,
         },
         evidence: Rule::Observed,
+        inherits_evidence: false,
         confidence: 0.95,
         range: None,
         severity: Severity::Block,

@@ -10,13 +10,13 @@ use super::console::Console;
 use super::github::Github;
 use super::outputs::{Form, Forms, Outputs};
 use super::plan::{Plan, files_of, plans};
-use super::{environment, policies, sound};
+use super::{environment, policies};
 use crate::cli::{CheckArgs, CiArgs, JudgeArgs};
 use crate::evidence::{Columns, Details, Totals};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::forge::outsider;
-use crate::judge::{columns, judge, problems};
+use crate::judge::{columns, judge};
 use crate::policy::expand;
 use crate::report::{self, Judged, Report, Section};
 use crate::weave::{Needs, known_key};
@@ -127,10 +127,6 @@ pub(super) fn gather(
     let mut sections = Vec::new();
     for plan in plans {
         let evidence = archive.evidence(&plan.request);
-        // What only the rows tell of a policy is wrong with it all the same.
-        if let Ok(evidence) = &evidence {
-            sound(&plan.policy, &problems(&plan.policy, evidence))?;
-        }
         let outcome = match evidence {
             Ok(evidence) => Ok(Judged {
                 // The clock is read late: waiting takes time.

@@ -88,18 +88,6 @@ fn policies(files: &[PolicyFile]) -> Result<Vec<Policy>, Fault> {
     Err(Fault::usage(lines.join("\n")))
 }
 
-/// Whether a policy has no problem.
-fn sound(policy: &Policy, problems: &[Problem]) -> Result<(), Fault> {
-    if problems.is_empty() {
-        return Ok(());
-    }
-    let lines: Vec<String> = problems
-        .iter()
-        .map(|problem| line(&policy.path, problem))
-        .collect();
-    Err(Fault::usage(lines.join("\n")))
-}
-
 /// A message is one line, whatever somebody wrote into the policy.
 fn line(path: &str, problem: &Problem) -> String {
     let message = problem.message.replace(['\n', '\r'], " ");

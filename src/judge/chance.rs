@@ -119,7 +119,8 @@ impl Trial {
         let can_break = prone.iter().any(is(Ruling::Broken));
         let blind = |ruling: &Ruling| matches!(ruling, Ruling::TooFew | Ruling::Open);
         let is_known = !prone.iter().any(blind);
-        let passes = gate.evidence == policy::Evidence::Significant && is_known && !can_break;
+        let is_significant = gate.evidence_of(limit) == policy::Evidence::Significant;
+        let passes = is_significant && is_known && !can_break;
         // Of no world nothing is known.
         let ruling = if self.straddles || prone.is_empty() || immune.is_empty() {
             None
@@ -171,7 +172,7 @@ impl Trial {
         });
         let is_undecided = matches!(ruling, Some(Ruling::Open));
         Chance {
-            rule: gate.evidence,
+            rule: gate.evidence_of(limit),
             confidence: gate.confidence,
             rows: shown.rows,
             discordant: shown.discordant(),

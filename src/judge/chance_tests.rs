@@ -28,6 +28,48 @@ fn what_is_left_out_is_left_out_of_tests_too() {
     }
 }
 
+/// Four of eight rows pass, whose interval reaches from 0.25 to 0.75.
+#[test]
+fn significant_by_default_leaves_min_and_max_to_the_measured_value() {
+    use policy::Evidence::{Observed, Proven, Significant};
+    let (ours, theirs) = both(
+        &repeated(&[(4, "true"), (4, "false")]),
+        &repeated(&[(5, "true"), (3, "false")]),
+    );
+    let judged = |file: &str, own: &str| {
+        let gate =
+            format!("- {{name: g, scorer: s, metric: pass_rate, min: 0.6, max_drop: 0{own}}}");
+        let judgement = on_rows(file, &gate, &ours, &theirs);
+        let checks = judgement.checks.into_iter();
+        let found: Vec<(policy::Evidence, Status, bool)> = checks
+            .map(|check| (check.evidence, check.status, check.chance.is_some()))
+            .collect();
+        found
+    };
+    let significant = "defaults: {evidence: significant}";
+    assert_eq!(
+        judged(significant, ""),
+        [
+            (Observed, Status::Fail, false),
+            (Significant, Status::Pass, true)
+        ]
+    );
+    assert_eq!(
+        judged(significant, ", evidence: significant"),
+        [
+            (Significant, Status::Pass, true),
+            (Significant, Status::Pass, true)
+        ]
+    );
+    assert_eq!(
+        judged("defaults: {evidence: proven}", ""),
+        [
+            (Proven, Status::Undecided, true),
+            (Proven, Status::Undecided, true)
+        ]
+    );
+}
+
 #[test]
 fn a_missing_score_hides_no_sure_fail() {
     let mut ours = vec!["0.85"; 8];

@@ -159,6 +159,7 @@ fn gate(name: &str, metric: Metric) -> Gate {
             tolerated: 0.0,
         },
         evidence: policy::Evidence::Observed,
+        inherits_evidence: false,
         confidence: 0.95,
         range: None,
         severity: Severity::Block,

@@ -95,7 +95,7 @@ fn matters<'a>(
 
 /// Whether a check is one of those that are corrected for each other.
 fn is_test(gate: &Gate, limit: Limit) -> bool {
-    gate.evidence == policy::Evidence::Significant && limit.key.is_change()
+    limit.key.is_change() && gate.evidence_of(limit) == policy::Evidence::Significant
 }
 
 impl<'a> Court<'a> {
@@ -121,10 +121,10 @@ impl<'a> Court<'a> {
             else {
                 continue;
             };
-            if gate.evidence == policy::Evidence::Observed {
-                continue;
-            }
             for (key, matter) in matters(place, gate, &subjects, &slices) {
+                if gate.evidence_of(matter.limit) == policy::Evidence::Observed {
+                    continue;
+                }
                 match self.trial(rows, matter) {
                     Some(trial) => drop(trials.insert(key, trial)),
                     None => unmade += usize::from(self.is_unmade(matter)),
@@ -189,7 +189,7 @@ impl<'a> Court<'a> {
                 slice: matter.slice.cloned(),
                 metric: gate.metric,
                 limit: matter.limit,
-                evidence: gate.evidence,
+                evidence: gate.evidence_of(matter.limit),
                 severity: gate.severity,
                 excused: waived,
                 status: if blocked && waived {
@@ -352,7 +352,7 @@ impl<'a> Court<'a> {
                 return Ruling::undecided(obstacle);
             }
         };
-        if self.surveyor().uses_rows(gate)
+        if self.surveyor().uses_rows(gate, limit)
             && let Some(obstacle) = self.rows.clone()
         {
             self.note(gate, &obstacle);
@@ -381,7 +381,7 @@ impl<'a> Court<'a> {
             self.note_left_out(gate, &pairing);
         }
         // What was to be tested and could not be is never decided by the measured value instead.
-        let decision = if gate.evidence == policy::Evidence::Observed {
+        let decision = if gate.evidence_of(limit) == policy::Evidence::Observed {
             limit::decide(limit, &pairing, gate.missing.rule)
         } else {
             Decision::Unbounded

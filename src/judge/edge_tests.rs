@@ -171,6 +171,16 @@ fn what_needs_rows_is_undecided_without_them() {
     let gate = "metric: pass_rate, min: 0.1, evidence: proven";
     let unknown = (Status::Undecided, vec!["rows-unknown"]);
     assert_eq!(found("", gate, &evidence), unknown);
+    // `significant` in `defaults` asks no rows of a floor, also where a limit on the change needs them.
+    let text = "version: 1\ndefaults: {evidence: significant}\ngates:\n- {name: g, scorer: s, metric: pass_rate, min: 0.1, max_drop: 0.1}";
+    let policy = policy::parse("gates.yaml", text).unwrap();
+    let evidence = against(
+        totals(4, &[("s", passes(4, 4))]),
+        totals(4, &[("s", passes(4, 4))]),
+    );
+    let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
+    let statuses: Vec<Status> = judgement.checks.iter().map(|check| check.status).collect();
+    assert_eq!(statuses, [Status::Pass, Status::Undecided]);
 }
 
 // ------------------------------------------------------------------------------------- side by side

@@ -52,7 +52,7 @@ impl<'a> Envelope<'a> {
 
     /// The worlds in which the limit is broken, if it is in any.
     pub(super) fn prone(&self) -> Vec<World> {
-        let significant = self.question.gate.evidence == policy::Evidence::Significant;
+        let significant = self.question.evidence() == policy::Evidence::Significant;
         let samples = if significant {
             self.least_like_chance()
         } else {

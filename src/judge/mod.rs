@@ -47,7 +47,7 @@ use comparability::Terms;
 pub use comparability::{Effect, Finding, Name};
 pub use compare::{Comparison, Line, compare};
 pub use measure::Measure;
-pub use slice::{Slice, problems};
+pub use slice::Slice;
 
 use crate::evidence::{Evidence, Kind, Rows};
 use crate::policy::{self, Limit, Metric, Policy, Severity};

@@ -10,7 +10,7 @@ use super::slice::Selection;
 use super::world::{Basis, World};
 use crate::evidence::{Role, Rows};
 use crate::number::count;
-use crate::policy::{Gate, Limit, Metric, RemovedRows};
+use crate::policy::{self, Gate, Limit, Metric, RemovedRows};
 use crate::stats::{Pairs, Sample};
 
 /// What is looked at: a gate's column, and how missing scores and rows are taken.
@@ -63,6 +63,11 @@ impl Question<'_> {
             (prone.clone(), prone.into_iter().rev().collect())
         };
         Ok(Trial::new(at_worst, prone, immune, is_open, straddles))
+    }
+
+    /// How much evidence the check needs.
+    pub(super) fn evidence(&self) -> policy::Evidence {
+        self.gate.evidence_of(self.limit)
     }
 
     /// Whether it is a fraction of trials, each of which counts or does not.

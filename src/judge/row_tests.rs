@@ -226,17 +226,14 @@ fn an_input_with_too_many_values_is_no_by() {
         "a / s / min: Undecided: `id` has 51 values; at most 50 make a check each"
     );
     assert_eq!(judgement.checks.len(), 26);
-    let policy = policy::parse("gates.yaml", &format!("version: 1\ngates:\n{gates}\n")).unwrap();
-    let wanted = |runs: &[&Totals]| columns(&policy, runs);
-    let source = OfRun::new(&rows);
-    let known = Known {
-        run: source.run("candidate"),
-        rows: Some(&source),
-    };
-    let evidence = Evidence::alone(known, Some(&wanted)).unwrap();
-    let problems = problems(&policy, &evidence);
-    assert_eq!(problems.len(), 1);
-    assert_eq!(problems[0].place, "gates[0] \"a\": by");
+    assert_eq!(judgement.verdict, Verdict::Undecided);
+    assert!(names(&judgement).contains(&"too-many-slices"));
+    // A check that fails elsewhere in the policy outranks it.
+    let failing = format!("{gates}\n- {{name: c, scorer: s, metric: pass_rate, max: 0.5}}");
+    assert_eq!(on_rows("", &failing, &rows, "").verdict, Verdict::Failed);
+    // A gate that only warns leaves nothing undecided.
+    let warning = gates.replace("by: id", "by: id, severity: warn");
+    assert_eq!(on_rows("", &warning, &rows, "").verdict, Verdict::Passed);
     // Of one row fewer each value is a slice.
     let fewer = rows.rsplit_once('\n').unwrap().0;
     assert_eq!(on_rows("", gates, fewer, "").checks.len(), 50 + 25);

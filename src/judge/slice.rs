@@ -6,7 +6,7 @@ use std::fmt;
 use super::columns::unknown_rows;
 use super::comparability::{Name, Obstacle};
 use crate::evidence::{Evidence, MOST_VALUES, Role, Rows, Sort};
-use crate::policy::{Condition, Gate, Policy, Problem};
+use crate::policy::{Condition, Gate};
 use crate::prose::Prose;
 
 /// As many values are listed where one is not there.
@@ -135,29 +135,6 @@ fn too_many(path: &str, sorts: &BTreeSet<Sort>) -> Option<Prose> {
             " has {values}; at most {MOST_VALUES} make a check each"
         ))
     })
-}
-
-/// What a policy asks of its rows that cannot be had of them, whatever their scores are.
-#[must_use]
-pub fn problems(policy: &Policy, evidence: &Evidence) -> Vec<Problem> {
-    let Some(rows) = &evidence.rows else {
-        return Vec::new();
-    };
-    let gates = policy.gates.iter().enumerate();
-    gates
-        .filter_map(|(place, gate)| {
-            let path = gate.by.as_ref()?;
-            let slice = Slice {
-                conditions: gate.conditions.clone(),
-                by: None,
-            };
-            let message = too_many(path, &sorts(gate, &slice, path, rows))?;
-            Some(Problem {
-                place: format!("gates[{place}] {:?}: by", gate.name),
-                message: message.to_string(),
-            })
-        })
-        .collect()
 }
 
 /// Why a slice has no rows: what there is instead.

@@ -60,13 +60,13 @@ pub(super) struct Surveyor<'a> {
 }
 
 impl Surveyor<'_> {
-    /// Whether a gate is judged on what rows say, rather than on what the summary says.
-    pub(super) fn uses_rows(&self, gate: &Gate) -> bool {
+    /// Whether a limit of a gate is judged on what rows say, rather than on what the summary says.
+    pub(super) fn uses_rows(&self, gate: &Gate, limit: Limit) -> bool {
         let has = |kind| {
             let rows = self.evidence.rows.as_ref();
             rows.is_some_and(|rows| rows.column("", kind).is_some())
         };
-        gate.needs_rows()
+        gate.needs_rows_for(limit)
             || match kind_of(gate.metric) {
                 Some(kind @ (Kind::Tokens | Kind::Cost | Kind::Anything)) => has(kind),
                 _ => false,
@@ -124,7 +124,8 @@ impl Surveyor<'_> {
         self.in_range(matter)?;
         let kind = kind_of(matter.gate.metric);
         let is_counted = matches!(kind, Some(Kind::Tokens | Kind::Cost | Kind::Anything));
-        let whole = matter.slice.is_none() && !(is_counted && self.uses_rows(matter.gate));
+        let whole =
+            matter.slice.is_none() && !(is_counted && self.uses_rows(matter.gate, matter.limit));
         let summary = self.on_summary(matter, removed_rows);
         // What a summary cannot give is not in its rows either: no scores, of another kind, in disorder. But a
         // usage that it lacks is no reason.

@@ -163,7 +163,7 @@ impl World {
         ) else {
             return Ruling::Open;
         };
-        match gate.evidence {
+        match gate.evidence_of(limit) {
             policy::Evidence::Significant => {
                 let is_sure = if is_change {
                     adjusted_p.is_some_and(|p| p <= 1.0 - gate.confidence)

@@ -60,7 +60,21 @@ impl Scope<'_> {
             },
             _ => missing,
         };
-        let evidence = self.chance(raw.evidence, raw.confidence, metric, defaults);
+        let inherits_evidence = matches!(raw.evidence, Field::Absent);
+        let evidence = self.evidence_rule(raw.evidence, metric, defaults);
+        let is_observed =
+            |limit: &Limit| evidence.of_limit(*limit, inherits_evidence) == Evidence::Observed;
+        let is_confidence_given = !matches!(raw.confidence, Field::Absent);
+        if is_confidence_given && evidence == Evidence::Observed {
+            self.problem("confidence", "has no meaning for `evidence: observed`");
+        } else if is_confidence_given && !limits.is_empty() && limits.iter().all(is_observed) {
+            self.problem(
+                "confidence",
+                "has no meaning here: `significant` in `defaults` governs change limits only; add `evidence: significant` \
+                 to this gate, or remove `confidence`",
+            );
+        }
+        let confidence = self.confidence(raw.confidence);
         let severity = self.severity(raw.severity).unwrap_or(defaults.severity);
         let waive = self
             .optional("waive", "a map of until and reason", raw.waive)
@@ -79,8 +93,9 @@ impl Scope<'_> {
             by,
             limits,
             missing,
-            evidence: evidence.0,
-            confidence: evidence.1,
+            evidence,
+            inherits_evidence,
+            confidence: confidence.unwrap_or(defaults.confidence),
             range,
             severity,
             waive,
@@ -116,20 +131,17 @@ impl Scope<'_> {
         conditions
     }
 
-    /// How sure is sure, where the metric is of rows; the defaults have nothing to say of others.
-    fn chance(
+    /// The gate's own rule, else that of the defaults where the metric is a mean of rows.
+    fn evidence_rule(
         &mut self,
         evidence: Field<String>,
-        confidence: Field<f64>,
         metric: Option<Metric>,
         defaults: &Defaults,
-    ) -> (Evidence, f64) {
-        let given = !matches!(confidence, Field::Absent);
+    ) -> Evidence {
         let rule = self.evidence(evidence);
-        let confidence = self.confidence(confidence);
-        let can = metric.is_none_or(Metric::has_interval);
+        let has_interval = metric.is_none_or(Metric::has_interval);
         if let (Some(metric), Some(rule)) = (metric, rule)
-            && !can
+            && !has_interval
             && rule != Evidence::Observed
         {
             self.problem(
@@ -140,16 +152,12 @@ impl Scope<'_> {
                 ),
             );
         }
-        let inherited = if can {
+        let inherited = if has_interval {
             defaults.evidence
         } else {
             Evidence::Observed
         };
-        let rule = rule.unwrap_or(inherited);
-        if given && rule == Evidence::Observed {
-            self.problem("confidence", "has no meaning for `evidence: observed`");
-        }
-        (rule, confidence.unwrap_or(defaults.confidence))
+        rule.unwrap_or(inherited)
     }
 
     fn scorer(&mut self, field: Field<String>, metric: Option<Metric>) -> Option<String> {

@@ -140,9 +140,11 @@ pub struct Gate {
     pub limits: Vec<Limit>,
     /// What missing scores mean.
     pub missing: Missing,
-    /// How sure is sure.
+    /// How much evidence its checks need; of a single limit [`Gate::evidence_of`] tells it.
     pub evidence: Evidence,
-    /// How sure `significant` and `proven` are, one-sided: above 0.5 and below 1.
+    /// Whether `evidence` is taken from the policy's `defaults`, rather than written in the gate.
+    pub inherits_evidence: bool,
+    /// The confidence of `significant` and `proven`, one-sided: above 0.5 and below 1.
     pub confidence: f64,
     /// The lowest and highest possible score, in the scorer's unit.
     pub range: Option<(f64, f64)>,
@@ -153,13 +155,25 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Whether it has to see rows.
+    /// Whether any limit of it has to see rows.
     #[must_use]
     pub fn needs_rows(&self) -> bool {
-        self.evidence != Evidence::Observed
+        self.limits.iter().any(|limit| self.needs_rows_for(*limit))
+    }
+
+    /// Whether a limit of it has to see rows.
+    #[must_use]
+    pub fn needs_rows_for(&self, limit: Limit) -> bool {
+        self.evidence_of(limit) != Evidence::Observed
             || self.metric.compares()
             || self.metric.is_latency()
             || self.is_sliced()
+    }
+
+    /// How much evidence a limit of it needs.
+    #[must_use]
+    pub fn evidence_of(&self, limit: Limit) -> Evidence {
+        self.evidence.of_limit(limit, self.inherits_evidence)
     }
 
     /// Whether it is about some of the rows.
@@ -232,7 +246,7 @@ pub enum MissingRule {
     Ignore,
 }
 
-/// How sure is sure.
+/// How much evidence a check needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
     /// The measured value decides.
@@ -255,6 +269,15 @@ impl Evidence {
             Self::Significant => "significant",
             Self::Proven => "proven",
         }
+    }
+
+    /// The rule of one limit of a gate that has this rule. `significant` in `defaults` governs change limits only;
+    /// written in the gate it governs `min` and `max`, too.
+    fn of_limit(self, limit: Limit, is_inherited: bool) -> Self {
+        if self == Self::Significant && is_inherited && !limit.key.is_change() {
+            return Self::Observed;
+        }
+        self
     }
 }
 

@@ -258,11 +258,12 @@ block! {
         /// Whether gates can block.
         #[schemars(extend("enum" = ["block", "warn"]))]
         severity: String,
-        /// How sure is sure: the measured value decides, or only what chance does not explain, or nothing that
-        /// is left open.
+        /// How much evidence checks need: `observed` decides by the measured value, `significant` fails only what chance
+        /// does not explain, `proven` decides only where the whole interval is on one side of the limit.
+        /// `significant` governs change limits only, unless the gate itself says it; `proven` governs all limits.
         #[schemars(extend("enum" = Evidence::ALL.map(Evidence::word)))]
         evidence: String,
-        /// How sure `significant` and `proven` are, one-sided: 0.95 errs once in twenty times.
+        /// The confidence of `significant` and `proven`, one-sided: 0.95 errs once in twenty times.
         #[schemars(extend("exclusiveMinimum" = 0.5, "maximum" = 0.9999))]
         confidence: f64,
         /// What missing scores mean: judged at both ends, the worst, or nothing.
@@ -291,7 +292,7 @@ block! {
         /// `outer.inner`.
         #[schemars(extend("minProperties" = 1, "propertyNames" = {"minLength": 1}))]
         r#where: BTreeMap<String, Field<RawAnyOf>>,
-        /// A check for each value of this input, at most 50, each on its own rows.
+        /// A check for each value of this input, each on its own rows; more than 50 values leave the gate undecided.
         #[schemars(length(min = 1))]
         by: String,
         /// The candidate's value is at least this.
@@ -310,11 +311,12 @@ block! {
         /// The value rises by at most this fraction of the baseline's.
         #[schemars(range(min = 0, max = 10))]
         max_relative_rise: f64,
-        /// How sure is sure: the measured value decides, or only what chance does not explain, or nothing that
-        /// is left open.
+        /// How much evidence the gate's checks need: `observed` decides by the measured value, `significant` fails only
+        /// what chance does not explain, `proven` decides only where the whole interval is on one side of the limit.
+        /// Written here it governs all limits of the gate.
         #[schemars(extend("enum" = Evidence::ALL.map(Evidence::word)))]
         evidence: String,
-        /// How sure `significant` and `proven` are, one-sided: 0.95 errs once in twenty times.
+        /// The confidence of `significant` and `proven`, one-sided: 0.95 errs once in twenty times.
         #[schemars(extend("exclusiveMinimum" = 0.5, "maximum" = 0.9999))]
         confidence: f64,
         /// What missing scores mean: judged at both ends, the worst, or nothing.

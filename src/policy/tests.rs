@@ -353,6 +353,88 @@ gates:
     );
 }
 
+/// `significant` in `defaults` governs limits on changes only; written in a gate it governs `min` and `max`, too.
+#[test]
+fn each_limit_has_its_evidence_rule() {
+    use Evidence::{Observed, Proven, Significant};
+    let rules = |defaults: &str, own: &str, metric: &str| {
+        let policy = accepted(&format!(
+            "version: 1\ndefaults: {{{defaults}}}\ngates:\n  - {{name: g, {metric}, min: 0.5, max_drop: 0.1{own}}}\n"
+        ));
+        let gate = &policy.gates[0];
+        let rules: Vec<Evidence> = gate
+            .limits
+            .iter()
+            .map(|limit| gate.evidence_of(*limit))
+            .collect();
+        let needs: Vec<bool> = gate
+            .limits
+            .iter()
+            .map(|limit| gate.needs_rows_for(*limit))
+            .collect();
+        assert_eq!(gate.needs_rows(), needs.contains(&true));
+        for (rule, needs) in rules.iter().zip(needs) {
+            assert_eq!(needs, *rule != Observed, "{defaults} {own}");
+        }
+        rules
+    };
+    let rate = "scorer: s, metric: pass_rate";
+    for (defaults, own, expected) in [
+        ("", "", [Observed, Observed]),
+        ("evidence: significant", "", [Observed, Significant]),
+        ("evidence: proven", "", [Proven, Proven]),
+        ("", ", evidence: significant", [Significant, Significant]),
+        (
+            "evidence: significant",
+            ", evidence: significant",
+            [Significant, Significant],
+        ),
+        (
+            "evidence: proven",
+            ", evidence: significant",
+            [Significant, Significant],
+        ),
+        (
+            "evidence: significant",
+            ", evidence: proven",
+            [Proven, Proven],
+        ),
+        (
+            "evidence: proven",
+            ", evidence: observed",
+            [Observed, Observed],
+        ),
+    ] {
+        assert_eq!(rules(defaults, own, rate), expected, "{defaults} {own}");
+    }
+    let tokens = "metric: tokens_mean";
+    let policy = |keys: &str| {
+        accepted(&format!(
+            "version: 1\ndefaults: {{evidence: significant}}\ngates:\n  - {{name: g, {keys}}}\n"
+        ))
+    };
+    assert!(!policy(&format!("{tokens}, max: 9, max_rise: 1")).needs_rows());
+    assert!(!policy(&format!("{rate}, min: 0.5")).needs_rows());
+    assert!(policy(&format!("{rate}, max_drop: 0.5")).needs_rows());
+    assert!(policy(&format!("{rate}, min: 0.5, where: {{a: b}}")).needs_rows());
+    // A confidence that no limit of the gate has a use for is a mistake.
+    let confident = |keys: &str| {
+        format!(
+            "version: 1\ndefaults: {{evidence: significant}}\ngates:\n  - {{name: g, {rate}, {keys}, confidence: 0.9}}\n"
+        )
+    };
+    refused(
+        &confident("min: 0.5"),
+        &[
+            "confidence: has no meaning here: `significant` in `defaults` governs change limits only",
+        ],
+    );
+    accepted(&confident("min: 0.5, max_drop: 0.1"));
+    accepted(&confident("min: 0.5, evidence: significant"));
+    // Where the limits are wrong, that is all that is said.
+    refused(&confident("min: 90"), &["min: "]);
+}
+
 #[test]
 fn wrong_evidence_rules_are_named() {
     let rate = "scorer: s, metric: pass_rate, min: 0.5";
