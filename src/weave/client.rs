@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::de::{Deserialize, DeserializeOwned};
 use serde_json::Value;
-use ureq::http::{HeaderMap, Response, header};
+use ureq::http::{HeaderMap, Response, Version, header};
 use ureq::{Agent, Body};
 
 use super::Address;
@@ -301,7 +301,7 @@ impl<'a> Client<'a> {
         let refuse = |fault| Attempt::Refused(Refusal::Fault(fault));
         if status == 200 {
             // Unlike one value, lines do not tell themselves whether more were to come.
-            return if request.of_lines && !has_end(response.headers()) {
+            return if request.of_lines && !has_end(response.version(), response.headers()) {
                 refuse(self.endless())
             } else {
                 Attempt::Answer(bytes)
@@ -476,9 +476,20 @@ impl<'a> Client<'a> {
     }
 }
 
-/// Whether an answer says where it ends; else it ends where the connection did, and may be cut.
-fn has_end(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING)
+/// Whether an answer says where it ends, by its length or by chunks. Any other answer ends where its connection
+/// does, and may be cut: also one with another transfer coding, such as `identity`, or with chunks of HTTP/1.0,
+/// which has none.
+fn has_end(version: Version, headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(header::TRANSFER_ENCODING);
+    // Several headers are one list, and only the last coding of it says where the body ends.
+    let last = codings.iter().next_back().map(|value| {
+        let list = value.to_str().unwrap_or_default();
+        list.rsplit(',').next().unwrap_or_default().trim()
+    });
+    match last {
+        Some(coding) if coding.eq_ignore_ascii_case("chunked") => version == Version::HTTP_11,
+        _ => headers.contains_key(header::CONTENT_LENGTH),
+    }
 }
 
 /// Whether a name has no address, and its servers were there to say so.

@@ -61,7 +61,7 @@ impl Said {
 pub fn expected(call: &Call, fault: &Fault) -> Expected {
     let means = match fault.class {
         Class::Unknown => call.unknown,
-        Class::Cut | Class::Packed if call.in_lines() => {
+        Class::Cut | Class::Packed | Class::Endless if call.in_lines() => {
             Means::Fault("neither a length nor chunks")
         }
         Class::Sound | Class::Packed => Means::Evidence(call.check.code, ""),

@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 
 use crate::gate::{KEY, KEY_IN_BASE64};
 use crate::weave::Reply;
-use Class::{Again, Cut, Empty, Final, Later, Packed, Slow, Sound, TooLarge, Unread};
+use Class::{Again, Cut, Empty, Endless, Final, Later, Packed, Slow, Sound, TooLarge, Unread};
 
 /// How a client has to take a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +35,11 @@ pub enum Class {
     Empty,
     /// The same, and nothing tells that it is the end.
     Cut,
-    /// Sound, but for lines: of gzip that nobody asked for it is not known whether it had a length.
+    /// Sound, but for lines: it is not known whether these are all of them. So it is with gzip that nobody asked for,
+    /// of which the library does not tell whether it had a length.
     Packed,
+    /// As `Unread`, and of lines it is not even known whether these are all of them.
+    Endless,
 }
 
 /// What is done to an answer that would have been sound.
@@ -98,6 +101,14 @@ fn made(
 /// These bytes, on a connection that goes on.
 fn kept(bytes: Vec<u8>) -> Reply {
     Reply::Kept(bytes, Duration::ZERO, Vec::new())
+}
+
+/// The same answer with this header and no length: it ends with its connection.
+fn closed(header: &'static str) -> impl Fn(Reply) -> Reply + Send + Sync + 'static {
+    made(move |body| {
+        let head = format!("HTTP/1.1 200 OK\r\n{header}\r\n\r\n");
+        Reply::Raw([head.as_bytes(), body].concat())
+    })
 }
 
 /// An answer as it is sent, with its length.
@@ -311,7 +322,13 @@ fn of_ends() -> Vec<Fault> {
         changed("chunks and a length", made(move |body| kept(chunked(both, body, LAST))), Sound, ""),
         changed("chunks without the last", made(|body| Reply::Raw(chunked(CHUNKED, body, ""))), Again, GONE),
         changed("chunks without the last line", made(|body| Reply::Raw(chunked(CHUNKED, body, "0\r\n"))), Sound, ""),
-        changed("chunks of an old protocol", made(move |body| Reply::Raw(chunked(old, body, LAST))), Unread, UNREAD),
+        changed("chunks of an old protocol", made(move |body| Reply::Raw(chunked(old, body, LAST))), Endless, UNREAD),
+        changed("transfer coding identity", closed("Transfer-Encoding: identity"), Packed, ""),
+        changed("transfer coding gzip, of plain text", closed("Transfer-Encoding: gzip"), Packed, ""),
+        changed("an unknown transfer coding", closed("Transfer-Encoding: xchunked"), Packed, ""),
+        changed("transfer coding identity and a length", made(|body| {
+            kept(with_length("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity", body))
+        }), Sound, ""),
         changed("chunks of gzip", made(move |body| kept(chunked(squeezed, &gzip(body), LAST))), Unread, UNREAD),
         fault("a chunk longer than memory", Reply::Raw(text(&format!("{CHUNKED}fffffffffffffff\r\n{{}}"))), Again, GONE),
         changed("an old protocol", made(|body| Reply::Raw(with_length("HTTP/1.0 200 OK", body))), Sound, ""),
