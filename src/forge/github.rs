@@ -24,6 +24,8 @@ const PUBLIC_API: &str = "https://api.github.com/graphql";
 const MAX_EVENT: u64 = 32 * 1024 * 1024;
 /// Of a hundred comments each; no request has so many.
 const MAX_PAGES: usize = 100;
+/// No user can have this name, since it has brackets.
+const DEPENDABOT: &str = "dependabot[bot]";
 const PERMISSION: &str = "the job needs `permissions: pull-requests: write`; on pull requests from forks and by \
                           Dependabot its token may only read";
 
@@ -61,6 +63,8 @@ pub struct GitHub {
 #[derive(Deserialize)]
 struct Event {
     pull_request: Option<PullRequest>,
+    /// Whose doing the event is.
+    sender: Option<User>,
 }
 
 #[derive(Deserialize)]
@@ -95,8 +99,8 @@ impl PullRequest {
     }
 }
 
-/// The pull request of the event that started the workflow, if it is of one.
-fn pull_request(lookup: &Lookup<'_>) -> Result<Option<PullRequest>, Fault> {
+/// The event that started the workflow, if the runner names one.
+fn event(lookup: &Lookup<'_>) -> Result<Option<Event>, Fault> {
     let Some(path) = variable(lookup, "GITHUB_EVENT_PATH") else {
         return Ok(None);
     };
@@ -109,11 +113,12 @@ fn pull_request(lookup: &Lookup<'_>) -> Result<Option<PullRequest>, Fault> {
     File::open(path)
         .and_then(|file| file.take(MAX_EVENT).read_to_string(&mut text))
         .map_err(|error| fault(error.to_string()))?;
-    let event: Event = serde_json::from_str(&text).map_err(|error| fault(error.to_string()))?;
-    Ok(event.pull_request)
+    let event = serde_json::from_str(&text).map_err(|error| fault(error.to_string()))?;
+    Ok(Some(event))
 }
 
-/// Why the running workflow is given no secrets, where it is of a pull request that gets none.
+/// Why the running workflow is given no secrets, where it is of a pull request that gets none: by the event that the
+/// runner wrote, and not by variables that name a repository or a user.
 ///
 /// # Errors
 ///
@@ -123,21 +128,21 @@ pub(super) fn outsider(lookup: &Lookup<'_>) -> Result<Option<&'static str>, Faul
     if variable(lookup, "GITHUB_EVENT_NAME").as_deref() != Some("pull_request") {
         return Ok(None);
     }
-    let dependabot = "dependabot[bot]";
-    let is_dependabot = |request: &PullRequest| {
-        let actor = variable(lookup, "GITHUB_ACTOR");
-        let author = request.user.as_ref().map(|user| user.login.as_str());
-        actor.as_deref().or(author) == Some(dependabot)
+    let Some(event) = event(lookup)? else {
+        return Ok(None);
     };
-    Ok(pull_request(lookup)?.and_then(|request| {
-        if request.is_from_fork() {
-            Some("the pull request is from a fork")
-        } else if is_dependabot(&request) {
-            Some("the pull request is by Dependabot")
-        } else {
-            None
-        }
-    }))
+    let Some(request) = event.pull_request else {
+        return Ok(None);
+    };
+    // Whoever pushed to its branch, and only then whoever opened it: secrets go by the former.
+    let by = event.sender.as_ref().or(request.user.as_ref());
+    Ok(if request.is_from_fork() {
+        Some("the pull request is from a fork")
+    } else if by.is_some_and(|user| user.login == DEPENDABOT) {
+        Some("the pull request is by Dependabot")
+    } else {
+        None
+    })
 }
 
 impl GitHub {
@@ -147,8 +152,9 @@ impl GitHub {
     ///
     /// There is none to comment on, or it cannot be told which.
     pub fn find(lookup: &Lookup<'_>) -> Result<Self, Absence> {
-        let request = pull_request(lookup)
+        let request = event(lookup)
             .map_err(Absence::Wrong)?
+            .and_then(|event| event.pull_request)
             .ok_or_else(|| Absence::NotDue("this is no workflow of a pull request".to_owned()))?;
         let event = variable(lookup, "GITHUB_EVENT_NAME");
         if event.as_deref() == Some("pull_request") && request.is_from_fork() {

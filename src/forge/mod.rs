@@ -113,11 +113,20 @@ fn keep(thread: &dyn Thread, moment: Moment, comments: &[Comment]) -> Result<Vec
 
 /// Why this pipeline is given no secrets, where it is of a request that gets none: one from a fork, or by Dependabot.
 ///
+/// Only the CI system that runs the job is asked: GitHub Actions by the event that it wrote, GitLab CI by its
+/// variables. Outside of both, and where the environment claims to be both, nothing is reported, since a step of a pull
+/// request can set the variables of the other one.
+///
 /// # Errors
 ///
 /// The event that started it cannot be read.
 pub fn outsider(lookup: &Lookup<'_>) -> Result<Option<&'static str>, Fault> {
-    Ok(github::outsider(lookup)?.or_else(|| gitlab::outsider(lookup)))
+    let runs_in = |name| lookup(name).as_deref() == Some("true");
+    match (runs_in("GITHUB_ACTIONS"), runs_in("GITLAB_CI")) {
+        (true, false) => github::outsider(lookup),
+        (false, true) => Ok(gitlab::outsider(lookup)),
+        (true, true) | (false, false) => Ok(None),
+    }
 }
 
 /// The tokens of the environment: what must stand in nothing that is shown.
@@ -212,6 +221,32 @@ mod tests {
         keep(&page, at(2, 1), &[comment("a.yaml", "new")]).unwrap();
         let bodies = page.0.borrow();
         assert!(bodies.len() == 2 && bodies.iter().all(|body| body.ends_with("\nnew")));
+    }
+
+    #[test]
+    fn only_the_system_that_runs_the_job_names_a_fork() {
+        let of_gitlab = [
+            ("CI_MERGE_REQUEST_PROJECT_ID", "31"),
+            ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "32"),
+        ];
+        let asked = |more: &[(&str, &str)]| {
+            let lookup = |name: &str| {
+                let mut all = of_gitlab.iter().chain(more);
+                let found = all.find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            outsider(&lookup).unwrap()
+        };
+        let fork = Some("the merge request is from a fork");
+        assert_eq!(asked(&[("GITLAB_CI", "true")]), fork);
+        assert_eq!(asked(&[]), None);
+        assert_eq!(asked(&[("CI", "true")]), None);
+        assert_eq!(asked(&[("GITLAB_CI", "false")]), None);
+        assert_eq!(asked(&[("GITHUB_ACTIONS", "true")]), None);
+        assert_eq!(
+            asked(&[("GITHUB_ACTIONS", "true"), ("GITLAB_CI", "true")]),
+            None
+        );
     }
 
     #[test]

@@ -500,12 +500,23 @@ fn a_fork_without_a_key_is_undecided_or_skipped_if_that_is_asked() {
     assert_eq!(report["verdict"], Value::Null);
     assert!(report["skipped"].as_str().unwrap().contains("from a fork"));
     // Dependabot is given no key either.
+    let sent_by = |login: &str| {
+        let mut event: Value = serde_json::from_str(&event("my-team/bot")).unwrap();
+        event["sender"] = json!({ "login": login });
+        event["pull_request"]["user"] = json!({"login": "dependabot[bot]"});
+        event.to_string()
+    };
     gate(&["--skip-forks"])
-        .file("event.json", &event("my-team/bot"))
-        .env("GITHUB_ACTOR", "dependabot[bot]")
+        .file("event.json", &sent_by("dependabot[bot]"))
         .run()
         .code(0)
         .shows("the pull request is by Dependabot");
+    // Who pushes to a branch of Dependabot's does get secrets, and a variable does not make anybody Dependabot.
+    gate(&["--skip-forks"])
+        .file("event.json", &sent_by("somebody"))
+        .env("GITHUB_ACTOR", "dependabot[bot]")
+        .run()
+        .code(3);
     // Nothing else is an excuse.
     let own = gate(&["--skip-forks"]).file("event.json", &event("my-team/bot"));
     own.run().code(3);
@@ -532,20 +543,39 @@ fn a_fork_without_a_key_is_undecided_or_skipped_if_that_is_asked() {
         .run()
         .code(0)
         .shows("passed");
-    let forked = Gate::new(&[
-        "check",
-        "--candidate=cand",
-        "--project=my-team/bot",
-        "--skip-forks",
-    ])
-    .file(
-        "gates.yaml",
-        "version: 1\ngates: [{name: g, metric: rows, min: 1}]\n",
-    )
-    .env("CI_MERGE_REQUEST_PROJECT_ID", "31")
-    .env("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "99");
-    forked
-        .run()
+}
+
+/// GitLab's variables count in GitLab CI alone: a step of a pull request on GitHub, or of a build elsewhere, can set them.
+#[test]
+fn a_fork_is_named_by_the_system_that_runs_the_job() {
+    let gate = |more: &[(&str, &str)]| {
+        let gate = Gate::new(&["check", "--candidate=cand", "--project=my-team/bot"])
+            .args(&["--skip-forks"])
+            .file(
+                "gates.yaml",
+                "version: 1\ngates: [{name: g, metric: rows, min: 1}]\n",
+            )
+            .file("event.json", &event("stranger/bot"))
+            .env("CI_MERGE_REQUEST_PROJECT_ID", "31")
+            .env("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "99");
+        more.iter()
+            .fold(gate, |gate, (name, value)| gate.env(name, value))
+            .run()
+    };
+    let of_github = [
+        ("GITHUB_EVENT_PATH", "event.json"),
+        ("GITHUB_EVENT_NAME", "pull_request"),
+    ];
+    gate(&[("GITLAB_CI", "true")])
         .code(0)
         .shows("the merge request is from a fork");
+    gate(&[]).code(3);
+    gate(&[("CI", "true")]).code(3);
+    gate(&[("GITHUB_ACTIONS", "true")]).code(3);
+    gate(&[("GITHUB_ACTIONS", "true"), ("GITLAB_CI", "true")]).code(3);
+    gate(&of_github).code(3);
+    gate(&[&of_github[..], &[("BUILDKITE", "true")]].concat()).code(3);
+    gate(&[&of_github[..], &[("GITHUB_ACTIONS", "true")]].concat())
+        .code(0)
+        .shows("the pull request is from a fork");
 }
