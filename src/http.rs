@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ureq::Agent;
 use ureq::http::Uri;
 use ureq::tls::{PemItem, RootCerts, TlsConfig};
-use ureq::{Agent, Proxy};
 
 use crate::fault::Fault;
+use crate::proxy;
 
 /// Looks up a variable of the environment.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
@@ -16,13 +17,17 @@ const MAX_HEADERS: usize = 64 * 1024;
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// What matters of a URL before a secret is sent there.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Site {
     /// Whether it is plain http.
     is_plain: bool,
     /// Whether it is this machine.
     pub(crate) is_loopback: bool,
+    /// The host: a name, an address, or an address of version 6 in brackets.
     pub(crate) host: String,
-    /// The host with its port.
+    /// Its port, where none is named that of the scheme.
+    pub(crate) port: u16,
+    /// The host with its port, as they are written.
     pub(crate) authority: String,
 }
 
@@ -52,6 +57,9 @@ impl Site {
                 is_plain,
                 is_loopback: is_loopback(host),
                 host: host.to_owned(),
+                port: authority
+                    .port_u16()
+                    .unwrap_or(if is_plain { 80 } else { 443 }),
                 authority: authority.to_string(),
             }),
         }
@@ -71,20 +79,14 @@ fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// What sends requests. It follows no redirect, since a credential is for one server, and each answer is an answer,
+/// What sends requests to one server. It follows no redirect, since a credential is for one server, and each answer is an answer,
 /// whatever its status.
 ///
 /// # Errors
 ///
 /// `SSL_CERT_FILE` names something that holds no certificates, or a proxy cannot be used.
-pub(crate) fn agent(
-    is_loopback: bool,
-    timeout: Duration,
-    lookup: &Lookup<'_>,
-) -> Result<Agent, Fault> {
+pub(crate) fn agent(site: &Site, timeout: Duration, lookup: &Lookup<'_>) -> Result<Agent, Fault> {
     let tls = TlsConfig::builder().root_certs(roots(lookup)?).build();
-    // A proxy on the way to this very machine would be a mistake.
-    let proxy = if is_loopback { None } else { proxy(lookup)? };
     let config = Agent::config_builder()
         .user_agent(concat!("weave-gate/", env!("CARGO_PKG_VERSION")))
         .http_status_as_error(false)
@@ -93,7 +95,7 @@ pub(crate) fn agent(
         .max_response_header_size(MAX_HEADERS)
         .timeout_connect(Some(CONNECT.min(timeout)))
         .tls_config(tls)
-        .proxy(proxy)
+        .proxy(proxy::find(site, lookup)?)
         .build();
     Ok(config.new_agent())
 }
@@ -103,22 +105,6 @@ pub(crate) fn cause(error: &ureq::Error) -> String {
     let text = error.to_string();
     text.strip_prefix("io: ")
         .map_or_else(|| text.clone(), str::to_owned)
-}
-
-/// The proxy that the environment names, if it names one.
-fn proxy(lookup: &Lookup<'_>) -> Result<Option<Proxy>, Fault> {
-    let proxy = Proxy::try_from_env();
-    let names = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"];
-    let is_set = |name: &&&str| {
-        let set = |name: &str| lookup(name).is_some_and(|value| !value.is_empty());
-        set(name) || set(&name.to_ascii_lowercase())
-    };
-    match (proxy, names.iter().find(is_set)) {
-        // What it holds may be a password, and is not shown.
-        (None, Some(name)) => Err(Fault::evidence(format!("cannot use the proxy in {name}"))
-            .help("expected http://HOST:PORT or http://USER:PASSWORD@HOST:PORT")),
-        (proxy, _) => Ok(proxy),
-    }
 }
 
 fn roots(lookup: &Lookup<'_>) -> Result<RootCerts, Fault> {

@@ -16,6 +16,7 @@ pub mod number;
 pub mod policy;
 pub mod project;
 pub mod prose;
+mod proxy;
 pub mod report;
 pub mod secret;
 pub mod selector;

@@ -77,7 +77,7 @@ impl Client {
         }
         Ok(Self {
             forge,
-            agent: http::agent(site.is_loopback, TIMEOUT, lookup)?,
+            agent: http::agent(&site, TIMEOUT, lookup)?,
             token,
             deadline: Instant::now() + TIMEOUT,
         })

@@ -17,8 +17,8 @@ pub struct Address {
     pub web: String,
     /// The host whose password in `~/.netrc` is the API key.
     pub(super) netrc_host: String,
-    /// Whether the trace server is on this machine.
-    pub(super) is_loopback: bool,
+    /// The trace server's host.
+    pub(super) site: Site,
 }
 
 impl Address {
@@ -53,7 +53,7 @@ impl Address {
             trace,
             web: web(lookup)?,
             netrc_host: base.map_or_else(|| PUBLIC_API_HOST.to_owned(), |base| base.authority),
-            is_loopback: site.is_loopback,
+            site,
         })
     }
 }

@@ -81,7 +81,7 @@ impl<'a> Client<'a> {
         lookup: &Lookup<'_>,
         noise: &'a dyn Noise,
     ) -> Result<Self, Fault> {
-        let agent = http::agent(address.is_loopback, timeout, lookup)?;
+        let agent = http::agent(&address.site, timeout, lookup)?;
         let way = if agent.config().proxy().is_some() {
             format!("{}, through the proxy of the environment", address.trace)
         } else {

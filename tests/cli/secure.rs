@@ -312,3 +312,39 @@ fn both_versions_of_tls_are_spoken() {
         }
     }
 }
+
+/// A server that `NO_PROXY` exempts is asked directly, and messages do not name a proxy.
+#[test]
+fn no_proxy_goes_around_the_proxy() {
+    for (no_proxy, goes_around) in [
+        ("weave.test", true),
+        ("a.test, .weave.test", true),
+        ("a.test test", true),
+        ("*", true),
+        ("weave.test:443", true),
+        ("weave.test:8443", false),
+        ("eave.test", false),
+        ("a.weave.test", false),
+    ] {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&heard);
+        let refused = Meets::Proxy("HTTP/1.1 403 Forbidden\r\n\r\n", Box::new(Meets::Plain));
+        let proxy = Weave::behind(
+            move |stream, _| refused.clone().open(stream, &notes),
+            |_, _| None,
+        );
+        let outcome = Gate::check(FLOOR, &["--candidate=cand", "--timeout=3s"])
+            .args(&["--base-url=https://weave.test"])
+            .env("HTTPS_PROXY", &proxy.url)
+            .env("NO_PROXY", no_proxy)
+            .run()
+            .code(3);
+        assert_eq!(proxy.connections() == 0, goes_around, "{no_proxy}");
+        assert_eq!(
+            !outcome.stderr.contains("through the proxy"),
+            goes_around,
+            "{no_proxy}:\n{}",
+            outcome.stderr
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! The proxy that the environment names for a server, and the servers that are reached without one.
+
+use std::net::IpAddr;
+
+use ureq::Proxy;
+
+use crate::fault::Fault;
+use crate::http::{Lookup, Site};
+
+/// The variables that name a proxy; the first that is set counts.
+const NAMES: [&str; 3] = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"];
+
+/// The proxy for a server; `None` where it is reached directly: no proxy is named, `NO_PROXY` exempts it, or it is
+/// this machine.
+///
+/// # Errors
+///
+/// A proxy is named and cannot be used.
+pub(crate) fn find(site: &Site, lookup: &Lookup<'_>) -> Result<Option<Proxy>, Fault> {
+    let set = |name: &str| lookup(name).filter(|value| !value.is_empty());
+    let either = |name: &str| set(name).or_else(|| set(&name.to_ascii_lowercase()));
+    // Unlike the others this one is read in lower case first, as curl and requests do.
+    let exempt = set("no_proxy").or_else(|| set("NO_PROXY"));
+    if site.is_loopback || exempt.is_some_and(|list| exempts(&list, &site.host, site.port)) {
+        return Ok(None);
+    }
+    let named = NAMES.iter().filter_map(|name| Some((name, either(name)?)));
+    let mut unusable = None;
+    for (name, value) in named {
+        match Proxy::new(&value) {
+            Ok(proxy) => return Ok(Some(proxy)),
+            Err(_) => unusable = unusable.or(Some(name)),
+        }
+    }
+    match unusable {
+        // What it holds may be a password, and is not shown.
+        Some(name) => Err(Fault::evidence(format!("cannot use the proxy in {name}"))
+            .help("expected http://HOST:PORT or http://USER:PASSWORD@HOST:PORT")),
+        None => Ok(None),
+    }
+}
+
+/// Whether a list, as `NO_PROXY` holds it, exempts a host at a port. Its entries stand between commas or spaces: `*`,
+/// a name with all names below it, an address or a network of addresses; each but a network may have a port.
+fn exempts(list: &str, host: &str, port: u16) -> bool {
+    let host = bare(host).trim_end_matches('.').to_ascii_lowercase();
+    let address = host.parse::<IpAddr>().ok();
+    list.split(|c: char| c == ',' || c.is_whitespace())
+        .filter(|entry| !entry.is_empty())
+        .any(|entry| {
+            let (name, only) = parted(entry);
+            let is_port = match only {
+                Some(only) => only.parse() == Ok(port),
+                None => true,
+            };
+            is_port
+                && match address {
+                    _ if name == "*" => true,
+                    Some(address) => holds(name, address),
+                    None => is_under(&host, name),
+                }
+        })
+}
+
+/// An entry, and its port where it has one: `host:port`, `[address]:port`. An address with colons has no port unless
+/// it stands in brackets.
+fn parted(entry: &str) -> (&str, Option<&str>) {
+    if let Some((address, rest)) = entry
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
+        // What follows is a port, or no entry.
+        return (
+            address,
+            (!rest.is_empty()).then(|| rest.trim_start_matches(':')),
+        );
+    }
+    match entry.split_once(':') {
+        Some((name, port)) if !port.contains(':') => (name, Some(port)),
+        _ => (entry, None),
+    }
+}
+
+/// Whether a host has this name, or one below it: `a.example.com` is under `example.com` and `.example.com`, and
+/// `an-example.com` is not.
+fn is_under(host: &str, name: &str) -> bool {
+    let name = name.strip_prefix('*').unwrap_or(name);
+    let name = name.trim_matches('.').to_ascii_lowercase();
+    match host.strip_suffix(&name) {
+        Some(rest) => !name.is_empty() && (rest.is_empty() || rest.ends_with('.')),
+        None => false,
+    }
+}
+
+/// Whether an address is the one that is written here, or in the network: `10.0.0.0/8`, `fd00::/8`.
+fn holds(written: &str, address: IpAddr) -> bool {
+    let (network, length) = match written.split_once('/') {
+        Some((network, length)) => (network, Some(length)),
+        None => (written, None),
+    };
+    let Ok(network) = bare(network).parse::<IpAddr>() else {
+        return false;
+    };
+    // An address of version 4 may be written in version 6.
+    match (address.to_canonical(), network, length) {
+        (address, network, None) => address == network.to_canonical(),
+        (IpAddr::V4(address), IpAddr::V4(network), Some(length)) => {
+            let mask = |length: u32| u32::MAX.checked_shl(32 - length).unwrap_or(0);
+            let fits = |length: u32| (address.to_bits() ^ network.to_bits()) & mask(length) == 0;
+            length
+                .parse()
+                .is_ok_and(|length| length <= 32 && fits(length))
+        }
+        (IpAddr::V6(address), IpAddr::V6(network), Some(length)) => {
+            let mask = |length: u32| u128::MAX.checked_shl(128 - length).unwrap_or(0);
+            let fits = |length: u32| (address.to_bits() ^ network.to_bits()) & mask(length) == 0;
+            length
+                .parse()
+                .is_ok_and(|length| length <= 128 && fits(length))
+        }
+        _ => false,
+    }
+}
+
+/// An address without its brackets.
+fn bare(host: &str) -> &str {
+    let inner = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    inner.unwrap_or(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_read_as_curl_and_requests_read_them() {
+        for (list, host, is_exempt) in [
+            ("*", "trace.wandb.ai", true),
+            ("a,*", "10.1.2.3", true),
+            ("wandb.ai", "wandb.ai", true),
+            ("wandb.ai", "trace.wandb.ai", true),
+            (".wandb.ai", "trace.wandb.ai", true),
+            (".wandb.ai", "wandb.ai", true),
+            ("*.wandb.ai", "trace.wandb.ai", true),
+            ("Wandb.AI.", "TRACE.wandb.ai.", true),
+            ("wandb.ai", "notwandb.ai", false),
+            ("trace.wandb.ai", "wandb.ai", false),
+            ("wandb.ai", "wandb.ai.example.com", false),
+            ("andb.ai", "trace.wandb.ai", false),
+            ("a.test , wandb.ai", "trace.wandb.ai", true),
+            ("a.test wandb.ai", "trace.wandb.ai", true),
+            ("a.test\twandb.ai", "trace.wandb.ai", true),
+            ("a.test,,.,", "trace.wandb.ai", false),
+            ("wandb.ai:443", "trace.wandb.ai", true),
+            ("wandb.ai:8443", "trace.wandb.ai", false),
+            ("wandb.ai:", "trace.wandb.ai", false),
+            ("https://wandb.ai", "trace.wandb.ai", false),
+            ("10.1.2.3", "10.1.2.3", true),
+            ("10.1.2.3:443", "10.1.2.3", true),
+            ("10.1.2.3:80", "10.1.2.3", false),
+            ("2.3", "10.1.2.3", false),
+            ("10.0.0.0/8", "10.1.2.3", true),
+            ("10.0.0.0/8", "11.1.2.3", false),
+            ("10.1.2.3/32", "10.1.2.3", true),
+            ("10.1.2.2/32", "10.1.2.3", false),
+            ("10.1.2.2/31", "10.1.2.3", true),
+            ("0.0.0.0/0", "10.1.2.3", true),
+            ("10.0.0.0/33", "10.1.2.3", false),
+            ("10.0.0.0/", "10.1.2.3", false),
+            ("10.0.0.0/8", "ten.example.com", false),
+            ("fd00::1", "[fd00::1]", true),
+            ("[fd00::1]", "[fd00::1]", true),
+            ("[fd00::1]:443", "[fd00::1]", true),
+            ("[fd00::1]:80", "[fd00::1]", false),
+            ("fd00:0:0::1", "[fd00::1]", true),
+            ("fd00::/8", "[fd12::1]", true),
+            ("[fd00::]/8", "[fd12::1]", false),
+            ("fd00::/8", "[fe12::1]", false),
+            ("::/0", "[fe12::1]", true),
+            ("fd00::/129", "[fd12::1]", false),
+            ("10.0.0.0/8", "[fd12::1]", false),
+            ("10.0.0.0/8", "[::ffff:10.1.2.3]", true),
+            ("", "trace.wandb.ai", false),
+        ] {
+            assert_eq!(exempts(list, host, 443), is_exempt, "{list:?}, {host}");
+        }
+    }
+
+    fn found(url: &str, variables: &[(&str, &str)]) -> Option<String> {
+        let lookup = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let proxy = find(&Site::of(url).unwrap(), &lookup).unwrap();
+        proxy.map(|proxy| proxy.host().to_owned())
+    }
+
+    #[test]
+    fn a_proxy_is_used_unless_the_server_is_exempt() {
+        let trace = "https://trace.wandb.ai";
+        let proxy = ("HTTPS_PROXY", "http://proxy.test:3128");
+        let used = Some("proxy.test".to_owned());
+        assert_eq!(found(trace, &[]), None);
+        assert_eq!(found(trace, &[("HTTPS_PROXY", "")]), None);
+        assert_eq!(found(trace, &[proxy]), used);
+        assert_eq!(found(trace, &[("https_proxy", proxy.1)]), used);
+        assert_eq!(found("http://127.0.0.1:80", &[proxy]), None);
+        assert_eq!(found("https://[::1]", &[proxy]), None);
+        assert_eq!(
+            found(trace, &[proxy, ("NO_PROXY", "a.test, .wandb.ai")]),
+            None
+        );
+        assert_eq!(found(trace, &[proxy, ("no_proxy", "wandb.ai:443")]), None);
+        let other = [proxy, ("NO_PROXY", "wandb.ai:443")];
+        assert_eq!(found("https://trace.wandb.ai:8443", &other), used);
+        // The one in lower case counts, unless it is empty.
+        let both = [proxy, ("NO_PROXY", "wandb.ai"), ("no_proxy", "a.test")];
+        assert_eq!(found(trace, &both), used);
+        let both = [proxy, ("NO_PROXY", "wandb.ai"), ("no_proxy", "")];
+        assert_eq!(found(trace, &both), None);
+    }
+}
