@@ -65,6 +65,12 @@ impl Site {
         }
     }
 
+    /// Whether it is the same server: the same host, port and protocol.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.host.eq_ignore_ascii_case(&other.host)
+            && (self.port, self.is_plain) == (other.port, other.is_plain)
+    }
+
     /// Whether others on the way could read what is sent.
     pub(crate) fn is_open(&self) -> bool {
         self.is_plain && !self.is_loopback

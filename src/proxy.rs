@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ureq::Proxy;
+use ureq::{Proxy, ProxyProtocol};
 
 use crate::fault::Fault;
 use crate::http::{Lookup, Site};
@@ -28,16 +28,21 @@ pub(crate) fn find(site: &Site, lookup: &Lookup<'_>) -> Result<Option<Proxy>, Fa
     let mut unusable = None;
     for (name, value) in named {
         match Proxy::new(&value) {
-            Ok(proxy) => return Ok(Some(proxy)),
-            Err(_) => unusable = unusable.or(Some(name)),
+            // The library goes around a proxy of another kind, or panics.
+            Ok(proxy) if is_known(proxy.protocol()) => return Ok(Some(proxy)),
+            _ => unusable = unusable.or(Some(name)),
         }
     }
     match unusable {
         // What it holds may be a password, and is not shown.
         Some(name) => Err(Fault::evidence(format!("cannot use the proxy in {name}"))
-            .help("expected http://HOST:PORT or http://USER:PASSWORD@HOST:PORT")),
+            .help("expected http://HOST:PORT or http://USER:PASSWORD@HOST:PORT; SOCKS is not supported")),
         None => Ok(None),
     }
+}
+
+fn is_known(protocol: ProxyProtocol) -> bool {
+    matches!(protocol, ProxyProtocol::Http | ProxyProtocol::Https)
 }
 
 /// Whether a list, as `NO_PROXY` holds it, exempts a host at a port. Its entries stand between commas or spaces: `*`,
@@ -195,6 +200,19 @@ mod tests {
         };
         let proxy = find(&Site::of(url).unwrap(), &lookup).unwrap();
         proxy.map(|proxy| proxy.host().to_owned())
+    }
+
+    #[test]
+    fn a_proxy_of_another_kind_is_not_gone_around() {
+        let site = Site::of("https://trace.wandb.ai").unwrap();
+        let socks = |name: &str| (name == "ALL_PROXY").then(|| "socks5://p.test".to_owned());
+        assert!(find(&site, &socks).is_err());
+        let other = |name: &str| match name {
+            "HTTPS_PROXY" => Some("http://proxy.test".to_owned()),
+            _ => socks(name),
+        };
+        let found = find(&site, &other).unwrap().unwrap();
+        assert_eq!(found.host(), "proxy.test");
     }
 
     #[test]

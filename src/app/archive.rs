@@ -21,7 +21,7 @@ use crate::policy::Source;
 use crate::project::Project;
 use crate::prose::Prose;
 use crate::report::Judged;
-use crate::weave::{Needs, known_key, read_details, read_evidence, read_rows, run_rows, web};
+use crate::weave::{Needs, read_details, read_evidence, read_rows, run_rows, web};
 
 /// Which evidence is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,7 +190,7 @@ impl<'a> Archive<'a> {
         };
         let saved = match self.saved.get(path) {
             Some(saved) => saved.clone(),
-            None => of_file(request.project.as_ref(), path)?,
+            None => of_file(request.project.as_ref(), path, self.console)?,
         };
         self.saved.insert(path.clone(), saved.clone());
         Ok(saved.map(|saved| Wanted::Snapshot(Box::new(saved))))
@@ -334,15 +334,18 @@ fn path(source: &Source) -> String {
 /// # Errors
 ///
 /// It is none, or holds what must not be shown.
-pub(super) fn read_snapshot(path: &Path) -> Result<Option<Saved>, Fault> {
-    let key = known_key(&environment);
-    let holds_key = |bytes: &[u8]| key.as_ref().is_some_and(|key| key.is_in(bytes));
-    snapshot::read(path, &web(&environment)?, &holds_key)
+pub(super) fn read_snapshot(path: &Path, console: &Console) -> Result<Option<Saved>, Fault> {
+    let holds_secret = |bytes: &[u8]| console.holds_secret(bytes);
+    snapshot::read(path, &web(&environment)?, &holds_secret)
 }
 
 /// A snapshot's run, if there is one, and if it is of the project that is judged.
-fn of_file(project: Option<&Project>, path: &Path) -> Result<Option<Saved>, Fault> {
-    let Some(saved) = read_snapshot(path)? else {
+fn of_file(
+    project: Option<&Project>,
+    path: &Path,
+    console: &Console,
+) -> Result<Option<Saved>, Fault> {
+    let Some(saved) = read_snapshot(path, console)? else {
         return Ok(None);
     };
     match project {

@@ -10,8 +10,9 @@ use super::console::Console;
 use super::github::Github;
 use super::outputs::{Form, Forms, Outputs};
 use super::plan::{Plan, files_of, plans};
+use super::server::known_key;
 use super::{environment, policies};
-use crate::cli::{CheckArgs, CiArgs, JudgeArgs};
+use crate::cli::{CheckArgs, JudgeArgs};
 use crate::evidence::{Columns, Details, Totals};
 use crate::exit::Exit;
 use crate::fault::Fault;
@@ -19,7 +20,7 @@ use crate::forge::outsider;
 use crate::judge::{columns, judge};
 use crate::policy::expand;
 use crate::report::{self, Judged, Report, Section};
-use crate::weave::{Needs, known_key};
+use crate::weave::Needs;
 
 pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
     // Whether the reports can be written is known before anything is asked of anybody; where one cannot,
@@ -28,7 +29,7 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
     let report = keep_inputs(arguments, &mut outputs)
         .and_then(|()| unwritable.map_or(Ok(()), Err))
         .and_then(|()| prepare(&arguments.judge, &mut |path| outputs.keep(path)))
-        .and_then(|plans| match skip(&arguments.ci, &plans)? {
+        .and_then(|plans| match skip(arguments, &plans)? {
             Some(reason) => Ok(Report::of_skip(reason)),
             None => gather(&arguments.judge, &plans, arguments.no_excerpts, console),
         })
@@ -54,9 +55,10 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
 }
 
 /// Why nothing is to be judged, where the command line allows that: a request that is given no key has none.
-fn skip(arguments: &CiArgs, plans: &[Plan]) -> Result<Option<String>, Fault> {
+fn skip(arguments: &CheckArgs, plans: &[Plan]) -> Result<Option<String>, Fault> {
     let is_live = plans.iter().any(|plan| plan.request.is_live());
-    if !arguments.skip_forks || !is_live || known_key(&environment).is_some() {
+    let server = Some(&arguments.judge.server);
+    if !arguments.ci.skip_forks || !is_live || known_key(server)?.is_some() {
         return Ok(None);
     }
     let outsider = outsider(&environment)?;

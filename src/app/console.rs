@@ -11,12 +11,13 @@ use jiff::SignedDuration;
 
 use super::environment;
 use super::output::Failure;
-use crate::cli::{Color, Voice};
+use super::server::{known_key, options};
+use crate::cli::{Cli, Color, Voice};
 use crate::fault::Fault;
 use crate::forge::tokens;
 use crate::report::{self, Style, message};
 use crate::secret::Secret;
-use crate::weave::{Noise, known_key};
+use crate::weave::Noise;
 
 /// A wait shorter than this is not worth a word.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -35,14 +36,18 @@ pub(super) struct Console {
 }
 
 impl Console {
-    pub(super) fn new(voice: Voice) -> Self {
+    pub(super) fn new(cli: &Cli) -> Self {
+        // Where it is unknown whether there is a key, none is sent, and the command says why.
+        let key = known_key(options(cli)).ok().flatten();
         Self {
-            voice,
-            secrets: known_key(&environment)
-                .into_iter()
-                .chain(tokens(&environment))
-                .collect(),
+            voice: cli.voice,
+            secrets: key.into_iter().chain(tokens(&environment)).collect(),
         }
+    }
+
+    /// Whether one of the secrets is in a file or an answer.
+    pub(super) fn holds_secret(&self, bytes: &[u8]) -> bool {
+        self.secrets.iter().any(|secret| secret.is_in(bytes))
     }
 
     /// How a report looks on stdout.

@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &ExportArgs, console: &Console) -> Result<(), Fault
     let mut runs = Vec::new();
     for source in &sources {
         runs.push(match (source, &mut search) {
-            (Source::File(path), _) => saved(path)?,
+            (Source::File(path), _) => saved(path, console)?,
             (source, Some(search)) => found(arguments, source, search, console)?,
             (_, None) => return Err(Fault::usage("no run is named")),
         });
@@ -141,9 +141,9 @@ fn is_shown(arguments: &ExportArgs) -> bool {
         && (io::stdout().is_terminal() || runners.iter().any(|name| environment(name).is_some()))
 }
 
-fn saved(path: &Path) -> Result<Exported, Fault> {
+fn saved(path: &Path, console: &Console) -> Result<Exported, Fault> {
     let shown = path.display();
-    let saved = read_snapshot(path)?
+    let saved = read_snapshot(path, console)?
         .ok_or_else(|| Fault::evidence(format!("there is no snapshot `{shown}`")))?;
     if !saved.has_rows() {
         return Err(

@@ -31,7 +31,7 @@ use console::Console;
 /// Does what the command line says.
 #[must_use]
 pub fn run(cli: &Cli) -> Exit {
-    let console = Console::new(cli.voice);
+    let console = Console::new(cli);
     match &cli.command {
         Command::Check(arguments) => check::run(arguments, &console),
         Command::Explain(arguments) => done(explain::run(arguments, &console), &console),

@@ -1,10 +1,11 @@
 //! From the options about the server to a project and a client.
 
 use super::environment;
-use crate::cli::ServerArgs;
+use crate::cli::{Cli, Command, ServerArgs};
 use crate::fault::Fault;
 use crate::project::Project;
-use crate::weave::{Address, Client, Noise, find_key};
+use crate::secret::Secret;
+use crate::weave::{self, Address, Client, Noise, find_key};
 
 /// The project: the argument, else the policy's, else from the SDK's variables.
 ///
@@ -67,4 +68,30 @@ pub(super) fn client<'a>(server: &ServerArgs, noise: &'a dyn Noise) -> Result<Cl
     let key = find_key(&address, &environment)?;
     let timeout = server.timeout.unsigned_abs();
     Client::new(address, key, timeout, &environment, noise)
+}
+
+/// The API key that a command would send, if there is one.
+///
+/// # Errors
+///
+/// An address is invalid, or a `.netrc` cannot be read: then it is unknown whether there is a key.
+pub(super) fn known_key(server: Option<&ServerArgs>) -> Result<Option<Secret>, Fault> {
+    let base_url = server.and_then(|server| server.base_url.as_deref());
+    let insecure_http = server.is_some_and(|server| server.insecure_http);
+    weave::known_key(base_url, insecure_http, &environment)
+}
+
+/// The options about the server, of a command that has them.
+pub(super) fn options(cli: &Cli) -> Option<&ServerArgs> {
+    match &cli.command {
+        Command::Check(arguments) => Some(&arguments.judge.server),
+        Command::Explain(arguments) => Some(&arguments.judge.server),
+        Command::Init(arguments) => Some(&arguments.server),
+        Command::Compare(arguments) => Some(&arguments.server),
+        Command::Export(arguments) => Some(&arguments.server),
+        Command::Prediction(arguments) => Some(&arguments.server),
+        Command::Runs(arguments) => Some(&arguments.server),
+        Command::Snapshot(arguments) => Some(&arguments.server),
+        Command::Validate(_) | Command::Schema(_) | Command::Completions(_) | Command::Man => None,
+    }
 }

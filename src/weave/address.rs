@@ -1,12 +1,12 @@
 //! Where Weave is, found as its SDK finds it.
 
+use super::settings;
 use crate::fault::Fault;
 use crate::http::{Lookup, Site};
 
 const PUBLIC_API: &str = "https://api.wandb.ai";
 const PUBLIC_API_HOST: &str = "api.wandb.ai";
 const PUBLIC_TRACE: &str = "https://trace.wandb.ai";
-const PUBLIC_WEB: &str = "https://wandb.ai";
 
 /// The trace server, and the web pages that belong to it; neither ends in a slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,33 +15,43 @@ pub struct Address {
     pub trace: String,
     /// The web pages.
     pub web: String,
-    /// The host whose password in `~/.netrc` is the API key.
-    pub(super) netrc_host: String,
     /// The trace server's host.
     pub(super) site: Site,
+    /// The hosts whose password in `~/.netrc` is a key for this server; the first that has one counts.
+    pub(super) netrc_hosts: Vec<String>,
+    /// The host that the SDK would take a key of, and whose key is not sent to this server, since it is another's.
+    pub(super) other_host: Option<String>,
 }
 
 impl Address {
-    /// Finds the address: the argument, else `WF_TRACE_SERVER_URL`, else from `WANDB_BASE_URL`.
+    /// Finds the address: the argument, else `WF_TRACE_SERVER_URL`, else from `WANDB_PUBLIC_BASE_URL`, else from
+    /// `WANDB_BASE_URL`, else from the settings file in the home directory, else W&B's own.
     ///
     /// # Errors
     ///
-    /// A URL that is none, or plain `http` to another machine without `insecure_http`.
+    /// A URL is invalid, or it is plain `http` to another machine without `insecure_http`.
     pub fn find(
         argument: Option<&str>,
         insecure_http: bool,
         lookup: &Lookup<'_>,
     ) -> Result<Self, Fault> {
-        let base = own_base(lookup)?;
-        let from_environment = lookup("WF_TRACE_SERVER_URL").filter(|value| !value.is_empty());
-        let (source, trace) = match (argument, from_environment, &base) {
-            (Some(url), _, _) => ("--base-url", url.to_owned()),
-            (None, Some(url), _) => ("WF_TRACE_SERVER_URL", url),
-            (None, None, Some(base)) => ("WANDB_BASE_URL", format!("{}/traces", base.url)),
-            (None, None, None) => ("", PUBLIC_TRACE.to_owned()),
+        let base = base(lookup)?;
+        let public = variable("WANDB_PUBLIC_BASE_URL", lookup)?;
+        let (source, trace) = match (argument, set("WF_TRACE_SERVER_URL", lookup)) {
+            (Some(url), _) => (Source::Argument, url.to_owned()),
+            (None, Some(url)) => (Source::Variable("WF_TRACE_SERVER_URL"), url),
+            (None, None) => {
+                let front = public.as_ref().unwrap_or(&base);
+                let trace = if front.url == PUBLIC_API {
+                    PUBLIC_TRACE.to_owned()
+                } else {
+                    format!("{}/traces", front.url)
+                };
+                (front.source.clone(), trace)
+            }
         };
         let trace = trace.trim_end_matches('/').to_owned();
-        let site = Site::of(&trace).map_err(|problem| no_url(source, problem))?;
+        let site = Site::of(&trace).map_err(|problem| invalid(&source.shown(), problem))?;
         if site.is_open() && !insecure_http {
             return Err(Fault::usage(format!(
                 "refused to send the API key over plain http to `{}`",
@@ -49,11 +59,18 @@ impl Address {
             ))
             .help("use https, or --insecure-http if everybody on the way may read the key"));
         }
+        let is_own = base.has(&site, &source);
+        let own = is_own.then_some(&*base.site.authority);
+        let of_wandb = is(PUBLIC_TRACE, &site).then_some(PUBLIC_API_HOST);
+        let hosts = own.into_iter().chain(of_wandb).chain([&*site.authority]);
+        let mut netrc_hosts: Vec<String> = hosts.map(str::to_owned).collect();
+        netrc_hosts.dedup();
         Ok(Self {
             trace,
-            web: web(lookup)?,
-            netrc_host: base.map_or_else(|| PUBLIC_API_HOST.to_owned(), |base| base.authority),
+            web: pages(public.as_ref().unwrap_or(&base)),
             site,
+            netrc_hosts,
+            other_host: (!is_own).then_some(base.site.authority),
         })
     }
 }
@@ -62,31 +79,109 @@ impl Address {
 ///
 /// # Errors
 ///
-/// `WANDB_BASE_URL` is no URL.
+/// A URL in the environment or in the settings file is invalid.
 pub fn web(lookup: &Lookup<'_>) -> Result<String, Fault> {
-    Ok(own_base(lookup)?.map_or_else(|| PUBLIC_WEB.to_owned(), |base| base.url))
+    match variable("WANDB_PUBLIC_BASE_URL", lookup)? {
+        Some(public) => Ok(pages(&public)),
+        None => Ok(pages(&base(lookup)?)),
+    }
 }
 
-/// A server of one's own, as `WANDB_BASE_URL` names it.
+/// The web pages of a W&B server, as the SDK links to them.
+fn pages(base: &Base) -> String {
+    let url = &base.url;
+    if url.contains("://api.wandb.") {
+        url.replacen("://api.", "://", 1)
+    } else {
+        url.replacen("://api.", "://app.", 1)
+    }
+}
+
+/// Who named an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Source {
+    Argument,
+    /// A variable of the environment.
+    Variable(&'static str),
+    /// The settings file of this path.
+    Settings(String),
+    Nobody,
+}
+
+impl Source {
+    fn shown(&self) -> String {
+        match self {
+            Self::Argument => "--base-url".to_owned(),
+            Self::Variable(name) => (*name).to_owned(),
+            Self::Settings(path) => format!("`{path}`"),
+            Self::Nobody => "weave-gate".to_owned(),
+        }
+    }
+}
+
+/// A W&B server, without a slash at the end of its URL.
 struct Base {
     url: String,
-    authority: String,
+    site: Site,
+    source: Source,
 }
 
-fn own_base(lookup: &Lookup<'_>) -> Result<Option<Base>, Fault> {
-    let name = "WANDB_BASE_URL";
-    let Some(url) = lookup(name).filter(|url| !url.is_empty()) else {
-        return Ok(None);
-    };
-    let url = url.trim_end_matches('/').to_owned();
-    let site = Site::of(&url).map_err(|problem| no_url(name, problem))?;
-    Ok((url != PUBLIC_API).then_some(Base {
-        url,
-        authority: site.authority,
-    }))
+impl Base {
+    fn of(url: &str, source: Source) -> Result<Self, Fault> {
+        let url = url.trim_end_matches('/').to_owned();
+        let site = Site::of(&url).map_err(|problem| invalid(&source.shown(), problem))?;
+        Ok(Self { url, site, source })
+    }
+
+    /// Whether a trace server belongs to this server, so that it may have its key: it is on the same host; or it is
+    /// W&B's own, and this is, too; or the environment names both of them together, and neither is W&B's.
+    fn has(&self, trace: &Site, named_by: &Source) -> bool {
+        let is_wandb = |site: &Site| is(PUBLIC_API, site) || is(PUBLIC_TRACE, site);
+        if self.site.is_same(trace) {
+            return true;
+        }
+        match (is_wandb(&self.site), is_wandb(trace)) {
+            (true, true) => true,
+            (false, false) => matches!(
+                (&self.source, named_by),
+                (Source::Variable(_), Source::Variable(_))
+            ),
+            (true, false) | (false, true) => false,
+        }
+    }
 }
 
-fn no_url(source: &str, problem: &str) -> Fault {
+/// Whether a server is the one at this URL.
+fn is(url: &str, site: &Site) -> bool {
+    Site::of(url).is_ok_and(|known| known.is_same(site))
+}
+
+/// The server that `WANDB_BASE_URL` names, else the settings file, else W&B's own.
+fn base(lookup: &Lookup<'_>) -> Result<Base, Fault> {
+    if let Some(base) = variable("WANDB_BASE_URL", lookup)? {
+        return Ok(base);
+    }
+    match settings::base_url(lookup)? {
+        Some(setting) => {
+            let source = Source::Settings(setting.path.display().to_string());
+            Base::of(&setting.url, source)
+        }
+        None => Base::of(PUBLIC_API, Source::Nobody),
+    }
+}
+
+/// The server that a variable names, where it is set.
+fn variable(name: &'static str, lookup: &Lookup<'_>) -> Result<Option<Base>, Fault> {
+    let url = set(name, lookup);
+    url.map(|url| Base::of(&url, Source::Variable(name)))
+        .transpose()
+}
+
+fn set(name: &str, lookup: &Lookup<'_>) -> Option<String> {
+    lookup(name).filter(|value| !value.is_empty())
+}
+
+fn invalid(source: &str, problem: &str) -> Fault {
     Fault::usage(format!("the address in {source} is no URL: {problem}"))
 }
 
@@ -103,54 +198,67 @@ mod tests {
     }
 
     #[test]
+    #[rustfmt::skip]
     fn the_address_is_found_as_the_sdk_finds_it() {
-        for (argument, variables, trace, web, netrc) in [
-            (None, &[][..], PUBLIC_TRACE, PUBLIC_WEB, "api.wandb.ai"),
-            (
-                None,
-                &[("WANDB_BASE_URL", "https://api.wandb.ai")],
-                PUBLIC_TRACE,
-                PUBLIC_WEB,
-                "api.wandb.ai",
-            ),
-            (
-                None,
-                &[("WANDB_BASE_URL", "https://wb.example.com:8443/")],
-                "https://wb.example.com:8443/traces",
-                "https://wb.example.com:8443",
-                "wb.example.com:8443",
-            ),
-            (
-                None,
-                &[
-                    ("WANDB_BASE_URL", "https://wb.example.com"),
-                    ("WF_TRACE_SERVER_URL", "https://t.example.com/"),
-                ],
-                "https://t.example.com",
-                "https://wb.example.com",
-                "wb.example.com",
-            ),
-            (
-                Some("http://[::1]:8080"),
-                &[("WF_TRACE_SERVER_URL", "https://t.example.com")],
-                "http://[::1]:8080",
-                PUBLIC_WEB,
-                "api.wandb.ai",
-            ),
+        const WANDB: &str = "https://wandb.ai";
+        const BASE: (&str, &str) = ("WANDB_BASE_URL", "https://wb.example.com:8443/");
+        const TRACE: (&str, &str) = ("WF_TRACE_SERVER_URL", "https://t.example.com/");
+        const PUBLIC: (&str, &str) = ("WANDB_PUBLIC_BASE_URL", "https://p.example.com/");
+        for (argument, variables, trace, web) in [
+            (None, &[][..], PUBLIC_TRACE, WANDB),
+            (None, &[("WANDB_BASE_URL", "")], PUBLIC_TRACE, WANDB),
+            (None, &[("WANDB_BASE_URL", "https://api.wandb.ai/")], PUBLIC_TRACE, WANDB),
+            (None, &[("WANDB_PUBLIC_BASE_URL", PUBLIC_API), BASE], PUBLIC_TRACE, WANDB),
+            (None, &[BASE], "https://wb.example.com:8443/traces", "https://wb.example.com:8443"),
+            (None, &[PUBLIC], "https://p.example.com/traces", "https://p.example.com"),
+            (None, &[PUBLIC, BASE], "https://p.example.com/traces", "https://p.example.com"),
+            (None, &[TRACE, PUBLIC, BASE], "https://t.example.com", "https://p.example.com"),
+            (None, &[TRACE], "https://t.example.com", WANDB),
+            (None, &[("WANDB_BASE_URL", "https://api.example.com")], "https://api.example.com/traces", "https://app.example.com"),
+            (Some("http://[::1]:8080"), &[TRACE, BASE], "http://[::1]:8080", "https://wb.example.com:8443"),
         ] {
             let address = find(argument, variables).unwrap();
-            assert_eq!(
-                (&*address.trace, &*address.web, &*address.netrc_host),
-                (trace, web, netrc)
-            );
+            assert_eq!((&*address.trace, &*address.web), (trace, web), "{argument:?}, {variables:?}");
+        }
+    }
+
+    /// A key is sent to the host that it was found for, and to no other one unless the environment names both.
+    #[test]
+    #[rustfmt::skip]
+    fn a_host_has_the_keys_of_its_own_server() {
+        const BASE: (&str, &str) = ("WANDB_BASE_URL", "https://wb.example.com");
+        let trace = |url| ("WF_TRACE_SERVER_URL", url);
+        for (argument, variables, hosts) in [
+            (None, &[][..], &["api.wandb.ai", "trace.wandb.ai"][..]),
+            (None, &[BASE], &["wb.example.com"]),
+            (None, &[trace("https://t.example.com")], &["t.example.com"]),
+            (None, &[trace("https://t.example.com"), BASE], &["wb.example.com", "t.example.com"]),
+            (None, &[("WANDB_PUBLIC_BASE_URL", "https://p.example.com"), BASE], &["wb.example.com", "p.example.com"]),
+            (None, &[("WANDB_PUBLIC_BASE_URL", "https://p.example.com")], &["p.example.com"]),
+            (None, &[trace("https://wb.example.com:443/traces"), BASE], &["wb.example.com", "wb.example.com:443"]),
+            (None, &[trace("https://trace.wandb.ai"), BASE], &["api.wandb.ai", "trace.wandb.ai"]),
+            (None, &[trace("https://api.wandb.ai/traces")], &["api.wandb.ai"]),
+            (None, &[trace("https://trace.wandb.ai.example.com")], &["trace.wandb.ai.example.com"]),
+            (None, &[trace("https://trace.wandb.ai:8443")], &["trace.wandb.ai:8443"]),
+            (None, &[trace("https://t.example.com"), ("WANDB_BASE_URL", PUBLIC_API)], &["t.example.com"]),
+            (Some("https://t.example.com"), &[BASE], &["t.example.com"]),
+            (Some("https://wb.example.com/other"), &[BASE], &["wb.example.com"]),
+            (Some("https://wb.example.com:8443"), &[BASE], &["wb.example.com:8443"]),
+            (Some("http://127.0.0.1:8080"), &[], &["127.0.0.1:8080"]),
+            (Some(PUBLIC_TRACE), &[BASE], &["api.wandb.ai", "trace.wandb.ai"]),
+        ] {
+            let address = find(argument, variables).unwrap();
+            assert_eq!(address.netrc_hosts, hosts, "{argument:?}, {variables:?}");
         }
     }
 
     #[test]
-    fn a_password_in_the_base_url_is_refused_and_not_shown() {
-        let variables = [("WANDB_BASE_URL", "https://user:hunter2@wb.example.com")];
-        let fault = find(Some("http://127.0.0.1:1"), &variables).unwrap_err();
-        assert!(fault.message.contains("WANDB_BASE_URL") && !fault.message.contains("hunter2"));
+    fn a_password_in_an_address_is_refused_and_not_shown() {
+        for name in ["WANDB_BASE_URL", "WANDB_PUBLIC_BASE_URL"] {
+            let variables = [(name, "https://user:hunter2@wb.example.com")];
+            let fault = find(Some("http://127.0.0.1:1"), &variables).unwrap_err();
+            assert!(fault.message.contains(name) && !fault.message.contains("hunter2"));
+        }
     }
 
     #[test]

@@ -1,17 +1,21 @@
-//! The API key: `WANDB_API_KEY`, else the password in `~/.netrc`.
+//! The API key: `WANDB_API_KEY`, else the password in `~/.netrc` for a host that the trace server belongs to.
+//!
+//! A key that was found for one host is not sent to another, and so the entry `default` of a `.netrc` is not used: it
+//! does not say whose password it is. The SDK uses it.
 
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::Address;
+use super::settings::{expand, home};
 use crate::fault::Fault;
 use crate::http::Lookup;
 use crate::secret::Secret;
 
 /// Whose password the key is.
 const USER: &str = "api";
-/// A larger `.netrc` is none.
+/// A larger `.netrc` is refused, in bytes.
 const MAX_NETRC: u64 = 1024 * 1024;
 
 /// Finds the API key.
@@ -20,14 +24,8 @@ const MAX_NETRC: u64 = 1024 * 1024;
 ///
 /// There is none, or it has characters that no key has.
 pub fn find_key(address: &Address, lookup: &Lookup<'_>) -> Result<Secret, Fault> {
-    let key = match of_environment(lookup) {
-        Some(key) => Some(key),
-        None => from_netrc(&address.netrc_host, lookup)?,
-    };
-    let Some(key) = key else {
-        return Err(Fault::evidence("no API key: WANDB_API_KEY is not set, and ~/.netrc has none for ".to_owned()
-            + &address.netrc_host)
-        .help("set WANDB_API_KEY; in CI from a secret, which pull requests from forks and Dependabot do not get"));
+    let Some(key) = key(address, lookup)? else {
+        return Err(no_key(address, lookup));
     };
     if key.is_plain() {
         return Ok(key);
@@ -38,28 +36,75 @@ pub fn find_key(address: &Address, lookup: &Lookup<'_>) -> Result<Secret, Fault>
     )
 }
 
-/// The key, if there is one: what must stand in nothing that is shown.
-#[must_use]
-pub fn known_key(lookup: &Lookup<'_>) -> Option<Secret> {
-    of_environment(lookup).or_else(|| {
-        let address = Address::find(None, false, lookup).ok()?;
-        from_netrc(&address.netrc_host, lookup).ok()?
-    })
+/// The key that would be sent, if there is one: it must not be in anything that is shown. `base_url` and
+/// `insecure_http` are those of the command line.
+///
+/// # Errors
+///
+/// An address is invalid, or a `.netrc` cannot be read: then it is unknown whether there is a key.
+pub fn known_key(
+    base_url: Option<&str>,
+    insecure_http: bool,
+    lookup: &Lookup<'_>,
+) -> Result<Option<Secret>, Fault> {
+    match of_environment(lookup) {
+        Some(key) => Ok(Some(key)),
+        None => key(&Address::find(base_url, insecure_http, lookup)?, lookup),
+    }
+}
+
+fn key(address: &Address, lookup: &Lookup<'_>) -> Result<Option<Secret>, Fault> {
+    match of_environment(lookup) {
+        Some(key) => Ok(Some(key)),
+        None => from_netrc(&address.netrc_hosts, lookup),
+    }
 }
 
 fn of_environment(lookup: &Lookup<'_>) -> Option<Secret> {
     Secret::new(&lookup("WANDB_API_KEY")?, USER)
 }
 
-fn from_netrc(host: &str, lookup: &Lookup<'_>) -> Result<Option<Secret>, Fault> {
-    let Some(home) = lookup("HOME").or_else(|| lookup("USERPROFILE")) else {
-        return Ok(None);
+fn no_key(address: &Address, lookup: &Lookup<'_>) -> Fault {
+    let file = match named_netrc(lookup) {
+        Some(_) => "the file in NETRC",
+        None => "~/.netrc",
     };
-    for name in [".netrc", "_netrc"] {
-        let path = PathBuf::from(&home).join(name);
-        if let Some(text) = read(&path)?
-            && let Some(key) = password(&text, host)
-        {
+    let hosts = address.netrc_hosts.join(" or ");
+    let fault = Fault::evidence(format!(
+        "no API key: WANDB_API_KEY is not set, and {file} has no entry for {hosts}"
+    ));
+    let is_set = |name| lookup(name).is_some_and(|value| !value.is_empty());
+    match &address.other_host {
+        _ if is_set("WANDB_IDENTITY_TOKEN_FILE") => fault.help(
+            "set WANDB_API_KEY; an identity token, as in WANDB_IDENTITY_TOKEN_FILE, is not supported",
+        ),
+        Some(other) => fault.help(format!(
+            "set WANDB_API_KEY, or add an entry `machine {hosts}`; a key for {other} is not sent to another host"
+        )),
+        None => fault.help(
+            "set WANDB_API_KEY; in CI from a secret, which pull requests from forks and Dependabot do not get",
+        ),
+    }
+}
+
+/// The file that `NETRC` names instead of those in the home directory, as wandb reads it.
+fn named_netrc(lookup: &Lookup<'_>) -> Option<PathBuf> {
+    let path = lookup("NETRC").filter(|path| !path.is_empty())?;
+    expand(&path, lookup)
+}
+
+/// The password of the first of these hosts that has one.
+fn from_netrc(hosts: &[String], lookup: &Lookup<'_>) -> Result<Option<Secret>, Fault> {
+    let paths = match named_netrc(lookup) {
+        Some(path) => vec![path],
+        None => home(lookup).map_or_else(Vec::new, |home| {
+            vec![home.join(".netrc"), home.join("_netrc")]
+        }),
+    };
+    for path in paths {
+        let Some(text) = read(&path)? else { continue };
+        let found = hosts.iter().find_map(|host| password(&text, host));
+        if let Some(key) = found {
             return Ok(Secret::new(&key, USER));
         }
     }
@@ -79,42 +124,32 @@ fn read(path: &Path) -> Result<Option<String>, Fault> {
     }
 }
 
-/// The password of a host in the text of a `.netrc`, else that of `default`, as Python's `netrc` module reads the
-/// file.
+/// The password of a host in the text of a `.netrc`, which is read as Python's `netrc` module reads it; `None` where it
+/// has no entry of its own.
 #[must_use]
 pub fn password(text: &str, host: &str) -> Option<String> {
     let tokens = tokens(text);
     let mut tokens = tokens.iter().map(String::as_str);
-    let (mut exact, mut fallback) = (None, None);
-    let mut entry = Entry::Other;
+    let mut found = None;
+    let mut is_host = false;
     while let Some(token) = tokens.next() {
         match token {
             "machine" => {
-                entry = if tokens.next() == Some(host) {
-                    Entry::Host
-                } else {
-                    Entry::Other
-                };
+                let name = tokens.next();
+                is_host = name.is_some_and(|name| name.eq_ignore_ascii_case(host));
             }
-            "default" => entry = Entry::Default,
-            "password" => match (tokens.next(), &entry) {
-                (Some(word), Entry::Host) => exact = Some(word.to_owned()),
-                (Some(word), Entry::Default) => fallback = Some(word.to_owned()),
+            "password" => match tokens.next() {
+                Some(word) if is_host => found = Some(word.to_owned()),
                 _ => {}
             },
             "login" | "user" | "account" => {
                 tokens.next();
             }
-            _ => {}
+            // `default`, or what no entry holds: whatever follows is not this host's.
+            _ => is_host = false,
         }
     }
-    exact.or(fallback).filter(|word| !word.is_empty())
-}
-
-enum Entry {
-    Host,
-    Default,
-    Other,
+    found.filter(|word| !word.is_empty())
 }
 
 /// The words of the file: comments and macros left out, quotes and backslashes resolved.
@@ -122,15 +157,7 @@ fn tokens(text: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        if line.split_whitespace().next() == Some("macdef") {
-            // A macro ends at the next empty line.
-            lines
-                .by_ref()
-                .take_while(|line| !line.trim().is_empty())
-                .for_each(drop);
-            continue;
-        }
-        let mut chars = line.chars().peekable();
+        let mut chars = line.chars();
         while let Some(first) = chars.next() {
             if first.is_whitespace() {
                 continue;
@@ -154,6 +181,13 @@ fn tokens(text: &str) -> Vec<String> {
                     "machine" | "login" | "user" | "account" | "password"
                 )
             });
+            if !quoted && !is_value && word == "macdef" {
+                // A macro ends at the next empty line.
+                let rest = lines.by_ref();
+                rest.take_while(|line| !line.trim().is_empty())
+                    .for_each(drop);
+                break;
+            }
             if !quoted && word.starts_with('#') && !is_value {
                 break;
             }
@@ -175,10 +209,20 @@ mod tests {
                     default login x password fallback # old password wrong\n";
         assert_eq!(password(text, "api.wandb.ai").as_deref(), Some("se cret\""));
         assert_eq!(password(text, "example.com").as_deref(), Some("no"));
-        assert_eq!(password(text, "other").as_deref(), Some("fallback"));
+        assert_eq!(
+            password(text, "API.wandb.ai"),
+            password(text, "api.wandb.ai")
+        );
+        assert_eq!(password(text, "other"), None);
+        assert_eq!(password(text, "default"), None);
         assert_eq!(password("machine a login password", "a"), None);
         assert_eq!(password("machine login password x", "password"), None);
         assert_eq!(password("", "a"), None);
+        let misplaced = "machine a login x\nsome password p";
+        assert_eq!(password(misplaced, "a"), None);
+        let in_line = "machine a login x macdef init\nmachine b password p\n\nmachine c password q";
+        assert_eq!(password(in_line, "b"), None);
+        assert_eq!(password(in_line, "c").as_deref(), Some("q"));
         assert_eq!(
             password("machine a password #1 # no", "a").as_deref(),
             Some("#1")

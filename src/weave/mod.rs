@@ -11,6 +11,7 @@ mod patience;
 mod read;
 mod refusal;
 mod rows;
+mod settings;
 mod wire;
 
 pub use address::{Address, web};

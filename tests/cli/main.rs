@@ -16,6 +16,7 @@ mod calls;
 mod ci;
 mod comments;
 mod connections;
+mod credentials;
 mod documents;
 mod fault_table;
 mod faults;

@@ -127,38 +127,6 @@ fn tokens_are_asked_for_only_where_a_gate_needs_them() {
 }
 
 #[test]
-fn the_key_comes_from_netrc_where_the_variable_is_not_set() {
-    let weave = Weave::start();
-    let check = |netrc: &str| {
-        Gate::new(&[
-            "check",
-            "--candidate",
-            "cand",
-            "--project",
-            "my-team/bot",
-            "--base-url",
-            &weave.url,
-        ])
-        .file("gates.yaml", &format!("version: 1\ngates:\n{FLOOR}\n"))
-        .file(".netrc", netrc)
-        .run()
-    };
-    check(&format!(
-        "machine api.wandb.ai\n  login user\n  password {KEY}\n"
-    ))
-    .code(0);
-    assert!(
-        weave
-            .requests()
-            .iter()
-            .all(|request| request.head.contains(KEY_IN_BASE64))
-    );
-    check("machine example.com login user password other\n")
-        .code(3)
-        .says("no API key: WANDB_API_KEY is not set, and ~/.netrc has none for api.wandb.ai");
-}
-
-#[test]
 fn the_project_comes_from_the_environment_where_nothing_else_names_it() {
     let weave = Weave::start();
     let check = || {

@@ -179,7 +179,8 @@ fn the_search_of_a_run_can_fail() {
 fn a_secret_that_a_test_gives_may_stay_where_it_is() {
     let weave = Weave::with(|_, _| Some(Reply::status(401, "no")));
     let home = Gate::new(&["runs", "--project=my-team/bot", "--base-url", &weave.url]);
-    let netrc = format!("machine api.wandb.ai login user password {KEY}");
+    let machine = weave.url.trim_start_matches("http://");
+    let netrc = format!("machine {machine} login user password {KEY}");
     home.file(".netrc", &netrc)
         .run()
         .code(3)

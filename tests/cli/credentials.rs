@@ -1,0 +1,237 @@
+//! Which server is asked, and which key it gets.
+
+use crate::gate::{Gate, KEY, KEY_IN_BASE64};
+use crate::weave::{Reply, Weave};
+
+const FLOOR: &str = "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.9}";
+
+fn check(more: &[&str]) -> Gate {
+    Gate::new(&["check", "--candidate=cand", "--project=my-team/bot"])
+        .args(more)
+        .file("gates.yaml", &format!("version: 1\ngates:\n{FLOOR}\n"))
+}
+
+fn authority(weave: &Weave) -> &str {
+    weave.url.trim_start_matches("http://")
+}
+
+fn entry(machine: &str) -> String {
+    format!("machine {machine}\n  login user\n  password {KEY}\n")
+}
+
+/// Whether all requests were made with the key; there has to be one.
+fn has_key(weave: &Weave) -> bool {
+    let requests = weave.requests();
+    assert!(!requests.is_empty());
+    requests
+        .iter()
+        .all(|request| request.head.contains(KEY_IN_BASE64))
+}
+
+#[test]
+fn the_key_comes_from_netrc_where_the_variable_is_not_set() {
+    let weave = Weave::start();
+    let machine = authority(&weave);
+    let base_url = ["--base-url", &weave.url];
+    check(&base_url)
+        .file(".netrc", &entry(machine))
+        .run()
+        .code(0);
+    check(&base_url)
+        .file("_netrc", &entry(machine))
+        .run()
+        .code(0);
+    // The file in NETRC is read instead of the one in the home directory.
+    check(&base_url)
+        .file(".netrc", &entry("example.com"))
+        .file("other", &entry(machine))
+        .env("NETRC", "~/other")
+        .run()
+        .code(0);
+    // The environment names both servers.
+    check(&[])
+        .file(".netrc", &entry("wb.example.com"))
+        .env("WANDB_BASE_URL", "https://wb.example.com")
+        .env("WF_TRACE_SERVER_URL", &weave.url)
+        .run()
+        .code(0);
+    assert!(has_key(&weave));
+}
+
+/// A key for one host is not sent to another.
+#[test]
+fn the_key_of_another_host_is_not_sent() {
+    let weave = Weave::start();
+    let base_url = ["--base-url", &weave.url];
+    let elsewhere = ("WANDB_BASE_URL", "https://wb.example.com");
+    let server = ("WF_TRACE_SERVER_URL", &*weave.url);
+    let machine = authority(&weave);
+    let says =
+        format!("no API key: WANDB_API_KEY is not set, and ~/.netrc has no entry for {machine}");
+    for (netrc, arguments, variables) in [
+        (entry("api.wandb.ai"), &base_url[..], &[][..]),
+        (entry("api.wandb.ai"), &[], &[server]),
+        (entry("wb.example.com"), &base_url, &[elsewhere]),
+        (entry("127.0.0.1"), &base_url, &[]),
+        (entry("machine default"), &base_url, &[]),
+        (
+            format!("default login user password {KEY}\n"),
+            &base_url,
+            &[],
+        ),
+        (
+            format!("machine {machine} login user\n{}", entry("x")),
+            &base_url,
+            &[],
+        ),
+    ] {
+        let gate = check(arguments).file(".netrc", &netrc);
+        let gate = variables
+            .iter()
+            .fold(gate, |gate, (name, value)| gate.env(name, value));
+        gate.run()
+            .code(3)
+            .says(&says)
+            .says("is not sent to another host");
+    }
+    check(&base_url)
+        .file(".netrc", &entry(machine))
+        .file("empty", "")
+        .env("NETRC", "empty")
+        .run()
+        .code(3)
+        .says("the file in NETRC has no entry for");
+    assert!(weave.requests().is_empty());
+}
+
+#[test]
+fn the_address_comes_from_the_settings_file_in_the_home_directory() {
+    let weave = Weave::with(|_, _| Some(Reply::status(401, "no")));
+    let settings = format!("[default]\nbase_url = {}\n", weave.url);
+    let asked = |gate: Gate| {
+        gate.run().code(3).says("Weave refused the API key (401)");
+    };
+    let netrc = entry(authority(&weave));
+    asked(
+        check(&[])
+            .file(".config/wandb/settings", &settings)
+            .file(".netrc", &netrc),
+    );
+    asked(
+        check(&[])
+            .file("conf/settings", &settings)
+            .file(".netrc", &netrc)
+            .env("WANDB_CONFIG_DIR", "~/conf"),
+    );
+    asked(
+        check(&[])
+            .file(
+                ".config/wandb/settings",
+                "[default]\nbase_url = https://a.test",
+            )
+            .file(".netrc", &netrc)
+            .env("WANDB_BASE_URL", &weave.url),
+    );
+    asked(
+        check(&[])
+            .env("WANDB_API_KEY", KEY)
+            .env("WANDB_BASE_URL", "https://a.test")
+            .env("WANDB_PUBLIC_BASE_URL", &format!("{}/", weave.url)),
+    );
+    assert!(has_key(&weave));
+    for request in weave.requests() {
+        assert!(request.path.starts_with("/traces/"), "{request:?}");
+    }
+}
+
+/// A pull request that is checked out must not choose where the key is sent.
+#[test]
+fn a_settings_file_in_the_working_directory_is_not_read() {
+    let weave = Weave::start();
+    let settings = format!("[default]\nbase_url = {}\n", weave.url);
+    let proxy = Weave::with(|_, _| Some(Reply::status(403, "no")));
+    check(&[])
+        .file("wandb/settings", &settings)
+        .file("settings", &settings)
+        .env("WANDB_API_KEY", KEY)
+        .env("HTTPS_PROXY", &proxy.url)
+        .run()
+        .code(3)
+        .says("no connection to https://trace.wandb.ai, through the proxy of the environment");
+    check(&[])
+        .file("conf/settings", &settings)
+        .env("WANDB_API_KEY", KEY)
+        .env("WANDB_CONFIG_DIR", "conf")
+        .run()
+        .code(2)
+        .says("the folder in WANDB_CONFIG_DIR is relative: `conf`");
+    assert!(weave.requests().is_empty());
+}
+
+#[test]
+fn a_settings_file_that_cannot_be_read_is_an_error() {
+    for (settings, words) in [
+        ("base_url = https://a.test", "line 1 is before any section"),
+        (
+            "[default]\nbase_url = https://a.test\n .b.test",
+            "`base_url` has several lines",
+        ),
+        (
+            "[default]\nbase_url = ftp://a.test",
+            "is no URL: expected http:// or https://",
+        ),
+        (
+            "[default]\nbase_url = http://a.test",
+            "refused to send the API key over plain http",
+        ),
+    ] {
+        check(&[])
+            .file(".config/wandb/settings", settings)
+            .env("WANDB_API_KEY", KEY)
+            .run()
+            .code(2)
+            .says(words);
+    }
+}
+
+/// The key that would be sent is the key that is redacted, whatever options are given.
+#[test]
+fn the_key_of_the_server_that_is_named_is_not_shown() {
+    let weave = Weave::start();
+    let gates = format!("version: 1\ngates:\n- {{name: 'x {KEY} y', metric: rows, min: 1}}\n");
+    let netrc = entry(authority(&weave));
+    for (arguments, server) in [
+        (&["--base-url", &weave.url][..], ("X", "")),
+        (&["--base-url", &weave.url, "--insecure-http"], ("X", "")),
+        (&[], ("WF_TRACE_SERVER_URL", &*weave.url)),
+    ] {
+        check(arguments)
+            .args(&["--report-dir=out", "-v"])
+            .file("gates.yaml", &gates)
+            .file(".netrc", &netrc)
+            .env(server.0, server.1)
+            .run()
+            .code(0)
+            .shows("x *** y");
+    }
+}
+
+/// Where it is unknown whether there is a key, a fork is no excuse.
+#[test]
+fn a_netrc_that_cannot_be_read_is_not_a_missing_key() {
+    let event = r#"{"pull_request": {"number": 7, "head": {"sha": "0123456789", "repo": null},
+        "base": {"sha": "1", "repo": {"full_name": "a/b"}}}}"#;
+    let gate = |more: &[&str]| {
+        check(more)
+            .file("event.json", event)
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_EVENT_NAME", "pull_request")
+            .env("GITHUB_EVENT_PATH", "event.json")
+    };
+    gate(&["--skip-forks"]).run().code(0);
+    gate(&["--skip-forks"])
+        .file(".netrc/x", "")
+        .run()
+        .code(3)
+        .says(".netrc` cannot be read");
+}
