@@ -18,14 +18,17 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 import fake_weave
 import generate
+import histories
 import judge
 import measure
+import properties
+import selection
 
 BINARY = os.environ["WEAVE_GATE"]
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -40,6 +43,10 @@ MOST_UNCOUNTED = 0.01
 ENOUGH = 300
 # From so many cases on each combination of metric, evidence and missing has to reach each status.
 WHOLE = 5000
+
+# In one of so many cases the properties are tried, and a history of runs is judged.
+PROPERTIES = 10
+HISTORIES = 10**15
 
 _weave: fake_weave.Weave | None = None
 _folder: Path | None = None
@@ -56,6 +63,8 @@ class Result:
     could_be_open: int = 0
     uncounted: int = 0
     snapshots: int = 0
+    histories: int = 0
+    properties: int = 0
     disagreements: list[str] = field(default_factory=list)
 
 
@@ -70,11 +79,16 @@ def folder() -> Path:
     return _folder
 
 
-def serve(case: generate.Case) -> None:
+def serve(case: generate.Case, shuffled: bool = False) -> None:
     """Puts a case where the program looks for it."""
-    _weave.serve([run for run in (case.evidence.candidate, case.evidence.baseline) if run], case.evidence.keys)
+    runs = [run for run in (case.evidence.candidate, case.evidence.baseline) if run]
+    _weave.serve(runs, case.evidence.keys, shuffled=shuffled)
+    write(case.policy)
+
+
+def write(policy: dict) -> None:
     # JSON is YAML.
-    (_folder / "gates.yaml").write_text(json.dumps(case.policy))
+    (_folder / "gates.yaml").write_text(json.dumps(policy))
 
 
 def gate(*arguments: str) -> subprocess.CompletedProcess:
@@ -86,10 +100,14 @@ def gate(*arguments: str) -> subprocess.CompletedProcess:
 
 def check(case: generate.Case, *more: str) -> tuple[int, dict | None, str]:
     """`weave-gate check` of a case: exit code, JSON report, stderr."""
+    return check_policy(*more, *([] if case.excerpts else ["--no-excerpts"]))
+
+
+def check_policy(*more: str) -> tuple[int, dict | None, str]:
+    """`weave-gate check` of the policy that was written last."""
     report = _folder / "report.json"
     report.unlink(missing_ok=True)
-    arguments = ["check", "gates.yaml", "-q", "--base-url", _weave.url, "--json", "report.json", *more]
-    done = gate(*arguments, *([] if case.excerpts else ["--no-excerpts"]))
+    done = gate("check", "gates.yaml", "-q", "--base-url", _weave.url, "--json", "report.json", *more)
     return done.returncode, json.loads(report.read_text()) if report.exists() else None, done.stderr
 
 
@@ -117,6 +135,12 @@ def compare(case: generate.Case) -> Result:
     result = Result(case.seed, said.checks, said.verdict)
     hold_against(result, said, code, report, stderr)
     result.disagreements += [f"a request that Weave does not know: {request}" for request in _weave.unexpected]
+    if case.seed % PROPERTIES == 0 and report and report["error"] is None:
+        result.properties = 1
+        result.disagreements += broken(case, report)
+    if case.seed % HISTORIES == 0:
+        result.histories = 1
+        result.disagreements += from_history(case.seed)
     if case.snapshots and case.evidence.baseline and report and report["error"] is None:
         result.snapshots = 1
         result.disagreements += from_snapshots(case, code, report)
@@ -156,6 +180,74 @@ def hold_against(result: Result, said: judge.Judgement, code: int, report: dict 
     expected = judge.EXIT_CODES[verdict]
     if (report["verdict"], code) != (verdict, expected):
         result.disagreements.append(f"program {report['verdict']}, {code}; oracle {verdict}, {expected}: {stderr}")
+
+
+def statuses_of(report: dict | None) -> dict[tuple, str]:
+    policies = report["policies"] if report else []
+    return {key_of(check): check["status"] for check in policies[0]["checks"]} if policies else {}
+
+
+def broken(case: generate.Case, report: dict) -> list[str]:
+    """Properties that do not hold of a case."""
+    _, before, _ = check(replace(case, excerpts=False))
+    serve(case, shuffled=True)
+    _, again, _ = check(replace(case, excerpts=False))
+    made = [] if before == again else ["another order of rows and trials changes the report"]
+    worse = properties.with_worse_trials(case)
+    if worse.policy["gates"]:
+        serve(replace(case, policy=worse.policy))
+        before = statuses_of(check(worse)[1])
+        serve(worse)
+        made += properties.turned(before, statuses_of(check(worse)[1]))
+    if more := properties.with_constants(case):
+        serve(more)
+        after = statuses_of(check(more)[1])
+        blocks = {of["name"] for of in case.policy["gates"] if {**case.policy.get("defaults", {}), **of}.get("severity") != "warn"}
+        was = {key: status for key, status in statuses_of(report).items() if key[0] in blocks}
+        made += [f"{key}: {was[key]}, and {after.get(key)} beside constants" for key in was if was[key] != after.get(key)]
+    return made
+
+
+def from_history(seed: int) -> list[str]:
+    """Which runs of a history the program judges, and what comes of it."""
+    now = datetime.now(timezone.utc)
+    history = histories.history(seed, now)
+    chosen = history.selected(now)
+    code, report, stderr = check_history(history)
+    made = [f"a request that Weave does not know: {request}" for request in _weave.unexpected]
+    if chosen is None:
+        return made + ([] if code == 3 else [f"history: no run matches, and exit code {code}: {stderr}"])
+    if not report or not report["policies"] or report["policies"][0]["error"]:
+        return [*made, f"history: nothing judged, exit code {code}: {stderr}"]
+    made += unlike(chosen, report["policies"][0])
+    said = judge.judge(history.policy, chosen.evidence(), now)
+    result = Result(seed)
+    hold_against(result, said, code, report, stderr)
+    made += [f"history: {line}" for line in result.disagreements]
+    _, again, _ = check_history(history, shuffled=True)
+    if again != report:
+        made.append("history: another order of the answers changes the report")
+    if more := properties.with_worse_run(replace(history, policy=properties.observed(history.policy)), now):
+        before = statuses_of(check_history(replace(more, runs=history.runs))[1])
+        made += [f"history: {line}" for line in properties.turned(before, statuses_of(check_history(more)[1]))]
+    return made
+
+
+def check_history(history: histories.History, shuffled: bool = False) -> tuple[int, dict | None, str]:
+    _weave.serve(history.runs, {}, filters=history.filters, shuffled=shuffled)
+    write(history.policy)
+    return check_policy("--no-excerpts", *(["--candidate", history.named] if history.named else []))
+
+
+def unlike(chosen: selection.Selection, policy: dict) -> list[str]:
+    """Where the program judges other runs than those that were chosen."""
+    if chosen.candidate_findings:
+        # Nothing is judged then, and which runs it would have been is not said by any rule.
+        return []
+    runs = policy["runs"]
+    theirs = {role: {run["id"] for run in runs if (run["role"], run["use"]) == (role, "judged")} for role in ("candidate", "baseline")}
+    ours = {"candidate": {run.id for run in chosen.candidate}, "baseline": {run.id for run in chosen.baseline}}
+    return [f"history: the {role} is {sorted(theirs[role])}, not {sorted(ours[role])}" for role in ours if ours[role] != theirs[role]]
 
 
 def is_left_open(mine: judge.Check, status: str) -> bool:
@@ -229,6 +321,7 @@ def show(results: list[Result], seconds: float) -> bool:
     print(f"left undecided by the program's bound of t intervals: {open_} of {could} checks where it may be")
     print(f"with more fillings than the oracle counts, and not contradicted: {uncounted} of {len(checks)} checks")
     print(f"judged once more from two snapshots: {sum(r.snapshots for r in results)} cases")
+    print(f"histories of runs: {sum(r.histories for r in results)}; properties tried: {sum(r.properties for r in results)} cases")
     well = True
     most = MOST_LEFT_OPEN if len(results) >= WHOLE else MOST_LEFT_OPEN_OF_FEW
     if len(results) >= ENOUGH and could and open_ / could > most:

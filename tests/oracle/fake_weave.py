@@ -200,14 +200,17 @@ class Weave:
         self.unexpected: list[str] = []
         # Whether it filters root calls by a query, or leaves that to whoever asks.
         self.filters = True
+        self.shuffled = False
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
 
-    def serve(self, runs: list[Run], keys: dict, filters: bool = True) -> None:
-        self.runs = {run.id: Served(run, keys) for run in runs}
-        self.filters = filters
+    def serve(self, runs: list[Run], keys: dict, filters: bool = True, shuffled: bool = False) -> None:
+        """Puts these runs in the place of the last ones. `shuffled` tells of everything that has no order in another
+        one, and in the same each time."""
+        self.runs = {run.id: Served(run, keys) for run in (reversed(runs) if shuffled else runs)}
+        self.filters, self.shuffled = filters, shuffled
         self.unexpected = []
 
     def stop(self) -> None:
@@ -235,6 +238,8 @@ class Weave:
         found = [served.root() for served in self._by_age() if self._is_asked_for(served, body.get("filter") or {})]
         if self.filters and body.get("query"):
             found = [call for call in found if is_true(body["query"]["$expr"], call)]
+        if not body.get("sort_by"):
+            found = self._any_order(found)
         for by in reversed(body.get("sort_by") or []):
             found.sort(key=lambda call: call[by["field"]], reverse=by["direction"] == "desc")
         start, limit = body.get("offset") or 0, body.get("limit")
@@ -285,8 +290,11 @@ class Weave:
                 digests = [digest for digest in chosen if digest in has[id]]
                 if digests:
                     evaluations.append(self.runs[id].summary(digests, calls, costs))
-            answer["summary"] = {"row_count": len(chosen), "evaluations": evaluations}
+            answer["summary"] = {"row_count": len(chosen), "evaluations": self._any_order(evaluations)}
         return answer
+
+    def _any_order(self, things: list) -> list:
+        return things[::-1] if self.shuffled else things
 
     @staticmethod
     def _filtered(digests: list[str], filters) -> list[str]:
@@ -300,9 +308,12 @@ class Weave:
         return {
             "row_digest": digest,
             "raw_data_row": raw,
-            "evaluations": [
-                {"evaluation_call_id": run.run.id, "trials": run.trials(digest, calls, costs)} for run in of
-            ],
+            "evaluations": self._any_order(
+                [
+                    {"evaluation_call_id": run.run.id, "trials": self._any_order(run.trials(digest, calls, costs))}
+                    for run in of
+                ]
+            ),
         }
 
 

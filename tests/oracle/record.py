@@ -4,7 +4,7 @@ Of each it writes the policy, two snapshots, what the oracle says of every check
 program says it.
 
 Usage: record.py, which writes the kept cases anew, or record.py --choose CASES [--jobs N], which takes from so many
-seeds few and small ones that reach between them all that the many reach.
+seeds few and small ones that reach between them all that the many reach. The known cases are always kept.
 """
 
 from __future__ import annotations
@@ -122,9 +122,10 @@ def choose(seen: Iterable[Seen]) -> list[int]:
 def record(seeds: Iterable[int]) -> None:
     """Writes the file anew."""
     lines = []
-    for seed in seeds:
+    known = {case.seed: case for case in generate.known()}
+    for seed in sorted({*seeds, *known}):
         try:
-            lines.append(line(generate.case(seed)))
+            lines.append(line(known.get(seed) or generate.case(seed)))
         except Unfit:
             print(f"seed {seed} is no longer kept: the oracle and the program do not say exactly the same")
     print(f"{len(lines)} cases, {sum(len(one['checks']) for one in lines)} checks")

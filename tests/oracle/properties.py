@@ -1,0 +1,116 @@
+"""What must hold of the program between two of its reports, on the oracle's random cases.
+
+- Under `observed`, a candidate's run or trial more whose scores are no better never turns a fail into a pass.
+- The order in which the server tells of runs, rows and trials changes no byte of the report.
+- Constant dimensions and gates that only warn change no check that can block, under any rule.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import measure
+from evidence import Run, Trial
+from generate import Case
+
+if TYPE_CHECKING:
+    from histories import History
+
+# Limits that worse scores only make harder to meet, by metric.
+HARDER = {
+    "pass_rate": ["min", "max_drop", "max_relative_drop"],
+    "numeric_mean": ["min", "max_drop", "max_relative_drop"],
+    "coverage": ["min", "max_drop"],
+    "error_rate": ["max", "max_rise", "max_relative_rise"],
+    "latency_mean": ["max", "max_rise", "max_relative_rise"],
+    "fixed_rows": ["min"],
+    "regressed_rows": ["max"],
+}
+CONSTANT = "constant"
+
+
+def is_hardened(gate: dict, key: str) -> bool:
+    return key in HARDER.get(gate["metric"], [])
+
+
+def observed(policy: dict) -> dict:
+    """The same policy, judged as observed, with the limits that worse scores only make harder."""
+    gates = []
+    for gate in policy["gates"]:
+        keys = [key for key in gate if key.startswith(("min", "max")) and key != "max_missing" and is_hardened(gate, key)]
+        of = {key: value for key, value in gate.items() if not key.startswith(("min", "max")) or key in [*keys, "max_missing"]}
+        if keys and "waive" not in gate:
+            gates.append({**of, "evidence": "observed", "severity": "block"})
+    return {**policy, "gates": gates}
+
+
+def with_worse_trials(case: Case) -> Case:
+    """The candidate with trials more, each with the worst scores that its gates know."""
+    chance = random.Random(f"worse trials {case.seed}")
+    policy = observed(case.policy)
+    candidate = copy.deepcopy(case.evidence.candidate)
+    for row in candidate.rows:
+        if chance.random() < 0.5:
+            row.trials.append(worst_trial(row.trials, policy))
+    return replace(case, policy=policy, evidence=replace(case.evidence, candidate=candidate))
+
+
+def worst_trial(trials: list[Trial], policy: dict) -> Trial:
+    """No better than any of these: false, the low end of what is known, and as slow as the slowest."""
+    lows = [gate["range"][0] for gate in policy["gates"] if "range" in gate]
+    scores = {name: score for trial in trials for name, score in trial.scores.items()}
+    numbers = [score for trial in trials for score in trial.scores.values() if measure.type_of(score) == "number"]
+    floor = min([*numbers, *lows], default=0)
+    worst = {"truth": False, "number": floor if not lows else max(floor, max(lows))}
+    made = {name: worst.get(measure.type_of(score)) for name, score in scores.items()}
+    return Trial(made, max((trial.latency or 0 for trial in trials), default=None) or None, output="answer")
+
+
+def with_worse_run(history: History, now) -> History | None:
+    """The history with a re-run more, in which every score is no better than it was in any other."""
+    chosen = history.selected(now)
+    if chosen is None or chosen.candidate_findings or history.policy["candidate"].get("reruns", "pool") != "pool":
+        return None
+    newest = chosen.candidate[-1]
+    if newest.kind != "evaluate" or "git_sha" not in newest.attributes:
+        return None
+    digests = {row.digest: row for run in chosen.candidate for row in run.rows}
+    again: Run = copy.deepcopy(newest)
+    again.id, again.counted, again.stored = "worse-run", None, None
+    again.started_at = now - timedelta(minutes=9)
+    again.finished_at = now - timedelta(minutes=8)
+    again.rows = []
+    for digest, row in digests.items():
+        trials = [trial for run in chosen.candidate for one in run.rows if one.digest == digest for trial in one.trials]
+        again.rows.append(replace(copy.deepcopy(row), trials=[worst_trial(trials, history.policy)]))
+    return replace(history, runs=[*history.runs, again])
+
+
+def with_constants(case: Case) -> Case | None:
+    """The case with a dimension more that says the same of every trial, tested by gates that warn and by one that
+    could block, and with a copy of each gate that only warns."""
+    runs = [case.evidence.candidate, case.evidence.baseline]
+    trials = [trial for run in runs if run for row in run.rows for trial in row.trials]
+    if any(measure.is_unscored(trial) for trial in trials) or any("*" in gate.get("scorer", "") for gate in case.policy["gates"]):
+        # With a score more, something would be scored there.
+        return None
+    made = copy.deepcopy(case)
+    for run in {id(run): run for run in (made.evidence.candidate, made.evidence.baseline) if run}.values():
+        for row in run.rows:
+            for trial in row.trials:
+                trial.scores[CONSTANT] = True
+    test = {"metric": "pass_rate", "scorer": CONSTANT, "max_drop": 0, "evidence": "significant"}
+    gates = made.policy["gates"]
+    gates += [{**gate, "name": f"{gate['name']} again", "severity": "warn"} for gate in case.policy["gates"]]
+    gates += [{**test, "name": f"{CONSTANT} {number}", "severity": "warn"} for number in range(3)]
+    gates.append({**test, "name": f"{CONSTANT} that blocks", "severity": "block"})
+    return made
+
+
+def turned(before: dict, after: dict) -> list[str]:
+    """Checks that failed and pass now."""
+    return [f"{key}: failed, and passes with worse scores" for key, was in before.items() if was == "fail" and after.get(key) == "pass"]
