@@ -1,5 +1,8 @@
 //! Files that are written: tried before the first request, and then aside and renamed, so that no
 //! reader ever sees half of one.
+//!
+//! No file is written through a link that leads out of the folder that was named: in a checked-out pull request
+//! `report.json` may be a link to any file of the user's.
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher as _, RandomState};
@@ -37,6 +40,9 @@ impl Output {
                 shown,
                 is_stream: true,
             });
+        }
+        if let Some(link) = leading_out(path).map_err(|error| fault(&error.to_string()))? {
+            return Err(link.fault(&format!("cannot write `{shown}`")));
         }
         let target = resolve(path).map_err(|error| fault(&error.to_string()))?;
         let is_stream = match fs::metadata(&target) {
@@ -156,6 +162,89 @@ impl Output {
     }
 }
 
+/// Makes a folder for files, with those that it is in.
+///
+/// # Errors
+///
+/// It cannot be made, or a link leads out of where it was named.
+pub(super) fn make_folder(path: &Path) -> Result<(), Fault> {
+    let shown = path.display();
+    let fault = |error: io::Error| {
+        Fault::usage(format!("cannot make the folder `{shown}`: {error}"))
+            .help("nothing was asked of Weave yet; name a folder that can be made")
+    };
+    match link_on(path, 1).map_err(fault)? {
+        Some(link) => Err(link.fault(&format!("cannot make the folder `{shown}`"))),
+        None => fs::create_dir_all(path).map_err(fault),
+    }
+}
+
+/// A link that leads out of where it may lead.
+struct Link {
+    path: PathBuf,
+    target: PathBuf,
+}
+
+impl Link {
+    fn fault(&self, what: &str) -> Fault {
+        let (path, target) = (self.path.display(), self.target.display());
+        Fault::usage(format!("{what}: `{path}` is a link to `{target}`"))
+            .help("links that lead out of the folder that was named are not followed; name the file itself")
+    }
+}
+
+/// The first link on the way to a file that leads out of where it may lead.
+///
+/// # Errors
+///
+/// A link leads nowhere, or cannot be read.
+fn leading_out(path: &Path) -> io::Result<Option<Link>> {
+    link_on(path, 2)
+}
+
+/// The first link on a path that leads out of where it may lead. The last `named` parts of the path, a folder and
+/// perhaps a file in it, are those that were named: a link among them leads to something in its own folder. Any other
+/// link in the working directory leads to something in the working directory, since a checkout may hold it. Links
+/// outside of that are of the machine: `/var/run`, a home directory on another disk.
+fn link_on(path: &Path, named: usize) -> io::Result<Option<Link>> {
+    let here = fs::canonicalize(".")?;
+    // Without a slash or a dot at the end, which would hide a link before it.
+    let path: PathBuf = path.components().collect();
+    for (place, part) in path.ancestors().enumerate() {
+        // What is not there yet is no link.
+        let is_link = fs::symlink_metadata(part).is_ok_and(|known| known.is_symlink());
+        if !is_link {
+            continue;
+        }
+        let folder = part
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")))?;
+        let within = if place < named {
+            &folder
+        } else if folder.starts_with(&here) {
+            &here
+        } else {
+            continue;
+        };
+        let target = match fs::canonicalize(part) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(leads_nowhere());
+            }
+            target => target?,
+        };
+        if !target.starts_with(within) {
+            let path = part.to_owned();
+            return Ok(Some(Link { path, target }));
+        }
+    }
+    Ok(None)
+}
+
+fn leads_nowhere() -> io::Error {
+    io::Error::other("it is a link that leads nowhere")
+}
+
 /// Why a file was not written.
 pub(super) enum Failure {
     /// It could not be.
@@ -197,7 +286,7 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
         known => return known,
     }
     if fs::symlink_metadata(path).is_ok() {
-        return Err(io::Error::other("it is a link that leads nowhere"));
+        return Err(leads_nowhere());
     }
     let folder = path
         .parent()

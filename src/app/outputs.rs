@@ -1,10 +1,9 @@
 //! The report's files, and stdout: what is written where, and what must not be overwritten.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::console::Console;
-use super::output::Output;
+use super::output::{Output, make_folder};
 use crate::cli::{CiArgs, Format, ReportArgs};
 use crate::fault::Fault;
 use crate::report::Style;
@@ -162,12 +161,8 @@ fn wanted(
     let Some(folder) = ci.and_then(|ci| ci.report_dir.as_ref()) else {
         return files;
     };
-    if let Err(error) = fs::create_dir_all(folder) {
-        let shown = folder.display();
-        faults.push(
-            Fault::usage(format!("cannot make the folder `{shown}`: {error}"))
-                .help("nothing was asked of Weave yet; name a folder that can be made"),
-        );
+    if let Err(fault) = make_folder(folder) {
+        faults.push(fault);
         return files;
     }
     for form in Form::ALL {

@@ -27,6 +27,8 @@ mod gitlab;
 mod hostile;
 mod install;
 mod interrupted;
+#[cfg(unix)]
+mod links;
 mod manual;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod names;
