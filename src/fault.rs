@@ -34,6 +34,16 @@ impl Fault {
         }
     }
 
+    /// The same fault, with the messages of others after its own.
+    #[must_use]
+    pub fn and(mut self, others: &[Self]) -> Self {
+        for other in others {
+            self.message.push('\n');
+            self.message.push_str(&other.message);
+        }
+        self
+    }
+
     /// Several faults of one kind as one: every message, and the first help. `None` where there is none.
     #[must_use]
     pub fn all(faults: Vec<Self>) -> Option<Self> {

@@ -1,10 +1,7 @@
-//! The binary: parse, run, exit.
+//! The binary: run, exit.
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use weave_gate::cli::Cli;
-
 fn main() -> ExitCode {
-    weave_gate::app::run(&Cli::parse()).into()
+    weave_gate::app::run(std::env::args_os()).into()
 }

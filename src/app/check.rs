@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::forge::outsider;
 use crate::judge::{columns, judge};
-use crate::policy::expand;
+use crate::policy::{PolicyFile, expand};
 use crate::report::{self, Judged, Report, Section};
 use crate::weave::Needs;
 
@@ -26,14 +26,48 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
     // Whether the reports can be written is known before anything is asked of anybody; where one cannot,
     // the other still says so.
     let (mut outputs, unwritable) = Outputs::prepare(&arguments.reports, Some(&arguments.ci));
-    let report = keep_inputs(arguments, &mut outputs)
-        .and_then(|()| unwritable.map_or(Ok(()), Err))
+    let report = Fault::all(keep_inputs(arguments, &mut outputs))
+        .or(unwritable)
+        .map_or(Ok(()), Err)
         .and_then(|()| prepare(&arguments.judge, &mut |path| outputs.keep(path)))
         .and_then(|plans| match skip(arguments, &plans)? {
             Some(reason) => Ok(Report::of_skip(reason)),
             None => gather(&arguments.judge, &plans, arguments.no_excerpts, console),
         })
         .unwrap_or_else(Report::of_fault);
+    if report.fault.is_some() {
+        // Not every policy may have been read.
+        keep_snapshots(arguments, &mut outputs);
+    }
+    publish(arguments, &outputs, &report, console)
+}
+
+/// Writes the reports of a command line that is invalid: they say that nothing was judged. `others` are what else was
+/// asked for, where an option was repeated.
+pub(super) fn refuse(
+    arguments: &CheckArgs,
+    others: &[&CheckArgs],
+    fault: Fault,
+    console: &Console,
+) -> Exit {
+    let all = || [arguments].into_iter().chain(others.iter().copied());
+    let mut faults = Vec::new();
+    let mut outputs = Outputs::default();
+    for arguments in all() {
+        let (more, unwritable) = Outputs::prepare(&arguments.reports, Some(&arguments.ci));
+        outputs.add(more);
+        faults.extend(unwritable);
+    }
+    for arguments in all() {
+        faults.extend(keep_inputs(arguments, &mut outputs));
+        faults.extend(keep_snapshots(arguments, &mut outputs));
+    }
+    let report = Report::of_fault(fault.and(&faults));
+    publish(arguments, &outputs, &report, console)
+}
+
+/// Says what came of it, in every form that was asked for.
+fn publish(arguments: &CheckArgs, outputs: &Outputs, report: &Report, console: &Console) -> Exit {
     for fault in report.faults() {
         console.fault(fault);
     }
@@ -41,14 +75,14 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
         console.hint(&hint.message.to_string());
     }
     let forms = Forms {
-        terminal: &|style| report::terminal(&report, style),
-        file: &|form| file(&report, form),
+        terminal: &|style| report::terminal(report, style),
+        file: &|form| file(report, form),
     };
     outputs.write(&forms, console);
     if let Some(github) = Github::wanted(&arguments.ci) {
-        github.publish(&report, &outputs, console);
+        github.publish(report, outputs, console);
     }
-    comments::publish(arguments, &report, console);
+    comments::publish(arguments, report, console);
     // The last line is the verdict.
     forms.show(arguments.reports.format, console);
     report.exit()
@@ -79,19 +113,33 @@ fn file(report: &Report, form: Form) -> Result<String, String> {
     }
 }
 
-/// Keeps what the command line says is read from being written, whatever else is wrong with it.
-fn keep_inputs(arguments: &CheckArgs, outputs: &mut Outputs) -> Result<(), Fault> {
+/// Keeps the files that the command line names as inputs from being overwritten, whatever else is wrong with it.
+fn keep_inputs(arguments: &CheckArgs, outputs: &mut Outputs) -> Vec<Fault> {
+    let judge = &arguments.judge;
+    let mut faults: Vec<Fault> = policy_files(arguments)
+        .iter()
+        .filter_map(|file| outputs.keep(Path::new(&file.path)).err())
+        .collect();
+    let runs = [&judge.candidate, &judge.baseline];
+    faults.extend(outputs.keep_runs(runs.into_iter().flatten()));
+    faults
+}
+
+/// Keeps the snapshots from being overwritten that the valid ones among the policies name.
+fn keep_snapshots(arguments: &CheckArgs, outputs: &mut Outputs) -> Vec<Fault> {
+    let read = |file: PolicyFile| policies(&[file]).ok();
+    let policies = policy_files(arguments).into_iter().filter_map(read);
+    let snapshots = policies.flatten().flat_map(|policy| files_of(&policy));
+    snapshots
+        .filter_map(|path| outputs.keep(&path).err())
+        .collect()
+}
+
+/// The policies that are there.
+fn policy_files(arguments: &CheckArgs) -> Vec<PolicyFile> {
     // One argument at a time: what another one names may be missing.
-    for argument in &arguments.judge.policy {
-        for file in expand(std::slice::from_ref(argument)).unwrap_or_default() {
-            outputs.keep(Path::new(&file.path))?;
-        }
-    }
-    outputs.keep_runs(
-        [&arguments.judge.candidate, &arguments.judge.baseline]
-            .into_iter()
-            .flatten(),
-    )
+    let files = |argument| expand(std::slice::from_ref(argument)).unwrap_or_default();
+    arguments.judge.policy.iter().flat_map(files).collect()
 }
 
 /// Reads the policies, and settles which runs they are judged on. `keep` is told of every file that is read.
@@ -101,9 +149,9 @@ pub(super) fn prepare(
 ) -> Result<Vec<Plan>, Fault> {
     let files = expand(&arguments.policy)?;
     let policies = policies(&files)?;
-    for path in policies.iter().flat_map(files_of) {
-        keep(&path)?;
-    }
+    let kept = policies.iter().flat_map(files_of).map(|path| keep(&path));
+    let faults = kept.filter_map(Result::err).collect();
+    Fault::all(faults).map_or(Ok(()), Err)?;
     plans(arguments, policies)
 }
 

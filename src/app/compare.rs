@@ -17,20 +17,54 @@ use crate::weave::Needs;
 
 pub(super) fn run(arguments: &CompareArgs, console: &Console) -> Exit {
     let (mut outputs, unwritable) = Outputs::prepare(&arguments.reports, None);
-    let outcome = outputs
-        .keep_runs([&arguments.baseline, &arguments.candidate])
-        .and_then(|()| unwritable.map_or(Ok(()), Err))
+    let faults = outputs.keep_runs([&arguments.baseline, &arguments.candidate]);
+    let outcome = Fault::all(faults)
+        .or(unwritable)
+        .map_or(Ok(()), Err)
         .and_then(|()| gather(arguments, console));
-    let compared = Compared { outcome };
+    publish(arguments, &outputs, &Compared { outcome }, console)
+}
+
+/// Writes the reports of a command line that is invalid: they say that nothing was compared. `others` are what else was
+/// asked for, where an option was repeated.
+pub(super) fn refuse(
+    arguments: &CompareArgs,
+    others: &[&CompareArgs],
+    fault: Fault,
+    console: &Console,
+) -> Exit {
+    let all = || [arguments].into_iter().chain(others.iter().copied());
+    let mut faults = Vec::new();
+    let mut outputs = Outputs::default();
+    for arguments in all() {
+        let (more, unwritable) = Outputs::prepare(&arguments.reports, None);
+        outputs.add(more);
+        faults.extend(unwritable);
+    }
+    for arguments in all() {
+        faults.extend(outputs.keep_runs([&arguments.baseline, &arguments.candidate]));
+    }
+    let outcome = Err(fault.and(&faults));
+    publish(arguments, &outputs, &Compared { outcome }, console);
+    Exit::Usage
+}
+
+/// Says what came of it, in every form that was asked for.
+fn publish(
+    arguments: &CompareArgs,
+    outputs: &Outputs,
+    compared: &Compared,
+    console: &Console,
+) -> Exit {
     if let Err(fault) = &compared.outcome {
         console.fault(fault);
     }
     let forms = Forms {
-        terminal: &|style| report::terminal_comparison(&compared, style),
+        terminal: &|style| report::terminal_comparison(compared, style),
         file: &|form| match form {
-            Form::Markdown => Ok(report::markdown_comparison(&compared)),
+            Form::Markdown => Ok(report::markdown_comparison(compared)),
             // Nothing else is asked for of a comparison.
-            _ => report::json_comparison(&compared)
+            _ => report::json_comparison(compared)
                 .map_err(|error| format!("cannot write the comparison as JSON: {error}")),
         },
     };

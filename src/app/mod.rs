@@ -10,6 +10,7 @@ mod explain;
 mod export;
 mod github;
 mod init;
+mod invalid_arguments;
 mod man;
 mod output;
 mod outputs;
@@ -22,15 +23,27 @@ mod server;
 mod snapshot;
 mod validate;
 
+use std::ffi::OsString;
+
+use clap::Parser as _;
+
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::policy::{Policy, PolicyFile, Problem};
 use console::Console;
 
-/// Does what the command line says.
+/// Does what these arguments say; the first is the name of the program.
 #[must_use]
-pub fn run(cli: &Cli) -> Exit {
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    match Cli::try_parse_from(&arguments) {
+        Ok(cli) => run_command(&cli),
+        Err(error) => invalid_arguments::run(&error, &arguments),
+    }
+}
+
+fn run_command(cli: &Cli) -> Exit {
     let console = Console::new(cli);
     match &cli.command {
         Command::Check(arguments) => check::run(arguments, &console),

@@ -46,6 +46,7 @@ pub(super) struct Forms<'a> {
 }
 
 /// The files to write.
+#[derive(Default)]
 pub(super) struct Outputs {
     files: Vec<(Form, Output)>,
 }
@@ -61,30 +62,37 @@ impl Outputs {
                 Err(fault) => faults.push(fault),
             }
         }
-        let clash = files
-            .iter()
-            .enumerate()
-            .find(|(place, (_, other))| files.iter().take(*place).any(|(_, one)| one.is(other)));
-        if let Some((_, (_, output))) = clash {
-            let shown = output.shown();
-            let fault = Fault::usage(format!("two reports would be written to `{shown}`"))
-                .help("give each a file of its own");
-            return (Self { files: Vec::new() }, Some(fault));
+        let mut distinct: Vec<(Form, Output)> = Vec::new();
+        for (form, output) in files {
+            if distinct.iter().any(|(_, known)| known.is(&output)) {
+                let shown = output.shown();
+                let fault = Fault::usage(format!("two reports would be written to `{shown}`"));
+                faults.push(fault.help("give each a file of its own"));
+            } else {
+                // The first of them still says so.
+                distinct.push((form, output));
+            }
         }
-        (Self { files }, Fault::all(faults))
+        (Self { files: distinct }, Fault::all(faults))
+    }
+
+    /// Adds what else is to be written.
+    pub(super) fn add(&mut self, others: Self) {
+        self.files.extend(others.files);
     }
 
     /// Makes sure that snapshots which the command line names are not written.
     pub(super) fn keep_runs<'r>(
         &mut self,
         runs: impl IntoIterator<Item = &'r String>,
-    ) -> Result<(), Fault> {
-        runs.into_iter()
-            .filter_map(|run| run.strip_prefix("file:"))
-            .try_for_each(|path| self.keep(Path::new(path)))
+    ) -> Vec<Fault> {
+        let paths = runs.into_iter().filter_map(|run| run.strip_prefix("file:"));
+        paths
+            .filter_map(|path| self.keep(Path::new(path)).err())
+            .collect()
     }
 
-    /// Makes sure that a file that is read is not written: not even the report that says so.
+    /// Makes sure that a file that is read is not written; the other reports still say so.
     pub(super) fn keep(&mut self, input: &Path) -> Result<(), Fault> {
         let clash = self
             .files
@@ -93,7 +101,7 @@ impl Outputs {
         let Some(shown) = clash.map(|(_, output)| output.shown().to_owned()) else {
             return Ok(());
         };
-        self.files.clear();
+        self.files.retain(|(_, output)| !output.overwrites(input));
         Err(Fault::usage(format!(
             "the report would overwrite `{shown}`, which is read"
         ))

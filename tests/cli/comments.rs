@@ -270,6 +270,26 @@ fn what_could_not_be_judged_is_said_in_the_comment_too() {
 }
 
 #[test]
+fn an_invalid_argument_is_said_in_the_comment_of_each_policy() {
+    let notes: Notes = Arc::default();
+    for policy in ["a.yaml", "b.yaml"] {
+        notes.lock().unwrap().push(ours(policy, "1.1"));
+    }
+    let server = github(&notes);
+    let wrong = Gate::new(&["check", "--bogus", "json", "a.yaml", "b.yaml"])
+        .args(&["--wait", "soon", "--github-comment"])
+        .file("a.yaml", "version: 1\n")
+        .file("b.yaml", "version: 1\n");
+    on_github(wrong, &server, "2").run().code(2);
+    let all = notes.lock().unwrap().clone();
+    assert_eq!(all.len(), 2);
+    for comment in all {
+        assert!(comment.body.contains("⚠️ Weave gate: no verdict"));
+        assert!(comment.body.contains("unexpected argument"));
+    }
+}
+
+#[test]
 fn the_token_of_a_fork_is_not_used() {
     let server = Weave::with(|_, _| panic!("asked"));
     on_github(example(&["--github-comment"]), &server, "1")

@@ -67,6 +67,12 @@ impl Gate {
             .env("WANDB_API_KEY", KEY)
     }
 
+    /// Puts these in the place of all arguments.
+    pub fn starting(mut self, words: &[&str]) -> Self {
+        self.arguments.clear();
+        self.args(words)
+    }
+
     pub fn args(mut self, more: &[&str]) -> Self {
         self.arguments
             .extend(more.iter().map(|argument| (*argument).to_owned()));

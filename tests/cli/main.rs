@@ -28,12 +28,15 @@ mod hostile;
 mod install;
 mod interrupted;
 #[cfg(unix)]
+mod invalid_arguments;
+#[cfg(unix)]
 mod links;
 mod manual;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod names;
 mod network;
 mod no_room;
+mod no_verdict;
 #[cfg(unix)]
 mod recipes;
 mod release;

@@ -1,0 +1,209 @@
+//! A command line that clap rejects: the reports that it asks for are written all the same, so that no report of an
+//! earlier run stays in place. They say that nothing was judged.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
+
+use super::console::Console;
+use super::{check, compare};
+use crate::cli::{CheckArgs, Cli, Command, CompareArgs};
+use crate::exit::Exit;
+use crate::fault::Fault;
+
+/// The maximum number of times that one option may be repeated and still be understood.
+const MAX_REPEATS: usize = 16;
+
+/// Ends a command whose arguments clap rejects. Help and the version are printed, and are no error.
+pub(super) fn run(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    if !error.use_stderr() {
+        // A reader that has gone away is no error.
+        let _ = error.print();
+        return Exit::Passed;
+    }
+    let understood = understood(error, arguments);
+    let Some(first) = understood.first() else {
+        let _ = error.print();
+        return Exit::Usage;
+    };
+    let console = Console::new(first);
+    let checks: Vec<&CheckArgs> = understood.iter().filter_map(of_check).collect();
+    if let Some((first, others)) = checks.split_first() {
+        return check::refuse(first, others, fault(error, "check"), &console);
+    }
+    let comparisons: Vec<&CompareArgs> = understood.iter().filter_map(of_compare).collect();
+    match comparisons.split_first() {
+        Some((first, others)) => compare::refuse(first, others, fault(error, "compare"), &console),
+        None => Exit::Usage,
+    }
+}
+
+fn of_check(cli: &Cli) -> Option<&CheckArgs> {
+    match &cli.command {
+        Command::Check(arguments) => Some(arguments),
+        _ => None,
+    }
+}
+
+fn of_compare(cli: &Cli) -> Option<&CompareArgs> {
+    match &cli.command {
+        Command::Compare(arguments) => Some(arguments),
+        _ => None,
+    }
+}
+
+/// clap's message, and where the arguments of a command are explained.
+fn fault(error: &clap::Error, command: &str) -> Fault {
+    let text = error.render().to_string();
+    let mut paragraphs = text.split("\n\n").map(|paragraph| {
+        let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
+        lines.join(" ")
+    });
+    let message = paragraphs.next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
+    let tips = paragraphs.filter_map(|text| Some(text.strip_prefix("tip: ")?.to_owned()));
+    let help: Vec<String> = tips
+        .chain([format!(
+            "run `weave-gate {command} --help` for all arguments"
+        )])
+        .collect();
+    Fault::usage(message).help(help.join("; "))
+}
+
+/// What can be understood of the arguments of `check` and `compare`; nothing of another command's.
+///
+/// Each element is a command line. An option that is given twice is in two of them.
+fn understood(error: &clap::Error, arguments: &[OsString]) -> Vec<Cli> {
+    let mut root = Cli::command();
+    root.build();
+    let is_command = |argument: &&OsString| {
+        let name = argument.to_str();
+        name.is_some_and(|name| root.get_subcommands().any(|known| known.get_name() == name))
+    };
+    let given: Vec<&OsString> = arguments.iter().skip(1).collect();
+    let place = given.iter().position(is_command);
+    let named = place
+        .and_then(|place| given.get(place))
+        .and_then(|name| name.to_str());
+    let name = match named {
+        Some(name @ ("check" | "compare")) => name,
+        // A command that is misspelt, or was left out.
+        None if error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "check",
+        _ => return Vec::new(),
+    };
+    let Some(command) = root.find_subcommand(name) else {
+        return Vec::new();
+    };
+    let others = given.iter().enumerate();
+    let others = others.filter(|(at, _)| Some(*at) != place);
+    let Pieces { options, mut names } = pieces(command, others.map(|(_, argument)| *argument));
+    if named.is_none() {
+        // The first may be the misspelt command.
+        names.retain(|name| Path::new(name).exists());
+    }
+    complete(name, options, names)
+}
+
+/// The arguments of a command, taken apart.
+#[derive(Default)]
+struct Pieces {
+    /// Each with its value, if it takes one.
+    options: Vec<Vec<OsString>>,
+    /// Policies of `check`, runs of `compare`.
+    names: Vec<String>,
+}
+
+/// Takes arguments apart as clap does, but for those that it rejects.
+fn pieces<'a>(command: &clap::Command, arguments: impl Iterator<Item = &'a OsString>) -> Pieces {
+    let mut pieces = Pieces::default();
+    let mut arguments = arguments.peekable();
+    let mut only_names = false;
+    // The argument before is an unknown option: what follows may be its value.
+    let mut may_be_value = false;
+    while let Some(argument) = arguments.next() {
+        if only_names || !is_option(argument) {
+            let name = argument.to_str();
+            let name = name.filter(|name| !may_be_value || Path::new(name).exists());
+            pieces.names.extend(name.map(str::to_owned));
+            may_be_value = false;
+            continue;
+        }
+        if argument == "--" {
+            (only_names, may_be_value) = (true, false);
+            continue;
+        }
+        let mut piece = vec![argument.clone()];
+        let takes_value = takes_value(command, argument);
+        if takes_value == Some(true) {
+            piece.extend(arguments.next_if(|next| !is_option(next)).cloned());
+        }
+        may_be_value = takes_value.is_none();
+        pieces.options.push(piece);
+    }
+    pieces
+}
+
+/// Whether clap reads an argument as an option; a lone `-` is a name.
+fn is_option(argument: &OsStr) -> bool {
+    let bytes = argument.as_encoded_bytes();
+    bytes.starts_with(b"-") && bytes != b"-"
+}
+
+/// Whether the next argument is this option's value; `None` where the option is unknown.
+fn takes_value(command: &clap::Command, argument: &OsStr) -> Option<bool> {
+    let bytes = argument.as_encoded_bytes();
+    let Some(long) = bytes.strip_prefix(b"--") else {
+        let is_known = |short: char| {
+            let mut known = command.get_arguments();
+            known.any(|known| known.get_short() == Some(short))
+        };
+        // No short option of `check` and `compare` has a value.
+        let shorts = argument.to_str()?.chars().skip(1);
+        return shorts
+            .map(is_known)
+            .all(|is_known| is_known)
+            .then_some(false);
+    };
+    let mut parts = long.splitn(2, |byte| *byte == b'=');
+    let name = parts.next().unwrap_or_default();
+    let mut known = command.get_arguments();
+    let option = known.find(|known| known.get_long().is_some_and(|long| long.as_bytes() == name));
+    let has_value = parts.next().is_some();
+    option.map(|option| option.get_action().takes_values() && !has_value)
+}
+
+/// Adds options one by one to a command line that is valid, as long as it stays so. What is left over and valid alone,
+/// such as the second of two `--json`, makes another command line.
+fn complete(command: &str, options: Vec<Vec<OsString>>, mut names: Vec<String>) -> Vec<Cli> {
+    if command == "compare" {
+        names.resize(2, "unknown".to_owned());
+    }
+    let parse = |options: &[Vec<OsString>]| {
+        let start = ["weave-gate", command].map(OsString::from);
+        let options = options.iter().flatten().cloned();
+        let line = start.into_iter().chain(options).chain(["--".into()]);
+        Cli::try_parse_from(line.chain(names.iter().map(OsString::from))).ok()
+    };
+    let mut understood = Vec::new();
+    let mut left = options;
+    for _ in 0..MAX_REPEATS {
+        let mut best = parse(&[]);
+        let mut taken = Vec::new();
+        let mut rejected = Vec::new();
+        for option in left {
+            taken.push(option);
+            match parse(&taken) {
+                Some(cli) => best = Some(cli),
+                None => rejected.extend(taken.pop()),
+            }
+        }
+        if taken.is_empty() && !understood.is_empty() {
+            break;
+        }
+        understood.extend(best);
+        left = rejected;
+    }
+    understood
+}
