@@ -1,30 +1,83 @@
 #!/usr/bin/env bash
 # Runs the gate with the action's inputs. weave-gate itself writes summary, annotations and outputs.
+# It has to run with bash 3.2, which is what macOS has.
 set -uo pipefail
 
-usage() {
+# However this ends: the outputs say that there is no verdict, until weave-gate has written one.
+printf 'verdict=none\nexit-code=\n' >>"${GITHUB_OUTPUT:?}"
+
+say_error() {
     # What somebody wrote must not become a command to the runner.
     local said=${1//'%'/'%25'}
     said=${said//$'\r'/'%0D'}
     said=${said//$'\n'/'%0A'}
     printf '::error title=weave-gate::%s\n' "$said"
-    printf 'verdict=none\nexit-code=2\n' >>"${GITHUB_OUTPUT:?}"
+}
+
+usage() {
+    say_error "$1"
+    printf 'verdict=none\nexit-code=2\n' >>"$GITHUB_OUTPUT"
     exit 2
 }
+
+# Removes the reports of an earlier run: whatever keeps weave-gate from writing new ones, the old ones are not taken
+# for them.
+remove_reports() {
+    local folder=$1 name
+    if [[ ! -d $folder ]]; then
+        return
+    fi
+    case $folder in
+    /* | *..*) ;;
+    *)
+        # A link in the checked-out repository must not choose where files are removed.
+        if [[ $(cd -P -- "$folder" && pwd -P)/ != "$(pwd -P)"/* ]]; then
+            usage "report-dir is \`$folder\`, which leads out of the working directory through a link"
+        fi
+        ;;
+    esac
+    for name in report.md report.json junit.xml metrics.txt gitlab-annotations.json; do
+        # `-p`: not an rm of the checked-out repository, to which PATH may lead; the key is in the environment here.
+        if [[ -e $folder/$name || -L $folder/$name ]] && ! command -p rm -f -- "$folder/$name"; then
+            usage "cannot remove \`$folder/$name\`, the report of an earlier run"
+        fi
+    done
+}
+if [[ -n ${INPUT_REPORT_DIR:-} ]]; then
+    remove_reports "$INPUT_REPORT_DIR"
+fi
 
 case ${INPUT_FAIL_ON:-} in
 not-passed | failed | never) ;;
 *) usage "fail-on is \`${INPUT_FAIL_ON:-}\`; expected not-passed, failed or never" ;;
 esac
 arguments=(check --github)
-for name in candidate baseline project wait timeout report-dir; do
-    variable=INPUT_${name^^}
-    variable=${variable//-/_}
-    value=${!variable:-}
+is_empty=false
+# Names a run, unless it is the one that the policy names. weave-gate refuses an empty name, and its reports say so.
+run() {
+    local name=$1 value=$2
+    if [[ $value == policy ]]; then
+        return
+    fi
+    if [[ -z $value ]]; then
+        is_empty=true
+        say_error "$name is empty: a variable was probably not set; leave $name out, or write \`policy\`, for the run that the policy names"
+    fi
+    arguments+=("--$name=$value")
+}
+run candidate "${INPUT_CANDIDATE-policy}"
+run baseline "${INPUT_BASELINE-policy}"
+# Adds an option with its value, unless that is empty.
+option() {
+    local name=$1 value=$2
     if [[ -n $value ]]; then
         arguments+=("--$name=$value")
     fi
-done
+}
+option project "${INPUT_PROJECT:-}"
+option wait "${INPUT_WAIT:-}"
+option timeout "${INPUT_TIMEOUT:-}"
+option report-dir "${INPUT_REPORT_DIR:-}"
 # Adds an option where a switch is on, or off.
 switch() {
     local name=$1 value=$2 wanted=$3 option=$4
@@ -58,9 +111,13 @@ fi
 code=$?
 if [[ $code -gt 3 ]]; then
     # It was killed, or is none of ours: no verdict was written.
-    printf 'verdict=none\nexit-code=%s\n' "$code" >>"${GITHUB_OUTPUT:?}"
-    printf '::error title=weave-gate::it ended with exit code %s, which is no verdict\n' "$code"
+    printf 'verdict=none\nexit-code=%s\n' "$code" >>"$GITHUB_OUTPUT"
+    say_error "it ended with exit code $code, which is no verdict"
     exit 3
+fi
+if [[ $is_empty == true ]]; then
+    # Nothing was judged, whatever `fail-on` says of verdicts.
+    exit 2
 fi
 case $INPUT_FAIL_ON in
 never) exit 0 ;;

@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
-# Puts a weave-gate where the action's next step finds it, and names it in the output `binary`: a released one of
-# the version that was asked for, or one built from the action's own source.
+# Installs weave-gate for the action's next step, and names it in the output `binary`: a released version, if
+# INPUT_VERSION names one, else one that is built from the source that this script belongs to.
+#
+# The repository that is checked out may be a stranger's, and the job may hold keys. So everything runs in folders that
+# are not the repository's, and whatever is started here gets a few variables of the environment that are named below.
+# By hand, the path of the binary is the last line that is printed. It has to run with bash 3.2, which is what macOS has.
 set -euo pipefail
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+source=$(dirname "$scripts")
 
 refuse() {
     # What somebody wrote must not become a command to the runner.
@@ -11,6 +16,54 @@ refuse() {
     said=${said//$'\n'/'%0A'}
     printf '::error title=weave-gate::%s\n' "$said"
     exit 2
+}
+
+# The variables that reach what is started here. No key, token or input of the action is one of them, nor is a file by
+# which a program tells the runner something.
+kept=(
+    HOME USER LANG LC_ALL TMPDIR TEMP TMP RUNNER_TEMP
+    RUSTUP_HOME RUSTUP_TOOLCHAIN CARGO_HOME CARGO_HTTP_CAINFO CARGO_HTTP_PROXY
+    http_proxy https_proxy HTTPS_PROXY HTTP_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY
+    SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE
+    DEVELOPER_DIR SDKROOT
+    APPDATA COMSPEC LOCALAPPDATA NUMBER_OF_PROCESSORS PATHEXT PROCESSOR_ARCHITECTURE PROGRAMFILES ProgramData
+    SYSTEMDRIVE SYSTEMROOT USERPROFILE WINDIR
+)
+
+# The checked-out repository.
+workspace=
+if [[ -n ${GITHUB_WORKSPACE:-} && -d $GITHUB_WORKSPACE ]]; then
+    workspace=$(cd "$GITHUB_WORKSPACE" && pwd)
+fi
+
+# Whether a path is in the checked-out repository.
+is_checked_out() {
+    [[ -n $workspace && $1/ == "$workspace"/* ]]
+}
+
+# PATH without the folders of the checked-out repository, and without those that depend on the current folder.
+search_path() {
+    local folder folders=
+    while IFS= read -r -d : folder; do
+        if [[ $folder == /* ]] && ! is_checked_out "$folder"; then
+            folders=$folders${folders:+:}$folder
+        fi
+    done <<<"$PATH:"
+    printf '%s\n' "$folders"
+}
+PATH=$(search_path)
+
+# Runs a command with the kept variables alone.
+clean() {
+    local name
+    local -a variables
+    variables=("PATH=$PATH")
+    for name in "${kept[@]}"; do
+        if [[ -n ${!name+set} ]]; then
+            variables+=("$name=${!name}")
+        fi
+    done
+    env -i "${variables[@]}" "$@"
 }
 
 sha256_of() {
@@ -35,6 +88,12 @@ target() {
     esac
 }
 
+# A new folder, in which no other job and no earlier step has left anything.
+new_folder() {
+    local parent=${RUNNER_TEMP:-${TMPDIR:-/tmp}}
+    mktemp -d "$parent/weave-gate.XXXXXXXX"
+}
+
 download() {
     local version=$1 target stem archive wanted url folder got
     if [[ ! $version =~ ^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$ ]]; then
@@ -51,10 +110,10 @@ download() {
         refuse "this commit of the action has no checksum of \`$archive\`; name a version that its scripts/checksums.txt has, or take a newer commit of the action, or leave \`version\` out, and it builds its own source"
     fi
     url=${GITHUB_SERVER_URL:?}/${ACTION_REPOSITORY:-${GITHUB_REPOSITORY:?}}/releases/download/v$version/$archive
-    folder=$(mktemp -d "${RUNNER_TEMP:?}/weave-gate.XXXXXXXX")
+    folder=$(new_folder)
     # A relative name, here and for tar, for which `D:` would be a host.
     cd "$folder"
-    if ! curl --fail --silent --show-error --location --proto '=https' --proto-redir '=https' --tlsv1.2 --retry 3 \
+    if ! clean curl --fail --silent --show-error --location --proto '=https' --proto-redir '=https' --tlsv1.2 --retry 3 \
         --connect-timeout 30 --max-time 300 --output "$archive" "$url"; then
         refuse "cannot download \`$url\`; see what curl said above"
     fi
@@ -63,18 +122,27 @@ download() {
         rm -f "$archive"
         refuse "\`$url\` is not what was released: its SHA-256 is $got, not $wanted; it was not unpacked"
     fi
-    tar -xzf "$archive"
+    clean tar -xzf "$archive"
     binary=$folder/$stem/weave-gate
 }
 
 build() {
-    local target=${RUNNER_TEMP:?}/weave-gate-target
+    local name folder
     if ! command -v cargo >/dev/null; then
         refuse "cargo is not installed, and the action builds its own source; install Rust in a step before, or name a released \`version\`"
     fi
-    cargo build --quiet --release --locked --bin weave-gate \
-        --manifest-path "${GITHUB_ACTION_PATH:?}/Cargo.toml" --target-dir "$target"
-    binary=$target/release/weave-gate
+    for name in HOME CARGO_HOME RUSTUP_HOME RUSTUP_TOOLCHAIN; do
+        if is_checked_out "${!name:-}"; then
+            refuse "$name is in the checked-out repository, whose files could then run as the compiler; name another folder"
+        fi
+    done
+    folder=$(new_folder)
+    # rustup and cargo read rust-toolchain.toml and .cargo/config.toml of the current folder and of those above it.
+    cd "$source"
+    if ! clean cargo build --quiet --release --locked --bin weave-gate --manifest-path Cargo.toml --target-dir "$folder"; then
+        refuse "cannot build weave-gate; see what cargo said above"
+    fi
+    binary=$folder/release/weave-gate
 }
 
 if [[ -n ${INPUT_VERSION:-} ]]; then
@@ -85,5 +153,9 @@ fi
 if [[ ${RUNNER_OS:-} == Windows ]]; then
     binary=$binary.exe
 fi
-"$binary" --version
-printf 'binary=%s\n' "$binary" >>"${GITHUB_OUTPUT:?}"
+clean "$binary" --version
+if [[ -n ${GITHUB_OUTPUT:-} ]]; then
+    printf 'binary=%s\n' "$binary" >>"$GITHUB_OUTPUT"
+else
+    printf '%s\n' "$binary"
+fi

@@ -9,8 +9,8 @@ use serde_yaml::Value;
 
 const INPUTS: [(&str, &str); 12] = [
     ("INPUT_POLICY", "gates.yaml"),
-    ("INPUT_CANDIDATE", ""),
-    ("INPUT_BASELINE", ""),
+    ("INPUT_CANDIDATE", "policy"),
+    ("INPUT_BASELINE", "policy"),
     ("INPUT_PROJECT", ""),
     ("INPUT_WAIT", ""),
     ("INPUT_TIMEOUT", ""),
@@ -20,6 +20,16 @@ const INPUTS: [(&str, &str); 12] = [
     ("INPUT_TOKEN", "ghs_1"),
     ("INPUT_SKIP_FORKS", "false"),
     ("INPUT_FAIL_ON", "not-passed"),
+];
+
+/// What the outputs say until there is a verdict.
+const FIRST: &str = "verdict=none\nexit-code=\n";
+const REPORTS: [&str; 5] = [
+    "report.md",
+    "report.json",
+    "junit.xml",
+    "metrics.txt",
+    "gitlab-annotations.json",
 ];
 
 fn root() -> &'static Path {
@@ -39,7 +49,11 @@ fn script(name: &str, at: &str, variables: &[(&str, &str)]) -> Ran {
         .join("action")
         .join(at);
     let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
+    fs::create_dir_all(folder.join("out")).unwrap();
+    for name in REPORTS {
+        fs::write(folder.join("out").join(name), "passed yesterday\n").unwrap();
+    }
+    fs::write(folder.join("out/notes.md"), "of somebody else\n").unwrap();
     fs::copy(
         root().join("examples/candidate.json"),
         folder.join("c.json"),
@@ -63,12 +77,20 @@ fn script(name: &str, at: &str, variables: &[(&str, &str)]) -> Ran {
         .envs(variables.iter().copied())
         .output()
         .unwrap();
-    Ran {
+    let ran = Ran {
         code: output.status.code().unwrap(),
         stdout: String::from_utf8(output.stdout).unwrap(),
         outputs: fs::read_to_string(folder.join("output")).unwrap_or_default(),
         folder,
+    };
+    // However it ended, no report is left of an earlier run.
+    for name in REPORTS {
+        let left = fs::read_to_string(ran.folder.join("out").join(name));
+        assert!(left.is_err() || !left.unwrap().contains("yesterday"));
     }
+    assert!(ran.folder.join("out/notes.md").exists());
+    assert!(ran.outputs.starts_with(FIRST));
+    ran
 }
 
 /// A weave-gate that writes down its arguments and ends with this code.
@@ -89,7 +111,8 @@ fn the_real_gate_fails_the_step_and_sets_its_outputs() {
     let ran = script("gate.sh", "real", &[("INPUT_CANDIDATE", "file:c.json")]);
     assert_eq!(ran.code, 1, "{}", ran.stdout);
     assert!(
-        ran.outputs.contains("verdict=failed\nexit-code=1\n"),
+        ran.outputs
+            .starts_with(&format!("{FIRST}verdict=failed\nexit-code=1\n")),
         "{}",
         ran.outputs
     );
@@ -124,6 +147,132 @@ fn each_exit_code_ends_the_step_as_fail_on_says() {
             assert_eq!(ran.code, expected, "{code} {word}");
         }
     }
+}
+
+#[test]
+fn a_gate_that_crashes_is_never_green() {
+    let gate = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fake-killed");
+    fs::write(&gate, "#!/usr/bin/env bash\nkill -9 $$\n").unwrap();
+    let mut chmod = Command::new("chmod");
+    assert!(chmod.arg("+x").arg(&gate).status().unwrap().success());
+    let missing = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fake-missing");
+    for (gate, code) in [(&gate, 137), (&missing, 127)] {
+        let variables = [
+            ("WEAVE_GATE", gate.to_str().unwrap()),
+            ("INPUT_FAIL_ON", "never"),
+        ];
+        let ran = script("gate.sh", &format!("killed-{code}"), &variables);
+        assert_eq!(ran.code, 3);
+        assert_eq!(
+            ran.outputs,
+            format!("{FIRST}verdict=none\nexit-code={code}\n")
+        );
+    }
+}
+
+#[test]
+fn an_argument_that_is_invalid_leaves_nothing_of_yesterday() {
+    for fail_on in ["not-passed", "failed", "never"] {
+        let variables = [("INPUT_WAIT", "soon"), ("INPUT_FAIL_ON", fail_on)];
+        let ran = script("gate.sh", &format!("soon-{fail_on}"), &variables);
+        assert_eq!(ran.code, if fail_on == "never" { 0 } else { 2 });
+        assert!(
+            ran.outputs
+                .starts_with(&format!("{FIRST}verdict=none\nexit-code=2\n"))
+        );
+        for name in REPORTS {
+            assert!(ran.folder.join("out").join(name).exists());
+        }
+    }
+}
+
+#[test]
+fn an_empty_run_is_refused_and_never_the_policys() {
+    for (name, input) in [
+        ("candidate", "INPUT_CANDIDATE"),
+        ("baseline", "INPUT_BASELINE"),
+    ] {
+        for fail_on in ["not-passed", "failed", "never"] {
+            let mut variables = vec![
+                ("INPUT_CANDIDATE", "file:c.json"),
+                ("INPUT_FAIL_ON", fail_on),
+            ];
+            variables.push((input, ""));
+            let ran = script("gate.sh", &format!("empty-{name}-{fail_on}"), &variables);
+            assert_eq!(ran.code, 2, "{}", ran.stdout);
+            let said = format!(
+                "::error title=weave-gate::{name} is empty: a variable was probably not set"
+            );
+            assert!(ran.stdout.contains(&said), "{}", ran.stdout);
+            assert!(ran.outputs.contains("verdict=none\nexit-code=2\n"));
+            let report = fs::read_to_string(ran.folder.join("out/report.json")).unwrap();
+            assert!(
+                report.contains(&format!("--{name}: it is empty")),
+                "{report}"
+            );
+        }
+    }
+    // By the word `policy` it is the run that the policy names, and this one names none.
+    let ran = script("gate.sh", "policys", &[]);
+    assert!(ran.outputs.contains("verdict=none\nexit-code=2\n"));
+    let report = fs::read_to_string(ran.folder.join("out/report.json")).unwrap();
+    assert!(report.contains("no candidate is named"), "{report}");
+}
+
+#[test]
+fn a_link_of_the_repository_chooses_no_file_to_remove() {
+    let gate = fake("link", 0);
+    let outside = Path::new(env!("CARGO_TARGET_TMPDIR")).join("action-outside");
+    fs::create_dir_all(&outside).unwrap();
+    fs::write(outside.join("report.md"), "of another job").unwrap();
+    let variables = [
+        ("WEAVE_GATE", gate.to_str().unwrap()),
+        ("INPUT_REPORT_DIR", "link/inner"),
+    ];
+    let inner = outside.join("inner");
+    fs::create_dir_all(&inner).unwrap();
+    fs::write(inner.join("report.md"), "of another job").unwrap();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("action/linked");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    std::os::unix::fs::symlink(&outside, folder.join("link")).unwrap();
+    let output = Command::new("bash")
+        .arg(root().join("scripts/gate.sh"))
+        .current_dir(&folder)
+        .env_clear()
+        .env("PATH", std::env::var("PATH").unwrap())
+        .env("GITHUB_OUTPUT", folder.join("output"))
+        .envs(INPUTS)
+        .envs(variables)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("leads out of the working directory"),
+        "{said}"
+    );
+    assert!(!said.contains("<check>"));
+    assert!(inner.join("report.md").exists());
+}
+
+/// The key is in the environment of this script: it starts nothing but the gate that PATH could choose.
+#[test]
+fn no_program_of_the_repository_is_started_beside_the_gate() {
+    let bin = Path::new(env!("CARGO_TARGET_TMPDIR")).join("action-evil-bin");
+    fs::create_dir_all(&bin).unwrap();
+    let sprung = bin.join("sprung");
+    let _ = fs::remove_file(&sprung);
+    for name in ["rm", "env", "cat", "weave-gate"] {
+        let path = bin.join(name);
+        fs::write(&path, format!("#!/bin/sh\necho >{}\n", sprung.display())).unwrap();
+        let mut chmod = Command::new("chmod");
+        assert!(chmod.arg("+x").arg(&path).status().unwrap().success());
+    }
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let variables = [("PATH", &*path), ("INPUT_CANDIDATE", "file:c.json")];
+    assert_eq!(script("gate.sh", "evil-bin", &variables).code, 1);
+    assert!(!sprung.exists());
 }
 
 #[test]
@@ -196,7 +345,29 @@ fn inputs_are_arguments_and_nothing_else() {
         assert_eq!(ran.code, 2);
         assert!(ran.stdout.contains(said), "{}", ran.stdout);
         assert!(!ran.stdout.contains("<check>"));
-        assert_eq!(ran.outputs, "verdict=none\nexit-code=2\n");
+        assert_eq!(ran.outputs, format!("{FIRST}verdict=none\nexit-code=2\n"));
+    }
+}
+
+/// macOS has bash 3.2, and each of these came later.
+#[test]
+fn the_steps_run_with_the_bash_of_every_runner() {
+    for name in ["gate.sh", "install.sh"] {
+        let script = fs::read_to_string(root().join("scripts").join(name)).unwrap();
+        for later in [
+            "^^",
+            ",,}",
+            "@Q}",
+            "mapfile",
+            "readarray",
+            "declare -A",
+            "local -A",
+            "[[ -v",
+            "|&",
+            "&>>",
+        ] {
+            assert!(!script.contains(later), "{name}: {later}");
+        }
     }
 }
 
@@ -226,7 +397,12 @@ fn the_action_passes_each_input_by_the_environment() {
                 passed.insert(input);
             }
         }
-        if let Some(folder) = step.get("working-directory").and_then(Value::as_str) {
+        let folder = step["working-directory"].as_str().unwrap();
+        if step["id"] == "install" {
+            // What is checked out has no part in the build, and the key none either.
+            assert_eq!(folder, "${{ github.action_path }}");
+            assert_eq!(step["env"]["WANDB_API_KEY"], "");
+        } else {
             assert_eq!(folder, "${{ inputs.working-directory }}");
             passed.insert("working-directory".to_owned());
         }

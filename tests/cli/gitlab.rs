@@ -53,7 +53,7 @@ fn prepared(name: &str, inputs: &[(&str, &str)]) -> (Shell, String) {
     let job = job(inputs);
     let mut shell = Shell::new(name)
         .env("CI_COMMIT_SHA", "merged")
-        .env("CI_COMMIT_REF_NAME", "refs/merge-requests/1/merge");
+        .env("CI_COMMIT_REF_NAME", "main");
     for (name, value) in job["variables"].as_mapping().unwrap() {
         shell = shell.env(name.as_str().unwrap(), value.as_str().unwrap());
     }
@@ -140,7 +140,7 @@ fn the_exit_code_of_the_gate_is_that_of_the_job() {
             assert_eq!(prepared.run(shell, &script).code, code);
             assert_eq!(
                 prepared.read("said"),
-                "<check><--report-dir=weave-gate><--><gates.yaml> merged refs/merge-requests/1/merge\n"
+                "<check><--report-dir=weave-gate><--><gates.yaml> merged main\n"
             );
         }
     }
@@ -165,7 +165,8 @@ fn inputs_are_arguments_and_the_commit_is_the_one_that_was_pushed() {
         let (prepared, script) = prepared(&format!("gitlab-{}-hostile", shell[0]), &inputs);
         let prepared = prepared
             .env("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "pushed")
-            .env("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "topic")
+            .env("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "main")
+            .env("CI_MERGE_REQUEST_IID", "7")
             .fake(0);
         let ran = prepared.run(shell, &script);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -173,10 +174,30 @@ fn inputs_are_arguments_and_the_commit_is_the_one_that_was_pushed() {
             prepared.read("said"),
             format!(
                 "<check><--report-dir=out><--candidate={hostile}><--baseline=evaluation=answers,attributes.git_branch=main>\
-                 <--project=-x><--wait=15m><--no-excerpts><--gitlab-note><--><--json=pwned *.yaml> pushed topic\n"
+                 <--project=-x><--wait=15m><--no-excerpts><--gitlab-note><--><--json=pwned *.yaml> pushed merge-request/7\n"
             )
         );
         assert!(!prepared.folder.join("pwned").exists());
+    }
+}
+
+#[test]
+fn an_empty_run_is_refused_and_never_the_policys() {
+    for (input, shell) in ["candidate", "baseline"].into_iter().zip(SHELLS) {
+        let inputs = [(input, ""), ("report-dir", "out")];
+        let (prepared, script) = prepared(&format!("gitlab-empty-{input}"), &inputs);
+        let policy =
+            "version: 1\ncandidate: {file: c.json}\ngates: [{name: g, metric: rows, min: 1}]\n";
+        let prepared = prepared
+            .real()
+            .file("c.json", &file("examples/candidate.json"))
+            .file("gates.yaml", policy);
+        assert_eq!(prepared.run(shell, &script).code, 2);
+        let report = prepared.read("out/report.json");
+        assert!(
+            report.contains(&format!("--{input}: it is empty")),
+            "{report}"
+        );
     }
 }
 

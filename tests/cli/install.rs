@@ -1,12 +1,26 @@
 //! The action's installation: `scripts/install.sh`, run as GitHub's runner would, with a `curl` that serves archives
 //! from a folder, and archives as `scripts/package.sh` packs them.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// What a job may have in its environment, and no program that is started here may.
+const SECRETS: [&str; 9] = [
+    "WANDB_API_KEY",
+    "GITHUB_TOKEN",
+    "INPUT_TOKEN",
+    "ACTIONS_RUNTIME_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "OPENAI_API_KEY",
+    "CARGO_REGISTRIES_PRIVATE_TOKEN",
+    "GITHUB_ENV",
+    "GITHUB_PATH",
+];
 const LINUX: &str = "x86_64-unknown-linux-musl";
 
 fn root() -> &'static Path {
@@ -75,13 +89,14 @@ impl Runner {
         }
         program(
             &folder.join("bin/curl"),
-            r#"printf '%s\n' "$@" >"$FOLDER/curl"
+            &r#"printf '%s\n' "$@" >FOLDER/curl
+env >>FOLDER/environment
 while [[ $# -gt 1 ]]; do
     if [[ $1 == --output ]]; then to=$2; fi
     shift
 done
-cp "$FOLDER/released/${1##*/}" "$to" 2>/dev/null || { echo "curl: (22) The requested URL returned error: 404" >&2; exit 22; }
-"#,
+cp FOLDER/released/${1##*/} "$to" 2>/dev/null || { echo "curl: (22) The requested URL returned error: 404" >&2; exit 22; }
+"#.replace("FOLDER", folder.to_str().unwrap()),
         );
         let path = std::env::var("PATH").unwrap();
         let mut runner = Self {
@@ -91,16 +106,19 @@ cp "$FOLDER/released/${1##*/}" "$to" 2>/dev/null || { echo "curl: (22) The reque
         let bin = runner.at("bin").display().to_string();
         runner.set("PATH", &format!("{bin}:{path}"));
         for (name, value) in [
-            ("FOLDER", runner.at("")),
             ("RUNNER_TEMP", runner.at("temp")),
             ("GITHUB_OUTPUT", runner.at("output")),
             ("GITHUB_ACTION_PATH", runner.at("action")),
+            ("GITHUB_WORKSPACE", runner.at("work")),
         ] {
             runner.set(name, value.to_str().unwrap());
         }
         runner.set("GITHUB_SERVER_URL", "https://github.example");
         runner.set("ACTION_REPOSITORY", "some-owner/weave-gate");
         runner.set("GITHUB_REPOSITORY", "a-user/of-the-action");
+        for (number, name) in SECRETS.iter().enumerate() {
+            runner.set(name, &format!("secret-{number}-of-the-job"));
+        }
         runner.on("Linux", "X64")
     }
 
@@ -143,6 +161,7 @@ cp "$FOLDER/released/${1##*/}" "$to" 2>/dev/null || { echo "curl: (22) The reque
     }
 
     fn install(&self, version: &str) -> Ran {
+        let before = names(&self.at("work"));
         let output = Command::new("bash")
             .arg(self.at("action/scripts/install.sh"))
             .current_dir(self.at("work"))
@@ -153,7 +172,8 @@ cp "$FOLDER/released/${1##*/}" "$to" 2>/dev/null || { echo "curl: (22) The reque
             .unwrap();
         let read = |name: &str| fs::read_to_string(self.at(name)).unwrap_or_default();
         let binary = read("output");
-        assert_eq!(fs::read_dir(self.at("work")).unwrap().count(), 0);
+        assert_eq!(names(&self.at("work")), before);
+        assert!(!read("environment").contains("of-the-job"));
         Ran {
             code: output.status.code().unwrap(),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -163,6 +183,11 @@ cp "$FOLDER/released/${1##*/}" "$to" 2>/dev/null || { echo "curl: (22) The reque
                 .map(|path| PathBuf::from(path.trim_end())),
         }
     }
+}
+
+fn names(folder: &Path) -> BTreeSet<OsString> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name()).collect()
 }
 
 impl Ran {
@@ -305,25 +330,210 @@ fn a_system_without_releases_is_told_so() {
     }
 }
 
+/// A cargo that writes down how it was called, and builds a program that says so.
+const FAKE_CARGO: &str = r#"printf '%s\n' "$PWD" "$@" >FOLDER/cargo
+env >>FOLDER/environment
+while [[ $# -gt 1 ]]; do
+    if [[ $1 == --target-dir ]]; then to=$2; fi
+    shift
+done
+mkdir -p "$to/release"
+printf '#!/bin/sh\nenv >>FOLDER/environment\necho weave-gate built\n' >"$to/release/weave-gate"
+chmod +x "$to/release/weave-gate"
+"#;
+
+impl Runner {
+    fn with_fake_cargo(self) -> Self {
+        let folder = self.folder.to_str().unwrap();
+        let script = FAKE_CARGO.replace("FOLDER", folder);
+        program(&self.at("bin/cargo"), &script);
+        self
+    }
+}
+
 #[test]
 fn without_a_version_the_action_builds_its_own_source() {
-    let runner = Runner::new("build");
-    program(
-        &runner.at("bin/cargo"),
-        r#"printf '%s\n' "$@" >"$FOLDER/cargo"
-mkdir -p "$RUNNER_TEMP/weave-gate-target/release"
-printf '#!/bin/sh\necho weave-gate built\n' >"$RUNNER_TEMP/weave-gate-target/release/weave-gate"
-chmod +x "$RUNNER_TEMP/weave-gate-target/release/weave-gate"
-"#,
-    );
+    let runner = Runner::new("build").with_fake_cargo();
     let ran = runner.install("");
     assert_eq!((ran.code, &*ran.stdout), (0, "weave-gate built\n"));
     assert_eq!(ran.curl, "");
-    let binary = runner.at("temp/weave-gate-target/release/weave-gate");
-    assert_eq!(ran.binary, Some(binary));
+    let binary = ran.binary.unwrap();
+    assert!(binary.starts_with(runner.at("temp")) && binary.ends_with("release/weave-gate"));
     let asked = fs::read_to_string(runner.at("cargo")).unwrap();
-    let source = runner.at("action/Cargo.toml").display().to_string();
-    for word in ["--release", "--locked", &source] {
+    let source = runner.at("action").display().to_string();
+    assert!(asked.starts_with(&format!("{source}\n")), "{asked}");
+    for word in ["--release", "--locked", "Cargo.toml"] {
         assert!(asked.lines().any(|line| line == word), "{asked}");
     }
+    // Where cargo and a server with certificates of its own are found is passed on.
+    let mut runner = Runner::new("build-passed-on").with_fake_cargo();
+    for (name, value) in [
+        ("CARGO_HOME", "/cargo"),
+        ("RUSTUP_HOME", "/rustup"),
+        ("HTTPS_PROXY", "http://proxy:1"),
+        ("SSL_CERT_FILE", "/ca.pem"),
+    ] {
+        runner.set(name, value);
+    }
+    assert_eq!(runner.install("").code, 0);
+    let passed = fs::read_to_string(runner.at("environment")).unwrap();
+    for line in [
+        "CARGO_HOME=/cargo",
+        "RUSTUP_HOME=/rustup",
+        "HTTPS_PROXY=http://proxy:1",
+        "SSL_CERT_FILE=/ca.pem",
+    ] {
+        assert!(passed.lines().any(|passed| passed == line), "{passed}");
+    }
+}
+
+#[test]
+fn by_hand_it_prints_where_the_binary_is() {
+    let runner = Runner::new("by-hand").with_fake_cargo();
+    let output = Command::new("bash")
+        .arg(runner.at("action/scripts/install.sh"))
+        .current_dir(runner.at("work"))
+        .env_clear()
+        .env("PATH", &runner.variables[0].1)
+        .env("TMPDIR", runner.at("temp"))
+        .env("WANDB_API_KEY", "secret-of-the-job")
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let (said, binary) = stdout.trim_end().split_once('\n').unwrap();
+    assert_eq!(said, "weave-gate built");
+    assert!(Path::new(binary).starts_with(runner.at("temp")) && Path::new(binary).is_file());
+    let environment = fs::read_to_string(runner.at("environment")).unwrap();
+    assert!(!environment.contains("of-the-job"), "{environment}");
+}
+
+/// What a stranger's repository may hold, each with what it takes to have it run.
+const TRAPS: [&str; 5] = [
+    "rust-toolchain.toml",
+    ".cargo/config.toml",
+    "RUSTC_WRAPPER",
+    "PATH",
+    "RELATIVE_PATH",
+];
+
+/// A runner with the real cargo, a small package in place of the action's, and this trap in the checked-out repository.
+/// The trap is a program that leaves a file, `sprung`.
+fn trapped(trap: &str) -> Runner {
+    let mut runner = Runner::new(&format!("trap-{}", trap.replace(['/', '.'], "-")));
+    for name in ["HOME", "CARGO_HOME", "RUSTUP_HOME"] {
+        if let Ok(value) = std::env::var(name) {
+            runner.set(name, &value);
+        }
+    }
+    let source = r#"
+        fn main() {
+            let found: Vec<String> = std::env::vars().map(|(name, value)| format!("{name}={value}\n")).collect();
+            std::fs::write("FOLDER/environment", found.concat()).unwrap();
+        }
+    "#;
+    let action = runner.at("action");
+    fs::create_dir_all(action.join("src")).unwrap();
+    for (name, text) in [
+        (
+            "Cargo.toml",
+            "[package]\nname = \"weave-gate\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[workspace]\n",
+        ),
+        (
+            "Cargo.lock",
+            "version = 3\n[[package]]\nname = \"weave-gate\"\nversion = \"0.0.0\"\n",
+        ),
+        (
+            "build.rs",
+            &source.replace("FOLDER", runner.folder.to_str().unwrap()),
+        ),
+        (
+            "src/main.rs",
+            "fn main() { println!(\"weave-gate 0.0.0\") }\n",
+        ),
+    ] {
+        fs::write(action.join(name), text).unwrap();
+    }
+    let work = runner.at("work");
+    for folder in [".cargo", "evil/bin"] {
+        fs::create_dir_all(work.join(folder)).unwrap();
+    }
+    let sprung = runner.at("sprung");
+    for name in ["cargo", "rustc", "env", "mktemp"] {
+        let script = format!("touch {}\nexit 1\n", sprung.display());
+        program(&work.join("evil/bin").join(name), &script);
+    }
+    let evil = work.join("evil");
+    let wrapper = evil.join("bin/rustc").display().to_string();
+    let path = runner.variables[0].1.clone();
+    match trap {
+        "rust-toolchain.toml" => {
+            let text = format!("[toolchain]\npath = \"{}\"\n", evil.display());
+            fs::write(work.join(trap), text).unwrap();
+        }
+        ".cargo/config.toml" => {
+            let text = format!("[build]\nrustc-wrapper = \"{wrapper}\"\n");
+            fs::write(work.join(trap), text).unwrap();
+        }
+        "RUSTC_WRAPPER" => runner.set(trap, &wrapper),
+        "PATH" => runner.set("PATH", &format!("{}/bin:{path}", evil.display())),
+        _ => runner.set("PATH", &format!("evil/bin:{path}")),
+    }
+    runner
+}
+
+#[test]
+fn nothing_of_the_checked_out_repository_runs_and_no_secret_is_in_the_build() {
+    for trap in TRAPS {
+        // The traps work: a build as a person would make it springs them.
+        let runner = trapped(trap);
+        let build = Command::new("bash")
+            .args([
+                "-c",
+                "cargo build --manifest-path ../action/Cargo.toml --target-dir ../temp/t",
+            ])
+            .current_dir(runner.at("work"))
+            .env_clear()
+            .envs(runner.variables.iter().cloned())
+            .output()
+            .unwrap();
+        // Without rustup nobody reads the file.
+        let is_read = trap != "rust-toolchain.toml" || Command::new("rustup").output().is_ok();
+        assert_eq!(runner.at("sprung").exists(), is_read, "{trap}: {build:?}");
+
+        let runner = trapped(trap);
+        let ran = runner.install("");
+        assert_eq!(
+            (ran.code, &*ran.stdout),
+            (0, "weave-gate 0.0.0\n"),
+            "{trap}"
+        );
+        assert!(!runner.at("sprung").exists(), "{trap}");
+        let environment = fs::read_to_string(runner.at("environment")).unwrap();
+        assert!(environment.contains("\nPATH=") && environment.contains("CARGO_PKG_NAME="));
+        for name in SECRETS.iter().chain(&["INPUT_VERSION", "GITHUB_OUTPUT"]) {
+            let found = environment
+                .lines()
+                .any(|line| line.starts_with(&format!("{name}=")));
+            assert!(!found, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_toolchain_in_the_checked_out_repository_is_refused() {
+    for name in ["HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"] {
+        let mut runner = Runner::new("toolchain").with_fake_cargo();
+        let folder = runner.at("work/.home").display().to_string();
+        runner.set(name, &folder);
+        let ran = runner.install("");
+        ran.refused(&format!("{name} is in the checked-out repository"));
+        assert!(!runner.at("cargo").exists());
+    }
+}
+
+#[test]
+fn a_build_that_fails_is_told_so() {
+    let runner = Runner::new("build-fails");
+    program(&runner.at("bin/cargo"), "exit 101\n");
+    runner.install("").refused("cannot build weave-gate");
 }
