@@ -1,4 +1,4 @@
-//! A command line that clap rejects: the reports that it asks for are written all the same, so that no report of an
+//! A command line that clap rejects: the reports that it asks for are still written, so that no report of an
 //! earlier run stays in place. They say that nothing was judged.
 
 use std::ffi::{OsStr, OsString};
@@ -160,11 +160,8 @@ fn takes_value(command: &clap::Command, argument: &OsStr) -> Option<bool> {
             known.any(|known| known.get_short() == Some(short))
         };
         // No short option of `check` and `compare` has a value.
-        let shorts = argument.to_str()?.chars().skip(1);
-        return shorts
-            .map(is_known)
-            .all(|is_known| is_known)
-            .then_some(false);
+        let mut shorts = argument.to_str()?.chars().skip(1);
+        return shorts.all(is_known).then_some(false);
     };
     let mut parts = long.splitn(2, |byte| *byte == b'=');
     let name = parts.next().unwrap_or_default();
