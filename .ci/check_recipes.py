@@ -62,8 +62,11 @@ def write_shell(folder: pathlib.Path) -> None:
     assert len(shells) == 2
     for number, shell in enumerate(shells):
         (folder / f"azure-{number}.sh").write_text(f"#!/bin/bash\n{shell}\n")
-    last = documents(RECIPES / "github-forks" / "gate.yml")[0]["jobs"]["gate"]["steps"][-1]
-    (folder / "github-forks.sh").write_text(f"#!/bin/bash\n{last['run']}\n")
+    steps = documents(RECIPES / "github-forks.yml")[0]["jobs"]["gate"]["steps"]
+    shells = [step["run"] for step in steps if "name" in step and "run" in step]
+    assert len(shells) == 2
+    for number, shell in enumerate(shells):
+        (folder / f"github-forks-{number}.sh").write_text(f"#!/bin/bash\n{shell}\n")
 
 
 if __name__ == "__main__":

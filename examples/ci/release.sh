@@ -8,10 +8,13 @@ if [[ -n $(git status --porcelain --untracked-files=no) ]]; then
     echo "release: there are changes that are not committed, and so were not evaluated" >&2
     exit 2
 fi
-GATE_SHA=$(git rev-parse HEAD)
+# Of a work tree with changes it would end in -dirty, and be no commit that anything was logged with.
+GATE_SHA=$(git describe --always --dirty --abbrev=40 --exclude='*')
 GATE_BRANCH=$(git branch --show-current)
 export GATE_SHA GATE_BRANCH
 
+# What an earlier run has left is no report of this one.
+rm -rf weave-gate
 # No verdict may become one; a failed verdict is tried once.
 for try in 1 2 3; do
     code=0

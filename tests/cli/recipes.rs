@@ -91,38 +91,132 @@ fn github_deploys_only_where_the_gate_succeeded() {
     assert_eq!(deploy["environment"], "production");
 }
 
+/// The steps of the recipe for forks.
+fn fork_steps() -> Vec<Value> {
+    let gate = &yaml("github-forks.yml")["jobs"]["gate"];
+    gate["steps"].as_sequence().unwrap().clone()
+}
+
 #[test]
 fn no_code_of_a_fork_comes_near_a_key() {
-    let hand_over = recipe("github-forks/hand-over.yml");
-    for word in ["secrets", "run:", "write", "GITHUB_TOKEN"] {
-        let used = hand_over
-            .lines()
-            .filter(|line| !line.starts_with('#'))
-            .any(|line| line.contains(word));
-        assert!(!used, "{word}");
-    }
-    let gate = &yaml("github-forks/gate.yml")["jobs"]["gate"];
+    let workflow = yaml("github-forks.yml");
+    assert_eq!(workflow["on"]["pull_request_target"]["branches"][0], "main");
+    let gate = &workflow["jobs"]["gate"];
     assert_eq!(gate["environment"], "forks");
-    let steps = gate["steps"].as_sequence().unwrap();
-    let checkouts: Vec<&Value> = steps
+    let steps = fork_steps();
+    let is_checkout = |step: &&Value| {
+        let uses = step["uses"].as_str();
+        uses.is_some_and(|uses| uses.contains("/checkout@"))
+    };
+    let checkouts: Vec<&Value> = steps.iter().filter(is_checkout).collect();
+    let [own, forks] = checkouts[..] else {
+        panic!("{checkouts:?}");
+    };
+    // The code is that of the base branch, which GitHub checks out if nothing else is named.
+    for key in ["ref", "repository", "path"] {
+        assert!(own["with"].get(key).is_none());
+    }
+    // The prompts are those of the commit that gets the status.
+    assert_eq!(forks["with"]["ref"], gate["env"]["GATE_SHA"]);
+    assert_eq!(forks["with"]["path"], "of-the-fork");
+    // They are gone from the work tree before anything is run.
+    let place = |is_it: &dyn Fn(&Value) -> bool| steps.iter().position(is_it).unwrap();
+    let taken = place(&|step| {
+        let run = step["run"].as_str();
+        run.is_some_and(|run| run.ends_with("rm -rf of-the-fork\n"))
+    });
+    assert_eq!(taken, place(&|step| step == forks) + 1);
+    for step in &steps[..=taken] {
+        assert!(!format!("{step:?}").contains("secrets"));
+    }
+    for step in &steps[taken + 1..] {
+        assert!(!format!("{step:?}").contains("of-the-fork"));
+    }
+}
+
+/// Runs the step that takes the prompts, after a fork has made this commit on top of the base's.
+fn taken(name: &str, change: &str) -> (crate::shell::Ran, Shell) {
+    let steps = fork_steps();
+    let step = steps
         .iter()
-        .filter(|step| {
-            step["uses"]
-                .as_str()
-                .is_some_and(|uses| uses.contains("/checkout@"))
-        })
-        .collect();
-    assert_eq!(checkouts.len(), 1);
-    // The default branch, which is what GitHub checks out where nothing else is named.
-    assert!(checkouts[0]["with"].get("ref").is_none());
-    assert!(checkouts[0]["with"].get("repository").is_none());
-    assert_eq!(steps[1]["with"]["path"], "${{ runner.temp }}/prompts");
+        .find(|step| step["name"] == "Take the prompts, and nothing else")
+        .unwrap();
+    assert_eq!(step["shell"], "bash");
+    let shell = Shell::new(name);
+    let temp = shell.folder.join("temp");
+    fs::create_dir_all(&temp).unwrap();
+    let git = format!(
+        "git init -q -b topic of-the-fork && cd of-the-fork\n\
+         git config user.name a && git config user.email a@b\n\
+         mkdir prompts code && echo hello >prompts/system.txt && echo pass >code/evaluate.py && echo secret >../key\n\
+         git add . && git commit -q -m base && git rev-parse HEAD >../base\n\
+         {change}\n\
+         git add . && git commit -q --allow-empty -m change\n"
+    );
+    let prepared = shell.run(&["bash", "-eo", "pipefail"], &git);
+    assert_eq!(prepared.code, 0, "{}", prepared.stderr);
+    let base = shell.read("base");
+    let shell = shell
+        .env("BASE", base.trim())
+        .env("RUNNER_TEMP", temp.to_str().unwrap());
+    let ran = shell.run(&["bash", "-eo", "pipefail"], step["run"].as_str().unwrap());
+    (ran, shell)
+}
+
+#[test]
+fn the_prompts_of_a_fork_are_taken_from_its_commit() {
+    let change =
+        "echo goodbye >prompts/system.txt && mkdir prompts/more && echo x >prompts/more/a.txt";
+    let (ran, shell) = taken("forks-prompts", change);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(shell.read("temp/prompts/system.txt"), "goodbye\n");
+    assert_eq!(shell.read("temp/prompts/more/a.txt"), "x\n");
+    assert!(!shell.folder.join("of-the-fork").exists());
+    // A base that has moved on does not matter.
+    let change = "git checkout -q -b other && echo fixed >code/evaluate.py && git commit -q -a -m moved\n\
+                  git rev-parse HEAD >../base && git checkout -q topic && echo bye >prompts/system.txt";
+    let (ran, shell) = taken("forks-moved", change);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(shell.read("temp/prompts/system.txt"), "bye\n");
+}
+
+#[test]
+fn what_is_not_a_prompt_is_not_taken_from_a_fork() {
+    let more = "changes more than prompts/";
+    let files = "has to hold files, and nothing else";
+    for (name, change, said) in [
+        ("code", "echo evil >code/evaluate.py", more),
+        ("new", "echo evil >sitecustomize.py", more),
+        ("gone", "git rm -q code/evaluate.py", more),
+        ("moved", "git mv code/evaluate.py prompts/evaluate.py", more),
+        ("policy", "echo 'min: 0' >gates.yaml", more),
+        ("command", "echo x >'::warning::a ##[b'", more),
+        ("link", "ln -s /proc/self/environ prompts/system.md", files),
+        ("near-link", "ln -s ../../key prompts/key", files),
+        ("folder-link", "ln -s /proc/self prompts/folder", files),
+        (
+            "all-link",
+            "git rm -q -r prompts && ln -s .. prompts",
+            files,
+        ),
+        ("none", "git rm -q -r prompts", files),
+        (
+            "submodule",
+            "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),prompts/module && mkdir prompts/module",
+            files,
+        ),
+    ] {
+        let (ran, shell) = taken(&format!("forks-{name}"), change);
+        assert_eq!(ran.code, 1, "{name}: {}{}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.contains(said), "{name}: {}", ran.stdout);
+        assert!(!ran.stdout.contains("::"), "{name}: {}", ran.stdout);
+        assert!(!shell.folder.join("temp/prompts").exists(), "{name}");
+    }
 }
 
 #[test]
 fn the_status_at_a_forks_commit_is_green_for_passed_alone() {
-    let gate = &yaml("github-forks/gate.yml")["jobs"]["gate"];
-    let step = gate["steps"].as_sequence().unwrap().last().unwrap().clone();
+    let step = fork_steps().last().unwrap().clone();
     assert_eq!(step["if"], "always()");
     let script = step["run"].as_str().unwrap();
     for (verdict, state) in [
@@ -161,7 +255,7 @@ fn github_recipes_use_the_action_as_it_is() {
     for name in [
         "github-pull-request.yml",
         "github-deployment.yml",
-        "github-forks/gate.yml",
+        "github-forks.yml",
     ] {
         let workflow = yaml(name);
         for job in workflow["jobs"].as_mapping().unwrap().values() {
@@ -181,6 +275,175 @@ fn github_recipes_use_the_action_as_it_is() {
     assert_eq!(uses, 3);
 }
 
+/// What a recipe logs as the branch is never one whose name the author of a pull request has chosen.
+#[test]
+fn the_branch_of_a_pull_request_is_not_what_its_author_calls_it() {
+    for name in ["github-pull-request.yml", "github-forks.yml"] {
+        let workflow = yaml(name);
+        let env = [&workflow["env"], &workflow["jobs"]["gate"]["env"]];
+        let branch = env.iter().find_map(|env| env["GATE_BRANCH"].as_str());
+        assert_eq!(
+            branch,
+            Some("pull/${{ github.event.pull_request.number }}"),
+            "{name}"
+        );
+    }
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let templates = fs::read_to_string(root().join("templates/weave-gate.yml")).unwrap();
+    let recipes = all()
+        .into_iter()
+        .map(|path| fs::read_to_string(path).unwrap());
+    for text in recipes.chain([readme, templates]) {
+        let code = text.lines().filter(|line| {
+            let line = line.trim_start();
+            !line.starts_with('#') && !line.starts_with("//")
+        });
+        for line in code {
+            for chosen in [
+                "head_ref",
+                "head_branch",
+                "head.ref",
+                "SOURCE_BRANCH_NAME",
+                "SOURCEBRANCHNAME",
+                "PULLREQUEST_SOURCEBRANCH",
+                "CHANGE_BRANCH",
+            ] {
+                assert!(!line.contains(chosen), "{line}");
+            }
+        }
+    }
+}
+
+/// The lines of a script that set the commit and the branch, and what they come to.
+fn logged(name: &str, script: &str, variables: &[(&str, &str)]) -> String {
+    let lines: Vec<&str> = script
+        .lines()
+        .filter(|line| line.contains("GATE_") || line.trim_start().starts_with("pull="))
+        .collect();
+    let mut shell = Shell::new(name).env("WANDB_API_KEY", "key");
+    for (name, value) in variables {
+        shell = shell.env(name, value);
+    }
+    let text = format!("{}\necho \"$GATE_SHA $GATE_BRANCH\"", lines.join("\n"));
+    let ran = shell.run(&["bash", "-euo", "pipefail"], &text);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    ran.stdout
+}
+
+#[test]
+fn each_system_logs_the_commit_that_was_pushed_and_where_it_is_going() {
+    let gitlab = yaml("gitlab.yml")["evaluate"]["script"]
+        .as_sequence()
+        .unwrap()
+        .iter()
+        .map(|line| line.as_str().unwrap().to_owned() + "\n")
+        .collect::<String>();
+    let buildkite = yaml("buildkite.yml")["steps"][0]["command"]
+        .as_str()
+        .unwrap()
+        .replace("$$", "$");
+    let azure = yaml("azure-pipelines.yml")["stages"][0]["jobs"][0]["steps"][1]["bash"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for (name, script, variables, expected) in [
+        (
+            "logged-gitlab",
+            &gitlab,
+            &[("CI_COMMIT_SHA", "abc"), ("CI_COMMIT_REF_NAME", "main")][..],
+            "abc main\n",
+        ),
+        (
+            "logged-gitlab-merge-request",
+            &gitlab,
+            &[
+                ("CI_COMMIT_SHA", "merged"),
+                ("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "abc"),
+                ("CI_MERGE_REQUEST_IID", "7"),
+                ("CI_COMMIT_REF_NAME", "main"),
+            ],
+            "abc merge-request/7\n",
+        ),
+        (
+            "logged-buildkite",
+            &buildkite,
+            &[
+                ("BUILDKITE_COMMIT", "abc"),
+                ("BUILDKITE_BRANCH", "main"),
+                ("BUILDKITE_PULL_REQUEST", "false"),
+            ],
+            "abc main\n",
+        ),
+        (
+            "logged-buildkite-pull-request",
+            &buildkite,
+            &[
+                ("BUILDKITE_COMMIT", "abc"),
+                ("BUILDKITE_BRANCH", "main"),
+                ("BUILDKITE_PULL_REQUEST", "7"),
+            ],
+            "abc pull/7\n",
+        ),
+        (
+            "logged-azure",
+            &azure,
+            &[
+                ("BUILD_SOURCEVERSION", "abc"),
+                ("BUILD_SOURCEBRANCH", "refs/heads/main"),
+            ],
+            "abc main\n",
+        ),
+        (
+            "logged-azure-pull-request",
+            &azure,
+            &[
+                ("BUILD_SOURCEVERSION", "merged"),
+                ("BUILD_SOURCEBRANCH", "refs/pull/7/merge"),
+                ("SYSTEM_PULLREQUEST_SOURCECOMMITID", "abc"),
+                ("SYSTEM_PULLREQUEST_SOURCEBRANCH", "refs/heads/main"),
+                ("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "7"),
+                ("SYSTEM_PULLREQUEST_PULLREQUESTID", "123456"),
+            ],
+            "abc pull/7\n",
+        ),
+        (
+            "logged-azure-repos",
+            &azure,
+            &[
+                ("BUILD_SOURCEVERSION", "merged"),
+                ("BUILD_SOURCEBRANCH", "refs/pull/9/merge"),
+                ("SYSTEM_PULLREQUEST_SOURCECOMMITID", "abc"),
+                ("SYSTEM_PULLREQUEST_PULLREQUESTID", "9"),
+            ],
+            "abc pull/9\n",
+        ),
+    ] {
+        assert_eq!(logged(name, script, variables), expected, "{name}");
+    }
+}
+
+/// The shell row of "What to log": a work tree with changes is no commit.
+#[test]
+fn a_shell_logs_a_work_tree_with_changes_as_such() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let row = readme
+        .lines()
+        .find(|line| line.starts_with("| a shell |"))
+        .unwrap();
+    let command = row.split('`').nth(1).unwrap();
+    assert!(recipe("release.sh").contains(&format!("GATE_SHA={command}\n")));
+    let text = format!(
+        "git init -q . && git config user.name a && git config user.email a@b\n\
+         echo a >a && git add a && git commit -q -m first && git tag v1 && git tag -m x v2\n\
+         echo \"{command}\"; git rev-parse HEAD; echo b >a; echo \"{command}\""
+    );
+    let ran = Shell::new("dirty").run(&["bash", "-e"], &text);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!(lines[0], lines[1], "{}", ran.stderr);
+    assert_eq!(lines[0].len(), 40);
+    assert_eq!(lines[2], format!("{}-dirty", lines[0]));
+}
+
 #[test]
 fn buildkite_annotates_and_ends_with_the_gates_code() {
     let pipeline = yaml("buildkite.yml");
@@ -196,7 +459,8 @@ fn buildkite_annotates_and_ends_with_the_gates_code() {
         let shell = Shell::new("buildkite")
             .program("bin/buildkite-agent", agent)
             .env("BUILDKITE_COMMIT", "abc")
-            .env("BUILDKITE_BRANCH", "topic")
+            .env("BUILDKITE_BRANCH", "main")
+            .env("BUILDKITE_PULL_REQUEST", "7")
             .fake(code);
         assert_eq!(shell.run(&["bash", "-e"], &script).code, code);
         let style = if code == 0 { "success" } else { "error" };
@@ -206,7 +470,7 @@ fn buildkite_annotates_and_ends_with_the_gates_code() {
         );
         assert_eq!(
             shell.read("said"),
-            "<check><--wait><15m><--report-dir><weave-gate> abc topic\n"
+            "<check><--wait><15m><--report-dir><weave-gate> abc pull/7\n"
         );
     }
     // A report that has no room, or none at all, changes no verdict.
@@ -214,6 +478,7 @@ fn buildkite_annotates_and_ends_with_the_gates_code() {
     for (gate, code) in [(long, 1), ("exit 3", 3)] {
         let shell = Shell::new("buildkite-odd")
             .program("bin/buildkite-agent", agent)
+            .env("BUILDKITE_PULL_REQUEST", "false")
             .program("bin/weave-gate", gate);
         assert_eq!(shell.run(&["bash", "-e"], &script).code, code);
         assert!(shell.read("annotated").contains("cannot be shown here"));
