@@ -67,6 +67,15 @@ impl Prose {
         self
     }
 
+    /// Replaces foreign names; our own words stay.
+    pub fn replace_names(&mut self, replace: impl Fn(&mut String)) {
+        for span in &mut self.0 {
+            if let Span::Name(name) = span {
+                replace(name);
+            }
+        }
+    }
+
     /// The pieces, in order.
     #[must_use]
     pub fn spans(&self) -> &[Span] {

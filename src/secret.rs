@@ -5,6 +5,11 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+/// What is shown in place of a secret.
+const HIDDEN: &str = "***";
+/// A shorter text is no plausible key or token, in bytes: those of W&B have 40 characters, those of forges 20 and more.
+const SHORTEST: usize = 16;
+
 /// A key or a token. It can be sent, and not be shown: there is no `Debug` and no `Display`.
 #[derive(Clone)]
 pub struct Secret {
@@ -45,28 +50,120 @@ impl Secret {
         format!("Bearer {}", self.text)
     }
 
-    /// Whether the secret, as it is or as it is sent, stands in an answer or in a file.
+    /// Whether the secret is in an answer or in a file, as it is or as it is sent. A short one is looked for as it is
+    /// sent alone: it may be a word, or a part of many.
     #[must_use]
     pub fn is_in(&self, bytes: &[u8]) -> bool {
         let holds = |text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
-        holds(&self.text) || holds(&self.sent)
+        holds(&self.sent) || (self.is_long() && holds(&self.text))
     }
 
-    /// A text in which the secret may stand, without it, however it is spelled there: a gateway may send it back.
+    /// Foreign text without the secret, in each of its spellings: a gateway may send it back. Of a short one only whole
+    /// words are taken out.
     #[must_use]
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let text = self.redact_rendered(text);
+        if self.is_long() {
+            return text;
+        }
+        match text {
+            Cow::Borrowed(text) => without_word(text, &self.text),
+            Cow::Owned(text) => Cow::Owned(without_word(&text, &self.text).into_owned()),
+        }
+    }
+
+    /// The same for text in which our own words and marks stand, too. A short secret may be a part of those, and is
+    /// taken out of foreign text alone, before that is rendered.
+    #[must_use]
+    pub fn redact_rendered<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let padded = [&self.sent, &self.alone].map(|form| padded(form));
-        let plain = [&self.text, &self.sent, &self.alone];
+        let [sent, alone] = &padded;
         // The longer ones first, or else a padding would be left.
-        let forms = padded.iter().chain(plain);
-        forms.fold(Cow::Borrowed(text), |text, form| {
-            if text.contains(form.as_str()) {
-                Cow::Owned(text.replace(form.as_str(), "***"))
+        let forms = [
+            (sent.as_str(), true),
+            (alone.as_str(), self.is_long()),
+            (self.text.as_str(), self.is_long()),
+            (self.sent.as_str(), true),
+            (self.alone.as_str(), self.is_long()),
+        ];
+        let forms = forms.into_iter().filter(|(_, is_distinct)| *is_distinct);
+        forms.fold(Cow::Borrowed(text), |text, (form, _)| {
+            if text.contains(form) {
+                Cow::Owned(text.replace(form, HIDDEN))
             } else {
                 text
             }
         })
     }
+
+    /// Whether it is long enough to be found by chance nowhere.
+    fn is_long(&self) -> bool {
+        self.text.len() >= SHORTEST
+    }
+}
+
+/// All secrets of a process.
+#[derive(Clone, Default)]
+pub struct Secrets(Vec<Secret>);
+
+impl Secrets {
+    /// Whether one of them is in an answer or in a file; see [`Secret::is_in`].
+    #[must_use]
+    pub fn are_in(&self, bytes: &[u8]) -> bool {
+        self.0.iter().any(|secret| secret.is_in(bytes))
+    }
+
+    /// Foreign text without any of them; see [`Secret::redact`].
+    #[must_use]
+    pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.fold(text, |secret, text| secret.redact(text).into_owned())
+    }
+
+    /// Rendered text without any of them; see [`Secret::redact_rendered`].
+    #[must_use]
+    pub fn redact_rendered<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.fold(text, |secret, text| {
+            secret.redact_rendered(text).into_owned()
+        })
+    }
+
+    fn fold<'t>(&self, text: &'t str, redact: impl Fn(&Secret, &str) -> String) -> Cow<'t, str> {
+        let mut shown = Cow::Borrowed(text);
+        for secret in &self.0 {
+            let redacted = redact(secret, &shown);
+            if redacted != *shown {
+                shown = Cow::Owned(redacted);
+            }
+        }
+        shown
+    }
+}
+
+impl FromIterator<Secret> for Secrets {
+    fn from_iter<I: IntoIterator<Item = Secret>>(secrets: I) -> Self {
+        Self(secrets.into_iter().collect())
+    }
+}
+
+/// A text without a word, wherever no letter, digit or underscore stands before or after it.
+fn without_word<'t>(text: &'t str, word: &str) -> Cow<'t, str> {
+    let goes_on = |c: char| c.is_alphanumeric() || c == '_';
+    let mut shown = String::new();
+    let mut copied = 0;
+    for (start, _) in text.match_indices(word) {
+        let (before, rest) = text.split_at(start);
+        let after = rest.strip_prefix(word).unwrap_or_default();
+        if !before.ends_with(goes_on) && !after.starts_with(goes_on) {
+            shown.push_str(before.get(copied..).unwrap_or_default());
+            shown.push_str(HIDDEN);
+            copied = start + word.len();
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    shown.push_str(text.get(copied..).unwrap_or_default());
+    Cow::Owned(shown)
 }
 
 /// In base64, without the padding that some leave out: with it, it is found all the same.
@@ -84,12 +181,69 @@ fn padded(encoded: &str) -> String {
 mod tests {
     use super::*;
 
+    const KEY: &str = "0123456789abcdef0123456789abcdef01234567";
+
     #[test]
-    fn a_secret_is_taken_out_of_foreign_text() {
+    fn a_secret_is_taken_out_of_foreign_and_of_rendered_text() {
+        let secret = Secret::new(KEY, "api").unwrap();
+        let [basic, alone] =
+            [format!("api:{KEY}"), KEY.to_owned()].map(|text| STANDARD.encode(text));
+        for text in [
+            KEY,
+            &basic,
+            &alone,
+            basic.trim_end_matches('='),
+            alone.trim_end_matches('='),
+        ] {
+            let around = format!("x{text}y {text}");
+            assert_eq!(secret.redact(&around), "x***y ***");
+            assert_eq!(secret.redact_rendered(&around), "x***y ***");
+        }
+        assert!(secret.is_in(KEY.as_bytes()) && secret.is_in(basic.as_bytes()));
+        assert!(!secret.is_in(&KEY.as_bytes()[1..]));
+    }
+
+    #[test]
+    fn a_short_secret_is_a_word_of_foreign_text() {
+        let secret = Secret::new("test", "api").unwrap();
+        for (text, redacted) in [
+            ("test", "***"),
+            ("a test, (test)", "a ***, (***)"),
+            ("test-test/test", "***-***/***"),
+            (
+                "latest tests test_1 1test étest",
+                "latest tests test_1 1test étest",
+            ),
+            ("Basic YXBpOnRlc3Q= x", "Basic *** x"),
+            ("dGVzdA==", "dGVzdA=="),
+            ("", ""),
+        ] {
+            assert_eq!(secret.redact(text), redacted);
+        }
+        assert_eq!(secret.redact_rendered("a test"), "a test");
+        assert!(!secret.is_in(b"a test") && secret.is_in(b"YXBpOnRlc3Q"));
+        let secret = Secret::new("\"", "api").unwrap();
+        assert_eq!(secret.redact("\" a\"b"), "*** a\"b");
+    }
+
+    #[test]
+    fn all_secrets_are_taken_out() {
+        let secrets: Secrets = [KEY, "test"]
+            .iter()
+            .filter_map(|text| Secret::new(text, "api"))
+            .collect();
+        assert_eq!(secrets.redact(&format!("{KEY} test")), "*** ***");
+        assert_eq!(secrets.redact_rendered(&format!("{KEY} test")), "*** test");
+        assert!(secrets.are_in(KEY.as_bytes()) && !secrets.are_in(b"test"));
+        assert!(matches!(secrets.redact("x"), Cow::Borrowed("x")));
+    }
+
+    #[test]
+    fn a_secret_is_spelled_as_gateways_spell_it() {
         let secret = Secret::new(" abc\n", "api").unwrap();
         assert_eq!(
-            secret.redact("x abc y Basic YXBpOmFiYw== z YWJj"),
-            "x *** y Basic *** z ***"
+            secret.redact("x abc y Basic YXBpOmFiYw== z"),
+            "x *** y Basic *** z"
         );
         assert_eq!(secret.redact("YXBpOmFiYw, YXBpOmFiYw="), "***, ***=");
         assert!(secret.is_in(b"x YXBpOmFiYw==") && secret.is_in(b"YXBpOmFiYw"));

@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use weave_gate::report::runs::{self, Listing};
+use weave_gate::secret::Secrets;
 use weave_gate::selector::Selector;
 use weave_gate::weave::{Anchor, Eligible, Finder, Head, Named, State};
 
@@ -104,7 +105,9 @@ fn listed(pages: &[&str], selector: &Selector) {
     assert!(heads.iter().all(|head: &Head| head.matches(selector)));
     assert!(heads.is_sorted_by(|one, next| one.started_at >= next.started_at));
     let project = project();
+    let secrets = Secrets::default();
     let listing = Listing {
+        secrets: &secrets,
         project: &project,
         web: "https://wandb.ai".to_owned(),
         selector,

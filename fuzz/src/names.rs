@@ -21,6 +21,7 @@ use weave_gate::prose::Prose;
 use weave_gate::report::{
     self, Compared, Judged, Report, Section, Style, Table, github_annotations, gitlab_annotations,
 };
+use weave_gate::secret::Secrets;
 use weave_gate::selector::Selector;
 use weave_gate::{draft, evidence, input};
 
@@ -539,14 +540,14 @@ fn tables(case: &Case, names: &Names) {
     let write = |mut table: Table<'_>| {
         for text in &case.rows {
             table
-                .row(&case.evidence.candidate, &row(text), &|text| text)
+                .row(&case.evidence.candidate, &row(text), &Secrets::default())
                 .unwrap();
         }
         table.finish().unwrap();
     };
     for is_shown in [false, true] {
         let mut bytes = Vec::new();
-        write(Table::csv(&mut bytes, &dimensions, is_shown).unwrap());
+        write(Table::csv(&mut bytes, &dimensions, is_shown, &Secrets::default()).unwrap());
         let text = String::from_utf8(bytes).unwrap();
         sinks::is_table(&text, ROWS + 1, 5 + dimensions.len() + 4);
         if is_shown {

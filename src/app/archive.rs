@@ -335,7 +335,7 @@ fn path(source: &Source) -> String {
 ///
 /// It is none, or holds what must not be shown.
 pub(super) fn read_snapshot(path: &Path, console: &Console) -> Result<Option<Saved>, Fault> {
-    let holds_secret = |bytes: &[u8]| console.holds_secret(bytes);
+    let holds_secret = |bytes: &[u8]| console.secrets().are_in(bytes);
     snapshot::read(path, &web(&environment)?, &holds_secret)
 }
 

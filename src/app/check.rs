@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
         // Not every policy may have been read.
         keep_snapshots(arguments, &mut outputs);
     }
-    publish(arguments, &outputs, &report, console)
+    publish(arguments, &outputs, report, console)
 }
 
 /// Writes the reports of a command line that is invalid: they say that nothing was judged. `others` are what else was
@@ -63,11 +63,12 @@ pub(super) fn refuse(
         faults.extend(keep_snapshots(arguments, &mut outputs));
     }
     let report = Report::of_fault(fault.and(&faults));
-    publish(arguments, &outputs, &report, console)
+    publish(arguments, &outputs, report, console)
 }
 
 /// Says what came of it, in every form that was asked for.
-fn publish(arguments: &CheckArgs, outputs: &Outputs, report: &Report, console: &Console) -> Exit {
+fn publish(arguments: &CheckArgs, outputs: &Outputs, report: Report, console: &Console) -> Exit {
+    let report = &report.without(console.secrets());
     for fault in report.faults() {
         console.fault(fault);
     }

@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &CompareArgs, console: &Console) -> Exit {
         .or(unwritable)
         .map_or(Ok(()), Err)
         .and_then(|()| gather(arguments, console));
-    publish(arguments, &outputs, &Compared { outcome }, console)
+    publish(arguments, &outputs, Compared { outcome }, console)
 }
 
 /// Writes the reports of a command line that is invalid: they say that nothing was compared. `others` are what else was
@@ -45,7 +45,7 @@ pub(super) fn refuse(
         faults.extend(outputs.keep_runs([&arguments.baseline, &arguments.candidate]));
     }
     let outcome = Err(fault.and(&faults));
-    publish(arguments, &outputs, &Compared { outcome }, console);
+    publish(arguments, &outputs, Compared { outcome }, console);
     Exit::Usage
 }
 
@@ -53,9 +53,10 @@ pub(super) fn refuse(
 fn publish(
     arguments: &CompareArgs,
     outputs: &Outputs,
-    compared: &Compared,
+    compared: Compared,
     console: &Console,
 ) -> Exit {
+    let compared = &compared.without(console.secrets());
     if let Err(fault) = &compared.outcome {
         console.fault(fault);
     }

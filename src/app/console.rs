@@ -16,7 +16,7 @@ use crate::cli::{Cli, Color, Voice};
 use crate::fault::Fault;
 use crate::forge::tokens;
 use crate::report::{self, Style, message};
-use crate::secret::Secret;
+use crate::secret::Secrets;
 use crate::weave::Noise;
 
 /// A wait shorter than this is not worth a word.
@@ -30,9 +30,9 @@ const LIVE: usize = 79;
 /// Where the command speaks.
 pub(super) struct Console {
     voice: Voice,
-    /// The key and the tokens, which a file may hold in a spelling of its own: they are looked for once more in what is
-    /// shown.
-    secrets: Vec<Secret>,
+    /// The key and the tokens. They are taken out of foreign texts before those are rendered, and looked for once more
+    /// in all that is written.
+    secrets: Secrets,
 }
 
 impl Console {
@@ -45,9 +45,9 @@ impl Console {
         }
     }
 
-    /// Whether one of the secrets is in a file or an answer.
-    pub(super) fn holds_secret(&self, bytes: &[u8]) -> bool {
-        self.secrets.iter().any(|secret| secret.is_in(bytes))
+    /// What must not be shown.
+    pub(super) fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// How a report looks on stdout.
@@ -58,13 +58,9 @@ impl Console {
         }
     }
 
-    /// A text in which no secret stands.
+    /// Rendered text without the secrets.
     pub(super) fn redacted<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let secrets = self.secrets.iter();
-        secrets.fold(Cow::Borrowed(text), |text, secret| match text {
-            Cow::Borrowed(text) => secret.redact(text),
-            Cow::Owned(text) => Cow::Owned(secret.redact(&text).into_owned()),
-        })
+        self.secrets.redact_rendered(text)
     }
 
     /// Prints what was asked for.
@@ -225,7 +221,9 @@ impl<'a> Vigil<'a> {
         if self.console.is_live() {
             let until = Instant::now() + pause;
             loop {
-                let line: String = message(&self.line(state)).chars().take(LIVE).collect();
+                let line = message(&self.line(state));
+                let line = self.console.redacted(&line);
+                let line: String = line.chars().take(LIVE).collect();
                 let _ = write!(io::stderr(), "\r\x1b[K{line}");
                 let _ = io::stderr().flush();
                 match until.saturating_duration_since(Instant::now()) {

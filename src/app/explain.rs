@@ -26,7 +26,7 @@ pub(super) fn run(arguments: &ExplainArgs, console: &Console) -> Result<(), Faul
 /// Judges once more, and reports in the form that `--from` reads.
 fn judged(arguments: &ExplainArgs, console: &Console) -> Result<Value, Fault> {
     let plans = prepare(&arguments.judge, &mut |_| Ok(()))?;
-    let report = gather(&arguments.judge, &plans, false, console)?;
+    let report = gather(&arguments.judge, &plans, false, console)?.without(console.secrets());
     let unreadable = |error| Fault::evidence(format!("cannot write the report as JSON: {error}"));
     let text = report::json(&report).map_err(unreadable)?;
     serde_json::from_str(&text).map_err(unreadable)

@@ -91,10 +91,10 @@ fn table(
         .flat_map(|exported| exported.run.totals.dimensions.keys().map(String::as_str))
         .collect();
     let mut table = match arguments.format {
-        TableFormat::Csv => Table::csv(to, &dimensions, is_shown(arguments))?,
+        TableFormat::Csv => Table::csv(to, &dimensions, is_shown(arguments), console.secrets())?,
         TableFormat::Jsonl => Table::JsonLines(to),
     };
-    let hide = |text: String| console.redacted(&text).into_owned();
+    let secrets = console.secrets();
     let mut seen: HashSet<String> = HashSet::new();
     let mut lines = 0;
     for Exported { run, saved } in runs {
@@ -102,11 +102,11 @@ fn table(
         let mut unwritten = None;
         let mut take = |row: &crate::evidence::RunRow<'_>| {
             let written = if !arguments.dedup {
-                table.row(run, row, &hide)
+                table.row(run, row, secrets)
             } else if seen.insert(row.row_digest.clone().into_owned()) {
                 let mut first = row.clone();
                 first.trials.truncate(1);
-                table.row(run, &first, &hide)
+                table.row(run, &first, secrets)
             } else {
                 return Ok(());
             };

@@ -52,7 +52,7 @@ impl Github {
                 "the outputs",
                 self.outputs
                     .as_deref()
-                    .map(|path| values(report, outputs, path)),
+                    .map(|path| values(report, outputs, path, console)),
             ),
         ];
         for (what, result) in written {
@@ -80,7 +80,7 @@ fn summary(report: &Report, path: &Path, console: &Console) -> io::Result<()> {
 }
 
 /// Words, numbers and paths, for later steps.
-fn values(report: &Report, outputs: &Outputs, path: &Path) -> io::Result<()> {
+fn values(report: &Report, outputs: &Outputs, path: &Path, console: &Console) -> io::Result<()> {
     let exit = report.exit().code().to_string();
     let files = [
         ("report", Form::Markdown),
@@ -94,8 +94,8 @@ fn values(report: &Report, outputs: &Outputs, path: &Path) -> io::Result<()> {
     let values = [("verdict", report.word()), ("exit-code", exit.as_str())];
     let mut text = String::new();
     for (name, value) in values.into_iter().chain(files) {
-        // A line break would make another output of what follows it.
-        if !value.contains(['\n', '\r']) {
+        // A line break would make another output of what follows it; and no path without its secret is that path.
+        if !value.contains(['\n', '\r']) && !console.secrets().are_in(value.as_bytes()) {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{name}={value}");
         }

@@ -17,7 +17,7 @@ pub(super) fn run(arguments: &PredictionArgs, console: &Console) -> Result<(), F
         .get("inputs")
         .and_then(serde_json::Value::as_object)
         .is_none_or(serde_json::Map::is_empty);
-    let text = report::json_value(&prediction)
+    let text = report::json_value(&report::value_without(prediction, console.secrets()))
         .map_err(|error| Fault::evidence(format!("cannot write JSON: {error}")))?;
     console.print(&text)?;
     if is_bare {

@@ -38,6 +38,7 @@ pub(super) fn run(arguments: &RunsArgs, console: &Console) -> Result<(), Fault> 
         web: web(&environment)?,
         selector: &selector,
         runs: &runs,
+        secrets: console.secrets(),
         trials,
     };
     let text = if arguments.json {

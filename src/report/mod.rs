@@ -9,6 +9,7 @@ mod json;
 mod junit;
 mod links;
 mod markdown;
+mod redact;
 mod rows;
 pub mod runs;
 mod short;
@@ -31,6 +32,7 @@ pub use json::{
 };
 pub use junit::render as junit;
 pub use markdown::{render as markdown, render_comparison as markdown_comparison};
+pub use redact::value_without;
 pub use short::{About, comment, render as short};
 pub use table::Table;
 pub use terminal::{

@@ -1,14 +1,17 @@
 //! A list of runs, for a person and for a script.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::escape::{no_command, visible};
 use super::json::version;
 use super::links;
+use super::redact::value_without;
 use crate::project::Project;
+use crate::secret::Secrets;
 use crate::selector::Selector;
 use crate::weave::Head;
 
@@ -27,11 +30,23 @@ pub struct Listing<'a> {
     pub selector: &'a Selector,
     /// The runs.
     pub runs: &'a [Head],
+    /// What must not be shown of them.
+    pub secrets: &'a Secrets,
     /// How many trials they have, by id; `None` where that could not be counted.
     pub trials: Option<BTreeMap<String, u64>>,
 }
 
 impl Listing<'_> {
+    /// Foreign text, without secrets.
+    fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.secrets.redact(text)
+    }
+
+    /// Foreign text in the table.
+    fn cell(&self, text: &str) -> String {
+        visible(&self.text(text))
+    }
+
     /// A run that has no rows has no trials, and Weave does not speak of it.
     fn trials(&self, head: &Head) -> Option<u64> {
         let counts = self.trials.as_ref()?;
@@ -78,23 +93,24 @@ fn row(listing: &Listing<'_>, head: &Head) -> [String; 7] {
     let dash = || "-".to_owned();
     let attributes = head.own_attributes();
     let shown = attributes.iter().map(|(path, value)| {
+        let value = listing.text(value);
         let cut: String = value.chars().take(LONGEST_VALUE).collect();
         let more = if cut.len() < value.len() { "…" } else { "" };
-        visible(&format!("{path}={cut}{more}"))
+        visible(&format!("{}={cut}{more}", listing.text(path)))
     });
+    let shown = shown.collect::<Vec<_>>().join(" ");
+    let or_dash = |text: Option<&str>| text.map_or_else(dash, |text| listing.cell(text));
     [
-        visible(&head.id),
-        head.status.as_deref().map_or_else(dash, visible),
+        listing.cell(&head.id),
+        or_dash(head.status.as_deref()),
         head.started_at
             .map_or_else(dash, |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string()),
         listing
             .trials(head)
             .map_or_else(dash, |count| count.to_string()),
-        head.evaluation_name().map_or_else(dash, visible),
-        head.model
-            .as_ref()
-            .map_or_else(dash, |model| visible(&model.name)),
-        shown.collect::<Vec<_>>().join(" "),
+        or_dash(head.evaluation_name()),
+        or_dash(head.model.as_ref().map(|model| model.name.as_str())),
+        shown,
     ]
 }
 
@@ -108,18 +124,18 @@ struct JsonListing<'a> {
 
 #[derive(Serialize)]
 struct JsonHead<'a> {
-    id: &'a str,
-    display_name: Option<&'a str>,
-    evaluation: Option<&'a str>,
-    evaluation_version: Option<&'a str>,
-    model: Option<&'a str>,
-    model_version: Option<&'a str>,
-    status: Option<&'a str>,
+    id: Cow<'a, str>,
+    display_name: Option<Cow<'a, str>>,
+    evaluation: Option<Cow<'a, str>>,
+    evaluation_version: Option<Cow<'a, str>>,
+    model: Option<Cow<'a, str>>,
+    model_version: Option<Cow<'a, str>>,
+    status: Option<Cow<'a, str>>,
     started_at: Option<String>,
     finished_at: Option<String>,
     trials: Option<u64>,
-    rescored_from: Option<&'a str>,
-    attributes: &'a Map<String, Value>,
+    rescored_from: Option<Cow<'a, str>>,
+    attributes: Value,
     url: Option<String>,
 }
 
@@ -142,20 +158,22 @@ pub fn json(listing: &Listing<'_>) -> Result<String, serde_json::Error> {
     super::json::text(&wire)
 }
 
-fn wire<'a>(listing: &Listing<'_>, head: &'a Head) -> JsonHead<'a> {
+fn wire<'a>(listing: &Listing<'a>, head: &'a Head) -> JsonHead<'a> {
+    let text = |text: Option<&'a str>| text.map(|text| listing.text(text));
+    let attributes = Value::Object(head.attributes.clone());
     JsonHead {
-        id: &head.id,
-        display_name: head.display_name.as_deref(),
-        evaluation: head.evaluation_name(),
-        evaluation_version: version(head.evaluation.as_ref()),
-        model: head.model.as_ref().map(|model| model.name.as_str()),
-        model_version: version(head.model.as_ref()),
-        status: head.status.as_deref(),
+        id: listing.text(&head.id),
+        display_name: text(head.display_name.as_deref()),
+        evaluation: text(head.evaluation_name()),
+        evaluation_version: text(version(head.evaluation.as_ref())),
+        model: text(head.model.as_ref().map(|model| model.name.as_str())),
+        model_version: text(version(head.model.as_ref())),
+        status: text(head.status.as_deref()),
         started_at: head.started_at.map(|time| time.to_string()),
         finished_at: head.finished_at.map(|time| time.to_string()),
         trials: listing.trials(head),
-        rescored_from: head.rescored_from.as_deref(),
-        attributes: &head.attributes,
+        rescored_from: text(head.rescored_from.as_deref()),
+        attributes: value_without(attributes, listing.secrets),
         url: links::call(&listing.web, listing.project, &head.id),
     }
 }

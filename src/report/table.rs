@@ -9,7 +9,9 @@ use serde_json::value::RawValue;
 
 use super::escape::{cell, message, visible_json};
 use super::links;
+use super::redact::value_without;
 use crate::evidence::{Run, RunRow, Trial};
+use crate::secret::Secrets;
 
 /// The columns before the scores.
 const FIRST: [&str; 5] = ["row_digest", "run", "trial", "inputs", "output"];
@@ -56,6 +58,7 @@ impl<'a> Table<'a> {
         to: &'a mut dyn Write,
         dimensions: &BTreeSet<&str>,
         is_shown: bool,
+        secrets: &Secrets,
     ) -> io::Result<Self> {
         // A cell in quotes is one cell, whatever a spreadsheet takes for its separator.
         let mut writer = Box::new(
@@ -65,7 +68,7 @@ impl<'a> Table<'a> {
         );
         let scores = dimensions
             .iter()
-            .map(|name| shown(cell(&format!("scores.{name}")), is_shown));
+            .map(|name| shown(cell(&format!("scores.{}", secrets.redact(name))), is_shown));
         let first = FIRST.into_iter().map(str::to_owned);
         let last = LAST.into_iter().map(str::to_owned);
         writer
@@ -78,20 +81,22 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// Writes the trials of a row, each text as `hide` leaves it.
+    /// Writes the trials of a row, without any of these secrets.
     ///
     /// # Errors
     ///
     /// They cannot be written.
-    pub fn row(
-        &mut self,
-        run: &Run,
-        row: &RunRow<'_>,
-        hide: &dyn Fn(String) -> String,
-    ) -> io::Result<()> {
+    pub fn row(&mut self, run: &Run, row: &RunRow<'_>, secrets: &Secrets) -> io::Result<()> {
+        let text = |text: &str| secrets.redact(text).into_owned();
+        let rendered = |text: &str| secrets.redact_rendered(text).into_owned();
+        let read = |raw| read(raw).map(|value| value_without(value, secrets));
+        let digest = text(&row.row_digest);
+        let id = text(&run.id);
         let trials = row.trials.iter().enumerate();
         for (place, trial) in trials {
-            let scores = flattened(trial)?;
+            // Columns are found by the names that the dimensions have.
+            let scores = flattened(trial)?.into_iter();
+            let scores = scores.map(|(name, value)| (name, value_without(value, secrets)));
             let number = place + 1;
             let call = &trial.predict_and_score_call_id;
             let url = (!call.is_empty())
@@ -100,20 +105,20 @@ impl<'a> Table<'a> {
             match self {
                 Self::JsonLines(to) => {
                     let line = Line {
-                        row_digest: &row.row_digest,
-                        run: &run.id,
+                        row_digest: &digest,
+                        run: &id,
                         trial: number,
                         inputs: read(row.raw_data_row)?,
                         output: read(trial.model_output)?,
-                        scores,
+                        scores: scores.map(|(name, value)| (text(&name), value)).collect(),
                         latency_seconds: trial.model_latency_seconds,
                         tokens: trial.total_tokens,
                         cost_usd: trial.total_cost,
                         url,
                     };
                     // JSON has other words for what hides, and for what a runner reads.
-                    let text = visible_json(&serde_json::to_string(&line)?);
-                    to.write_all(hide(text).replace("##", "#\\u0023").as_bytes())?;
+                    let line = rendered(&visible_json(&serde_json::to_string(&line)?));
+                    to.write_all(line.replace("##", "#\\u0023").as_bytes())?;
                     to.write_all(b"\n")?;
                 }
                 Self::Csv {
@@ -121,15 +126,16 @@ impl<'a> Table<'a> {
                     dimensions,
                     is_shown,
                 } => {
+                    let scores: BTreeMap<String, Value> = scores.collect();
                     let number_cell = |value: Option<f64>| {
                         value.map_or_else(String::new, |value| value.to_string())
                     };
                     let first = [
-                        cell(&row.row_digest),
-                        cell(&run.id),
+                        cell(&digest),
+                        cell(&id),
                         number.to_string(),
-                        raw_cell(row.raw_data_row)?,
-                        raw_cell(trial.model_output)?,
+                        value_cell(&read(row.raw_data_row)?),
+                        value_cell(&read(trial.model_output)?),
                     ];
                     let of_scorers = dimensions
                         .iter()
@@ -147,8 +153,9 @@ impl<'a> Table<'a> {
                             first
                                 .into_iter()
                                 .chain(of_scorers)
-                                .map(|cell| shown(hide(cell), *is_shown))
-                                .chain(last),
+                                .map(|cell| shown(cell, *is_shown))
+                                .chain(last)
+                                .map(|cell| rendered(&cell)),
                         )
                         .map_err(unwritten)?;
                 }
@@ -203,10 +210,6 @@ fn flattened(trial: &Trial<'_>) -> io::Result<BTreeMap<String, Value>> {
         walk(scorer, value, &mut flat);
     }
     Ok(flat)
-}
-
-fn raw_cell(raw: Option<&RawValue>) -> io::Result<String> {
-    read(raw).map(|value| value_cell(&value))
 }
 
 /// Read and written again, a value stands in one line.

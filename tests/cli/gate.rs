@@ -86,6 +86,13 @@ impl Gate {
         self
     }
 
+    /// Sets a key that is a word or a part of many, and is not looked for.
+    pub fn short_key(mut self, key: &str) -> Self {
+        let variable = ("WANDB_API_KEY".to_owned(), key.to_owned());
+        self.environment.push(variable);
+        self
+    }
+
     /// Has this looked for, in all spellings, in everything that is written.
     pub fn secret(mut self, secret: &str) -> Self {
         self.secrets.add(secret);

@@ -39,6 +39,7 @@ mod no_room;
 mod no_verdict;
 #[cfg(unix)]
 mod recipes;
+mod redaction;
 mod release;
 mod rendered;
 mod reports;

@@ -1,0 +1,330 @@
+//! Takes secrets out of what is reported, before it is rendered.
+//!
+//! Foreign texts are redacted one by one, and in whole: a secret may be a word of ours or a part of our markup, and a
+//! renderer may cut or escape a text, so that the secret in it would not be found any more.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::mem;
+
+use serde_json::Value as Json;
+
+use super::{Compared, Judged, Report, Section};
+use crate::evidence::{Answer, Baseline, Detail, Evidence, Reference, Run, Sort};
+use crate::fault::Fault;
+use crate::input::Value;
+use crate::judge::{Behind, Check, Comparison, Finding, Line, RowBehind, Slice};
+use crate::policy::Condition;
+use crate::prose::Prose;
+use crate::secret::Secrets;
+
+impl Report {
+    /// The same report without any of these secrets in its foreign texts.
+    #[must_use]
+    pub fn without(mut self, secrets: &Secrets) -> Self {
+        self.redact(secrets);
+        self
+    }
+}
+
+impl Compared {
+    /// The same comparison without any of these secrets in its foreign texts.
+    #[must_use]
+    pub fn without(mut self, secrets: &Secrets) -> Self {
+        match &mut self.outcome {
+            Ok((comparison, evidence)) => {
+                comparison.redact(secrets);
+                evidence.redact(secrets);
+            }
+            Err(fault) => fault.redact(secrets),
+        }
+        self
+    }
+}
+
+/// A foreign value without any of these secrets in its texts, names of fields included.
+#[must_use]
+pub fn value_without(mut value: Json, secrets: &Secrets) -> Json {
+    value.redact(secrets);
+    value
+}
+
+/// What holds foreign texts.
+trait Redact {
+    fn redact(&mut self, secrets: &Secrets);
+}
+
+impl Redact for String {
+    fn redact(&mut self, secrets: &Secrets) {
+        let redacted = match secrets.redact(self) {
+            Cow::Borrowed(_) => return,
+            Cow::Owned(redacted) => redacted,
+        };
+        *self = redacted;
+    }
+}
+
+impl<T: Redact> Redact for Option<T> {
+    fn redact(&mut self, secrets: &Secrets) {
+        if let Some(held) = self {
+            held.redact(secrets);
+        }
+    }
+}
+
+impl<T: Redact> Redact for Vec<T> {
+    fn redact(&mut self, secrets: &Secrets) {
+        for held in self {
+            held.redact(secrets);
+        }
+    }
+}
+
+impl Redact for Json {
+    fn redact(&mut self, secrets: &Secrets) {
+        match self {
+            Self::Null | Self::Bool(_) | Self::Number(_) => {}
+            Self::String(text) => text.redact(secrets),
+            Self::Array(values) => values.redact(secrets),
+            Self::Object(map) => {
+                let redacted = mem::take(map).into_iter().map(|(mut key, mut value)| {
+                    key.redact(secrets);
+                    value.redact(secrets);
+                    (key, value)
+                });
+                *map = redacted.collect();
+            }
+        }
+    }
+}
+
+impl Redact for Prose {
+    fn redact(&mut self, secrets: &Secrets) {
+        self.replace_names(|name| name.redact(secrets));
+    }
+}
+
+/// A message, in which foreign names and our own words are not kept apart.
+fn redact_message(message: &mut String, secrets: &Secrets) {
+    *message = secrets.redact_rendered(message).into_owned();
+}
+
+impl Redact for Fault {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self {
+            exit: _,
+            message,
+            help,
+        } = self;
+        redact_message(message, secrets);
+        if let Some(help) = help {
+            redact_message(help, secrets);
+        }
+    }
+}
+
+impl Redact for Report {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self {
+            sections,
+            fault,
+            skipped,
+        } = self;
+        sections.redact(secrets);
+        fault.redact(secrets);
+        if let Some(reason) = skipped {
+            redact_message(reason, secrets);
+        }
+    }
+}
+
+impl Redact for Section {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self {
+            path,
+            sha256: _,
+            outcome,
+        } = self;
+        path.redact(secrets);
+        match outcome {
+            Ok(judged) => judged.redact(secrets),
+            Err(fault) => fault.redact(secrets),
+        }
+    }
+}
+
+impl Redact for Judged {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self {
+            judgement,
+            evidence,
+            behind,
+            details,
+            unexplained,
+        } = self;
+        judgement.checks.redact(secrets);
+        judgement.findings.redact(secrets);
+        evidence.redact(secrets);
+        behind.redact(secrets);
+        let redacted = mem::take(details)
+            .into_iter()
+            .map(|(mut digest, mut detail)| {
+                digest.redact(secrets);
+                detail.redact(secrets);
+                (digest, detail)
+            });
+        *details = redacted.collect::<BTreeMap<_, _>>();
+        if let Some(reason) = unexplained {
+            redact_message(reason, secrets);
+        }
+    }
+}
+
+impl Redact for Check {
+    fn redact(&mut self, secrets: &Secrets) {
+        self.gate.redact(secrets);
+        self.subject.redact(secrets);
+        self.slice.redact(secrets);
+        self.reason.redact(secrets);
+    }
+}
+
+impl Redact for Slice {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self { conditions, by } = self;
+        conditions.redact(secrets);
+        if let Some((input, sort)) = by {
+            input.redact(secrets);
+            match sort {
+                Sort::Value(value) => value.redact(secrets),
+                Sort::Absent | Sort::Other => {}
+            }
+        }
+    }
+}
+
+impl Redact for Condition {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self { input, any_of } = self;
+        input.redact(secrets);
+        any_of.redact(secrets);
+    }
+}
+
+impl Redact for Value {
+    fn redact(&mut self, secrets: &Secrets) {
+        let mut json = self.json();
+        json.redact(secrets);
+        if let Some(redacted) = Self::of(&json) {
+            *self = redacted;
+        }
+    }
+}
+
+impl Redact for Finding {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self {
+            name: _,
+            effect: _,
+            message,
+        } = self;
+        message.redact(secrets);
+    }
+}
+
+impl Redact for Behind {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self {
+            check: _,
+            rows,
+            total: _,
+        } = self;
+        rows.redact(secrets);
+    }
+}
+
+impl Redact for RowBehind {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self {
+            digest,
+            candidate: _,
+            baseline: _,
+        } = self;
+        digest.redact(secrets);
+    }
+}
+
+impl Redact for Detail {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self {
+            inputs,
+            candidate,
+            baseline,
+        } = self;
+        inputs.redact(secrets);
+        candidate.redact(secrets);
+        baseline.redact(secrets);
+    }
+}
+
+impl Redact for Answer {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self {
+            call,
+            output,
+            scores,
+        } = self;
+        call.redact(secrets);
+        output.redact(secrets);
+        scores.redact(secrets);
+    }
+}
+
+impl Redact for Comparison {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self {
+            is_comparable: _,
+            lines,
+            findings,
+        } = self;
+        lines.redact(secrets);
+        findings.redact(secrets);
+    }
+}
+
+impl Redact for Line {
+    fn redact(&mut self, secrets: &Secrets) {
+        self.subject.redact(secrets);
+    }
+}
+
+/// What reports show of the evidence; they show no totals.
+impl Redact for Evidence {
+    fn redact(&mut self, secrets: &Secrets) {
+        self.candidate.redact(secrets);
+        match &mut self.baseline {
+            Baseline::Unnamed => {}
+            Baseline::NotFound(absence) => absence.redact(secrets),
+            Baseline::Found(run, _) => run.redact(secrets),
+        }
+    }
+}
+
+impl Redact for Run {
+    fn redact(&mut self, secrets: &Secrets) {
+        self.id.redact(secrets);
+        self.display_name.redact(secrets);
+        self.evaluation.redact(secrets);
+        self.model.redact(secrets);
+        self.status.redact(secrets);
+        self.rescored_from.redact(secrets);
+    }
+}
+
+impl Redact for Reference {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self { name, version } = self;
+        name.redact(secrets);
+        version.redact(secrets);
+    }
+}
