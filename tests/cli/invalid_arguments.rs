@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use serde_json::json;
 
 use crate::ci::{example, root};
-use crate::gate::{Gate, Outcome};
+use crate::gate::{Gate, KEY, Outcome};
 use crate::interrupted::FILES;
 
 const OLD: &str = "passed yesterday\n";
@@ -188,6 +188,18 @@ fn hostile_arguments_are_only_text() {
         let is_ours = line.starts_with("::error title=") || !line.starts_with("::");
         assert!(is_ours && !line.contains("##["), "{line}");
     }
+}
+
+/// Every output is searched for it.
+#[test]
+fn a_key_in_an_argument_is_shown_nowhere() {
+    let outcome = stale(&["--report-dir=out", "--wait", KEY])
+        .env("WANDB_API_KEY", KEY)
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_STEP_SUMMARY", "summary")
+        .run()
+        .code(2);
+    says_why(&outcome, "invalid value '");
 }
 
 #[test]

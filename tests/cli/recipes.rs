@@ -288,6 +288,8 @@ fn the_branch_of_a_pull_request_is_not_what_its_author_calls_it() {
             "{name}"
         );
     }
+    let jenkins = "GATE_BRANCH = \"${env.CHANGE_ID ? 'pull/' + env.CHANGE_ID : env.BRANCH_NAME}\"";
+    assert!(recipe("Jenkinsfile").contains(jenkins));
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let templates = fs::read_to_string(root().join("templates/weave-gate.yml")).unwrap();
     let recipes = all()
