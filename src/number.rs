@@ -2,34 +2,45 @@
 
 use std::cmp::Ordering;
 
-/// Two numbers closer than this are the same wherever one of them was computed in floating point.
+/// Two numbers of size 1 closer than this are the same wherever one of them was computed in floating point; of
+/// larger or smaller ones this part of their size.
 ///
 /// So 0.90 − 0.88 meets a limit of 0.02, which it would not otherwise.
 pub const TOLERANCE: f64 = 1e-9;
 
+/// What is closer to 0 than this is shown as 0 beside it: computed from numbers of any usual size, it is rounding.
+const NOTHING: f64 = 1e-12;
+
 const MOST_DECIMALS: usize = 17;
 
-/// Shows a number with as few decimals as keep its order to another one, and three digits at least
-/// where it has them: 0.8999 against 0.9 is 0.8999, and 0.85 is 0.85.
+/// Shows a number with as few decimals as keep its order to another one, to 0 and to 1, and three digits at least
+/// where it has them: 0.8999 against 0.9 is 0.8999, 0.85 is 0.85, and 0.9999 is never 1.
 #[must_use]
 pub fn show(value: f64, against: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "∞" } else { "-∞" }.to_owned();
     }
-    let order = if (value - against).abs() <= TOLERANCE {
+    let is_near = |one: f64, other: f64| {
+        let size = one.abs().max(other.abs());
+        let is_nothing = other == 0.0 && size <= NOTHING;
+        is_nothing || (one - other).abs() <= TOLERANCE * size
+    };
+    let order = if is_near(value, against) {
         Ordering::Equal
     } else {
         value.total_cmp(&against)
     };
+    let is_whole = is_near(value, 1.0);
     let mut shown = String::new();
     for decimals in fewest_decimals(value)..=MOST_DECIMALS {
         shown = trimmed(format!("{value:.decimals$}"));
         let read: f64 = shown.parse().unwrap_or(value);
         let keeps = match order {
-            Ordering::Equal => (read - against).abs() <= TOLERANCE,
+            Ordering::Equal => is_near(read, against),
             order => (read + 0.0).total_cmp(&(against + 0.0)) == order,
         };
-        if keeps && (value == 0.0 || read != 0.0) {
+        let is_nothing = value.abs() <= NOTHING && order == Ordering::Equal;
+        if keeps && (value == 0.0 || is_nothing || read != 0.0) && (is_whole || read != 1.0) {
             break;
         }
     }
@@ -134,6 +145,15 @@ mod tests {
             (4_821.333_3, 5000.0, "4821.3"),
             (0.000_012_34, 1.0, "0.0000123"),
             (0.9 - 0.88, 0.02, "0.02"),
+            // One failure in 10,000, and one success.
+            (0.9999, 0.9, "0.9999"),
+            (0.9999, 0.0, "0.9999"),
+            (0.0001, 0.5, "0.0001"),
+            (1.0 + 1e-12, 0.9, "1"),
+            (1.0001, 0.9, "1.0001"),
+            (1.850_371_707_708_594e-17, 0.0, "0"),
+            (2e-10, 1e-10, "0.0000000002"),
+            (0.299_999_9, 0.3, "0.2999999"),
             (f64::INFINITY, 1.0, "∞"),
         ] {
             assert_eq!(show(value, against), expected);
@@ -147,7 +167,7 @@ mod tests {
         #[test]
         fn what_is_shown_lies_on_the_same_side(value in -1e6..1e6_f64, against in -1e6..1e6_f64) {
             let read: f64 = show(value, against).parse().unwrap();
-            if (value - against).abs() > TOLERANCE {
+            if (value - against).abs() > TOLERANCE * value.abs().max(against.abs()) {
                 prop_assert_eq!(read.total_cmp(&against), value.total_cmp(&against));
             }
         }
