@@ -10,7 +10,7 @@ use crate::cli::CompareArgs;
 use crate::evidence::Evidence;
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{Comparison, compare};
+use crate::judge::{Comparison, columns_to_compare, compare};
 use crate::policy::Source;
 use crate::report::{self, Compared};
 use crate::weave::Needs;
@@ -91,7 +91,11 @@ fn gather(arguments: &CompareArgs, console: &Console) -> Result<(Comparison, Evi
     if request.project.is_none() && request.is_live() {
         needed_project(&arguments.server)?;
     }
-    let mut archive = Archive::new(&arguments.server, arguments.wait, Needs::default(), console);
+    let needs = Needs {
+        rows: Some(&columns_to_compare),
+        ..Needs::default()
+    };
+    let mut archive = Archive::new(&arguments.server, arguments.wait, needs, console);
     let evidence = archive.evidence(&request)?;
     match compare(&evidence, Timestamp::now()) {
         Some(comparison) => Ok((comparison, evidence)),

@@ -8,7 +8,6 @@ use super::search::{Search, Wanted, live};
 use super::server::needed_project;
 use crate::cli::InitArgs;
 use crate::draft;
-use crate::evidence::{Column, Columns, Kind, Totals};
 use crate::fault::Fault;
 use crate::policy::Source;
 use crate::selector::Selector;
@@ -43,14 +42,8 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
     };
     let client = search.client();
     let evidence = console.while_waiting("asking Weave", || {
-        let sides = (candidate.clone(), baseline.clone());
-        let evidence = read_evidence(client, &project, sides.0, sides.1, Needs::default())?;
-        if !draft::is_little(evidence.candidate.rows) {
-            return Ok(evidence);
-        }
-        // Few rows are judged one by one.
         let needs = Needs {
-            rows: Some(&every_column),
+            rows: Some(&draft::columns),
             ..Needs::default()
         };
         read_evidence(client, &project, candidate, baseline, needs)
@@ -68,26 +61,4 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
         evidence.candidate.id
     ));
     Ok(())
-}
-
-/// All that a draft's gates may want to see of rows.
-fn every_column(runs: &[&Totals]) -> Columns {
-    let mut columns = Columns::default();
-    let names = runs.iter().flat_map(|totals| totals.dimensions.keys());
-    for name in names {
-        let of = |kind| Column {
-            dimension: name.clone(),
-            kind,
-        };
-        columns.add(Columns {
-            scores: [Kind::Truth, Kind::Number, Kind::Scored].map(of).into(),
-            inputs: Vec::new(),
-        });
-    }
-    let anything = Column {
-        dimension: String::new(),
-        kind: Kind::Anything,
-    };
-    columns.scores.push(anything);
-    columns
 }

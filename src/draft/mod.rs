@@ -13,11 +13,11 @@ use jiff::Timestamp;
 
 use self::limits::{ceil, decimals, floor, wider, wilson_low};
 use self::scalar::{scalar, template};
-use crate::evidence::{Baseline, Dimension, Evidence, Run};
+use crate::evidence::{Baseline, Column, Columns, Dimension, Evidence, Kind, Run, Totals};
 use crate::fault::Fault;
-use crate::judge::{Check, Status, Verdict, judge};
+use crate::judge::{Check, Status, Verdict, judge, value};
 use crate::number::{count, full, plural, show};
-use crate::policy::{self, LimitKey, Metric, Policy};
+use crate::policy::{self, LimitKey, Metric, MissingRule, Policy};
 use crate::report::visible;
 
 /// A drop of so much of a rate is allowed, or of two rows, whichever is more.
@@ -34,12 +34,40 @@ const FEWEST_ROWS_TO_DROP: u64 = 5;
 const FEW_ROWS: u64 = 100;
 
 /// Whether so few rows are little evidence, so that a draft looks at each of them.
-#[must_use]
-pub fn is_little(rows: u64) -> bool {
+fn is_little(rows: u64) -> bool {
     (2..FEW_ROWS).contains(&rows)
 }
 
-/// Drafts a policy. Where the rows are few enough to be [`is_little`], the evidence has to hold them.
+/// What a draft has to see of the rows of these runs, of which the candidate is the first: nothing where they are many,
+/// of one trial each, and no score is missing.
+#[must_use]
+pub fn columns(runs: &[&Totals]) -> Columns {
+    let is_whole = |totals: &Totals| {
+        let every = |known: &Dimension| known.scored == totals.trials && known.texts() == 0;
+        totals.has_one_trial_a_row() && totals.dimensions.values().all(every)
+    };
+    let is_little = runs.first().is_some_and(|totals| is_little(totals.rows));
+    let mut columns = Columns::default();
+    if !is_little && runs.iter().all(|totals| is_whole(totals)) {
+        return columns;
+    }
+    let of = |dimension: &str, kind| Column {
+        dimension: dimension.to_owned(),
+        kind,
+    };
+    for name in runs.iter().flat_map(|totals| totals.dimensions.keys()) {
+        columns.add(Columns {
+            scores: [Kind::Truth, Kind::Number, Kind::Scored]
+                .map(|kind| of(name, kind))
+                .into(),
+            inputs: Vec::new(),
+        });
+    }
+    columns.scores.push(of("", Kind::Anything));
+    columns
+}
+
+/// Drafts a policy. The evidence has to hold the [`columns`] of its rows.
 ///
 /// # Errors
 ///
@@ -251,7 +279,14 @@ impl Draft<'_> {
                     "  # {shown}: a mean of {mean:e}, for which no limit is proposed\n"
                 )
             }
-            Some(mean) if dimension.measured > 0 => self.mean(text, name, dimension, mean),
+            Some(_) if dimension.measured > 0 => {
+                let rule = MissingRule::Ignore;
+                let known = value(self.evidence, name, Metric::NumericMean, rule);
+                match known.and_then(|known| known.observed) {
+                    Some(mean) => self.mean(text, name, dimension, mean),
+                    None => self.unknown(text, name),
+                }
+            }
             None if dimension.measured > 0 => {
                 writeln!(text, "  # {shown}: numbers of which Weave tells no mean\n")
             }
@@ -267,17 +302,24 @@ impl Draft<'_> {
     fn pass_rate(&self, text: &mut String, name: &str, dimension: &Dimension) -> std::fmt::Result {
         let run = self.run();
         let (passed, trials) = (dimension.passed, run.totals.trials);
-        let low = count(passed) / count(trials);
+        let Some(rate) = value(self.evidence, name, Metric::PassRate, MissingRule::Bound) else {
+            return self.unknown(text, name);
+        };
         let rows = count(run.rows);
         let mixed = match dimension.measured {
             0 => String::new(),
             numbers => format!(", and {numbers} are numbers, which a pass rate leaves out"),
         };
+        let share = if run.totals.has_one_trial_a_row() {
+            String::new()
+        } else {
+            format!(", {} as a mean over rows", show(rate.low, 0.0))
+        };
         let today = self.today(
-            &format!("{passed} of {trials} pass{mixed}"),
+            &format!("{passed} of {trials} pass{share}{mixed}"),
             dimension.judged,
         );
-        let floor = floor(wilson_low(low, rows), 2);
+        let floor = floor(wilson_low(rate.low, rows), 2);
         let why = if floor > 0.0 {
             format!(
                 "lower end of the one-sided 95 % Wilson interval on {}",
@@ -349,21 +391,31 @@ impl Draft<'_> {
         self.coverage(text, name, dimension.measured)
     }
 
+    /// Says that a value cannot be known without the rows.
+    fn unknown(&self, text: &mut String, name: &str) -> std::fmt::Result {
+        writeln!(
+            text,
+            "  # {}: {} on {}, and their scores were not read\n",
+            visible(name),
+            plural(self.run().totals.trials, "trial"),
+            plural(self.run().rows, "row")
+        )
+    }
+
     /// A floor for the part that is scored, where not all of it is.
     fn coverage(&self, text: &mut String, name: &str, known: u64) -> std::fmt::Result {
         let trials = self.run().totals.trials;
-        let scored = self
-            .run()
-            .totals
-            .dimensions
-            .get(name)
-            .map_or(0, |known| known.scored);
         if known == trials {
             return Ok(());
         }
+        let covered = value(self.evidence, name, Metric::Coverage, MissingRule::Bound);
+        let Some(covered) = covered else {
+            return self.unknown(text, name);
+        };
+        let scored = covered.scored;
         let limit = Proposed {
             key: LimitKey::Min,
-            value: floor(count(scored) / count(trials), 2),
+            value: floor(covered.low, 2),
             why: "today's, rounded down; scorers should miss nothing".to_owned(),
         };
         let entry = Entry {
@@ -394,10 +446,16 @@ impl Draft<'_> {
             limits: vec![rows],
         };
         self.entry(text, &rows)?;
-        let (least, most) = run.totals.unscored();
+        let errors = value(self.evidence, "", Metric::ErrorRate, MissingRule::Bound);
+        let trials = run.totals.trials;
+        let (least, most) = match &errors {
+            Some(errors) if !errors.is_open() => (trials - errors.scored, trials - errors.scored),
+            _ => run.totals.unscored(),
+        };
+        let rate = errors.map_or(count(most) / count(trials), |errors| errors.high);
         let errors = Proposed {
             key: LimitKey::Max,
-            value: ceil(FEW_ERRORS.max(count(most) / count(run.totals.trials)), 2).min(1.0),
+            value: ceil(FEW_ERRORS.max(rate), 2).min(1.0),
             why: format!("today's at most, and no less than {FEW_ERRORS}"),
         };
         let today = if least == most {

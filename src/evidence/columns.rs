@@ -10,12 +10,14 @@ pub enum Kind {
     Truth,
     /// Its numbers.
     Number,
-    /// Whether it has any score: 1, and missing where it has none.
+    /// Whether it has a score: 1 for a truth value or a number, 0 for a text, and missing where it has none.
     Scored,
-    /// Whether any dimension at all has a score; of no dimension of its own.
+    /// Whether anything at all was scored, a text or a list included; of no dimension.
     Anything,
-    /// Seconds of the trial's predict call; of no dimension.
+    /// Seconds of the trial's predict call, missing where it crashed; of no dimension.
     Latency,
+    /// Seconds after which the trial's predict call crashed, missing where it did not; of no dimension.
+    Elapsed,
     /// Tokens of the trial's predict call; of no dimension.
     Tokens,
     /// US dollars of the trial's predict call; of no dimension.
@@ -103,8 +105,12 @@ impl Columns {
     /// Whether a trial's predict call has to be known.
     #[must_use]
     pub fn need_calls(&self) -> bool {
-        let of_call =
-            |column: &Column| matches!(column.kind, Kind::Latency | Kind::Tokens | Kind::Cost);
+        let of_call = |column: &Column| {
+            matches!(
+                column.kind,
+                Kind::Latency | Kind::Elapsed | Kind::Tokens | Kind::Cost
+            )
+        };
         self.scores.iter().any(of_call)
     }
 

@@ -44,18 +44,30 @@ impl Gatherer {
     /// Its scores are no map, or a key of them stands twice.
     pub fn trial(&mut self, role: Role, trial: &Trial<'_>) -> Result<(), serde_json::Error> {
         self.values.fill(f64::NAN);
+        let mut is_scored = false;
         let scores = Scores {
             names: &self.names,
             name: &mut self.name,
             is_inner: false,
             values: &mut self.values,
+            is_scored: &mut is_scored,
         };
         if !trial.scores.get().starts_with('{') {
             return Err(serde::de::Error::custom("scores are no map"));
         }
         scores.deserialize(&mut serde_json::Deserializer::from_str(trial.scores.get()))?;
+        // Where the model crashed, its time is not known: the server tells when it crashed.
+        let crashed = !is_scored && trial.has_no_output();
+        let (latency, elapsed) = if crashed {
+            (None, trial.model_latency_seconds)
+        } else {
+            (trial.model_latency_seconds, None)
+        };
+        let anything = is_scored.then_some(1.0);
         for (place, value) in [
-            (self.names.latency, trial.model_latency_seconds),
+            (self.names.anything, anything),
+            (self.names.latency, latency),
+            (self.names.elapsed, elapsed),
             (self.names.tokens, trial.total_tokens.map(count)),
             (self.names.cost, trial.total_cost),
         ] {
@@ -109,6 +121,7 @@ struct Names {
     anything: Option<usize>,
     /// The columns of what a trial tells beside its scores.
     latency: Option<usize>,
+    elapsed: Option<usize>,
     tokens: Option<usize>,
     cost: Option<usize>,
 }
@@ -124,11 +137,13 @@ struct Places {
 impl Names {
     fn new(columns: &[Column]) -> Self {
         let mut sorted: Vec<(String, Places)> = Vec::new();
-        let (mut anything, mut latency, mut tokens, mut cost) = (None, None, None, None);
+        let (mut anything, mut latency, mut elapsed) = (None, None, None);
+        let (mut tokens, mut cost) = (None, None);
         for (place, column) in columns.iter().enumerate() {
             let of_trial = match column.kind {
                 Kind::Anything => Some(&mut anything),
                 Kind::Latency => Some(&mut latency),
+                Kind::Elapsed => Some(&mut elapsed),
                 Kind::Tokens => Some(&mut tokens),
                 Kind::Cost => Some(&mut cost),
                 Kind::Truth | Kind::Number | Kind::Scored => None,
@@ -149,7 +164,7 @@ impl Names {
                     Kind::Truth => places.truth = Some(place),
                     Kind::Number => places.number = Some(place),
                     Kind::Scored => places.scored = Some(place),
-                    Kind::Anything | Kind::Latency | Kind::Tokens | Kind::Cost => {}
+                    Kind::Anything | Kind::Latency | Kind::Elapsed | Kind::Tokens | Kind::Cost => {}
                 }
             }
         }
@@ -158,9 +173,15 @@ impl Names {
             sorted,
             anything,
             latency,
+            elapsed,
             tokens,
             cost,
         }
+    }
+
+    /// Whether all of a trial's scores have to be read, since it matters whether there is any.
+    fn ask_for_any(&self) -> bool {
+        self.anything.is_some() || self.latency.is_some() || self.elapsed.is_some()
     }
 
     fn get(&self, name: &str) -> Option<Places> {
@@ -196,18 +217,21 @@ struct Scores<'a> {
     /// Whether `name` is that of a key, which may be empty.
     is_inner: bool,
     values: &'a mut [f64],
+    /// Whether anything was scored, as far as it was read.
+    is_scored: &'a mut bool,
 }
 
 impl Scores<'_> {
     fn set(&mut self, kind: Kind, value: f64) {
+        *self.is_scored = true;
         let places = self.names.get(self.name).unwrap_or_default();
-        let place = match kind {
-            Kind::Truth => places.truth,
-            Kind::Number => places.number,
-            _ => None,
+        // A text is no score of a dimension of truth values or numbers.
+        let (place, scored) = match kind {
+            Kind::Truth => (places.truth, 1.0),
+            Kind::Number => (places.number, 1.0),
+            _ => (None, 0.0),
         };
-        let anything = self.names.anything;
-        for (place, value) in [(place, value), (places.scored, 1.0), (anything, 1.0)] {
+        for (place, value) in [(place, value), (places.scored, scored)] {
             if let Some(slot) = place.and_then(|place| self.values.get_mut(place)) {
                 *slot = value;
             }
@@ -238,7 +262,7 @@ impl<'de> Visitor<'de> for Scores<'_> {
                 self.name.push('.');
             }
             self.name.push_str(&key);
-            if self.names.anything.is_some() || self.names.leads(self.name) {
+            if self.names.ask_for_any() || self.names.leads(self.name) {
                 // Of two values neither is the score.
                 if seen.contains(&key) {
                     return Err(repeated(&key));
@@ -249,6 +273,7 @@ impl<'de> Visitor<'de> for Scores<'_> {
                     name: self.name,
                     is_inner: true,
                     values: self.values,
+                    is_scored: self.is_scored,
                 })?;
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -287,7 +312,7 @@ impl<'de> Visitor<'de> for Scores<'_> {
     }
 
     fn visit_str<E>(mut self, _: &str) -> Result<(), E> {
-        self.set(Kind::Scored, 1.0);
+        self.set(Kind::Scored, 0.0);
         Ok(())
     }
 
@@ -296,7 +321,8 @@ impl<'de> Visitor<'de> for Scores<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        // Lists add nothing.
+        // A list is no dimension, and something all the same.
+        *self.is_scored = true;
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(())
     }
@@ -358,6 +384,7 @@ mod tests {
                 name: &mut String::new(),
                 is_inner: false,
                 values: &mut values,
+                is_scored: &mut false,
             };
             scores
                 .deserialize(&mut serde_json::Deserializer::from_str(text))
@@ -369,7 +396,7 @@ mod tests {
             read(
                 r#"{"a": {"b": true, "c": -3, "d": {"e": 1}}, "plain": 2, "text": "x", "other": {"a": 1}}"#
             ),
-            "1 -3 NaN 2 1 NaN NaN NaN"
+            "1 -3 NaN 2 0 NaN NaN NaN"
         );
         assert_eq!(
             read(
@@ -386,7 +413,7 @@ mod tests {
         // What nobody asks for is not looked into.
         assert_eq!(
             read(r#"{"other": 1, "other": 2, "text": "x"}"#),
-            "NaN NaN NaN NaN 1 NaN NaN NaN"
+            "NaN NaN NaN NaN 0 NaN NaN NaN"
         );
     }
 }

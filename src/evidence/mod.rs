@@ -212,6 +212,23 @@ impl Dimension {
         self.judged > 0 && self.measured > 0
     }
 
+    /// Trials that have a score of the dimension's own type: a truth value or a number, or a text where
+    /// `text_counts`.
+    #[must_use]
+    pub fn covered(&self, text_counts: bool) -> u64 {
+        if text_counts {
+            self.scored
+        } else {
+            self.judged + self.measured
+        }
+    }
+
+    /// Trials that have a text.
+    #[must_use]
+    pub fn texts(&self) -> u64 {
+        self.scored.saturating_sub(self.judged + self.measured)
+    }
+
     /// The metrics that can be had of it.
     #[must_use]
     pub fn metrics(&self) -> Vec<&'static str> {
@@ -238,6 +255,18 @@ impl Dimension {
             self.flaw = Some(Flaw::Inconsistent);
         }
     }
+}
+
+/// Fields that the SDK adds to the output of a scorer that returns an object of a class.
+const SDK_FIELDS: [&str; 3] = ["_type", "_class_name", "_bases"];
+
+/// Whether a leaf of a scorer's output is, or lies in, a field that the SDK added, at any depth. `path` is what
+/// follows the scorer's key; without one, whatever follows the first dot of the name.
+#[must_use]
+pub fn is_of_sdk(name: &str, path: Option<&str>) -> bool {
+    let path = path.or_else(|| name.split_once('.').map(|(_, path)| path));
+    let mut parts = path.into_iter().flat_map(|path| path.split('.'));
+    parts.any(|part| SDK_FIELDS.contains(&part))
 }
 
 impl Totals {
@@ -295,8 +324,11 @@ impl Totals {
         parts_fit && rest_fits
     }
 
-    /// Adds a dimension under the name that policies use for it.
+    /// Adds a dimension under the name that policies use for it. The SDK's own fields are no dimensions.
     pub fn add(&mut self, scorer_key: &str, path: Option<&str>, mut dimension: Dimension) {
+        if is_of_sdk(scorer_key, path) {
+            return;
+        }
         dimension.check(self.trials);
         let name = match path {
             Some(path) => format!("{scorer_key}.{path}"),
@@ -308,32 +340,27 @@ impl Totals {
             .or_insert(dimension);
     }
 
+    /// Whether each row has one trial, so that a mean over trials is one over rows.
+    #[must_use]
+    pub fn has_one_trial_a_row(&self) -> bool {
+        self.trials == self.rows
+    }
+
     /// The least and the most trials that can have no score at all.
     ///
     /// Each dimension says how many trials it scored, and none says which. A trial that any dimension
-    /// scored is no error, so at most `trials − max(scored)` are; and they are fewest where no two
-    /// dimensions scored the same trial. Rows tell exactly.
+    /// scored is no error, so at most `trials − max(scored)` are. A summary counts no lists and none of the
+    /// SDK's own fields, which are scores here: so perhaps none of the others is an error. Rows tell exactly.
     #[must_use]
     pub fn unscored(&self) -> (u64, u64) {
         if let Some(exact) = self.exact_unscored {
             return (exact, exact);
         }
-        let sound = || {
-            self.dimensions
-                .values()
-                .filter(|dimension| dimension.flaw.is_none())
-        };
-        let most = self.trials - sound().map(|dimension| dimension.scored).max().unwrap_or(0);
-        let flawed = self
+        let usable = self
             .dimensions
             .values()
-            .any(|dimension| dimension.flaw.is_some());
-        let scores = sound().fold(0_u64, |sum, dimension| sum.saturating_add(dimension.scored));
-        let least = if flawed {
-            0
-        } else {
-            self.trials.saturating_sub(scores)
-        };
-        (least, most)
+            .filter(|dimension| dimension.flaw.is_none());
+        let scored = usable.map(|dimension| dimension.scored).max().unwrap_or(0);
+        (0, self.trials - scored)
     }
 }

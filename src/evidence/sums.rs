@@ -55,7 +55,7 @@ impl Rows {
                     let unscored = rows.exact_unscored;
                     unscored.is_none_or(|unscored| (least..=most).contains(&unscored))
                 }
-                Kind::Latency => true,
+                Kind::Latency | Kind::Elapsed => true,
             };
             if !agrees && theirs.flaw.is_none() {
                 return Some(match column.kind {
@@ -144,7 +144,7 @@ impl Totals {
     fn take(&mut self, column: &Column, sum: Sum) {
         match column.kind {
             Kind::Anything => self.exact_unscored = Some(self.trials - sum.known),
-            Kind::Latency => {}
+            Kind::Latency | Kind::Elapsed => {}
             Kind::Tokens => {
                 let usage = self.usage.get_or_insert_default();
                 usage.tokens = (sum.known > 0).then(|| nearest_count(sum.total));

@@ -34,6 +34,15 @@ pub struct Trial<'a> {
     pub total_cost: Option<f64>,
 }
 
+impl Trial<'_> {
+    /// Whether the model's answer is null, or not there: also that of a model that crashed.
+    #[must_use]
+    pub fn has_no_output(&self) -> bool {
+        self.model_output
+            .is_none_or(|output| output.get().trim() == "null")
+    }
+}
+
 /// One row of one run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct RunRow<'a> {

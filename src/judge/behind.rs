@@ -107,11 +107,16 @@ fn worst(
     let leaves_rows = ignores || policy.baseline.removed_rows == RemovedRows::Ignore;
     let column = column(rows, gate.metric, check.subject.as_deref()).ok()?;
     let selection = Selection::of(check.slice.as_ref(), rows);
+    // As in the judgement: where neither run has a truth value or a number there.
+    let text_counts = [Role::Candidate, Role::Baseline].iter().all(|role| {
+        let ends = rows.extremes(*role, column, |_| true);
+        ends.is_none_or(|(_, most)| most < 1.0)
+    });
     let has_baseline = (0..rows.len()).any(|row| rows.trials(Role::Baseline, row) > 0);
     let mut found: Vec<(f64, RowBehind)> = (0..rows.len())
         .filter(|row| selection.has(rows, *row))
         .filter_map(|row| {
-            let of = |role| scored(rows, gate.metric, role, column, row);
+            let of = |role| scored(rows, gate.metric, text_counts, role, column, row);
             let (mut candidate, baseline) = (of(Role::Candidate), of(Role::Baseline));
             if (ignores && candidate.mean.is_none()) || (leaves_rows && candidate.trials == 0) {
                 return None;
@@ -134,17 +139,34 @@ fn worst(
     Some(found)
 }
 
-fn scored(rows: &Rows, metric: Metric, role: Role, column: usize, row: usize) -> Scored {
+fn scored(
+    rows: &Rows,
+    metric: Metric,
+    text_counts: bool,
+    role: Role,
+    column: usize,
+    row: usize,
+) -> Scored {
     let values = rows.values(role, column, row);
+    if metric == Metric::Coverage && !values.is_empty() {
+        // A text is 0 there.
+        let covered = |value: &&f64| **value == 1.0 || (text_counts && **value == 0.0);
+        let covered = values.iter().filter(covered).count() as u64;
+        let trials = values.len() as u64;
+        return Scored {
+            mean: Some(crate::number::count(covered) / crate::number::count(trials)),
+            scored: trials,
+            trials,
+        };
+    }
     let known = values.iter().filter(|value| !value.is_nan());
     let (sum, scored) = known.fold((0.0, 0_u64), |(sum, count), value| (sum + value, count + 1));
     let trials = values.len() as u64;
     // Whether there is a score at all is what these are about.
-    let is_share = matches!(metric, Metric::Coverage | Metric::ErrorRate);
+    let is_share = metric == Metric::ErrorRate;
     let missing = trials - scored;
     let mean = match metric {
         _ if trials == 0 => None,
-        Metric::Coverage => Some(crate::number::count(scored) / crate::number::count(trials)),
         Metric::ErrorRate => Some(crate::number::count(missing) / crate::number::count(trials)),
         _ if scored == 0 => None,
         _ => Some(sum / crate::number::count(scored)),

@@ -179,6 +179,7 @@ fn of_no_world_nothing_is_known() {
     let sample = Sample::of(&[0.1, 0.2, 0.3]).unwrap();
     let world = World {
         rows: 3,
+        size: 1.0,
         candidate: 0.5 + sample.mean,
         baseline: 0.5,
         basis: Basis::Means {

@@ -3,33 +3,125 @@
 use std::collections::BTreeSet;
 
 use super::comparability::{Name, Obstacle};
-use crate::evidence::{Baseline, Column, Columns, Evidence, Input, Kind, Role, Rows, Totals};
-use crate::policy::{Gate, Metric, Policy};
+use super::limit::{Precision, holds};
+use crate::evidence::{
+    Baseline, Column, Columns, Evidence, Input, Kind, Role, Rows, Totals, Usage,
+};
+use crate::policy::{Gate, Limit, Metric, MissingRule, Policy};
 use crate::prose::Prose;
 
-/// What a policy's gates have to see of the rows of these runs.
+/// What a policy's gates have to see of the rows of these runs, of which the candidate is the first.
 #[must_use]
 pub fn columns(policy: &Policy, runs: &[&Totals]) -> Columns {
-    let known: BTreeSet<&str> = runs
-        .iter()
-        .flat_map(|totals| totals.dimensions.keys().map(String::as_str))
-        .collect();
-    // Where the summaries tell how many trials have no score, rows need not.
-    let is_open = |totals: &&Totals| {
-        let (least, most) = totals.unscored();
-        least != most
-    };
-    // Where they are read in any case, they have to agree.
-    let reads_rows = |gate: &Gate| gate.needs_rows() || gate.metric.is_usage();
-    let tells_errors = runs.iter().any(is_open) || policy.gates.iter().any(reads_rows);
+    let known = names(runs);
+    let reads_rows = |gate: &Gate| reads_rows(gate, runs, &known);
+    // Where rows are read in any case, they have to agree with the summary on errors, too.
+    let reads_any = policy.gates.iter().any(reads_rows);
     let mut columns = Columns::default();
     for gate in &policy.gates {
-        let is_wanted = reads_rows(gate) || (gate.metric == Metric::ErrorRate && tells_errors);
-        if is_wanted {
+        if reads_rows(gate) || (gate.metric == Metric::ErrorRate && reads_any) {
             columns.add(of_gate(gate, &known));
         }
     }
     columns
+}
+
+fn names<'a>(runs: &[&'a Totals]) -> BTreeSet<&'a str> {
+    let names = runs.iter().flat_map(|totals| totals.dimensions.keys());
+    names.map(String::as_str).collect()
+}
+
+/// Whether a gate has to see the rows of these runs.
+fn reads_rows(gate: &Gate, runs: &[&Totals], known: &BTreeSet<&str>) -> bool {
+    let compares = gate.limits.iter().any(|limit| gate.compares(*limit));
+    let looked_at = runs.get(..if compares { 2 } else { 1 }).unwrap_or(runs);
+    let of = |name: &&str| {
+        let runs = looked_at.iter();
+        runs.filter_map(|totals| Some((*totals, totals.dimensions.get(*name)?)))
+            .collect::<Vec<_>>()
+    };
+    // A change without the scores that are missing is one on the rows that have one in both runs.
+    let may_leave_out = gate.missing.rule == MissingRule::Ignore || gate.missing.tolerated > 0.0;
+    let leaves_out = || {
+        let mut subjects = gate.subjects(known).into_iter();
+        subjects.any(|name| {
+            let mut runs = of(&name).into_iter();
+            runs.any(|(totals, known)| match gate.metric {
+                Metric::NumericMean => known.measured < totals.trials,
+                _ => known.judged < totals.trials,
+            })
+        })
+    };
+    // Whether it is so by rounding alone depends on how large the scores are.
+    let is_broken = || {
+        let mut subjects = gate.subjects(known).into_iter();
+        subjects.any(|name| {
+            let means: Vec<f64> = of(&name)
+                .iter()
+                .filter_map(|(_, known)| known.mean)
+                .collect();
+            let limits = gate.limits.iter();
+            limits.copied().any(|limit| is_broken(limit, &means))
+        })
+    };
+    gate.needs_rows()
+        || gate.metric.is_usage()
+        || gate.range.is_some()
+        || !is_told(gate.metric, looked_at)
+        || (gate.metric == Metric::ErrorRate
+            && looked_at.iter().any(|totals| totals.unscored().1 > 0))
+        || (compares && may_leave_out && leaves_out())
+        || (gate.metric == Metric::NumericMean && is_broken())
+}
+
+/// Whether summaries tell a metric of all rows: a mean over rows only where each has one trial.
+pub(super) fn is_told(metric: Metric, runs: &[&Totals]) -> bool {
+    let every = |is_told: fn(&Totals) -> bool| {
+        let mut runs = runs.iter();
+        runs.all(|totals| totals.has_one_trial_a_row() || is_told(totals))
+    };
+    let is_whole = |totals: &Totals, of: fn(&Usage) -> Option<u64>| {
+        let known = totals.usage.as_ref().and_then(of);
+        known.is_none_or(|known| known == totals.trials)
+    };
+    match metric {
+        Metric::Trials | Metric::Rows => true,
+        Metric::PassRate
+        | Metric::RegressedRows
+        | Metric::FixedRows
+        | Metric::NumericMean
+        | Metric::Coverage
+        | Metric::TokensMean
+        | Metric::CostMean => every(|_| false),
+        // Where every trial has a score, so has every row.
+        Metric::ErrorRate => every(|totals| totals.unscored().1 == 0),
+        // Which part of a sum is missing is told by rows.
+        Metric::TokensTotal => runs
+            .iter()
+            .all(|totals| totals.has_one_trial_a_row() || is_whole(totals, |usage| usage.reported)),
+        Metric::CostTotal => runs
+            .iter()
+            .all(|totals| totals.has_one_trial_a_row() || is_whole(totals, |usage| usage.priced)),
+        Metric::LatencyMean | Metric::LatencyP50 | Metric::LatencyP95 | Metric::LatencyP99 => false,
+    }
+}
+
+/// Whether means, the candidate's first, are beyond a limit, as far as they can be told: by however little.
+fn is_broken(limit: Limit, means: &[f64]) -> bool {
+    let ours = means.first().copied();
+    let theirs = if limit.key.is_change() {
+        means.get(1).copied()
+    } else {
+        Some(0.0)
+    };
+    let exact = Precision {
+        exact: true,
+        size: 0.0,
+    };
+    let holds = ours
+        .zip(theirs)
+        .map(|(ours, theirs)| holds(limit, ours, theirs, exact));
+    holds.is_some_and(|holds| holds != Some(true))
 }
 
 /// What one gate has to see.
@@ -40,9 +132,9 @@ pub(super) fn of_gate(gate: &Gate, known: &BTreeSet<&str>) -> Columns {
     };
     let scores = match kind(gate.metric) {
         None => Vec::new(),
-        Some(kind @ (Kind::Anything | Kind::Latency | Kind::Tokens | Kind::Cost)) => {
-            vec![column("", kind)]
-        }
+        // Of a call that crashed it is known how long it took at least.
+        Some(Kind::Latency) => vec![column("", Kind::Latency), column("", Kind::Elapsed)],
+        Some(kind @ (Kind::Anything | Kind::Tokens | Kind::Cost)) => vec![column("", kind)],
         Some(kind) => {
             let names = gate.subjects(known).into_iter();
             names.map(|name| column(name, kind)).collect()
@@ -76,6 +168,17 @@ pub(super) fn kind(metric: Metric) -> Option<Kind> {
         Metric::CostMean | Metric::CostTotal => Kind::Cost,
         Metric::Trials | Metric::Rows => return None,
     })
+}
+
+/// Whether a text is a score of a dimension: where neither run has a truth value or a number there.
+pub(super) fn text_counts(evidence: &Evidence, subject: Option<&str>) -> bool {
+    let baseline = match &evidence.baseline {
+        Baseline::Found(run, _) => Some(&run.totals),
+        Baseline::Unnamed | Baseline::NotFound(_) => None,
+    };
+    let runs = std::iter::once(&evidence.candidate.totals).chain(baseline);
+    let mut known = runs.filter_map(|totals| totals.dimensions.get(subject?));
+    known.all(|known| known.covered(false) == 0)
 }
 
 /// The column that a metric of a subject is measured on.
@@ -117,8 +220,8 @@ pub(super) fn unknown_rows() -> Obstacle {
     Obstacle {
         name: Name::RowsUnknown,
         message: Prose::from(
-            "its evidence needs single rows, and a snapshot has none; take it with --rows, or compare the runs in Weave \
-             itself",
+            "it needs the scores of single rows, and the snapshot has none; take the snapshot with --rows, or judge the \
+             run in Weave itself",
         ),
     }
 }

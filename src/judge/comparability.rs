@@ -103,9 +103,7 @@ names! {
     EvaluationChanged = "evaluation-changed",
     /// The runs have different numbers of trials on the same rows.
     TrialsDiffer = "trials-differ",
-    /// A change is measured without the scores that are missing, which may be those of other rows in each run.
-    ScoresLeftOut = "scores-left-out",
-    /// A dimension holds truth values and numbers.
+    /// A dimension holds truth values and numbers, or texts among either.
     MixedTypes = "mixed-types",
     /// The summary does not say how many trials tokens or cost are known of.
     UsageMayBePartial = "usage-may-be-partial",
@@ -113,6 +111,8 @@ names! {
     LimitBelowNoise = "limit-below-noise",
     /// So few rows prove nothing, whatever they had said.
     CannotBeProven = "cannot-be-proven",
+    /// The latencies of a run of `EvaluationLogger` are so short that they are the logger's own.
+    LoggerLatency = "logger-latency",
     /// A scorer says the same of every row of both runs.
     ConstantScorer = "constant-scorer",
     /// A gate is excused.
@@ -497,25 +497,45 @@ fn are(count: u64) -> &'static str {
 
 fn mixed_types(evidence: &Evidence, findings: &mut Vec<Finding>) {
     let theirs = match &evidence.baseline {
-        Baseline::Found(run, _) => Some(&run.totals.dimensions),
+        Baseline::Found(run, _) => Some(&run.totals),
         Baseline::Unnamed | Baseline::NotFound(_) => None,
     };
-    for (name, ours) in &evidence.candidate.totals.dimensions {
-        let other = theirs.and_then(|theirs| theirs.get(name));
-        let switched = other.is_some_and(|other| {
-            (ours.judged > 0, ours.measured > 0) != (other.judged > 0, other.measured > 0)
-        });
-        let message = if ours.is_mixed() || other.is_some_and(Dimension::is_mixed) {
-            " holds truth values on some trials and numbers on others; each metric sees only its own kind"
-        } else if switched {
-            " holds scores of one kind in the candidate and of another in the baseline"
-        } else {
-            continue;
-        };
+    let mut add = |name: &str, message: String| {
         findings.push(Finding {
             name: Name::MixedTypes,
             effect: Effect::Warning,
             message: Prose::from("the dimension ").name(name).text(message),
         });
+    };
+    for (name, ours) in &evidence.candidate.totals.dimensions {
+        let other = theirs.and_then(|theirs| theirs.dimensions.get(name));
+        let switched = other.is_some_and(|other| {
+            (ours.judged > 0, ours.measured > 0) != (other.judged > 0, other.measured > 0)
+        });
+        let both = [("candidate", Some(ours)), ("baseline", other)];
+        let with_text: Vec<String> = both
+            .iter()
+            .filter_map(|(role, known)| Some((role, known.as_ref()?.texts())))
+            .filter(|(_, texts)| *texts > 0)
+            .map(|(role, texts)| format!("{} of the {role}", plural(texts, "trial")))
+            .collect();
+        let has_scores = both
+            .iter()
+            .any(|(_, known)| known.is_some_and(|known| known.covered(false) > 0));
+        if has_scores && !with_text.is_empty() {
+            let trials = with_text.join(" and ");
+            add(
+                name,
+                format!(" holds a text on {trials}, which counts as a missing score"),
+            );
+        }
+        if ours.is_mixed() || other.is_some_and(Dimension::is_mixed) {
+            let message = " holds truth values on some trials and numbers on others; each metric sees only its own kind";
+            add(name, message.to_owned());
+        } else if switched && ours.covered(false) > 0 {
+            let message =
+                " holds scores of one kind in the candidate and of another in the baseline";
+            add(name, message.to_owned());
+        }
     }
 }

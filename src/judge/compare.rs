@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::comparability::{self, Effect, Finding, Name, Terms};
+use super::by_row::ByRow;
+use super::columns::{column, contradicted, is_told, text_counts, unknown_rows};
+use super::comparability::{self, Effect, Finding, Name, Obstacle, Terms};
 use super::measure::{Lack, Measure, Sample};
+use super::slice::Selection;
 use super::words;
-use crate::evidence::{Baseline, Evidence, Run, Totals};
+use crate::evidence::{Baseline, Column, Columns, Evidence, Kind, Pair, Role, Run, Totals};
 use crate::policy::{self, Gate, Metric, Missing, MissingRule, RemovedRows, Severity};
 use crate::prose::Prose;
 
@@ -52,7 +55,10 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
         max_age: None,
     };
     let mut findings = Vec::new();
-    let ground = comparability::ground(&terms, evidence, now, &mut findings);
+    let mut ground = comparability::ground(&terms, evidence, now, &mut findings);
+    if let Some((role, obstacle)) = contradicted(evidence) {
+        ground.contradict(role, &obstacle, &mut findings);
+    }
     let candidate = &evidence.candidate;
     let names: BTreeSet<&String> = [candidate, baseline]
         .into_iter()
@@ -62,29 +68,42 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
     for name in names {
         for metric in metrics(name, candidate, baseline) {
             let gate = gate(name, metric);
-            let mut of = |run: &Run, role: &str| {
-                let measured = measure(run, &run.totals, &gate, name);
-                if let Err(lack @ Lack::Flawed(_)) = &measured {
-                    let obstacle = words::lack(lack, &gate, Some(name), role, run);
-                    findings.push(Finding {
-                        name: obstacle.name,
-                        effect: Effect::Warning,
-                        message: obstacle.message,
-                    });
+            let mut note = |obstacle: Obstacle| {
+                let finding = Finding {
+                    name: obstacle.name,
+                    effect: Effect::Warning,
+                    message: obstacle.message,
+                };
+                if !findings.contains(&finding) {
+                    findings.push(finding);
+                }
+            };
+            let mut of = |run: &Run, role: Role| {
+                let measured = measure(evidence, run, role, &gate, name);
+                match &measured {
+                    Err(Unmeasured::Lack(lack @ Lack::Flawed(_))) => {
+                        note(words::lack(lack, &gate, Some(name), role.word(), run));
+                    }
+                    Err(Unmeasured::NoRows) => note(unknown_rows()),
+                    Ok(_) | Err(Unmeasured::Lack(_)) => {}
                 }
                 measured.ok()
             };
-            let (theirs, ours) = (of(baseline, "baseline"), of(candidate, "candidate"));
-            let common = |run, totals: &Option<Totals>| {
-                measure(run, totals.as_ref()?, &gate, name).ok()?.observed
+            let (theirs, ours) = (of(baseline, Role::Baseline), of(candidate, Role::Candidate));
+            let change = match change(evidence, baseline, pair, &gate, name) {
+                Ok(change) => Some(change),
+                Err(Unmeasured::NoRows) => {
+                    note(unknown_rows());
+                    None
+                }
+                Err(Unmeasured::Lack(_)) => None,
             };
-            let change = common(candidate, &pair.candidate).zip(common(baseline, &pair.baseline));
             lines.push(Line {
                 subject: name.clone(),
                 metric,
                 baseline: theirs,
                 candidate: ours,
-                change: change.map(|(ours, theirs)| ours - theirs),
+                change,
             });
         }
     }
@@ -116,14 +135,136 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
     })
 }
 
-fn measure(run: &Run, totals: &Totals, gate: &Gate, name: &str) -> Result<Measure, Lack> {
+/// Why there is no value.
+enum Unmeasured {
+    Lack(Lack),
+    /// It is one of single rows, which are not known.
+    NoRows,
+}
+
+/// A candidate's value: a mean over its rows. `None` where it has none, or its rows would have to be known. Missing
+/// scores are taken by the rule; the dimension does not matter to an error rate.
+#[must_use]
+pub fn value(
+    evidence: &Evidence,
+    dimension: &str,
+    metric: Metric,
+    rule: MissingRule,
+) -> Option<Measure> {
+    let mut gate = gate(dimension, metric);
+    gate.missing.rule = rule;
+    let run = &evidence.candidate;
+    measure(evidence, run, Role::Candidate, &gate, dimension).ok()
+}
+
+/// What has to be seen of the rows of runs that are compared: a mean over rows where a row may have several trials,
+/// and a change where scores are missing, which is one on the rows that have one in both runs.
+#[must_use]
+pub fn columns_to_compare(runs: &[&Totals]) -> Columns {
+    let has_one_trial = runs.iter().all(|totals| totals.has_one_trial_a_row());
+    let mut columns = Columns::default();
+    for totals in runs {
+        for (name, known) in &totals.dimensions {
+            let kinds = [
+                (known.judged, Kind::Truth),
+                (known.measured, Kind::Number),
+                (known.texts(), Kind::Scored),
+            ];
+            let is_wanted = |scores: u64| scores > 0 && (!has_one_trial || scores < totals.trials);
+            let kinds = kinds.into_iter().filter(|(scores, _)| is_wanted(*scores));
+            columns.add(Columns {
+                scores: kinds
+                    .map(|(_, kind)| Column {
+                        dimension: name.clone(),
+                        kind,
+                    })
+                    .collect(),
+                inputs: Vec::new(),
+            });
+        }
+    }
+    columns
+}
+
+fn measure(
+    evidence: &Evidence,
+    run: &Run,
+    role: Role,
+    gate: &Gate,
+    name: &str,
+) -> Result<Measure, Unmeasured> {
+    let measured = on_summary(evidence, run, &run.totals, gate, name)?;
+    if is_told(gate.metric, &[&run.totals]) && !measured.is_open() {
+        return Ok(measured);
+    }
+    let selection = Selection::default();
+    match by_row(evidence, gate, name, &selection) {
+        Ok(by_row) => by_row.value(role).map_err(Unmeasured::Lack),
+        // Without the rows it may lie between two ends.
+        Err(_) if is_told(gate.metric, &[&run.totals]) => Ok(measured),
+        Err(unmeasured) => Err(unmeasured),
+    }
+}
+
+/// Candidate − baseline, on the rows that have a score in both.
+fn change(
+    evidence: &Evidence,
+    baseline: &Run,
+    pair: &Pair,
+    gate: &Gate,
+    name: &str,
+) -> Result<f64, Unmeasured> {
+    let no_scores = || Unmeasured::Lack(Lack::NoScores);
+    let (ours, theirs) = (pair.candidate.as_ref(), pair.baseline.as_ref());
+    let (ours, theirs) = ours.zip(theirs).ok_or_else(no_scores)?;
+    let of = |run, totals| on_summary(evidence, run, totals, gate, name);
+    let both = [of(&evidence.candidate, ours)?, of(baseline, theirs)?];
+    let is_told = is_told(gate.metric, &[ours, theirs]) && both.iter().all(|one| !one.ignores);
+    let [ours, theirs] = if is_told {
+        both
+    } else {
+        let selection = Selection::default();
+        let by_row = by_row(evidence, gate, name, &selection)?;
+        let both = by_row.change(RemovedRows::Ignore);
+        both.map_err(|(_, lack)| Unmeasured::Lack(lack))?
+    };
+    let both = ours.observed.zip(theirs.observed);
+    both.map(|(ours, theirs)| ours - theirs)
+        .ok_or_else(no_scores)
+}
+
+fn on_summary(
+    evidence: &Evidence,
+    run: &Run,
+    totals: &Totals,
+    gate: &Gate,
+    name: &str,
+) -> Result<Measure, Unmeasured> {
     let sample = Sample {
         run,
         totals,
-        rows: run.rows,
-        absent: 0.0,
+        removed: 0,
+        text_counts: text_counts(evidence, Some(name)),
     };
-    sample.measure(gate, Some(name))
+    sample.measure(gate, Some(name)).map_err(Unmeasured::Lack)
+}
+
+fn by_row<'a>(
+    evidence: &'a Evidence,
+    gate: &'a Gate,
+    name: &str,
+    selection: &'a Selection,
+) -> Result<ByRow<'a>, Unmeasured> {
+    let rows = evidence.rows.as_ref().ok_or(Unmeasured::NoRows)?;
+    let subject = gate.metric.has_scorer().then_some(name);
+    let column = column(rows, gate.metric, subject).map_err(|_| Unmeasured::NoRows)?;
+    Ok(ByRow {
+        gate,
+        rows,
+        column,
+        selection,
+        text_counts: text_counts(evidence, Some(name)),
+    })
 }
 
 /// What is known of a dimension in either run.

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use super::chance::{self, Chance, Ruling as Said, Trial};
 use super::comparability::{Effect, Finding, Ground, Name, Obstacle};
-use super::limit::{self, Decision, Pairing};
+use super::limit::{self, Decision};
 use super::measure::Measure;
 use super::slice::{self, Selection, Slice};
 use super::survey::{Matter, Measured, Surveyor};
@@ -345,7 +345,7 @@ impl<'a> Court<'a> {
             }
             return ruling;
         }
-        let Measured { pairing, rows, .. } = match measured {
+        let Measured { pairing, .. } = match measured {
             Ok(measured) => measured,
             Err(obstacle) => {
                 self.note(gate, &obstacle);
@@ -377,9 +377,6 @@ impl<'a> Court<'a> {
                 baseline: pairing.baseline,
             };
         }
-        if gate.metric.has_interval() && gate.compares(limit) && pairing.baseline.is_some() {
-            self.note_left_out(gate, &pairing);
-        }
         // What was to be tested and could not be is never decided by the measured value instead.
         let decision = if gate.evidence_of(limit) == policy::Evidence::Observed {
             limit::decide(limit, &pairing, gate.missing.rule)
@@ -391,7 +388,7 @@ impl<'a> Court<'a> {
         let margin = spare.flatten().map(|count| Margin {
             count,
             // Rows where each has one trial.
-            thing: if Some(pairing.candidate.trials) == rows {
+            thing: if pairing.candidate.trials == pairing.candidate.rows {
                 "row"
             } else {
                 "trial"
@@ -411,33 +408,6 @@ impl<'a> Court<'a> {
             chance: None,
             candidate: Some(pairing.candidate),
             baseline: pairing.baseline,
-        }
-    }
-
-    /// Says, once a gate, that a change is not measured on quite the same rows.
-    fn note_left_out(&mut self, gate: &Gate, pairing: &Pairing) {
-        let left_out = |measure: &Measure| {
-            if measure.ignores {
-                measure.trials - measure.scored
-            } else {
-                0
-            }
-        };
-        let ours = left_out(&pairing.candidate);
-        let theirs = pairing.baseline.as_ref().map_or(0, left_out);
-        if ours + theirs == 0 {
-            return;
-        }
-        let finding = Finding {
-            name: Name::ScoresLeftOut,
-            effect: Effect::Warning,
-            message: Prose::from("the gate ").name(&gate.name).text(format!(
-                ": {ours} missing scores of the candidate and {theirs} of the baseline are left out, so that the \
-                 change is not measured on quite the same rows; `evidence: significant` pairs them"
-            )),
-        };
-        if !self.findings.contains(&finding) {
-            self.findings.push(finding);
         }
     }
 

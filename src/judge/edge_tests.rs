@@ -14,8 +14,11 @@ fn between(low: f64, high: f64) -> Measure {
         high,
         scored: 1,
         trials: 2,
+        rows: 2,
         ignores: false,
         exact: false,
+        size: 1.0,
+        steps: None,
     }
 }
 
@@ -23,6 +26,7 @@ fn decided(key: LimitKey, value: f64, candidate: Measure, baseline: Measure) -> 
     let pairing = Pairing {
         candidate,
         baseline: Some(baseline),
+        text_counts: false,
     };
     decide(Limit { key, value }, &pairing, MissingRule::Bound)
 }
@@ -80,28 +84,6 @@ fn a_relative_change_is_undecided_where_the_baseline_may_be_on_either_side_of_ze
     // A change in the metric's own unit has a size beside any baseline.
     let own = |candidate| decided(LimitKey::MaxDrop, 1.0, candidate, between(-0.5, 0.5));
     assert_eq!(own(zero), Decision::Holds);
-}
-
-/// Of removed rows nobody knows how many trials they would have had: a part of one cannot turn.
-#[test]
-fn no_margin_is_told_of_trials_that_are_no_whole_number() {
-    let margin = |candidate: u64, removed: u64| {
-        let common = totals(candidate, &[("s", passes(candidate, candidate))]);
-        let all = totals(3 + removed, &[("s", passes(3 + removed, 3 + removed))]);
-        let mut evidence = against(common, all.clone());
-        let Baseline::Found(_, pair) = &mut evidence.baseline else {
-            unreachable!()
-        };
-        (pair.common, pair.removed) = (3, removed);
-        pair.baseline = Some(totals(3, &[("s", passes(3, 3))]));
-        let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 1}";
-        let policy = policy::parse("gates.yaml", &format!("version: 1\ngates:\n{gate}\n")).unwrap();
-        let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
-        assert_eq!(judgement.checks[0].status, Status::Pass);
-        judgement.checks[0].margin.map(|margin| margin.count)
-    };
-    assert_eq!(margin(3, 1), Some(3));
-    assert_eq!(margin(4, 1), None);
 }
 
 #[test]
@@ -338,7 +320,10 @@ fn errors_are_counted_by_rows_where_the_summary_does_not_tell() {
     };
     assert!(!counts(&[errors], &[&known]));
     assert!(counts(&[errors], &[&open]));
-    assert!(counts(&[errors], &[&known, &open]));
+    // The gate is about the candidate alone.
+    assert!(!counts(&[errors], &[&known, &open]));
+    let rises = "- {name: errors, metric: error_rate, max_rise: 0.1}";
+    assert!(counts(&[rises], &[&known, &open]));
     // Where rows are read in any case.
     assert!(counts(&[errors, tested], &[&known]));
     assert!(!counts(&[tested], &[&open]));
@@ -395,7 +380,9 @@ fn reasons_tell_why_errors_are_not_decided() {
     let judgement = judged("", "- {name: g, metric: error_rate, max: 0.1}", &evidence);
     let reason = judgement.checks[0].reason.to_string();
     assert!(
-        reason.starts_with("the summary tells how many trials each scorer scored, not which: "),
+        reason.starts_with(
+            "the summary tells how many trials each scorer scored, not which, and no lists: "
+        ),
         "{reason}"
     );
 }

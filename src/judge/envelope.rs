@@ -1,8 +1,8 @@
 //! The worlds between which every filling of missing scores lies, for means of rows and their t intervals.
 
+use super::limit::Precision;
 use super::question::{Means, Question};
 use super::world::{Basis, World, is_flat};
-use crate::number::TOLERANCE;
 use crate::policy;
 use crate::stats::{Fillings, Pairs, Sample};
 
@@ -106,14 +106,16 @@ impl<'a> Envelope<'a> {
             let lowest = fillings.lowest_end(self.question.gate.confidence);
             return lowest.map(back).into_iter().collect();
         }
-        let sizes = self.baselines.iter().map(|baseline| {
-            if limit.key.is_relative() {
-                baseline.abs()
+        let precision = self.precision();
+        let bounds = self.baselines.iter().map(|baseline| {
+            let allowed = if limit.key.is_relative() {
+                limit.value * baseline.abs()
             } else {
-                1.0
-            }
+                limit.value
+            };
+            allowed + precision.slack(allowed)
         });
-        let bound = -(limit.value + TOLERANCE) * sizes.fold(f64::INFINITY, f64::min);
+        let bound = -bounds.fold(f64::INFINITY, f64::min);
         let beyond = fillings.least_by_chance(bound).map(|sample| Sample {
             // A little more, so that it is not taken to be at the limit.
             mean: sample.mean.min(bound - ROUNDING * self.scale.max(1.0)),
@@ -170,6 +172,7 @@ impl<'a> Envelope<'a> {
         let is_change = self.question.limit.key.is_change();
         let world = |baseline: &f64| World {
             rows: sample.rows,
+            size: self.precision().size,
             candidate: if is_change {
                 baseline + sample.mean
             } else {
@@ -183,6 +186,10 @@ impl<'a> Envelope<'a> {
             },
         };
         self.baselines.iter().map(world).collect()
+    }
+
+    fn precision(&self) -> Precision {
+        Precision::computed(self.question.pairing.precision().size)
     }
 
     fn rows(&self) -> u64 {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::comparability::{Effect, Finding, Name};
-use super::{Check, Status, noise};
+use super::{Check, Status, logger_latency, noise};
 use crate::evidence::{Baseline, Evidence, Kind, Role};
 use crate::number::{count, full, nearest_count, plural};
 use crate::policy::{self, LimitKey, Metric, Policy};
@@ -32,6 +32,7 @@ pub(super) fn hints(policy: &Policy, evidence: &Evidence, checks: &[Check]) -> V
         .collect();
     let constant = subjects.into_iter();
     findings.extend(constant.filter_map(|subject| same_everywhere(evidence, subject)));
+    findings.extend(logger_latency::hints(evidence, &judged));
     findings
 }
 

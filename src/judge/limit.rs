@@ -24,6 +24,8 @@ pub(super) enum Decision {
 pub(super) struct Pairing {
     pub(super) candidate: Measure,
     pub(super) baseline: Option<Measure>,
+    /// Whether a text is a score of the dimension: where neither run has a truth value or a number there.
+    pub(super) text_counts: bool,
 }
 
 impl Pairing {
@@ -32,6 +34,15 @@ impl Pairing {
         let mut both = std::iter::once(&self.candidate).chain(&self.baseline);
         both.any(Measure::is_unbounded)
     }
+
+    /// How precisely both are known.
+    pub(super) fn precision(&self) -> Precision {
+        let both = || std::iter::once(&self.candidate).chain(&self.baseline);
+        Precision {
+            exact: both().all(|measure| measure.exact),
+            size: both().fold(0.0, |size, measure| measure.size.max(size)),
+        }
+    }
 }
 
 /// Judges a limit at every combination of ends: decided only where all of them agree.
@@ -39,6 +50,7 @@ pub(super) fn decide(limit: Limit, pairing: &Pairing, rule: MissingRule) -> Deci
     let ends = |measure: &Measure| [measure.low, measure.high];
     let ours = ends(&pairing.candidate);
     let theirs = pairing.baseline.as_ref().map_or([0.0; 2], ends);
+    let precision = pairing.precision();
     let (mut kept, mut broken) = (false, false);
     let mut unknown = theirs[0] < 0.0 && theirs[1] > 0.0 && limit.key.is_relative();
     for candidate in ours {
@@ -47,7 +59,7 @@ pub(super) fn decide(limit: Limit, pairing: &Pairing, rule: MissingRule) -> Deci
             if candidate.is_infinite() && candidate == baseline {
                 continue;
             }
-            match holds(limit, candidate, baseline, pairing.candidate.exact) {
+            match holds(limit, candidate, baseline, precision) {
                 Some(true) => kept = true,
                 Some(false) => broken = true,
                 None => unknown = true,
@@ -70,15 +82,45 @@ pub(super) fn decide(limit: Limit, pairing: &Pairing, rule: MissingRule) -> Deci
     }
 }
 
+/// How precisely values are known that are compared with a limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Precision {
+    /// Whether they are counts, or ratios of two, which are compared exactly.
+    pub(super) exact: bool,
+    /// The size of the largest score that they were computed from: 1 for rates.
+    pub(super) size: f64,
+}
+
+impl Precision {
+    /// Of values that were computed in floating point.
+    pub(super) const fn computed(size: f64) -> Self {
+        Self { exact: false, size }
+    }
+
+    /// By how much a computed value may be beyond a limit of this size: [`TOLERANCE`] of the larger of the
+    /// limit's size and the scores'.
+    pub(super) fn slack(self, limit: f64) -> f64 {
+        TOLERANCE * limit.abs().max(self.size)
+    }
+}
+
 /// Whether a limit holds of two plain values; `None` where a relative change has no size.
 ///
-/// Counts and ratios of counts are compared exactly. Differences were computed in floating point and get
-/// [`TOLERANCE`]; so were means and money, which get it in proportion to the limit, and never more.
-pub(super) fn holds(limit: Limit, candidate: f64, baseline: f64, exact: bool) -> Option<bool> {
+/// Counts and ratios of counts are compared exactly. Means, money and all changes but those of counts are computed
+/// in floating point and get [`Precision::slack`]: 0.90 − 0.88 meets a limit of 0.02, and 0.1 + 0.2 − 0.3 one of 0.
+pub(super) fn holds(
+    limit: Limit,
+    candidate: f64,
+    baseline: f64,
+    precision: Precision,
+) -> Option<bool> {
     let slack = match limit.key {
-        LimitKey::Min | LimitKey::Max if exact => 0.0,
-        LimitKey::Min | LimitKey::Max => TOLERANCE * limit.value.abs().min(1.0),
-        _ => TOLERANCE,
+        LimitKey::Min | LimitKey::Max if precision.exact => 0.0,
+        LimitKey::MaxDrop | LimitKey::MaxRise if precision.exact && precision.size == 0.0 => 0.0,
+        key if !key.is_relative() => precision.slack(limit.value),
+        // In units of the baseline, as the change is.
+        _ if baseline == 0.0 || baseline.is_infinite() => TOLERANCE * limit.value,
+        _ => precision.slack(limit.value * baseline) / baseline.abs(),
     };
     let rise = candidate - baseline;
     let relative = || {
@@ -106,10 +148,11 @@ pub(super) fn holds(limit: Limit, candidate: f64, baseline: f64, exact: bool) ->
 /// How many of the candidate's trials could turn against it before a limit that holds is broken, or
 /// would have to turn in its favour before a broken one holds.
 ///
-/// Only for ratios of counts over whole trials.
+/// Only for ratios of counts, where all rows have as many trials.
 pub(super) fn spare(limit: Limit, pairing: &Pairing, decision: Decision) -> Option<u64> {
     let measure = &pairing.candidate;
-    let trials = measure.denominator();
+    let trials = measure.steps?;
+    let precision = pairing.precision();
     let high_is_good = limit.key.wants_high();
     let at_worst = decision == Decision::Holds;
     if trials == 0 || !measure.exact || !matches!(decision, Decision::Holds | Decision::Broken) {
@@ -131,7 +174,7 @@ pub(super) fn spare(limit: Limit, pairing: &Pairing, decision: Decision) -> Opti
         };
         let value = passed / count(trials);
         let inside = (0.0..=1.0).contains(&value);
-        holds(limit, value.clamp(0.0, 1.0), baseline, true).filter(|_| inside)
+        holds(limit, value.clamp(0.0, 1.0), baseline, precision).filter(|_| inside)
     };
     if turned(0)? != at_worst {
         return None;

@@ -1,10 +1,11 @@
-//! From counts and sums to a measured value, with the ends that missing scores leave open.
+//! From the counts and sums of a summary to a measured value, with the ends that missing scores leave open.
 
+use super::limit::Precision;
 use crate::evidence::{Dimension, Flaw, Run, Totals};
-use crate::number::{TOLERANCE, count, nearest_count};
+use crate::number::{TOLERANCE, count};
 use crate::policy::{Gate, Metric, MissingRule, Unit};
 
-/// What a metric is on some trials.
+/// What a metric is on some rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measure {
     /// The value on the scores there are; `None` where these do not tell one value.
@@ -15,12 +16,18 @@ pub struct Measure {
     pub high: f64,
     /// Trials that have the score.
     pub scored: u64,
-    /// All trials, those of removed rows included.
+    /// All trials; a removed row counts as one.
     pub trials: u64,
+    /// The rows that these trials are of, those of removed rows included.
+    pub rows: u64,
     /// Whether scores are missing that were left out.
     pub ignores: bool,
     /// Whether the value is a count, or a ratio of two: exact in floating point.
     pub exact: bool,
+    /// The size of the largest score, as far as it is known: 1 for rates, 0 for counts.
+    pub size: f64,
+    /// The count that a ratio of counts was divided by.
+    pub steps: Option<u64>,
 }
 
 /// Why there is no value.
@@ -38,15 +45,15 @@ pub(super) enum Lack {
     NoUsage,
 }
 
-/// What is measured: some trials of a run.
+/// What is measured: rows of a run, of one trial each, except for what is a sum.
 #[derive(Clone, Copy)]
 pub(super) struct Sample<'a> {
     pub(super) run: &'a Run,
     pub(super) totals: &'a Totals,
-    /// The rows of these trials.
-    pub(super) rows: u64,
-    /// Trials that are not there at all: those of removed rows.
-    pub(super) absent: f64,
+    /// Rows that are not there, each of which counts as one trial.
+    pub(super) removed: u64,
+    /// Whether a text is a score of the dimension.
+    pub(super) text_counts: bool,
 }
 
 impl Sample<'_> {
@@ -58,26 +65,24 @@ impl Sample<'_> {
             | Metric::FixedRows
             | Metric::NumericMean
             | Metric::Coverage => {
-                let known = dimension.and_then(|name| self.totals.dimensions.get(name));
-                let known = known.ok_or(Lack::NoScores)?;
-                if let Some(flaw) = known.flaw {
-                    return Err(Lack::Flawed(flaw));
-                }
+                let known = self.known(gate.metric, dimension)?;
                 match gate.metric {
                     // Of rows that turned this is what they turned from and to.
                     Metric::PassRate | Metric::RegressedRows | Metric::FixedRows => {
-                        self.pass_rate(gate, known)
+                        Ok(self.pass_rate(gate, known))
                     }
                     Metric::NumericMean => self.numeric_mean(gate, known),
-                    _ => Ok(self.fraction(known.scored, count(known.scored), count(known.scored))),
+                    _ => {
+                        let covered = known.covered(self.text_counts);
+                        Ok(self.fraction(covered, covered, covered))
+                    }
                 }
             }
-            // Counts and sums tell nothing of it; see `latency`.
+            // Counts and sums tell nothing of it; see `by_row`.
             Metric::LatencyMean | Metric::LatencyP50 | Metric::LatencyP95 | Metric::LatencyP99 => {
                 Err(Lack::NoUsage)
             }
-            Metric::Trials => Ok(self.whole(self.totals.trials)),
-            Metric::Rows => Ok(self.whole(self.rows)),
+            Metric::Trials | Metric::Rows => Ok(self.count(gate.metric)),
             Metric::ErrorRate => Ok(self.error_rate()),
             Metric::TokensTotal | Metric::TokensMean | Metric::CostTotal | Metric::CostMean => {
                 self.usage(gate)
@@ -85,78 +90,101 @@ impl Sample<'_> {
         }
     }
 
-    /// All trials, those of removed rows included.
-    fn trials(&self) -> f64 {
-        count(self.totals.trials) + self.absent
+    /// The dimension, where it has what the metric needs.
+    fn known(&self, metric: Metric, dimension: Option<&str>) -> Result<&Dimension, Lack> {
+        let known = dimension.and_then(|name| self.totals.dimensions.get(name));
+        let known = known.ok_or(Lack::NoScores)?;
+        if let Some(flaw) = known.flaw {
+            return Err(Lack::Flawed(flaw));
+        }
+        let has_it = match metric {
+            Metric::NumericMean => known.mean.is_some() && known.measured > 0,
+            Metric::Coverage => known.covered(self.text_counts) > 0,
+            _ => known.judged > 0,
+        };
+        match (has_it, metric, known.scored) {
+            (true, ..) => Ok(known),
+            (false, Metric::Coverage, _) | (false, _, 0) => Err(Lack::NoScores),
+            _ => Err(Lack::NotAvailable(known.metrics())),
+        }
     }
 
-    fn whole(&self, things: u64) -> Measure {
-        let value = count(things);
+    /// All trials, with one for each removed row.
+    fn trials(&self) -> u64 {
+        self.totals.trials + self.removed
+    }
+
+    fn rows(&self) -> u64 {
+        self.totals.rows + self.removed
+    }
+
+    /// How many rows or trials there are.
+    pub(super) fn count(&self, metric: Metric) -> Measure {
+        let value = count(match metric {
+            Metric::Rows => self.totals.rows,
+            _ => self.totals.trials,
+        });
         Measure {
             observed: Some(value),
             low: value,
             high: value,
             scored: self.totals.trials,
             trials: self.totals.trials,
+            rows: self.totals.rows,
             ignores: false,
             exact: true,
+            size: 0.0,
+            steps: None,
         }
     }
 
     /// Between two counts over all trials.
-    fn fraction(&self, scored: u64, low: f64, high: f64) -> Measure {
+    fn fraction(&self, scored: u64, low: u64, high: u64) -> Measure {
         let trials = self.trials();
-        let (low, high) = (low / trials, high / trials);
+        let (low, high) = (count(low) / count(trials), count(high) / count(trials));
         Measure {
             observed: (low == high).then_some(low),
             low,
             high,
             scored,
-            trials: nearest_count(trials),
+            trials,
+            rows: self.rows(),
             ignores: false,
-            // A part of a trial is an estimate: of how many trials removed rows would have had.
-            exact: trials.fract() == 0.0,
+            exact: true,
+            size: 1.0,
+            steps: Some(trials),
         }
     }
 
-    fn pass_rate(&self, gate: &Gate, known: &Dimension) -> Result<Measure, Lack> {
-        if known.judged == 0 {
-            return Err(unavailable(known));
-        }
-        let (passed, judged, trials) = (count(known.passed), count(known.judged), self.trials());
-        let observed = passed / judged;
+    fn pass_rate(&self, gate: &Gate, known: &Dimension) -> Measure {
+        let (passed, judged, trials) = (known.passed, known.judged, self.trials());
+        let observed = count(passed) / count(judged);
         let missing = trials - judged;
-        let ignores = leaves_out(gate, missing, trials);
-        let (low, high) = if ignores || missing == 0.0 {
-            (observed, observed)
-        } else {
-            (passed / trials, (passed + missing) / trials)
-        };
-        Ok(Measure {
+        let ignores = self.leaves_out(gate, missing);
+        let mut measure = self.fraction(judged, passed, passed + missing);
+        if ignores || missing == 0 {
+            (measure.low, measure.high) = (observed, observed);
+            measure.steps = Some(judged);
+        }
+        Measure {
             observed: Some(observed),
-            low,
-            high,
-            scored: known.judged,
-            trials: nearest_count(trials),
             ignores,
-            exact: trials.fract() == 0.0,
-        })
+            ..measure
+        }
     }
 
     fn numeric_mean(&self, gate: &Gate, known: &Dimension) -> Result<Measure, Lack> {
-        let mean = known
-            .mean
-            .filter(|_| known.measured > 0)
-            .ok_or_else(|| unavailable(known))?;
-        let (worst, best) = gate.range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
-        if mean < worst - TOLERANCE || mean > best + TOLERANCE {
+        let mean = known.mean.unwrap_or(f64::NAN);
+        if gate.range.is_some_and(|range| is_outside(mean, range)) {
             return Err(Lack::OutOfRange(mean));
         }
-        let (measured, trials) = (count(known.measured), self.trials());
-        let missing = trials - measured;
-        let with = |each: f64| (mean * measured + missing * each) / trials;
-        let ignores = leaves_out(gate, missing, trials);
-        let (low, high) = if ignores || missing == 0.0 {
+        let (worst, best) = gate.range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
+        let trials = self.trials();
+        let missing = trials - known.measured;
+        let with =
+            |each: f64| (mean * count(known.measured) + count(missing) * each) / count(trials);
+        let ignores = self.leaves_out(gate, missing);
+        let (low, high) = if ignores || missing == 0 {
             (mean, mean)
         } else {
             (with(worst), with(best))
@@ -166,9 +194,13 @@ impl Sample<'_> {
             low,
             high,
             scored: known.measured,
-            trials: nearest_count(trials),
+            trials,
+            rows: self.rows(),
             ignores,
             exact: false,
+            // No score need be larger than their mean.
+            size: mean.abs(),
+            steps: None,
         })
     }
 
@@ -176,15 +208,11 @@ impl Sample<'_> {
     fn error_rate(&self) -> Measure {
         let (least, most) = self.totals.unscored();
         let scored = self.totals.trials - most;
-        self.fraction(
-            scored,
-            count(least) + self.absent,
-            count(most) + self.absent,
-        )
+        self.fraction(scored, least + self.removed, most + self.removed)
     }
 
     /// Tokens or cost. A trial that reports none, or has no price, may have used something that nobody knows
-    /// of, from nothing upwards. A summary does not tell these trials; then it is those without any score.
+    /// of, from nothing upwards. Where it is not known how many these are, any of them may be.
     fn usage(&self, gate: &Gate) -> Result<Measure, Lack> {
         let usage = self.totals.usage.ok_or(Lack::NoUsage)?;
         let is_tokens = gate.metric.unit() == Unit::Tokens;
@@ -194,43 +222,46 @@ impl Sample<'_> {
             (usage.cost, usage.priced)
         };
         let total = total.ok_or(Lack::NoUsage)?;
-        let scored = reporting.unwrap_or_else(|| self.totals.trials - self.totals.unscored().1);
-        let (trials, known) = (self.trials(), count(scored));
-        let missing = trials - known;
+        let trials = self.trials();
         let is_mean = matches!(gate.metric, Metric::TokensMean | Metric::CostMean);
-        if is_mean && known == 0.0 {
+        let over = |trials: u64| {
+            if is_mean {
+                total / count(trials)
+            } else {
+                total
+            }
+        };
+        let missing = reporting.map(|known| trials.saturating_sub(known));
+        if is_mean && reporting == Some(0) {
             return Err(Lack::NoUsage);
         }
-        let over = |trials: f64| if is_mean { total / trials } else { total };
-        let observed = over(known);
-        let ignores = leaves_out(gate, missing, trials);
-        let (low, high) = if ignores || missing == 0.0 {
-            (observed, observed)
-        } else {
-            (over(trials), f64::INFINITY)
+        let ignores = missing.is_some_and(|missing| self.leaves_out(gate, missing));
+        let observed = reporting.map(over);
+        let (low, high) = match observed {
+            Some(observed) if ignores || missing == Some(0) => (observed, observed),
+            _ => (over(trials), f64::INFINITY),
         };
         Ok(Measure {
-            observed: Some(observed),
+            observed,
             low,
             high,
-            scored,
-            trials: nearest_count(trials),
+            scored: reporting.unwrap_or(0),
+            trials,
+            rows: self.rows(),
             ignores,
             exact: is_tokens,
+            size: 0.0,
+            steps: None,
         })
+    }
+
+    fn leaves_out(&self, gate: &Gate, missing: u64) -> bool {
+        let fraction = count(missing) / count(self.trials());
+        missing > 0 && leaves_out(gate, fraction, true)
     }
 }
 
 impl Measure {
-    /// What a rate was divided by: all trials, or those with a score where the others were left out.
-    pub(super) fn denominator(&self) -> u64 {
-        if self.ignores {
-            self.scored
-        } else {
-            self.trials
-        }
-    }
-
     /// Whether missing scores leave the value open.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -244,16 +275,18 @@ impl Measure {
     }
 }
 
-/// Whether there are missing scores that are left out: the gate says so, or they are few enough.
-fn leaves_out(gate: &Gate, missing: f64, trials: f64) -> bool {
-    let ignores = gate.missing.rule == MissingRule::Ignore;
-    missing > 0.0 && (ignores || missing / trials <= gate.missing.tolerated)
+/// Whether a fraction of missing scores is left out: the gate says so, or they are few enough.
+pub(super) fn leaves_out(gate: &Gate, fraction: f64, exact: bool) -> bool {
+    let slack = if exact {
+        0.0
+    } else {
+        Precision::computed(1.0).slack(gate.missing.tolerated)
+    };
+    gate.missing.rule == MissingRule::Ignore || fraction <= gate.missing.tolerated + slack
 }
 
-fn unavailable(known: &Dimension) -> Lack {
-    if known.scored == 0 {
-        Lack::NoScores
-    } else {
-        Lack::NotAvailable(known.metrics())
-    }
+/// Whether a number lies outside a range, by more than its end may be off.
+pub(super) fn is_outside(value: f64, (low, high): (f64, f64)) -> bool {
+    let slack = TOLERANCE * low.abs().max(high.abs());
+    value < low - slack || value > high + slack
 }

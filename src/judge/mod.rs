@@ -6,6 +6,7 @@
 mod behind;
 #[cfg(test)]
 mod behind_tests;
+mod by_row;
 mod chance;
 #[cfg(test)]
 mod chance_tests;
@@ -21,6 +22,7 @@ mod hint_tests;
 mod hints;
 mod latency;
 mod limit;
+mod logger_latency;
 mod measure;
 mod noise;
 mod question;
@@ -32,6 +34,8 @@ mod slice;
 mod survey;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod value_tests;
 mod words;
 mod world;
 
@@ -45,11 +49,11 @@ pub use chance::Chance;
 pub use columns::columns;
 use comparability::Terms;
 pub use comparability::{Effect, Finding, Name};
-pub use compare::{Comparison, Line, compare};
+pub use compare::{Comparison, Line, columns_to_compare, compare, value};
 pub use measure::Measure;
 pub use slice::Slice;
 
-use crate::evidence::{Evidence, Kind, Rows};
+use crate::evidence::{Baseline, Evidence, Kind, Rows};
 use crate::policy::{self, Limit, Metric, Policy, Severity};
 use crate::prose::Prose;
 use court::Court;
@@ -178,7 +182,7 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
     let rows = contradicted
         .map(|(_, obstacle)| obstacle)
         .or_else(|| unknown.then(columns::unknown_rows));
-    if policy.needs_usage() && !counts_usage(evidence) {
+    if policy.needs_usage() && !tells_usage(evidence) {
         findings.push(comparability::usage_may_be_partial());
     }
     let mut court = Court {
@@ -205,12 +209,19 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
     }
 }
 
-/// Whether the rows tell of which trials tokens and cost are known.
-fn counts_usage(evidence: &Evidence) -> bool {
-    let columns = evidence.rows.iter().flat_map(Rows::columns);
-    columns
-        .into_iter()
-        .any(|column| matches!(column.kind, Kind::Tokens | Kind::Cost))
+/// Whether it is known of how many trials tokens and cost are known: from the rows, or from the run itself.
+fn tells_usage(evidence: &Evidence) -> bool {
+    let mut columns = evidence.rows.iter().flat_map(Rows::columns);
+    let baseline = match &evidence.baseline {
+        Baseline::Found(run, _) => Some(&run.totals),
+        Baseline::Unnamed | Baseline::NotFound(_) => None,
+    };
+    let mut runs = std::iter::once(&evidence.candidate.totals).chain(baseline);
+    columns.any(|column| matches!(column.kind, Kind::Tokens | Kind::Cost))
+        || runs.all(|totals| {
+            let usage = totals.usage.unwrap_or_default();
+            usage.reported.is_some() && usage.priced.is_some()
+        })
 }
 
 /// Nothing judged is not passed: where checks are skipped, one that can block must be left.

@@ -1,5 +1,6 @@
 //! From rows to worlds: what a check is measured on, with missing scores filled in every way that matters.
 
+use super::by_row::ends;
 use super::chance::Trial;
 use super::columns::column;
 use super::comparability::Obstacle;
@@ -101,17 +102,24 @@ impl Question<'_> {
             scored: candidate.scored,
             trials: candidate.trials,
             ignores: candidate.ignores,
+            rows: candidate.rows,
             exact: true,
+            size: 0.0,
+            steps: None,
         })
     }
 
     /// The means of rows where the missing scores of the candidate and of the baseline are high, or low.
     fn means(&self, rows: &Rows, column: usize, high: [bool; 2]) -> Means {
-        let (low_fill, high_fill) = self.ends();
+        let (low_fill, high_fill) = ends(self.gate);
         let fill = |high| if high { high_fill } else { low_fill };
         let ignores = |measure: Option<&Measure>| measure.is_some_and(|known| known.ignores);
-        // Having any score at all is no error.
-        let known = (self.gate.metric == Metric::ErrorRate).then_some(0.0);
+        // Having any score at all is no error; a text counts 0 unless it is what the dimension has.
+        let known = match self.gate.metric {
+            Metric::ErrorRate => Some(0.0),
+            Metric::Coverage if self.pairing.text_counts => Some(1.0),
+            _ => None,
+        };
         let [ours_high, theirs_high] = high;
         let ours = Side {
             known,
@@ -158,21 +166,6 @@ impl Question<'_> {
         means
     }
 
-    /// What a missing score is at its lowest and highest.
-    fn ends(&self) -> (f64, f64) {
-        match self.gate.metric {
-            // A trial without a score is not covered, and an error, in every world.
-            Metric::Coverage => (0.0, 0.0),
-            Metric::NumericMean => self
-                .gate
-                .range
-                .unwrap_or((f64::NEG_INFINITY, f64::INFINITY)),
-            Metric::PassRate | Metric::RegressedRows | Metric::FixedRows => (0.0, 1.0),
-            Metric::LatencyMean => (0.0, f64::INFINITY),
-            _ => (1.0, 1.0),
-        }
-    }
-
     fn world(&self, means: &Means, one_trial: bool) -> World {
         let is_change = self.limit.key.is_change();
         let rows = means.candidate.len() as u64;
@@ -181,6 +174,7 @@ impl Question<'_> {
             let rate = |passed: u64| count(passed) / count(rows);
             return World {
                 rows,
+                size: self.pairing.precision().size,
                 candidate: rate(trues(&means.candidate)),
                 baseline: rate(trues(&means.baseline)),
                 basis: if is_change {
@@ -212,6 +206,7 @@ impl Question<'_> {
         };
         World {
             rows,
+            size: self.pairing.precision().size,
             candidate: mean(&means.candidate),
             baseline: if is_change {
                 mean(&means.baseline)

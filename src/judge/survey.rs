@@ -1,16 +1,15 @@
 //! What a check is measured on: which run, which rows of it, and whether the summary or the rows are counted.
 
-use super::columns::{kind as kind_of, unknown_rows};
+use super::by_row::ByRow;
+use super::columns::{column, is_told, kind as kind_of, text_counts, unknown_rows};
 use super::comparability::{self, Obstacle};
-use super::latency;
 use super::limit::Pairing;
-use super::measure::{Lack, Measure, Sample};
+use super::measure::{Lack, Measure, Sample, is_outside};
 use super::question::Question;
 use super::slice::{self, Selection, Slice};
 use super::words;
 use crate::evidence::{Baseline, Evidence, Kind, Role, Rows, Run, Totals};
-use crate::number::{TOLERANCE, count};
-use crate::policy::{Gate, Limit, RemovedRows};
+use crate::policy::{Gate, Limit, Metric, RemovedRows};
 
 /// What one check is about.
 #[derive(Clone, Copy)]
@@ -45,8 +44,6 @@ impl<'a> Matter<'a> {
 /// The values that a limit is about.
 pub(super) struct Measured {
     pub(super) pairing: Pairing,
-    /// The rows that they are measured on; `None` of seconds, which have no margin to be counted in rows.
-    pub(super) rows: Option<u64>,
     /// How removed rows were taken.
     pub(super) removed_rows: RemovedRows,
 }
@@ -62,37 +59,26 @@ pub(super) struct Surveyor<'a> {
 impl Surveyor<'_> {
     /// Whether a limit of a gate is judged on what rows say, rather than on what the summary says.
     pub(super) fn uses_rows(&self, gate: &Gate, limit: Limit) -> bool {
-        let has = |kind| {
-            let rows = self.evidence.rows.as_ref();
-            rows.is_some_and(|rows| rows.column("", kind).is_some())
+        let baseline = match &self.evidence.baseline {
+            Baseline::Found(run, _) if gate.compares(limit) => Some(&run.totals),
+            _ => None,
         };
-        gate.needs_rows_for(limit)
-            || match kind_of(gate.metric) {
-                Some(kind @ (Kind::Tokens | Kind::Cost | Kind::Anything)) => has(kind),
-                _ => false,
-            }
+        let candidate = std::iter::once(&self.evidence.candidate.totals);
+        let runs: Vec<&Totals> = candidate.chain(baseline).collect();
+        gate.needs_rows_for(limit) || gate.range.is_some() || !self.tells(gate, &runs)
     }
 
     /// The values that a limit is about, and what they are measured on.
     pub(super) fn measure(&self, matter: Matter<'_>) -> Result<Measured, Obstacle> {
         let Matter { gate, limit, .. } = matter;
-        if gate.metric.is_latency() {
-            return self.latency(matter);
-        }
-        let on = |removed_rows| self.on(matter, removed_rows);
-        let mut removed_rows = self.removed_rows;
-        let mut found = on(removed_rows)?;
-        // Where missing scores are left out, removed rows are, on both sides: a change is measured on
-        // the same rows or not at all.
-        if gate.compares(limit) && found.0.candidate.ignores && self.removed() > 0 {
-            removed_rows = RemovedRows::Ignore;
-            found = on(removed_rows)?;
-        }
-        let (pairing, measured_on) = found;
+        self.in_range(matter)?;
+        let (pairing, removed_rows) = match self.on_summary(matter)? {
+            Some((pairing, removed_rows)) => (self.sized(matter, pairing), removed_rows),
+            None => (self.on_rows(matter)?, self.removed_rows),
+        };
         if !gate.metric.compares() {
             return Ok(Measured {
                 pairing,
-                rows: Some(measured_on),
                 removed_rows,
             });
         }
@@ -103,10 +89,11 @@ impl Surveyor<'_> {
         let pairing = Pairing {
             candidate: question.count(rows)?,
             baseline: None,
+            text_counts: false,
         };
+        debug_assert!(gate.compares(limit));
         Ok(Measured {
             pairing,
-            rows: Some(measured_on),
             removed_rows,
         })
     }
@@ -115,131 +102,214 @@ impl Surveyor<'_> {
         self.evidence.rows.as_ref().ok_or_else(unknown_rows)
     }
 
-    /// The values with removed rows taken in one way: from the rows, or from the summary where that tells.
-    fn on(
-        &self,
-        matter: Matter<'_>,
-        removed_rows: RemovedRows,
-    ) -> Result<(Pairing, u64), Obstacle> {
-        self.in_range(matter)?;
-        let kind = kind_of(matter.gate.metric);
-        let is_counted = matches!(kind, Some(Kind::Tokens | Kind::Cost | Kind::Anything));
-        let whole =
-            matter.slice.is_none() && !(is_counted && self.uses_rows(matter.gate, matter.limit));
-        let summary = self.on_summary(matter, removed_rows);
-        // What a summary cannot give is not in its rows either: no scores, of another kind, in disorder. But a
-        // usage that it lacks is no reason.
-        match summary {
-            Ok(found) if whole => Ok(found),
-            Err(obstacle) if whole || matter.subject.is_some() => Err(obstacle),
-            _ => self.on_rows(matter, removed_rows),
+    /// The values as the summary tells them, and how removed rows are taken; `None` where the rows have to be
+    /// counted.
+    ///
+    /// What a summary cannot give is not in its rows either: no scores, or scores of another kind, or two
+    /// dimensions of one name. But a latency or a usage that it lacks may be.
+    fn on_summary(&self, matter: Matter<'_>) -> Result<Option<(Pairing, RemovedRows)>, Obstacle> {
+        let Matter { gate, limit, .. } = matter;
+        if gate.metric.is_latency() {
+            return Ok(None);
         }
+        let text_counts = text_counts(self.evidence, matter.subject);
+        if !gate.compares(limit) {
+            let candidate = &self.evidence.candidate;
+            let ours = Sample {
+                run: candidate,
+                totals: &candidate.totals,
+                removed: 0,
+                text_counts,
+            };
+            let ours = measured(matter, &ours, Role::Candidate);
+            let is_told = matter.slice.is_none() && self.tells(gate, &[&candidate.totals]);
+            return match ours {
+                Err(obstacle) if is_told || matter.subject.is_some() => Err(obstacle),
+                Ok(candidate) if is_told => {
+                    let pairing = Pairing {
+                        candidate,
+                        baseline: None,
+                        text_counts,
+                    };
+                    Ok(Some((pairing, self.removed_rows)))
+                }
+                _ => Ok(None),
+            };
+        }
+        let is_told = matter.slice.is_none() && self.tells(gate, &self.totals(self.removed_rows)?);
+        let pairing = match self.change(matter, self.removed_rows, text_counts) {
+            Err(obstacle) if is_told || matter.subject.is_some() => return Err(obstacle),
+            Ok(pairing) if is_told => pairing,
+            _ => return Ok(None),
+        };
+        let leaves_out = |pairing: &Pairing| {
+            let mut both = std::iter::once(&pairing.candidate).chain(&pairing.baseline);
+            both.any(|measure| measure.ignores)
+        };
+        if !leaves_out(&pairing) {
+            return Ok(Some((pairing, self.removed_rows)));
+        }
+        // Where missing scores are left out, a change is measured on the rows that have a score in both runs.
+        // Only the rows tell which these are, unless nothing is missing but rows that were removed.
+        let is_whole = pairing
+            .baseline
+            .is_some_and(|measure| measure.scored == measure.trials);
+        if !is_whole || self.removed() == 0 {
+            return Ok(None);
+        }
+        let mut common = self.change(matter, RemovedRows::Ignore, text_counts)?;
+        if leaves_out(&common) {
+            return Ok(None);
+        }
+        common.candidate = Measure {
+            trials: common.candidate.trials + self.removed(),
+            rows: common.candidate.rows + self.removed(),
+            ignores: true,
+            ..common.candidate
+        };
+        Ok(Some((common, RemovedRows::Ignore)))
     }
 
-    fn on_summary(
+    /// The values of both runs on the rows of a comparison.
+    fn change(
         &self,
         matter: Matter<'_>,
         removed_rows: RemovedRows,
-    ) -> Result<(Pairing, u64), Obstacle> {
-        if !matter.gate.compares(matter.limit) {
-            let run = &self.evidence.candidate;
-            let sample = Sample {
-                run,
-                totals: &run.totals,
-                rows: run.rows,
-                absent: 0.0,
-            };
-            let pairing = Pairing {
-                candidate: measured(matter, &sample, Role::Candidate)?,
-                baseline: None,
-            };
-            return Ok((pairing, run.rows));
-        }
-        let samples = self.samples(removed_rows);
-        let (ours, theirs) =
-            samples.ok_or_else(|| comparability::common_rows_unknown(&self.evidence.baseline))?;
-        let pairing = Pairing {
+        text_counts: bool,
+    ) -> Result<Pairing, Obstacle> {
+        let (ours, theirs) = self.samples(removed_rows, text_counts)?;
+        Ok(Pairing {
             candidate: measured(matter, &ours, Role::Candidate)?,
             baseline: Some(measured(matter, &theirs, Role::Baseline)?),
-        };
-        Ok((pairing, theirs.rows))
+            text_counts,
+        })
+    }
+
+    /// Whether summaries tell a gate's metric of all rows.
+    fn tells(&self, gate: &Gate, runs: &[&Totals]) -> bool {
+        let rows = self.evidence.rows.as_ref();
+        let has = |kind| rows.is_some_and(|rows| rows.column("", kind).is_some());
+        match kind_of(gate.metric) {
+            Some(kind @ (Kind::Tokens | Kind::Cost | Kind::Anything)) if has(kind) => false,
+            _ => is_told(gate.metric, runs),
+        }
     }
 
     /// Counts the rows themselves.
-    fn on_rows(
-        &self,
-        matter: Matter<'_>,
-        removed_rows: RemovedRows,
-    ) -> Result<(Pairing, u64), Obstacle> {
+    fn on_rows(&self, matter: Matter<'_>) -> Result<Pairing, Obstacle> {
         let Matter { gate, limit, .. } = matter;
         let rows = self.rows()?;
         let selection = Selection::of(matter.slice, rows);
-        let has = |role, row| rows.trials(role, row) > 0 && selection.has(rows, row);
         look_into(matter, rows, &selection)?;
-        let of = |role, totals: &Totals, rows, absent| {
-            let sample = Sample {
-                run: self.run(role),
-                totals,
-                rows,
-                absent,
-            };
-            measured(matter, &sample, role)
-        };
-        if !gate.compares(limit) {
-            let ours = |row| has(Role::Candidate, row);
-            let (totals, rows) = rows.totals_of(Role::Candidate, ours);
-            let pairing = Pairing {
-                candidate: of(Role::Candidate, &totals, rows, 0.0)?,
+        let text_counts = text_counts(self.evidence, matter.subject);
+        let column = column(rows, gate.metric, matter.subject);
+        if column.is_err() && kind_of(gate.metric).is_none() {
+            return Ok(Pairing {
+                candidate: self.counted(matter, rows, &selection),
                 baseline: None,
-            };
-            return Ok((pairing, rows));
+                text_counts,
+            });
         }
-        let common = |row| has(Role::Candidate, row) && has(Role::Baseline, row);
-        let compared = |row| match removed_rows {
-            RemovedRows::Missing => has(Role::Baseline, row),
-            RemovedRows::Ignore => common(row),
+        let by_row = ByRow {
+            gate,
+            rows,
+            column: column?,
+            selection: &selection,
+            text_counts,
         };
-        let (ours, both) = rows.totals_of(Role::Candidate, common);
-        let (theirs, all) = rows.totals_of(Role::Baseline, compared);
-        if both == 0 {
+        let lack = |(role, lack): (Role, Lack)| {
+            let lack = match kind_of(gate.metric) {
+                Some(Kind::Latency | Kind::Tokens | Kind::Cost) => Lack::NoUsage,
+                _ => lack,
+            };
+            self.obstacle(matter, &lack, role)
+        };
+        let is_found = matches!(self.evidence.baseline, Baseline::Found(..));
+        if !gate.compares(limit) || !is_found {
+            return Ok(Pairing {
+                candidate: by_row
+                    .value(Role::Candidate)
+                    .map_err(|found| lack((Role::Candidate, found)))?,
+                baseline: None,
+                text_counts,
+            });
+        }
+        let has = |role, row| rows.trials(role, row) > 0 && selection.has(rows, row);
+        let is_common = |row: usize| has(Role::Candidate, row) && has(Role::Baseline, row);
+        if !(0..rows.len()).any(is_common) {
             return Err(comparability::no_common_rows());
         }
-        // A removed row would have had as many trials as a common one has.
-        let absent = count(ours.trials) * count(all - both) / count(both);
-        let pairing = Pairing {
-            candidate: of(Role::Candidate, &ours, both, absent)?,
-            baseline: Some(of(Role::Baseline, &theirs, all, 0.0)?),
-        };
-        Ok((pairing, all))
+        let [candidate, baseline] = by_row.change(self.removed_rows).map_err(lack)?;
+        Ok(Pairing {
+            candidate,
+            baseline: Some(baseline),
+            text_counts,
+        })
     }
 
-    /// Makes sure that no score lies outside the gate's range, where rows tell, and no mean of a run.
+    /// Rows or trials of a slice.
+    fn counted(&self, matter: Matter<'_>, rows: &Rows, selection: &Selection) -> Measure {
+        let has = |row: usize| selection.has(rows, row);
+        let (totals, _) = rows.totals_of(Role::Candidate, has);
+        let sample = Sample {
+            run: &self.evidence.candidate,
+            totals: &totals,
+            removed: 0,
+            text_counts: false,
+        };
+        sample.count(matter.gate.metric)
+    }
+
+    /// A pairing of means from summaries, with the size of the scores as far as it can be told.
+    fn sized(&self, matter: Matter<'_>, mut pairing: Pairing) -> Pairing {
+        let Matter { gate, subject, .. } = matter;
+        if gate.metric != Metric::NumericMean {
+            return pairing;
+        }
+        let known = self.evidence.rows.as_ref().and_then(|rows| {
+            let column = column(rows, gate.metric, subject).ok()?;
+            let ends = roles(matter).filter_map(|role| rows.extremes(role, column, |_| true));
+            ends.map(|(low, high)| low.abs().max(high.abs()))
+                .reduce(f64::max)
+        });
+        let range = gate.range.map(|(low, high)| low.abs().max(high.abs()));
+        // Of nothing that is known, a limit of 0 has no size: then scores are taken to be of size 1.
+        let unknown = if matter.limit.value == 0.0 { 1.0 } else { 0.0 };
+        let size = known.or(range).unwrap_or(unknown);
+        let mut all = std::iter::once(&mut pairing.candidate).chain(&mut pairing.baseline);
+        all.by_ref()
+            .for_each(|measure| measure.size = measure.size.max(size));
+        pairing
+    }
+
+    /// Makes sure that no score lies outside the gate's range, and no mean of a run.
+    ///
+    /// Of all rows of the runs, also where fewer are compared or in the slice: one outside shows that the range
+    /// is not the scores' own.
     fn in_range(&self, matter: Matter<'_>) -> Result<(), Obstacle> {
         let Matter { gate, subject, .. } = matter;
-        let (Some((low, high)), Some(name)) = (gate.range, subject) else {
+        let (Some(range), Some(name)) = (gate.range, subject) else {
             return Ok(());
         };
-        let roles = [Role::Candidate, Role::Baseline].into_iter();
-        let roles = roles.take(1 + usize::from(gate.compares(matter.limit)));
-        let is_outside = |value: &f64| *value < low - TOLERANCE || *value > high + TOLERANCE;
         let rows = self.evidence.rows.as_ref();
         let known = rows.and_then(|rows| Some((rows, rows.column(name, Kind::Number)?)));
-        for role in roles {
-            let ends = known.and_then(|(rows, column)| {
-                let selection = Selection::of(matter.slice, rows);
-                rows.extremes(role, column, |row| selection.has(rows, row))
-            });
+        let mut means = Vec::new();
+        for role in roles(matter) {
+            let ends = known.and_then(|(rows, column)| rows.extremes(role, column, |_| true));
             let scores = ends.into_iter().flat_map(|(least, most)| [least, most]);
-            if let Some(score) = scores.into_iter().find(is_outside) {
-                return Err(words::out_of_range(score, (low, high), name, role));
+            if let Some(score) = scores.into_iter().find(|score| is_outside(*score, range)) {
+                return Err(words::out_of_range(score, range, name, role));
             }
-            // Of all its rows, also where fewer are compared: it shows that the range is not the scores' own.
-            let run = self.run(role);
-            let mean = run.totals.dimensions.get(name).and_then(|known| known.mean);
-            if let Some(mean) = mean.filter(is_outside) {
-                let lack = Lack::OutOfRange(mean);
-                return Err(words::lack(&lack, gate, subject, role.word(), run));
-            }
+            let dimension = self.run(role).totals.dimensions.get(name);
+            let mean = dimension.and_then(|known| known.mean);
+            means.extend(mean.map(|mean| (role, mean)));
+        }
+        if let Some((role, mean)) = means.iter().find(|(_, mean)| is_outside(*mean, range)) {
+            return Err(self.obstacle(matter, &Lack::OutOfRange(*mean), *role));
+        }
+        // Whether a score lies outside only the rows tell.
+        if known.is_none() && !means.is_empty() {
+            return Err(unknown_rows());
         }
         Ok(())
     }
@@ -252,47 +322,6 @@ impl Surveyor<'_> {
         }
     }
 
-    /// The seconds that a limit is about, and what they are measured on.
-    fn latency(&self, matter: Matter<'_>) -> Result<Measured, Obstacle> {
-        let Matter { gate, limit, .. } = matter;
-        let rows = self.rows()?;
-        let selection = Selection::of(matter.slice, rows);
-        look_into(matter, rows, &selection)?;
-        let of = |role: Role, scope| {
-            latency::measure(gate, rows, role, scope, &selection)
-                .ok_or_else(|| words::lack(&Lack::NoUsage, gate, None, role.word(), self.run(role)))
-        };
-        if !gate.compares(limit) || !matches!(self.evidence.baseline, Baseline::Found(..)) {
-            let pairing = Pairing {
-                candidate: of(Role::Candidate, latency::Scope::Candidate)?,
-                baseline: None,
-            };
-            return Ok(Measured {
-                pairing,
-                rows: None,
-                removed_rows: RemovedRows::Ignore,
-            });
-        }
-        let on = |removed_rows| -> Result<Pairing, Obstacle> {
-            let scope = latency::Scope::Comparison(removed_rows);
-            Ok(Pairing {
-                candidate: of(Role::Candidate, scope)?,
-                baseline: Some(of(Role::Baseline, scope)?),
-            })
-        };
-        let mut removed_rows = self.removed_rows;
-        let mut pairing = on(removed_rows)?;
-        if pairing.candidate.ignores && self.removed() > 0 {
-            removed_rows = RemovedRows::Ignore;
-            pairing = on(removed_rows)?;
-        }
-        Ok(Measured {
-            pairing,
-            rows: None,
-            removed_rows,
-        })
-    }
-
     fn removed(&self) -> u64 {
         match &self.evidence.baseline {
             Baseline::Found(_, pair) => pair.removed,
@@ -300,50 +329,66 @@ impl Surveyor<'_> {
         }
     }
 
+    /// The totals of the runs of a comparison, on the rows that it is made on.
+    fn totals(&self, removed_rows: RemovedRows) -> Result<[&Totals; 2], Obstacle> {
+        let (ours, theirs) = self.samples(removed_rows, false)?;
+        Ok([ours.totals, theirs.totals])
+    }
+
     /// The trials that a change is measured on: those of the baseline's rows, or of the common ones.
-    fn samples(&self, removed_rows: RemovedRows) -> Option<(Sample<'_>, Sample<'_>)> {
+    fn samples(
+        &self,
+        removed_rows: RemovedRows,
+        text_counts: bool,
+    ) -> Result<(Sample<'_>, Sample<'_>), Obstacle> {
+        let unknown = || comparability::common_rows_unknown(&self.evidence.baseline);
         let Baseline::Found(baseline, pair) = &self.evidence.baseline else {
-            return None;
+            return Err(unknown());
         };
         if pair.common == 0 {
-            return None;
+            return Err(unknown());
         }
-        let ours = pair.candidate.as_ref()?;
+        let ours = pair.candidate.as_ref().ok_or_else(unknown)?;
         let (theirs, removed) = match removed_rows {
             RemovedRows::Missing => (&baseline.totals, pair.removed),
-            RemovedRows::Ignore => (pair.baseline.as_ref()?, 0),
+            RemovedRows::Ignore => (pair.baseline.as_ref().ok_or_else(unknown)?, 0),
         };
         let ours = Sample {
             run: &self.evidence.candidate,
             totals: ours,
-            rows: pair.common,
-            // A removed row would have had as many trials as a common one has.
-            absent: count(ours.trials) * count(removed) / count(pair.common),
+            removed,
+            text_counts,
         };
         let theirs = Sample {
             run: baseline,
             totals: theirs,
-            rows: pair.common + removed,
-            absent: 0.0,
+            removed: 0,
+            text_counts,
         };
-        Some((ours, theirs))
+        Ok((ours, theirs))
     }
+
+    fn obstacle(&self, matter: Matter<'_>, lack: &Lack, role: Role) -> Obstacle {
+        obstacle(matter, lack, role, self.run(role))
+    }
+}
+
+/// The runs that a check looks at.
+fn roles(matter: Matter<'_>) -> impl Iterator<Item = Role> + Clone {
+    let roles = [Role::Candidate, Role::Baseline].into_iter();
+    roles.take(1 + usize::from(matter.gate.compares(matter.limit)))
 }
 
 /// Makes sure that a slice has rows in every run that is looked at.
 fn look_into(matter: Matter<'_>, rows: &Rows, selection: &Selection) -> Result<(), Obstacle> {
-    let Matter { gate, limit, .. } = matter;
-    let roles = [Role::Candidate, Role::Baseline];
-    let roles = roles
-        .into_iter()
-        .take(1 + usize::from(gate.compares(limit)));
+    let mut roles = roles(matter);
     if let Some(slice) = matter.slice {
         let has = |role, row| rows.trials(role, row) > 0 && selection.has(rows, row);
         let any = |role| (0..rows.len()).any(|row| has(role, row));
         if !any(Role::Candidate) && !any(Role::Baseline) {
             return Err(slice::empty(slice, None, rows));
         }
-        if let Some(role) = roles.clone().find(|role| !any(*role)) {
+        if let Some(role) = roles.find(|role| !any(*role)) {
             return Err(slice::empty_in(slice, role.word()));
         }
     }
@@ -352,11 +397,14 @@ fn look_into(matter: Matter<'_>, rows: &Rows, selection: &Selection) -> Result<(
 
 /// Measures a sample, or says what it lacks.
 fn measured(matter: Matter<'_>, sample: &Sample<'_>, role: Role) -> Result<Measure, Obstacle> {
+    let measured = sample.measure(matter.gate, matter.subject);
+    measured.map_err(|lack| obstacle(matter, &lack, role, sample.run))
+}
+
+fn obstacle(matter: Matter<'_>, lack: &Lack, role: Role, run: &Run) -> Obstacle {
     let Matter { gate, subject, .. } = matter;
-    sample
-        .measure(gate, subject)
-        .map_err(|lack| match (&lack, matter.slice) {
-            (Lack::NoScores, Some(slice)) => words::no_scores_in(slice, subject, role),
-            _ => words::lack(&lack, gate, subject, role.word(), sample.run),
-        })
+    match (lack, matter.slice) {
+        (Lack::NoScores, Some(slice)) => words::no_scores_in(slice, subject, role),
+        _ => words::lack(lack, gate, subject, role.word(), run),
+    }
 }

@@ -165,7 +165,7 @@ pub(super) fn decision(
         Decision::Holds => format!("{}{}", value.relation(true), distance("to spare")),
         Decision::Broken => format!("{}{}", value.relation(false), distance("short")),
         Decision::Depends if gate.metric == Metric::ErrorRate => format!(
-            "the summary tells how many trials each scorer scored, not which: {}",
+            "the summary tells how many trials each scorer scored, not which, and no lists: {}",
             value.open()
         ),
         Decision::Depends => format!(
@@ -300,8 +300,13 @@ fn missing(pairing: &Pairing, unit: Unit) -> String {
                 Unit::Seconds => "latency",
                 Unit::Fraction | Unit::Score | Unit::Count => "score",
             };
+            let rows = if measure.rows == measure.trials {
+                String::new()
+            } else {
+                format!(" on {}", plural(measure.rows, "row"))
+            };
             format!(
-                "{missing} of {}{whose} {verb} no {what}",
+                "{missing} of {}{rows}{whose} {verb} no {what}",
                 plural(measure.trials, "trial")
             )
         })
@@ -360,7 +365,13 @@ impl Value<'_> {
 
     fn candidate(&self) -> String {
         let measure = &self.pairing.candidate;
-        span(measure.low, measure.high, self.limit.value)
+        let slack = self.pairing.precision().slack(self.limit.value);
+        // What is on the limit but for rounding is shown as it.
+        let shown = |value: f64| {
+            let is_near = !measure.exact && (value - self.limit.value).abs() <= slack;
+            if is_near { self.limit.value } else { value }
+        };
+        span(shown(measure.low), shown(measure.high), self.limit.value)
     }
 
     /// The change in the direction that is limited: a drop, or a rise.

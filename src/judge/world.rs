@@ -1,7 +1,7 @@
 //! One world: what is measured once every missing score is settled, and what an evidence rule says of it.
 
 use super::chance::Ruling;
-use super::limit::holds;
+use super::limit::{Precision, holds};
 use crate::number::{TOLERANCE, count, nearest_count};
 use crate::policy::{self, Gate, Limit};
 use crate::stats::{Interval, Pairs, Sample, wilson};
@@ -17,6 +17,8 @@ const MOST_ROWS: u64 = 10_000_000;
 #[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) rows: u64,
+    /// The size of the largest score.
+    pub(super) size: f64,
     /// The mean over rows; for a change of both runs.
     pub(super) candidate: f64,
     pub(super) baseline: f64,
@@ -155,7 +157,7 @@ impl World {
             return Ruling::TooFew;
         };
         let is_change = limit.key.is_change();
-        let point = holds(limit, self.candidate, self.baseline, false);
+        let point = holds(limit, self.candidate, self.baseline, self.precision());
         let (Some(low), Some(high), Some(point)) = (
             self.at(limit, interval.low),
             self.at(limit, interval.high),
@@ -193,7 +195,11 @@ impl World {
         } else {
             end
         };
-        holds(limit, candidate, self.baseline, false)
+        holds(limit, candidate, self.baseline, self.precision())
+    }
+
+    fn precision(&self) -> Precision {
+        Precision::computed(self.size)
     }
 
     /// The smallest change that so many rows could have shown.

@@ -188,8 +188,10 @@ struct JsonCheck<'a> {
     candidate_range: Option<[Option<f64>; 2]>,
     /// Trials of the candidate that have the score.
     scored: Option<u64>,
-    /// All trials of the candidate, those of removed rows included.
+    /// All trials of the candidate; a removed row counts as one.
     trials: Option<u64>,
+    /// The rows that these trials are of, removed rows included.
+    row_count: Option<u64>,
     /// How many rows or trials to spare, or short.
     margin: Option<u64>,
     /// What the margin counts.
@@ -545,6 +547,7 @@ fn check<'r>(judged: &Judged, check: &'r Check) -> JsonCheck<'r> {
         candidate_range: range(check.candidate),
         scored: check.candidate.map(|measure| measure.scored),
         trials: check.candidate.map(|measure| measure.trials),
+        row_count: check.candidate.map(|measure| measure.rows),
         margin: check.margin.map(|margin| margin.count),
         margin_unit: check.margin.map(|margin| margin.thing),
         evidence: check.evidence.word(),

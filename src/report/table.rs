@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::escape::{cell, message, visible_json};
 use super::links;
 use super::redact::value_without;
-use crate::evidence::{Run, RunRow, Trial};
+use crate::evidence::{Run, RunRow, Trial, is_of_sdk};
 use crate::secret::Secrets;
 
 /// The columns before the scores.
@@ -199,9 +199,10 @@ fn flattened(trial: &Trial<'_>) -> io::Result<BTreeMap<String, Value>> {
                     walk(format!("{name}.{key}"), value, into);
                 }
             }
-            value => {
+            value if !is_of_sdk(&name, None) => {
                 into.insert(name, value);
             }
+            _ => {}
         }
     }
     let scores: BTreeMap<String, Value> = serde_json::from_str(trial.scores.get())?;

@@ -184,9 +184,19 @@ pub(super) fn margin(check: &Check) -> String {
 
 /// `18/24`.
 pub(super) fn scored(check: &Check) -> String {
-    check.candidate.map_or_else(dash, |measure| {
-        format!("{}/{}", measure.scored, measure.trials)
-    })
+    check
+        .candidate
+        .map_or_else(dash, |measure| scored_of(&measure))
+}
+
+/// Trials that have the score, of all, and the rows that these are of where a row has several.
+fn scored_of(measure: &Measure) -> String {
+    let trials = format!("{}/{}", measure.scored, measure.trials);
+    if measure.rows == measure.trials {
+        trials
+    } else {
+        format!("{trials}, {}", plural(measure.rows, "row"))
+    }
 }
 
 /// The cells of a line of a comparison.
@@ -203,11 +213,8 @@ pub(super) fn line(line: &Line) -> LineCells {
     let shown = |measure: Option<Measure>, beside: f64| {
         measure.map_or_else(dash, |measure| value(&measure, beside))
     };
-    let scored = |measure: Option<Measure>| {
-        measure.map_or_else(dash, |measure| {
-            format!("{}/{}", measure.scored, measure.trials)
-        })
-    };
+    let scored =
+        |measure: Option<Measure>| measure.map_or_else(dash, |measure| scored_of(&measure));
     LineCells {
         baseline: shown(line.baseline, low(line.candidate)),
         candidate: shown(line.candidate, low(line.baseline)),

@@ -1,0 +1,394 @@
+//! The value of a metric, counted on the rows themselves: trials of a row are averaged first, and then rows.
+//!
+//! A row of the baseline that the candidate lacks weighs one row, of which every trial is missing.
+
+use std::collections::BTreeMap;
+
+use super::columns::kind;
+use super::latency;
+use super::measure::{Lack, Measure, leaves_out};
+use super::slice::Selection;
+use crate::evidence::{Kind, Role, Rows};
+use crate::number::count;
+use crate::policy::{Gate, Metric, RemovedRows};
+
+/// Measures one gate on one subject and slice.
+#[derive(Clone, Copy)]
+pub(super) struct ByRow<'a> {
+    pub(super) gate: &'a Gate,
+    pub(super) rows: &'a Rows,
+    /// The column that the metric is measured on.
+    pub(super) column: usize,
+    pub(super) selection: &'a Selection,
+    /// Whether a text is a score of the dimension.
+    pub(super) text_counts: bool,
+}
+
+/// A run's trials of one row, as a metric sees them.
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    /// Its place; `None` of a row that the run lacks.
+    row: Option<usize>,
+    trials: u64,
+    /// Trials that have a value.
+    known: u64,
+    /// The sum of these values.
+    sum: f64,
+    /// The sum of the other trials' values, at least and at most.
+    low: f64,
+    high: f64,
+}
+
+/// Which end of what is missing is meant.
+#[derive(Clone, Copy)]
+enum End {
+    /// The scores there are.
+    Observed,
+    Low,
+    High,
+}
+
+/// How cells become one value.
+enum Aggregate {
+    /// The mean over rows of the mean of a row's trials.
+    Mean,
+    /// The sum over all trials.
+    Total,
+    /// A percentile of all trials.
+    Percentile(f64),
+}
+
+impl ByRow<'_> {
+    /// A run's value, over all rows that it has.
+    pub(super) fn value(&self, role: Role) -> Result<Measure, Lack> {
+        let cells = self.cells(role, |row| self.rows.trials(role, row) > 0);
+        let side = Side::new(self.gate, cells)?;
+        let all = vec![true; side.cells.len()];
+        self.measure(role, &side, &all)
+    }
+
+    /// The values of both runs, on the rows of the baseline or on those that both have. Where a run's missing
+    /// scores are left out, a row without any drops out on both sides.
+    pub(super) fn change(&self, removed_rows: RemovedRows) -> Result<[Measure; 2], (Role, Lack)> {
+        let is_compared = |row: usize| {
+            let has = |role| self.rows.trials(role, row) > 0;
+            has(Role::Baseline) && (removed_rows == RemovedRows::Missing || has(Role::Candidate))
+        };
+        let [ours, theirs] = [Role::Candidate, Role::Baseline].map(|role| {
+            Side::new(self.gate, self.cells(role, is_compared)).map_err(|lack| (role, lack))
+        });
+        let (ours, theirs) = (ours?, theirs?);
+        let both = ours.cells.iter().zip(&theirs.cells);
+        let is_in = both.map(|(one, other)| ours.has(one) && theirs.has(other));
+        let is_in: Vec<bool> = is_in.collect();
+        let of = |role, side| {
+            self.measure(role, side, &is_in)
+                .map_err(|lack| (role, lack))
+        };
+        Ok([of(Role::Candidate, &ours)?, of(Role::Baseline, &theirs)?])
+    }
+
+    fn cells(&self, role: Role, is_wanted: impl Fn(usize) -> bool) -> Vec<Cell> {
+        let rows = 0..self.rows.len();
+        rows.filter(|row| is_wanted(*row) && self.selection.has(self.rows, *row))
+            .map(|row| self.cell(role, row))
+            .collect()
+    }
+
+    fn cell(&self, role: Role, row: usize) -> Cell {
+        let values = self.rows.values(role, self.column, row);
+        let (low, high) = ends(self.gate);
+        // That there is no score is what these count.
+        let certain = match self.gate.metric {
+            Metric::Coverage => Some(0.0),
+            Metric::ErrorRate => Some(1.0),
+            _ => None,
+        };
+        if values.is_empty() {
+            return Cell {
+                row: None,
+                trials: 1,
+                known: u64::from(certain.is_some()),
+                sum: certain.unwrap_or(0.0),
+                low,
+                high,
+            };
+        }
+        let mut cell = Cell {
+            row: Some(row),
+            trials: values.len() as u64,
+            known: 0,
+            sum: 0.0,
+            low: 0.0,
+            high: 0.0,
+        };
+        for (trial, value) in values.iter().enumerate() {
+            let known = match (self.gate.metric, certain) {
+                (_, Some(missing)) if value.is_nan() => Some(missing),
+                (Metric::Coverage, _) if self.text_counts => Some(1.0),
+                (Metric::ErrorRate, _) => Some(0.0),
+                _ => Some(*value).filter(|value| !value.is_nan()),
+            };
+            if let Some(known) = known {
+                cell.known += 1;
+                cell.sum += known;
+            } else {
+                let elapsed = self.elapsed(role, row, trial);
+                cell.low += elapsed.unwrap_or(low);
+                cell.high += high;
+            }
+        }
+        cell
+    }
+
+    /// Seconds that the call of a trial took at least, where it crashed and the metric is a latency.
+    fn elapsed(&self, role: Role, row: usize, trial: usize) -> Option<f64> {
+        if !self.gate.metric.is_latency() {
+            return None;
+        }
+        let column = self.rows.column("", Kind::Elapsed)?;
+        let values = self.rows.values(role, column, row);
+        values.get(trial).copied().filter(|value| !value.is_nan())
+    }
+
+    fn measure(&self, role: Role, side: &Side, is_in: &[bool]) -> Result<Measure, Lack> {
+        let zipped = side.cells.iter().zip(is_in);
+        let cells: Vec<&Cell> = zipped
+            .filter(|(_, is_in)| **is_in)
+            .map(|(c, _)| c)
+            .collect();
+        if cells.iter().all(|cell| cell.known == 0) {
+            return Err(Lack::NoScores);
+        }
+        let aggregate = match self.gate.metric {
+            Metric::TokensTotal | Metric::CostTotal => Aggregate::Total,
+            metric => latency::share(metric).map_or(Aggregate::Mean, Aggregate::Percentile),
+        };
+        let at = |end| match aggregate {
+            Aggregate::Mean => mean(&cells, end).value(),
+            Aggregate::Total => total(&cells, end),
+            Aggregate::Percentile(share) => self.percentile(role, &cells, end, share),
+        };
+        let observed = at(End::Observed);
+        let is_open = side.missing > 0 && !side.ignores;
+        let (low, high) = if is_open {
+            (at(End::Low), at(End::High))
+        } else {
+            (observed, observed)
+        };
+        let end = if is_open { End::Low } else { End::Observed };
+        let is_counted = matches!(
+            kind(self.gate.metric),
+            Some(Kind::Truth | Kind::Scored | Kind::Anything | Kind::Tokens)
+        );
+        let steps = match aggregate {
+            Aggregate::Mean if is_counted => mean(&cells, end).steps(),
+            _ => None,
+        };
+        let is_sum = matches!(aggregate, Aggregate::Total);
+        Ok(Measure {
+            observed: Some(observed),
+            low,
+            high,
+            scored: side.cells.iter().map(|cell| cell.scored(self.gate)).sum(),
+            trials: side.cells.iter().map(|cell| cell.trials).sum(),
+            rows: side.cells.len() as u64,
+            ignores: side.ignores,
+            exact: is_counted && (is_sum || steps.is_some()),
+            size: self.size(role),
+            steps,
+        })
+    }
+
+    /// The size of the largest score, by which a computed value may be off.
+    fn size(&self, role: Role) -> f64 {
+        match kind(self.gate.metric) {
+            Some(Kind::Number | Kind::Cost | Kind::Latency) => {}
+            Some(Kind::Tokens) | None => return 0.0,
+            Some(_) => return 1.0,
+        }
+        let ends = self.rows.extremes(role, self.column, |_| true);
+        ends.map_or(0.0, |(low, high)| low.abs().max(high.abs()))
+    }
+
+    /// A percentile of all trials of these rows. A removed row would have as many as the baseline has of it.
+    fn percentile(&self, role: Role, cells: &[&Cell], end: End, share: f64) -> f64 {
+        let mut seconds = Vec::new();
+        for cell in cells {
+            let Some(row) = cell.row else {
+                continue;
+            };
+            let values = self.rows.values(role, self.column, row).iter();
+            seconds.extend(values.enumerate().filter_map(|(trial, value)| match end {
+                _ if !value.is_nan() => Some(*value),
+                End::Observed => None,
+                End::Low => Some(self.elapsed(role, row, trial).unwrap_or(0.0)),
+                End::High => Some(f64::INFINITY),
+            }));
+        }
+        let fill = match end {
+            End::Observed => None,
+            End::Low => Some(0.0),
+            End::High => Some(f64::INFINITY),
+        };
+        if let Some(fill) = fill {
+            seconds.extend(std::iter::repeat_n(fill, self.removed_trials(cells)));
+        }
+        latency::percentile(share, &mut seconds)
+    }
+
+    fn removed_trials(&self, cells: &[&Cell]) -> usize {
+        if cells.iter().all(|cell| cell.row.is_some()) {
+            return 0;
+        }
+        let is_removed = |row: &usize| {
+            self.selection.has(self.rows, *row) && self.rows.trials(Role::Candidate, *row) == 0
+        };
+        let removed = (0..self.rows.len()).filter(is_removed);
+        removed
+            .map(|row| self.rows.trials(Role::Baseline, row))
+            .sum()
+    }
+}
+
+/// What a missing value can be at its lowest and at its highest.
+pub(super) fn ends(gate: &Gate) -> (f64, f64) {
+    match gate.metric {
+        Metric::PassRate | Metric::RegressedRows | Metric::FixedRows => (0.0, 1.0),
+        Metric::NumericMean => gate.range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY)),
+        Metric::Coverage => (0.0, 0.0),
+        Metric::ErrorRate => (1.0, 1.0),
+        Metric::Trials
+        | Metric::Rows
+        | Metric::LatencyMean
+        | Metric::LatencyP50
+        | Metric::LatencyP95
+        | Metric::LatencyP99
+        | Metric::TokensTotal
+        | Metric::TokensMean
+        | Metric::CostTotal
+        | Metric::CostMean => (0.0, f64::INFINITY),
+    }
+}
+
+/// One run's rows of a check.
+struct Side {
+    cells: Vec<Cell>,
+    /// Trials without a value, of which a removed row counts as one.
+    missing: u64,
+    /// Whether these are left out.
+    ignores: bool,
+}
+
+impl Side {
+    /// # Errors
+    ///
+    /// No row has a value.
+    fn new(gate: &Gate, cells: Vec<Cell>) -> Result<Self, Lack> {
+        let lacks = |cell: &Cell| cell.trials - cell.known;
+        let mut fraction = Mean::default();
+        for cell in &cells {
+            fraction.add(cell, cell.trials, count(lacks(cell)));
+        }
+        let has_any = |cell: &Cell| {
+            let is_covered = gate.metric != Metric::Coverage || cell.sum > 0.0;
+            cell.row.is_some() && cell.known > 0 && is_covered
+        };
+        if !cells.iter().any(has_any) {
+            return Err(Lack::NoScores);
+        }
+        let missing = cells.iter().map(lacks).sum();
+        Ok(Self {
+            ignores: missing > 0 && leaves_out(gate, fraction.value(), fraction.steps().is_some()),
+            cells,
+            missing,
+        })
+    }
+
+    /// Whether a row takes part, as far as this run is concerned.
+    fn has(&self, cell: &Cell) -> bool {
+        !self.ignores || cell.known > 0
+    }
+}
+
+impl Cell {
+    /// Trials that have a score, as reports count them.
+    fn scored(&self, gate: &Gate) -> u64 {
+        match gate.metric {
+            // Of these `known` says that it is known whether there is one.
+            Metric::Coverage => crate::number::nearest_count(self.sum),
+            Metric::ErrorRate => self.trials - crate::number::nearest_count(self.sum),
+            _ => self.known,
+        }
+    }
+
+    /// How many trials count at an end, and what they add up to.
+    fn at(&self, end: End) -> (u64, f64) {
+        let missing = self.known < self.trials;
+        match end {
+            End::Low if missing => (self.trials, self.sum + self.low),
+            End::High if missing => (self.trials, self.sum + self.high),
+            _ => (self.known, self.sum),
+        }
+    }
+}
+
+/// The mean over rows of the mean of a row's trials.
+fn mean(cells: &[&Cell], end: End) -> Mean {
+    let mut mean = Mean::default();
+    for cell in cells {
+        let (trials, sum) = cell.at(end);
+        mean.add(cell, trials, sum);
+    }
+    mean
+}
+
+fn total(cells: &[&Cell], end: End) -> f64 {
+    cells.iter().map(|cell| cell.at(end).1).sum()
+}
+
+/// A mean of rows that have sums of trials, added up by the number of these trials: so that where all rows
+/// have as many, it is one division of two counts.
+#[derive(Default)]
+struct Mean {
+    /// The sums of rows by their number of trials.
+    sums: BTreeMap<u64, f64>,
+    rows: u64,
+    /// The sum over rows that are not there, each of which weighs as much as any other.
+    removed: f64,
+}
+
+impl Mean {
+    fn add(&mut self, cell: &Cell, trials: u64, sum: f64) {
+        if trials == 0 {
+            return;
+        }
+        self.rows += 1;
+        if cell.row.is_none() {
+            self.removed += sum;
+        } else {
+            *self.sums.entry(trials).or_default() += sum;
+        }
+    }
+
+    fn value(&self) -> f64 {
+        if let (Some(steps), Some((trials, sum))) = (self.steps(), self.sums.first_key_value()) {
+            let removed = if self.removed == 0.0 {
+                0.0
+            } else {
+                self.removed * count(*trials)
+            };
+            return (sum + removed) / count(steps);
+        }
+        let sums = self.sums.iter();
+        let sum: f64 = sums.map(|(trials, sum)| sum / count(*trials)).sum();
+        (sum + self.removed) / count(self.rows)
+    }
+
+    /// The count that the value is a division by, where all rows have as many trials.
+    fn steps(&self) -> Option<u64> {
+        let mut trials = self.sums.keys();
+        let (first, second) = (trials.next()?, trials.next());
+        second.is_none().then(|| first * self.rows)
+    }
+}

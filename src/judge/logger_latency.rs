@@ -1,0 +1,72 @@
+//! A hint for latencies of a run that was logged by `EvaluationLogger` after its predictions had been made.
+
+use super::comparability::{Finding, Name};
+use super::hints::hint;
+use super::{Check, Status};
+use crate::evidence::{Baseline, Evidence, Kind, Role};
+use crate::prose::Prose;
+
+/// No prediction of a model takes less, in seconds.
+const SHORTEST: f64 = 0.05;
+
+/// A hint for each gate on the latency of a run of which all latencies are the logger's own.
+pub(super) fn hints(evidence: &Evidence, checks: &[&Check]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for check in checks.iter().filter(|check| check.metric.is_latency()) {
+        let baseline = match &evidence.baseline {
+            Baseline::Found(run, _) if check.baseline.is_some() => Some((Role::Baseline, &**run)),
+            _ => None,
+        };
+        let runs = std::iter::once((Role::Candidate, &evidence.candidate)).chain(baseline);
+        for (role, run) in runs {
+            if !run.is_logged || !are_short(evidence, role) || check.status == Status::Skipped {
+                continue;
+            }
+            let finding = hint(
+                Name::LoggerLatency,
+                Prose::from("the gate ").name(&check.gate).text(format!(
+                    " judges the latencies of a run of EvaluationLogger, the {}, and all are below {:.0} ms: these are \
+                     the logger's own times where the predictions were logged after they were made",
+                    role.word(),
+                    SHORTEST * 1000.0,
+                )),
+            );
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
+    }
+    findings
+}
+
+fn are_short(evidence: &Evidence, role: Role) -> bool {
+    let longest = || {
+        let rows = evidence.rows.as_ref()?;
+        let column = rows.column("", Kind::Latency)?;
+        rows.extremes(role, column, |_| true)
+    };
+    longest().is_some_and(|(_, longest)| longest < SHORTEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::row_tests::judged_runs;
+
+    #[test]
+    fn latencies_of_milliseconds_of_a_logged_run_are_the_loggers_own() {
+        let found = |is_logged: bool, latency: &str| {
+            let rows = format!(
+                r#"a {{}} | {{"s": true, "latency": 0.001}}
+                b {{}} | {{"s": true, "latency": {latency}}}"#
+            );
+            let gate = "- {name: fast, metric: latency_p50, max: 1}";
+            let judgement = judged_runs("", gate, &rows, "", |run, _| run.is_logged = is_logged);
+            let mut findings = judgement.findings.iter();
+            findings.any(|finding| finding.name == Name::LoggerLatency)
+        };
+        assert!(found(true, "0.04"));
+        assert!(!found(true, "0.06"));
+        assert!(!found(false, "0.04"));
+    }
+}
