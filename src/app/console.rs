@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use super::environment;
 use super::output::Failure;
 use super::server::{known_key, options};
-use crate::cli::{Cli, Color, Voice};
+use crate::cli::{Cli, Color, ServerArgs, Voice};
 use crate::fault::Fault;
 use crate::forge::tokens;
 use crate::report::{self, Style, message};
@@ -37,12 +37,21 @@ pub(super) struct Console {
 
 impl Console {
     pub(super) fn new(cli: &Cli) -> Self {
-        // Where it is unknown whether there is a key, none is sent, and the command says why.
-        let key = known_key(options(cli)).ok().flatten();
         Self {
             voice: cli.voice,
-            secrets: key.into_iter().chain(tokens(&environment)).collect(),
+            secrets: secrets(options(cli)),
         }
+    }
+
+    /// Prints what clap says of arguments of which no command could be made. A secret may be one of them.
+    pub(super) fn print_usage(error: &clap::Error) {
+        let secrets = secrets(None);
+        let text = error.render().to_string();
+        // A reader that has gone away is no error.
+        let _ = match secrets.redact_rendered(&text) {
+            Cow::Borrowed(_) => error.print(),
+            Cow::Owned(text) => io::stderr().write_all(text.as_bytes()),
+        };
     }
 
     /// What must not be shown.
@@ -175,6 +184,13 @@ impl Console {
             Color::Auto => AutoStream::choice(stream),
         }
     }
+}
+
+/// The key that a command would send with these options, and the tokens of the environment.
+fn secrets(server: Option<&ServerArgs>) -> Secrets {
+    // Where it is unknown whether there is a key, none is sent, and the command says why.
+    let key = known_key(server).ok().flatten();
+    key.into_iter().chain(tokens(&environment)).collect()
 }
 
 /// What became of a write to stdout.

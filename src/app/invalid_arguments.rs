@@ -25,7 +25,7 @@ pub(super) fn run(error: &clap::Error, arguments: &[OsString]) -> Exit {
     }
     let understood = understood(error, arguments);
     let Some(first) = understood.first() else {
-        let _ = error.print();
+        Console::print_usage(error);
         return Exit::Usage;
     };
     let console = Console::new(first);

@@ -226,3 +226,20 @@ fn no_part_of_a_key_is_left_of_a_text_that_is_cut_or_escaped() {
         }
     }
 }
+
+#[test]
+fn a_key_among_invalid_arguments_is_not_shown() {
+    for arguments in [
+        &["runs", "--timeout", KEY][..],
+        &["runs", KEY, KEY],
+        &[KEY],
+        &["check", "--wait", KEY, "--report-dir=out"],
+        &["compare", "--timeout", KEY, "a", "b", "--json=r.json"],
+    ] {
+        Gate::new(arguments)
+            .env("WANDB_API_KEY", KEY)
+            .run()
+            .code(2)
+            .says("***");
+    }
+}
