@@ -126,7 +126,11 @@ fn tried<M>(
     let has_tried_again = tries >= place.first + 2 || is_wait;
     let is_met = answered.len() == place.first && tries > place.first;
     let is_far = is_seen && is_met && (class != Class::Gone || has_tried_again);
-    if !is_far && took >= Duration::from_secs(expected.seconds) {
+    // It also gives up where the next pause would be longer than the time that is left.
+    let gave_up = format!("no time is left of {} s", expected.seconds);
+    let is_over =
+        took >= Duration::from_secs(expected.seconds) || outcome.stderr.contains(&gave_up);
+    if !is_far && is_over {
         outcome.done();
         return Tried::TooLate;
     }
