@@ -102,6 +102,13 @@ pub fn count(count: u64) -> f64 {
     count as f64
 }
 
+/// The sum of numbers, the same to the last digit in whatever order they come.
+#[must_use]
+pub fn sum(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.iter().sum()
+}
+
 /// The nearest count to a number that is one but for rounding; 0 for what is below.
 #[expect(
     clippy::cast_possible_truncation,

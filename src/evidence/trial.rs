@@ -20,6 +20,9 @@ pub struct Trial<'a> {
     /// What the model answered, as JSON.
     #[serde(borrow, default)]
     pub model_output: Option<&'a RawValue>,
+    /// Whether there was an answer, where it was taken out of the trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub has_output: Option<bool>,
     /// What the scorers said, as JSON.
     #[serde(borrow)]
     pub scores: &'a RawValue,
@@ -38,8 +41,16 @@ impl Trial<'_> {
     /// Whether the model's answer is null, or not there: also that of a model that crashed.
     #[must_use]
     pub fn has_no_output(&self) -> bool {
-        self.model_output
-            .is_none_or(|output| output.get().trim() == "null")
+        let is_null = |output: &RawValue| output.get().trim() == "null";
+        self.has_output != Some(true) && self.model_output.is_none_or(is_null)
+    }
+
+    /// Takes the answer out, and keeps that there was one: without it a call of which nothing was scored crashed.
+    pub fn take_output(&mut self) {
+        if !self.has_no_output() {
+            self.has_output = Some(true);
+        }
+        self.model_output = None;
     }
 }
 
@@ -55,4 +66,25 @@ pub struct RunRow<'a> {
     /// Its trials.
     #[serde(borrow, deserialize_with = "objects")]
     pub trials: Vec<Trial<'a>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_there_was_an_answer_is_known_without_it() {
+        for (output, is_gone) in [("\"x\"", false), ("[]", false), ("null", true)] {
+            let text = format!(r#"{{"model_output": {output}, "scores": {{}}}}"#);
+            let mut trial: Trial<'_> = serde_json::from_str(&text).unwrap();
+            assert_eq!(trial.has_no_output(), is_gone, "{output}");
+            trial.take_output();
+            let kept = serde_json::to_string(&trial).unwrap();
+            let read: Trial<'_> = serde_json::from_str(&kept).unwrap();
+            assert_eq!(read.has_no_output(), is_gone, "{kept}");
+            assert!(read.model_output.is_none());
+        }
+        let without: Trial<'_> = serde_json::from_str(r#"{"scores": {}}"#).unwrap();
+        assert!(without.has_no_output());
+    }
 }

@@ -159,8 +159,10 @@ fn scored(
             trials,
         };
     }
-    let known = values.iter().filter(|value| !value.is_nan());
-    let (sum, scored) = known.fold((0.0, 0_u64), |(sum, count), value| (sum + value, count + 1));
+    let known = values.iter().copied().filter(|value| !value.is_nan());
+    let known: Vec<f64> = known.collect();
+    let scored = known.len() as u64;
+    let sum = crate::number::sum(known);
     let trials = values.len() as u64;
     // Whether there is a score at all is what these are about.
     let is_share = metric == Metric::ErrorRate;

@@ -9,7 +9,7 @@ use super::latency;
 use super::measure::{Lack, Measure, leaves_out};
 use super::slice::Selection;
 use crate::evidence::{Kind, Role, Rows};
-use crate::number::count;
+use crate::number::{count, sum};
 use crate::policy::{Gate, Metric, RemovedRows};
 
 /// Measures one gate on one subject and slice.
@@ -122,6 +122,8 @@ impl ByRow<'_> {
             low: 0.0,
             high: 0.0,
         };
+        // The order in which trials come means nothing.
+        let (mut scores, mut elapsed_all) = (Vec::new(), Vec::new());
         for (trial, value) in values.iter().enumerate() {
             let known = match (self.gate.metric, certain) {
                 (_, Some(missing)) if value.is_nan() => Some(missing),
@@ -131,13 +133,14 @@ impl ByRow<'_> {
             };
             if let Some(known) = known {
                 cell.known += 1;
-                cell.sum += known;
+                scores.push(known);
             } else {
                 let elapsed = self.elapsed(role, row, trial);
-                cell.low += elapsed.unwrap_or(low);
+                elapsed_all.push(elapsed.unwrap_or(low));
                 cell.high += high;
             }
         }
+        (cell.sum, cell.low) = (sum(scores), sum(elapsed_all));
         cell
     }
 

@@ -10,7 +10,7 @@ use super::measure::Measure;
 use super::slice::Selection;
 use super::world::{Basis, World};
 use crate::evidence::{Role, Rows};
-use crate::number::count;
+use crate::number::{count, sum};
 use crate::policy::{self, Gate, Limit, Metric, RemovedRows};
 use crate::stats::{Pairs, Sample};
 
@@ -280,17 +280,16 @@ impl Side {
     /// The mean of a row's trials; `None` where none is left.
     fn mean(&self, rows: &Rows, column: usize, row: usize) -> Option<f64> {
         let values = rows.values(self.role, column, row);
-        let (mut sum, mut trials) = (0.0, 0_u64);
+        let mut counted = Vec::with_capacity(values.len());
         for value in values {
             if !value.is_nan() {
-                sum += self.known.unwrap_or(*value);
-                trials += 1;
+                counted.push(self.known.unwrap_or(*value));
             } else if !self.ignores {
-                sum += self.fill;
-                trials += 1;
+                counted.push(self.fill);
             }
         }
-        (trials > 0).then(|| sum / count(trials))
+        let trials = counted.len() as u64;
+        (trials > 0).then(|| sum(counted) / count(trials))
     }
 }
 

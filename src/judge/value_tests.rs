@@ -623,6 +623,28 @@ proptest! {
     }
 }
 
+#[test]
+fn the_order_of_trials_changes_no_digit() {
+    let of = |cell: &str, gate: &str| {
+        let rows = format!(
+            "a {{}} | {cell}\nb {{}} | {{\"s\": 0.3, \"latency\": 2}}\nc {{}} | {{\"s\": 0.7, \"latency\": 1}}"
+        );
+        let judgement = on_rows("", gate, &rows, "");
+        format!("{:?}", judgement.checks)
+    };
+    let forth =
+        r#"{"s": 0.1, "latency": 0.7} | {"s": 0.2, "latency": 0.1} | {"s": 0.4, "latency": 0.3}"#;
+    let back =
+        r#"{"s": 0.4, "latency": 0.3} | {"s": 0.2, "latency": 0.1} | {"s": 0.1, "latency": 0.7}"#;
+    for gate in [
+        "- {name: g, scorer: s, metric: numeric_mean, max: 0.1}",
+        "- {name: g, scorer: s, metric: numeric_mean, max: 0.1, evidence: proven}",
+        "- {name: g, metric: latency_mean, max: 0.1}",
+    ] {
+        assert_eq!(of(forth, gate), of(back, gate), "{gate}");
+    }
+}
+
 /// Runs whose candidate is not as it was logged.
 #[test]
 fn rows_that_contradict_a_summary_of_several_trials_decide_nothing() {
