@@ -3,11 +3,11 @@
 /// What a gate measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// True scores over all trials, of a binary dimension.
+    /// Mean over rows of the fraction of a row's trials that are scored true, of a binary dimension.
     PassRate,
-    /// Mean of a numeric dimension.
+    /// Mean over rows of the mean of a row's scores, of a numeric dimension.
     NumericMean,
-    /// Trials with a score over all trials, of any dimension.
+    /// Mean over rows of the fraction of a row's trials that have a score of the dimension's own type.
     Coverage,
     /// Rows that passed in the baseline and do not in the candidate.
     RegressedRows,
@@ -17,9 +17,9 @@ pub enum Metric {
     Trials,
     /// Rows of the run.
     Rows,
-    /// Trials with no score at all over all trials.
+    /// Mean over rows of the fraction of a row's trials in which nothing at all was scored.
     ErrorRate,
-    /// Seconds of predict calls, a trial.
+    /// Mean over rows of the mean seconds of a row's predict calls.
     LatencyMean,
     /// Seconds that half of the predict calls take at most.
     LatencyP50,
@@ -29,11 +29,11 @@ pub enum Metric {
     LatencyP99,
     /// Tokens of all predict calls.
     TokensTotal,
-    /// Tokens of predict calls, a trial.
+    /// Mean over rows of the mean tokens of a row's predict calls.
     TokensMean,
     /// US dollars of all predict calls.
     CostTotal,
-    /// US dollars of predict calls, a trial.
+    /// Mean over rows of the mean US dollars of a row's predict calls.
     CostMean,
 }
 
