@@ -4,9 +4,10 @@
 //! have, each against itself. Where scores are missing a check is decided only where it would be in every world,
 //! however they had come out.
 
+use super::family::{self, Corrected, Test};
 use super::world::World;
 use crate::policy::{self, Correction, Gate, Limit, MissingRule};
-use crate::stats::{Interval, holm};
+use crate::stats::Interval;
 
 /// What chance has to say of a check.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,8 +31,12 @@ pub struct Chance {
     pub interval: Interval,
     /// How likely such a change is where nothing changed, one-sided; of changes only.
     pub p: Option<f64>,
-    /// The same, corrected for the other tests of the policy.
+    /// The same, corrected for the other tests of its family; `None` where the test is not counted.
     pub adjusted_p: Option<f64>,
+    /// How many tests are counted in its family; `None` where nothing is tested or corrected.
+    pub family: Option<u64>,
+    /// Whether it is one of them; a test that is not counted cannot fail.
+    pub counted: Option<bool>,
     /// The smallest change that so many rows could have shown, if it were the only test.
     pub resolution: Option<f64>,
     /// About how many rows it would take to decide, if they were like these; where these do not.
@@ -53,6 +58,15 @@ pub(super) enum Ruling {
     Open,
 }
 
+/// The smallest p that a test could have had, whatever its rows had said.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attainables {
+    /// With every missing score at its worst.
+    pub(super) at_worst: f64,
+    /// The least and the greatest, over all ways to fill in missing scores.
+    pub(super) bounds: (f64, f64),
+}
+
 /// A check in the worlds between which all others lie, and its p-values once they are corrected.
 #[derive(Clone, Debug)]
 pub(super) struct Trial {
@@ -66,7 +80,14 @@ pub(super) struct Trial {
     is_open: bool,
     /// Whether missing scores leave open on which side of zero the baseline of a relative change is.
     straddles: bool,
-    adjusted: Option<(f64, f64)>,
+    /// The smallest p that it could have had.
+    attainable: Attainables,
+    /// The p-value once it is corrected; nothing where it is not tested.
+    corrected: Option<Corrected>,
+    /// The same over all ways to fill in missing scores, also where they count as the worst.
+    corrected_anyhow: Option<Corrected>,
+    /// Whether it was corrected for other tests.
+    is_in_family: bool,
 }
 
 impl Trial {
@@ -76,6 +97,7 @@ impl Trial {
         immune: Vec<World>,
         is_open: bool,
         straddles: bool,
+        attainable: Attainables,
     ) -> Self {
         Self {
             worst,
@@ -83,15 +105,28 @@ impl Trial {
             immune,
             is_open,
             straddles,
-            adjusted: None,
+            attainable,
+            corrected: None,
+            corrected_anyhow: None,
+            is_in_family: false,
         }
     }
 
-    /// The p-values of the worlds most and least prone to fail; `None` where it cannot be tested.
-    fn p(&self, gate: &Gate, limit: Limit) -> Option<(f64, f64)> {
-        if self.is_at_worst(gate) {
-            return self.worst.p(limit).map(|p| (p, p));
+    /// What its family has to know of it; `None` where it cannot be tested.
+    fn test(&self, gate: &Gate, limit: Limit) -> Option<Test> {
+        if !self.is_at_worst(gate) {
+            return self.test_anyhow(gate, limit);
         }
+        let p = self.worst.p(limit)?;
+        Some(Test {
+            alpha: 1.0 - gate.confidence,
+            attainable: (self.attainable.at_worst, self.attainable.at_worst),
+            p: (p, p),
+        })
+    }
+
+    /// The same over all ways to fill in missing scores: the p-values of the worlds most and least prone to fail.
+    fn test_anyhow(&self, gate: &Gate, limit: Limit) -> Option<Test> {
         let prone = self.prone.iter().filter_map(|world| world.p(limit));
         // A world that cannot be tested cannot fail.
         let immune = self
@@ -99,12 +134,18 @@ impl Trial {
             .iter()
             .map(|world| world.p(limit).unwrap_or(1.0));
         let (least, most) = (prone.reduce(f64::min)?, immune.reduce(f64::max)?);
-        Some((least, most.max(least)))
+        Some(Test {
+            alpha: 1.0 - gate.confidence,
+            attainable: self.attainable.bounds,
+            p: (least, most.max(least)),
+        })
     }
 
     /// What the gate's rule says, and what is to be shown of it. `None` where missing scores decide.
     pub(super) fn judge(&self, gate: &Gate, limit: Limit) -> (Option<Ruling>, Chance) {
-        let adjusted = self.adjusted.unzip();
+        let adjusted = self
+            .corrected
+            .map_or((None, None), |of| (of.least, of.most));
         let of = |worlds: &[World], p: Option<f64>| -> Vec<Ruling> {
             // That p is the least of several worlds', and no p is corrected to a lower one.
             let p = |world: &World| p.map(|p| world.p(limit).map_or(p, |own| own.max(p)));
@@ -129,15 +170,8 @@ impl Trial {
             // on what the other tests would have shown.
             let worst = self.worst.judge(gate, limit, adjusted.0);
             let depends = worst != self.worst.judge(gate, limit, adjusted.1);
-            // They are corrected as much as that was.
-            let correction = match (adjusted.0, self.worst.p(limit)) {
-                (Some(adjusted), Some(p)) if p > 0.0 => adjusted / p,
-                _ => 1.0,
-            };
-            let hides = self.prone.iter().any(|world| {
-                let p = world.p(limit).map(|p| p * correction);
-                world.judge(gate, limit, p) == Ruling::Broken
-            });
+            let anyhow = self.corrected_anyhow.and_then(|of| of.least);
+            let hides = of(&self.prone, anyhow).contains(&Ruling::Broken);
             let is_hidden = worst == Ruling::Noise && hides;
             (!depends && !is_hidden).then_some(worst)
         } else if passes && prone.iter().all(is(Ruling::Holds)) {
@@ -171,6 +205,7 @@ impl Trial {
             high: f64::INFINITY,
         });
         let is_undecided = matches!(ruling, Some(Ruling::Open));
+        let family = self.corrected.filter(|_| self.is_in_family);
         Chance {
             rule: gate.evidence_of(limit),
             confidence: gate.confidence,
@@ -181,7 +216,9 @@ impl Trial {
             point: shown.point(limit),
             interval,
             p,
-            adjusted_p: self.adjusted.zip(p).map(|((prone, _), p)| prone.max(p)),
+            adjusted_p: (self.corrected.and_then(|of| of.least).zip(p)).map(|(of, p)| of.max(p)),
+            family: family.map(|of| of.family),
+            counted: family.map(|of| of.least.is_some()),
             resolution: shown.resolution(limit, gate.confidence),
             rows_needed: is_undecided
                 .then(|| shown.rows_needed(limit, gate.confidence))
@@ -190,29 +227,39 @@ impl Trial {
     }
 }
 
-/// Corrects the p-values of all tests of a policy for each other: in the worlds of all of them that are most
-/// prone to fail, and in those that are least. What cannot be tested is no part of it.
+/// Corrects the p-values of the tests of one family for each other. What cannot be tested is no part of it.
 ///
-/// Of `unmade` tests nothing is known: with a small p they would not dilute the others, and with a large one they do.
+/// `unmade` are the error rates of tests that missing scores without bound keep from being made: of these any p may be.
 pub(super) fn correct(
     trials: &mut [(&Gate, Limit, &mut Trial)],
-    unmade: usize,
+    unmade: &[f64],
     correction: Correction,
 ) {
     let mut tested = Vec::new();
+    let mut tests = Vec::new();
     for (gate, limit, trial) in trials {
-        if let Some(p) = trial.p(gate, *limit) {
-            tested.push((p, trial));
+        if let Some(test) = trial.test(gate, *limit) {
+            let anyhow = trial.test_anyhow(gate, *limit);
+            let anyhow = anyhow.filter(|_| trial.is_at_worst(gate));
+            tested.push((trial, anyhow));
+            tests.push(test);
         }
     }
-    let (prone, mut immune): (Vec<f64>, Vec<f64>) = tested.iter().map(|(p, _)| *p).unzip();
-    immune.extend(std::iter::repeat_n(1.0, unmade));
-    let adjust = |p: Vec<f64>| match correction {
-        Correction::Holm => holm(&p),
-        Correction::None => p,
+    tests.extend(unmade.iter().copied().map(Test::unknown));
+    let all = |tests: &[Test]| match correction {
+        Correction::Holm => family::corrected(tests),
+        Correction::None => tests.iter().map(Test::alone).collect(),
     };
-    let pairs = adjust(prone).into_iter().zip(adjust(immune));
-    for ((_, trial), pair) in tested.into_iter().zip(pairs) {
-        trial.adjusted = Some(pair);
+    let corrected = all(&tests);
+    for (place, ((trial, anyhow), corrected)) in tested.into_iter().zip(corrected).enumerate() {
+        trial.corrected = Some(corrected);
+        trial.is_in_family = correction == Correction::Holm;
+        if let Some(anyhow) = anyhow {
+            let mut tests = tests.clone();
+            if let Some(test) = tests.get_mut(place) {
+                *test = anyhow;
+            }
+            trial.corrected_anyhow = all(&tests).get(place).copied();
+        }
     }
 }

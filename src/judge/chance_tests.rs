@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::chance::{Ruling, Trial};
+use super::chance::{Attainables, Ruling, Trial};
 use super::row_tests::{both, on_rows, repeated};
 use super::world::{Basis, World};
 use super::*;
@@ -185,12 +185,21 @@ fn of_no_world_nothing_is_known() {
         basis: Basis::Means {
             sample,
             is_flat: false,
-            beside: Vec::new(),
         },
     };
     let judged = |prone: usize, immune: usize| {
         let worlds = |count| vec![world.clone(); count];
-        let trial = Trial::new(world.clone(), worlds(prone), worlds(immune), true, false);
+        let trial = Trial::new(
+            world.clone(),
+            worlds(prone),
+            worlds(immune),
+            true,
+            false,
+            Attainables {
+                at_worst: 0.0,
+                bounds: (0.0, 1.0),
+            },
+        );
         trial.judge(gate, limit).0
     };
     assert_eq!(judged(1, 1), Some(Ruling::Holds));
@@ -354,7 +363,8 @@ fn a_latency_that_is_missing_may_have_been_any() {
         let gate = format!("- {{name: g, metric: latency_mean, {limit}, evidence: proven}}");
         on_rows("", &gate, &rows.join("\n"), "").checks[0].status
     };
-    assert_eq!(status("1.0", "max: 3"), Status::Pass);
+    assert_eq!(status("1.1", "max: 3"), Status::Pass);
+    assert_eq!(status("1.1", "min: 0.5"), Status::Pass);
     assert_eq!(status("null", "max: 3"), Status::Undecided);
     assert_eq!(status("null", "min: 0.5"), Status::Undecided);
 }
@@ -518,6 +528,298 @@ fn a_rise_from_about_zero_has_no_relative_size_either() {
     assert_eq!(status("_"), Status::Undecided);
 }
 
+/// A run of a hundred rows, of which so many pass, beside dimensions that are true or 0.5 in every row.
+fn beside_constant(passed: usize, constant: usize) -> String {
+    let rows = (0..100).map(|row| {
+        let others = (0..constant).map(|place| {
+            if place % 2 == 0 {
+                format!(", \"flag.{place}\": true")
+            } else {
+                format!(", \"level.{place}\": 0.5")
+            }
+        });
+        format!(
+            "{row:03} {{}} | {{\"s\": {}{}}}",
+            row < passed,
+            others.collect::<String>()
+        )
+    });
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+/// 100 to 90 of 100 rows, p 0.0015, blocking: it fails beside any number of constant dimensions, wherever they are gated.
+#[test]
+fn constant_dimensions_make_no_check_more_lenient() {
+    let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0.02, evidence: significant}";
+    for constant in [0, 1, 10, 40, 300] {
+        let (ours, theirs) = (
+            beside_constant(90, constant),
+            beside_constant(100, constant),
+        );
+        for keys in [
+            "",
+            ", severity: warn",
+            ", waive: {until: 2026-12-31, reason: r}",
+        ] {
+            if constant == 300 && keys != ", severity: warn" {
+                continue;
+            }
+            let more = |gate: &str| {
+                format!("- {{name: {gate}, max_drop: 0, evidence: significant{keys}}}")
+            };
+            let mut gates = vec![gate.to_owned()];
+            if constant > 0 {
+                gates.push(more("a, scorer: flag.*, metric: pass_rate, max_rise: 0"));
+                gates.push(more("b, scorer: flag.*, metric: coverage"));
+            }
+            if constant > 1 {
+                gates.push(more(
+                    "c, scorer: level.*, metric: numeric_mean, max_rise: 0",
+                ));
+            }
+            let judgement = on_rows("", &gates.join("\n"), &ours, &theirs);
+            let check = &judgement.checks[0];
+            assert_eq!(judgement.verdict, Verdict::Failed, "{constant} {keys}");
+            assert_eq!(
+                check.status,
+                Status::Fail,
+                "{constant} {keys}: {}",
+                check.reason
+            );
+            let chance = check.chance.as_ref().unwrap();
+            assert!((chance.p.unwrap() - 0.0015).abs() < 5e-5, "{chance:?}");
+            assert_eq!(chance.adjusted_p, chance.p);
+            assert_eq!((chance.family, chance.counted), (Some(1), Some(true)));
+            for check in &judgement.checks[1..] {
+                let chance = check.chance.as_ref().unwrap();
+                assert_eq!((chance.adjusted_p, chance.counted), (None, Some(false)));
+            }
+        }
+    }
+}
+
+/// What only warns, or is waived today, is corrected in a family of its own; a waiver that is over changes nothing.
+#[test]
+fn what_cannot_block_has_a_family_of_its_own() {
+    let (ours, theirs) = both(
+        &repeated(&[(90, "true"), (10, "false")]),
+        &repeated(&[(100, "true")]),
+    );
+    let families = |keys: &[&str]| -> Vec<(u64, f64)> {
+        let gates: Vec<String> = (keys.iter().enumerate())
+            .map(|(place, keys)| {
+                format!("- {{name: g{place}, scorer: s, metric: pass_rate, max_drop: 0.02, evidence: significant{keys}}}")
+            })
+            .collect();
+        let judgement = on_rows("", &gates.join("\n"), &ours, &theirs);
+        let chances = judgement
+            .checks
+            .iter()
+            .map(|check| check.chance.as_ref().unwrap());
+        chances
+            .map(|chance| {
+                let times = chance.adjusted_p.unwrap() / chance.p.unwrap();
+                (chance.family.unwrap(), times.round())
+            })
+            .collect()
+    };
+    let (warns, waived) = (
+        ", severity: warn",
+        ", waive: {until: 2026-11-23, reason: r}",
+    );
+    let over = ", waive: {until: 2026-11-22, reason: r}";
+    assert_eq!(
+        families(&["", warns, waived]),
+        [(1, 1.0), (2, 2.0), (2, 2.0)]
+    );
+    assert_eq!(families(&["", over, warns]), [(2, 2.0), (2, 2.0), (1, 1.0)]);
+    assert_eq!(families(&["", "", ""]), [(3, 3.0); 3]);
+}
+
+#[test]
+fn nothing_is_counted_where_nothing_is_corrected() {
+    let (ours, theirs) = both(
+        &repeated(&[(94, "true"), (6, "false")]),
+        &repeated(&[(100, "true")]),
+    );
+    let gate = "- {name: g, scorer: s, metric: pass_rate, min: 0.5, max_drop: 0.02, evidence: significant}";
+    let judgement = on_rows(
+        "correction: none",
+        &format!("{gate}\n{}", gate.replace("g,", "h,")),
+        &ours,
+        &theirs,
+    );
+    for check in judgement.checks {
+        let chance = check.chance.unwrap();
+        assert_eq!((chance.family, chance.counted), (None, None));
+        assert_eq!(chance.adjusted_p, chance.p);
+    }
+}
+
+/// Two rows of a hundred regressed. That is beyond the limit, and no two rows can be significant.
+#[test]
+fn a_check_that_could_not_reject_cannot_fail_and_says_so() {
+    let (ours, theirs) = both(
+        &repeated(&[(98, "true"), (2, "false")]),
+        &repeated(&[(100, "true")]),
+    );
+    let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0, evidence: significant}";
+    let check = &on_rows("", gate, &ours, &theirs).checks[0];
+    assert_eq!(check.status, Status::Pass);
+    assert!(
+        check
+            .reason
+            .to_string()
+            .ends_with("; not counted as a test: no pattern of these changes would be significant"),
+        "{}",
+        check.reason
+    );
+    let chance = check.chance.as_ref().unwrap();
+    assert_eq!(
+        (chance.family, chance.counted, chance.adjusted_p),
+        (Some(0), Some(false), None)
+    );
+}
+
+/// The confidence of each gate is its own: the same drop fails at 0.95 and is not counted at 0.9999.
+#[test]
+fn each_test_of_a_family_is_held_against_its_own_confidence() {
+    let (ours, theirs) = both(
+        &repeated(&[(93, "true"), (7, "false")]),
+        &repeated(&[(100, "true")]),
+    );
+    let gate = |name: &str, confidence: f64| {
+        format!(
+            "- {{name: {name}, scorer: s, metric: pass_rate, max_drop: 0.02, evidence: significant, confidence: {confidence}}}"
+        )
+    };
+    let gates = format!("{}\n{}", gate("a", 0.95), gate("b", 0.9999));
+    let judgement = on_rows("", &gates, &ours, &theirs);
+    let found: Vec<(Status, Option<u64>, Option<bool>)> = (judgement.checks.iter())
+        .map(|check| {
+            let chance = check.chance.as_ref().unwrap();
+            (check.status, chance.family, chance.counted)
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (Status::Fail, Some(1), Some(true)),
+            (Status::Pass, Some(1), Some(false))
+        ]
+    );
+}
+
+/// A mean that is the same in every row proves nothing, however many rows there are; nor does a change of one. With ten
+/// rows and more `significant` fails by it.
+#[test]
+fn an_interval_without_width_proves_nothing_of_a_mean() {
+    use Status::{Fail, Pass, Undecided};
+    let statuses = |rows: usize, cell: &str, metric: &str, limit: &str| {
+        let (ours, theirs) = both(&vec![cell; rows], &vec!["0.9"; rows]);
+        ["significant", "proven"].map(|rule| {
+            let gate =
+                format!("- {{name: g, scorer: s, metric: {metric}, {limit}, evidence: {rule}}}");
+            on_rows("", &gate, &ours, &theirs).checks[0].status
+        })
+    };
+    for (rows, fails) in [(2, Pass), (9, Pass), (10, Fail), (100, Fail)] {
+        for limit in [
+            "min: 0.8",
+            "max: 0.6",
+            "max_drop: 0.1",
+            "max_relative_drop: 0.1",
+        ] {
+            assert_eq!(
+                statuses(rows, "0.7", "numeric_mean", limit),
+                [fails, Undecided],
+                "{rows} {limit}"
+            );
+        }
+        for limit in ["min: 0.7", "max_drop: 0.2", "max_rise: 0"] {
+            assert_eq!(
+                statuses(rows, "0.7", "numeric_mean", limit),
+                [Pass, Undecided],
+                "{rows} {limit}"
+            );
+        }
+        // A missing score may be like all others, and then nothing is proven.
+        let mut cells = vec!["0.7"; rows];
+        cells[0] = "_";
+        let (ours, theirs) = both(&cells, &vec!["0.9"; rows]);
+        let gate =
+            "- {name: g, scorer: s, metric: numeric_mean, range: [0, 1], min: 0, evidence: proven}";
+        assert_eq!(
+            on_rows("", gate, &ours, &theirs).checks[0].status,
+            Undecided
+        );
+    }
+}
+
+/// Rates that are the same in every row of two trials are judged as if each row had one, on few rows, too.
+#[test]
+fn rates_that_are_the_same_in_every_row_are_judged_as_rows_of_one_trial() {
+    let of = |rows: usize, cells: (&str, &str), limit: &str, rule: &str| {
+        let (ours, theirs) = both(&vec![cells.0; rows], &vec![cells.1; rows]);
+        let gate =
+            format!("- {{name: g, scorer: s, metric: pass_rate, {limit}, evidence: {rule}}}");
+        on_rows("", &gate, &ours, &theirs).checks[0].clone()
+    };
+    for rows in [4, 8, 20] {
+        for (twice, once) in [("true true", "true"), ("false false", "false")] {
+            for limit in [
+                "min: 0.5",
+                "min: 0.8",
+                "max: 0.5",
+                "max: 0.2",
+                "max_drop: 0.3",
+                "max_rise: 0.3",
+                "max_drop: 0",
+            ] {
+                for rule in ["significant", "proven"] {
+                    for theirs in [("true true", "true"), ("false false", "false")] {
+                        let two = of(rows, (twice, theirs.0), limit, rule);
+                        let one = of(rows, (once, theirs.1), limit, rule);
+                        assert_eq!(
+                            two.status, one.status,
+                            "{rows} {twice} {} {limit} {rule}",
+                            theirs.0
+                        );
+                        let (two, one) = (two.chance.unwrap(), one.chance.unwrap());
+                        assert!(
+                            (two.interval.low - one.interval.low).abs() < 1e-12,
+                            "{two:?} {one:?}"
+                        );
+                        assert!(
+                            (two.interval.high - one.interval.high).abs() < 1e-12,
+                            "{two:?} {one:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+    // Half of each row: as half of the rows.
+    let half = of(8, ("true false", "true false"), "min: 0.2", "proven")
+        .chance
+        .unwrap();
+    let rows = crate::stats::wilson(4, 8, 0.95);
+    assert!(
+        (half.interval.low - rows.low).abs() < 1e-12
+            && (half.interval.high - rows.high).abs() < 1e-12
+    );
+    // That the changes are alike is not enough: the rows are not.
+    let (ours, theirs) = both(
+        &repeated(&[(6, "true false"), (6, "false false")]),
+        &repeated(&[(6, "true true"), (6, "true false")]),
+    );
+    let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0.9, evidence: proven}";
+    assert_eq!(
+        on_rows("", gate, &ours, &theirs).checks[0].status,
+        Status::Undecided
+    );
+}
+
 /// A cell of a row: up to two trials, or a run that lacks the row.
 fn cells(of: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
     let trial = proptest::sample::select(of);
@@ -588,6 +890,133 @@ proptest! {
             for ours in fillings(ours, ends) {
                 for theirs in fillings(theirs, ends) {
                     prop_assert_eq!(status(&ours, &theirs), decided, "{} {:?} {:?}", gate, ours, theirs);
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Dimensions that never change, and gates that only warn or are waived, change no check that can block.
+    #[test]
+    fn what_cannot_reject_or_block_changes_no_blocking_check(
+        ours in proptest::collection::vec(proptest::sample::select(vec!["true", "true", "false", "true false", "_"]), 12..24),
+        theirs in proptest::collection::vec(proptest::sample::select(vec!["true", "true", "true", "false"]), 40),
+        rules in proptest::collection::vec(proptest::sample::select(vec!["observed", "significant", "proven"]), 3),
+        missing in proptest::sample::select(vec!["bound", "fail", "ignore"]),
+        confidence in proptest::sample::select(vec![0.6, 0.8, 0.95]),
+        constant in 1..12_usize,
+        default in proptest::sample::select(vec!["observed", "significant", "proven"]),
+        extra in proptest::sample::select(vec![
+            "scorer: constant.*, metric: pass_rate, max_drop: 0, max_rise: 0.1",
+            "scorer: constant.*, metric: coverage, min: 0.5, max_drop: 0",
+            "scorer: s, metric: pass_rate, max_drop: 0, max_rise: 0, severity: warn",
+            "scorer: s, metric: coverage, max_drop: 0, severity: warn",
+            "scorer: s, metric: pass_rate, min: 0.2, max_drop: 0.1, waive: {until: 2026-12-31, reason: r}",
+        ]),
+        with_own in any::<bool>(),
+    ) {
+        let run = |cells: &[&str]| {
+            let others: Vec<String> = (0..constant)
+                .map(|place| format!("\"constant.{place}\": {}", place % 3 > 0))
+                .collect();
+            let others = others.join(", ");
+            let rows = cells.iter().enumerate().map(|(row, cell)| {
+                let trials = cell.split(' ').map(|score| {
+                    let own = if score == "_" { String::new() } else { format!("\"s\": {score}, ") };
+                    format!("{{{own}{others}}}")
+                });
+                format!("{row:03} {{}} | {}", trials.collect::<Vec<_>>().join(" | "))
+            });
+            rows.collect::<Vec<_>>().join("\n")
+        };
+        let (ours, theirs) = (run(&ours), run(&theirs[..ours.len()]));
+        let gate = |(place, rule): (usize, &&str)| {
+            let confidence = if *rule == "observed" { String::new() } else { format!(", confidence: {confidence}") };
+            format!(
+                "- {{name: g{place}, scorer: s, metric: pass_rate, max_drop: 0.0{place}, max_rise: 0.1, min: 0.{place}, \
+                 missing: {missing}, evidence: {rule}{confidence}}}"
+            )
+        };
+        let gates: Vec<String> = rules.iter().enumerate().map(gate).collect();
+        let gates = gates.join("\n");
+        let file = format!("defaults: {{evidence: {default}}}");
+        let own = if with_own { ", evidence: significant" } else { "" };
+        let more = format!("{gates}\n- {{name: more, {extra}{own}}}");
+        let without = on_rows(&file, &gates, &ours, &theirs);
+        let with = on_rows(&file, &more, &ours, &theirs);
+        prop_assert!(with.checks.len() > without.checks.len());
+        prop_assert_eq!(&with.checks[..without.checks.len()], &without.checks[..]);
+    }
+
+    /// What is decided of several tests, some of them with missing scores, stays so, however these had come out.
+    #[test]
+    fn no_filling_changes_what_is_decided_of_a_family(
+        ours in cells(&["true", "true", "false", "false", "_"]),
+        theirs in cells(&["true", "true", "true", "_"]),
+        numbers in cells(&["0", "0.5", "0.6", "1", "_"]),
+        gates in proptest::collection::vec(
+            (any::<bool>(), any::<bool>(), proptest::sample::select(vec!["0.55", "0.7", "0.9"]), any::<bool>()),
+            2..5,
+        ),
+    ) {
+        let rows = ours.len().min(theirs.len()).min(numbers.len());
+        let (ours, theirs, numbers) = (&ours[..rows], &theirs[..rows], &numbers[..rows]);
+        let missing = |cells: &[String]| cells.iter().map(|cell| cell.matches('_').count()).sum::<usize>();
+        prop_assume!((1..=3).contains(&(missing(ours) + missing(theirs) + missing(numbers))));
+        // Without any score a check is undecided before anything is tested.
+        let is_scored = |cells: &[String]| cells.iter().any(|cell| cell.split(' ').any(|score| score != "_"));
+        prop_assume!(is_scored(ours) && is_scored(theirs) && is_scored(numbers));
+        let gates: Vec<String> = gates
+            .into_iter()
+            .enumerate()
+            .map(|(place, (is_numeric, drop, confidence, warns))| {
+                let metric = if is_numeric { "n, metric: numeric_mean, range: [0, 1]" } else { "s, metric: pass_rate" };
+                let key = if drop { "max_drop" } else { "max_rise" };
+                let severity = if warns { "warn" } else { "block" };
+                format!(
+                    "- {{name: g{place}, scorer: {metric}, {key}: 0, evidence: significant, confidence: {confidence}, \
+                     severity: {severity}}}"
+                )
+            })
+            .collect();
+        let gates = gates.join("\n");
+        let run = |cells: &[String], numbers: &[String]| {
+            let score = |name: &str, score: Option<&str>| {
+                score.filter(|score| *score != "_").map(|score| format!("\"{name}\": {score}"))
+            };
+            let rows = cells.iter().zip(numbers).enumerate().map(|(row, (cell, number))| {
+                let numbers: Vec<&str> = number.split(' ').collect();
+                let cells: Vec<&str> = cell.split(' ').collect();
+                let trials = (0..cells.len().max(numbers.len())).map(|trial| {
+                    // A run with fewer trials of one has its last score again.
+                    let of = |scores: &[&str]| scores.get(trial).or(scores.last()).map(|score| (*score).to_owned());
+                    let (own, other) = (of(&cells), of(&numbers));
+                    let scores = [score("s", own.as_deref()), score("n", other.as_deref())];
+                    format!("{{{}}}", scores.into_iter().flatten().collect::<Vec<_>>().join(", "))
+                });
+                format!("{row:03} {{}} | {}", trials.collect::<Vec<_>>().join(" | "))
+            });
+            rows.collect::<Vec<_>>().join("\n")
+        };
+        let baseline = vec!["0.7".to_owned(); rows];
+        let statuses = |ours: &[String], theirs: &[String], numbers: &[String]| {
+            let judgement = on_rows("", &gates, &run(ours, numbers), &run(theirs, &baseline));
+            judgement.checks.into_iter().map(|check| (check.status, check.reason)).collect::<Vec<_>>()
+        };
+        let decided = statuses(ours, theirs, numbers);
+        for ours in fillings(ours, &["true", "false"]) {
+            for theirs in fillings(theirs, &["true", "false"]) {
+                for numbers in fillings(numbers, &["0", "0.55", "1"]) {
+                    let filled = statuses(&ours, &theirs, &numbers);
+                    for ((before, why), (after, _)) in decided.iter().zip(&filled) {
+                        prop_assert!(
+                            before == after || *before == Status::Undecided,
+                            "{} {:?} {:?} {:?}: {} {:?}", gates, ours, theirs, numbers, why, after
+                        );
+                    }
                 }
             }
         }

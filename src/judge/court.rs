@@ -98,6 +98,16 @@ fn is_test(gate: &Gate, limit: Limit) -> bool {
     limit.key.is_change() && gate.evidence_of(limit) == policy::Evidence::Significant
 }
 
+/// Whether the gate is excused on that day.
+fn is_waived(gate: &Gate, today: Date) -> bool {
+    (gate.waive.as_ref()).is_some_and(|waiver| today <= waiver.until)
+}
+
+/// Whether a check of the gate can block on that day.
+fn can_block(gate: &Gate, today: Date) -> bool {
+    gate.severity == Severity::Block && !is_waived(gate, today)
+}
+
 impl<'a> Court<'a> {
     /// Who measures what the checks are about.
     fn surveyor(&self) -> Surveyor<'a> {
@@ -107,19 +117,26 @@ impl<'a> Court<'a> {
         }
     }
 
-    /// Looks at the rows of every check that needs them, before any is decided: tests of one policy are
-    /// corrected for each other.
-    pub(super) fn hear(&mut self) {
+    /// Looks at the rows of every check that needs them, before any is decided: tests of one policy are corrected for
+    /// each other, those that can block today and those that cannot apart.
+    pub(super) fn hear(&mut self, today: Date) {
         let Some(rows) = &self.evidence.rows else {
             return;
         };
         let mut trials = BTreeMap::new();
-        // Tests that missing scores without bound keep from being made, and that belong to the family all the same.
-        let mut unmade = 0;
+        // The error rates of tests that missing scores without bound keep from being made, and that may belong to the family
+        // all the same: of what can block today, and of what cannot.
+        let mut unmade = [Vec::new(), Vec::new()];
         for (place, gate) in self.policy.gates.iter().enumerate() {
             let (Ok(subjects), Ok(slices)) = (self.subjects(gate), slice::of(gate, self.evidence))
             else {
                 continue;
+            };
+            let [blocking, other] = &mut unmade;
+            let unmade = if can_block(gate, today) {
+                blocking
+            } else {
+                other
             };
             for (key, matter) in matters(place, gate, &subjects, &slices) {
                 if gate.evidence_of(matter.limit) == policy::Evidence::Observed {
@@ -127,20 +144,31 @@ impl<'a> Court<'a> {
                 }
                 match self.trial(rows, matter) {
                     Some(trial) => drop(trials.insert(key, trial)),
-                    None => unmade += usize::from(self.is_unmade(matter)),
+                    None if self.is_unmade(matter) => unmade.push(1.0 - gate.confidence),
+                    None => {}
                 }
             }
         }
         let gates = &self.policy.gates;
-        let mut family: Vec<(&Gate, Limit, &mut Trial)> = trials
-            .iter_mut()
-            .filter_map(|((place, _, _, which), trial)| {
-                let gate = gates.get(*place)?;
-                let limit = gate.limits.get(*which)?;
-                is_test(gate, *limit).then_some((gate, *limit, trial))
-            })
-            .collect();
-        chance::correct(&mut family, unmade, self.policy.correction);
+        let mut families: [Vec<(&Gate, Limit, &mut Trial)>; 2] = [Vec::new(), Vec::new()];
+        for ((place, _, _, which), trial) in &mut trials {
+            let gate = gates.get(*place);
+            let limit = gate.and_then(|gate| gate.limits.get(*which));
+            if let Some((gate, limit)) = gate.zip(limit)
+                && is_test(gate, *limit)
+            {
+                let [blocking, other] = &mut families;
+                let family = if can_block(gate, today) {
+                    blocking
+                } else {
+                    other
+                };
+                family.push((gate, *limit, trial));
+            }
+        }
+        for (family, unmade) in families.iter_mut().zip(&unmade) {
+            chance::correct(family, unmade, self.policy.correction);
+        }
         self.trials = trials;
     }
 
@@ -264,7 +292,7 @@ impl<'a> Court<'a> {
         let Some(waiver) = &gate.waive else {
             return false;
         };
-        let counts = today <= waiver.until;
+        let counts = is_waived(gate, today);
         let (name, effect, words) = if counts {
             (
                 Name::WaiverActive,

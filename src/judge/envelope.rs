@@ -4,7 +4,7 @@ use super::limit::Precision;
 use super::question::{Means, Question};
 use super::world::{Basis, World, is_flat};
 use crate::policy;
-use crate::stats::{Fillings, Pairs, Sample};
+use crate::stats::{Fillings, Rates, Sample};
 
 /// By so much of their size numbers may differ once they are added and subtracted.
 const ROUNDING: f64 = 16.0 * f64::EPSILON;
@@ -21,6 +21,10 @@ pub(super) struct Envelope<'a> {
     best: Vec<f64>,
     worst_mean: f64,
     best_mean: f64,
+    /// Of the candidate and of the baseline: between which values all rows can be alike, nowhere if the first is larger.
+    same: [(f64, f64); 2],
+    /// Whether one run is the same in every row whatever is missing, so that differences are alike only where the other is.
+    is_one_same: bool,
     /// The change says it all, unless it is held against the baseline: then these are its ends.
     baselines: Vec<f64>,
     /// The size of the numbers, below which a difference is nothing but rounding.
@@ -43,6 +47,20 @@ impl<'a> Envelope<'a> {
             question,
             worst: worst_means.values(key.is_change()),
             best: best_means.values(key.is_change()),
+            same: [
+                common(&worst_means.candidate, &best_means.candidate),
+                common(&worst_means.baseline, &best_means.baseline),
+            ],
+            is_one_same: [
+                (&worst_means.candidate, &best_means.candidate),
+                (&worst_means.baseline, &best_means.baseline),
+            ]
+            .into_iter()
+            .any(|(one, other)| {
+                let sample = Sample::of(one);
+                one == other
+                    && sample.is_some_and(|sample| is_flat(sample.deviation, worst_means.scale()))
+            }),
             worst_mean: worst.point(question.limit),
             best_mean: best.point(question.limit),
             baselines,
@@ -58,20 +76,23 @@ impl<'a> Envelope<'a> {
         } else {
             vec![self.apart(self.worst_mean)]
         };
-        // Few rows that may be all alike prove nothing; that they fail all the same where they are not quite alike may be.
-        let is_flat = !significant && self.can_be_alike();
         let mut worlds: Vec<World> = samples
             .iter()
-            .flat_map(|sample| self.worlds(*sample, is_flat))
+            .flat_map(|sample| self.worlds(*sample, false))
             .collect();
-        worlds.extend(self.alike());
+        // That `significant` fails where rows are not quite alike may be; where they may be, nothing is proven.
+        if !significant {
+            worlds.extend(self.flat());
+        }
+        worlds.extend(self.same_rates());
         worlds
     }
 
     /// The worlds in which it holds, if it does in any.
     pub(super) fn immune(&self) -> Vec<World> {
-        let mut worlds = self.worlds(self.apart(self.best_mean), self.can_be_alike());
-        worlds.extend(self.alike());
+        let mut worlds = self.worlds(self.apart(self.best_mean), false);
+        worlds.extend(self.flat());
+        worlds.extend(self.same_rates());
         worlds
     }
 
@@ -125,47 +146,36 @@ impl<'a> Envelope<'a> {
         beyond.into_iter().chain(any).map(back).collect()
     }
 
-    /// The filling by which the rows of a rate are all alike, if there is one: they tell no more than as many rows of one
-    /// trial would, and its interval is no narrower than that of any such filling.
-    fn alike(&self) -> Vec<World> {
-        if !self.question.is_rate() || !self.can_be_alike() {
+    /// The fillings by which a rate is the same in every row of each run, if there are any: at the ends of what it can be,
+    /// between which the intervals of all others lie.
+    fn same_rates(&self) -> Vec<World> {
+        let is_change = self.question.limit.key.is_change();
+        let [ours, theirs] = self.same;
+        let can_be = |(low, high): (f64, f64)| is_flat(low - high, self.scale);
+        if !self.question.is_rate() || !can_be(ours) || (is_change && !can_be(theirs)) {
             return Vec::new();
         }
-        let (low, high) = self.common();
         let rows = self.rows();
-        let none = Pairs::default();
-        let beside: Vec<Basis> = if self.question.limit.key.is_change() {
-            let regressed = Pairs {
-                regressed: rows,
-                ..none
+        let ends = |(low, high): (f64, f64)| [low, high.max(low)];
+        if !is_change {
+            let world = |rate: f64| World {
+                rows,
+                size: self.precision().size,
+                candidate: rate,
+                baseline: 0.0,
+                basis: Basis::SameRate { rate, rows },
             };
-            let both = Pairs { both: rows, ..none };
-            let fixed = Pairs {
-                fixed: rows,
-                ..none
-            };
-            let all = [(low < 0.0, regressed), (true, both), (high > 0.0, fixed)];
-            let can_be = all.into_iter().filter(|(can_be, _)| *can_be);
-            can_be.map(|(_, pairs)| Basis::Pairs(pairs)).collect()
-        } else {
-            let passed = [(low < 1.0, 0), (high > 0.0, rows)];
-            let can_be = passed.into_iter().filter(|(can_be, _)| *can_be);
-            can_be
-                .map(|(_, passed)| Basis::Rate { passed, rows })
-                .collect()
-        };
-        let sample = Sample {
-            rows,
-            mean: f64::midpoint(low, high),
-            deviation: 0.0,
-        };
-        let mut worlds = self.worlds(sample, true);
-        for world in &mut worlds {
-            if let Basis::Means { beside: of, .. } = &mut world.basis {
-                of.clone_from(&beside);
-            }
+            return ends(ours).map(world).into();
         }
-        worlds
+        let world = |ours: f64, theirs: f64| World {
+            rows,
+            size: self.precision().size,
+            candidate: ours,
+            baseline: theirs,
+            basis: Basis::SameRates(Rates { ours, theirs, rows }),
+        };
+        let of = |ours: f64| ends(theirs).map(|theirs| world(ours, theirs));
+        ends(ours).into_iter().flat_map(of).collect()
     }
 
     fn worlds(&self, sample: Sample, is_flat: bool) -> Vec<World> {
@@ -179,11 +189,7 @@ impl<'a> Envelope<'a> {
                 sample.mean
             },
             baseline: *baseline,
-            basis: Basis::Means {
-                sample,
-                is_flat,
-                beside: Vec::new(),
-            },
+            basis: Basis::Means { sample, is_flat },
         };
         self.baselines.iter().map(world).collect()
     }
@@ -196,16 +202,28 @@ impl<'a> Envelope<'a> {
         self.worst.len() as u64
     }
 
-    /// Where all rows can be alike: from the first to the second, and nowhere if that is lower.
-    fn common(&self) -> (f64, f64) {
-        let ends = || self.worst.iter().zip(&self.best);
-        let low = ends().fold(f64::NEG_INFINITY, |low, (a, b)| low.max(a.min(*b)));
-        let high = ends().fold(f64::INFINITY, |high, (a, b)| high.min(a.max(*b)));
-        (low, high)
+    /// A filling by which the t interval has no width, if there is one: all rows are alike, other than by a rate that is
+    /// the same in every row of each run.
+    fn flat(&self) -> Vec<World> {
+        let (low, high) = common(&self.worst, &self.best);
+        let is_change = self.question.limit.key.is_change();
+        let is_same_rate = self.question.is_rate() && (!is_change || self.is_one_same);
+        if is_same_rate || !is_flat(low - high, self.scale) {
+            return Vec::new();
+        }
+        let sample = Sample {
+            rows: self.rows(),
+            mean: f64::midpoint(low, high),
+            deviation: 0.0,
+        };
+        self.worlds(sample, true)
     }
+}
 
-    fn can_be_alike(&self) -> bool {
-        let (low, high) = self.common();
-        is_flat(low - high, self.scale)
-    }
+/// Where all rows can be alike: from the first to the second, and nowhere if that is lower.
+fn common(one: &[f64], other: &[f64]) -> (f64, f64) {
+    let ends = || one.iter().zip(other);
+    let low = ends().fold(f64::NEG_INFINITY, |low, (a, b)| low.max(a.min(*b)));
+    let high = ends().fold(f64::INFINITY, |high, (a, b)| high.min(a.max(*b)));
+    (low, high)
 }

@@ -3,6 +3,7 @@
 //! A check is decided only when nothing that is not known could change the answer. What is not
 //! decided is never a pass.
 
+mod attainable;
 mod behind;
 #[cfg(test)]
 mod behind_tests;
@@ -17,6 +18,7 @@ mod court;
 #[cfg(test)]
 mod edge_tests;
 mod envelope;
+mod family;
 #[cfg(test)]
 mod hint_tests;
 mod hints;
@@ -194,7 +196,7 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
         rows,
         trials: BTreeMap::new(),
     };
-    court.hear();
+    court.hear(today);
     let mut checks = Vec::new();
     for (place, gate) in policy.gates.iter().enumerate() {
         court.gate(place, gate, today, &mut checks);

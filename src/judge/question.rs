@@ -8,11 +8,11 @@ use super::envelope::Envelope;
 use super::limit::Pairing;
 use super::measure::Measure;
 use super::slice::Selection;
-use super::world::{Basis, World};
+use super::world::{Basis, World, is_flat};
 use crate::evidence::{Role, Rows};
 use crate::number::{count, sum};
 use crate::policy::{self, Gate, Limit, Metric, RemovedRows};
-use crate::stats::{Pairs, Sample};
+use crate::stats::{Pairs, Rates, Sample};
 
 /// What is looked at: a gate's column, and how missing scores and rows are taken.
 pub(super) struct Question<'a> {
@@ -52,6 +52,7 @@ impl Question<'_> {
             let mut all = [&at_worst, &at_best].into_iter().chain(&others);
             all.clone().any(|world| world.baseline < 0.0) && all.any(|world| world.baseline > 0.0)
         };
+        let attainable = self.attainable(&worst, &best, one_trial);
         let (prone, immune) = if is_open && !one_trial {
             let envelope = Envelope::new(self, [&worst, &best], [&at_worst, &at_best]);
             (envelope.prone(), envelope.immune())
@@ -63,7 +64,9 @@ impl Question<'_> {
             let prone: Vec<World> = all.collect();
             (prone.clone(), prone.into_iter().rev().collect())
         };
-        Ok(Trial::new(at_worst, prone, immune, is_open, straddles))
+        Ok(Trial::new(
+            at_worst, prone, immune, is_open, straddles, attainable,
+        ))
     }
 
     /// How much evidence the check needs.
@@ -166,7 +169,7 @@ impl Question<'_> {
         means
     }
 
-    fn world(&self, means: &Means, one_trial: bool) -> World {
+    pub(super) fn world(&self, means: &Means, one_trial: bool) -> World {
         let is_change = self.limit.key.is_change();
         let rows = means.candidate.len() as u64;
         let pairs = means.pairs();
@@ -189,50 +192,38 @@ impl Question<'_> {
         }
         let mean = |means| Sample::of(means).map_or(f64::NAN, |sample: Sample| sample.mean);
         let sample = Sample::of(&means.values(is_change));
-        let is_flat =
-            sample.is_some_and(|sample| super::world::is_flat(sample.deviation, means.scale()));
-        // Rates of rows that are all alike tell no more than as many rows of one trial would.
-        let beside = match (self.is_rate() && is_flat, is_change) {
-            (false, _) => Vec::new(),
-            (true, true) => vec![Basis::Pairs(pairs)],
-            (true, false) => {
-                let full = trues(&means.candidate);
-                let some = means.candidate.iter().filter(|mean| **mean > 0.0).count() as u64;
-                vec![
-                    Basis::Rate { passed: full, rows },
-                    Basis::Rate { passed: some, rows },
-                ]
-            }
-        };
+        let is_flat = sample.is_some_and(|sample| is_flat(sample.deviation, means.scale()));
+        let (ours, theirs) = (mean(&means.candidate), mean(&means.baseline));
+        let is_same = self.is_rate() && is_flat && means.is_same_everywhere(is_change);
         World {
             rows,
             size: self.pairing.precision().size,
-            candidate: mean(&means.candidate),
-            baseline: if is_change {
-                mean(&means.baseline)
-            } else {
-                0.0
-            },
-            basis: Basis::Means {
-                sample: sample.unwrap_or(Sample {
-                    rows: 0,
-                    mean: f64::NAN,
-                    deviation: f64::NAN,
-                }),
-                is_flat,
-                beside,
+            candidate: ours,
+            baseline: if is_change { theirs } else { 0.0 },
+            // Rates that are the same in every row tell no more than as many rows of one trial would.
+            basis: match (is_same, is_change) {
+                (true, true) => Basis::SameRates(Rates { ours, theirs, rows }),
+                (true, false) => Basis::SameRate { rate: ours, rows },
+                (false, _) => Basis::Means {
+                    sample: sample.unwrap_or(Sample {
+                        rows: 0,
+                        mean: f64::NAN,
+                        deviation: f64::NAN,
+                    }),
+                    is_flat,
+                },
             },
         }
     }
 }
 
 /// The means of rows in one world: of a change those of both runs, row by row.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(super) struct Means {
-    candidate: Vec<f64>,
-    baseline: Vec<f64>,
+    pub(super) candidate: Vec<f64>,
+    pub(super) baseline: Vec<f64>,
     /// Whether each row has one trial, so that a truth value stays one.
-    one_trial: bool,
+    pub(super) one_trial: bool,
 }
 
 impl Means {
@@ -251,7 +242,16 @@ impl Means {
         all.fold(0.0, |scale, value| scale.max(value.abs()))
     }
 
-    fn pairs(&self) -> Pairs {
+    /// Whether the rows of each run are alike, and not only their differences.
+    pub(super) fn is_same_everywhere(&self, is_change: bool) -> bool {
+        let is_same = |values: &[f64]| {
+            let sample = Sample::of(values);
+            sample.is_some_and(|sample| is_flat(sample.deviation, self.scale()))
+        };
+        is_same(&self.candidate) && (!is_change || is_same(&self.baseline))
+    }
+
+    pub(super) fn pairs(&self) -> Pairs {
         let mut pairs = Pairs::default();
         for (ours, theirs) in self.candidate.iter().zip(&self.baseline) {
             *match (*ours == 1.0, *theirs == 1.0) {

@@ -99,6 +99,8 @@ fn told(check: &Check, behind: Option<&Behind>) -> Value {
             "interval": [finite(chance.interval.low), finite(chance.interval.high)],
             "p": chance.p,
             "adjusted_p": chance.adjusted_p,
+            "family": chance.family,
+            "counted": chance.counted,
             "resolution": chance.resolution,
             "rows_needed": chance.rows_needed,
         }))

@@ -225,7 +225,12 @@ pub(super) fn chance(
             plural(chance.rows, "row")
         ),
         Some(Said::Noise) => {
-            format!("{what}, beyond {key} {bound}, which may be noise: {detail}")
+            let uncounted = if chance.counted == Some(false) {
+                "; not counted as a test: no pattern of these changes would be significant"
+            } else {
+                ""
+            };
+            format!("{what}, beyond {key} {bound}, which may be noise: {detail}{uncounted}")
         }
         Some(Said::Broken) if chance.rule == policy::Evidence::Proven => {
             format!("{what}; no plausible value is within {key} {bound}: {detail}")

@@ -4,10 +4,10 @@ use super::chance::Ruling;
 use super::limit::{Precision, holds};
 use crate::number::{TOLERANCE, count, nearest_count};
 use crate::policy::{self, Gate, Limit};
-use crate::stats::{Interval, Pairs, Sample, wilson};
+use crate::stats::{Interval, Pairs, Rates, Sample, wilson, wilson_of_rate};
 
 /// On fewer rows a t interval of no width shows nothing.
-const FEWEST_FLAT: u64 = 10;
+pub(super) const FEWEST_FLAT: u64 = 10;
 /// Deviations below this part of the numbers themselves are rounding.
 const ROUNDING: f64 = 1e-9;
 /// More rows than this are no advice.
@@ -32,13 +32,15 @@ pub(super) enum Basis {
     Rate { passed: u64, rows: u64 },
     /// A change of a rate, one trial a row: Newcombe.
     Pairs(Pairs),
+    /// A rate that is the same in every row, of several trials each: Wilson, as of as many rows with one trial.
+    SameRate { rate: f64, rows: u64 },
+    /// A change of such rates: Newcombe, as of as many rows with one trial.
+    SameRates(Rates),
     /// Means of rows, or their differences: Student.
     Means {
         sample: Sample,
-        /// Whether all rows are alike.
+        /// Whether all rows are alike, so that the interval has no width.
         is_flat: bool,
-        /// What it is no narrower than.
-        beside: Vec<Basis>,
     },
 }
 
@@ -53,27 +55,21 @@ impl Basis {
         match self {
             Self::Rate { passed, rows } => (*rows >= 2).then(|| wilson(*passed, *rows, confidence)),
             Self::Pairs(pairs) => (pairs.rows() >= 2).then(|| pairs.interval(confidence)),
-            Self::Means { sample, beside, .. } => {
-                let intervals = beside.iter().filter_map(|basis| basis.interval(confidence));
-                intervals.fold(sample.interval(confidence), |hull, interval| {
-                    hull.map(|hull| Interval {
-                        low: hull.low.min(interval.low),
-                        high: hull.high.max(interval.high),
-                    })
-                })
+            Self::SameRate { rate, rows } => {
+                (*rows >= 2).then(|| wilson_of_rate(*rate, *rows, confidence))
             }
+            Self::SameRates(rates) => (rates.rows >= 2).then(|| rates.interval(confidence)),
+            Self::Means { sample, .. } => sample.interval(confidence),
         }
     }
 
     /// How likely such a change is where nothing changed, by inverting that interval.
     fn p(&self, drop: bool) -> Option<f64> {
         match self {
-            Self::Rate { .. } => None,
+            Self::Rate { .. } | Self::SameRate { .. } => None,
             Self::Pairs(pairs) => (pairs.rows() >= 2).then(|| pairs.p(drop)),
-            Self::Means { sample, beside, .. } => {
-                let others = beside.iter().filter_map(|basis| basis.p(drop));
-                others.fold(sample.p(drop), |most, p| most.map(|most| most.max(p)))
-            }
+            Self::SameRates(rates) => (rates.rows >= 2).then(|| rates.p(drop)),
+            Self::Means { sample, .. } => sample.p(drop),
         }
     }
 
@@ -95,17 +91,17 @@ impl Basis {
                     neither: to.saturating_sub(both + regressed + fixed),
                 })
             }
-            Self::Means {
-                sample,
-                is_flat,
-                beside,
-            } => Self::Means {
+            Self::SameRate { rate, .. } => Self::SameRate {
+                rate: *rate,
+                rows: to,
+            },
+            Self::SameRates(rates) => Self::SameRates(Rates { rows: to, ..*rates }),
+            Self::Means { sample, is_flat } => Self::Means {
                 sample: Sample {
                     rows: to,
                     ..*sample
                 },
                 is_flat: *is_flat,
-                beside: beside.iter().map(|basis| basis.scaled(to)).collect(),
             },
         }
     }
@@ -117,9 +113,14 @@ fn scaled(part: u64, of: u64, to: u64) -> u64 {
 }
 
 impl World {
+    /// Whether its t interval has no width.
+    fn is_flat(&self) -> bool {
+        matches!(self.basis, Basis::Means { is_flat: true, .. })
+    }
+
     /// Whether its rows are few, and so alike that they show nothing.
     pub(super) fn shows_nothing(&self) -> bool {
-        matches!(self.basis, Basis::Means { is_flat: true, .. }) && self.rows < FEWEST_FLAT
+        self.is_flat() && self.rows < FEWEST_FLAT
     }
 
     pub(super) fn interval(&self, confidence: f64) -> Option<Interval> {
@@ -147,7 +148,10 @@ impl World {
     pub(super) fn discordant(&self) -> Option<(u64, u64)> {
         match &self.basis {
             Basis::Pairs(pairs) => Some((pairs.regressed, pairs.fixed)),
-            Basis::Rate { .. } | Basis::Means { .. } => None,
+            Basis::Rate { .. }
+            | Basis::SameRate { .. }
+            | Basis::SameRates(_)
+            | Basis::Means { .. } => None,
         }
     }
 
@@ -178,7 +182,7 @@ impl World {
                     false => Ruling::Noise,
                 }
             }
-            policy::Evidence::Proven if self.shows_nothing() => Ruling::TooFew,
+            policy::Evidence::Proven if self.is_flat() => Ruling::TooFew,
             policy::Evidence::Proven | policy::Evidence::Observed => match (low, high) {
                 (true, true) => Ruling::Holds,
                 (false, false) => Ruling::Broken,
@@ -205,10 +209,10 @@ impl World {
     /// The smallest change that so many rows could have shown.
     pub(super) fn resolution(&self, limit: Limit, confidence: f64) -> Option<f64> {
         match &self.basis {
-            Basis::Rate { .. } => None,
+            Basis::Rate { .. } | Basis::SameRate { .. } => None,
             _ if !limit.key.is_change() => None,
             Basis::Pairs(pairs) => resolution(pairs, confidence, limit.key.wants_high()),
-            Basis::Means { .. } => {
+            Basis::SameRates(_) | Basis::Means { .. } => {
                 let interval = self.interval(confidence)?;
                 Some((interval.high - interval.low) / 2.0)
             }

@@ -76,6 +76,8 @@ mod tests {
             interval: Interval { low, high },
             p: None,
             adjusted_p: None,
+            family: None,
+            counted: None,
             resolution: None,
             rows_needed: None,
         };

@@ -141,11 +141,23 @@ fn write_chance(page: &mut String, chance: &Value) -> fmt::Result {
         )?;
     }
     if chance.get("p").is_some_and(Value::is_number) {
+        let corrected = match (chance.get("counted"), chance.get("family")) {
+            (Some(Value::Bool(false)), _) => {
+                "not counted as a test, since no pattern of these changes would be significant"
+                    .to_owned()
+            }
+            (_, Some(family)) if family.is_number() => {
+                format!(
+                    "corrected {} (tests counted: {family})",
+                    value("adjusted_p")
+                )
+            }
+            _ => "not corrected".to_owned(),
+        };
         writeln!(
             page,
-            "  p          {}, corrected {}, one-sided, by inverting the interval",
-            value("p"),
-            value("adjusted_p")
+            "  p          {}, {corrected}, one-sided, by inverting the interval",
+            value("p")
         )?;
     }
     if chance.get("mcnemar_mid_p").is_some_and(Value::is_number) {

@@ -252,8 +252,14 @@ struct JsonChance {
     interval: [Option<f64>; 2],
     /// How likely such a change is where nothing changed, one-sided; of changes only.
     p: Option<f64>,
-    /// The same, corrected for the policy's other tests.
+    /// The same, corrected for the other tests of its family; null where the test is not counted.
     adjusted_p: Option<f64>,
+    /// How many tests are counted in its family: those of the checks that can block today, or those of all others. Null
+    /// where nothing is corrected.
+    family: Option<u64>,
+    /// Whether this test is one of them. One that is not counted could not reject, whatever its rows had said, and cannot
+    /// fail.
+    counted: Option<bool>,
     /// `McNemar`'s test with the mid-p correction, two-sided, where each row has one trial: another word on it.
     mcnemar_mid_p: Option<f64>,
     /// The smallest change that so many rows could have shown, if it were the only test.
@@ -478,6 +484,8 @@ fn chance(chance: &Chance) -> JsonChance {
         interval: [finite(chance.interval.low), finite(chance.interval.high)],
         p: chance.p,
         adjusted_p: chance.adjusted_p,
+        family: chance.family,
+        counted: chance.counted,
         mcnemar_mid_p: chance
             .discordant
             .map(|(regressed, fixed)| mid_p(regressed, fixed)),

@@ -12,9 +12,9 @@ mod quantile;
 mod tests;
 
 pub use filling::Fillings;
-pub use holm::holm;
+pub use holm::{Attainable, holm, tarone};
 pub use mean::Sample;
-pub use proportion::{Pairs, chance_of_net, mid_p, wilson};
+pub use proportion::{Pairs, Rates, chance_of_net, mid_p, wilson, wilson_of_rate};
 pub use quantile::{normal_quantile, normal_tail};
 
 /// An interval of plausible values; its low end is never above its high end.

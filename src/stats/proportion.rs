@@ -10,18 +10,25 @@ use crate::number::{count, nearest_count};
 /// `successes` of `trials`, which is above 0; `confidence` is one-sided.
 #[must_use]
 pub fn wilson(successes: u64, trials: u64, confidence: f64) -> Interval {
-    at(successes, trials, normal_quantile(confidence))
+    at(count(successes), count(trials), normal_quantile(confidence))
 }
 
-fn at(successes: u64, trials: u64, z: f64) -> Interval {
-    let (k, n) = (count(successes), count(trials));
+/// The same of a rate that need not come out as a whole number of rows; `rows` is above 0.
+#[must_use]
+pub fn wilson_of_rate(rate: f64, rows: u64, confidence: f64) -> Interval {
+    let n = count(rows);
+    at(rate * n, n, normal_quantile(confidence))
+}
+
+fn at(successes: f64, trials: f64, z: f64) -> Interval {
+    let (k, n) = (successes, trials);
     let p = k / n;
     let scale = 1.0 + z * z / n;
     let centre = p + z * z / (2.0 * n);
     let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
     Interval {
         // Rounding does not move the ends that are known.
-        low: if successes == 0 {
+        low: if successes == 0.0 {
             0.0
         } else {
             ((centre - spread) / scale).clamp(0.0, p)
@@ -68,12 +75,102 @@ impl Pairs {
     }
 
     fn at(&self, z: f64) -> Interval {
-        let rows = self.rows();
-        let (ours, theirs) = (self.both + self.fixed, self.both + self.regressed);
+        let [both, regressed, fixed, neither] =
+            [self.both, self.regressed, self.fixed, self.neither].map(count);
+        Table {
+            rows: count(self.rows()),
+            both,
+            regressed,
+            fixed,
+            neither,
+            change: self.change(),
+        }
+        .at(z)
+    }
+
+    /// How likely a change in this direction is where nothing changed, one-sided: by inverting the interval,
+    /// 1 − the highest confidence at which it excludes no change; 0.5 or more where there is no change in
+    /// the direction. `drop` asks for a drop, else for a rise.
+    #[must_use]
+    pub fn p(&self, drop: bool) -> f64 {
+        inverted(|z| self.at(z), drop)
+    }
+
+    /// The smallest p that any pattern of the rows that turned could have had: all of them turned the same way. It is
+    /// the same for a drop and a rise.
+    #[must_use]
+    pub fn attainable_p(&self) -> f64 {
+        let against = Self {
+            regressed: self.regressed + self.fixed,
+            fixed: 0,
+            ..*self
+        };
+        against.p(true)
+    }
+}
+
+/// The rates of two runs, each of which is the same in every row: as if each row had one trial, with as many rows
+/// that turned as the rates need.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// The candidate's.
+    pub ours: f64,
+    /// The baseline's.
+    pub theirs: f64,
+    /// How many rows, above 0.
+    pub rows: u64,
+}
+
+impl Rates {
+    /// The interval of the change, as [`Pairs::interval`] has it. `confidence` is one-sided.
+    #[must_use]
+    pub fn interval(&self, confidence: f64) -> Interval {
+        self.at(normal_quantile(confidence))
+    }
+
+    /// How likely a change in this direction is where nothing changed, as [`Pairs::p`] has it.
+    #[must_use]
+    pub fn p(&self, drop: bool) -> f64 {
+        inverted(|z| self.at(z), drop)
+    }
+
+    fn at(&self, z: f64) -> Interval {
+        let rows = count(self.rows);
+        let (ours, theirs) = (self.ours * rows, self.theirs * rows);
+        let both = ours.min(theirs);
+        Table {
+            rows,
+            both,
+            regressed: theirs - both,
+            fixed: ours - both,
+            neither: rows - ours.max(theirs),
+            change: self.ours - self.theirs,
+        }
+        .at(z)
+    }
+}
+
+/// A paired table whose counts need not be whole.
+struct Table {
+    rows: f64,
+    both: f64,
+    regressed: f64,
+    fixed: f64,
+    neither: f64,
+    /// Candidate − baseline.
+    change: f64,
+}
+
+impl Table {
+    fn at(&self, z: f64) -> Interval {
+        let rows = self.rows;
+        // What rounding adds must not make a rate larger than 1.
+        let ours = (self.both + self.fixed).min(rows);
+        let theirs = (self.both + self.regressed).min(rows);
         let (one, other) = (at(ours, rows, z), at(theirs, rows, z));
-        let (p1, p2) = (count(ours) / count(rows), count(theirs) / count(rows));
+        let (p1, p2) = (ours / rows, theirs / rows);
         let phi = self.phi();
-        let change = self.change();
+        let change = self.change;
         let reach = |a: f64, b: f64| (a * a - 2.0 * phi * a * b + b * b).max(0.0).sqrt();
         Interval {
             low: (change - reach(p1 - one.low, other.high - p2)).clamp(-1.0, change),
@@ -83,40 +180,41 @@ impl Pairs {
 
     /// The correlation of the two runs, with Newcombe's continuity correction.
     fn phi(&self) -> f64 {
-        let [a, b, c, d] = [self.both, self.fixed, self.regressed, self.neither].map(count);
+        let [a, b, c, d] = [self.both, self.fixed, self.regressed, self.neither];
         let product = (a + b) * (c + d) * (a + c) * (b + d);
         if product == 0.0 {
             return 0.0;
         }
         let covariance = a * d - b * c;
-        let half = (a + b + c + d) / 2.0;
+        let half = self.rows / 2.0;
         let corrected = (covariance - half).max(0.0) + covariance.min(0.0);
         corrected / product.sqrt()
     }
+}
 
-    /// How likely a change in this direction is where nothing changed, one-sided: by inverting the interval,
-    /// 1 − the highest confidence at which it excludes no change; 0.5 or more where there is no change in
-    /// the direction. `drop` asks for a drop, else for a rise.
-    #[must_use]
-    pub fn p(&self, drop: bool) -> f64 {
-        let toward = |z: f64| {
-            let interval = self.at(z);
-            if drop { interval.high } else { -interval.low }
-        };
-        // The interval grows with z, and reaches no change somewhere: at once where there is none in this direction,
-        // and at the end of all numbers where it never does.
-        let (mut out, mut within) = (0.0, 64.0);
-        for _ in 0..200 {
-            let middle = f64::midpoint(out, within);
-            // To which side a zero is counted moves nothing that a number could show.
-            if toward(middle) < 0.0 {
-                out = middle;
-            } else {
-                within = middle;
-            }
+/// The one-sided p of a change in this direction: 1 − the highest confidence at which the interval excludes no change.
+fn inverted(interval: impl Fn(f64) -> Interval, drop: bool) -> f64 {
+    let toward = |z: f64| {
+        let interval = interval(z);
+        if drop { interval.high } else { -interval.low }
+    };
+    // The interval grows with z, and reaches no change somewhere: at once where there is none in this direction,
+    // and at the end of all numbers where it never does.
+    let (mut out, mut within) = (0.0_f64, 64.0_f64);
+    for _ in 0..200 {
+        let middle = f64::midpoint(out, within);
+        // Closer than any number in between, or than would show in p.
+        if middle <= out || middle >= within || within - out < 1e-17 {
+            break;
         }
-        normal_tail(within)
+        // To which side a zero is counted moves nothing that a number could show.
+        if toward(middle) < 0.0 {
+            out = middle;
+        } else {
+            within = middle;
+        }
     }
+    normal_tail(within)
 }
 
 /// `McNemar`'s test with the mid-p correction, two-sided (Fagerland, Lydersen & Laake 2013, and of equal counts

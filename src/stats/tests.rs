@@ -190,6 +190,85 @@ fn holm_of_benjamini_and_hochberg() {
     assert_eq!(holm(&[0.9, 0.8]), [1.0, 1.0]);
 }
 
+fn attainable(p: f64, alpha: f64) -> Attainable {
+    Attainable { p, alpha }
+}
+
+/// The number of tests that could reject at their error rate divided by `k`.
+fn could_reject(tests: &[Attainable], k: u64) -> u64 {
+    let could = tests
+        .iter()
+        .filter(|test| test.p <= test.alpha / crate::number::count(k));
+    could.count() as u64
+}
+
+#[test]
+fn tarone_counts_what_could_reject() {
+    let k = |p: &[f64]| tarone(&p.iter().map(|p| attainable(*p, 0.05)).collect::<Vec<_>>());
+    // The example of Tarone 1990, in which three of nine tests could reject at 0.05 / 3, has this form: all nine could at
+    // 0.05, and six of them no longer at a third of it.
+    assert_eq!(
+        k(&[0.001, 0.002, 0.01, 0.02, 0.03, 0.03, 0.04, 0.04, 0.05]),
+        3
+    );
+    assert_eq!((k(&[]), k(&[0.5; 300]), k(&[0.04])), (1, 1, 1));
+    // Either could reject alone, and neither beside the other: at most two could at 0.05 / 2, and none does.
+    assert_eq!(k(&[0.03, 0.03]), 2);
+    assert!(!attainable(0.03, 0.05).is_counted(2));
+    assert_eq!(k(&[0.0; 40]), 40);
+    // Constant dimensions change nothing.
+    let with = |count: usize| k(&[&[0.0015, 0.02][..], &vec![0.5; count]].concat());
+    for count in [0, 1, 10, 40, 300] {
+        assert_eq!(with(count), 2);
+    }
+    // Each is held against its own error rate.
+    let unequal = [attainable(0.003, 0.05), attainable(0.003, 0.001)];
+    assert_eq!(tarone(&unequal), 1);
+    assert!(unequal[0].is_counted(1) && !unequal[1].is_counted(1));
+}
+
+/// With all rows that turned against the candidate p is smallest.
+#[test]
+fn all_rows_that_turned_may_have_turned_against_the_candidate() {
+    near(pairs(90, 10, 0, 0).attainable_p(), 0.0015, 5e-5);
+    assert_eq!(pairs(60, 0, 0, 40).attainable_p(), 0.5);
+    assert_eq!(
+        pairs(60, 3, 4, 33).attainable_p(),
+        pairs(60, 7, 0, 33).p(true)
+    );
+    near(
+        pairs(60, 3, 4, 33).attainable_p(),
+        pairs(60, 0, 7, 33).p(false),
+        1e-12,
+    );
+}
+
+#[test]
+fn rates_that_need_not_be_whole_are_those_of_a_table() {
+    let same = |rates: Rates, table: Pairs| {
+        for confidence in [BOTH_90, BOTH_95] {
+            let (one, other) = (rates.interval(confidence), table.interval(confidence));
+            near(one.low, other.low, 1e-12);
+            near(one.high, other.high, 1e-12);
+        }
+        near(rates.p(true), table.p(true), 1e-12);
+        near(rates.p(false), table.p(false), 1e-12);
+    };
+    let rates = |ours, theirs, rows| Rates { ours, theirs, rows };
+    same(rates(0.75, 0.75, 40), pairs(30, 0, 0, 10));
+    same(rates(1.0, 1.0, 20), pairs(20, 0, 0, 0));
+    same(rates(0.0, 1.0, 9), pairs(0, 9, 0, 0));
+    same(rates(0.5, 0.25, 8), pairs(2, 0, 2, 4));
+    near(
+        wilson_of_rate(0.5, 8, BOTH_95).low,
+        wilson(4, 8, BOTH_95).low,
+        1e-15,
+    );
+    // Between two whole numbers of rows the ends lie between theirs.
+    let low = |rate| wilson_of_rate(rate, 9, BOTH_95).low;
+    assert!(low(4.0 / 9.0) < low(0.5) && low(0.5) < low(5.0 / 9.0));
+}
+
 #[test]
 fn samples_at_their_edges() {
     assert_eq!(Sample::of(&[]), None);
@@ -273,6 +352,63 @@ proptest! {
         let fourfold: Vec<f64> = values.iter().cycle().take(4 * values.len()).copied().collect();
         let narrow = Sample::of(&fourfold).unwrap().interval(confidence).unwrap();
         prop_assert!(narrow.high - narrow.low <= interval.high - interval.low);
+    }
+
+    /// Any pattern of the same rows that turned has a larger p, and more rows that turned have a smaller one, but for what is
+    /// far below any error rate.
+    #[test]
+    fn no_pattern_has_a_smaller_p_than_the_attainable_one(table in table(), some in 0..80_u64, drop in any::<bool>()) {
+        let least = table.attainable_p();
+        let turned = table.regressed + table.fixed;
+        let some = some.min(turned);
+        let pattern = Pairs { regressed: some, fixed: turned - some, ..table };
+        prop_assert!(least <= pattern.p(drop) + 1e-15);
+        prop_assert!((pattern.attainable_p() - least).abs() < 1e-15);
+        if table.both > 0 {
+            let more = Pairs { both: table.both - 1, regressed: table.regressed + 1, ..table };
+            prop_assert!(more.attainable_p() <= (least + 1e-15).max(1e-6));
+        }
+        if table.neither > 0 {
+            let more = Pairs { neither: table.neither - 1, regressed: table.regressed + 1, ..table };
+            prop_assert!(more.attainable_p() <= (least + 1e-15).max(1e-6));
+        }
+    }
+
+    /// Higher rates of the candidate and lower ones of the baseline move both ends up, and p of a drop with them.
+    #[test]
+    fn intervals_of_rates_follow_the_rates(
+        ours in 0.0..=1.0_f64,
+        theirs in 0.0..=1.0_f64,
+        ups in (0.0..=1.0_f64, 0.0..=1.0_f64),
+        rows in 2..60_u64,
+        confidence in 0.55..0.999_f64,
+    ) {
+        let low = Rates { ours, theirs, rows };
+        let high = Rates { ours: ours + (1.0 - ours) * ups.0, theirs: theirs * (1.0 - ups.1), rows };
+        let (one, other) = (low.interval(confidence), high.interval(confidence));
+        prop_assert!(one.low <= other.low + 1e-12 && one.high <= other.high + 1e-12, "{:?} {:?}", one, other);
+        prop_assert!(low.p(true) <= high.p(true) + 1e-12 && high.p(false) <= low.p(false) + 1e-12);
+    }
+
+    /// Each of the two is found by counting, as its definition says.
+    #[test]
+    fn tarone_is_the_smallest_such_number(
+        tests in prop::collection::vec((0.0..0.6_f64, prop::sample::select(vec![0.05, 0.05, 0.1, 0.01])), 0..40),
+        is_equal in any::<bool>(),
+    ) {
+        let tests: Vec<Attainable> = tests
+            .into_iter()
+            .map(|(p, alpha)| attainable(p * p, if is_equal { 0.05 } else { alpha }))
+            .collect();
+        let k = tarone(&tests);
+        prop_assert!(could_reject(&tests, k) <= k);
+        prop_assert!((1..k).all(|less| could_reject(&tests, less) > less));
+        // What could never reject changes nothing.
+        let more = [&tests[..], &[attainable(0.5, 0.05); 9]].concat();
+        prop_assert_eq!(tarone(&more), k);
+        // A test more, or one that could reject more easily, leaves fewer that are counted at K.
+        let harder: Vec<Attainable> = tests.iter().map(|test| attainable(test.p * 2.0, test.alpha)).collect();
+        prop_assert!(tarone(&harder) <= k);
     }
 
     #[test]

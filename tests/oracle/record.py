@@ -202,7 +202,8 @@ def told(check: dict) -> dict:
     if check["finding"] == AGES:
         made["reason"] = None
     chance = check["chance"] or {}
-    keys = ["rows", "regressed", "fixed", "point", "interval", "p", "adjusted_p", "resolution", "rows_needed"]
+    keys = ["rows", "regressed", "fixed", "point", "interval", "p", "adjusted_p", "family", "counted"]
+    keys += ["resolution", "rows_needed"]
     if check["rows_behind"]:
         sides = [[row["digest"], side(row["candidate"]), side(row["baseline"])] for row in check["rows"]]
         made["behind"] = {"total": check["rows_behind"], "rows": sides}

@@ -1,0 +1,400 @@
+//! The smallest p that a test could have had: with every row that changed turned against the candidate.
+//!
+//! It depends on how much rows changed, and not in which direction, so that a family of tests may be chosen by it
+//! (Tarone 1990).
+
+use super::chance::Attainables;
+use super::question::{Means, Question};
+use super::world::{FEWEST_FLAT, is_flat};
+use crate::stats::{Fillings, Pairs, Sample};
+
+/// More splits of rows that are missing in both runs are not looked at.
+const MOST_SPLITS: u64 = 1000;
+/// Newcombe's p falls with every row that turned only above this. Below it may rise a little, which was seen from 46 rows on,
+/// and never above 4e-7.
+const LEAST_KNOWN: f64 = 1e-6;
+/// That of a test that could not reject whatever its rows had said.
+const NEVER: f64 = f64::INFINITY;
+
+impl Question<'_> {
+    /// The smallest p that the check could have had, from the means of rows at the worst and at the best.
+    pub(super) fn attainable(&self, worst: &Means, best: &Means, one_trial: bool) -> Attainables {
+        if !self.limit.key.is_change() {
+            return Attainables {
+                at_worst: NEVER,
+                bounds: (NEVER, NEVER),
+            };
+        }
+        let at_worst = self.attainable_p(worst, one_trial);
+        let bounds = if worst == best {
+            (at_worst, at_worst)
+        } else if one_trial {
+            of_pairs(worst, best)
+        } else {
+            of_means(worst, best, self.is_rate())
+        };
+        Attainables { at_worst, bounds }
+    }
+
+    /// The smallest p that any pattern of these rows' own differences could have had; infinite where no pattern could
+    /// reject.
+    ///
+    /// Rows with one trial turn against the candidate. Of means each row keeps the size of its difference. Where all
+    /// sizes are alike, that pattern has no width, and may show nothing; then the next best one counts, too, in which one
+    /// row turned the other way.
+    fn attainable_p(&self, means: &Means, one_trial: bool) -> f64 {
+        if one_trial {
+            let pairs = means.pairs();
+            return if pairs.rows() < 2 {
+                NEVER
+            } else {
+                pairs.attainable_p()
+            };
+        }
+        let p = |means: &Means| self.world(means, false).p(self.limit).unwrap_or(NEVER);
+        let mut against = means.clone();
+        let drop = self.limit.key.wants_high();
+        for (ours, theirs) in against.candidate.iter_mut().zip(&mut against.baseline) {
+            if (*ours > *theirs) == drop {
+                std::mem::swap(ours, theirs);
+            }
+        }
+        let all = p(&against);
+        let sample = Sample::of(&against.values(true));
+        if !sample.is_some_and(|sample| is_flat(sample.deviation, against.scale())) {
+            return all;
+        }
+        if let (Some(ours), Some(theirs)) =
+            (against.candidate.first_mut(), against.baseline.first_mut())
+        {
+            std::mem::swap(ours, theirs);
+        }
+        all.min(p(&against))
+    }
+}
+
+/// Its bounds over all fillings of missing scores, of means, by Student's t: the size of each difference lies between
+/// two ends.
+///
+/// The p of sizes falls with their mean in deviations. It is smallest for the filling whose sizes are least like
+/// chance, and no larger than for the smallest mean with the greatest deviation, although no filling may have both.
+///
+/// Where all sizes may be alike, other patterns than the one that is bounded here may count. On many rows of means
+/// that one has a p of zero, which is bounded from above by anything; else there is no upper bound.
+fn of_means(worst: &Means, best: &Means, is_rate: bool) -> (f64, f64) {
+    let (one, other) = (worst.values(true), best.values(true));
+    // Negative, so that low is least like chance.
+    let ends = |end: fn(f64, f64) -> f64| -> Vec<f64> {
+        let sizes = one.iter().zip(&other);
+        sizes.map(|(a, b)| -end(*a, *b)).collect()
+    };
+    let largest = ends(|a, b| a.abs().max(b.abs()));
+    let smallest = ends(|a, b| {
+        let straddles = (a < 0.0) != (b < 0.0);
+        if straddles { 0.0 } else { a.abs().min(b.abs()) }
+    });
+    let fillings = Fillings::new(&largest, &smallest);
+    let p = |sample: Option<Sample>| sample.and_then(|sample| sample.p(true));
+    let least = p(fillings.least_by_chance(f64::INFINITY)).unwrap_or(0.0);
+    let most = p(Sample::of(&smallest).map(|sample| Sample {
+        deviation: fillings.greatest_deviation(),
+        ..sample
+    }));
+    let highest_low = largest.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let lowest_high = smallest.iter().copied().fold(f64::INFINITY, f64::min);
+    let can_be_alike = is_flat(highest_low - lowest_high, worst.scale().max(best.scale()));
+    let is_bounded = !can_be_alike || (!is_rate && one.len() as u64 >= FEWEST_FLAT);
+    let most = most.filter(|_| is_bounded).unwrap_or(NEVER);
+    (least.min(most), most)
+}
+
+/// Its bounds over all fillings of rows with one trial each, by Newcombe's interval.
+///
+/// It falls with every row that turned, wherever that row was before. So it is smallest where as many rows turned as can
+/// have, and largest where as few did. Rows that are missing in both runs may then have passed in both or in neither,
+/// of which neither is always larger: every split is looked at.
+fn of_pairs(worst: &Means, best: &Means) -> (f64, f64) {
+    let (mut most, mut fewest, mut either) = (Pairs::default(), Pairs::default(), 0);
+    let ours = worst.candidate.iter().zip(&best.candidate);
+    let theirs = worst.baseline.iter().zip(&best.baseline);
+    for ((ours, our_best), (theirs, their_best)) in ours.zip(theirs) {
+        let is_known = ours == our_best && theirs == their_best;
+        *match (is_known && ours == theirs, *ours == 1.0) {
+            (true, true) => &mut most.both,
+            (true, false) => &mut most.neither,
+            (false, _) => &mut most.regressed,
+        } += 1;
+        let can_be = |value: f64| {
+            let is = |one: &f64, other: &f64| *one == value || *other == value;
+            is(ours, our_best) && is(theirs, their_best)
+        };
+        *match (can_be(1.0), can_be(0.0)) {
+            (true, true) => &mut either,
+            (true, false) => &mut fewest.both,
+            (false, true) => &mut fewest.neither,
+            (false, false) => &mut fewest.regressed,
+        } += 1;
+    }
+    if most.rows() < 2 {
+        return (NEVER, NEVER);
+    }
+    let least = match most.attainable_p() {
+        p if p < LEAST_KNOWN => 0.0,
+        p => p,
+    };
+    if either > MOST_SPLITS {
+        return (least, NEVER);
+    }
+    let splits = (0..=either).map(|both| {
+        let split = Pairs {
+            both: fewest.both + both,
+            neither: fewest.neither + either - both,
+            ..fewest
+        };
+        split.attainable_p()
+    });
+    (least, splits.fold(LEAST_KNOWN.max(least), f64::max))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::judge::limit::Pairing;
+    use crate::judge::measure::Measure;
+    use crate::judge::slice::Selection;
+    use crate::policy::{self, RemovedRows};
+
+    /// Rows as (candidate, baseline).
+    fn means(rows: &[(f64, f64)], one_trial: bool) -> Means {
+        let (candidate, baseline) = rows.iter().copied().unzip();
+        Means {
+            candidate,
+            baseline,
+            one_trial,
+        }
+    }
+
+    /// Asks of a gate on changes of a rate or a mean.
+    fn ask<T>(metric: &str, key: &str, of: impl FnOnce(&Question<'_>) -> T) -> T {
+        let text = format!(
+            "version: 1\ngates:\n- {{name: g, scorer: s, metric: {metric}, {key}: 0, evidence: significant}}"
+        );
+        let policy = policy::parse("gates.yaml", &text).unwrap();
+        let candidate = Measure {
+            observed: None,
+            low: 0.0,
+            high: 0.0,
+            scored: 0,
+            trials: 0,
+            rows: 0,
+            ignores: false,
+            exact: false,
+            size: 1.0,
+            steps: None,
+        };
+        let pairing = Pairing {
+            candidate,
+            baseline: None,
+            text_counts: false,
+        };
+        of(&Question {
+            gate: &policy.gates[0],
+            limit: policy.gates[0].limits[0],
+            subject: None,
+            selection: &Selection::default(),
+            removed_rows: RemovedRows::Missing,
+            pairing: &pairing,
+        })
+    }
+
+    fn attainable(metric: &str, key: &str, rows: &[(f64, f64)], one_trial: bool) -> f64 {
+        ask(metric, key, |question| {
+            question.attainable_p(&means(rows, one_trial), one_trial)
+        })
+    }
+
+    fn p(metric: &str, key: &str, rows: &[(f64, f64)]) -> Option<f64> {
+        ask(metric, key, |question| {
+            question.world(&means(rows, false), false).p(question.limit)
+        })
+    }
+
+    #[test]
+    fn every_row_turns_against_the_candidate_and_keeps_its_size() {
+        for (key, sign) in [("max_drop", -1.0), ("max_rise", 1.0)] {
+            let rows = |signs: [f64; 4]| {
+                let sizes = [0.1, 0.2, 0.0, 0.4].into_iter().zip(signs);
+                sizes
+                    .map(|(size, sign)| (0.5 + size * sign, 0.5))
+                    .collect::<Vec<_>>()
+            };
+            let against = p("numeric_mean", key, &rows([sign; 4])).unwrap();
+            for signs in [[1.0; 4], [-1.0; 4], [1.0, -1.0, 1.0, -1.0]] {
+                let found = attainable("numeric_mean", key, &rows(signs), false);
+                assert!((found - against).abs() < 1e-12, "{key} {signs:?}");
+            }
+        }
+        // Nothing changed, or there is but one row.
+        assert_eq!(
+            attainable("numeric_mean", "max_drop", &[(0.5, 0.5); 20], false),
+            0.5
+        );
+        assert_eq!(
+            attainable("numeric_mean", "max_drop", &[(0.1, 0.5)], false),
+            NEVER
+        );
+        assert_eq!(
+            attainable("pass_rate", "max_drop", &[(0.0, 1.0)], true),
+            NEVER
+        );
+        let turned = [(0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (1.0, 1.0)];
+        let pairs = |regressed| Pairs {
+            both: 2,
+            regressed,
+            ..Pairs::default()
+        };
+        assert_eq!(
+            attainable("pass_rate", "max_drop", &turned, true),
+            pairs(2).attainable_p()
+        );
+        assert_eq!(
+            attainable("pass_rate", "max_rise", &turned, true),
+            pairs(2).attainable_p()
+        );
+    }
+
+    /// Nine rows that changed by a half each: all of them the same way show nothing, and all but one do.
+    #[test]
+    fn sizes_that_are_all_alike_count_by_the_next_best_pattern() {
+        let rows = |count: usize, rises: usize| -> Vec<(f64, f64)> {
+            (0..count)
+                .map(|row| {
+                    if row < rises {
+                        (0.75, 0.25)
+                    } else {
+                        (0.25, 0.75)
+                    }
+                })
+                .collect()
+        };
+        assert_eq!(p("numeric_mean", "max_drop", &rows(9, 0)), None);
+        let next = p("numeric_mean", "max_drop", &rows(9, 1)).unwrap();
+        assert!(next < 0.01);
+        for rises in [1, 2, 5, 9] {
+            assert_eq!(
+                attainable("numeric_mean", "max_drop", &rows(9, rises), false),
+                next
+            );
+        }
+        // Six of six cannot be told from chance, and five of six are not enough.
+        assert!(attainable("numeric_mean", "max_drop", &rows(6, 3), false) > 0.05);
+        assert_eq!(
+            attainable("numeric_mean", "max_drop", &rows(10, 3), false),
+            0.0
+        );
+        // Rates that are the same in every row have Newcombe's p.
+        let (whole, next) = (
+            p("pass_rate", "max_drop", &rows(12, 0)).unwrap(),
+            p("pass_rate", "max_drop", &rows(12, 1)).unwrap(),
+        );
+        assert!(whole > 0.0);
+        assert_eq!(
+            attainable("pass_rate", "max_drop", &rows(12, 4), false),
+            whole.min(next)
+        );
+    }
+
+    /// A row of one trial: what each run may have scored, 2 where it is missing.
+    fn filled(rows: &[(u8, u8)], missing: [f64; 2]) -> Vec<(f64, f64)> {
+        let value = |score: u8, missing| {
+            if score == 2 {
+                missing
+            } else {
+                f64::from(score)
+            }
+        };
+        rows.iter()
+            .map(|(ours, theirs)| (value(*ours, missing[0]), value(*theirs, missing[1])))
+            .collect()
+    }
+
+    proptest! {
+        /// No pattern of signs that can be tested has a smaller p.
+        #[test]
+        fn no_pattern_of_signs_has_a_smaller_p(
+            sizes in prop_oneof![
+                proptest::collection::vec(0.0..0.5_f64, 2..9),
+                proptest::collection::vec(Just(0.25), 2..9),
+                proptest::collection::vec(proptest::sample::select(vec![0.0, 0.25, 0.5]), 2..9),
+            ],
+            signs in proptest::collection::vec(any::<bool>(), 9),
+            metric in proptest::sample::select(vec!["numeric_mean", "pass_rate"]),
+            key in proptest::sample::select(vec!["max_drop", "max_rise"]),
+        ) {
+            let rows: Vec<(f64, f64)> = sizes
+                .iter()
+                .zip(signs)
+                .map(|(size, up)| if up { (0.5 + size, 0.5) } else { (0.5, 0.5 + size) })
+                .collect();
+            let least = attainable(metric, key, &rows, false);
+            if let Some(p) = p(metric, key, &rows) {
+                prop_assert!(least <= p + 1e-12, "{} {}", least, p);
+            }
+        }
+
+        /// Whatever the missing scores are, the attainable p lies within its bounds, and both are reached but for what is
+        /// far below any error rate.
+        #[test]
+        fn no_filling_of_truth_values_is_out_of_bounds(rows in proptest::collection::vec((0..3_u8, 0..3_u8), 2..9)) {
+            let missing: Vec<(usize, bool)> = (0..rows.len())
+                .flat_map(|row| [(row, true), (row, false)])
+                .filter(|(row, ours)| if *ours { rows[*row].0 == 2 } else { rows[*row].1 == 2 })
+                .collect();
+            prop_assume!((1..=9).contains(&missing.len()));
+            let (worst, best) = (filled(&rows, [0.0, 1.0]), filled(&rows, [1.0, 0.0]));
+            let (low, high) = of_pairs(&means(&worst, true), &means(&best, true));
+            let mut found = (f64::INFINITY, 0.0_f64);
+            for filling in 0..1_u32 << missing.len() {
+                let mut rows = rows.clone();
+                for (place, (row, ours)) in missing.iter().enumerate() {
+                    let value = u8::from(filling >> place & 1 == 1);
+                    *if *ours { &mut rows[*row].0 } else { &mut rows[*row].1 } = value;
+                }
+                let p = attainable("pass_rate", "max_drop", &filled(&rows, [0.0, 0.0]), true);
+                prop_assert!(low <= p && p <= high, "{} {} {}", low, p, high);
+                found = (found.0.min(p), found.1.max(p));
+            }
+            prop_assert!(found.0 - low <= LEAST_KNOWN && high - found.1 <= LEAST_KNOWN);
+        }
+
+        #[test]
+        fn no_filling_of_means_is_out_of_bounds(
+            rows in proptest::collection::vec(
+                (0..4_u8, 0..4_u8, proptest::sample::select(vec![0.0, 0.0, 0.2, 0.5]), 0.0..=1.0_f64),
+                2..14,
+            ),
+            noise in proptest::sample::select(vec![0.0, 0.01]),
+            is_rate in any::<bool>(),
+        ) {
+            // Each open candidate value at this part of the way, or at its own.
+            let filled = |part: Option<f64>| -> Vec<(f64, f64)> {
+                let all = rows.iter().enumerate();
+                all.map(|(row, (ours, theirs, open, own))| {
+                    let value = f64::from(*ours) / 5.0 + noise * f64::from(*theirs) * f64::from(u8::try_from(row).unwrap());
+                    (value + open * part.unwrap_or(*own), f64::from(*theirs) / 5.0)
+                })
+                .collect()
+            };
+            let (worst, best) = (filled(Some(0.0)), filled(Some(1.0)));
+            prop_assume!(worst != best);
+            let (low, high) = of_means(&means(&worst, false), &means(&best, false), is_rate);
+            let metric = if is_rate { "pass_rate" } else { "numeric_mean" };
+            for filled in [filled(None), filled(Some(0.4)), worst, best] {
+                let p = attainable(metric, "max_drop", &filled, false);
+                prop_assert!(low <= p + 1e-9 && p <= high + 1e-9, "{} {} {}", low, p, high);
+            }
+        }
+    }
+}

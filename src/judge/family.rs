@@ -1,0 +1,290 @@
+//! Families of tests: which of them are counted, and their p-values corrected for each other.
+//!
+//! `significant` limits on changes are tests. Those that can block today are one family, and those that cannot, because
+//! their gates only warn or are waived, are another one. Of a family only those are counted that could reject (Tarone
+//! 1990), and Holm's method runs over these. A test that is not counted cannot fail.
+//!
+//! # Several confidences
+//!
+//! Each test is held against the error rate of its own gate, in both steps. Which tests are counted depends on attainable
+//! p-values alone, so the counted ones may be taken as given. For any error rate a, what fails at a confidence of at
+//! least 1 − a is among what Holm's method rejects at a, so the probability that any such check fails without reason is
+//! at most a. With one confidence this is Tarone's and Holm's method as they are published.
+//!
+//! # Missing scores
+//!
+//! Which tests are counted, and p, depend on how missing scores come out. Of each test bounds of both are known, over
+//! all ways to fill in its missing scores, and the bounds of different tests are taken as independent of each other,
+//! which allows for more than can be. Then, for K of [`tarone`]:
+//!
+//! - K falls, or stays, as attainable p-values rise: fewer tests could reject at any K. So it lies between that of
+//!   all upper bounds, the least, and that of all lower bounds, the most.
+//! - What is counted at K is counted at any smaller K. So a test whose upper bound is counted at the most K is counted
+//!   in every filling, and one whose lower bound is not counted at the least K in none.
+//! - An adjusted p of Holm's method never falls when any p rises, nor when another test is counted: Holm's method is
+//!   Bonferroni's on every subset that contains the test, and both only add to what has to be rejected.
+//!
+//! So in no filling the adjusted p of a test is below the one beside the tests that are counted in every filling, at
+//! their smallest p, or above the one beside all that are counted in any, at their largest. If it fails by the latter, and
+//! is counted in every filling, it fails in every filling; if it does not fail by the former, or is counted in none,
+//! it fails in none.
+
+use crate::stats::{Attainable, holm, tarone};
+
+/// What is known of one test, over all ways to fill in missing scores.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Test {
+    /// The error rate of its gate.
+    pub(super) alpha: f64,
+    /// The smallest p that it could have: its least and its greatest value; infinite where it may not be testable.
+    pub(super) attainable: (f64, f64),
+    /// Its least and its greatest p.
+    pub(super) p: (f64, f64),
+}
+
+impl Test {
+    /// A test that missing scores without bound hide: it may be any.
+    pub(super) fn unknown(alpha: f64) -> Self {
+        Self {
+            alpha,
+            attainable: (0.0, f64::INFINITY),
+            p: (0.0, 1.0),
+        }
+    }
+
+    /// As it is where nothing is corrected.
+    pub(super) fn alone(&self) -> Corrected {
+        Corrected {
+            least: Some(self.p.0),
+            most: Some(self.p.1),
+            family: 1,
+        }
+    }
+
+    fn least(&self) -> Attainable {
+        Attainable {
+            p: self.attainable.0,
+            alpha: self.alpha,
+        }
+    }
+
+    fn most(&self) -> Attainable {
+        Attainable {
+            p: self.attainable.1,
+            alpha: self.alpha,
+        }
+    }
+}
+
+/// The p-value of a test, corrected for the others of its family.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Corrected {
+    /// No filling of missing scores has a smaller one; `None` where the test is counted in no filling.
+    pub(super) least: Option<f64>,
+    /// No filling has a larger one; `None` where it is not counted in some filling.
+    pub(super) most: Option<f64>,
+    /// How many tests are counted, where as few are as can be.
+    pub(super) family: u64,
+}
+
+/// Corrects the tests of one family, in their order.
+pub(super) fn corrected(tests: &[Test]) -> Vec<Corrected> {
+    let k = |of: fn(&Test) -> Attainable| tarone(&tests.iter().map(of).collect::<Vec<_>>());
+    let (fewest, most) = (k(Test::most), k(Test::least));
+    let is_always_counted = |test: &Test| test.most().is_counted(most);
+    let is_ever_counted = |test: &Test| test.least().is_counted(fewest);
+    let always: Vec<f64> = (tests.iter().filter(|test| is_always_counted(test)))
+        .map(|test| test.p.0)
+        .collect();
+    let ever: Vec<f64> = (tests.iter().filter(|test| is_ever_counted(test)))
+        .map(|test| test.p.1)
+        .collect();
+    let (mut of_always, mut of_ever) = (holm(&always).into_iter(), holm(&ever).into_iter());
+    let mut corrected = Vec::with_capacity(tests.len());
+    for test in tests {
+        let (is_always, is_ever) = (is_always_counted(test), is_ever_counted(test));
+        let largest = if is_ever { of_ever.next() } else { None };
+        let smallest = if is_always {
+            of_always.next()
+        } else if is_ever {
+            // Beside those that are always counted, as their last.
+            holm(&[&always[..], &[test.p.0]].concat()).pop()
+        } else {
+            None
+        };
+        corrected.push(Corrected {
+            least: smallest,
+            most: largest.filter(|_| is_always),
+            family: always.len() as u64 + u64::from(is_ever && !is_always),
+        });
+    }
+    corrected
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn known(alpha: f64, attainable: f64, p: f64) -> Test {
+        Test {
+            alpha,
+            attainable: (attainable, attainable),
+            p: (p, p),
+        }
+    }
+
+    /// Whether each test fails, where all of them are known: found from the definitions alone.
+    fn fails(tests: &[Test]) -> Vec<bool> {
+        let could = |test: &Test, k: usize| {
+            let k = crate::number::count(k as u64);
+            test.attainable.0 <= test.alpha / k
+        };
+        let is_enough = |k: &usize| tests.iter().filter(|test| could(test, *k)).count() <= *k;
+        let k = (1..=tests.len() + 1).find(is_enough).unwrap();
+        let mut counted: Vec<usize> = (0..tests.len())
+            .filter(|place| could(&tests[*place], k))
+            .collect();
+        counted.sort_by(|one, other| tests[*one].p.0.total_cmp(&tests[*other].p.0));
+        let mut fails = vec![false; tests.len()];
+        for place in &counted {
+            // Holm's method at the test's own error rate, up to the test.
+            let mut ranks = counted.iter().enumerate();
+            let up_to = ranks.position(|(_, other)| other == place).unwrap();
+            fails[*place] = counted
+                .iter()
+                .enumerate()
+                .take(up_to + 1)
+                .all(|(rank, other)| {
+                    let left = crate::number::count((counted.len() - rank) as u64);
+                    tests[*other].p.0 * left <= tests[*place].alpha
+                });
+        }
+        fails
+    }
+
+    fn fails_surely(tests: &[Test]) -> Vec<bool> {
+        let corrected = corrected(tests).into_iter().zip(tests);
+        corrected
+            .map(|(of, test)| of.most.is_some_and(|p| p <= test.alpha))
+            .collect()
+    }
+
+    fn may_fail(tests: &[Test]) -> Vec<bool> {
+        let corrected = corrected(tests).into_iter().zip(tests);
+        corrected
+            .map(|(of, test)| of.least.is_some_and(|p| p <= test.alpha))
+            .collect()
+    }
+
+    #[test]
+    fn what_could_not_reject_is_not_counted() {
+        let tests = [
+            known(0.05, 0.0015, 0.0015),
+            known(0.05, 0.5, 0.5),
+            known(0.05, 0.04, 0.2),
+        ];
+        let [one, constant, other] = corrected(&tests)[..] else {
+            unreachable!();
+        };
+        // The third could reject alone, and not beside the first.
+        assert_eq!(
+            (one.least, one.most, one.family),
+            (Some(0.0015), Some(0.0015), 1)
+        );
+        assert_eq!(
+            (constant.least, constant.most, constant.family),
+            (None, None, 1)
+        );
+        assert_eq!((other.least, other.most), (None, None));
+    }
+
+    #[test]
+    fn a_test_of_which_nothing_is_known_makes_a_failure_less_sure() {
+        let one = known(0.05, 0.001, 0.03);
+        let [alone] = corrected(&[one])[..] else {
+            unreachable!();
+        };
+        assert_eq!((alone.least, alone.most), (Some(0.03), Some(0.03)));
+        let [beside, _] = corrected(&[one, Test::unknown(0.05)])[..] else {
+            unreachable!();
+        };
+        assert_eq!((beside.least, beside.most), (Some(0.03), Some(0.06)));
+        // One that is counted only in some fillings never fails surely.
+        let hidden = Test {
+            attainable: (0.001, 0.5),
+            ..one
+        };
+        let [found] = corrected(&[hidden])[..] else {
+            unreachable!();
+        };
+        assert_eq!((found.least, found.most), (Some(0.03), None));
+    }
+
+    fn test() -> impl Strategy<Value = (Test, Test)> {
+        let number = || prop_oneof![0.0..0.1_f64, 0.0..0.02_f64, 0.3..0.6_f64];
+        let all = (
+            proptest::sample::select(vec![0.05, 0.05, 0.05, 0.1, 0.01]),
+            (number(), number()),
+            (number(), number()),
+            (0.0..=1.0_f64, 0.0..=1.0_f64),
+            any::<bool>(),
+        );
+        all.prop_map(|(alpha, one, other, place, is_known)| {
+            let sorted = |(a, b): (f64, f64)| {
+                if is_known {
+                    (a.min(b), a.min(b))
+                } else {
+                    (a.min(b), a.max(b))
+                }
+            };
+            let (attainable, p) = (sorted(one), sorted(other));
+            // No p is below what could be attained.
+            let p = (p.0.max(attainable.0), p.1.max(attainable.1));
+            let between = |(low, high): (f64, f64), place: f64| low + (high - low) * place;
+            let of = between(attainable, place.0);
+            let filled = known(alpha, of, between((p.0.max(of), p.1.max(of)), place.1));
+            (
+                Test {
+                    alpha,
+                    attainable,
+                    p,
+                },
+                filled,
+            )
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// With one error rate it is Tarone's and Holm's method; with several each test has its own.
+        #[test]
+        fn known_tests_fail_as_the_methods_say(tests in proptest::collection::vec(test(), 0..12), is_equal in any::<bool>()) {
+            let alpha = |test: Test| if is_equal { 0.05 } else { test.alpha };
+            let tests: Vec<Test> = tests.into_iter().map(|(_, test)| Test { alpha: alpha(test), ..test }).collect();
+            prop_assert_eq!(&fails_surely(&tests), &fails(&tests));
+            prop_assert_eq!(&may_fail(&tests), &fails(&tests));
+        }
+
+        /// What surely fails does in every filling, and what cannot fail in none.
+        #[test]
+        fn no_filling_is_out_of_bounds(tests in proptest::collection::vec(test(), 1..12)) {
+            let (bounded, filled): (Vec<Test>, Vec<Test>) = tests.into_iter().unzip();
+            let found = fails(&filled);
+            for (found, (surely, may)) in found.iter().zip(fails_surely(&bounded).iter().zip(may_fail(&bounded))) {
+                prop_assert!(!surely || *found);
+                prop_assert!(!found || may);
+            }
+        }
+
+        /// Tests that could never reject change nothing for the others.
+        #[test]
+        fn constant_tests_change_nothing(tests in proptest::collection::vec(test(), 0..9), constant in 0..50_usize) {
+            let tests: Vec<Test> = tests.into_iter().map(|(test, _)| test).collect();
+            let more = [&tests[..], &vec![known(0.05, 0.5, 0.5); constant]].concat();
+            prop_assert_eq!(&corrected(&more)[..tests.len()], &corrected(&tests)[..]);
+        }
+    }
+}
