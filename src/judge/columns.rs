@@ -93,8 +93,8 @@ pub(super) fn is_told(metric: Metric, runs: &[&Totals]) -> bool {
         | Metric::Coverage
         | Metric::TokensMean
         | Metric::CostMean => every(|_| false),
-        // Where every trial has a score, so has every row.
-        Metric::ErrorRate => every(|totals| totals.unscored().1 == 0),
+        // Where every trial has a score, so has every row. Of several runs it is not known yet how many rows they have.
+        Metric::ErrorRate => every(|totals| totals.rows > 0 && totals.unscored().1 == 0),
         // Which part of a sum is missing is told by rows.
         Metric::TokensTotal => runs
             .iter()

@@ -71,6 +71,7 @@ impl Surveyor<'_> {
     /// The values that a limit is about, and what they are measured on.
     pub(super) fn measure(&self, matter: Matter<'_>) -> Result<Measured, Obstacle> {
         let Matter { gate, limit, .. } = matter;
+        self.usable(matter)?;
         self.in_range(matter)?;
         let (pairing, removed_rows) = match self.on_summary(matter)? {
             Some((pairing, removed_rows)) => (self.sized(matter, pairing), removed_rows),
@@ -96,6 +97,18 @@ impl Surveyor<'_> {
             pairing,
             removed_rows,
         })
+    }
+
+    /// Makes sure that the counts of the dimension can be used, in every run that is looked at as a whole.
+    fn usable(&self, matter: Matter<'_>) -> Result<(), Obstacle> {
+        for role in roles(matter) {
+            let totals = &self.run(role).totals;
+            let known = matter.subject.and_then(|name| totals.dimensions.get(name));
+            if let Some(flaw) = known.and_then(|known| known.flaw) {
+                return Err(self.obstacle(matter, &Lack::Flawed(flaw), role));
+            }
+        }
+        Ok(())
     }
 
     fn rows(&self) -> Result<&Rows, Obstacle> {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::row_tests::{both, judged_runs, on_rows, repeated};
 use super::tests::{against, alone, judged, mean, names, passes, statuses, totals};
 use super::*;
-use crate::evidence::{Dimension, Totals, Usage};
+use crate::evidence::{Dimension, Flaw, Totals, Usage};
 
 /// The only check of a gate on the scores `s`.
 fn check(keys: &str, candidate: &[&str], baseline: &[&str]) -> Check {
@@ -185,7 +185,12 @@ fn a_row_whose_summary_alone_is_known_has_no_mean() {
     assert!(wanted(&format!("{rate}, max_drop: 0.5"), &[&one, &retried]));
     assert!(!wanted(&format!("{rate}, max_drop: 0.5"), &[&one, &one]));
     assert!(!wanted("metric: rows, min: 3", &[&retried]));
-    assert!(!wanted("metric: error_rate, max: 0.5", &[&retried]));
+    let errors = "metric: error_rate, max: 0.5";
+    assert!(!wanted(errors, &[&retried]));
+    // Of several runs, which may lack rows of each other, the number of rows is not known yet.
+    let mut several = retried.clone();
+    several.rows = 0;
+    assert!(wanted(errors, &[&several]));
     // A change that leaves missing scores out pairs the rows.
     let some = totals(20, &[("s", passes(18, 19))]);
     let ignores = format!("{rate}, max_drop: 0.5, missing: ignore");
@@ -642,6 +647,24 @@ fn the_order_of_trials_changes_no_digit() {
         "- {name: g, metric: latency_mean, max: 0.1}",
     ] {
         assert_eq!(of(forth, gate), of(back, gate), "{gate}");
+    }
+}
+
+#[test]
+fn counts_of_a_run_that_cannot_be_used_decide_nothing_on_its_rows_either() {
+    let (ours, theirs) = both(&["true true", "true"], &["true", "true"]);
+    for limit in ["min: 0.5", "max_drop: 0.5"] {
+        let gate = format!("- {{name: g, scorer: s, metric: pass_rate, {limit}}}");
+        let text = format!("version: 1\ngates:\n{gate}\n");
+        let policy = policy::parse("gates.yaml", &text).unwrap();
+        let wanted = |runs: &[&Totals]| columns(&policy, runs);
+        let mut evidence = super::row_tests::evidence_of(&ours, &theirs, &wanted);
+        // As of several runs, whose common rows are counted anew.
+        let totals = &mut evidence.candidate.totals;
+        totals.dimensions.get_mut("s").unwrap().flaw = Some(Flaw::Ambiguous);
+        let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
+        assert_eq!(statuses(&judgement), [Status::Undecided], "{limit}");
+        assert_eq!(judgement.checks[0].finding, Some(Name::AmbiguousDimension));
     }
 }
 
