@@ -16,7 +16,8 @@
 
 use jiff::Timestamp;
 use weave_gate::evidence::{
-    Baseline, Column, Columns, Dimension, Evidence, Kind, Pair, Role, Rows, Run, Totals,
+    Baseline, Column, Columns, Completeness, Dimension, Evidence, Kind, Pair, Role, Rows, Run,
+    Totals,
 };
 use weave_gate::judge::{Status, judge};
 use weave_gate::number::count;
@@ -73,6 +74,8 @@ fn run(id: &str, rows: u64, totals: Totals) -> Run {
         totals,
         digests: None,
         choice: None,
+        attributes: None,
+        completeness: Completeness::Complete,
         is_logged: false,
     }
 }
@@ -129,20 +132,15 @@ fn evidence(random: &mut Random, size: u64, trials: u32, scorers: usize, drop: u
         totals
     };
     let (candidate, baseline) = (totals(Role::Candidate), totals(Role::Baseline));
-    Evidence {
-        baseline: Baseline::Found(
-            Box::new(run("b", size, baseline.clone())),
-            Pair {
-                common: size,
-                removed: 0,
-                added: 0,
-                candidate: Some(candidate.clone()),
-                baseline: Some(baseline),
-            },
-        ),
-        candidate: run("c", size, candidate),
-        rows: Some(rows),
-    }
+    let pair = Pair {
+        common: size,
+        removed: 0,
+        added: 0,
+        candidate: Some(candidate.clone()),
+        baseline: Some(baseline.clone()),
+    };
+    let baseline = Baseline::Found(Box::new(run("b", size, baseline)), pair);
+    Evidence::new(run("c", size, candidate), baseline, Some(rows))
 }
 
 /// Of so many rounds, in how many hundred a rule fails, and leaves undecided.

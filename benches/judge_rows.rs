@@ -12,7 +12,8 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use weave_gate::evidence::{
-    Baseline, Column, Columns, Dimension, Evidence, Kind, Pair, Role, Rows, Run, Totals,
+    Baseline, Column, Columns, Completeness, Dimension, Evidence, Kind, Pair, Role, Rows, Run,
+    Totals,
 };
 use weave_gate::judge::judge;
 use weave_gate::policy;
@@ -38,6 +39,8 @@ fn run(id: &str, totals: Totals) -> Run {
         totals,
         digests: None,
         choice: None,
+        attributes: None,
+        completeness: Completeness::Complete,
         is_logged: false,
     }
 }
@@ -108,11 +111,8 @@ fn main() {
         candidate: Some(ours.clone()),
         baseline: Some(theirs.clone()),
     };
-    let evidence = Evidence {
-        candidate: run("candidate", ours),
-        baseline: Baseline::Found(Box::new(run("baseline", theirs)), pair),
-        rows: Some(rows),
-    };
+    let baseline = Baseline::Found(Box::new(run("baseline", theirs)), pair);
+    let evidence = Evidence::new(run("candidate", ours), baseline, Some(rows));
     let gates: Vec<String> = (0..SCORERS)
         .map(|number| {
             let metric = if number < 3 {

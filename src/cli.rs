@@ -133,24 +133,37 @@ pub struct JudgeArgs {
     #[arg(default_value = "gates.yaml")]
     pub policy: Vec<String>,
 
-    /// The run on trial: an id, `file:SNAPSHOT`, `latest`, or `evaluation=NAME,…` [default: the policy's]
+    /// The run to judge: an id, an address, `file:SNAPSHOT`, `latest`, or `evaluation=NAME,…` [default: the policy's]
     ///
-    /// The newest run that is all of what is named is taken:
-    /// `evaluation=answers,model=support-bot,attributes.git_sha=abc`. `latest` is the newest of the
-    /// policy's evaluation, or of all.
+    /// The newest run that is all of what is named is taken, with the other runs of its commit:
+    /// `evaluation=answers,model=support-bot,commit=8dc29fc,branch=main,attributes.team=search`. `latest` is the
+    /// newest of the policy's evaluation, or of all. The run has to match the policy's own `candidate:`.
     #[arg(long, value_name = "RUN", help_heading = "Runs")]
     pub candidate: Option<String>,
 
     /// The run to compare with, named in the same ways [default: the policy's]
     ///
-    /// What is looked for is the newest run that has finished and is not newer than the candidate; of the
-    /// candidate's evaluation, where none is named.
+    /// What is looked for is the newest run that has finished, is complete, is not of the candidate's commit and
+    /// not newer than the candidate; of the candidate's evaluation, where none is named.
     #[arg(long, value_name = "RUN", help_heading = "Runs")]
     pub baseline: Option<String>,
 
     /// Wait so long for the candidate to appear and to finish, such as 15m
     #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Runs")]
     pub wait: Option<SignedDuration>,
+
+    /// Leave this run of the candidate's commit out, such as one that an outage broke; every report says so
+    #[arg(long, value_name = "ID", requires = "reason", help_heading = "Runs")]
+    pub exclude_run: Vec<String>,
+
+    /// Why runs are excluded
+    #[arg(
+        long,
+        value_name = "TEXT",
+        requires = "exclude_run",
+        help_heading = "Runs"
+    )]
+    pub reason: Option<String>,
 
     /// Where the runs are.
     #[command(flatten)]
@@ -164,7 +177,7 @@ pub struct ExplainArgs {
     pub check: String,
 
     /// Explain this JSON report of `check`, and judge nothing again
-    #[arg(long, value_name = "REPORT", conflicts_with_all = ["policy", "candidate", "baseline", "wait"])]
+    #[arg(long, value_name = "REPORT", conflicts_with_all = ["policy", "candidate", "baseline", "wait", "exclude_run"])]
     pub from: Option<PathBuf>,
 
     /// What is judged.
@@ -289,7 +302,7 @@ pub struct PredictionArgs {
 /// Arguments of `runs`.
 #[derive(Debug, Args)]
 pub struct RunsArgs {
-    /// What the runs have to be, as in `evaluation=answers,model=bot,attributes.git_branch=main`
+    /// What the runs have to be, as in `evaluation=answers,model=bot,branch=main`
     #[arg(value_name = "SELECTOR")]
     pub selector: Option<String>,
 
@@ -335,9 +348,13 @@ pub struct SnapshotArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
 
-    /// Save the rows, too, with inputs, outputs and scores: what `evidence`, slices and explanations need
+    /// Save inputs and outputs, too, which slices and explanations need
     #[arg(long)]
     pub rows: bool,
+
+    /// Save counts and means alone, without the scores of each row; gates that need rows are then undecided
+    #[arg(long, conflicts_with = "rows")]
+    pub summary_only: bool,
 
     /// Take the newest run that has completed, not one that is still running
     #[arg(long, conflicts_with = "wait")]

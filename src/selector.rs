@@ -11,6 +11,10 @@ pub struct Selector {
     pub evaluation: Option<String>,
     /// The name of its model, whatever the version.
     pub model: Option<String>,
+    /// Its commit, in full or as a prefix of at least [`SHORTEST_COMMIT`] characters, either way round.
+    pub commit: Option<String>,
+    /// Its branch.
+    pub branch: Option<String>,
     /// Attributes that it was logged with, by path: `git_sha`, or `git.sha` for one in another. Values
     /// are compared as text, so that 5 and "5" are the same.
     pub attributes: BTreeMap<String, String>,
@@ -18,34 +22,67 @@ pub struct Selector {
 
 /// How the prefix of an attribute is written.
 const ATTRIBUTES: &str = "attributes.";
+/// Fewer characters than this are no prefix of a commit: they have to be the whole of it.
+pub const SHORTEST_COMMIT: usize = 7;
+
+/// The attributes that hold a run's commit and branch, by path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The attribute of the commit.
+    pub commit: String,
+    /// The attribute of the branch.
+    pub branch: String,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self {
+            commit: "git_sha".to_owned(),
+            branch: "git_branch".to_owned(),
+        }
+    }
+}
+
+/// Whether two texts name the same commit: they are equal, or one of at least [`SHORTEST_COMMIT`] characters is a
+/// prefix of the other.
+#[must_use]
+pub fn is_same_commit(one: &str, other: &str) -> bool {
+    let (short, long) = if one.len() <= other.len() {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    short == long || (short.len() >= SHORTEST_COMMIT && long.starts_with(short))
+}
 
 impl Selector {
-    /// Reads `evaluation=answers,attributes.git_sha=abc`. A comma in a value is written `\,`.
+    /// Reads `evaluation=answers,commit=abc`. A comma in a value is written `\,`, an equals sign in the path of an
+    /// attribute `\=`.
     ///
     /// # Errors
     ///
     /// What is wrong with it, for the end of a message that names the option.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut selector = Self::default();
-        for part in parts(text) {
-            let expected = "expected evaluation=NAME, model=NAME or attributes.KEY=VALUE";
-            let (key, value) = part
-                .split_once('=')
-                .ok_or_else(|| format!("`{part}` selects no run; {expected}"))?;
+        for (key, value) in parts(text) {
+            let expected = "expected evaluation=NAME, model=NAME, commit=SHA, branch=NAME or attributes.KEY=VALUE";
+            let key = key.as_str();
+            let value = value.ok_or_else(|| format!("`{key}` selects no run; {expected}"))?;
             if value.is_empty() {
                 return Err(format!("`{key}=` has no value; is a variable not set?"));
             }
-            let value = value.to_owned();
             let earlier = match (key, key.strip_prefix(ATTRIBUTES)) {
                 ("evaluation", _) => selector.evaluation.replace(value),
                 ("model", _) => selector.model.replace(value),
+                ("commit", _) => selector.commit.replace(value),
+                ("branch", _) => selector.branch.replace(value),
                 (_, Some(path)) if !path.is_empty() => {
                     selector.attributes.insert(path.to_owned(), value)
                 }
                 _ => return Err(format!("`{key}` selects no run; {expected}")),
             };
             if earlier.is_some() {
-                return Err(format!("`{key}` stands more than once"));
+                return Err(format!("`{key}` is given more than once"));
             }
         }
         Ok(selector)
@@ -58,18 +95,24 @@ impl Selector {
     }
 }
 
-/// The parts between commas that no backslash stands before.
-fn parts(text: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
+/// Keys and values: the parts between commas, each split at its first equals sign. A backslash takes the meaning from
+/// the next comma or backslash, and in a key from the next equals sign. A part without an equals sign has no value.
+fn parts(text: &str) -> Vec<(String, Option<String>)> {
+    let mut parts = Vec::new();
+    let mut part: (String, Option<String>) = Default::default();
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
-        let escaped = chars.next_if(|next| c == '\\' && matches!(next, ',' | '\\'));
-        match (escaped, c, parts.last_mut()) {
-            (None, ',', _) => parts.push(String::new()),
-            (escaped, c, Some(part)) => part.push(escaped.unwrap_or(c)),
-            (_, _, None) => {}
+        let in_key = part.1.is_none();
+        let escaped = chars
+            .next_if(|next| c == '\\' && (matches!(next, ',' | '\\') || (*next == '=' && in_key)));
+        match (escaped, c, &mut part.1) {
+            (None, ',', _) => parts.push(std::mem::take(&mut part)),
+            (None, '=', value @ None) => *value = Some(String::new()),
+            (escaped, c, Some(value)) => value.push(escaped.unwrap_or(c)),
+            (escaped, c, None) => part.0.push(escaped.unwrap_or(c)),
         }
     }
+    parts.push(part);
     parts
 }
 
@@ -79,7 +122,12 @@ impl fmt::Display for Selector {
         if self.is_any() {
             return f.write_str("latest");
         }
-        let named = [("evaluation", &self.evaluation), ("model", &self.model)];
+        let named = [
+            ("evaluation", &self.evaluation),
+            ("model", &self.model),
+            ("commit", &self.commit),
+            ("branch", &self.branch),
+        ];
         let named = named
             .into_iter()
             .filter_map(|(key, value)| Some((key.to_owned(), value.as_ref()?)));
@@ -87,7 +135,8 @@ impl fmt::Display for Selector {
         let attributes = attributes.map(|(path, value)| (format!("{ATTRIBUTES}{path}"), value));
         for (index, (key, value)) in named.chain(attributes).enumerate() {
             let comma = if index > 0 { "," } else { "" };
-            let value = value.replace('\\', "\\\\").replace(',', "\\,");
+            let escaped = |text: &str| text.replace('\\', "\\\\").replace(',', "\\,");
+            let (key, value) = (escaped(&key).replace('=', "\\="), escaped(value));
             write!(f, "{comma}{key}={value}")?;
         }
         Ok(())
@@ -103,10 +152,13 @@ mod tests {
     #[test]
     fn selectors_are_read() {
         let selector =
-            Selector::parse("evaluation=answers,attributes.git.sha=a=b,model=m").unwrap();
+            Selector::parse("evaluation=answers,attributes.git.sha=a=b,model=m,commit=c,branch=d")
+                .unwrap();
         assert_eq!(selector.evaluation.as_deref(), Some("answers"));
         assert_eq!(selector.model.as_deref(), Some("m"));
         assert_eq!(selector.attributes["git.sha"], "a=b");
+        assert_eq!(selector.commit.as_deref(), Some("c"));
+        assert_eq!(selector.branch.as_deref(), Some("d"));
         assert_eq!(
             Selector::parse(r"model=a\,b").unwrap().model.as_deref(),
             Some("a,b")
@@ -130,11 +182,37 @@ mod tests {
         }
     }
 
+    #[test]
+    fn two_selectors_that_differ_are_shown_differently() {
+        let of = |path: &str, value: &str| Selector {
+            attributes: BTreeMap::from([(path.to_owned(), value.to_owned())]),
+            ..Selector::default()
+        };
+        assert_ne!(of("a=b", "c").to_string(), of("a", "b=c").to_string());
+    }
+
+    #[test]
+    fn commits_match_by_a_prefix_of_seven_characters_either_way_round() {
+        let long = "0123456789abcdef0123456789abcdef01234567";
+        for (one, other, same) in [
+            (long, long, true),
+            (&long[..7], long, true),
+            (long, &long[..12], true),
+            (&long[..6], long, false),
+            ("abc", "abc", true),
+            (&long[1..9], long, false),
+        ] {
+            assert_eq!(is_same_commit(one, other), same, "{one} {other}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn what_is_shown_reads_as_the_same(value in "[a,=\\\\ é]{1,8}", path in "[a-z.]{1,6}") {
+        fn what_is_shown_reads_as_the_same(value in "[a,=\\\\ é]{1,8}", path in "[a-z.,=\\\\]{1,6}") {
             let selector = Selector {
                 evaluation: Some(value.clone()),
+                branch: Some(value.clone()),
+                commit: Some(value.clone()),
                 model: None,
                 attributes: BTreeMap::from([(path, value)]),
             };

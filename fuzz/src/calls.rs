@@ -5,15 +5,18 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use weave_gate::evidence::{Completeness, Gap};
 use weave_gate::report::runs::{self, Listing};
 use weave_gate::secret::Secrets;
-use weave_gate::selector::Selector;
-use weave_gate::weave::{Anchor, Eligible, Finder, Head, Named, State};
+use weave_gate::selector::{Identity, Selector, is_same_commit};
+use weave_gate::weave::{BaselineRules, Eligible, Finder, Found, Head, Named, State};
 
 use super::made::{project, run};
 use super::results::client;
 use super::text::{has_no_command, is_plain, is_told};
 
+/// How many calls of a trace the server counts.
+const COUNTED: u64 = 3;
 /// Runs that are listed.
 const MOST: usize = 20;
 
@@ -35,15 +38,35 @@ pub fn check(data: &[u8]) {
         }
     };
     let pages: Vec<&str> = rest.split("\n\n").collect();
-    let anchor = Anchor::from(&run("c"));
-    let baselines = Eligible::Baselines {
-        of: &anchor,
-        accept_failed: false,
-    };
-    for eligible in [Eligible::Any, Eligible::Completed, baselines] {
+    let without_commit = rules(None);
+    let with_commit = rules(Some("b"));
+    for eligible in [
+        Eligible::Any,
+        Eligible::Completed,
+        Eligible::Baselines(&without_commit),
+        Eligible::Baselines(&with_commit),
+    ] {
         looked(&pages, &selector, eligible);
     }
+    named(&pages);
     listed(&pages, &selector);
+}
+
+/// What a baseline of the run `c` has to be, which is of this commit.
+fn rules(commit: Option<&str>) -> BaselineRules {
+    let run = run("c");
+    BaselineRules {
+        ids: vec![run.id],
+        rescored_from: Vec::new(),
+        started_at: run.started_at,
+        evaluation: None,
+        model: None,
+        commit: commit.map(str::to_owned),
+        identity: Identity::default(),
+        skipped: vec!["skipped".to_owned()],
+        accept_failed: false,
+        is_live: true,
+    }
 }
 
 /// Hands out the pages in their order, the last of them over and over.
@@ -51,7 +74,7 @@ fn asking<T>(pages: &[&str], ask: impl FnOnce(Finder<'_>) -> T) -> T {
     let asked = AtomicUsize::new(0);
     let answers = |path: &str, _: Option<&str>| {
         if path == "/calls/query_stats" {
-            return br#"{"count": 3}"#.to_vec();
+            return format!("{{\"count\": {COUNTED}}}").into_bytes();
         }
         let place = asked.fetch_add(1, Ordering::Relaxed);
         let page = pages.get(place).or(pages.last());
@@ -59,30 +82,27 @@ fn asking<T>(pages: &[&str], ask: impl FnOnce(Finder<'_>) -> T) -> T {
     };
     let client = client().answered_by(&answers);
     let project = project();
-    let result = ask(Finder::new(&client, &project));
+    let identity = Identity::default();
+    let result = ask(Finder::new(&client, &project, &identity));
     assert!(asked.into_inner() <= 12, "a search without an end");
     result
 }
 
 fn looked(pages: &[&str], selector: &Selector, eligible: Eligible<'_>) {
-    let state = asking(pages, |finder| {
-        finder.look(Named::Newest(selector), eligible)
-    });
-    match state {
-        Ok(State::Here(head)) => {
-            assert!(head.matches(selector), "another run: {head:?}");
-            let status = head.status.as_deref();
-            match eligible {
-                Eligible::Any => {}
-                Eligible::Completed => assert_eq!(status, Some("completed")),
-                Eligible::Baselines { of, .. } => {
-                    assert_eq!(status, Some("completed"));
-                    assert!(head.id != of.id && head.started_at <= of.started_at);
-                    assert!(head.rescored_from.as_ref() != Some(&of.id));
-                }
+    let identity = Identity::default();
+    match asking(pages, |finder| finder.look(selector, eligible)) {
+        Ok(State::Here(found)) => {
+            assert!(!found.heads.is_empty());
+            for head in &found.heads {
+                assert!(head.matches(selector, &identity), "another run: {head:?}");
+                is_eligible(head, eligible);
             }
-            let choice = head.choice.as_ref().expect("how it was chosen");
+            let newest_first =
+                |one: &Head, next: &Head| one.started_at >= next.started_at && one.id != next.id;
+            assert!(found.heads.is_sorted_by(newest_first));
+            let choice = found.heads[0].choice.as_ref().expect("how it was chosen");
             assert!(choice.matches > 0 && choice.selector == *selector);
+            repeated(pages, selector, &found);
         }
         Ok(State::Absent(reason)) => assert_eq!(reason, None),
         Ok(State::Busy(fault, _)) | Err(fault) => is_told(&fault),
@@ -96,13 +116,88 @@ fn looked(pages: &[&str], selector: &Selector, eligible: Eligible<'_>) {
     }
 }
 
+fn is_eligible(head: &Head, eligible: Eligible<'_>) {
+    let status = head.status.as_deref();
+    match eligible {
+        Eligible::Any => {}
+        Eligible::Completed => assert_eq!(status, Some("completed")),
+        Eligible::Baselines(rules) => {
+            assert_eq!(status, Some("completed"));
+            assert!(!rules.ids.contains(&head.id) && !rules.skipped.contains(&head.id));
+            assert!(head.started_at <= rules.started_at);
+            let source = head.rescored_from.as_ref();
+            assert!(!source.is_some_and(|source| rules.ids.contains(source)));
+            let commits = head.commit(&rules.identity).zip(rules.commit.as_ref());
+            assert!(!commits.is_some_and(|(commit, ours)| is_same_commit(&commit, ours)));
+        }
+    }
+}
+
+/// The re-runs of the newest run, among those that were found and as they are asked for: of its commit, evaluation and
+/// model, and itself among them.
+fn repeated(pages: &[&str], selector: &Selector, found: &Found) {
+    let identity = Identity::default();
+    let newest = &found.heads[0];
+    for known in [Some(found), None] {
+        let reruns = match asking(pages, |finder| finder.reruns(newest, selector, known)) {
+            Ok(reruns) => reruns,
+            Err(fault) => {
+                is_told(&fault);
+                continue;
+            }
+        };
+        assert!(reruns.iter().any(|head| head.id == newest.id));
+        for head in reruns.iter().filter(|head| head.id != newest.id) {
+            let commits = head.commit(&identity).zip(newest.commit(&identity));
+            assert!(commits.is_some_and(|(one, other)| is_same_commit(&one, &other)));
+            assert!(head.matches(selector, &identity), "another run: {head:?}");
+            assert_eq!(head.evaluation_key(), newest.evaluation_key());
+            let model = |head: &Head| head.model.as_ref().map(|model| model.name.clone());
+            assert_eq!(model(head), model(newest));
+        }
+    }
+}
+
+/// A run by its id: it is that run or none, and it is complete only where as many calls are stored as it made.
+fn named(pages: &[&str]) {
+    let heads = match asking(pages, |finder| finder.look_up("a")) {
+        Ok(State::Here(found)) => found.heads,
+        Ok(State::Absent(reason)) => return assert_eq!(reason, None),
+        Ok(State::Busy(fault, _)) | Err(fault) => return is_told(&fault),
+    };
+    let [head] = heads.as_slice() else {
+        panic!("one run, and not {heads:?}");
+    };
+    assert_eq!(head.id, "a");
+    let known = match asking(pages, |finder| finder.completeness(head)) {
+        Ok(known) => known,
+        Err(fault) => return is_told(&fault),
+    };
+    match known {
+        Completeness::Complete => {
+            assert!(head.calls_made.is_some_and(|made| made <= COUNTED));
+        }
+        Completeness::Incomplete(Gap::NoSummary) => assert!(head.is_logged && !head.has_output),
+        Completeness::Incomplete(Gap::Fewer { made, stored }) => {
+            assert!(stored == COUNTED && made > stored && head.calls_made == Some(made));
+        }
+        Completeness::Incomplete(Gap::More { made, stored }) => {
+            assert!(stored == COUNTED && made < stored && head.calls_made == Some(made));
+        }
+        Completeness::Unknown => assert!(head.calls_made.is_none() || head.has_parent),
+        Completeness::NotAsked => assert!(head.is_running()),
+    }
+}
+
 fn listed(pages: &[&str], selector: &Selector) {
     let heads = match asking(pages, |finder| finder.recent(selector, MOST)) {
         Ok(heads) => heads,
         Err(fault) => return is_told(&fault),
     };
     assert!(heads.len() <= MOST);
-    assert!(heads.iter().all(|head: &Head| head.matches(selector)));
+    let identity = Identity::default();
+    let matches = |head: &Head| head.matches(selector, &identity);
+    assert!(heads.iter().all(matches));
     assert!(heads.is_sorted_by(|one, next| one.started_at >= next.started_at));
     let project = project();
     let secrets = Secrets::default();

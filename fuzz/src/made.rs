@@ -1,9 +1,10 @@
 //! Runs and policies that the checks are made with.
 
 use jiff::Timestamp;
+use serde_json::Map;
 use weave_gate::evidence::{
-    Baseline, Column, Columns, Dimension, Evidence, Kind, Pair, Reference, Role, Rows, Run, Totals,
-    Usage,
+    Baseline, Column, Columns, Completeness, Dimension, Evidence, Kind, Pair, Reference, Role,
+    Rows, Run, Totals, Usage,
 };
 use weave_gate::judge::{Verdict, columns, judge};
 use weave_gate::policy::{self, Policy};
@@ -38,6 +39,8 @@ pub(super) fn run(id: &str) -> Run {
         },
         digests: None,
         choice: None,
+        attributes: Some(Map::new()),
+        completeness: Completeness::Complete,
         is_logged: false,
     }
 }
@@ -64,11 +67,7 @@ pub(super) fn nothing(policy: &Policy) -> Vec<Evidence> {
             rows.iter()
                 .map(move |rows| (baseline.clone(), rows.clone()))
         })
-        .map(|(baseline, rows)| Evidence {
-            candidate: run("c"),
-            baseline,
-            rows,
-        })
+        .map(|(baseline, rows)| Evidence::new(run("c"), baseline, rows))
         .collect()
 }
 
@@ -170,6 +169,7 @@ impl Claims {
 ///
 /// It does.
 pub(super) fn holds_together(evidence: &Evidence) {
+    evidence.each.iter().for_each(holds_together);
     counts(&evidence.candidate.totals, evidence.candidate.rows);
     if let Baseline::Found(baseline, pair) = &evidence.baseline {
         counts(&baseline.totals, baseline.rows);

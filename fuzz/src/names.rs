@@ -8,21 +8,21 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use weave_gate::evidence::{
-    Baseline, Columns, Details, Evidence, Gatherer, Pair, Reference, Role, Run, RunRow, Tally,
-    Totals,
+    Baseline, Columns, Details, Evidence, Fact, Gap, Gatherer, LeftOut, ListedRun, Pair, Reference,
+    Role, Run, RunRow, Tally, Totals,
 };
 use weave_gate::fault::Fault;
 use weave_gate::judge::{behind, columns, columns_behind, compare, judge};
 use weave_gate::policy::{
-    BaselineRule, Condition, Correction, Evidence as Rule, Gate, Limit, LimitKey, Metric, Missing,
-    MissingRule, Policy, RemovedRows, Severity, Waiver,
+    BaselineRule, CandidateRule, Completeness, Condition, Correction, Evidence as Rule, Gate,
+    Limit, LimitKey, Metric, Missing, MissingRule, Policy, RemovedRows, Required, Severity, Waiver,
 };
 use weave_gate::prose::Prose;
 use weave_gate::report::{
     self, Compared, Judged, Report, Section, Style, Table, github_annotations, gitlab_annotations,
 };
 use weave_gate::secret::Secrets;
-use weave_gate::selector::Selector;
+use weave_gate::selector::{Identity, Selector};
 use weave_gate::{draft, evidence, input};
 
 use super::made::{every_column, now, run};
@@ -198,10 +198,13 @@ impl Case {
         };
         let candidate = logged(names, 0, ours);
         let baseline = logged(names, 1, theirs);
+        let listed = [(Role::Candidate, &candidate), (Role::Baseline, &baseline)];
+        let selection = selection(names, listed);
+        let baseline = Baseline::Found(Box::new(baseline), pair);
+        let read = gathered(&rows, wanted.clone())?;
         let mut evidence = Evidence {
-            candidate,
-            baseline: Baseline::Found(Box::new(baseline), pair),
-            rows: Some(gathered(&rows, wanted.clone())?),
+            selection,
+            ..Evidence::new(candidate, baseline, Some(read))
         };
         let first = judge(&policy, &evidence, now());
         let both = [&evidence.candidate.totals; 2];
@@ -212,6 +215,7 @@ impl Case {
         let whole = judged(&policy, &evidence, &rows);
         let mut other = evidence.clone();
         other.candidate.status = Some(names.status.clone());
+        other.selection.facts.extend(against(names));
         let reason = Prose::new().name(&names.texts[0]).text(" is not there");
         other.baseline = Baseline::NotFound(reason);
         let mut unfinished = judged(&policy, &other, &[]);
@@ -302,8 +306,9 @@ fn logged(names: &Names, place: usize, totals: Totals) -> Run {
     let attributes = [(names.texts[3].clone(), names.texts[2].clone())];
     let selector = Selector {
         evaluation: Some(names.texts[1].clone()),
-        model: None,
+        commit: Some(names.texts[4].clone()),
         attributes: attributes.into(),
+        ..Selector::default()
     };
     Run {
         display_name: Some(names.texts[0].clone()),
@@ -316,8 +321,77 @@ fn logged(names: &Names, place: usize, totals: Totals) -> Run {
             matches: 3,
             is_exact: true,
         }),
+        attributes: json!({"git_sha": names.texts[4], "git_branch": names.texts[5]})
+            .as_object()
+            .cloned(),
         ..run(&names.ids[place])
     }
+}
+
+/// What the choice of the runs has to say, and a run that is left out.
+fn selection(names: &Names, judged: [(Role, &Run); 2]) -> evidence::Selection {
+    let identity = Identity::default();
+    let judged = judged.map(|(role, run)| ListedRun::judged(role, run, &identity));
+    let left_out = ListedRun {
+        left_out: Some(LeftOut::Excluded),
+        id: names.texts[6].clone(),
+        ..judged[0].clone()
+    };
+    let gap = Gap::Fewer {
+        made: 12,
+        stored: 11,
+    };
+    let facts = [
+        Fact::Excluded {
+            id: names.texts[6].clone(),
+            reason: names.texts[7].clone(),
+        },
+        Fact::LeftOut {
+            id: names.texts[8].clone(),
+            why: LeftOut::Incomplete(gap),
+        },
+        Fact::NotChecked {
+            problem: names.texts[9].clone(),
+            in_ci: false,
+        },
+    ];
+    let skipped = Fact::BaselineSkipped {
+        id: names.texts[10].clone(),
+        why: LeftOut::Incomplete(gap),
+    };
+    let facts = facts.map(|fact| (Role::Candidate, fact)).into_iter();
+    evidence::Selection {
+        identity,
+        facts: facts.chain([(Role::Baseline, skipped)]).collect(),
+        runs: judged.into_iter().chain([left_out]).collect(),
+        is_first: false,
+    }
+}
+
+/// What of the choice of the candidate leaves its checks undecided.
+fn against(names: &Names) -> impl Iterator<Item = (Role, Fact)> {
+    let text = |place: usize| names.texts[place].clone();
+    let facts = [
+        Fact::WrongCandidate {
+            key: text(0),
+            expected: text(1),
+            found: Some(text(2)),
+        },
+        Fact::CommitAmbiguous {
+            asked: text(3),
+            commits: vec![text(4), text(5)],
+        },
+        Fact::SeveralModelVersions {
+            model: text(6),
+            versions: vec![text(7), text(8)],
+        },
+        Fact::NoSharedRow {
+            runs: [text(9), text(10)],
+        },
+        Fact::RerunRunning { id: text(0) },
+        Fact::NotNewest { newest: text(1) },
+    ];
+    facts.into_iter().map(|fact| (Role::Candidate, fact))
 }
 
 fn judged(policy: &Policy, evidence: &Evidence, rows: &[[String; 2]]) -> Judged {
@@ -409,10 +483,12 @@ fn policy(names: &Names) -> Policy {
         path: names.texts[2].clone(),
         sha256: String::new(),
         project: None,
-        candidate: None,
+        identity: Identity::default(),
+        candidate: CandidateRule::default(),
+        completeness: Completeness::Undecided,
         baseline: BaselineRule {
             source: None,
-            required: true,
+            required: Required::Always,
             max_age: None,
             removed_rows: RemovedRows::Missing,
         },
@@ -570,7 +646,11 @@ fn tables(case: &Case, names: &Names) {
 /// A draft is a policy, whatever the dimensions are called.
 fn drafted(evidence: &Evidence, names: &Names) {
     let name = names.texts[1].as_str();
-    match draft::policy(evidence, Some(name), now()) {
+    let by = draft::Named {
+        evaluation: Some(name),
+        model: Some(&names.texts[2]),
+    };
+    match draft::policy(evidence, by, now()) {
         Ok(text) => {
             is_plain(&text);
             let policy = weave_gate::policy::parse("draft.yaml", &text).expect("a policy");
@@ -578,8 +658,9 @@ fn drafted(evidence: &Evidence, names: &Names) {
         }
         Err(fault) => {
             is_told(&fault);
-            // With a blank name the run is named by its id, and no run of Weave has such an id.
-            let is_no_id = name.trim().is_empty() && fault.message.contains("candidate.run");
+            // With blank names the run is named by its id, and no run of Weave has such an id.
+            let is_blank = name.trim().is_empty() && names.texts[2].trim().is_empty();
+            let is_no_id = is_blank && fault.message.contains("candidate.run");
             let is_refused = fault.message.contains("cannot be drafted from this run");
             assert!(!is_refused || is_no_id, "{fault:?}");
         }

@@ -66,13 +66,14 @@ fn accepted(policy: &Policy) {
                 .all(|condition| !condition.any_of.is_empty())
         );
     }
-    for source in [&policy.candidate, &policy.baseline.source]
+    for source in [&policy.candidate.source, &policy.baseline.source]
         .into_iter()
         .flatten()
     {
         for value in [None, Some("x"), Some("a\nb")] {
             // Either way is fine; that it panics is not.
-            let _ = source.resolve(&|_| value.map(str::to_owned));
+            let lookup = |_: &str| value.map(str::to_owned);
+            let _ = (source.resolve(&lookup), source.expected(&lookup));
         }
     }
     for evidence in nothing(policy) {

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde_json::Value;
-use weave_gate::evidence::snapshot::{self, Saved};
-use weave_gate::evidence::{Evidence, Kind, Role, RowSource, Totals, gathered};
+use weave_gate::evidence::snapshot::{self, Saved, SavedRows, Written};
+use weave_gate::evidence::{
+    Completeness, Evidence, Kind, Known, Role, RowSource, Run, Totals, gathered,
+};
 use weave_gate::judge::{Verdict, judge};
 
 use super::made::{Claims, every_column, holds_together, now};
@@ -29,10 +31,27 @@ pub fn check(data: &[u8]) {
         Ok(saved) => saved,
         Err(fault) => return is_told(&fault),
     };
-    assert_eq!(saved.run.web, WEB, "a file has no say in where links lead");
+    assert!(!saved.runs().is_empty());
+    for run in saved.runs() {
+        assert_eq!(run.web, WEB, "a file has no say in where links lead");
+        assert_ne!(run.completeness, Completeness::NotAsked);
+    }
     let wanted = |runs: &[&Totals]| CLAIMS.columns(runs);
-    let alone = Evidence::alone(saved.known(), Some(&wanted));
-    let joined = Evidence::joined(saved.known(), Ok(saved.known()), Some(&wanted));
+    let sources: Vec<Option<SavedRows>> = saved
+        .runs()
+        .iter()
+        .map(|run| saved.rows_of(&run.id))
+        .collect();
+    let known = || -> Vec<Known<'_>> {
+        let runs = saved.runs().iter().zip(&sources);
+        let known = runs.map(|(run, rows)| Known {
+            run: run.clone(),
+            rows: rows.as_ref().map(|rows| rows as &dyn RowSource),
+        });
+        known.collect()
+    };
+    let alone = Evidence::assembled(known(), None, false, Some(&wanted));
+    let joined = Evidence::assembled(known(), Some(Ok(known())), false, Some(&wanted));
     for evidence in [&alone, &joined] {
         match evidence {
             Ok(evidence) => holds_together(evidence),
@@ -43,9 +62,9 @@ pub fn check(data: &[u8]) {
     if let (Ok(alone), Some(raw)) = (&alone, &raw) {
         for policy in CLAIMS.passed(alone) {
             if std::ptr::eq(policy, &raw const CLAIMS.all_true) {
-                summary_is_true(raw);
+                runs(raw).for_each(summary_is_true);
             } else if std::ptr::eq(policy, &raw const CLAIMS.rows_true) {
-                summary_is_true(raw);
+                runs(raw).for_each(summary_is_true);
                 assert!(scores(raw).all(|score| score == &Value::Bool(true)));
             }
         }
@@ -57,18 +76,43 @@ pub fn check(data: &[u8]) {
         }
     }
     if let Some(raw) = raw.filter(|_| saved.has_rows()) {
-        rows_are_true(&saved, &raw);
+        for run in saved.runs() {
+            rows_are_true(&saved, run, &raw);
+        }
     }
-    is_written_as_it_was(&saved);
+    for with_texts in [true, false] {
+        is_written_as_it_was(&saved, with_texts);
+    }
+}
+
+/// The runs of a file, in version 1 of the format one.
+fn runs(raw: &Value) -> impl Iterator<Item = &Value> {
+    let several = raw["version"] != 1;
+    let runs = raw["runs"].as_array().into_iter().flatten();
+    let one = (!several).then_some(raw);
+    one.into_iter().chain(runs.filter(move |_| several))
+}
+
+/// The rows of one of its runs, or of all of them.
+fn rows<'v>(raw: &'v Value, run: Option<&str>) -> Vec<&'v Value> {
+    let results = raw["results"].as_array().into_iter().flatten();
+    if raw["version"] == 1 {
+        return results.collect();
+    }
+    let of_run = results.filter(|results| run.is_none_or(|run| results["run"] == run));
+    of_run
+        .flat_map(|results| results["rows"].as_array().into_iter().flatten())
+        .collect()
 }
 
 /// Rows as the judge sees them are those of the file, read once more and in another way.
-fn rows_are_true(saved: &Saved, raw: &Value) {
-    let totals = &saved.run.totals;
-    let rows = gathered(saved, &every_column(totals)).expect("rows that were read before");
-    assert_eq!(rows.disagree(Role::Candidate, saved.run.rows, totals), None);
-    for (place, row) in raw["results"].as_array().unwrap().iter().enumerate() {
-        assert_eq!(rows.digest(place), row["row_digest"]);
+fn rows_are_true(saved: &Saved, run: &Run, raw: &Value) {
+    let totals = &run.totals;
+    let source = saved.rows_of(&run.id).expect("its rows");
+    let read = gathered(&source, &every_column(totals)).expect("rows that were read before");
+    assert_eq!(read.disagree(Role::Candidate, run.rows, totals), None);
+    for (place, row) in rows(raw, Some(&run.id)).into_iter().enumerate() {
+        assert_eq!(read.digest(place), row["row_digest"]);
         let trials: Vec<BTreeMap<String, &Value>> = row["trials"]
             .as_array()
             .unwrap()
@@ -84,18 +128,18 @@ fn rows_are_true(saved: &Saved, raw: &Value) {
             .iter()
             .filter(|(_, known)| known.flaw.is_none());
         for (name, _) in sound {
-            let truth = rows.column(name, Kind::Truth).expect("a column");
-            let number = rows.column(name, Kind::Number).expect("a column");
-            let read = |column| rows.values(Role::Candidate, column, place);
+            let truth = read.column(name, Kind::Truth).expect("a column");
+            let number = read.column(name, Kind::Number).expect("a column");
+            let values = |column| read.values(Role::Candidate, column, place);
             for (trial, leaves) in trials.iter().enumerate() {
                 let leaf = leaves.get(name).copied().unwrap_or(&Value::Null);
                 let as_truth = leaf.as_bool().map(|passed| f64::from(u8::from(passed)));
                 assert_eq!(
-                    Some(read(truth)[trial]).filter(|value| !value.is_nan()),
+                    Some(values(truth)[trial]).filter(|value| !value.is_nan()),
                     as_truth
                 );
                 assert_eq!(
-                    Some(read(number)[trial]).filter(|value| !value.is_nan()),
+                    Some(values(number)[trial]).filter(|value| !value.is_nan()),
                     leaf.as_f64()
                 );
             }
@@ -115,15 +159,44 @@ fn flatten<'v>(name: Option<&str>, value: &'v Value, leaves: &mut BTreeMap<Strin
     }
 }
 
-fn is_written_as_it_was(saved: &Saved) {
-    let rows = saved.has_rows().then_some(saved as &dyn RowSource);
+/// Written with the inputs and outputs or without them, the runs are what they were.
+fn is_written_as_it_was(saved: &Saved, with_texts: bool) {
+    let sources: Vec<Option<SavedRows>> = saved
+        .runs()
+        .iter()
+        .map(|run| saved.rows_of(&run.id))
+        .collect();
+    let written: Vec<Written<'_>> = saved
+        .runs()
+        .iter()
+        .zip(&sources)
+        .map(|(run, rows)| Written {
+            run,
+            rows: rows.as_ref().map(|rows| rows as &dyn RowSource),
+        })
+        .collect();
     let mut bytes = Vec::new();
-    if let Err(fault) = snapshot::write(&mut bytes, &saved.run, rows, now()) {
+    if let Err(fault) = snapshot::write(&mut bytes, &written, with_texts, now()) {
         panic!("not written: {fault:?}");
     }
     let again = read(bytes).unwrap_or_else(|fault| panic!("not read back: {fault:?}"));
-    assert_eq!(again.run, saved.run);
+    assert_eq!(again.runs().len(), saved.runs().len());
+    for (again, run) in again.runs().iter().zip(saved.runs()) {
+        assert_eq!(*again, completed(run, again));
+    }
     assert_eq!(again.has_rows(), saved.has_rows());
+}
+
+/// A run with what version 1 of the format does not say and the current one does: what it was logged with, and how many
+/// trials report what they used.
+fn completed(run: &Run, again: &Run) -> Run {
+    let mut run = run.clone();
+    run.attributes.get_or_insert_default();
+    if let (Some(usage), Some(known)) = (&mut run.totals.usage, again.totals.usage) {
+        usage.reported = usage.reported.or(known.reported);
+        usage.priced = usage.priced.or(known.priced);
+    }
+    run
 }
 
 fn summary_is_true(raw: &Value) {
@@ -137,9 +210,9 @@ fn summary_is_true(raw: &Value) {
     }
 }
 
-/// The score of each trial in the dimension `ok`.
+/// The score of each trial of every run in the dimension `ok`.
 fn scores(raw: &Value) -> impl Iterator<Item = &Value> {
-    let rows = raw["results"].as_array().into_iter().flatten();
+    let rows = rows(raw, None).into_iter();
     let trials = rows.flat_map(|row| row["trials"].as_array().into_iter().flatten());
     trials.map(|trial| &trial["scores"]["ok"])
 }

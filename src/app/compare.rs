@@ -2,17 +2,20 @@
 
 use jiff::Timestamp;
 
-use super::archive::{Archive, Request};
+use super::archive::Archive;
 use super::console::Console;
 use super::outputs::{Form, Forms, Outputs};
+use super::plan::addressed;
+use super::request::{BaselineRequest, CandidateRequest, Request};
 use super::server::{needed_project, project};
 use crate::cli::CompareArgs;
 use crate::evidence::Evidence;
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::judge::{Comparison, columns_to_compare, compare};
-use crate::policy::Source;
+use crate::policy::{Required, Source};
 use crate::report::{self, Compared};
+use crate::selector::Identity;
 use crate::weave::Needs;
 
 pub(super) fn run(arguments: &CompareArgs, console: &Console) -> Exit {
@@ -82,10 +85,16 @@ fn gather(arguments: &CompareArgs, console: &Console) -> Result<(Comparison, Evi
     let source = |name: &str, text: &str| {
         Source::from_argument(text).map_err(|problem| Fault::usage(format!("{name}: {problem}")))
     };
+    let named = [&arguments.baseline, &arguments.candidate];
+    let baseline = source("BASELINE", &arguments.baseline)?;
     let request = Request {
-        baseline: Some(source("BASELINE", &arguments.baseline)?),
-        candidate: source("CANDIDATE", &arguments.candidate)?,
-        project: project(&arguments.server, || Ok(None))?,
+        project: addressed(
+            project(&arguments.server, || Ok(None))?,
+            named.into_iter().map(String::as_str),
+        )?,
+        identity: Identity::default(),
+        candidate: CandidateRequest::only(source("CANDIDATE", &arguments.candidate)?),
+        baseline: Some(BaselineRequest::new(baseline, Required::Always)),
         accept_failed: false,
     };
     if request.project.is_none() && request.is_live() {

@@ -8,22 +8,23 @@ use super::archive::read_snapshot;
 use super::console::Console;
 use super::environment;
 use super::output::{Failure, Output};
-use super::search::{Search, live};
+use super::search::{Place, Search, live};
 use super::server::needed_project;
 use crate::cli::{ExportArgs, TableFormat};
-use crate::evidence::snapshot::Saved;
+use crate::evidence::snapshot::SavedRows;
 use crate::evidence::{Columns, RowSource, Run};
 use crate::fault::Fault;
 use crate::number::plural;
 use crate::policy::Source;
 use crate::report::Table;
-use crate::weave::{Client, Needs, Side, read_evidence, run_rows};
+use crate::selector::Identity;
+use crate::weave::{Client, Needs, Side, Sides, read_evidence, run_rows};
 
 /// A run whose rows are written.
 struct Exported {
     run: Run,
     /// Where it was read from, unless that is Weave.
-    saved: Option<Saved>,
+    saved: Option<SavedRows>,
 }
 
 pub(super) fn run(arguments: &ExportArgs, console: &Console) -> Result<(), Fault> {
@@ -52,11 +53,11 @@ pub(super) fn run(arguments: &ExportArgs, console: &Console) -> Result<(), Fault
     };
     let mut runs = Vec::new();
     for source in &sources {
-        runs.push(match (source, &mut search) {
-            (Source::File(path), _) => saved(path, console)?,
-            (source, Some(search)) => found(arguments, source, search, console)?,
+        match (source, &mut search) {
+            (Source::File(path), _) => runs.extend(saved(path, console)?),
+            (source, Some(search)) => runs.push(found(arguments, source, search, console)?),
             (_, None) => return Err(Fault::usage("no run is named")),
-        });
+        }
     }
     let client = search.as_ref().map(Search::client);
     let mut lines = 0;
@@ -141,20 +142,23 @@ fn is_shown(arguments: &ExportArgs) -> bool {
         && (io::stdout().is_terminal() || runners.iter().any(|name| environment(name).is_some()))
 }
 
-fn saved(path: &Path, console: &Console) -> Result<Exported, Fault> {
+/// The runs of a snapshot, the newest first.
+fn saved(path: &Path, console: &Console) -> Result<Vec<Exported>, Fault> {
     let shown = path.display();
     let saved = read_snapshot(path, console)?
         .ok_or_else(|| Fault::evidence(format!("there is no snapshot `{shown}`")))?;
-    if !saved.has_rows() {
-        return Err(
+    let runs = saved.runs().iter();
+    runs.map(|run| {
+        let rows = saved.rows_of(&run.id).ok_or_else(|| {
             Fault::evidence(format!("the snapshot `{shown}` holds no rows"))
-                .help("take it with `weave-gate snapshot --rows`"),
-        );
-    }
-    Ok(Exported {
-        run: saved.run.clone(),
-        saved: Some(saved),
+                .help("take it with `weave-gate snapshot --rows`")
+        })?;
+        Ok(Exported {
+            run: run.clone(),
+            saved: Some(rows),
+        })
     })
+    .collect()
 }
 
 fn found(
@@ -164,12 +168,20 @@ fn found(
     console: &Console,
 ) -> Result<Exported, Fault> {
     let project = needed_project(&arguments.server)?;
-    let named = live(source).ok_or_else(|| Fault::usage("no run is named"))?;
-    let head = search.find(&project, named)?;
+    let identity = Identity::default();
+    let place = Place {
+        project: &project,
+        identity: &identity,
+    };
+    let head = search.find(place, source)?;
     let client = search.client();
     let run = console.while_waiting("asking Weave", || {
-        let side = Side::Live(Box::new(head));
-        read_evidence(client, &project, side, None, Needs::default())
+        let sides = Sides {
+            candidates: vec![Side::Live(Box::new(head))],
+            baselines: None,
+            newest_only: false,
+        };
+        read_evidence(client, &project, &sides, Needs::default())
     })?;
     let run = run.candidate;
     if let Some(status) = run

@@ -4,18 +4,19 @@ use jiff::Timestamp;
 
 use super::console::Console;
 use super::output::Output;
-use super::search::{Search, Wanted, live};
+use super::request::{BaselineRequest, CandidateRequest};
+use super::search::{Place, Search, live};
 use super::server::needed_project;
 use crate::cli::InitArgs;
 use crate::draft;
 use crate::fault::Fault;
-use crate::policy::Source;
-use crate::selector::Selector;
-use crate::weave::{Named, Needs, Side, read_evidence};
+use crate::policy::{Required, Source};
+use crate::selector::{Identity, Selector};
+use crate::weave::{Needs, Side, Sides, read_evidence};
 
 pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> {
     let source = Source::from_argument(&arguments.run).map_err(Fault::usage)?;
-    let named = live(&source)
+    live(&source)
         .ok_or_else(|| Fault::usage("a policy is drafted from a run in Weave, not from a file"))?;
     let output = Output::prepare(&arguments.output)?;
     if !arguments.force && output.is_there() {
@@ -25,20 +26,36 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
         );
     }
     let project = needed_project(&arguments.server)?;
+    let identity = Identity::default();
+    let place = Place {
+        project: &project,
+        identity: &identity,
+    };
     let mut search = Search::new(&arguments.server, arguments.wait, console)?;
-    let head = search.find(&project, named)?;
+    let found = search.candidates(place, &CandidateRequest::only(source))?;
+    let head = found.judged.first().cloned();
+    let head = head.ok_or_else(|| Fault::evidence("no run was found"))?;
     let evaluation = head.evaluation_name().map(str::to_owned);
-    let candidate = Side::Live(Box::new(head));
+    let model = head.model.as_ref().map(|model| model.name.clone());
     // The draft's own baseline: so it is drafted on what it will be judged on.
     let selector = Selector {
         evaluation: evaluation.clone(),
+        model: model.clone().filter(|_| evaluation.is_none()),
         ..Selector::default()
     };
-    let baseline = if evaluation.is_some() {
-        let wanted = Wanted::Live(Named::Newest(&selector));
-        search.baseline(&project, wanted, &candidate, false)?.ok()
+    let baseline = if evaluation.is_some() || model.is_some() {
+        let request = BaselineRequest::new(Source::Find(selector), Required::Never);
+        let rules = search.rules(place, &found, &request, false)?;
+        search.baselines(place, &request, &rules)?.ok()
     } else {
         None
+    };
+    let baseline = baseline.and_then(|found| found.heads.into_iter().next());
+    let live = |head| vec![Side::Live(Box::new(head))];
+    let sides = Sides {
+        candidates: live(head),
+        baselines: baseline.map(|head| Ok(live(head))),
+        newest_only: false,
     };
     let client = search.client();
     let evidence = console.while_waiting("asking Weave", || {
@@ -46,9 +63,13 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
             rows: Some(&draft::columns),
             ..Needs::default()
         };
-        read_evidence(client, &project, candidate, baseline, needs)
+        read_evidence(client, &project, &sides, needs)
     })?;
-    let text = draft::policy(&evidence, evaluation.as_deref(), Timestamp::now())?;
+    let named = draft::Named {
+        evaluation: evaluation.as_deref(),
+        model: model.as_deref(),
+    };
+    let text = draft::policy(&evidence, named, Timestamp::now())?;
     let written = if arguments.force {
         output.write(&text)
     } else {

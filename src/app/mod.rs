@@ -1,6 +1,7 @@
 //! The commands: the only rooms with I/O besides the client, and the only ones that know all others.
 
 mod archive;
+mod candidates;
 mod check;
 mod comments;
 mod compare;
@@ -16,6 +17,7 @@ mod output;
 mod outputs;
 mod plan;
 mod prediction;
+mod request;
 mod runs;
 mod schema;
 mod search;

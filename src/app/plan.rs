@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::archive::Request;
 use super::environment;
+use super::request::{BaselineRequest, CandidateRequest, Request};
 use super::server::{no_project, project};
 use crate::cli::JudgeArgs;
 use crate::fault::Fault;
-use crate::policy::{Policy, Source, SourceTemplate};
+use crate::policy::{Policy, Required, RunAddress, Source, SourceTemplate};
+use crate::project::Project;
 use crate::selector::Selector;
 
 /// A policy, and the runs that it is judged on.
@@ -19,7 +20,7 @@ pub(super) struct Plan {
 
 /// The snapshots that a policy names, whether or not they are read today.
 pub(super) fn files_of(policy: &Policy) -> Vec<PathBuf> {
-    let sources = [&policy.candidate, &policy.baseline.source];
+    let sources = [&policy.candidate.source, &policy.baseline.source];
     let named = sources.into_iter().flatten();
     named
         .filter_map(|template| match template.resolve(&environment) {
@@ -40,6 +41,15 @@ pub(super) fn plans(arguments: &JudgeArgs, policies: Vec<Policy>) -> Result<Vec<
             .transpose()
             .map_err(|problem| Fault::usage(format!("{name}: {problem}")))
     };
+    for (one, other) in arguments
+        .exclude_run
+        .iter()
+        .zip(arguments.exclude_run.iter().skip(1))
+    {
+        if one == other {
+            return Err(Fault::usage(format!("--exclude-run names `{one}` twice")));
+        }
+    }
     let candidate = argument("--candidate", arguments.candidate.as_ref())?;
     let baseline = argument("--baseline", arguments.baseline.as_ref())?;
     let mut plans = Vec::new();
@@ -88,14 +98,18 @@ fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
                 .map_err(|problem| wrong(key, problem)),
         }
     };
-    let candidate =
-        settle("candidate", named.candidate, policy.candidate.as_ref())?.ok_or_else(|| {
-            Fault::usage(format!("{path}: no candidate is named"))
-                .help("give --candidate RUN, or write `candidate: {evaluation: …}` into the policy")
-        })?;
+    let candidate = settle(
+        "candidate",
+        named.candidate,
+        policy.candidate.source.as_ref(),
+    )?
+    .ok_or_else(|| {
+        Fault::usage(format!("{path}: no candidate is named"))
+            .help("give --candidate RUN, or write `candidate: {evaluation: …}` into the policy")
+    })?;
     let baseline = if policy.compares() {
         let baseline = settle("baseline", named.baseline, policy.baseline.source.as_ref())?;
-        if baseline.is_none() && policy.baseline.required {
+        if baseline.is_none() && policy.baseline.required == Required::Always {
             return Err(Fault::usage(format!(
                 "{path}: a gate limits the change from a baseline, and no baseline is named"
             ))
@@ -114,15 +128,67 @@ fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
             .transpose()
             .map_err(|problem| wrong("project", problem))
     };
+    let addresses = [&arguments.candidate, &arguments.baseline];
+    let addresses = addresses.into_iter().flatten();
     let project = project(&arguments.server, of_policy)?;
+    let project = addressed(project, addresses.map(String::as_str))?;
+    let (expected, unknown) = policy
+        .candidate
+        .source
+        .as_ref()
+        .map(|template| template.expected(&environment))
+        .unwrap_or_default();
+    let reason = arguments.reason.clone().unwrap_or_default();
+    let excluded = arguments.exclude_run.iter();
     let request = Request {
         project,
-        candidate,
-        baseline,
+        identity: policy.identity.clone(),
+        candidate: CandidateRequest {
+            source: candidate,
+            is_named: named.candidate.is_some(),
+            expected,
+            unknown,
+            reruns: Some(policy.candidate.reruns),
+            excluded: excluded.map(|id| (id.clone(), reason.clone())).collect(),
+            accept_failed: policy.accept_failed,
+            in_ci: is_ci(),
+        },
+        baseline: baseline.map(|source| BaselineRequest::new(source, policy.baseline.required)),
         accept_failed: policy.accept_failed,
     };
     if request.project.is_none() && request.is_live() {
         return Err(no_project());
     }
     Ok(Plan { policy, request })
+}
+
+/// Whether a CI system runs this.
+fn is_ci() -> bool {
+    environment("CI").is_some_and(|value| !matches!(value.as_str(), "" | "false" | "0"))
+}
+
+/// The project, which a run's address names too.
+///
+/// # Errors
+///
+/// An address is of another project than the one that is judged.
+pub(super) fn addressed<'t>(
+    project: Option<Project>,
+    texts: impl Iterator<Item = &'t str>,
+) -> Result<Option<Project>, Fault> {
+    let mut known = project;
+    for address in texts.filter_map(RunAddress::parse) {
+        match &known {
+            Some(project) if *project != address.project => {
+                return Err(Fault::usage(format!(
+                    "the address of run `{}` is in project `{}`, and `{project}` is judged",
+                    address.id, address.project
+                ))
+                .help("name a run of the project that is judged, or give --project"));
+            }
+            Some(_) => {}
+            None => known = Some(address.project),
+        }
+    }
+    Ok(known)
 }

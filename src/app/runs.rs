@@ -7,14 +7,15 @@ use crate::cli::RunsArgs;
 use crate::fault::Fault;
 use crate::policy::Source;
 use crate::report::runs::{self, Listing};
-use crate::selector::Selector;
+use crate::selector::{Identity, Selector};
 use crate::weave::{Eligible, Finder, Head, Named, read_trials, web};
 
 pub(super) fn run(arguments: &RunsArgs, console: &Console) -> Result<(), Fault> {
     let selector = selector(arguments.selector.as_deref())?;
     let project = needed_project(&arguments.server)?;
     let client = client(&arguments.server, console)?;
-    let finder = Finder::new(&client, &project);
+    let identity = Identity::default();
+    let finder = Finder::new(&client, &project, &identity);
     let most = usize::from(arguments.limit);
     let ask = || finder.recent(&selector, most);
     let runs: Vec<Head> = console.while_waiting("asking Weave", ask)?;
@@ -58,7 +59,7 @@ fn selector(text: Option<&str>) -> Result<Selector, Fault> {
     match Source::from_argument(text) {
         Ok(Source::Find(selector)) => Ok(selector),
         Ok(Source::Run(_) | Source::File(_)) => Err(Fault::usage(format!(
-            "`{text}` selects no runs; expected evaluation=NAME, model=NAME or attributes.KEY=VALUE"
+            "`{text}` selects no runs; expected evaluation=NAME, model=NAME, commit=SHA, branch=NAME or attributes.KEY=VALUE"
         ))),
         Err(problem) => Err(Fault::usage(problem)),
     }

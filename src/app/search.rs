@@ -3,32 +3,32 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
+use super::candidates::{Candidates, choose};
 use super::console::{Console, Vigil};
+use super::request::{BaselineRequest, CandidateRequest};
 use super::server::client;
 use crate::cli::ServerArgs;
-use crate::evidence::snapshot::Saved;
+use crate::evidence::{Completeness, Fact, LeftOut, ListedRun, Role};
 use crate::fault::Fault;
 use crate::policy::Source;
 use crate::project::Project;
 use crate::prose::Prose;
-use crate::selector::Selector;
-use crate::weave::{Anchor, Client, Eligible, Finder, Head, Named, Side, State};
+use crate::selector::{Identity, Selector};
+use crate::weave::{
+    BaselineRules, Client, Eligible, EvaluationKey, Finder, Found, Head, Named, State,
+};
 
 /// Between the first two looks; each further pause is half as long again.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// A look has at least so much time, also where less is left of the wait.
 const SHORTEST_LOOK: Duration = Duration::from_secs(1);
-
-/// A run that is needed, as far as it is known before anything is asked.
-pub(super) enum Wanted<'a> {
-    /// A snapshot, and it was read.
-    Snapshot(Box<Saved>),
-    /// A run in Weave.
-    Live(Named<'a>),
-}
+/// `required: after-first` skips change limits for no longer than this after the first run of an evaluation.
+const FIRST_DAYS: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// What `EvaluationLogger` calls the evaluation of a run that names no dataset.
+const UNNAMED: &str = "Evaluation";
 
 /// How a source names a run in Weave; `None` where it is a file.
 pub(super) fn live(source: &Source) -> Option<Named<'_>> {
@@ -37,6 +37,31 @@ pub(super) fn live(source: &Source) -> Option<Named<'_>> {
         Source::Find(selector) => Some(Named::Newest(selector)),
         Source::File(_) => None,
     }
+}
+
+/// The runs of a baseline that were found.
+#[derive(Debug)]
+pub(super) struct Baselines {
+    /// The runs that are compared with, the newest first.
+    pub(super) heads: Vec<Head>,
+    /// What the choice has to say.
+    pub(super) facts: Vec<Fact>,
+}
+
+/// No baseline was found.
+#[derive(Debug)]
+pub(super) struct NoBaseline {
+    /// What there is instead.
+    pub(super) reason: Prose,
+    /// Whether `required: after-first` skips the change limits.
+    pub(super) is_first: bool,
+}
+
+/// Where runs are looked for.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'p> {
+    pub(super) project: &'p Project,
+    pub(super) identity: &'p Identity,
 }
 
 /// Asks Weave for runs, and waits for those that are still to come.
@@ -48,7 +73,9 @@ pub(super) struct Search<'a> {
     /// Which runs can be the candidate.
     eligible: Eligible<'static>,
     /// Candidates that were found: the newest stays the same for all policies.
-    found: Vec<(Project, String, Head)>,
+    found: Vec<(Project, CandidateRequest, Candidates)>,
+    /// Runs that were read by their ids before they were needed.
+    known: Vec<(Project, Head)>,
 }
 
 impl<'a> Search<'a> {
@@ -68,6 +95,7 @@ impl<'a> Search<'a> {
             wait: wait.map(|wait| (wait, Instant::now())),
             eligible: Eligible::Any,
             found: Vec::new(),
+            known: Vec::new(),
         })
     }
 
@@ -82,50 +110,107 @@ impl<'a> Search<'a> {
         &self.client
     }
 
-    /// The run on trial, waited for where that was asked.
-    ///
-    /// # Errors
-    ///
-    /// It is not there, or could not be had.
-    pub(super) fn candidate(
-        &mut self,
-        project: &Project,
-        wanted: Wanted<'_>,
-    ) -> Result<Side, Fault> {
-        match wanted {
-            Wanted::Snapshot(saved) => Ok(Side::Snapshot(saved)),
-            Wanted::Live(named) => Ok(Side::Live(Box::new(self.find(project, named)?))),
-        }
+    fn finder<'f>(&'f self, place: Place<'f>) -> Finder<'f> {
+        Finder::new(&self.client, place.project, place.identity)
     }
 
-    /// A run of Weave, waited for where that was asked.
+    /// Reads runs that are named by their ids by one request. One that is not in the answer is asked for again, alone: a
+    /// line may have been lost, and a policy may do without a baseline.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be read.
+    pub(super) fn prefetch(&mut self, place: Place<'_>, ids: &[&str]) -> Result<(), Fault> {
+        if self.wait.is_some() || !self.found.is_empty() || !self.known.is_empty() {
+            return Ok(());
+        }
+        let finder = self.finder(place);
+        let heads = self
+            .console
+            .while_waiting("asking Weave", || finder.look_up_all(ids))?;
+        let known = heads.into_iter().map(|head| (place.project.clone(), head));
+        self.known = known.collect();
+        Ok(())
+    }
+
+    /// The run that a source names, alone, waited for where that was asked.
     ///
     /// # Errors
     ///
     /// It is not there, or could not be had.
-    pub(super) fn find(&mut self, project: &Project, named: Named<'_>) -> Result<Head, Fault> {
-        let shown = match named {
-            Named::Id(id) => id.to_owned(),
-            Named::Newest(selector) => selector.to_string(),
-        };
+    pub(super) fn find(&mut self, place: Place<'_>, source: &Source) -> Result<Head, Fault> {
+        let request = CandidateRequest::only(source.clone());
+        let found = self.candidates(place, &request)?;
+        found
+            .judged
+            .into_iter()
+            .next()
+            .ok_or_else(|| Fault::evidence("no run was found"))
+    }
+
+    /// The runs that are judged, waited for where that was asked.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it could not be had.
+    pub(super) fn candidates(
+        &mut self,
+        place: Place<'_>,
+        request: &CandidateRequest,
+    ) -> Result<Candidates, Fault> {
         let known = self
             .found
             .iter()
-            .find(|(known, name, _)| known == project && *name == shown);
-        if let Some((_, _, head)) = known {
-            return Ok(head.clone());
+            .find(|(project, known, _)| project == place.project && known == request);
+        if let Some((_, _, candidates)) = known {
+            return Ok(candidates.clone());
         }
-        let head = match self.wait {
+        let candidates = match self.wait {
             None => {
-                let finder = Finder::new(&self.client, project);
-                let look = || finder.look(named, self.eligible);
-                let state = self.console.while_waiting("asking Weave", look)?;
-                self.sure(project, named, state)?
+                let look = || self.look(place, request);
+                match self.console.while_waiting("asking Weave", look)? {
+                    Seen::Here(candidates) => *candidates,
+                    Seen::Absent(reason) => return Err(self.absent(place, request, reason)),
+                    Seen::Busy(fault, _) => return Err(fault),
+                }
             }
-            Some((wait, since)) => self.wait(project, named, &shown, wait, since)?,
+            Some((wait, since)) => self.wait(place, request, wait, since)?,
         };
-        self.found.push((project.clone(), shown, head.clone()));
-        Ok(head)
+        self.found
+            .push((place.project.clone(), request.clone(), candidates.clone()));
+        Ok(candidates)
+    }
+
+    /// Looks once for the runs that are judged.
+    fn look(&self, place: Place<'_>, request: &CandidateRequest) -> Result<Seen, Fault> {
+        let finder = self.finder(place);
+        let state = match live(&request.source) {
+            Some(Named::Id(id)) => match self.known(place, id) {
+                Some(found) => State::Here(Box::new(found)),
+                None => finder.look_up(id)?,
+            },
+            Some(Named::Newest(selector)) => finder.look(selector, self.eligible)?,
+            None => return Err(Fault::usage("no run is named")),
+        };
+        let found = match state {
+            State::Here(found) => found,
+            State::Absent(reason) => return Ok(Seen::Absent(reason)),
+            State::Busy(fault, asked) => return Ok(Seen::Busy(fault, asked)),
+        };
+        let candidates = choose(finder, place.identity, request, &found, self.wait.is_some())?;
+        Ok(Seen::Here(Box::new(candidates)))
+    }
+
+    /// A run that was read before.
+    fn known(&self, place: Place<'_>, id: &str) -> Option<Found> {
+        let known = self
+            .known
+            .iter()
+            .find(|(project, head)| project == place.project && head.id == id);
+        known.map(|(_, head)| Found {
+            heads: vec![head.clone()],
+            is_whole: true,
+        })
     }
 
     /// What a candidate is compared with; in the place of one that is not there, what there is instead.
@@ -133,144 +218,240 @@ impl<'a> Search<'a> {
     /// # Errors
     ///
     /// Whether it is there could not be had.
-    pub(super) fn baseline(
+    pub(super) fn baselines(
         &self,
-        project: &Project,
-        wanted: Wanted<'_>,
-        candidate: &Side,
-        accept_failed: bool,
-    ) -> Result<Result<Side, Prose>, Fault> {
-        let mut anchor = match candidate {
-            Side::Live(head) => Anchor::from(head.as_ref()),
-            Side::Snapshot(saved) => Anchor::from(&saved.run),
-        };
-        let finder = Finder::new(&self.client, project);
-        let of_evaluation;
-        let named = match wanted {
-            Wanted::Snapshot(saved) => return Ok(Ok(Side::Snapshot(saved))),
-            Wanted::Live(named @ Named::Id(_)) => named,
-            // A run of another evaluation is no baseline, unless the policy names that one.
-            Wanted::Live(Named::Newest(selector)) => {
-                anchor.rescored_from = finder.sources(&anchor.rescored_from)?;
-                let evaluation = selector.evaluation.clone();
-                let evaluation = evaluation
-                    .or_else(|| anchor.evaluation.clone())
-                    .ok_or_else(unknown_evaluation)?;
-                of_evaluation = Selector {
-                    evaluation: Some(evaluation),
-                    ..selector.clone()
-                };
-                Named::Newest(&of_evaluation)
+        place: Place<'_>,
+        request: &BaselineRequest,
+        rules: &BaselineRules,
+    ) -> Result<Result<Baselines, NoBaseline>, Fault> {
+        let console = self.console;
+        match live(&request.source) {
+            Some(Named::Id(id)) => {
+                console.while_waiting("asking Weave", || self.named_baseline(place, id, rules))
             }
-        };
-        let eligible = Eligible::Baselines {
-            of: &anchor,
-            accept_failed,
-        };
-        self.console
-            .while_waiting("asking Weave", || match finder.look(named, eligible)? {
-                State::Here(head) => Ok(Ok(Side::Live(head))),
-                State::Absent(reason) => finder.absence(named, eligible, reason).map(Err),
-                State::Busy(fault, _) => Err(fault),
-            })
+            Some(Named::Newest(selector)) => console.while_waiting("asking Weave", || {
+                self.newest_baseline(place, request, selector, rules)
+            }),
+            None => Err(Fault::usage("no baseline is named")),
+        }
     }
 
-    /// Both runs. Where neither depends on the other they are asked for side by side.
+    fn named_baseline(
+        &self,
+        place: Place<'_>,
+        id: &str,
+        rules: &BaselineRules,
+    ) -> Result<Result<Baselines, NoBaseline>, Fault> {
+        let finder = self.finder(place);
+        let state = match self.known(place, id) {
+            Some(found) => State::Here(Box::new(found)),
+            None => finder.look_up(id)?,
+        };
+        let heads = match state {
+            State::Here(found) => found.heads,
+            State::Busy(fault, _) => return Err(fault),
+            State::Absent(reason) => {
+                let reason = finder.absence(Named::Id(id), Eligible::Any, reason)?;
+                return Ok(Err(NoBaseline {
+                    reason,
+                    is_first: false,
+                }));
+            }
+        };
+        let mut facts = Vec::new();
+        if let Some(head) = heads.first() {
+            let sources = finder.sources(head.rescored_from.as_ref())?;
+            let is_ours = |id: &String| rules.ids.contains(id) || rules.rescored_from.contains(id);
+            let is_same = rules.ids.contains(&head.id);
+            if !is_same && (is_ours(&head.id) || sources.iter().any(is_ours)) {
+                facts.push(Fact::SameOutputs);
+            }
+        }
+        Ok(Ok(Baselines { heads, facts }))
+    }
+
+    fn newest_baseline(
+        &self,
+        place: Place<'_>,
+        request: &BaselineRequest,
+        selector: &Selector,
+        rules: &BaselineRules,
+    ) -> Result<Result<Baselines, NoBaseline>, Fault> {
+        let finder = self.finder(place);
+        // A run of another evaluation is no baseline, unless the policy names that one.
+        let mut rules = rules.clone();
+        let of_evaluation = match (&selector.evaluation, &rules.evaluation) {
+            (Some(_), _) => {
+                rules.evaluation = None;
+                selector.clone()
+            }
+            (None, Some(EvaluationKey::Named(name))) => Selector {
+                evaluation: Some(name.clone()),
+                ..selector.clone()
+            },
+            (None, Some(EvaluationKey::Unnamed)) => Selector {
+                evaluation: Some(UNNAMED.to_owned()),
+                model: selector.model.clone().or_else(|| rules.model.clone()),
+                ..selector.clone()
+            },
+            (None, None) => return Err(unknown_evaluation()),
+        };
+        let selector = &of_evaluation;
+        let eligible = Eligible::Baselines(&rules);
+        let found = match finder.look(selector, eligible)? {
+            State::Here(found) => found,
+            State::Busy(fault, _) => return Err(fault),
+            State::Absent(reason) => {
+                let reason = finder.absence(Named::Newest(selector), eligible, reason)?;
+                let is_first = request.is_after_first
+                    && is_first(finder.history(selector, &rules)?, Timestamp::now());
+                return Ok(Err(NoBaseline { reason, is_first }));
+            }
+        };
+        let Some(newest) = found.heads.first().cloned() else {
+            return Err(unknown_evaluation());
+        };
+        let mut facts = Vec::new();
+        let mut heads = if newest.evaluation_key() == Some(EvaluationKey::Unnamed) {
+            vec![newest.clone()]
+        } else {
+            finder.reruns(&newest, selector, Some(&found))?
+        };
+        heads.retain(|head| head.id == newest.id || rules.allows(head));
+        if let Some(first) = heads.iter_mut().find(|head| head.id == newest.id) {
+            first.choice.clone_from(&newest.choice);
+        }
+        facts.extend(super::candidates::several_models(&heads));
+        Ok(Ok(Baselines { heads, facts }))
+    }
+
+    /// What decides which runs can be the baseline of these candidates.
     ///
     /// # Errors
     ///
-    /// As for each of them.
-    pub(super) fn pair(
-        &mut self,
-        project: &Project,
-        candidate: Wanted<'_>,
-        baseline: Wanted<'_>,
+    /// What they score once more cannot be read.
+    pub(super) fn rules(
+        &self,
+        place: Place<'_>,
+        candidates: &Candidates,
+        request: &BaselineRequest,
         accept_failed: bool,
-    ) -> Result<(Side, Result<Side, Prose>), Fault> {
-        let both = (&candidate, &baseline, self.wait, self.found.is_empty());
-        let (Wanted::Live(ours @ Named::Id(_)), Wanted::Live(theirs @ Named::Id(_)), None, true) =
-            both
-        else {
-            let ours = self.candidate(project, candidate)?;
-            let theirs = self.baseline(project, baseline, &ours, accept_failed)?;
-            return Ok((ours, theirs));
-        };
-        let (ours, theirs) = (*ours, *theirs);
-        let finder = Finder::new(&self.client, project);
-        let (candidate, baseline) = self.console.while_waiting("asking Weave", || {
-            thread::scope(|scope| {
-                let theirs = scope.spawn(|| finder.look(theirs, Eligible::Any));
-                let ours = finder.look(ours, Eligible::Any);
-                let theirs = theirs.join();
-                (
-                    ours,
-                    theirs.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                )
-            })
-        });
-        let candidate = self.sure(project, ours, candidate?)?;
-        self.found
-            .push((project.clone(), candidate.id.clone(), candidate.clone()));
-        let finder = Finder::new(&self.client, project);
-        let baseline = match baseline? {
-            State::Here(head) => Ok(Side::Live(head)),
-            State::Absent(reason) => Err(finder.absence(theirs, Eligible::Any, reason)?),
-            State::Busy(fault, _) => return Err(fault),
-        };
-        Ok((Side::Live(Box::new(candidate)), baseline))
+    ) -> Result<BaselineRules, Fault> {
+        let newest = candidates.judged.first();
+        let all = || candidates.judged.iter().chain(&candidates.others);
+        let finder = self.finder(place);
+        let mut rescored_from = Vec::new();
+        for head in all() {
+            rescored_from.extend(finder.sources(head.rescored_from.as_ref())?);
+        }
+        let model = newest.and_then(|head| head.model.as_ref().map(|model| model.name.clone()));
+        Ok(BaselineRules {
+            ids: all().map(|head| head.id.clone()).collect(),
+            rescored_from,
+            started_at: all().filter_map(|head| head.started_at).min(),
+            evaluation: newest.and_then(Head::evaluation_key),
+            commit: newest
+                .and_then(|head| head.commit(place.identity))
+                .filter(|_| !request.names_other_model(model.as_deref())),
+            model,
+            identity: place.identity.clone(),
+            skipped: Vec::new(),
+            accept_failed,
+            is_live: true,
+        })
     }
 
-    /// A run that has to be there.
-    fn sure(&self, project: &Project, named: Named<'_>, state: State) -> Result<Head, Fault> {
-        let reason = match state {
-            State::Here(head) => return Ok(*head),
-            State::Busy(fault, _) => return Err(fault),
-            State::Absent(reason) => reason,
-        };
-        let finder = Finder::new(&self.client, project);
-        let absence = finder.absence(named, self.eligible, reason)?;
-        Err(Fault::evidence(absence).help(match named {
-            Named::Id(_) => {
-                "look at the run id and the project; --wait waits for a run that was just logged"
-            }
-            Named::Newest(_) => {
-                "`weave-gate runs` lists what there is; --wait waits for a run that was just logged"
-            }
-        }))
+    /// What a run scores once more, what that scored, and so on.
+    ///
+    /// # Errors
+    ///
+    /// A run on the way cannot be read.
+    pub(super) fn sources(
+        &self,
+        place: Place<'_>,
+        rescored_from: Option<&String>,
+    ) -> Result<Vec<String>, Fault> {
+        self.finder(place).sources(rescored_from)
     }
 
-    /// Looks again and again until the run is there and has finished, or the time is over.
+    /// Asks of runs whether Weave has all of them, side by side.
+    ///
+    /// # Errors
+    ///
+    /// Their calls cannot be counted.
+    pub(super) fn completeness(
+        &self,
+        place: Place<'_>,
+        heads: &[&Head],
+    ) -> Result<Vec<Completeness>, Fault> {
+        let finder = self.finder(place);
+        super::candidates::completeness(finder, heads)
+    }
+
+    /// Why the candidate is not there, and what to do.
+    fn absent(
+        &self,
+        place: Place<'_>,
+        request: &CandidateRequest,
+        reason: Option<String>,
+    ) -> Fault {
+        let Some(named) = live(&request.source) else {
+            return Fault::usage("no run is named");
+        };
+        let absence = self.finder(place).absence(named, self.eligible, reason);
+        match absence {
+            Err(fault) => fault,
+            Ok(absence) => Fault::evidence(absence).help(match named {
+                Named::Id(_) => {
+                    "check the run id and the project; --wait waits for a run that was just logged"
+                }
+                Named::Newest(_) => {
+                    "`weave-gate runs` lists what there is; --wait waits for a run that was just logged"
+                }
+            }),
+        }
+    }
+
+    /// Looks again and again until the runs are there, have finished and are complete, or the time is over.
     fn wait(
         &mut self,
-        project: &Project,
-        named: Named<'_>,
-        shown: &str,
+        place: Place<'_>,
+        request: &CandidateRequest,
         wait: SignedDuration,
         since: Instant,
-    ) -> Result<Head, Fault> {
+    ) -> Result<Candidates, Fault> {
+        let shown = request.source.to_string();
         let until = since + wait.unsigned_abs();
-        let mut vigil = Vigil::new(self.console, shown.to_owned(), wait, since);
+        let mut vigil = Vigil::new(self.console, shown.clone(), wait, since);
         let mut pause = FIRST_PAUSE;
         loop {
             // This loop is the one that tries again, and it ends in time.
             let left = until.saturating_duration_since(Instant::now());
             self.client.restart(Some(left.max(SHORTEST_LOOK)));
-            let state = Finder::new(&self.client, project).look(named, self.eligible)?;
-            let (seen, asked) = match &state {
-                State::Here(head) if !head.is_running() => {
+            let state = match self.look(place, request) {
+                Ok(state) => state,
+                Err(fault) => {
                     vigil.end();
-                    self.client.restart(None);
-                    return self.sure(project, named, state);
+                    return Err(fault);
                 }
-                State::Here(head) => (format!("run {} is still running", head.id), None),
-                State::Absent(Some(reason)) => (format!("not there yet: {reason}"), None),
-                State::Absent(None) => ("no run matches yet".to_owned(), None),
-                State::Busy(fault, asked) => (fault.message.clone(), *asked),
+            };
+            let (seen, asked) = match &state {
+                Seen::Here(candidates) => match &candidates.pending {
+                    None => {
+                        vigil.end();
+                        self.client.restart(None);
+                        return Ok((**candidates).clone());
+                    }
+                    Some(pending) => (pending.clone(), None),
+                },
+                Seen::Absent(Some(reason)) => (format!("not there yet: {reason}"), None),
+                Seen::Absent(None) => ("no run matches yet".to_owned(), None),
+                Seen::Busy(fault, asked) => (fault.message.clone(), *asked),
             };
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 vigil.end();
-                return Err(self.too_late(project, named, shown, wait, state, &seen));
+                return Err(self.too_late(place, request, wait, state, &seen));
             }
             // Never sooner than the server asks.
             let polite = pause.max(asked.unwrap_or_default());
@@ -282,40 +463,85 @@ impl<'a> Search<'a> {
     /// What was seen last of a run that was waited for in vain.
     fn too_late(
         &mut self,
-        project: &Project,
-        named: Named<'_>,
-        shown: &str,
+        place: Place<'_>,
+        request: &CandidateRequest,
         wait: SignedDuration,
-        state: State,
+        state: Seen,
         seen: &str,
     ) -> Fault {
         let more = "give it more time with --wait";
+        let shown = request.source.to_string();
         let (last, help) = match state {
-            State::Here(_) => (
+            Seen::Here(candidates) => (
                 seen.to_owned(),
-                format!("{more}, or look at why the evaluation does not end"),
+                candidates.help.unwrap_or_else(|| {
+                    format!("{more}, or find out why the evaluation does not end")
+                }),
             ),
-            State::Busy(fault, _) => (
+            Seen::Busy(fault, _) => (
                 seen.to_owned(),
                 fault.help.unwrap_or_else(|| more.to_owned()),
             ),
-            State::Absent(reason) => {
+            Seen::Absent(reason) => {
                 // What there is instead is worth a moment; without it, that nothing was there.
                 self.client.restart(Some(SHORTEST_LOOK * 5));
-                let finder = Finder::new(&self.client, project);
-                let absence = finder.absence(named, self.eligible, reason);
-                let last = absence.map_or_else(|_| seen.to_owned(), |absence| absence.to_string());
+                let finder = self.finder(place);
+                let named = live(&request.source);
+                let absence = named.map(|named| finder.absence(named, self.eligible, reason));
+                let last = match absence {
+                    Some(Ok(absence)) => absence.to_string(),
+                    Some(Err(_)) | None => seen.to_owned(),
+                };
                 (
                     last,
-                    format!("{more}, or look at whether the evaluation was logged with this"),
+                    format!("{more}, or check whether the evaluation was logged with this"),
                 )
             }
         };
+        let project = place.project;
         Fault::evidence(format!(
             "waited {wait:#} for {shown} in {project}; last seen: {last}"
         ))
         .help(help)
     }
+}
+
+/// What one look saw.
+enum Seen {
+    Here(Box<Candidates>),
+    Absent(Option<String>),
+    Busy(Fault, Option<Duration>),
+}
+
+/// Whether an evaluation is so new that it cannot have a baseline: its first run is recent, and none matches.
+fn is_first((first, has_match): (Option<Timestamp>, bool), now: Timestamp) -> bool {
+    let age = first.map(|first| now.duration_since(first));
+    // Where no first run is known, an answer may have been lost.
+    !has_match && age.is_some_and(|age| age <= FIRST_DAYS)
+}
+
+/// A run of a baseline that was passed over, as reports list it.
+pub(super) fn skipped(head: &Head, why: LeftOut, identity: &Identity) -> (Fact, ListedRun) {
+    let fact = Fact::BaselineSkipped {
+        id: head.id.clone(),
+        why,
+    };
+    (fact, head.listed(Role::Baseline, Some(why), identity))
+}
+
+/// Does two things at the same time.
+pub(super) fn both<A: Send, B>(
+    one: impl FnOnce() -> A + Send,
+    other: impl FnOnce() -> B,
+) -> (A, B) {
+    thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        let one = one
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (one, other)
+    })
 }
 
 fn unknown_evaluation() -> Fault {

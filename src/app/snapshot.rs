@@ -1,22 +1,25 @@
-//! `snapshot`: a run in a file.
+//! `snapshot`: the runs of one commit in a file.
+
+use std::io::{self, Write};
 
 use jiff::Timestamp;
 
 use super::console::Console;
 use super::output::{Failure, Output};
-use super::search::{Search, live};
+use super::request::CandidateRequest;
+use super::search::{Place, Search, live};
 use super::server::needed_project;
 use crate::cli::SnapshotArgs;
-use crate::evidence::{RowSource, snapshot};
+use crate::evidence::{Completeness, Fact, RowSource, snapshot};
 use crate::fault::Fault;
 use crate::number::plural;
-use crate::policy::Source;
-use crate::weave::{read_run, run_rows};
+use crate::policy::{Reruns, Source};
+use crate::selector::Identity;
+use crate::weave::{Head, read_run, run_rows};
 
 pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fault> {
     let source = Source::from_argument(&arguments.run).map_err(Fault::usage)?;
-    let wanted =
-        live(&source).ok_or_else(|| Fault::usage("a snapshot is taken of a run, not of a file"))?;
+    live(&source).ok_or_else(|| Fault::usage("a snapshot is taken of a run, not of a file"))?;
     let project = needed_project(&arguments.server)?;
     let output = Output::prepare(&arguments.output)?;
     let search = Search::new(&arguments.server, arguments.wait, console)?;
@@ -25,28 +28,144 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
     } else {
         search
     };
-    let head = search.find(&project, wanted)?;
-    let client = search.client();
-    let run = console.while_waiting("asking Weave", || read_run(client, &project, head))?;
-    if let Some(status) = run
-        .status
-        .as_deref()
-        .filter(|status| *status != "completed")
-    {
-        console.warn(&format!(
-            "the run's status is {status}: judged as it is, it decides nothing"
-        ));
+    let identity = Identity::default();
+    let place = Place {
+        project: &project,
+        identity: &identity,
+    };
+    // Judged later, the file has to hold what would be judged now: all runs of the commit.
+    let request = CandidateRequest {
+        is_named: true,
+        reruns: Some(Reruns::Pool),
+        accept_failed: false,
+        ..CandidateRequest::only(source)
+    };
+    let mut found = search.candidates(place, &request)?;
+    let uncounted: Vec<&Head> = found
+        .judged
+        .iter()
+        .filter(|head| is_uncounted(head))
+        .collect();
+    let counted = search.completeness(place, &uncounted)?;
+    let uncounted = found.judged.iter_mut().filter(|head| is_uncounted(head));
+    for (head, known) in uncounted.zip(counted) {
+        head.completeness = known;
     }
-    let rows = run_rows(client, &project, &run.id);
-    let rows: Option<&dyn RowSource> = arguments.rows.then_some(&rows);
+    warn(&found.facts, console);
+    let client = search.client();
+    let mut runs = Vec::new();
+    for head in found.judged {
+        let run = console.while_waiting("asking Weave", || read_run(client, &project, head))?;
+        if let Some(status) = run
+            .status
+            .as_deref()
+            .filter(|status| *status != "completed")
+        {
+            console.warn(&format!(
+                "the status of run {} is {status}; every check of this snapshot will be undecided",
+                run.id
+            ));
+        }
+        if let Completeness::Incomplete(gap) = run.completeness {
+            console.warn(&format!(
+                "run {} is incomplete: {}; every check of this snapshot will be undecided",
+                run.id,
+                super::candidates::gap_text(gap)
+            ));
+        }
+        runs.push(run);
+    }
+    let sources: Vec<_> = runs
+        .iter()
+        .map(|run| run_rows(client, &project, &run.id))
+        .collect();
+    let written: Vec<snapshot::Written<'_>> = runs
+        .iter()
+        .zip(&sources)
+        .map(|(run, source)| {
+            let rows: &dyn RowSource = source;
+            snapshot::Written {
+                run,
+                rows: (!arguments.summary_only).then_some(rows),
+            }
+        })
+        .collect();
     console.while_waiting("asking Weave", || {
-        output.fill(|to| snapshot::write(to, &run, rows, Timestamp::now()).map_err(Failure::Other))
+        let write = |to: &mut dyn Write| -> Result<(), Failure> {
+            // Why something could not be written has to come out of the writer unharmed.
+            let mut noting = Noting { to, failed: None };
+            let done = snapshot::write(&mut noting, &written, arguments.rows, Timestamp::now());
+            match noting.failed {
+                Some(error) => Err(error.into()),
+                None => Ok(done?),
+            }
+        };
+        output.fill(write)
     })?;
+    let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+    let rows = runs.iter().map(|run| run.rows).max().unwrap_or_default();
     console.done(&format!(
-        "wrote {} of run {} to {}",
-        plural(run.rows, "row"),
-        run.id,
+        "wrote {} of {} {} to {}",
+        plural(rows, "row"),
+        if ids.len() == 1 { "run" } else { "runs" },
+        ids.join(", "),
         arguments.output.display()
     ));
     Ok(())
+}
+
+/// Keeps what went wrong where something is written.
+struct Noting<'a> {
+    to: &'a mut dyn Write,
+    failed: Option<io::Error>,
+}
+
+impl Noting<'_> {
+    fn note<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
+        done.map_err(|error| {
+            let kind = error.kind();
+            // Who is interrupted tries again.
+            if kind != io::ErrorKind::Interrupted {
+                self.failed = Some(error);
+            }
+            io::Error::from(kind)
+        })
+    }
+}
+
+impl Write for Noting<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let done = self.to.write(bytes);
+        self.note(done)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let done = self.to.flush();
+        self.note(done)
+    }
+}
+
+fn is_uncounted(head: &Head) -> bool {
+    head.completeness == Completeness::NotAsked && !head.is_running()
+}
+
+/// Says what of the commit's runs is not in the file, and what will keep it from being judged.
+fn warn(facts: &[Fact], console: &Console) {
+    for fact in facts {
+        let text = match fact {
+            Fact::LeftOut { id, why } => format!("run {id} is left out: {}", why.word()),
+            Fact::RerunRunning { id } => {
+                format!("run {id} of the same commit is still running, and is not in the snapshot")
+            }
+            Fact::UnnamedRuns { runs } => format!(
+                "{runs} runs of this commit have neither a name nor a dataset; the snapshot holds the newest alone"
+            ),
+            Fact::SeveralModelVersions { model, versions } => format!(
+                "the runs of this commit are of {} versions of the model {model}",
+                versions.len()
+            ),
+            _ => continue,
+        };
+        console.warn(&text);
+    }
 }

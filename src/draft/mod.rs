@@ -72,11 +72,7 @@ pub fn columns(runs: &[&Totals]) -> Columns {
 /// # Errors
 ///
 /// The run cannot be judged: it has not finished, or nothing was scored.
-pub fn policy(
-    evidence: &Evidence,
-    evaluation: Option<&str>,
-    now: Timestamp,
-) -> Result<String, Fault> {
+pub fn policy(evidence: &Evidence, named: Named<'_>, now: Timestamp) -> Result<String, Fault> {
     let run = &evidence.candidate;
     match run.status.as_deref() {
         Some("completed") => {}
@@ -97,8 +93,7 @@ pub fn policy(
     }
     let mut draft = Draft {
         evidence,
-        // No run is found by a name that is blank.
-        evaluation: evaluation.filter(|name| !name.trim().is_empty()),
+        named: named.usable(),
         widened: Vec::new(),
     };
     let first = checked(&draft.text())?;
@@ -139,10 +134,35 @@ fn checked(text: &str) -> Result<Policy, Fault> {
     })
 }
 
+/// By what other runs of the evaluation are found.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Named<'a> {
+    /// The name of the evaluation; `None` where the run has none but one that was made up for it.
+    pub evaluation: Option<&'a str>,
+    /// The name of the model.
+    pub model: Option<&'a str>,
+}
+
+impl Named<'_> {
+    /// The same without names that are blank: no run is found by those.
+    fn usable(self) -> Self {
+        let is_usable = |name: &&str| !name.trim().is_empty();
+        Self {
+            evaluation: self.evaluation.filter(is_usable),
+            model: self.model.filter(is_usable),
+        }
+    }
+
+    /// The key of a policy that finds other runs, and its value.
+    fn key(self) -> Option<(&'static str, String)> {
+        let evaluation = self.evaluation.map(|name| ("evaluation", template(name)));
+        evaluation.or_else(|| self.model.map(|name| ("model", template(name))))
+    }
+}
+
 struct Draft<'a> {
     evidence: &'a Evidence,
-    /// The name by which other runs of the evaluation are found.
-    evaluation: Option<&'a str>,
+    named: Named<'a>,
     /// Checks that the first draft did not pass.
     widened: Vec<Check>,
 }
@@ -219,7 +239,7 @@ impl Draft<'_> {
     }
 
     fn sources(&self, text: &mut String) -> std::fmt::Result {
-        let Some(evaluation) = self.evaluation else {
+        let Some((key, name)) = self.named.key() else {
             writeln!(text, "candidate:\n  run: {}\n", template(&self.run().id))?;
             writeln!(
                 text,
@@ -227,17 +247,16 @@ impl Draft<'_> {
             )?;
             return Ok(());
         };
-        let evaluation = template(evaluation);
         writeln!(
             text,
-            "candidate:\n  evaluation: {evaluation} # its newest run; name the commit, too:"
+            "candidate:\n  {key}: {name} # its newest run; name the commit, too:"
         )?;
-        writeln!(text, "  # attributes: {{git_sha: \"${{GATE_SHA}}\"}}\n")?;
+        writeln!(text, "  # commit: \"${{GATE_SHA}}\"\n")?;
         writeln!(
             text,
-            "baseline:\n  evaluation: {evaluation} # its newest finished run before the candidate; or of a branch:"
+            "baseline:\n  {key}: {name} # its newest finished run before the candidate; or of a branch:"
         )?;
-        writeln!(text, "  # attributes: {{git_branch: main}}")?;
+        writeln!(text, "  # branch: main")?;
         writeln!(
             text,
             "  required: false # without one change limits are skipped; take this out once there is one\n"

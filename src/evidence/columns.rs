@@ -71,6 +71,15 @@ impl Columns {
         }
     }
 
+    /// Columns that need all of rows but their inputs.
+    #[must_use]
+    pub fn numbers() -> Self {
+        Self {
+            inputs: Vec::new(),
+            ..Self::everything()
+        }
+    }
+
     /// Whether no row is wanted.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -7,7 +7,7 @@ use super::gather::Gatherer;
 use super::rows::{Role, Rows};
 use super::tally::Tally;
 use super::trial::RunRow;
-use super::{Baseline, Evidence, Pair, Run, Totals};
+use super::{Baseline, Evidence, Pair, Run, Selection, Totals, pool};
 use crate::fault::Fault;
 use crate::prose::Prose;
 
@@ -25,6 +25,7 @@ pub trait RowSource {
 }
 
 /// A run, and its rows where they can be read.
+#[derive(Clone)]
 pub struct Known<'a> {
     /// The run.
     pub run: Run,
@@ -33,6 +34,46 @@ pub struct Known<'a> {
 }
 
 impl Evidence {
+    /// Evidence of a candidate that has no re-runs.
+    #[must_use]
+    pub fn new(candidate: Run, baseline: Baseline, rows: Option<Rows>) -> Self {
+        Self {
+            candidate,
+            baseline,
+            rows,
+            selection: Selection::default(),
+            each: Vec::new(),
+        }
+    }
+
+    /// Evidence of one run or several of each side, the newest first. An error in the place of the baseline says why it
+    /// was not found; without one nothing is compared. With `newest_only` the newest candidate is judged, and the others
+    /// are measured beside it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::joined`]; or of several runs the scores by row are not known.
+    pub fn assembled(
+        candidates: Vec<Known<'_>>,
+        baselines: Option<Result<Vec<Known<'_>>, Prose>>,
+        newest_only: bool,
+        wanted: Option<&Wanted<'_>>,
+    ) -> Result<Self, Fault> {
+        let is_one = |runs: &[Known<'_>]| runs.len() == 1;
+        let has_several =
+            !is_one(&candidates) || matches!(&baselines, Some(Ok(baselines)) if !is_one(baselines));
+        if !has_several {
+            let candidate = candidates.into_iter().next().ok_or_else(no_run)?;
+            let baseline = match baselines {
+                None => return Self::alone(candidate, wanted),
+                Some(Ok(baselines)) => Ok(baselines.into_iter().next().ok_or_else(no_run)?),
+                Some(Err(reason)) => Err(reason),
+            };
+            return Self::joined(candidate, baseline, wanted);
+        }
+        pool::assembled(&candidates, baselines, newest_only, wanted)
+    }
+
     /// A run that is compared with nothing.
     ///
     /// # Errors
@@ -46,11 +87,7 @@ impl Evidence {
             }
             _ => None,
         };
-        Ok(Self {
-            candidate: candidate.run,
-            baseline: Baseline::Unnamed,
-            rows,
-        })
+        Ok(Self::new(candidate.run, Baseline::Unnamed, rows))
     }
 
     /// Joins two runs on the row digests of both; an error in the place of the baseline says why it was not
@@ -99,12 +136,13 @@ impl Evidence {
                 )?);
             }
         }
-        Ok(Self {
-            candidate: candidate.run,
-            baseline: Baseline::Found(Box::new(baseline.run), pair),
-            rows,
-        })
+        let baseline = Baseline::Found(Box::new(baseline.run), pair);
+        Ok(Self::new(candidate.run, baseline, rows))
     }
+}
+
+fn no_run() -> Fault {
+    Fault::evidence("no run is named")
 }
 
 /// What a run has on the rows that another has, too.

@@ -3,11 +3,13 @@
 //! The same types whether they were read from Weave or from snapshot files. Nothing here knows of
 //! limits: these are counts and sums, with what is missing from them.
 
+mod choice;
 mod columns;
 mod detail;
 mod gather;
 mod join;
 mod pair;
+mod pool;
 #[cfg(test)]
 mod row_tests;
 mod rows;
@@ -23,7 +25,11 @@ mod trial;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
+pub use choice::{
+    Completeness, Fact, Gap, LeftOut, ListedRun, Selection, attribute, scalar_text, values,
+};
 pub use columns::{Column, Columns, Input, Kind, Wanted};
 pub use detail::{Answer, Detail, Details};
 pub use gather::Gatherer;
@@ -48,6 +54,10 @@ pub struct Evidence {
     pub baseline: Baseline,
     /// The rows of both, where they were asked for and could be had.
     pub rows: Option<Rows>,
+    /// How the runs were chosen.
+    pub selection: Selection,
+    /// Where the candidate has re-runs: the same evidence for each of them alone, the newest first. Else empty.
+    pub each: Vec<Self>,
 }
 
 /// What a candidate is compared with.
@@ -104,7 +114,11 @@ pub struct Run {
     pub digests: Option<BTreeMap<String, u64>>,
     /// How it was chosen, where it was not named by its id.
     pub choice: Option<Choice>,
-    /// Whether the SDK's `EvaluationLogger` logged it; `false` where that is not known.
+    /// What it was logged with; `None` where a snapshot does not hold that.
+    pub attributes: Option<Map<String, Value>>,
+    /// Whether Weave has all of it.
+    pub completeness: Completeness,
+    /// Whether it was logged by `EvaluationLogger`.
     pub is_logged: bool,
 }
 

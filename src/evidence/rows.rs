@@ -349,6 +349,85 @@ impl Rows {
         }
     }
 
+    /// Pools the rows of several runs, each read as a candidate into the same columns, the oldest first. A row has the
+    /// trials of all runs; a run that lacks the row adds one trial without any score.
+    ///
+    /// # Errors
+    ///
+    /// A row has other inputs in one run than in another; its digest.
+    pub fn pooled(runs: &[Self]) -> Result<Self, String> {
+        let Some(first) = runs.first() else {
+            return Ok(Self::new(Columns::default()));
+        };
+        let mut pooled = Self::new(Columns {
+            scores: first.columns.clone(),
+            inputs: first.inputs.iter().map(Sorts::input).collect(),
+        });
+        pooled.input_names.clone_from(&first.input_names);
+        let missing = vec![f64::NAN; first.columns.len()];
+        let mut places = vec![0; runs.len()];
+        loop {
+            let digests = runs.iter().zip(&places);
+            let next = digests
+                .filter_map(|(run, place)| run.digests.get(*place))
+                .min();
+            let Some(digest) = next.cloned() else {
+                return Ok(pooled);
+            };
+            let mut trials = 0_u32;
+            let mut source: Option<(&Self, usize)> = None;
+            for (run, place) in runs.iter().zip(&mut places) {
+                if run.digests.get(*place) != Some(&digest) {
+                    pooled.push(Role::Candidate, &missing);
+                    trials = trials.saturating_add(1);
+                    continue;
+                }
+                let (known, at) = *source.get_or_insert((run, *place));
+                let differs = |input| known.sort(input, at) != run.sort(input, *place);
+                if (0..run.inputs.len()).any(differs) {
+                    return Err(digest.into_string());
+                }
+                trials = trials.saturating_add(pooled.take(Role::Candidate, run, Some(*place)));
+                *place += 1;
+            }
+            let (source, at) = source.unwrap_or((first, 0));
+            for (input, sorts) in pooled.inputs.iter_mut().enumerate() {
+                match source.sort(input, at) {
+                    Sort::Value(value) => sorts.push(Some(value)),
+                    Sort::Absent => sorts.push(None),
+                    Sort::Other => sorts.codes.push(OTHER),
+                }
+            }
+            pooled.end_row(&digest, trials, 0);
+        }
+    }
+
+    /// Whether two runs, each read as a candidate, have a row in common.
+    #[must_use]
+    pub fn share_a_row(&self, other: &Self) -> bool {
+        // Both are sorted.
+        let (mut ours, mut theirs) = (
+            self.digests.iter().peekable(),
+            other.digests.iter().peekable(),
+        );
+        while let (Some(one), Some(two)) = (ours.peek(), theirs.peek()) {
+            match one.cmp(two) {
+                std::cmp::Ordering::Equal => return true,
+                std::cmp::Ordering::Less => drop(ours.next()),
+                std::cmp::Ordering::Greater => drop(theirs.next()),
+            }
+        }
+        false
+    }
+
+    /// The digests of the rows, each with the number of the candidate's trials.
+    #[must_use]
+    pub fn digests(&self) -> std::collections::BTreeMap<String, u64> {
+        let rows = self.digests.iter().enumerate();
+        rows.map(|(row, digest)| (digest.to_string(), self.trials(Role::Candidate, row) as u64))
+            .collect()
+    }
+
     /// Takes over a row's trials of another run, if it has the row.
     fn take(&mut self, role: Role, from: &Self, row: Option<usize>) -> u32 {
         let Some(row) = row else {

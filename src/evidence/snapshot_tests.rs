@@ -2,30 +2,51 @@
 
 use serde_json::{Value, json};
 
-use super::snapshot::{Saved, parse, read, write};
+use super::snapshot::{Saved, Written, parse, read, write};
 use super::*;
 
 /// A run of two rows, the second with two trials, and its rows as a snapshot holds them.
 fn file() -> Value {
     json!({
-        "format": "weave-gate-snapshot", "version": 1, "tool": "weave-gate 0.1.0", "taken_at": "2026-11-23T12:00:00Z",
-        "project": "a/b", "run": "r", "display_name": null, "evaluation": {"name": "answers", "version": "v1"},
-        "model": null, "status": "completed", "started_at": null, "finished_at": "2026-11-23T11:00:00Z",
-        "row_count": 2, "trial_count": 3, "total_tokens": 30, "total_cost": 0.5,
-        "dimensions": [
-            {"name": "s", "trial_count": 3, "pass_true_count": 1, "pass_known_count": 3, "numeric_count": 0,
-             "numeric_mean": null, "ambiguous": false},
-            {"name": "t", "trial_count": 2, "pass_true_count": 0, "pass_known_count": 0, "numeric_count": 2,
-             "numeric_mean": 0.75, "ambiguous": false},
-        ],
-        "rows": {"x": 1, "y": 2},
-        "results": [
+        "format": "weave-gate-snapshot", "version": 2, "tool": "weave-gate 0.1.0", "taken_at": "2026-11-23T12:00:00Z",
+        "project": "a/b",
+        "runs": [{
+            "run": "r", "display_name": null, "evaluation": {"name": "answers", "version": "v1"},
+            "model": null, "status": "completed", "started_at": null, "finished_at": "2026-11-23T11:00:00Z",
+            "rescored_from": null, "attributes": {"git_sha": "abc"}, "logged": false,
+            "completeness": {"state": "complete"},
+            "row_count": 2, "trial_count": 3, "total_tokens": 30, "total_cost": 0.5,
+            "dimensions": [
+                {"name": "s", "trial_count": 3, "pass_true_count": 1, "pass_known_count": 3, "numeric_count": 0,
+                 "numeric_mean": null, "ambiguous": false},
+                {"name": "t", "trial_count": 2, "pass_true_count": 0, "pass_known_count": 0, "numeric_count": 2,
+                 "numeric_mean": 0.75, "ambiguous": false},
+            ],
+            "rows": {"x": 1, "y": 2},
+        }],
+        "results": [{"run": "r", "rows": [
             {"row_digest": "x", "raw_data_row": {"q": 1}, "trials": [
                 {"scores": {"s": true, "t": 0.5}, "total_tokens": 10, "total_cost": 0.5}]},
             {"row_digest": "y", "raw_data_row": {"q": 2}, "trials": [
                 {"scores": {"s": false, "t": 1}, "total_tokens": 20}, {"scores": {"s": false}}]},
-        ],
+        ]}],
+        "usage": [{"run": "r", "tokens_reported": 2, "cost_priced": 1}],
     })
+}
+
+/// The same in version 1 of the format.
+fn old_file() -> Value {
+    let new = file();
+    let mut old = new["runs"][0].clone();
+    for (key, value) in new.as_object().unwrap() {
+        old[key] = value.clone();
+    }
+    old["version"] = json!(1);
+    old["results"] = new["results"][0]["rows"].clone();
+    for key in ["runs", "usage", "attributes", "logged", "completeness"] {
+        old.as_object_mut().unwrap().remove(key);
+    }
+    old
 }
 
 fn parsed(file: &Value) -> Result<Saved, String> {
@@ -41,17 +62,26 @@ fn parsed(file: &Value) -> Result<Saved, String> {
 /// The file with one thing put in the place of another, by the path to it.
 fn with(path: &str, value: Value) -> Value {
     let mut file = file();
-    *file.pointer_mut(path).unwrap() = value;
+    let path = match path.strip_prefix("/results") {
+        Some(rest) => format!("/results/0/rows{rest}"),
+        None if path == "/format" || path == "/version" => path.to_owned(),
+        None => format!("/runs/0{path}"),
+    };
+    *file.pointer_mut(&path).unwrap() = value;
     file
 }
 
 fn written(saved: &Saved, run: &Run) -> Result<String, Fault> {
     let mut bytes = Vec::new();
-    let rows = saved.known().rows;
+    let rows = saved.rows_of(&run.id);
+    let written = [Written {
+        run,
+        rows: rows.as_ref().map(|rows| rows as &dyn RowSource),
+    }];
     write(
         &mut bytes,
-        run,
-        rows,
+        &written,
+        true,
         "2026-11-23T12:00:00Z".parse().unwrap(),
     )?;
     Ok(String::from_utf8(bytes).unwrap())
@@ -61,32 +91,117 @@ fn written(saved: &Saved, run: &Run) -> Result<String, Fault> {
 fn what_is_written_is_read_again() {
     let saved = parsed(&file()).unwrap();
     assert!(saved.has_rows());
-    let text = written(&saved, &saved.run).unwrap();
+    let text = written(&saved, &saved.runs()[0]).unwrap();
     let again = parsed(&serde_json::from_str(&text).unwrap()).unwrap();
-    assert_eq!(again.run, saved.run);
-    assert_eq!(written(&again, &again.run).unwrap(), text);
+    assert_eq!(again.runs()[0], saved.runs()[0]);
+    assert_eq!(written(&again, &again.runs()[0]).unwrap(), text);
     let mut alone = file();
     alone.as_object_mut().unwrap().remove("results");
     let alone = parsed(&alone).unwrap();
-    assert!(!alone.has_rows() && alone.known().rows.is_none());
-    assert_eq!(alone.run, saved.run);
-    let text = written(&alone, &alone.run).unwrap();
+    assert!(!alone.has_rows() && alone.rows_of("r").is_none());
+    assert_eq!(alone.runs()[0], saved.runs()[0]);
+    let text = written(&alone, &alone.runs()[0]).unwrap();
     assert!(!text.contains("results") && text.ends_with("}\n"));
-    assert_eq!(
-        parsed(&serde_json::from_str(&text).unwrap()).unwrap().run,
-        saved.run
+    let again = parsed(&serde_json::from_str(&text).unwrap()).unwrap();
+    assert_eq!(again.runs()[0], saved.runs()[0]);
+}
+
+/// Version 1 of the format does not say what the run was logged with, whether it was complete, or how many trials
+/// report what they used: none of that is made up.
+#[test]
+fn files_of_version_1_are_read() {
+    let (new, old) = (parsed(&file()).unwrap(), parsed(&old_file()).unwrap());
+    let (new, old_run) = (&new.runs()[0], &old.runs()[0]);
+    assert_eq!(old_run.attributes, None);
+    assert_eq!(old_run.completeness, Completeness::Unknown);
+    assert_eq!(old_run.totals.usage.unwrap().reported, None);
+    assert_eq!(new.totals.usage.unwrap().reported, Some(2));
+    assert_eq!(new.attributes.as_ref().unwrap()["git_sha"], "abc");
+    let mut alike = old_run.clone();
+    alike.attributes.clone_from(&new.attributes);
+    alike.completeness = new.completeness;
+    alike.totals.usage = new.totals.usage;
+    assert_eq!(alike, *new);
+    let mut digests = Vec::new();
+    let rows = old.rows_of("r").unwrap();
+    rows.each(&Columns::default(), &mut |row| {
+        digests.push(row.row_digest.clone().into_owned());
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(digests, ["x", "y"]);
+}
+
+#[test]
+fn a_file_holds_several_runs_of_one_commit_each_with_its_rows() {
+    let mut several = file();
+    let mut older = several["runs"][0].clone();
+    older["run"] = json!("older");
+    older["started_at"] = json!("2026-11-22T11:00:00Z");
+    several["runs"][0]["started_at"] = json!("2026-11-23T11:00:00Z");
+    let mut rows = several["results"][0].clone();
+    rows["run"] = json!("older");
+    let mut used = several["usage"][0].clone();
+    used["run"] = json!("older");
+    several["runs"].as_array_mut().unwrap().push(older);
+    several["results"].as_array_mut().unwrap().push(rows);
+    several["usage"].as_array_mut().unwrap().push(used);
+    let saved = parsed(&several).unwrap();
+    let ids: Vec<&str> = saved.runs().iter().map(|run| run.id.as_str()).collect();
+    assert_eq!(ids, ["r", "older"]);
+    assert!(saved.rows_of("older").is_some());
+    for (path, value) in [
+        ("/runs/1/run", json!("r")),
+        ("/runs/1/started_at", json!("2026-11-24T11:00:00Z")),
+        ("/results/1/run", json!("other")),
+        ("/usage/1/tokens_reported", json!(3)),
+    ] {
+        let mut wrong = several.clone();
+        *wrong.pointer_mut(path).unwrap() = value;
+        assert!(parsed(&wrong).is_err(), "{path}");
+    }
+}
+
+#[test]
+fn scores_are_written_without_inputs_and_outputs_where_these_are_not_wanted() {
+    let mut file = file();
+    file["results"][0]["rows"][0]["trials"][0]["model_output"] = json!("secret answer");
+    let saved = parsed(&file).unwrap();
+    let rows = saved.rows_of("r").unwrap();
+    let written = [Written {
+        run: &saved.runs()[0],
+        rows: Some(&rows),
+    }];
+    let mut bytes = Vec::new();
+    write(
+        &mut bytes,
+        &written,
+        false,
+        "2026-11-23T12:00:00Z".parse().unwrap(),
+    )
+    .unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(!text.contains("secret answer") && !text.contains("raw_data_row"));
+    assert!(
+        text.contains(r#""scores":{"s":true,"t":0.5}"#) || text.contains(r#""scores":{"s": true"#)
     );
+    let again = parsed(&serde_json::from_str(&text).unwrap()).unwrap();
+    assert_eq!(again.runs(), saved.runs());
 }
 
 #[test]
 fn a_name_that_two_dimensions_have_is_written_as_such() {
-    let mut saved = parsed(&file()).unwrap();
-    let dimension = saved.run.totals.dimensions.get_mut("s").unwrap();
+    let saved = parsed(&file()).unwrap();
+    let mut run = saved.runs()[0].clone();
+    let dimension = run.totals.dimensions.get_mut("s").unwrap();
     dimension.flaw = Some(Flaw::Ambiguous);
-    let text = written(&saved, &saved.run).unwrap();
+    let text = written(&saved, &run).unwrap();
     let again = parsed(&serde_json::from_str(&text).unwrap()).unwrap();
-    assert_eq!(again.run.totals.dimensions["s"].flaw, Some(Flaw::Ambiguous));
-    assert_eq!(again.run.totals.dimensions["t"].flaw, None);
+    assert_eq!(
+        again.runs()[0].totals.dimensions["s"].flaw,
+        Some(Flaw::Ambiguous)
+    );
+    assert_eq!(again.runs()[0].totals.dimensions["t"].flaw, None);
 }
 
 #[test]
@@ -96,6 +211,7 @@ fn counts_of_rows_that_contradict_each_other_are_refused() {
     let without_rows = |path: &str, value| {
         let mut file = with(path, value);
         file.as_object_mut().unwrap().remove("results");
+        file.as_object_mut().unwrap().remove("usage");
         file
     };
     for (path, value) in [
@@ -116,8 +232,8 @@ fn counts_of_rows_that_contradict_each_other_are_refused() {
         (Totals::MOST_TRIALS, true),
         (Totals::MOST_TRIALS + 1, false),
     ] {
-        none["rows"] = json!({"x": 1, "y": trials - 1});
-        none["trial_count"] = json!(trials);
+        none["runs"][0]["rows"] = json!({"x": 1, "y": trials - 1});
+        none["runs"][0]["trial_count"] = json!(trials);
         assert_eq!(parsed(&none).is_ok(), fits, "{trials}");
     }
 }
@@ -130,15 +246,18 @@ fn rows_that_are_not_what_the_counts_say_are_refused() {
         ("/rows", json!({"x": 2, "y": 1})),
         (
             "/results",
-            json!([file()["results"][1], file()["results"][0]]),
+            json!([
+                file()["results"][0]["rows"][1],
+                file()["results"][0]["rows"][0]
+            ]),
         ),
-        ("/results", json!([file()["results"][0]])),
+        ("/results", json!([file()["results"][0]["rows"][0]])),
         (
             "/results",
             json!([
-                file()["results"][0],
-                file()["results"][1],
-                file()["results"][1]
+                file()["results"][0]["rows"][0],
+                file()["results"][0]["rows"][1],
+                file()["results"][0]["rows"][1]
             ]),
         ),
         // Other scores and other usage.
@@ -151,7 +270,7 @@ fn rows_that_are_not_what_the_counts_say_are_refused() {
         ("/total_tokens", json!(null)),
         ("/total_cost", json!(null)),
         ("/dimensions/1/name", json!("u")),
-        ("/dimensions", json!([file()["dimensions"][0]])),
+        ("/dimensions", json!([file()["runs"][0]["dimensions"][0]])),
     ] {
         let file = if path.ends_with("/u") {
             with(
@@ -180,7 +299,7 @@ fn sums_of_rows_may_differ_in_the_last_digit() {
     // Of a large sum more.
     let large = |cost: f64| {
         let mut file = with("/total_cost", json!(cost));
-        file["results"][0]["trials"][0]["total_cost"] = json!(1e6);
+        file["results"][0]["rows"][0]["trials"][0]["total_cost"] = json!(1e6);
         parsed(&file).is_ok()
     };
     assert!(large(1e6 + 9e-4) && !large(1e6 + 2e-3));
@@ -189,7 +308,7 @@ fn sums_of_rows_may_differ_in_the_last_digit() {
 #[test]
 fn a_summary_that_its_rows_do_not_come_to_is_not_written() {
     let saved = parsed(&file()).unwrap();
-    let mut run = saved.run.clone();
+    let mut run = saved.runs()[0].clone();
     run.totals.usage.as_mut().unwrap().tokens = Some(31);
     let fault = written(&saved, &run).unwrap_err();
     assert_eq!(
@@ -199,14 +318,14 @@ fn a_summary_that_its_rows_do_not_come_to_is_not_written() {
     for unread in [
         Run {
             digests: None,
-            ..saved.run.clone()
+            ..saved.runs()[0].clone()
         },
         Run {
             totals: Totals {
                 usage: None,
-                ..saved.run.totals.clone()
+                ..saved.runs()[0].totals.clone()
             },
-            ..saved.run.clone()
+            ..saved.runs()[0].clone()
         },
     ] {
         let fault = written(&saved, &unread).unwrap_err();
@@ -224,8 +343,8 @@ fn what_is_no_snapshot_of_this_version_says_so() {
         said(&with("/format", json!("other"))).ends_with("its format is not `weave-gate-snapshot`")
     );
     assert!(
-        said(&with("/version", json!(2)))
-            .ends_with("it has version 2, and this weave-gate reads version 1")
+        said(&with("/version", json!(3)))
+            .ends_with("it has version 3, and this weave-gate reads versions 1 to 2")
     );
     let holds = parse(file().to_string().into_bytes(), "run.json", "", &|_| true).map(|_| ());
     assert!(

@@ -29,6 +29,8 @@ pub(super) fn test_run(id: &str, digests: &[&str]) -> Run {
                 .collect(),
         ),
         choice: None,
+        attributes: None,
+        completeness: Completeness::Complete,
         is_logged: false,
     }
 }

@@ -18,7 +18,7 @@ pub struct Trial<'a> {
     #[serde(borrow, default)]
     pub predict_call_id: Option<Cow<'a, str>>,
     /// What the model answered, as JSON.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub model_output: Option<&'a RawValue>,
     /// Whether there was an answer, where it was taken out of the trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,7 +61,7 @@ pub struct RunRow<'a> {
     #[serde(borrow)]
     pub row_digest: Cow<'a, str>,
     /// Its inputs, as JSON.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub raw_data_row: Option<&'a RawValue>,
     /// Its trials.
     #[serde(borrow, deserialize_with = "objects")]

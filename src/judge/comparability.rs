@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Check;
+use super::selection;
 use crate::evidence::{Baseline, Dimension, Evidence, Pair, Role, Run};
 use crate::number::plural;
-use crate::policy::{Policy, RemovedRows};
+use crate::policy::{Completeness, Policy, RemovedRows, Required, Reruns};
 use crate::prose::Prose;
 
 /// Something to be known about the comparison.
@@ -59,8 +60,30 @@ macro_rules! names {
 names! {
     /// A run still goes on, or its status is not known.
     RunNotFinished = "run-not-finished",
-    /// A run failed, and the policy does not accept that.
+    /// A run failed: undecided, or a warning where the policy accepts that.
     RunFailed = "run-failed",
+    /// Weave does not have all of a run, or the run never logged its summary.
+    RunIncomplete = "run-incomplete",
+    /// A run does not say how many calls it made, so that whether it is complete is not known.
+    CompletenessUnknown = "completeness-unknown",
+    /// The run that is named is not the one that the policy's `candidate:` means.
+    WrongCandidate = "wrong-candidate",
+    /// A key of the policy's `candidate:` could not be compared with the run that is named.
+    CommitNotChecked = "commit-not-checked",
+    /// The commit that was asked for is a prefix of several.
+    CommitAmbiguous = "commit-ambiguous",
+    /// The candidate finished longer ago than the policy allows.
+    CandidateStale = "candidate-stale",
+    /// The runs of the candidate's commit cannot be judged as one.
+    RerunsAmbiguous = "reruns-ambiguous",
+    /// Several runs of the candidate's commit are judged as one.
+    RerunsPooled = "reruns-pooled",
+    /// A run of the candidate's commit is not judged.
+    RerunsLeftOut = "reruns-left-out",
+    /// All runs together meet a limit, and the newest alone does not.
+    NewestRunWorse = "newest-run-worse",
+    /// The command line leaves a run out.
+    RunExcluded = "run-excluded",
     /// A run, or a dimension of it, has no scores.
     NoScores = "no-scores",
     /// No dimension has the name, or matches the pattern.
@@ -75,9 +98,13 @@ names! {
     NoBaseline = "no-baseline",
     /// The baseline finished longer ago than the policy allows.
     BaselineStale = "baseline-stale",
+    /// The baseline began after the candidate.
+    BaselineNewer = "baseline-newer",
+    /// A run that would have been the baseline was passed over.
+    BaselineSkipped = "baseline-skipped",
     /// More runs than one match what was asked for.
     SeveralRunsMatch = "several-runs-match",
-    /// Candidate and baseline are the same run.
+    /// Candidate and baseline are the same run, or were scored from the same outputs.
     SameRun = "same-run",
     /// The two runs have no row in common.
     NoCommonRows = "no-common-rows",
@@ -163,10 +190,16 @@ impl Ground {
 pub(super) struct Terms {
     /// Whether anything is compared.
     pub(super) compares: bool,
-    /// Whether a failed run is judged all the same.
+    /// Whether a failed run is judged.
     pub(super) accept_failed: bool,
     /// Whether a missing baseline leaves changes undecided, or skips them.
-    pub(super) required: bool,
+    pub(super) required: Required,
+    /// What a run means of which calls are missing.
+    pub(super) completeness: Completeness,
+    /// What several runs of the candidate's commit mean.
+    pub(super) reruns: Reruns,
+    /// How long ago the candidate may have finished.
+    pub(super) candidate_max_age: Option<SignedDuration>,
     /// What a row means that the candidate lacks.
     pub(super) removed_rows: RemovedRows,
     /// How long ago a baseline may have finished.
@@ -179,6 +212,9 @@ impl Terms {
             compares: policy.compares(),
             accept_failed: policy.accept_failed,
             required: policy.baseline.required,
+            completeness: policy.completeness,
+            reruns: policy.candidate.reruns,
+            candidate_max_age: policy.candidate.max_age,
             removed_rows: policy.baseline.removed_rows,
             max_age: policy.baseline.max_age,
         }
@@ -192,9 +228,18 @@ pub(super) fn ground(
     now: Timestamp,
     findings: &mut Vec<Finding>,
 ) -> Ground {
-    findings.extend(chosen(&evidence.candidate, "candidate"));
-    let candidate = unfit(terms, &evidence.candidate, "candidate");
-    findings.extend(candidate.as_ref().map(undecided));
+    findings.extend(chosen(evidence, Role::Candidate));
+    let stale_candidate = terms
+        .candidate_max_age
+        .and_then(|most| stale(most, &evidence.candidate, Role::Candidate, now));
+    let against: Vec<Obstacle> = unfit(terms, &evidence.candidate, "candidate")
+        .into_iter()
+        .chain(selection::against(evidence, Role::Candidate))
+        .chain(stale_candidate)
+        .collect();
+    findings.extend(against.iter().map(undecided));
+    findings.extend(selection::notes(terms, evidence, Role::Candidate));
+    let candidate = against.into_iter().next();
     let mut ground = Ground {
         change: candidate.clone(),
         candidate,
@@ -202,21 +247,47 @@ pub(super) fn ground(
     };
     match &evidence.baseline {
         Baseline::Found(baseline, pair) => {
-            findings.extend(chosen(baseline, "baseline"));
-            let obstacle = incomparable(terms, evidence, baseline, pair)
-                .or_else(|| stale(terms, baseline, now));
-            findings.extend(obstacle.as_ref().filter(|_| terms.compares).map(undecided));
-            ground.change = ground.change.or(obstacle);
-            differences(terms, &evidence.candidate, baseline, pair, findings);
+            findings.extend(chosen(evidence, Role::Baseline));
+            let mut against: Vec<Obstacle> = incomparable(terms, evidence, baseline, pair)
+                .into_iter()
+                .chain(selection::against(evidence, Role::Baseline))
+                .collect();
+            if against.is_empty() {
+                let most = terms.max_age;
+                against.extend(most.and_then(|most| stale(most, baseline, Role::Baseline, now)));
+            }
+            if terms.compares {
+                findings.extend(against.iter().map(undecided));
+                findings.extend(selection::notes(terms, evidence, Role::Baseline));
+            }
+            ground.change = ground.change.or(against.into_iter().next());
+            let has_several = selection::has_several_runs(evidence);
+            differences(
+                terms,
+                &evidence.candidate,
+                baseline,
+                pair,
+                has_several,
+                findings,
+            );
         }
         missing if terms.compares => {
             let found = no_baseline(missing);
-            ground.skips_changes = !terms.required;
-            if ground.skips_changes {
+            let is_first = evidence.selection.is_first;
+            let how_long = match terms.required {
+                Required::Never => Some(""),
+                Required::AfterFirst if is_first => {
+                    Some(", for at most 14 days after the first run of the evaluation")
+                }
+                Required::Always | Required::AfterFirst => None,
+            };
+            ground.skips_changes = how_long.is_some();
+            if let Some(how_long) = how_long {
+                let skipped = format!("; the change limits are skipped{how_long}");
                 findings.push(Finding {
                     name: found.name,
                     effect: Effect::Warning,
-                    message: found.message.text("; the change limits are skipped"),
+                    message: found.message.text(skipped),
                 });
             } else {
                 findings.push(undecided(&found));
@@ -316,9 +387,7 @@ fn unfit(terms: &Terms, run: &Run, role: &str) -> Option<Obstacle> {
         Some("failed") => {
             return about(
                 Name::RunFailed,
-                Prose::from(
-                    "failed; `accept_status: [completed, failed]` would judge it all the same",
-                ),
+                Prose::from("failed; to judge it anyway, set `accept_status: [completed, failed]`"),
             );
         }
         Some("running") => return about(Name::RunNotFinished, Prose::from("is still running")),
@@ -333,13 +402,24 @@ fn unfit(terms: &Terms, run: &Run, role: &str) -> Option<Obstacle> {
     if run.totals.trials == 0 {
         return about(Name::NoScores, Prose::from("has no rows"));
     }
-    None
+    let incomplete = selection::incomplete(run)?;
+    if terms.completeness == Completeness::Warn {
+        return None;
+    }
+    about(Name::RunIncomplete, incomplete)
 }
 
-/// Says that a run is the newest of several.
-fn chosen(run: &Run, role: &str) -> Option<Finding> {
+/// Says that a run is the newest of several, where these are not all listed as runs of its commit.
+fn chosen(evidence: &Evidence, role: Role) -> Option<Finding> {
+    let run = match (&evidence.baseline, role) {
+        (_, Role::Candidate) => &evidence.candidate,
+        (Baseline::Found(run, _), Role::Baseline) => run,
+        (Baseline::Unnamed | Baseline::NotFound(_), Role::Baseline) => return None,
+    };
     let choice = run.choice.as_ref()?;
-    (choice.matches > 1).then(|| Finding {
+    let listed = evidence.selection.runs.iter();
+    let listed = listed.filter(|run| run.role == role).count() as u64;
+    (choice.matches > listed.max(1)).then(|| Finding {
         name: Name::SeveralRunsMatch,
         effect: Effect::Note,
         message: Prose::from(format!(
@@ -348,14 +428,13 @@ fn chosen(run: &Run, role: &str) -> Option<Finding> {
             choice.matches
         ))
         .name(choice.selector.to_string())
-        .text(format!("; the newest is the {role}")),
+        .text(format!("; the newest is the {}", role.word())),
     })
 }
 
-/// Why a baseline is too old. One that does not say when it finished cannot be told to be young.
-fn stale(terms: &Terms, baseline: &Run, now: Timestamp) -> Option<Obstacle> {
-    let most = terms.max_age?;
-    let finished = baseline.finished_at.or(baseline.started_at);
+/// Why a run is too old. One that does not say when it finished cannot be told to be young.
+fn stale(most: SignedDuration, run: &Run, role: Role, now: Timestamp) -> Option<Obstacle> {
+    let finished = run.finished_at.or(run.started_at);
     let age = finished.map(|finished| now.duration_since(finished));
     let what = match age {
         Some(age) if age <= most => return None,
@@ -363,8 +442,13 @@ fn stale(terms: &Terms, baseline: &Run, now: Timestamp) -> Option<Obstacle> {
         None => " does not say when it finished, so its age is not known".to_owned(),
     };
     Some(Obstacle {
-        name: Name::BaselineStale,
-        message: Prose::from("the baseline ").name(&baseline.id).text(what),
+        name: match role {
+            Role::Candidate => Name::CandidateStale,
+            Role::Baseline => Name::BaselineStale,
+        },
+        message: Prose::from(format!("the {} ", role.word()))
+            .name(&run.id)
+            .text(what),
     })
 }
 
@@ -403,6 +487,9 @@ fn incomparable(
             message: Prose::from("candidate and baseline are the same run, ").name(&baseline.id),
         });
     }
+    if selection::shares_outputs(evidence, baseline) {
+        return Some(selection::same_outputs(&baseline.id));
+    }
     if let Some(obstacle) = unfit(terms, baseline, "baseline") {
         return Some(obstacle);
     }
@@ -419,6 +506,7 @@ fn differences(
     candidate: &Run,
     baseline: &Run,
     pair: &Pair,
+    has_several_runs: bool,
     findings: &mut Vec<Finding>,
 ) {
     let mut add = |name, effect, message: Prose| {
@@ -475,8 +563,10 @@ fn differences(
     if let Some(message) = evaluations {
         add(Name::EvaluationChanged, Effect::Warning, message);
     }
+    // Several runs of one side have more trials, whatever each of them has.
     if let (Some(ours), Some(theirs)) = (&pair.candidate, &pair.baseline)
         && ours.trials != theirs.trials
+        && !has_several_runs
     {
         add(
             Name::TrialsDiffer,

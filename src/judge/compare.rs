@@ -50,7 +50,10 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
         compares: true,
         // That it failed is said; what was scored can be compared all the same.
         accept_failed: true,
-        required: true,
+        required: policy::Required::Always,
+        completeness: policy::Completeness::Warn,
+        reruns: policy::Reruns::Pool,
+        candidate_max_age: None,
         removed_rows: RemovedRows::Ignore,
         max_age: None,
     };
@@ -104,17 +107,6 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
                 baseline: theirs,
                 candidate: ours,
                 change,
-            });
-        }
-    }
-    for (run, role) in [(candidate, "candidate"), (baseline.as_ref(), "baseline")] {
-        if run.status.as_deref() == Some("failed") {
-            findings.push(Finding {
-                name: Name::RunFailed,
-                effect: Effect::Warning,
-                message: Prose::from(format!("the {role} "))
-                    .name(&run.id)
-                    .text(" failed"),
             });
         }
     }

@@ -231,6 +231,7 @@ impl<'a> Court<'a> {
                 chance: ruling.chance,
                 baseline: ruling.baseline,
                 candidate: ruling.candidate,
+                runs: Vec::new(),
             });
         };
         let subjects = self.subjects(gate);

@@ -284,7 +284,10 @@ fn of_a_failed_run_and_of_flawed_counts_it_is_said() {
         .iter()
         .map(|finding| finding.message.to_string())
         .collect();
-    assert_eq!(said, ["the candidate `candidate` failed"]);
+    assert_eq!(
+        said,
+        ["the candidate `candidate` failed; what it scored is judged anyway"]
+    );
     let flawed = Dimension {
         flaw: Some(Flaw::Ambiguous),
         ..passes(1, 4)

@@ -31,7 +31,11 @@ mod question;
 #[cfg(test)]
 mod recorded_tests;
 #[cfg(test)]
+mod rerun_tests;
+mod reruns;
+#[cfg(test)]
 mod row_tests;
+mod selection;
 mod slice;
 mod survey;
 #[cfg(test)]
@@ -53,6 +57,7 @@ use comparability::Terms;
 pub use comparability::{Effect, Finding, Name};
 pub use compare::{Comparison, Line, columns_to_compare, compare, value};
 pub use measure::Measure;
+pub use reruns::RunValue;
 pub use slice::Slice;
 
 use crate::evidence::{Baseline, Evidence, Kind, Rows};
@@ -115,6 +120,8 @@ pub struct Check {
     pub baseline: Option<Measure>,
     /// The candidate's value: over all its rows, or for a change over those of the comparison.
     pub candidate: Option<Measure>,
+    /// What each run of the candidate's commit measures alone, the newest first; empty where it is a single one.
+    pub runs: Vec<RunValue>,
 }
 
 /// How far a rate is from its limit, in whole things.
@@ -202,6 +209,7 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
         court.gate(place, gate, today, &mut checks);
     }
     let mut findings = court.findings;
+    reruns::measure_each(policy, evidence, &mut checks, &mut findings);
     comparability::whole(&checks, court.can_block, &mut findings);
     findings.extend(hints::hints(policy, evidence, &checks));
     Judgement {

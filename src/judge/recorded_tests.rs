@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::evidence::snapshot::{Saved, parse};
-use crate::evidence::{Totals, gathered, joined};
+use crate::evidence::snapshot::{Saved, SavedRows, parse};
+use crate::evidence::{Completeness, Known, Run, Totals, gathered, joined};
 use crate::number::TOLERANCE;
 
 const HELP: &str = "the statuses are another judge's, so look here first; where only words or numbers were meant to \
@@ -45,24 +45,25 @@ impl Case {
         let wanted = |runs: &[&Totals]| columns(&policy, runs);
         let candidate = saved(&self.candidate);
         let baseline = self.baseline.as_deref().map(saved);
+        let (ours, theirs) = (Part::of(&candidate), baseline.as_ref().map(Part::of));
         let evidence = if policy.compares() {
-            let baseline = baseline.as_ref().map(Saved::known);
+            let baseline = theirs.as_ref().map(Part::known);
             let baseline = baseline.ok_or_else(|| Prose::from("no file ").name("baseline.json"));
-            Evidence::joined(candidate.known(), baseline, Some(&wanted)).unwrap()
+            Evidence::joined(ours.known(), baseline, Some(&wanted)).unwrap()
         } else {
             // A baseline that no gate needs is not read.
-            Evidence::alone(candidate.known(), Some(&wanted)).unwrap()
+            Evidence::alone(ours.known(), Some(&wanted)).unwrap()
         };
         let judgement = judge(&policy, &evidence, self.now);
-        let mut runs = vec![&candidate];
+        let mut runs = vec![&ours];
         if policy.compares() {
-            runs.extend(&baseline);
+            runs.extend(&theirs);
         }
-        let totals: Vec<&Totals> = runs.iter().map(|saved| &saved.run.totals).collect();
+        let totals: Vec<&Totals> = runs.iter().map(|part| &part.run.totals).collect();
         let columns = columns_behind(&policy, &judgement, &totals);
         // Rows that were not read for the judgement are read for what is behind it.
         let sides = |place: usize| {
-            let side = runs.get(place).map(|saved| gathered(*saved, &columns));
+            let side = runs.get(place).map(|part| gathered(&part.rows, &columns));
             side.unwrap_or_else(|| Ok(Rows::new(columns.clone())))
                 .unwrap()
         };
@@ -73,6 +74,31 @@ impl Case {
             behind(&policy, &rows, &judgement)
         };
         (judgement, behind)
+    }
+}
+
+/// The one run of a snapshot, with its rows.
+struct Part {
+    run: Run,
+    rows: SavedRows,
+}
+
+impl Part {
+    fn of(saved: &Saved) -> Self {
+        // The recorded snapshots are of version 1, which does not say that they are complete.
+        let run = Run {
+            completeness: Completeness::Complete,
+            ..saved.runs()[0].clone()
+        };
+        let rows = saved.rows_of(&run.id).unwrap();
+        Self { run, rows }
+    }
+
+    fn known(&self) -> Known<'_> {
+        Known {
+            run: self.run.clone(),
+            rows: Some(&self.rows),
+        }
     }
 }
 

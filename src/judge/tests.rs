@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::limit::Decision;
 use super::*;
 use crate::evidence::{
-    Baseline, Choice, Column, Dimension, Pair, Reference, Role, Run, Totals, Usage,
+    Baseline, Choice, Column, Completeness, Dimension, Pair, Reference, Role, Run, Selection,
+    Totals, Usage,
 };
 use crate::policy::{self, Gate, LimitKey};
 use crate::selector::Selector;
@@ -63,6 +64,8 @@ pub(super) fn run(id: &str, totals: Totals) -> Run {
         totals,
         digests: None,
         choice: None,
+        attributes: None,
+        completeness: Completeness::Complete,
         is_logged: false,
     }
 }
@@ -73,6 +76,8 @@ pub(super) fn alone(totals: Totals) -> Evidence {
         candidate: run("candidate", totals),
         baseline: Baseline::Unnamed,
         rows: None,
+        selection: Selection::default(),
+        each: Vec::new(),
     }
 }
 
@@ -89,6 +94,8 @@ pub(super) fn against(candidate: Totals, baseline: Totals) -> Evidence {
         candidate: run("candidate", candidate),
         baseline: Baseline::Found(Box::new(run("baseline", baseline)), pair),
         rows: None,
+        selection: Selection::default(),
+        each: Vec::new(),
     }
 }
 
@@ -394,6 +401,8 @@ fn removed_rows_are_missing_scores_or_ignored() {
             pair,
         ),
         rows: None,
+        selection: Selection::default(),
+        each: Vec::new(),
     };
     let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0.05}";
     let missing = judged("", gate, &evidence);
@@ -427,6 +436,8 @@ fn removed_rows_are_missing_scores_or_ignored() {
         candidate: evidence.candidate,
         baseline: Baseline::Found(baseline, pair),
         rows: None,
+        selection: Selection::default(),
+        each: Vec::new(),
     };
     let judgement = judged("", gate, &evidence);
     assert_eq!(statuses(&judgement), [Status::Undecided]);
@@ -451,6 +462,8 @@ fn a_change_is_measured_on_the_same_rows_also_where_missing_scores_are_ignored()
             },
         ),
         rows: None,
+        selection: Selection::default(),
+        each: Vec::new(),
     };
     let known = with(Some(totals(50, &[("s", passes(50, 50))])));
     for more in ["missing: ignore", "max_missing: 0.5"] {
@@ -484,6 +497,8 @@ fn removed_rows_are_not_covered() {
             },
         ),
         rows: None,
+        selection: Selection::default(),
+        each: Vec::new(),
     };
     assert_eq!(
         status("metric: coverage, max_drop: 0.2", &evidence),
@@ -735,6 +750,8 @@ fn baselines_that_are_not_there() {
         candidate: run("candidate", candidate()),
         baseline: Baseline::NotFound(Prose::from("gone")),
         rows: None,
+        selection: Selection::default(),
+        each: Vec::new(),
     };
     let required = judged("", &both, &lost);
     assert_eq!(statuses(&required), [Status::Undecided, Status::Pass]);

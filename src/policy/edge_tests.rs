@@ -99,7 +99,7 @@ fn only_what_looks_runs_up_names_their_evaluation() {
         );
         let policy = parse("gates.yaml", &text).unwrap();
         let lookup = |name: &str| (name == "E").then(|| "answers".to_owned());
-        policy.candidate.unwrap().evaluation(&lookup)
+        policy.candidate.source.unwrap().evaluation(&lookup)
     };
     assert_eq!(of("{evaluation: \"${E}\"}"), Ok(Some("answers".to_owned())));
     assert_eq!(of("{model: bot}"), Ok(None));

@@ -29,9 +29,10 @@ use sha2::{Digest, Sha256};
 pub use files::{PolicyFile, expand};
 pub use metric::{LimitKey, Metric, Unit};
 pub use schema::schema;
-pub use source::{Source, Template};
+pub use source::{RunAddress, Source, Template};
 
 use crate::input::Value;
+use crate::selector::Identity;
 
 /// A policy file larger than this is refused: YAML parsers are quadratic in depth.
 pub const MAX_BYTES: u64 = 64 * 1024;
@@ -45,10 +46,14 @@ pub struct Policy {
     pub sha256: String,
     /// `entity/project`, where the policy names it.
     pub project: Option<Template>,
-    /// The run on trial, where the policy names it.
-    pub candidate: Option<SourceTemplate>,
+    /// The attributes that hold the commit and the branch of runs.
+    pub identity: Identity,
+    /// Which run is judged.
+    pub candidate: CandidateRule,
     /// The run to compare with.
     pub baseline: BaselineRule,
+    /// What a run means of which calls are missing.
+    pub completeness: Completeness,
     /// Whether a run whose status is `failed` is judged all the same.
     pub accept_failed: bool,
     /// Whether `significant` limits on changes are corrected for each other.
@@ -97,8 +102,67 @@ pub struct SelectorTemplate {
     pub evaluation: Option<Template>,
     /// The name of its model.
     pub model: Option<Template>,
+    /// Its commit, in full or as a prefix.
+    pub commit: Option<Template>,
+    /// Its branch.
+    pub branch: Option<Template>,
     /// Attributes that it was logged with, by path.
     pub attributes: BTreeMap<String, Template>,
+}
+
+/// Which run a policy judges.
+#[derive(Clone, Debug, Default)]
+pub struct CandidateRule {
+    /// The run, where the policy names it.
+    pub source: Option<SourceTemplate>,
+    /// What several runs of one commit mean.
+    pub reruns: Reruns,
+    /// How long ago it may have finished, at most.
+    pub max_age: Option<SignedDuration>,
+}
+
+/// What several candidate runs of one commit, evaluation and model mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reruns {
+    /// The trials of all of them count.
+    #[default]
+    Pool,
+    /// Only the newest counts.
+    Newest,
+    /// Every check is undecided.
+    Refuse,
+}
+
+impl Reruns {
+    /// Every word, in the order of the documents.
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("pool", Self::Pool),
+        ("newest", Self::Newest),
+        ("refuse", Self::Refuse),
+    ];
+}
+
+/// What a run means of which calls are missing in Weave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Completeness {
+    /// Its checks are undecided.
+    #[default]
+    Undecided,
+    /// A warning: calls of a run are deleted on purpose.
+    Warn,
+}
+
+/// What a missing baseline means for the change limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Required {
+    /// They are undecided.
+    #[default]
+    Always,
+    /// They are skipped while no run of the evaluation matches the baseline's keys, and for at most 14 days after the
+    /// evaluation's first run; then they are undecided.
+    AfterFirst,
+    /// They are skipped.
+    Never,
 }
 
 /// How a policy compares.
@@ -106,8 +170,8 @@ pub struct SelectorTemplate {
 pub struct BaselineRule {
     /// The run to compare with, where the policy names it.
     pub source: Option<SourceTemplate>,
-    /// Whether a missing baseline leaves the change limits undecided, or skips them.
-    pub required: bool,
+    /// What a missing baseline means.
+    pub required: Required,
     /// How long ago it may have finished, at most.
     pub max_age: Option<SignedDuration>,
     /// What a row of the baseline that the candidate lacks means.
@@ -332,8 +396,10 @@ pub fn parse(path: &str, text: &str) -> Result<Policy, Vec<Problem>> {
             path: path.to_owned(),
             sha256: sha256(text.as_bytes()),
             project: parts.project,
+            identity: parts.identity,
             candidate: parts.candidate,
             baseline: parts.baseline,
+            completeness: parts.completeness,
             accept_failed: parts.accept_failed,
             correction: parts.correction,
             gates: parts.gates,

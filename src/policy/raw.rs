@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 use serde_yaml::Value;
 
-use super::{Evidence, Metric, schema};
+use super::{Evidence, Metric, Required, Reruns, schema};
 
 /// What stands at a key.
 #[derive(Debug, Default)]
@@ -106,13 +106,19 @@ block! {
         /// Where the runs are, as entity/project. `--project` overrides it.
         #[schemars(regex(pattern = schema::PROJECT))]
         project: String,
-        /// The run on trial. `--candidate` overrides it.
+        /// The attributes that hold the commit and the branch of runs.
+        identity: RawIdentity,
+        /// The run that is judged. `--candidate` names one, which must still match this.
         candidate: RawCandidate,
         /// The run to compare with. `--baseline` overrides it.
         baseline: RawBaseline,
         /// Runs of these statuses are judged.
         #[schemars(transform = schema::statuses)]
         accept_status: Vec<Field<String>>,
+        /// What a run means of which calls are missing in Weave. `warn` is for teams that delete single calls on
+        /// purpose.
+        #[schemars(extend("enum" = ["undecided", "warn"]))]
+        completeness: String,
         /// What holds for every gate that does not say otherwise.
         defaults: RawDefaults,
         /// Whether several `significant` limits on changes are judged together, so that chance alone fails one of
@@ -199,7 +205,52 @@ impl JsonSchema for RawAnyOf {
 }
 
 block! {
-    /// The run on trial: `run`, `file`, or what the newest such run has to be.
+    /// The attributes that hold the commit and the branch of runs, by name; one in another is written `outer.inner`.
+    #[schemars(rename = "identity")]
+    RawIdentity {
+        /// The attribute of the commit. The default is `git_sha`.
+        #[schemars(length(min = 1))]
+        commit: String,
+        /// The attribute of the branch. The default is `git_branch`.
+        #[schemars(length(min = 1))]
+        branch: String,
+    }
+}
+
+/// true, false, or `after-first`.
+#[derive(Debug)]
+pub(super) struct RawRequired(pub(super) Required);
+
+impl<'de> Deserialize<'de> for RawRequired {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Bool(true) => Ok(Self(Required::Always)),
+            Value::Bool(false) => Ok(Self(Required::Never)),
+            Value::String(word) if word == AFTER_FIRST => Ok(Self(Required::AfterFirst)),
+            _ => Err(D::Error::custom("neither true, false nor after-first")),
+        }
+    }
+}
+
+/// The word in a policy.
+const AFTER_FIRST: &str = "after-first";
+
+impl JsonSchema for RawRequired {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "required".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"enum": [true, false, AFTER_FIRST]})
+    }
+}
+
+block! {
+    /// The run that is judged: `run`, `file`, or what the newest such run has to be.
     #[schemars(rename = "candidate", transform = schema::one_source)]
     RawCandidate {
         /// The name of its evaluation, whatever the version; or the name that `EvaluationLogger` was given.
@@ -208,21 +259,34 @@ block! {
         /// The name of its model, whatever the version.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         model: String,
+        /// Its commit, in full or as a prefix of at least 7 characters. All of its runs count; see `reruns`.
+        #[schemars(regex(pattern = schema::TEMPLATE))]
+        commit: String,
+        /// Its branch.
+        #[schemars(regex(pattern = schema::TEMPLATE))]
+        branch: String,
         /// Attributes that it was logged with, by name; one in another is written `outer.inner`.
         #[schemars(extend("minProperties" = 1, "propertyNames" = {"minLength": 1}))]
         attributes: RawAttributes,
-        /// Its id.
+        /// Its id, or its address in Weave.
         #[schemars(regex(pattern = schema::RUN))]
         run: String,
         /// The path of a snapshot of it.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         file: String,
+        /// What several runs of one commit mean: `pool` counts the trials of all of them, `newest` only the newest,
+        /// `refuse` decides nothing.
+        #[schemars(extend("enum" = Reruns::ALL.map(|(word, _)| word)))]
+        reruns: String,
+        /// How long ago it may have finished, such as 7d. An older one leaves every check undecided.
+        #[schemars(regex(pattern = schema::AGE))]
+        max_age: String,
     }
 }
 
 block! {
-    /// The run to compare with: `run`, `file`, or what the newest such run has to be that has finished and
-    /// is not newer than the candidate.
+    /// The run to compare with: `run`, `file`, or what the newest such run has to be that has finished, is complete,
+    /// began before the candidate and is not of its commit.
     #[schemars(rename = "baseline", transform = schema::one_source)]
     RawBaseline {
         /// The name of its evaluation, whatever the version. That of the candidate, where none is named.
@@ -231,10 +295,16 @@ block! {
         /// The name of its model, whatever the version.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         model: String,
+        /// Its commit, in full or as a prefix of at least 7 characters.
+        #[schemars(regex(pattern = schema::TEMPLATE))]
+        commit: String,
+        /// Its branch.
+        #[schemars(regex(pattern = schema::TEMPLATE))]
+        branch: String,
         /// Attributes that it was logged with, by name; one in another is written `outer.inner`.
         #[schemars(extend("minProperties" = 1, "propertyNames" = {"minLength": 1}))]
         attributes: RawAttributes,
-        /// Its id.
+        /// Its id, or its address in Weave.
         #[schemars(regex(pattern = schema::RUN))]
         run: String,
         /// The path of a snapshot of it.
@@ -243,8 +313,9 @@ block! {
         /// How long ago it may have finished, such as 30d. An older one leaves the change limits undecided.
         #[schemars(regex(pattern = schema::AGE))]
         max_age: String,
-        /// false: without a baseline the change limits are skipped, and the report says so.
-        required: bool,
+        /// false: without a baseline the change limits are skipped, and the report says so. after-first: they are
+        /// skipped only while no run of the evaluation matches these keys, for at most 14 days.
+        required: RawRequired,
         /// What a row of the baseline means that the candidate lacks: missing scores, or nothing.
         #[schemars(extend("enum" = ["missing", "ignore"]))]
         removed_rows: String,

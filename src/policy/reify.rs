@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_yaml::Value;
 
 use super::raw::{
-    Field, RawAttributes, RawBaseline, RawCandidate, RawDefaults, RawGate, RawPolicy, RawScalar,
+    Field, RawAttributes, RawBaseline, RawCandidate, RawDefaults, RawGate, RawIdentity, RawPolicy,
+    RawRequired, RawScalar,
 };
 use super::scope::Scope;
 use super::{
-    BaselineRule, Correction, Evidence, Gate, MissingRule, Problem, RemovedRows, SelectorTemplate,
-    Severity, Source, SourceTemplate, Template,
+    BaselineRule, CandidateRule, Completeness, Correction, Evidence, Gate, MissingRule, Problem,
+    RemovedRows, Reruns, SelectorTemplate, Severity, Source, SourceTemplate, Template,
 };
 use crate::project::Project;
+use crate::selector::Identity;
 
 /// Errs once in twenty times.
 const USUAL_CONFIDENCE: f64 = 0.95;
@@ -22,8 +24,10 @@ const MOST_CONFIDENCE: f64 = 0.9999;
 /// What a policy file holds, checked.
 pub(super) struct Parts {
     pub(super) project: Option<Template>,
-    pub(super) candidate: Option<SourceTemplate>,
+    pub(super) identity: Identity,
+    pub(super) candidate: CandidateRule,
     pub(super) baseline: BaselineRule,
+    pub(super) completeness: Completeness,
     pub(super) accept_failed: bool,
     pub(super) correction: Correction,
     pub(super) gates: Vec<Gate>,
@@ -71,9 +75,14 @@ pub(super) fn policy(value: Value, problems: &mut Vec<Problem>) -> Option<Parts>
             format!("`{text}` is not a project; expected entity/project"),
         );
     }
+    let identity = scope
+        .optional("identity", "a map", raw.identity)
+        .map(|raw| scope.inside("identity").identity(raw))
+        .unwrap_or_default();
     let candidate = scope
         .optional("candidate", "a map", raw.candidate)
-        .and_then(|raw| scope.inside("candidate").candidate(raw));
+        .map(|raw| scope.inside("candidate").candidate(raw))
+        .unwrap_or_default();
     let baseline = scope
         .optional("baseline", "a map", raw.baseline)
         .unwrap_or_default();
@@ -83,13 +92,20 @@ pub(super) fn policy(value: Value, problems: &mut Vec<Problem>) -> Option<Parts>
         .optional("defaults", "a map", raw.defaults)
         .unwrap_or_default();
     let defaults = scope.inside("defaults").defaults(defaults);
+    let words = [
+        ("undecided", Completeness::Undecided),
+        ("warn", Completeness::Warn),
+    ];
+    let completeness = scope.word("completeness", raw.completeness, &words);
     let words = [("holm", Correction::Holm), ("none", Correction::None)];
     let correction = scope.word("correction", raw.correction, &words);
     let gates = scope.gates(raw.gates, &defaults);
     Some(Parts {
         project,
+        identity,
         candidate,
         baseline,
+        completeness: completeness.unwrap_or_default(),
         accept_failed,
         correction: correction.unwrap_or(Correction::Holm),
         gates,
@@ -100,6 +116,8 @@ pub(super) fn policy(value: Value, problems: &mut Vec<Problem>) -> Option<Parts>
 struct RawSelector {
     evaluation: Field<String>,
     model: Field<String>,
+    commit: Field<String>,
+    branch: Field<String>,
     attributes: Field<RawAttributes>,
 }
 
@@ -110,6 +128,10 @@ impl RawSelector {
             "evaluation"
         } else if !matches!(self.model, Field::Absent) {
             "model"
+        } else if !matches!(self.commit, Field::Absent) {
+            "commit"
+        } else if !matches!(self.branch, Field::Absent) {
+            "branch"
         } else if !matches!(self.attributes, Field::Absent) {
             "attributes"
         } else {
@@ -160,6 +182,8 @@ impl Scope<'_> {
         let is_given = !raw.first_key().is_empty();
         let evaluation = self.template("evaluation", raw.evaluation);
         let model = self.template("model", raw.model);
+        let commit = self.template("commit", raw.commit);
+        let branch = self.template("branch", raw.branch);
         let expected = "a map from attributes to their values";
         let fields = self.optional("attributes", expected, raw.attributes);
         if fields.as_ref().is_some_and(RawAttributes::is_empty) {
@@ -181,18 +205,44 @@ impl Scope<'_> {
         is_given.then_some(SourceTemplate::Find(SelectorTemplate {
             evaluation,
             model,
+            commit,
+            branch,
             attributes,
         }))
     }
 
-    fn candidate(&mut self, raw: RawCandidate) -> Option<SourceTemplate> {
+    fn identity(&mut self, raw: RawIdentity) -> Identity {
+        self.unknown(RawIdentity::KEYS, &raw.unknown);
+        let usual = Identity::default();
+        let mut path = |key, field, usual| {
+            let path = self.optional(key, "the name of an attribute", field);
+            if path.as_ref().is_some_and(String::is_empty) {
+                self.problem(key, "is empty; expected the name of an attribute");
+            }
+            path.unwrap_or(usual)
+        };
+        Identity {
+            commit: path("commit", raw.commit, usual.commit),
+            branch: path("branch", raw.branch, usual.branch),
+        }
+    }
+
+    fn candidate(&mut self, raw: RawCandidate) -> CandidateRule {
         self.unknown(RawCandidate::KEYS, &raw.unknown);
         let selector = RawSelector {
             evaluation: raw.evaluation,
             model: raw.model,
+            commit: raw.commit,
+            branch: raw.branch,
             attributes: raw.attributes,
         };
-        self.source(raw.run, raw.file, selector)
+        CandidateRule {
+            source: self.source(raw.run, raw.file, selector),
+            reruns: self
+                .word("reruns", raw.reruns, &Reruns::ALL)
+                .unwrap_or_default(),
+            max_age: self.age("max_age", raw.max_age),
+        }
     }
 
     fn baseline(&mut self, raw: RawBaseline) -> BaselineRule {
@@ -204,13 +254,17 @@ impl Scope<'_> {
         let selector = RawSelector {
             evaluation: raw.evaluation,
             model: raw.model,
+            commit: raw.commit,
+            branch: raw.branch,
             attributes: raw.attributes,
         };
+        let required = "true, false or after-first";
         BaselineRule {
             source: self.source(raw.run, raw.file, selector),
             required: self
-                .optional("required", "true or false", raw.required)
-                .unwrap_or(true),
+                .optional("required", required, raw.required)
+                .map(|RawRequired(required)| required)
+                .unwrap_or_default(),
             max_age: self.age("max_age", raw.max_age),
             removed_rows: self
                 .word("removed_rows", raw.removed_rows, &words)

@@ -12,7 +12,8 @@ pub(super) const TEMPLATE: &str = r"^([^$]|\$\$|\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}
 /// A project, or a template of one.
 pub(super) const PROJECT: &str = r"^([^/\s][^/]*/[^/]*[^/\s]|.*\$\{.*)$";
 /// A run id, or a template of one.
-pub(super) const RUN: &str = r"^((?!latest$)(?!file:)(?!\.{1,2}$)[^\s=$]+|.*\$\{.*)$";
+pub(super) const RUN: &str =
+    r"^((?!latest$)(?!file:)(?!\.{1,2}$)[^\s=$]+|(https?://|weave:///)[^\s$]+|.*\$\{.*)$";
 /// How long ago something may be: minutes to weeks, and not nothing.
 pub(super) const AGE: &str = r"^(?=.*[1-9])\s*(\d+(\.\d+)?\s*[A-Za-z]+[\s,]*)+$";
 
@@ -33,14 +34,11 @@ pub(super) fn one_source(schema: &mut Schema) {
             .collect();
         json!({"if": {"required": [key]}, "then": {"not": {"anyOf": others}}})
     };
-    let selecting = ["evaluation", "model", "attributes"];
-    let [one, two, three] = selecting;
+    let selecting = ["evaluation", "model", "commit", "branch", "attributes"];
+    let others = [["file"].as_slice(), &selecting].concat();
     schema.insert(
         "allOf".to_owned(),
-        json!([
-            excludes("run", &["file", one, two, three]),
-            excludes("file", &[one, two, three]),
-        ]),
+        json!([excludes("run", &others), excludes("file", &selecting)]),
     );
 }
 

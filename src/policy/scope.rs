@@ -8,6 +8,20 @@ use serde_yaml::Value;
 use super::raw::Field;
 use super::{Problem, Template};
 
+/// Keys of the policy language that this version does not implement.
+const LATER: [&str; 10] = [
+    "against",
+    "baselines",
+    "cluster_by",
+    "comparability",
+    "k",
+    "last",
+    "noise",
+    "recorded_by",
+    "report",
+    "verdict",
+];
+
 /// A place in the file, and where its problems go.
 pub(super) struct Scope<'a> {
     pub(super) place: String,
@@ -42,6 +56,9 @@ impl Scope<'_> {
     pub(super) fn unknown(&mut self, known: &[&str], unknown: &BTreeMap<String, Value>) {
         for key in unknown.keys() {
             let message = match nearest(key, known) {
+                _ if LATER.contains(&key.as_str()) => {
+                    "this version of weave-gate does not know this key; a later one will".to_owned()
+                }
                 Some(near) => format!("unknown key; did you mean `{near}`?"),
                 None => format!("unknown key; expected one of {}", known.join(", ")),
             };

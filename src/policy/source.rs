@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::{SelectorTemplate, SourceTemplate};
+use crate::project::Project;
 use crate::selector::Selector;
 
 /// The newest run, whatever it is.
@@ -39,18 +40,27 @@ impl Source {
         if text == LATEST {
             return Ok(Self::Find(Selector::default()));
         }
+        if is_address(text) {
+            return Self::run(text);
+        }
         if text.contains('=') {
             return Selector::parse(text).map(Self::Find);
         }
         Self::run(text)
     }
 
-    /// A run id, checked.
+    /// A run id, or the address of a run in Weave, checked.
     ///
     /// # Errors
     ///
     /// What is wrong with it.
     pub fn run(id: &str) -> Result<Self, String> {
+        if is_address(id) {
+            let address = RunAddress::parse(id).ok_or_else(|| {
+                format!("`{id}` is not the address of a run; expected https://…/ENTITY/PROJECT/r/call/ID")
+            })?;
+            return Self::run(&address.id);
+        }
         if id.is_empty() {
             return Err("it is empty; is a variable not set?".to_owned());
         }
@@ -59,7 +69,7 @@ impl Source {
         }
         if id == LATEST || id.contains('=') {
             return Err(format!(
-                "`{id}` is not a run id; a run is looked up by the keys evaluation, model and attributes"
+                "`{id}` is not a run id; a run is looked up by the keys evaluation, model, commit, branch and attributes"
             ));
         }
         if matches!(id, "." | "..") || id.starts_with("file:") {
@@ -67,6 +77,57 @@ impl Source {
         }
         Ok(Self::Run(id.to_owned()))
     }
+}
+
+/// The address of a run: the page of its root call in Weave, or its reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunAddress {
+    /// The project that it names.
+    pub project: Project,
+    /// The run's id.
+    pub id: String,
+}
+
+/// Whether a text is an address, of a run or of something else.
+fn is_address(text: &str) -> bool {
+    let starts = ["https://", "http://", "weave:///"];
+    starts.iter().any(|start| text.starts_with(start))
+}
+
+impl RunAddress {
+    /// Reads `https://HOST/ENTITY/PROJECT/r/call/ID`, `https://HOST/ENTITY/PROJECT/weave/calls/ID` and
+    /// `weave:///ENTITY/PROJECT/call/ID`; a query and a fragment are ignored. `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim_end_matches('/');
+        let path = if let Some(path) = text.strip_prefix("weave:///") {
+            path
+        } else {
+            let (_, rest) = text.split_once("://").filter(|_| is_address(text))?;
+            rest.split_once('/')?.1
+        };
+        let path = path.split(['?', '#']).next()?.trim_end_matches('/');
+        let parts: Vec<&str> = path.split('/').collect();
+        let ([entity, project, "r", "call", id]
+        | [entity, project, "weave", "calls", id]
+        | [entity, project, "call", id]) = *parts.as_slice()
+        else {
+            return None;
+        };
+        if id.is_empty() {
+            return None;
+        }
+        Some(Self {
+            project: Project::parse(&format!("{}/{}", decoded(entity)?, decoded(project)?))?,
+            id: decoded(id)?,
+        })
+    }
+}
+
+/// A part of an address without its percent signs; `None` where that is not UTF-8.
+fn decoded(part: &str) -> Option<String> {
+    let text = percent_encoding::percent_decode_str(part).decode_utf8();
+    Some(text.ok()?.into_owned())
 }
 
 /// As it is written on the command line.
@@ -97,6 +158,16 @@ impl SourceTemplate {
         }
     }
 
+    /// What a run that is named otherwise has to be to match this: the keys that can be resolved, and for each of the
+    /// others why it cannot. Nothing where this names one run.
+    #[must_use]
+    pub fn expected(&self, lookup: &dyn Fn(&str) -> Option<String>) -> (Selector, Vec<String>) {
+        match self {
+            Self::Find(template) => template.known(lookup),
+            Self::Run(_) | Self::File(_) => Default::default(),
+        }
+    }
+
     /// The evaluation of the runs that it finds, where it names one.
     ///
     /// # Errors
@@ -123,8 +194,35 @@ impl SelectorTemplate {
         Ok(Selector {
             evaluation: text("evaluation", self.evaluation.as_ref(), lookup)?,
             model: text("model", self.model.as_ref(), lookup)?,
+            commit: text("commit", self.commit.as_ref(), lookup)?,
+            branch: text("branch", self.branch.as_ref(), lookup)?,
             attributes,
         })
+    }
+
+    /// The keys that can be resolved, and for each of the others why it cannot.
+    fn known(&self, lookup: &dyn Fn(&str) -> Option<String>) -> (Selector, Vec<String>) {
+        let mut unknown = Vec::new();
+        let mut known = |key: &str, template: Option<&Template>| match text(key, template, lookup) {
+            Ok(text) => text,
+            Err(problem) => {
+                unknown.push(problem);
+                None
+            }
+        };
+        let mut selector = Selector {
+            evaluation: known("evaluation", self.evaluation.as_ref()),
+            model: known("model", self.model.as_ref()),
+            commit: known("commit", self.commit.as_ref()),
+            branch: known("branch", self.branch.as_ref()),
+            attributes: BTreeMap::new(),
+        };
+        for (path, template) in &self.attributes {
+            let value = known(&format!("attributes.{path}"), Some(template));
+            let value = value.map(|value| (path.clone(), value));
+            selector.attributes.extend(value);
+        }
+        (selector, unknown)
     }
 }
 
@@ -307,5 +405,30 @@ mod tests {
         for text in ["latest", "evaluation=a"] {
             assert!(Source::run(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_address_of_a_run_names_it() {
+        for text in [
+            "https://wandb.ai/my-team/bot/r/call/0190-a",
+            "https://wb.example.com:8443/my-team/bot/r/call/0190-a?view=x&y=z#f",
+            "https://wandb.ai/my-team/bot/weave/calls/0190-a?a=b",
+            "https://wandb.ai/my%2Dteam/bot/r/call/0190-a/",
+            "weave:///my-team/bot/call/0190-a",
+        ] {
+            let source = Source::from_argument(text).unwrap();
+            assert_eq!(source, Source::Run("0190-a".into()), "{text}");
+            let address = RunAddress::parse(text).unwrap();
+            assert_eq!(address.project.to_string(), "my-team/bot", "{text}");
+        }
+        for text in [
+            "https://wandb.ai/my-team/bot/r/call/",
+            "https://wandb.ai/my-team/bot",
+            "https://wandb.ai/my-team/bot/r/call/a%20b",
+            "weave:///my-team/bot/object/a:v1",
+        ] {
+            assert!(Source::from_argument(text).is_err(), "{text}");
+        }
+        assert_eq!(RunAddress::parse("0190-a"), None);
     }
 }

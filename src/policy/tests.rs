@@ -60,7 +60,7 @@ gates:
     );
     assert_eq!(policy.gates.len(), 2);
     assert!(policy.accept_failed && policy.compares() && !policy.needs_usage());
-    assert!(!policy.baseline.required);
+    assert_eq!(policy.baseline.required, Required::Never);
     assert_eq!(policy.baseline.removed_rows, RemovedRows::Ignore);
     let one = &policy.gates[0];
     assert_eq!(
@@ -214,7 +214,7 @@ baseline: {model: 'bot-${SHA}', max_age: 2w, attributes: {branch: main}}",
             .map(|source| source.to_string())
     };
     assert_eq!(
-        resolved(policy.candidate).unwrap(),
+        resolved(policy.candidate.source).unwrap(),
         "evaluation=answers,attributes.build=5,attributes.git.sha=abc,attributes.nightly=true"
     );
     assert_eq!(
@@ -226,7 +226,7 @@ baseline: {model: 'bot-${SHA}', max_age: 2w, attributes: {branch: main}}",
         "candidate: {attributes: {sha: '${NONE}'}}\nbaseline: {evaluation: '${NONE:-}'}",
         "metric: rows, min: 1",
     ));
-    let said = resolved(unset.candidate).unwrap_err();
+    let said = resolved(unset.candidate.source).unwrap_err();
     assert!(
         said.starts_with("attributes.sha: the variable `NONE` is not set"),
         "{said}"
@@ -289,7 +289,28 @@ fn wrong_selectors_are_named() {
             "candidate: {attribute: {a: b}}",
             "candidate.attribute: unknown key; did you mean `attributes`?",
         ),
-        ("candidate: {max_age: 3d}", "candidate.max_age: unknown key"),
+        (
+            "candidate: {max_age: 3}",
+            "candidate.max_age: expected a time such as 30d, 2w or 36h, found `3`",
+        ),
+        (
+            "candidate: {reruns: pools}",
+            "candidate.reruns: unknown word `pools`; did you mean `pool`?",
+        ),
+        ("identity: {commit: ''}", "identity.commit: is empty"),
+        ("identity: {sha: a}", "identity.sha: unknown key"),
+        (
+            "completeness: ignore",
+            "completeness: unknown word `ignore`; expected one of undecided, warn",
+        ),
+        (
+            "baseline: {last: 5}",
+            "baseline.last: this version of weave-gate does not know this key; a later one will",
+        ),
+        (
+            "noise: {}",
+            "noise: this version of weave-gate does not know this key",
+        ),
         (
             "candidate: {run: latest}",
             "candidate.run: `latest` is not a run id",
@@ -758,7 +779,7 @@ fn sources_and_statuses() {
     refused(&file("project: ${A"), &["project: a `$` starts"]);
     refused(
         &file("baseline: {required: maybe}"),
-        &["baseline.required: expected true or false"],
+        &["baseline.required: expected true, false or after-first"],
     );
     refused(
         &file("accept_status: [failed]"),

@@ -10,11 +10,11 @@ use serde_json::Value;
 use super::escape::visible_json;
 use super::rows::{self, Row};
 use super::{Compared, Judged, Report, Section, links, view};
-use crate::evidence::{Baseline, Evidence, Reference, Run, Sort};
+use crate::evidence::{Baseline, Evidence, LeftOut, Reference, Run, Sort};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::input;
-use crate::judge::{Chance, Check, Effect, Finding, Line, Measure, Name, Slice};
+use crate::judge::{Chance, Check, Effect, Finding, Line, Measure, Name, RunValue, Slice};
 use crate::policy::{Evidence as Rule, LimitKey, Metric, Severity};
 use crate::stats::mid_p;
 
@@ -96,6 +96,8 @@ struct JsonPolicy<'a> {
     candidate: Option<JsonRun<'a>>,
     /// The run it was compared with; null where there was none.
     baseline: Option<JsonRun<'a>>,
+    /// Every run that is judged, and every one that was left out; those of the candidate first, the newest first.
+    runs: Vec<JsonListedRun<'a>>,
     /// Both runs side by side in Weave.
     comparison_url: Option<String>,
     /// What is to be known about the comparison.
@@ -104,6 +106,48 @@ struct JsonPolicy<'a> {
     checks: Vec<JsonCheck<'a>>,
     /// Why the rows behind the checks could not be had.
     unexplained: Option<&'a str>,
+}
+
+/// A run that is judged or left out.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "listed_run")]
+struct JsonListedRun<'a> {
+    /// Whose run it is.
+    #[schemars(extend("enum" = ["candidate", "baseline"]))]
+    role: &'static str,
+    /// Whether it is judged; if not, why it is left out.
+    #[schemars(extend("enum" = ["judged", "failed", "incomplete", "abandoned", "older", "excluded"]))]
+    r#use: &'static str,
+    /// Its id.
+    id: &'a str,
+    /// Its name in Weave.
+    display_name: Option<&'a str>,
+    /// Its commit, where it was logged with one.
+    commit: Option<&'a str>,
+    /// Its branch, where it was logged with one.
+    branch: Option<&'a str>,
+    /// running, completed, failed, or what else Weave says.
+    status: Option<&'a str>,
+    /// When it began.
+    started_at: Option<String>,
+    /// When it ended.
+    finished_at: Option<String>,
+    /// How many rows it has; null where they were not counted.
+    rows: Option<u64>,
+    /// How many trials, of all rows; null where they were not counted.
+    trials: Option<u64>,
+    /// Its page in Weave.
+    url: Option<String>,
+}
+
+/// What one run of the candidate's commit measures alone.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "run_value")]
+struct JsonRunValue<'a> {
+    /// The run's id.
+    id: &'a str,
+    /// The value on the scores there are; null where it cannot be measured.
+    value: Option<f64>,
 }
 
 /// A run.
@@ -214,6 +258,8 @@ struct JsonCheck<'a> {
     finding: Option<&'static str>,
     /// Why it came out so, in words.
     reason: String,
+    /// What each run of the candidate's commit measures alone, the newest first; empty where it is a single one.
+    runs: Vec<JsonRunValue<'a>>,
     /// How many rows speak against it; null where they were not looked at.
     rows_behind: Option<u64>,
     /// The worst of them, at most ten, the worst first.
@@ -416,6 +462,34 @@ fn error(fault: &Fault) -> JsonError<'_> {
     }
 }
 
+/// All runs of the evidence, judged or left out.
+fn listed(evidence: &Evidence) -> Vec<JsonListedRun<'_>> {
+    let runs = evidence.selection.runs.iter();
+    let Run { web, project, .. } = &evidence.candidate;
+    runs.map(|run| JsonListedRun {
+        role: run.role.word(),
+        r#use: run.left_out.map_or("judged", LeftOut::word),
+        id: &run.id,
+        display_name: run.display_name.as_deref(),
+        commit: run.commit.as_deref(),
+        branch: run.branch.as_deref(),
+        status: run.status.as_deref(),
+        started_at: run.started_at.map(|time| time.to_string()),
+        finished_at: run.finished_at.map(|time| time.to_string()),
+        rows: run.rows,
+        trials: run.trials,
+        url: links::call(web, project, &run.id),
+    })
+    .collect()
+}
+
+fn run_value(value: &RunValue) -> JsonRunValue<'_> {
+    JsonRunValue {
+        id: &value.id,
+        value: value.value.filter(|value| value.is_finite()),
+    }
+}
+
 fn policy(section: &Section) -> JsonPolicy<'_> {
     let judged = section.outcome.as_ref().ok();
     let candidate = judged.map(|judged| &judged.evidence.candidate);
@@ -429,6 +503,7 @@ fn policy(section: &Section) -> JsonPolicy<'_> {
         error: section.outcome.as_ref().err().map(error),
         candidate: candidate.map(run),
         baseline: baseline.map(run),
+        runs: judged.map_or_else(Vec::new, |judged| listed(&judged.evidence)),
         comparison_url: candidate
             .zip(baseline)
             .and_then(|(candidate, baseline)| links::comparison(candidate, baseline)),
@@ -568,6 +643,7 @@ fn check<'r>(judged: &Judged, check: &'r Check) -> JsonCheck<'r> {
         status: view::status_word(check.status),
         finding: check.finding.map(Name::word),
         reason: check.reason.to_string(),
+        runs: check.runs.iter().map(run_value).collect(),
         rows_behind: behind.map(|behind| behind.total),
         rows: behind.map_or_else(Vec::new, |behind| rows::rows(judged, behind)),
     }

@@ -127,7 +127,8 @@ fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
         writeln!(page, "</details>\n")?;
     }
     write_findings(page, &judgement.findings)?;
-    write_runs(page, &judged.evidence)
+    write_runs(page, &judged.evidence)?;
+    write_listed(page, judged)
 }
 
 /// The rows behind a check, folded.
@@ -315,6 +316,47 @@ fn write_runs(page: &mut String, evidence: &Evidence) -> fmt::Result {
     write_run(page, "candidate", &evidence.candidate)?;
     if let Baseline::Found(baseline, _) = &evidence.baseline {
         write_run(page, "baseline", baseline)?;
+    }
+    writeln!(page)
+}
+
+/// Every run of a commit that was logged several times, with what each of the candidate measured alone.
+fn write_listed(page: &mut String, judged: &Judged) -> fmt::Result {
+    let listed = view::listed(&judged.evidence);
+    if listed.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        page,
+        "| Of | Id | Use | Commit | Started | Rows | Trials | Measured alone |\n| --- | --- | --- | --- | --- | ---: | ---: | --- |"
+    )?;
+    let Run { web, project, .. } = &judged.evidence.candidate;
+    let dash = || "–".to_owned();
+    for run in listed {
+        let id = code(&run.id, true);
+        let id = links::call(web, project, &run.id)
+            .map_or_else(|| id.clone(), |url| format!("[{id}]({url})"));
+        let commit = run.commit.as_deref().map(view::short_commit);
+        let measured: Vec<String> = view::measured(&judged.judgement, &run.id)
+            .into_iter()
+            .map(|(check, value)| format!("{} {value}", code(&check.gate, true)))
+            .collect();
+        writeln!(
+            page,
+            "| {} | {id} | {} | {} | {} | {} | {} | {} |",
+            run.role.word(),
+            view::use_word(run),
+            commit.map_or_else(dash, |commit| code(&commit, true)),
+            run.started_at
+                .map_or_else(dash, |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string()),
+            run.rows.map_or_else(dash, |rows| rows.to_string()),
+            run.trials.map_or_else(dash, |trials| trials.to_string()),
+            if measured.is_empty() {
+                dash()
+            } else {
+                measured.join("; ")
+            },
+        )?;
     }
     writeln!(page)
 }

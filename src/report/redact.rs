@@ -10,10 +10,10 @@ use std::mem;
 use serde_json::Value as Json;
 
 use super::{Compared, Judged, Report, Section};
-use crate::evidence::{Answer, Baseline, Detail, Evidence, Reference, Run, Sort};
+use crate::evidence::{Answer, Baseline, Detail, Evidence, ListedRun, Reference, Run, Sort};
 use crate::fault::Fault;
 use crate::input::Value;
-use crate::judge::{Behind, Check, Comparison, Finding, Line, RowBehind, Slice};
+use crate::judge::{Behind, Check, Comparison, Finding, Line, RowBehind, RunValue, Slice};
 use crate::policy::Condition;
 use crate::prose::Prose;
 use crate::secret::Secrets;
@@ -186,6 +186,7 @@ impl Redact for Check {
         self.subject.redact(secrets);
         self.slice.redact(secrets);
         self.reason.redact(secrets);
+        self.runs.redact(secrets);
     }
 }
 
@@ -307,6 +308,36 @@ impl Redact for Evidence {
             Baseline::NotFound(absence) => absence.redact(secrets),
             Baseline::Found(run, _) => run.redact(secrets),
         }
+        self.selection.runs.redact(secrets);
+    }
+}
+
+impl Redact for ListedRun {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self {
+            role: _,
+            left_out: _,
+            id,
+            display_name,
+            commit,
+            branch,
+            status,
+            started_at: _,
+            finished_at: _,
+            rows: _,
+            trials: _,
+        } = self;
+        id.redact(secrets);
+        for text in [display_name, commit, branch, status] {
+            text.redact(secrets);
+        }
+    }
+}
+
+impl Redact for RunValue {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self { id, value: _ } = self;
+        id.redact(secrets);
     }
 }
 

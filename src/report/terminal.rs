@@ -140,8 +140,39 @@ impl Page {
         }
         if !self.style.brief {
             self.runs(&judged.evidence)?;
+            self.listed(judged)?;
         }
         writeln!(self.text)
+    }
+
+    /// Every run of a commit that was logged several times, with what each of the candidate measured alone.
+    fn listed(&mut self, judged: &Judged) -> fmt::Result {
+        for (index, run) in view::listed(&judged.evidence).into_iter().enumerate() {
+            if index == 0 {
+                writeln!(self.text)?;
+            }
+            let measured: Vec<String> = view::measured(&judged.judgement, &run.id)
+                .into_iter()
+                .map(|(check, value)| format!("{} {value}", visible(&check.gate)))
+                .collect();
+            let commit = run.commit.as_deref().map(view::short_commit);
+            let rows = run.rows.map(|rows| plural(rows, "row"));
+            let facts = [
+                Some(visible(&run.id)),
+                commit.map(|commit| visible(&commit)),
+                Some(view::use_word(run).to_owned()),
+                rows,
+            ];
+            let facts: Vec<String> = facts.into_iter().flatten().collect();
+            let measured = if measured.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", measured.join(", "))
+            };
+            let text = format!("{} run {}{measured}", run.role.word(), facts.join(", "));
+            self.wrapped(2, 6, &text)?;
+        }
+        Ok(())
     }
 
     fn findings(&mut self, findings: &[Finding]) -> fmt::Result {

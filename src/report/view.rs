@@ -1,8 +1,12 @@
 //! What the formats for people have in common: the order of checks, and their numbers as text.
 
+use crate::evidence::{Evidence, LeftOut, ListedRun, Role};
 use crate::judge::{Check, Judgement, Line, Measure, Status, Verdict};
 use crate::number::{full, plural, show, signed};
 use crate::policy::Severity;
+
+/// As many characters of a commit are shown.
+const SHORT_COMMIT: usize = 7;
 
 /// Checks as a person wants to see them: what blocks first, what passes last; else in their order.
 pub(super) fn ordered(judgement: &Judgement) -> Vec<&Check> {
@@ -168,6 +172,45 @@ pub(super) fn change(check: &Check) -> String {
     } else {
         shown
     }
+}
+
+/// What one run of the candidate's commit measured alone: a name and a value for each check, each pair once.
+pub(super) fn measured<'j>(judgement: &'j Judgement, id: &str) -> Vec<(&'j Check, String)> {
+    let mut found: Vec<(&Check, String)> = Vec::new();
+    for check in &judgement.checks {
+        let Some(run) = check.runs.iter().find(|run| run.id == id) else {
+            continue;
+        };
+        let is_known = found.iter().any(|(known, _)| {
+            (&known.gate, &known.subject, &known.slice, known.metric)
+                == (&check.gate, &check.subject, &check.slice, check.metric)
+        });
+        if !is_known {
+            let shown = run.value.map_or_else(
+                || "unknown".to_owned(),
+                |value| show(value, check.limit.value),
+            );
+            found.push((check, shown));
+        }
+    }
+    found
+}
+
+/// The runs to list beside candidate and baseline: those of a side that has several, or of which some are left out.
+pub(super) fn listed(evidence: &Evidence) -> Vec<&ListedRun> {
+    let runs = &evidence.selection.runs;
+    let has_several = |role: Role| runs.iter().filter(|run| run.role == role).count() > 1;
+    runs.iter().filter(|run| has_several(run.role)).collect()
+}
+
+/// What became of a listed run.
+pub(super) fn use_word(run: &ListedRun) -> &'static str {
+    run.left_out.map_or("judged", LeftOut::word)
+}
+
+/// The first characters of a commit.
+pub(super) fn short_commit(commit: &str) -> String {
+    commit.chars().take(SHORT_COMMIT).collect()
 }
 
 /// `3 rows to spare`, `5 rows short`.

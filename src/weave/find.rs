@@ -1,42 +1,54 @@
-//! Finding runs: by id, or the newest that matches a selector.
+//! Finding runs: by id, or all that match a selector.
 //!
 //! Runs that the SDKs log have a root call whose op is a version of `Evaluation.evaluate`; runs that the
 //! v2 API makes have that word itself. The list of `evaluation_runs` holds only the second kind,
 //! oldest first and without attributes. One query for calls of both names holds all of them, newest first.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::head::{Anchor, Head};
+use super::head::{BaselineRules, EvaluationKey, Head, Match};
 use super::nothing;
-use super::refusal::Refusal;
-use super::wire::{CallRead, CallStats, RunRead};
-use crate::evidence::Choice;
+use super::read::named;
+use super::refusal::{Refusal, contradiction};
+use super::wire::{CallRead, CallStats};
+use crate::evidence::{Choice, Completeness, Gap};
 use crate::fault::Fault;
-use crate::project::{Project, encode};
+use crate::project::Project;
 use crate::prose::Prose;
-use crate::selector::Selector;
+use crate::selector::{Identity, SHORTEST_COMMIT, Selector};
 
 const OP: &str = "Evaluation.evaluate";
+/// What `EvaluationLogger` calls the evaluation of a run that names no dataset.
+const UNNAMED: &str = "Evaluation";
 /// Where calls are listed.
 const CALLS: &str = "/calls/stream_query";
+/// Where calls are counted.
+const CALL_STATS: &str = "/calls/query_stats";
 /// Runs a page: what is looked for is nearly always the first.
 const PAGE: usize = 10;
 /// Pages after which a search ends: a server that finds so much that does not match does not filter.
 const MOST_PAGES: usize = 10;
+/// Runs of one commit; more are no re-runs, but a mistake.
+const MOST_RERUNS: usize = 100;
 /// Rescorings of rescorings that are followed.
 const MOST_SOURCES: usize = 8;
 /// Ways to read the dots of a path that are asked for.
 const MOST_SPELLINGS: usize = 8;
 /// Recent runs that are looked at to say what there is instead.
 const RECENT: usize = 200;
+/// Calls of a trace whose ids are read to see whether some are stored twice.
+const MOST_CALLS: usize = 100_000;
 
-/// What is read of a run. The inputs of its root call are references, not data.
-const COLUMNS: [&str; 8] = [
+/// What is read of a run. The inputs of its root call are references, not data; its output is the summary.
+const COLUMNS: [&str; 12] = [
     "id",
+    "trace_id",
+    "parent_id",
     "op_name",
     "started_at",
     "ended_at",
@@ -44,6 +56,8 @@ const COLUMNS: [&str; 8] = [
     "display_name",
     "inputs",
     "attributes",
+    "output",
+    "summary",
 ];
 
 /// Which runs of a project are asked for.
@@ -54,12 +68,7 @@ pub enum Eligible<'a> {
     /// Those that have completed.
     Completed,
     /// Those that can be the baseline of a candidate.
-    Baselines {
-        /// The candidate.
-        of: &'a Anchor,
-        /// Whether a failed run is one.
-        accept_failed: bool,
-    },
+    Baselines(&'a BaselineRules),
 }
 
 impl Eligible<'_> {
@@ -67,7 +76,7 @@ impl Eligible<'_> {
         match self {
             Self::Any => true,
             Self::Completed => head.has_finished(false),
-            Self::Baselines { of, accept_failed } => of.allows(head, accept_failed),
+            Self::Baselines(rules) => rules.allows(head),
         }
     }
 }
@@ -81,15 +90,39 @@ pub enum Named<'a> {
     Newest(&'a Selector),
 }
 
-/// What is to be seen of a run that was asked for.
+/// Runs that match a selector, newest first.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The runs that were listed, the newest first; never empty. The newest says how it was chosen.
+    pub heads: Vec<Head>,
+    /// Whether these are all that match.
+    pub is_whole: bool,
+}
+
+/// What is to be seen of runs that were asked for.
 #[derive(Clone, Debug)]
 pub enum State {
-    /// It is there.
-    Here(Box<Head>),
-    /// It is not; with what Weave said, where it said something.
+    /// There are some.
+    Here(Box<Found>),
+    /// There are none; with what Weave said, where it said something.
     Absent(Option<String>),
     /// Weave gave no answer that can be used, and may give one later; with the time that it asks for.
     Busy(Fault, Option<Duration>),
+}
+
+impl State {
+    /// The state that a refused request leaves.
+    ///
+    /// # Errors
+    ///
+    /// What will not pass.
+    fn refused(refusal: Refusal) -> Result<Self, Fault> {
+        match refusal {
+            Refusal::NotFound { reason, .. } => Ok(Self::Absent(Some(reason))),
+            Refusal::Busy(fault, asked) => Ok(Self::Busy(fault, asked)),
+            Refusal::TooLarge(fault) | Refusal::Fault(fault) => Err(fault),
+        }
+    }
 }
 
 /// Finds runs of one project.
@@ -97,31 +130,46 @@ pub enum State {
 pub struct Finder<'a> {
     client: &'a Client<'a>,
     project: &'a Project,
+    identity: &'a Identity,
 }
 
 impl<'a> Finder<'a> {
     /// A finder; nothing is asked.
     #[must_use]
-    pub fn new(client: &'a Client<'a>, project: &'a Project) -> Self {
-        Self { client, project }
+    pub fn new(client: &'a Client<'a>, project: &'a Project, identity: &'a Identity) -> Self {
+        Self {
+            client,
+            project,
+            identity,
+        }
     }
 
-    /// Looks for a run.
+    /// Looks for the newest run that matches, and others that do.
     ///
     /// # Errors
     ///
     /// What will not pass: no access, answers that contradict each other.
-    pub fn look(self, named: Named<'_>, eligible: Eligible<'_>) -> Result<State, Fault> {
-        let looked = match named {
-            Named::Id(id) => self.head(id).map(Some),
-            Named::Newest(selector) => self.newest(selector, eligible),
-        };
-        match looked {
-            Ok(Some(head)) => Ok(State::Here(Box::new(head))),
+    pub fn look(self, selector: &Selector, eligible: Eligible<'_>) -> Result<State, Fault> {
+        match self.newest(selector, eligible) {
+            Ok(Some(found)) => Ok(State::Here(Box::new(found))),
             Ok(None) => Ok(State::Absent(None)),
-            Err(Refusal::NotFound { reason, .. }) => Ok(State::Absent(Some(reason))),
-            Err(Refusal::Busy(fault, asked)) => Ok(State::Busy(fault, asked)),
-            Err(Refusal::TooLarge(fault) | Refusal::Fault(fault)) => Err(fault),
+            Err(refusal) => State::refused(refusal),
+        }
+    }
+
+    /// Looks for the run of an id.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::look`].
+    pub fn look_up(self, id: &str) -> Result<State, Fault> {
+        match self.by_ids(&[id]) {
+            Ok(heads) if heads.is_empty() => Ok(State::Absent(None)),
+            Ok(heads) => Ok(State::Here(Box::new(Found {
+                heads,
+                is_whole: true,
+            }))),
+            Err(refusal) => State::refused(refusal),
         }
     }
 
@@ -137,61 +185,119 @@ impl<'a> Finder<'a> {
         reason: Option<String>,
     ) -> Result<Prose, Fault> {
         match named {
-            Named::Id(_) => Ok(Prose::from("Weave has no such run: ")
-                .name(reason.unwrap_or_else(|| "it is not there".to_owned()))),
+            Named::Id(id) => {
+                let absent = Prose::from("there is no run ")
+                    .name(id)
+                    .text(" in ")
+                    .name(self.project.to_string());
+                Ok(match reason {
+                    Some(reason) => absent.text(": ").name(reason),
+                    None => absent,
+                })
+            }
             Named::Newest(selector) => {
                 let (recent, _) = self.page(&Selector::default(), Eligible::Any, RECENT, 0)?;
-                contradicts(selector, eligible, &recent)?;
-                Ok(nothing::explain(self.project, selector, eligible, &recent))
+                self.contradicts(selector, eligible, &recent)?;
+                let asked = nothing::Asked {
+                    project: self.project,
+                    identity: self.identity,
+                    selector,
+                    eligible,
+                };
+                Ok(nothing::explain(&asked, &recent))
             }
         }
     }
 
-    /// The run of an id.
-    fn head(self, id: &str) -> Result<Head, Refusal> {
-        let path = format!(
-            "/v2/{}/evaluation_runs/{}",
-            self.project.encoded(),
-            encode(id)
-        );
-        let run: RunRead = self
-            .client
-            .get(&format!("the status of run `{id}`"), &path)?;
-        if run.evaluation_run_id == id {
-            let head = Head::from(run);
-            return if head.may_be_logged() {
-                self.logged(head)
-            } else {
-                Ok(head)
-            };
-        }
-        let fault = Fault::evidence(
-            "the answers of Weave contradict each other: asked for one run, it sent another",
-        );
-        Err(Refusal::Fault(fault))
-    }
-
-    /// A run that may be one of `EvaluationLogger`, with the name that it was given.
-    fn logged(self, head: Head) -> Result<Head, Refusal> {
+    /// The runs of some ids, as far as they are there, in the order of the ids.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be read, or an answer is about something else.
+    pub(super) fn by_ids(self, ids: &[&str]) -> Result<Vec<Head>, Refusal> {
         let body = json!({
             "project_id": self.project.to_string(),
-            "filter": {"call_ids": [head.id]},
-            "limit": 1,
+            "filter": {"call_ids": ids},
+            "limit": ids.len() + 1,
             "columns": COLUMNS,
         });
-        let what = format!("the root call of run `{}`", head.id);
+        let what = format!("the root call of {}", named(ids));
         let calls: Vec<CallRead> = self.client.post_lines(&what, CALLS, &body)?;
-        let call = calls.into_iter().find(|call| call.id == head.id);
-        Ok(match call.map(Head::from) {
-            // What was read of the run itself stays: its status above all.
-            Some(call) => Head {
-                display_name: call.display_name,
-                attributes: call.attributes,
-                is_logged: call.is_logged,
-                ..head
-            },
-            None => head,
-        })
+        let confused = |what: &str| Refusal::Fault(contradiction(what)).of("a run");
+        let mut heads: Vec<Head> = Vec::new();
+        for call in calls {
+            if !ids.contains(&call.id.as_str()) {
+                return Err(confused("asked for one run, it sent another"));
+            }
+            if !is_root(&call.op_name) {
+                let fault = Fault::evidence(format!("`{}` is a call, and not an evaluation run", call.id))
+                    .help("name the run by the id of its root call, the last part of its address; `weave-gate runs` lists runs");
+                return Err(Refusal::Fault(fault));
+            }
+            let head = Head::from(call);
+            match heads.iter().find(|known| known.id == head.id) {
+                None => heads.push(head),
+                Some(known) if *known == head => {}
+                Some(_) => return Err(confused("one run is listed twice, and differs")),
+            }
+        }
+        heads.sort_by_key(|head| ids.iter().position(|id| *id == head.id));
+        Ok(heads)
+    }
+
+    /// The runs of some ids, as [`Self::look_up`] finds each of them, by one request.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::look`].
+    pub fn look_up_all(self, ids: &[&str]) -> Result<Vec<Head>, Fault> {
+        Ok(self.by_ids(ids)?)
+    }
+
+    /// Whether Weave has all calls of a run.
+    ///
+    /// # Errors
+    ///
+    /// The calls cannot be counted.
+    pub fn completeness(self, head: &Head) -> Result<Completeness, Fault> {
+        let own = head.own_completeness();
+        let (Completeness::NotAsked, Some(made)) = (own, head.calls_made) else {
+            return Ok(own);
+        };
+        let trace = json!({"trace_ids": [head.trace_id]});
+        let body = json!({"project_id": self.project.to_string(), "filter": trace});
+        let what = format!("the number of calls of run `{}`", head.id);
+        let stats: CallStats = self.client.post(&what, CALL_STATS, &body)?;
+        let stored = stats.count;
+        match stored.cmp(&made) {
+            Ordering::Less => Ok(Completeness::Incomplete(Gap::Fewer { made, stored })),
+            // The trace also has the calls around it, which may stand in for calls that are missing.
+            Ordering::Equal | Ordering::Greater if head.has_parent => Ok(Completeness::Unknown),
+            Ordering::Equal => Ok(Completeness::Complete),
+            Ordering::Greater => {
+                let distinct = self.distinct_calls(head)?;
+                Ok(if distinct == made {
+                    Completeness::Complete
+                } else {
+                    Completeness::Incomplete(Gap::More { made, stored })
+                })
+            }
+        }
+    }
+
+    /// How many calls with different ids a trace has. A call that was sent twice may be stored twice.
+    fn distinct_calls(self, head: &Head) -> Result<u64, Fault> {
+        let body = json!({
+            "project_id": self.project.to_string(),
+            "filter": {"trace_ids": [head.trace_id]},
+            "limit": MOST_CALLS,
+            "columns": ["id"],
+        });
+        let what = format!("the ids of the calls of run `{}`", head.id);
+        let calls: Vec<CallId> = self.client.post_lines(&what, CALLS, &body)?;
+        let ids: std::collections::BTreeSet<&str> =
+            calls.iter().map(|call| call.id.as_str()).collect();
+        Ok(ids.len() as u64)
     }
 
     /// What a run scores once more, what that scored, and so on: none of them is its baseline.
@@ -199,27 +305,131 @@ impl<'a> Finder<'a> {
     /// # Errors
     ///
     /// A run on the way cannot be read. One that is not there any more ends the way.
-    pub fn sources(self, rescored_from: &[String]) -> Result<Vec<String>, Fault> {
-        let mut sources = rescored_from.to_vec();
+    pub fn sources(self, rescored_from: Option<&String>) -> Result<Vec<String>, Fault> {
+        let mut sources: Vec<String> = rescored_from.into_iter().cloned().collect();
         while let Some(last) = sources.last()
             && sources.len() < MOST_SOURCES
         {
-            match self.head(last) {
-                Ok(head) => match head.rescored_from {
-                    Some(source) if !sources.contains(&source) => sources.push(source),
-                    _ => break,
-                },
-                Err(Refusal::NotFound { .. }) => break,
-                Err(refusal) => return Err(refusal.into()),
+            let heads = self.by_ids(&[last])?;
+            match heads.into_iter().next().and_then(|head| head.rescored_from) {
+                Some(source) if !sources.contains(&source) => sources.push(source),
+                _ => break,
             }
         }
         Ok(sources)
     }
 
-    /// The newest run that matches, and how many do.
-    fn newest(self, selector: &Selector, eligible: Eligible<'_>) -> Result<Option<Head>, Refusal> {
-        if let Eligible::Baselines { of, .. } = eligible
-            && of.started_at.is_none()
+    /// All runs of the commit, evaluation and model of a run, itself included, that are what was expected of it; the
+    /// newest first.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be read, or there are too many.
+    pub fn reruns(
+        self,
+        of: &Head,
+        expected: &Selector,
+        known: Option<&Found>,
+    ) -> Result<Vec<Head>, Fault> {
+        let Some(commit) = of.commit(self.identity) else {
+            return Ok(vec![of.clone()]);
+        };
+        let is_rerun = |head: &Head| {
+            let same_model = match (&head.model, &of.model) {
+                (Some(one), Some(other)) => one.name == other.name,
+                (one, other) => one.is_none() && other.is_none(),
+            };
+            let of_commit = Selector {
+                commit: Some(commit.clone()),
+                ..Selector::default()
+            };
+            head.id == of.id
+                || (same_model
+                    && head.evaluation_key() == of.evaluation_key()
+                    && head.matches(&of_commit, self.identity)
+                    && head.matches(expected, self.identity))
+        };
+        if let Some(known) = known.filter(|known| known.is_whole) {
+            return Ok(known
+                .heads
+                .iter()
+                .filter(|head| is_rerun(head))
+                .cloned()
+                .collect());
+        }
+        let selector = Selector {
+            commit: Some(commit.clone()),
+            evaluation: match of.evaluation_key() {
+                Some(EvaluationKey::Named(name)) => Some(name),
+                Some(EvaluationKey::Unnamed) => Some(UNNAMED.to_owned()),
+                None => None,
+            },
+            model: of.model.as_ref().map(|model| model.name.clone()),
+            ..expected.clone()
+        };
+        let (mut heads, lines) = self.page(&selector, Eligible::Any, MOST_RERUNS, 0)?;
+        if lines == MOST_RERUNS {
+            return Err(Fault::evidence(format!(
+                "{MOST_RERUNS} runs or more match `{selector}`, which are too many to be re-runs of one commit"
+            ))
+            .help("name the evaluation, the model or more attributes under `candidate:`"));
+        }
+        heads.retain(is_rerun);
+        if heads.iter().any(|head| head.id == of.id) {
+            return Ok(heads);
+        }
+        Err(contradiction(&format!(
+            "run `{}` is not among the runs of its own commit",
+            of.id
+        )))
+    }
+
+    /// When the first run of an evaluation began, and whether any run but those of the candidate's commit matches a
+    /// selector. For `required: after-first`.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be read.
+    pub fn history(
+        self,
+        selector: &Selector,
+        rules: &BaselineRules,
+    ) -> Result<(Option<Timestamp>, bool), Fault> {
+        let of_evaluation = Selector {
+            evaluation: selector.evaluation.clone(),
+            ..Selector::default()
+        };
+        let body = self.list(&of_evaluation, Eligible::Any, "asc", 1, 0);
+        let first: Vec<CallRead> =
+            self.client
+                .post_lines("the first run of the evaluation", CALLS, &body)?;
+        // A candidate in a snapshot may be the first, and is not listed.
+        let of_snapshot = rules.started_at.filter(|_| !rules.is_live);
+        let first = first.first().map(|call| call.started_at).or(of_snapshot);
+        let mut read = 0;
+        for _ in 0..MOST_PAGES {
+            let (page, lines) = self.page(selector, Eligible::Any, RECENT, read)?;
+            let others = page.iter().filter(|head| {
+                head.matches(selector, self.identity)
+                    && !rules.ids.contains(&head.id)
+                    && !rules.is_own_commit(head)
+            });
+            if others.count() > 0 {
+                return Ok((first, true));
+            }
+            if lines < RECENT {
+                return Ok((first, false));
+            }
+            read += lines;
+        }
+        // So many runs of one commit: then it is not the first.
+        Ok((first, true))
+    }
+
+    /// The newest runs that match, and how many do.
+    fn newest(self, selector: &Selector, eligible: Eligible<'_>) -> Result<Option<Found>, Refusal> {
+        if let Eligible::Baselines(rules) = eligible
+            && rules.started_at.is_none()
         {
             return Err(Refusal::Fault(
                 Fault::evidence(
@@ -228,45 +438,66 @@ impl<'a> Finder<'a> {
                 .help("name the baseline by its id"),
             ));
         }
-        let mut newest: Option<Head> = None;
-        let (mut kept, mut read) = (0_u64, 0);
-        for _ in 0..MOST_PAGES {
-            let (mut page, lines) = self.page(selector, eligible, PAGE, read)?;
-            let is_last = lines < PAGE;
-            refuse_nameless(&page, selector, eligible)?;
-            page.retain(|head| head.matches(selector) && eligible.allows(head));
-            let unwanted = lines - page.len();
-            read += lines;
-            kept += page.len() as u64;
-            newest = newest.or_else(|| page.into_iter().next());
-            let Some(mut head) = newest.take() else {
-                if is_last {
-                    return Ok(None);
-                }
-                continue;
-            };
-            // The server's count is asked for only where it counts what matches here, too; without it
-            // there are at least as many as were seen.
-            let counted = (unwanted == 0 && read == PAGE && !is_last)
-                .then(|| self.count(selector, eligible).ok())
-                .flatten();
-            let (matches, is_exact) = match counted {
-                Some(counted) => (counted.max(kept), true),
-                None => (kept, is_last),
-            };
-            head.choice = Some(Choice {
-                selector: selector.clone(),
-                matches,
-                is_exact,
+        let mut matching: Vec<(Match, Head)> = Vec::new();
+        let (mut unwanted, mut read, mut pages) = (0, 0, 0);
+        let is_last = loop {
+            let (page, lines) = self.page(selector, eligible, PAGE, read)?;
+            pages += 1;
+            self.refuse_nameless(&page, selector, eligible)?;
+            let fits = page.into_iter().filter_map(|head| {
+                let fit = head.fit(selector, self.identity)?;
+                eligible.allows(&head).then_some((fit, head))
             });
-            return Ok(Some(head));
-        }
-        Err(Refusal::Fault(
-            Fault::evidence(format!(
-                "gave up the search for `{selector}` after {read} runs that do not match"
-            ))
-            .help("name the run by its id"),
-        ))
+            let before = matching.len();
+            matching.extend(fits);
+            unwanted += lines - (matching.len() - before);
+            read += lines;
+            let is_last = lines < PAGE;
+            // A run that has exactly the text comes before one that has its value.
+            let is_found = matching.iter().any(|(fit, _)| *fit == Match::ByText);
+            if is_last || is_found {
+                break is_last;
+            }
+            if pages == MOST_PAGES {
+                if !matching.is_empty() {
+                    break false;
+                }
+                return Err(Refusal::Fault(
+                    Fault::evidence(format!(
+                        "gave up the search for `{selector}` after {read} runs that do not match"
+                    ))
+                    .help("name the run by its id"),
+                ));
+            }
+        };
+        let best = matching.iter().map(|(fit, _)| *fit).max();
+        let mut heads: Vec<Head> = matching
+            .into_iter()
+            .filter(|(fit, _)| Some(*fit) == best)
+            .map(|(_, head)| head)
+            .collect();
+        let kept = heads.len() as u64;
+        let Some(newest) = heads.first_mut() else {
+            return Ok(None);
+        };
+        // The server's count is asked for only where it counts what matches here, too; without it
+        // there are at least as many as were seen.
+        let counted = (unwanted == 0 && read == PAGE && !is_last)
+            .then(|| self.count(selector, eligible).ok())
+            .flatten();
+        let (matches, is_exact) = match counted {
+            Some(counted) => (counted.max(kept), true),
+            None => (kept, is_last),
+        };
+        newest.choice = Some(Choice {
+            selector: selector.clone(),
+            matches,
+            is_exact,
+        });
+        Ok(Some(Found {
+            heads,
+            is_whole: is_last,
+        }))
     }
 
     /// The newest runs that match, and no more than a number of them.
@@ -276,8 +507,28 @@ impl<'a> Finder<'a> {
     /// They could not be had.
     pub fn recent(self, selector: &Selector, most: usize) -> Result<Vec<Head>, Fault> {
         let (mut found, _) = self.page(selector, Eligible::Any, most, 0)?;
-        found.retain(|head| head.matches(selector));
+        found.retain(|head| head.matches(selector, self.identity));
         Ok(found)
+    }
+
+    /// The body of a query for runs.
+    fn list(
+        self,
+        selector: &Selector,
+        eligible: Eligible<'_>,
+        direction: &str,
+        limit: usize,
+        offset: usize,
+    ) -> Value {
+        json!({
+            "project_id": self.project.to_string(),
+            "filter": self.filter(),
+            "query": self.query(selector, eligible),
+            "sort_by": [{"field": "started_at", "direction": direction}],
+            "limit": limit,
+            "offset": offset,
+            "columns": COLUMNS,
+        })
     }
 
     /// Runs that the server says match, each once, newest first; and how many lines it sent.
@@ -288,15 +539,7 @@ impl<'a> Finder<'a> {
         limit: usize,
         offset: usize,
     ) -> Result<(Vec<Head>, usize), Refusal> {
-        let body = json!({
-            "project_id": self.project.to_string(),
-            "filter": self.filter(),
-            "query": query(selector, eligible),
-            "sort_by": [{"field": "started_at", "direction": "desc"}],
-            "limit": limit,
-            "offset": offset,
-            "columns": COLUMNS,
-        });
+        let body = self.list(selector, eligible, "desc", limit, offset);
         let calls: Vec<CallRead> =
             self.client
                 .post_lines("the list of evaluation runs", CALLS, &body)?;
@@ -322,7 +565,7 @@ impl<'a> Finder<'a> {
                 Some(known) if *known == head => {}
                 Some(_) => {
                     return Err(Refusal::Fault(Fault::evidence(
-                        "the answers of Weave contradict each other: one run stands twice in a list, and differs",
+                        "the answers of Weave contradict each other: one run is listed twice, and differs",
                     )));
                 }
             }
@@ -334,11 +577,11 @@ impl<'a> Finder<'a> {
         let body = json!({
             "project_id": self.project.to_string(),
             "filter": self.filter(),
-            "query": query(selector, eligible),
+            "query": self.query(selector, eligible),
         });
         let stats: CallStats =
             self.client
-                .post_aside("the number of evaluation runs", "/calls/query_stats", &body)?;
+                .post_aside("the number of evaluation runs", CALL_STATS, &body)?;
         Ok(stats.count)
     }
 
@@ -349,25 +592,25 @@ impl<'a> Finder<'a> {
             "trace_roots_only": true,
         })
     }
-}
 
-/// Makes sure that each run in front of the first that matches says what it is. The server was asked for runs of that name,
-/// so one without any may be the newest of them.
-fn refuse_nameless(
-    page: &[Head],
-    selector: &Selector,
-    eligible: Eligible<'_>,
-) -> Result<(), Refusal> {
-    let is_nameless = |head: &&Head| {
-        selector.evaluation.is_some() && head.evaluation_name().is_none()
-            || selector.model.is_some() && head.model.is_none()
-    };
-    let nameless = page
-        .iter()
-        .filter(|head| eligible.allows(head))
-        .take_while(|head| !head.matches(selector))
-        .find(is_nameless);
-    match nameless {
+    /// Makes sure that each run in front of the first that matches says what it is. The server was asked for runs of
+    /// that name, so one without any may be the newest of them.
+    fn refuse_nameless(
+        self,
+        page: &[Head],
+        selector: &Selector,
+        eligible: Eligible<'_>,
+    ) -> Result<(), Refusal> {
+        let is_nameless = |head: &&Head| {
+            selector.evaluation.is_some() && head.evaluation.is_none()
+                || selector.model.is_some() && head.model.is_none()
+        };
+        let nameless = page
+            .iter()
+            .filter(|head| eligible.allows(head))
+            .take_while(|head| !head.matches(selector, self.identity))
+            .find(is_nameless);
+        match nameless {
         None => Ok(()),
         Some(head) => Err(Refusal::Fault(
             Fault::evidence(format!(
@@ -377,63 +620,83 @@ fn refuse_nameless(
             .help("name the run by its id"),
         )),
     }
-}
+    }
 
-/// Whether the list of recent runs is another one than that in which no baseline was found: an answer that was lost says
-/// that there is none, and a policy may let that pass.
-fn contradicts(selector: &Selector, eligible: Eligible<'_>, recent: &[Head]) -> Result<(), Fault> {
-    let Eligible::Baselines { of, .. } = eligible else {
-        return Ok(());
-    };
-    let matching = recent
-        .iter()
-        .find(|head| head.matches(selector) && eligible.allows(head));
-    let what = match matching {
-        Some(head) => format!("no run matches `{selector}`, and `{}` does", head.id),
-        None if recent.is_empty() && of.is_live => {
-            format!("the project has no runs, and `{}` is one", of.id)
-        }
-        None => return Ok(()),
-    };
-    let fault = Fault::evidence(format!(
-        "the answers of Weave contradict each other: {what}"
-    ));
-    Err(fault.help("try again; a run may have been logged just now, or an answer got lost"))
-}
+    /// Whether the list of recent runs is another one than that in which no baseline was found: an answer that was lost
+    /// says that there is none, and a policy may let that pass.
+    fn contradicts(
+        self,
+        selector: &Selector,
+        eligible: Eligible<'_>,
+        recent: &[Head],
+    ) -> Result<(), Fault> {
+        let Eligible::Baselines(rules) = eligible else {
+            return Ok(());
+        };
+        let matching = recent
+            .iter()
+            .find(|head| head.matches(selector, self.identity) && eligible.allows(head));
+        let what = match matching {
+            Some(head) => format!("no run matches `{selector}`, and `{}` does", head.id),
+            None if recent.is_empty() && rules.is_live => {
+                let ids: Vec<&str> = rules.ids.iter().map(String::as_str).collect();
+                format!("the project has no runs, and has {}", named(&ids))
+            }
+            None => return Ok(()),
+        };
+        let fault = Fault::evidence(format!(
+            "the answers of Weave contradict each other: {what}"
+        ));
+        Err(fault.help("try again; a run may have been logged just now, or an answer got lost"))
+    }
 
-/// What is asked of the server. It may know less than we do; so each answer is filtered again.
-fn query(selector: &Selector, eligible: Eligible<'_>) -> Option<Value> {
-    let mut all = Vec::new();
-    if let Some(name) = &selector.evaluation {
-        // `EvaluationLogger` gives its name to the run.
-        let [python, typescript] =
-            ["inputs.self", "inputs.this"].map(|field| refers_to(field, name));
-        all.push(json!({"$or": [python, typescript, equals("display_name", name)]}));
-    }
-    if let Some(name) = &selector.model {
-        let plain = equals("inputs.model", name);
-        all.push(json!({"$or": [refers_to("inputs.model", name), plain]}));
-    }
-    let attributes = selector.attributes.iter();
-    all.extend(attributes.map(|(path, text)| attribute(path, text)));
-    let accept_failed = match eligible {
-        Eligible::Any => None,
-        Eligible::Completed => Some(false),
-        Eligible::Baselines { accept_failed, .. } => Some(accept_failed),
-    };
-    if let Some(accept_failed) = accept_failed {
-        all.push(json!({"$not": [is_null("ended_at")]}));
-        if !accept_failed {
-            all.push(is_null("exception"));
+    /// What is asked of the server. It may know less than we do; so each answer is filtered again.
+    fn query(self, selector: &Selector, eligible: Eligible<'_>) -> Option<Value> {
+        let mut all = Vec::new();
+        if let Some(name) = &selector.evaluation {
+            // `EvaluationLogger` gives its name to the run.
+            let [python, typescript] =
+                ["inputs.self", "inputs.this"].map(|field| refers_to(field, name));
+            all.push(json!({"$or": [python, typescript, equals("display_name", name)]}));
         }
-    }
-    if let Eligible::Baselines { of, .. } = eligible {
-        all.push(json!({"$not": [equals("id", &of.id)]}));
-        if let Some(time) = of.started_at {
-            all.push(json!({"$lte": [field("started_at"), literal(&time_text(time))]}));
+        if let Some(name) = &selector.model {
+            let plain = equals("inputs.model", name);
+            all.push(json!({"$or": [refers_to("inputs.model", name), plain]}));
         }
+        all.extend(
+            selector
+                .commit
+                .as_ref()
+                .map(|text| commit(&self.identity.commit, text)),
+        );
+        all.extend(
+            selector
+                .branch
+                .as_ref()
+                .map(|text| attribute(&self.identity.branch, text)),
+        );
+        let attributes = selector.attributes.iter();
+        all.extend(attributes.map(|(path, text)| attribute(path, text)));
+        let accept_failed = match eligible {
+            Eligible::Any => None,
+            Eligible::Completed => Some(false),
+            Eligible::Baselines(rules) => Some(rules.accept_failed),
+        };
+        if let Some(accept_failed) = accept_failed {
+            all.push(json!({"$not": [is_null("ended_at")]}));
+            if !accept_failed {
+                all.push(is_null("exception"));
+            }
+        }
+        if let Eligible::Baselines(rules) = eligible {
+            let others = rules.ids.iter().chain(&rules.skipped);
+            all.extend(others.map(|id| json!({"$not": [equals("id", id)]})));
+            if let Some(time) = rules.started_at {
+                all.push(json!({"$lte": [field("started_at"), literal(&time_text(time))]}));
+            }
+        }
+        (!all.is_empty()).then(|| json!({"$expr": {"$and": all}}))
     }
-    (!all.is_empty()).then(|| json!({"$expr": {"$and": all}}))
 }
 
 fn time_text(time: Timestamp) -> Value {
@@ -471,6 +734,24 @@ fn attribute(path: &str, text: &str) -> Value {
         ways.extend(number.map(|number| json!({"$eq": [field(&path), literal(&json!(number))]})));
     }
     json!({"$or": ways})
+}
+
+/// Whether the attribute that holds the commit begins as this commit does. How much of it a run logged is not known,
+/// so all that begin alike are asked for.
+fn commit(path: &str, text: &str) -> Value {
+    let short: String = text.chars().take(SHORTEST_COMMIT).collect();
+    let begins = spellings(path).into_iter().map(|path| {
+        let input = field(&format!("attributes.{path}"));
+        json!({"$contains": {"input": input, "substr": literal(&short.as_str().into())}})
+    });
+    let begins: Vec<Value> = begins.collect();
+    json!({"$or": [{"$or": begins}, attribute(path, text)]})
+}
+
+/// A call of which only its id was asked for.
+#[derive(serde::Deserialize)]
+struct CallId {
+    id: String,
 }
 
 /// The ways in which the dots of a path may lead into a map, or be part of a key, which a backslash says.

@@ -1,20 +1,29 @@
 //! A run before its results are read: what it is, and whether it has finished.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::wire::{CallRead, RunRead};
-use crate::evidence::{Choice, Reference, Run};
-use crate::selector::Selector;
+use super::wire::CallRead;
+use crate::evidence::{
+    Choice, Completeness, Gap, LeftOut, ListedRun, Reference, Role, Run, attribute, scalar_text,
+    values,
+};
+use crate::selector::{Identity, Selector, is_same_commit};
 
-/// What `EvaluationLogger` calls every evaluation.
-const LOGGED: &str = "Evaluation";
+/// What `EvaluationLogger` calls the evaluation of a run that names no dataset.
+const UNNAMED: &str = "Evaluation";
+/// A run that began longer ago and has not finished is not waited for.
+const ABANDONED: SignedDuration = SignedDuration::from_hours(24);
 
 /// A run before its results are read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head {
     /// Its id.
     pub id: String,
+    /// The trace of its root call.
+    pub trace_id: String,
+    /// Whether its root call was made inside another call.
+    pub has_parent: bool,
     /// The name that it has in the web pages.
     pub display_name: Option<String>,
     /// What was evaluated on.
@@ -29,49 +38,109 @@ pub struct Head {
     pub finished_at: Option<Timestamp>,
     /// The run whose outputs it scores once more.
     pub rescored_from: Option<String>,
-    /// What it was logged with; empty where the run was read by its id.
+    /// What it was logged with.
     pub attributes: Map<String, Value>,
     /// Whether it was logged by `EvaluationLogger`, which names the run and not the evaluation.
     pub is_logged: bool,
+    /// Whether its root call has an output, which is what it logged as its summary.
+    pub has_output: bool,
+    /// How many calls it made, where it says so.
+    pub calls_made: Option<u64>,
+    /// Whether Weave has all of it.
+    pub completeness: Completeness,
     /// How it was chosen, where it was not named by its id.
     pub choice: Option<Choice>,
 }
 
+/// How well a run matches a selector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Match {
+    /// An attribute has the same value, written otherwise: 5.0 for 5.
+    ByValue,
+    /// Every attribute has exactly this text.
+    ByText,
+}
+
+/// By what two runs are of the same evaluation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EvaluationKey {
+    /// A name: that of the evaluation, the one that `EvaluationLogger` was given, or the one that it makes of a dataset.
+    Named(String),
+    /// A run of `EvaluationLogger` without a name and without a dataset.
+    Unnamed,
+}
+
+impl EvaluationKey {
+    /// The key of an evaluation that reports call so.
+    #[must_use]
+    pub fn of_name(name: &str, is_logged: bool) -> Self {
+        if is_logged && name == UNNAMED {
+            Self::Unnamed
+        } else {
+            Self::Named(name.to_owned())
+        }
+    }
+}
+
 impl Head {
-    /// The evaluation's name: that of its reference, or the one that `EvaluationLogger` was given.
+    /// By what it is of the same evaluation as another run; `None` where it does not say.
+    #[must_use]
+    pub fn evaluation_key(&self) -> Option<EvaluationKey> {
+        match (self.evaluation_name(), &self.evaluation) {
+            (Some(name), _) => Some(EvaluationKey::Named(name.to_owned())),
+            (None, Some(_)) => Some(EvaluationKey::Unnamed),
+            (None, None) => None,
+        }
+    }
+
+    /// The evaluation's name: the one that `EvaluationLogger` was given, else that of its reference; `None` where that
+    /// is the one that it gives to all.
     #[must_use]
     pub fn evaluation_name(&self) -> Option<&str> {
-        match (&self.display_name, &self.evaluation) {
-            (Some(name), _) if self.is_logged => Some(name),
-            (_, reference) => reference.as_ref().map(|reference| reference.name.as_str()),
-        }
+        let object = self
+            .evaluation
+            .as_ref()
+            .map(|reference| reference.name.as_str());
+        let given = self
+            .display_name
+            .as_deref()
+            .filter(|name| self.is_logged && !is_random(name));
+        given.or_else(|| object.filter(|name| !(self.is_logged && *name == UNNAMED)))
     }
 
     /// The evaluation as reports name it. `EvaluationLogger` makes a version of its own for each run, which
     /// says nothing.
     pub(super) fn evaluation(&self) -> Option<Reference> {
-        match (&self.display_name, &self.evaluation) {
-            (Some(name), _) if self.is_logged => Some(Reference {
-                name: name.clone(),
-                version: None,
-            }),
-            (_, reference) => reference.clone(),
+        if !self.is_logged {
+            return self.evaluation.clone();
         }
+        let name = match self.evaluation_key()? {
+            EvaluationKey::Named(name) => name,
+            EvaluationKey::Unnamed => UNNAMED.to_owned(),
+        };
+        Some(Reference {
+            name,
+            version: None,
+        })
     }
 
-    /// Whether the run may be one of `EvaluationLogger`, which only its root call tells.
-    pub(super) fn may_be_logged(&self) -> bool {
-        let name = self
-            .evaluation
-            .as_ref()
-            .map(|reference| reference.name.as_str());
-        self.attributes.is_empty() && name == Some(LOGGED)
+    /// Its commit, where it says so.
+    #[must_use]
+    pub fn commit(&self, identity: &Identity) -> Option<String> {
+        attribute(&self.attributes, &identity.commit)
     }
 
     /// Whether the run still goes on, or does not say.
     #[must_use]
     pub fn is_running(&self) -> bool {
         matches!(self.status.as_deref(), None | Some("running"))
+    }
+
+    /// Whether it has been running for so long that it will not finish.
+    #[must_use]
+    pub fn is_abandoned(&self, now: Timestamp) -> bool {
+        let age = self.started_at.map(|started| now.duration_since(started));
+        self.is_running() && age.is_some_and(|age| age > ABANDONED)
     }
 
     /// Whether the run has finished with a status that is accepted.
@@ -83,26 +152,93 @@ impl Head {
         }
     }
 
-    /// Whether the run is what was asked for.
+    /// What its root call alone says of whether it is complete; [`Completeness::NotAsked`] where its calls have to be
+    /// counted.
     #[must_use]
-    pub fn matches(&self, selector: &Selector) -> bool {
-        let is = |reference: &Option<Reference>, name: &str| {
-            reference
-                .as_ref()
-                .is_some_and(|reference| reference.name == name)
-        };
+    pub fn own_completeness(&self) -> Completeness {
+        let has_no_summary =
+            self.is_logged && !self.has_output && self.status.as_deref() == Some("completed");
+        if has_no_summary {
+            Completeness::Incomplete(Gap::NoSummary)
+        } else if self.calls_made.is_none() && !self.is_running() {
+            Completeness::Unknown
+        } else {
+            Completeness::NotAsked
+        }
+    }
+
+    /// How well the run matches what was asked for; `None` where it does not.
+    #[must_use]
+    pub fn fit(&self, selector: &Selector, identity: &Identity) -> Option<Match> {
         let evaluation = selector
             .evaluation
             .as_ref()
-            .is_none_or(|name| is(&self.evaluation, name) || self.evaluation_name() == Some(name));
-        let model = selector
-            .model
-            .as_ref()
-            .is_none_or(|name| is(&self.model, name));
-        let attribute = |(path, text): (&String, &String)| {
-            values(&self.attributes, path).any(|value| is_text(value, text))
-        };
-        evaluation && model && selector.attributes.iter().all(attribute)
+            .is_none_or(|name| self.is_of_evaluation(name));
+        let model = selector.model.as_ref().is_none_or(|name| {
+            let model = self.model.as_ref();
+            model.is_some_and(|reference| reference.name == *name)
+        });
+        let commit = selector.commit.as_ref().is_none_or(|asked| {
+            self.commit(identity)
+                .is_some_and(|commit| is_same_commit(&commit, asked))
+        });
+        if !(evaluation && model && commit) {
+            return None;
+        }
+        let branch = selector
+            .branch
+            .iter()
+            .map(|branch| (identity.branch.as_str(), branch.as_str()));
+        let attributes = selector.attributes.iter();
+        let attributes = attributes.map(|(path, text)| (path.as_str(), text.as_str()));
+        branch
+            .chain(attributes)
+            .map(|(path, text)| self.fit_attribute(path, text))
+            .try_fold(Match::ByText, |worst, fit| fit.map(|fit| worst.min(fit)))
+    }
+
+    /// Whether the run is what was asked for.
+    #[must_use]
+    pub fn matches(&self, selector: &Selector, identity: &Identity) -> bool {
+        self.fit(selector, identity).is_some()
+    }
+
+    /// Whether it is of the evaluation of this name: that of its object, or the one that `EvaluationLogger` was given.
+    fn is_of_evaluation(&self, name: &str) -> bool {
+        let object = self.evaluation.as_ref();
+        object.is_some_and(|reference| reference.name == name)
+            || (self.is_logged && self.display_name.as_deref() == Some(name))
+    }
+
+    fn fit_attribute(&self, path: &str, text: &str) -> Option<Match> {
+        let values = || values(&self.attributes, path);
+        if values().any(|value| scalar_text(value).as_deref() == Some(text)) {
+            Some(Match::ByText)
+        } else {
+            values()
+                .any(|value| is_value(value, text))
+                .then_some(Match::ByValue)
+        }
+    }
+
+    /// Each key of a selector that the run does not match: the key, what was asked for, and what the run has.
+    #[must_use]
+    pub fn mismatches(
+        &self,
+        selector: &Selector,
+        identity: &Identity,
+    ) -> Vec<(String, String, Option<String>)> {
+        let object = self.evaluation.as_ref().map(|known| known.name.clone());
+        mismatches(
+            &Known {
+                evaluation: self.evaluation_name().map(str::to_owned).or(object),
+                is_of_evaluation: &|name| self.is_of_evaluation(name),
+                model: self.model.as_ref().map(|model| model.name.clone()),
+                attributes: &self.attributes,
+            },
+            selector,
+            identity,
+        )
     }
 
     /// What the run was logged with, without what Weave itself adds: paths and values as text.
@@ -118,28 +254,127 @@ impl Head {
         }
         found
     }
+
+    /// The run as reports list it; with the reason where it is left out.
+    #[must_use]
+    pub fn listed(&self, role: Role, left_out: Option<LeftOut>, identity: &Identity) -> ListedRun {
+        ListedRun {
+            role,
+            left_out,
+            id: self.id.clone(),
+            display_name: self.display_name.clone(),
+            commit: self.commit(identity),
+            branch: attribute(&self.attributes, &identity.branch),
+            status: self.status.clone(),
+            started_at: self.started_at,
+            finished_at: self.finished_at,
+            rows: None,
+            trials: None,
+        }
+    }
 }
 
-/// What stands at a path: dots lead into maps, or are part of a key.
-fn values<'a>(
-    map: &'a Map<String, Value>,
-    path: &'a str,
-) -> Box<dyn Iterator<Item = &'a Value> + 'a> {
-    let deeper = path.match_indices('.').filter_map(|(dot, _)| {
-        let (key, rest) = (path.get(..dot)?, path.get(dot + 1..)?);
-        match map.get(key)? {
-            Value::Object(inner) => Some(values(inner, rest)),
-            _ => None,
-        }
+/// What is known of a run that is held against a selector.
+struct Known<'a> {
+    evaluation: Option<String>,
+    is_of_evaluation: &'a dyn Fn(&str) -> bool,
+    model: Option<String>,
+    attributes: &'a Map<String, Value>,
+}
+
+/// Each key of a selector that a run of a snapshot does not match, as [`Head::mismatches`]; `None` where the snapshot
+/// does not hold what the run was logged with, and the selector asks for that.
+#[must_use]
+pub fn saved_mismatches(
+    run: &Run,
+    selector: &Selector,
+    identity: &Identity,
+) -> Option<Vec<(String, String, Option<String>)>> {
+    let none = Map::new();
+    let asks =
+        selector.commit.is_some() || selector.branch.is_some() || !selector.attributes.is_empty();
+    let attributes = match &run.attributes {
+        Some(attributes) => attributes,
+        None if asks => return None,
+        None => &none,
+    };
+    let name = run.evaluation.as_ref().map(|known| known.name.clone());
+    let is_of = |asked: &str| name.as_deref() == Some(asked);
+    let known = Known {
+        evaluation: name.clone(),
+        is_of_evaluation: &is_of,
+        model: run.model.as_ref().map(|model| model.name.clone()),
+        attributes,
+    };
+    Some(mismatches(&known, selector, identity))
+}
+
+fn mismatches(
+    known: &Known<'_>,
+    selector: &Selector,
+    identity: &Identity,
+) -> Vec<(String, String, Option<String>)> {
+    let of = |path: &str| attribute(known.attributes, path);
+    let has = |path: &str, text: &str| {
+        values(known.attributes, path)
+            .any(|value| scalar_text(value).as_deref() == Some(text) || is_value(value, text))
+    };
+    let mut found = Vec::new();
+    let mut hold =
+        |key: &str, asked: Option<&String>, has: Option<String>, is: &dyn Fn(&str) -> bool| {
+            if let Some(asked) = asked.filter(|asked| !is(asked)) {
+                found.push((key.to_owned(), asked.clone(), has));
+            }
+        };
+    hold(
+        "evaluation",
+        selector.evaluation.as_ref(),
+        known.evaluation.clone(),
+        known.is_of_evaluation,
+    );
+    let model = known.model.clone();
+    hold("model", selector.model.as_ref(), model.clone(), &|asked| {
+        model.as_deref() == Some(asked)
     });
-    Box::new(map.get(path).into_iter().chain(deeper.flatten()))
+    let commit = of(&identity.commit);
+    hold(
+        "commit",
+        selector.commit.as_ref(),
+        commit.clone(),
+        &|asked| {
+            let commit = commit.as_deref();
+            commit.is_some_and(|commit| is_same_commit(commit, asked))
+        },
+    );
+    let branch = of(&identity.branch);
+    hold("branch", selector.branch.as_ref(), branch, &|asked| {
+        has(&identity.branch, asked)
+    });
+    for (path, text) in &selector.attributes {
+        let key = format!("attributes.{path}");
+        hold(&key, Some(text), of(path), &|asked| has(path, asked));
+    }
+    found
+}
+
+/// Whether a display name is one that `EvaluationLogger` makes up: `eval-2026-11-29-happy-dolphin`.
+fn is_random(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix("eval-") else {
+        return false;
+    };
+    let (Some(date), Some(words)) = (rest.get(..10), rest.get(10..)) else {
+        return false;
+    };
+    let is_date = date.parse::<jiff::civil::Date>().is_ok();
+    let mut words = words.split('-');
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    is_date && words.next() == Some("") && words.clone().count() == 2 && words.all(is_word)
 }
 
 /// Whether a value is what a text says: numbers are compared as numbers.
-fn is_text(value: &Value, text: &str) -> bool {
+fn is_value(value: &Value, text: &str) -> bool {
     match value {
-        Value::String(value) => value == text,
-        Value::Bool(value) => (if *value { "true" } else { "false" }) == text,
         Value::Number(number) => match (number.to_string().parse::<i128>(), text.parse::<i128>()) {
             // In floating point large neighbours would be the same.
             (Ok(number), Ok(text)) => number == text,
@@ -147,7 +382,9 @@ fn is_text(value: &Value, text: &str) -> bool {
                 .as_f64()
                 .is_some_and(|number| text.parse() == Ok(number)),
         },
-        Value::Null | Value::Array(_) | Value::Object(_) => false,
+        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            false
+        }
     }
 }
 
@@ -161,24 +398,6 @@ fn flatten(path: &str, value: &Value, found: &mut Vec<(String, String)>) {
         Value::String(text) => found.push((path.to_owned(), text.clone())),
         Value::Null => {}
         value => found.push((path.to_owned(), value.to_string())),
-    }
-}
-
-impl From<RunRead> for Head {
-    fn from(run: RunRead) -> Self {
-        Self {
-            id: run.evaluation_run_id,
-            display_name: None,
-            evaluation: run.evaluation.as_deref().and_then(Reference::parse),
-            model: run.model.as_deref().and_then(Reference::parse),
-            status: run.status,
-            started_at: run.started_at,
-            finished_at: run.finished_at,
-            rescored_from: run.source_evaluation_run_id,
-            attributes: Map::new(),
-            is_logged: false,
-            choice: None,
-        }
     }
 }
 
@@ -215,6 +434,11 @@ impl From<CallRead> for Head {
             started_at: Some(call.started_at),
             finished_at: call.ended_at,
             is_logged: imperative == Some(&Value::Bool(true)),
+            has_output: call.output.is_some(),
+            calls_made: call.summary.and_then(|summary| summary.calls()),
+            trace_id: call.trace_id,
+            has_parent: call.parent_id.is_some(),
+            completeness: Completeness::NotAsked,
             id: call.id,
             display_name: call.display_name,
             attributes: call.attributes,
@@ -223,62 +447,63 @@ impl From<CallRead> for Head {
     }
 }
 
-/// What of a run decides which others can be its baseline.
+/// What of a candidate decides which other runs can be its baseline.
 #[derive(Clone, Debug)]
-pub struct Anchor {
-    /// The candidate's id.
-    pub id: String,
-    /// The run whose outputs it scores once more, the run whose that one scored, and so on.
+pub struct BaselineRules {
+    /// The ids of the candidate's runs.
+    pub ids: Vec<String>,
+    /// The runs whose outputs they score once more, the runs whose those scored, and so on.
     pub rescored_from: Vec<String>,
-    /// When it began.
+    /// When the first of them began.
     pub started_at: Option<Timestamp>,
-    /// The name of its evaluation.
-    pub evaluation: Option<String>,
-    /// Whether it is a run in Weave, and not one in a snapshot.
+    /// By what a baseline is of their evaluation; `None` where it is looked for by a name.
+    pub evaluation: Option<EvaluationKey>,
+    /// The name of their model.
+    pub model: Option<String>,
+    /// Their commit, of which no run is a baseline; `None` where they have none, or where the policy names another
+    /// model for the baseline.
+    pub commit: Option<String>,
+    /// The attributes that hold the commit and the branch.
+    pub identity: Identity,
+    /// Runs that were passed over.
+    pub skipped: Vec<String>,
+    /// Whether a failed run can be the baseline.
+    pub accept_failed: bool,
+    /// Whether the candidate is in Weave, and not in a snapshot.
     pub is_live: bool,
 }
 
-impl From<&Head> for Anchor {
-    fn from(head: &Head) -> Self {
-        Self {
-            id: head.id.clone(),
-            rescored_from: head.rescored_from.iter().cloned().collect(),
-            started_at: head.started_at,
-            evaluation: head.evaluation_name().map(str::to_owned),
-            is_live: true,
-        }
-    }
-}
-
-impl From<&Run> for Anchor {
-    fn from(run: &Run) -> Self {
-        Self {
-            id: run.id.clone(),
-            rescored_from: run.rescored_from.iter().cloned().collect(),
-            started_at: run.started_at,
-            evaluation: run.evaluation.as_ref().map(|known| known.name.clone()),
-            is_live: false,
-        }
-    }
-}
-
-impl Anchor {
+impl BaselineRules {
     /// Whether a run has the candidate's own outputs: it is the candidate, or one is a scoring of the other,
     /// or both are of a third.
-    pub(super) fn is_kin(&self, head: &Head) -> bool {
-        let is_ours = |id: &String| *id == self.id || self.rescored_from.contains(id);
+    pub(super) fn shares_outputs(&self, head: &Head) -> bool {
+        let is_ours = |id: &String| self.ids.contains(id) || self.rescored_from.contains(id);
         is_ours(&head.id) || head.rescored_from.as_ref().is_some_and(is_ours)
     }
 
-    /// Whether a run is no newer than the candidate.
-    pub(super) fn is_after(&self, head: &Head) -> bool {
+    /// Whether a run is of the candidate's commit.
+    pub(super) fn is_own_commit(&self, head: &Head) -> bool {
+        let commit = head.commit(&self.identity);
+        let both = commit.as_ref().zip(self.commit.as_ref());
+        both.is_some_and(|(commit, ours)| is_same_commit(commit, ours))
+    }
+
+    /// Whether a run began no later than the candidate's first.
+    pub(super) fn is_older(&self, head: &Head) -> bool {
         head.started_at <= self.started_at
     }
 
-    /// Whether a run can be the candidate's baseline: finished, no newer, and not of the same outputs.
+    /// Whether a run can be the candidate's baseline: finished, no newer, of another commit, and not of the same
+    /// outputs.
     #[must_use]
-    pub(super) fn allows(&self, head: &Head, accept_failed: bool) -> bool {
-        head.has_finished(accept_failed) && self.is_after(head) && !self.is_kin(head)
+    pub fn allows(&self, head: &Head) -> bool {
+        let is_unnamed = self.evaluation == Some(EvaluationKey::Unnamed);
+        head.has_finished(self.accept_failed)
+            && (!is_unnamed || head.evaluation_key() == self.evaluation)
+            && self.is_older(head)
+            && !self.shares_outputs(head)
+            && !self.is_own_commit(head)
+            && !self.skipped.contains(&head.id)
     }
 }
 
@@ -288,8 +513,13 @@ mod tests {
 
     use super::*;
 
+    fn usual() -> Identity {
+        Identity::default()
+    }
+
     fn head(mut value: Value) -> Head {
         value["op_name"] = json!("Evaluation.evaluate");
+        value["trace_id"] = json!("t");
         let call: CallRead = serde_json::from_value(value).unwrap();
         call.into()
     }
@@ -330,7 +560,7 @@ mod tests {
                 attributes: [(path.to_owned(), text.to_owned())].into(),
                 ..Selector::default()
             };
-            assert_eq!(head.matches(&selector), matches, "{path}={text}");
+            assert_eq!(head.matches(&selector, &usual()), matches, "{path}={text}");
         }
     }
 
@@ -341,16 +571,20 @@ mod tests {
             "id": "a", "started_at": "2026-11-23T09:00:00Z", "display_name": "eval-2026",
             "inputs": {"this": "weave:///a/b/object/answers-long:v1", "model": "weave:///a/b/op/f:v1"},
         }));
-        assert!(plain.matches(&of("answers-long")));
-        assert!(!plain.matches(&of("answers")) && !plain.matches(&of("eval-2026")));
-        assert!(plain.matches(&Selector::parse("model=f").unwrap()));
-        assert!(!plain.matches(&Selector::parse("model=g").unwrap()));
+        assert!(plain.matches(&of("answers-long"), &usual()));
+        assert!(
+            !plain.matches(&of("answers"), &usual()) && !plain.matches(&of("eval-2026"), &usual())
+        );
+        assert!(plain.matches(&Selector::parse("model=f").unwrap(), &usual()));
+        assert!(!plain.matches(&Selector::parse("model=g").unwrap(), &usual()));
         let logged = head(json!({
             "id": "a", "started_at": "2026-11-23T09:00:00Z", "display_name": "nightly",
             "inputs": {"self": "weave:///a/b/object/Evaluation:v1"},
             "attributes": {"_weave_eval_meta": {"imperative": true}},
         }));
-        assert!(logged.matches(&of("nightly")) && logged.matches(&of("Evaluation")));
+        assert!(
+            logged.matches(&of("nightly"), &usual()) && logged.matches(&of("Evaluation"), &usual())
+        );
     }
 
     #[test]
@@ -366,9 +600,21 @@ mod tests {
             head(call)
         };
         let source = |id: &str| json!({"attributes": {"weave": {"source_evaluation_run_id": id}}});
-        let anchor = Anchor::from(&run("c", 9, json!({})));
-        let rescored = Anchor::from(&run("r", 9, source("c")));
-        for (head, of_candidate, of_rescored) in [
+        let rules = |of: &str, rescored_from: &[&str]| BaselineRules {
+            ids: vec![of.to_owned()],
+            rescored_from: rescored_from.iter().map(|id| (*id).to_owned()).collect(),
+            started_at: "2026-11-23T09:00:00Z".parse().ok(),
+            evaluation: None,
+            model: None,
+            commit: Some("0123456789".to_owned()),
+            identity: usual(),
+            skipped: vec!["p".to_owned()],
+            accept_failed: false,
+            is_live: true,
+        };
+        let (of_candidate, of_rescored) = (rules("c", &[]), rules("r", &["c"]));
+        let sha = |sha: &str| json!({"attributes": {"git_sha": sha}});
+        for (head, candidate, rescored) in [
             (run("b", 8, json!({})), true, true),
             (run("b", 9, json!({})), true, true),
             (run("b", 10, json!({})), false, false),
@@ -377,11 +623,80 @@ mod tests {
             (run("c", 8, json!({})), false, false),
             (run("s", 8, source("c")), false, false),
             (run("s", 8, source("x")), true, true),
+            (run("p", 8, json!({})), false, false),
+            (run("b", 8, sha("0123456789")), false, false),
+            (run("b", 8, sha("0123456")), false, false),
+            (run("b", 8, sha("012345")), true, true),
+            (run("b", 8, sha("abcdef0123")), true, true),
         ] {
-            assert_eq!(anchor.allows(&head, false), of_candidate, "{head:?}");
-            assert_eq!(rescored.allows(&head, false), of_rescored, "{head:?}");
+            assert_eq!(of_candidate.allows(&head), candidate, "{head:?}");
+            assert_eq!(of_rescored.allows(&head), rescored, "{head:?}");
         }
-        assert!(anchor.allows(&run("b", 8, json!({"exception": "x"})), true));
+        let accepting = BaselineRules {
+            accept_failed: true,
+            ..of_candidate
+        };
+        assert!(accepting.allows(&run("b", 8, json!({"exception": "x"}))));
+    }
+
+    #[test]
+    fn text_comes_before_value() {
+        let head = logged_with(
+            &json!({"digits": "0005747", "number": 5747, "version": "1.10", "off": false}),
+        );
+        let fit = |path: &str, text: &str| {
+            let selector = Selector {
+                attributes: [(path.to_owned(), text.to_owned())].into(),
+                ..Selector::default()
+            };
+            head.fit(&selector, &usual())
+        };
+        assert_eq!(fit("digits", "0005747"), Some(Match::ByText));
+        assert_eq!(fit("number", "5747"), Some(Match::ByText));
+        assert_eq!(fit("number", "0005747"), Some(Match::ByValue));
+        assert_eq!(fit("digits", "5747"), None);
+        assert_eq!(fit("version", "1.1"), None);
+        assert_eq!(fit("off", "false"), Some(Match::ByText));
+    }
+
+    #[test]
+    fn a_name_that_the_logger_made_up_is_that_of_no_evaluation() {
+        for (name, random) in [
+            ("eval-2026-11-29-happy-dolphin", true),
+            ("eval-2026-11-29-happy", false),
+            ("eval-2026-11-29", false),
+            ("eval-2026-13-29-happy-dolphin", false),
+            ("eval-2026-11-29-happy-dolphin-2", false),
+            ("eval-nightly", false),
+            ("nightly", false),
+        ] {
+            assert_eq!(is_random(name), random, "{name}");
+        }
+        let logged = |display: &str, object: &str| {
+            let head = head(json!({
+                "id": "a", "started_at": "2026-11-23T09:00:00Z", "display_name": display,
+                "inputs": {"self": format!("weave:///a/b/object/{object}:v1")},
+                "attributes": {"_weave_eval_meta": {"imperative": true}},
+            }));
+            (
+                head.evaluation_name().map(str::to_owned),
+                head.evaluation_key(),
+            )
+        };
+        let named = |name: &str| {
+            let name = name.to_owned();
+            (Some(name.clone()), Some(EvaluationKey::Named(name)))
+        };
+        let random = "eval-2026-11-29-happy-dolphin";
+        assert_eq!(logged("nightly", "Evaluation"), named("nightly"));
+        assert_eq!(
+            logged(random, "golden-evaluation"),
+            named("golden-evaluation")
+        );
+        assert_eq!(
+            logged(random, "Evaluation"),
+            (None, Some(EvaluationKey::Unnamed))
+        );
     }
 
     #[test]

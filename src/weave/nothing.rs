@@ -3,21 +3,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::find::Eligible;
-use super::head::{Anchor, Head};
+use super::head::{BaselineRules, Head};
 use crate::project::Project;
 use crate::prose::Prose;
-use crate::selector::Selector;
+use crate::selector::{Identity, Selector};
 
 /// As many names or values are listed.
 const MOST: usize = 6;
 
+/// What was asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) project: &'a Project,
+    pub(super) identity: &'a Identity,
+    pub(super) selector: &'a Selector,
+    pub(super) eligible: Eligible<'a>,
+}
+
 /// Says why no run matches, from the newest runs of the project, newest first.
-pub(super) fn explain(
-    project: &Project,
-    selector: &Selector,
-    eligible: Eligible<'_>,
-    recent: &[Head],
-) -> Prose {
+pub(super) fn explain(asked: &Asked<'_>, recent: &[Head]) -> Prose {
+    let Asked {
+        project,
+        identity,
+        selector,
+        eligible,
+    } = *asked;
     let asked = Prose::from("no run of ")
         .name(project.to_string())
         .text(" matches ")
@@ -31,16 +41,18 @@ pub(super) fn explain(
     };
     let matching: Vec<&Head> = recent
         .iter()
-        .filter(|head| head.matches(selector))
+        .filter(|head| head.matches(selector, identity))
         .collect();
     if !matching.is_empty() {
         return asked.then(match eligible {
-            Eligible::Any => Prose::from("; one that does has appeared just now"),
+            Eligible::Any => Prose::from(
+                " in Weave's answer to that, and its list of recent runs holds one; try again",
+            ),
             Eligible::Completed => Prose::from(" and has completed"),
-            Eligible::Baselines { of, accept_failed } => Prose::from(format!(
+            Eligible::Baselines(rules) => Prose::from(format!(
                 " and can be a baseline; what matches, of {among}: "
             ))
-            .then(ineligible(&matching, of, accept_failed)),
+            .then(ineligible(&matching, rules)),
         });
     }
     if let Some(name) = &selector.evaluation {
@@ -48,7 +60,7 @@ pub(super) fn explain(
             evaluation: Some(name.clone()),
             ..Selector::default()
         };
-        if !recent.iter().any(|head| head.matches(&of_name)) {
+        if !recent.iter().any(|head| head.matches(&of_name, identity)) {
             let known = recent.iter().filter_map(Head::evaluation_name);
             return asked
                 .text(format!("; evaluations of {among}: "))
@@ -64,18 +76,20 @@ pub(super) fn explain(
                 .names(nearest(name, known.into_iter()), MOST);
         }
     }
-    attributes(asked, selector, recent, &among)
+    attributes(asked, selector, identity, recent, &among)
 }
 
 const OWN: &str = "the candidate itself";
 
 /// Why runs that match cannot be a baseline.
-fn ineligible(matching: &[&Head], of: &Anchor, accept_failed: bool) -> Prose {
+fn ineligible(matching: &[&Head], rules: &BaselineRules) -> Prose {
     let why = |head: &Head| match head.status.as_deref() {
-        _ if head.id == of.id => OWN,
-        _ if of.is_kin(head) => "scored from the same outputs",
-        _ if !of.is_after(head) => "newer than the candidate",
-        Some("failed") if !accept_failed => "failed",
+        _ if rules.ids.contains(&head.id) => OWN,
+        _ if rules.shares_outputs(head) => "scored from the same outputs",
+        _ if rules.is_own_commit(head) => "of the candidate's own commit",
+        _ if !rules.is_older(head) => "newer than the candidate",
+        _ if rules.skipped.contains(&head.id) => "incomplete",
+        Some("failed") if !rules.accept_failed => "failed",
         None | Some("running") => "still running",
         _ => "not finished",
     };
@@ -94,14 +108,34 @@ fn ineligible(matching: &[&Head], of: &Anchor, accept_failed: bool) -> Prose {
 }
 
 /// Which attribute no run has as it was asked for, and what recent runs have.
-fn attributes(asked: Prose, selector: &Selector, recent: &[Head], among: &str) -> Prose {
-    for (path, text) in &selector.attributes {
-        let alone = |attributes| Selector {
-            attributes,
+fn attributes(
+    asked: Prose,
+    selector: &Selector,
+    identity: &Identity,
+    recent: &[Head],
+    among: &str,
+) -> Prose {
+    let commit = selector.commit.iter().map(|text| {
+        let one = Selector {
+            commit: Some(text.clone()),
             ..Selector::default()
         };
-        let one = alone([(path.clone(), text.clone())].into());
-        if recent.iter().any(|head| head.matches(&one)) {
+        (identity.commit.as_str(), one)
+    });
+    let of_attribute = |path: &str, text: &String| Selector {
+        attributes: [(path.to_owned(), text.clone())].into(),
+        ..Selector::default()
+    };
+    let branch = selector.branch.iter().map(|text| {
+        (
+            identity.branch.as_str(),
+            of_attribute(&identity.branch, text),
+        )
+    });
+    let attributes = selector.attributes.iter();
+    let attributes = attributes.map(|(path, text)| (path.as_str(), of_attribute(path, text)));
+    for (path, one) in commit.chain(branch).chain(attributes) {
+        if recent.iter().any(|head| head.matches(&one, identity)) {
             continue;
         }
         let known: Vec<(String, String)> = recent.iter().flat_map(Head::own_attributes).collect();
@@ -128,7 +162,7 @@ fn attributes(asked: Prose, selector: &Selector, recent: &[Head], among: &str) -
         };
     }
     asked.text(format!(
-        "; each part of it matches some of {among}, and all of it none"
+        "; each part of it matches some of {among}, and no run matches all of it"
     ))
 }
 

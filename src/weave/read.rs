@@ -11,24 +11,36 @@ use super::head::Head;
 use super::refusal::{Refusal, contradiction};
 use super::rows::{self, LiveRows};
 use super::wire::{EvaluationSummary, RowsAnswer, Summary, SummaryAnswer};
-use crate::evidence::snapshot::Saved;
+use crate::evidence::snapshot::{Saved, SavedRows};
 use crate::evidence::{
     Baseline, Columns, Details, Dimension, Evidence, Known, Pair, Role, RowSource, Rows, Run,
     RunRow, Totals, Usage, Wanted, joined,
 };
 use crate::fault::Fault;
 use crate::project::{Project, encode};
+use crate::prose::Prose;
 
 /// Rows a page, where rows are read at all.
 const PAGE: usize = 500;
 
-/// One of the two runs, before it is read.
+/// A run that is judged, before it is read.
 #[derive(Clone, Debug)]
 pub enum Side {
     /// A run in Weave.
     Live(Box<Head>),
     /// A run that a snapshot holds.
-    Snapshot(Box<Saved>),
+    Snapshot(Box<Run>, Saved),
+}
+
+impl Side {
+    /// The run's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Live(head) => &head.id,
+            Self::Snapshot(run, _) => &run.id,
+        }
+    }
 }
 
 /// What is asked for beyond counts and means.
@@ -38,6 +50,17 @@ pub struct Needs<'a> {
     pub usage: bool,
     /// Rows, with these columns.
     pub rows: Option<&'a Wanted<'a>>,
+}
+
+/// The runs of each side, the newest first.
+#[derive(Clone, Debug)]
+pub struct Sides {
+    /// The runs of the candidate.
+    pub candidates: Vec<Side>,
+    /// The runs of the baseline, or why there is none; `None` where nothing is compared.
+    pub baselines: Option<Result<Vec<Side>, Prose>>,
+    /// Whether only the newest run of the candidate is judged.
+    pub newest_only: bool,
 }
 
 /// Reads what is known of a candidate and, where there is one, of a baseline.
@@ -50,8 +73,7 @@ pub struct Needs<'a> {
 pub fn read_evidence(
     client: &Client<'_>,
     project: &Project,
-    candidate: Side,
-    baseline: Option<Side>,
+    sides: &Sides,
     needs: Needs<'_>,
 ) -> Result<Evidence, Fault> {
     let reader = Reader {
@@ -59,15 +81,75 @@ pub fn read_evidence(
         project,
         needs,
     };
-    match (candidate, baseline) {
-        (Side::Live(candidate), Some(Side::Live(baseline))) => reader.both(*candidate, *baseline),
-        (candidate, None) => reader.alone(candidate),
-        // Without the server's help the rows are joined here, on their digests.
-        (candidate, Some(baseline)) => {
-            let ours = reader.side(candidate, true)?;
-            let theirs = reader.side(baseline, true)?;
-            Evidence::joined(ours.known(), Ok(theirs.known()), needs.rows)
-        }
+    let found = match &sides.baselines {
+        Some(Ok(found)) => found.as_slice(),
+        Some(Err(_)) | None => &[],
+    };
+    let is_compared = matches!(sides.baselines, Some(Ok(_)));
+    if let ([Side::Live(candidate)], [Side::Live(baseline)]) = (sides.candidates.as_slice(), found)
+    {
+        return reader.both((**candidate).clone(), (**baseline).clone());
+    }
+    // Without the server's help the rows are joined here, on their digests. Of several runs all rows are read anyway.
+    let has_several = sides.candidates.len() > 1 || found.len() > 1;
+    let digests = is_compared && !has_several;
+    let loaded = |sides: &[Side]| -> Result<Vec<Loaded<'_>>, Refusal> {
+        let side = |side: &Side| reader.side(side.clone(), digests);
+        side_by_side(sides, &side)
+    };
+    let ours = loaded(&sides.candidates)?;
+    let theirs = loaded(found)?;
+    let baselines = match &sides.baselines {
+        None => None,
+        Some(Err(reason)) => Some(Err(reason.clone())),
+        Some(Ok(_)) => Some(Ok(theirs.iter().map(Loaded::known).collect())),
+    };
+    let candidates = ours.iter().map(Loaded::known).collect();
+    Evidence::assembled(candidates, baselines, sides.newest_only, needs.rows)
+}
+
+/// The evidence of runs that snapshots hold, without any request.
+///
+/// # Errors
+///
+/// The runs do not go together; or a run is in Weave.
+pub fn saved_evidence(sides: &Sides, wanted: Option<&Wanted<'_>>) -> Result<Evidence, Fault> {
+    let loaded = |sides: &[Side]| -> Result<Vec<Loaded<'static>>, Fault> {
+        let of = |side: &Side| match side {
+            Side::Snapshot(run, saved) => Ok(Loaded::saved(run.clone(), saved)),
+            Side::Live(head) => Err(Fault::evidence(format!("run `{}` is in Weave", head.id))),
+        };
+        sides.iter().map(of).collect()
+    };
+    let ours = loaded(&sides.candidates)?;
+    let theirs = match &sides.baselines {
+        Some(Ok(found)) => Some(Ok(loaded(found)?)),
+        Some(Err(reason)) => Some(Err(reason.clone())),
+        None => None,
+    };
+    let baselines = theirs.as_ref().map(|theirs| match theirs {
+        Ok(loaded) => Ok(loaded.iter().map(Loaded::known).collect()),
+        Err(reason) => Err(reason.clone()),
+    });
+    let candidates = ours.iter().map(Loaded::known).collect();
+    Evidence::assembled(candidates, baselines, sides.newest_only, wanted)
+}
+
+/// Does something with several things at the same time, and keeps their order.
+fn side_by_side<T: Sync, R: Send>(
+    things: &[T],
+    work: &(dyn Fn(&T) -> Result<R, Refusal> + Sync),
+) -> Result<Vec<R>, Refusal> {
+    match things {
+        [] => Ok(Vec::new()),
+        [one] => Ok(vec![work(one)?]),
+        several => thread::scope(|scope| {
+            let started: Vec<_> = several
+                .iter()
+                .map(|thing| scope.spawn(move || work(thing)))
+                .collect();
+            started.into_iter().map(join).collect()
+        }),
     }
 }
 
@@ -190,17 +272,25 @@ pub fn read_trials(
 /// A run that was read, and where its rows are.
 enum Loaded<'a> {
     Live(Box<Run>, LiveRows<'a>),
-    Saved(Box<Saved>),
+    Saved(Box<Run>, Option<SavedRows>),
 }
 
 impl Loaded<'_> {
+    fn saved(run: Box<Run>, saved: &Saved) -> Self {
+        let rows = saved.rows_of(&run.id);
+        Self::Saved(run, rows)
+    }
+
     fn known(&self) -> Known<'_> {
         match self {
             Self::Live(run, rows) => Known {
                 run: (**run).clone(),
                 rows: Some(rows),
             },
-            Self::Saved(saved) => saved.known(),
+            Self::Saved(run, rows) => Known {
+                run: (**run).clone(),
+                rows: rows.as_ref().map(|rows| rows as &dyn RowSource),
+            },
         }
     }
 }
@@ -215,7 +305,7 @@ impl Reader<'_> {
     /// One run, and where its rows are.
     fn side(&self, side: Side, digests: bool) -> Result<Loaded<'_>, Refusal> {
         match side {
-            Side::Snapshot(saved) => Ok(Loaded::Saved(saved)),
+            Side::Snapshot(run, saved) => Ok(Loaded::saved(run, &saved)),
             Side::Live(head) => {
                 let rows = LiveRows {
                     client: self.client,
@@ -225,12 +315,6 @@ impl Reader<'_> {
                 Ok(Loaded::Live(Box::new(self.one(*head, digests)?), rows))
             }
         }
-    }
-
-    /// A candidate that is compared with nothing.
-    fn alone(&self, candidate: Side) -> Result<Evidence, Fault> {
-        let loaded = self.side(candidate, false)?;
-        Evidence::alone(loaded.known(), self.needs.rows)
     }
 
     /// The rows of one run or two, the candidate first, if any are wanted.
@@ -294,11 +378,8 @@ impl Reader<'_> {
             // It is compared with nothing, and its floors are judged all the same.
             let rows = self.rows(&[candidate], &[&run.totals])?;
             let rows = rows.map(|rows| joined(&rows, &rows)).transpose()?;
-            return Ok(Evidence {
-                candidate: run.clone(),
-                baseline: Baseline::Found(Box::new(run), pair),
-                rows,
-            });
+            let baseline = Baseline::Found(Box::new(run.clone()), pair);
+            return Ok(Evidence::new(run, baseline, rows));
         }
         let mut theirs_own = self.totals(&mut own, baseline)?;
         let mut ours_common = self.totals(&mut common, candidate)?.0;
@@ -336,11 +417,8 @@ impl Reader<'_> {
         let ours = self.assemble(ours, ours_own, rows.common + added, None)?;
         let theirs = self.assemble(theirs, theirs_own, rows.common + removed, None)?;
         let rows = self.rows(&ids, &[&ours.totals, &theirs.totals])?;
-        Ok(Evidence {
-            candidate: ours,
-            baseline: Baseline::Found(Box::new(theirs), pair),
-            rows,
-        })
+        let baseline = Baseline::Found(Box::new(theirs), pair);
+        Ok(Evidence::new(ours, baseline, rows))
     }
 
     fn summary(&self, ids: &[&str], intersect: bool) -> Result<Summary, Refusal> {
@@ -362,7 +440,18 @@ impl Reader<'_> {
             format!("the statistics of {}", named(ids))
         };
         let answer: SummaryAnswer = self.client.post(&what, &self.results_path(), &body)?;
-        Ok(answer.summary)
+        let evaluations = answer.summary.evaluations.iter();
+        let strange = evaluations
+            .map(|evaluation| evaluation.evaluation_call_id.as_str())
+            .find(|id| !ids.contains(id));
+        match strange {
+            None => Ok(answer.summary),
+            // Its rows would be counted among those of the runs that were asked for.
+            Some(id) => Err(Refusal::Fault(contradiction(&format!(
+                "asked for {}, it sent the statistics of `{id}`, too",
+                named(ids)
+            )))),
+        }
     }
 
     fn results_path(&self) -> String {
@@ -452,6 +541,8 @@ impl Reader<'_> {
             totals,
             digests,
             choice: head.choice,
+            attributes: Some(head.attributes),
+            completeness: head.completeness,
         })
     }
 

@@ -1,34 +1,21 @@
 //! What the v2 Evaluation API answers. Fields that we do not use are ignored, absent ones are `None`.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::json::{distinct, object, objects};
-
-/// `GET evaluation_runs/{id}`.
-#[derive(Debug, Deserialize)]
-pub(super) struct RunRead {
-    pub(super) evaluation_run_id: String,
-    #[serde(default)]
-    pub(super) evaluation: Option<String>,
-    #[serde(default)]
-    pub(super) model: Option<String>,
-    #[serde(default)]
-    pub(super) status: Option<String>,
-    #[serde(default, deserialize_with = "time")]
-    pub(super) started_at: Option<Timestamp>,
-    #[serde(default, deserialize_with = "time")]
-    pub(super) finished_at: Option<Timestamp>,
-    #[serde(default)]
-    pub(super) source_evaluation_run_id: Option<String>,
-}
+use crate::json::{counts, distinct, object, objects};
 
 /// A line of `POST /calls/stream_query`: the root call of an evaluation run.
 #[derive(Debug, Deserialize)]
 pub(super) struct CallRead {
     pub(super) id: String,
+    pub(super) trace_id: String,
+    #[serde(default)]
+    pub(super) parent_id: Option<String>,
     pub(super) op_name: String,
     #[serde(deserialize_with = "sure_time")]
     pub(super) started_at: Timestamp,
@@ -42,6 +29,31 @@ pub(super) struct CallRead {
     pub(super) inputs: Map<String, Value>,
     #[serde(default, deserialize_with = "distinct")]
     pub(super) attributes: Map<String, Value>,
+    /// What the run logged as its summary, of which only whether it is there is kept.
+    #[serde(default)]
+    pub(super) output: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "optional_object")]
+    pub(super) summary: Option<CallSummary>,
+}
+
+/// What Weave adds to a call that has ended.
+#[derive(Debug, Deserialize)]
+pub(super) struct CallSummary {
+    /// How many calls of the trace succeeded and failed, as the client that made them counted.
+    #[serde(default)]
+    status_counts: Option<StatusCounts>,
+}
+
+#[derive(Debug, Deserialize)]
+struct StatusCounts(#[serde(deserialize_with = "counts")] BTreeMap<String, u64>);
+
+impl CallSummary {
+    /// How many calls the trace has, as the client that made them counted; `None` where it did not.
+    pub(super) fn calls(&self) -> Option<u64> {
+        let StatusCounts(counts) = self.status_counts.as_ref()?;
+        let sum = |sum: u64, count: &u64| sum.saturating_add(*count);
+        Some(counts.values().fold(0, sum))
+    }
 }
 
 /// `POST /calls/query_stats`.
@@ -116,6 +128,18 @@ pub(super) struct RowEvaluation {
 /// A trial, of which nothing is kept: its outputs and scores are skipped as they are read.
 #[derive(Debug, Deserialize)]
 pub(super) struct Trial {}
+
+/// A struct from a map, or nothing.
+fn optional_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let found: Option<OneObject<T>> = Option::deserialize(deserializer)?;
+    Ok(found.map(|OneObject(value)| value))
+}
+
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+struct OneObject<T>(#[serde(deserialize_with = "object")] T);
 
 fn sure_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     time(deserializer)?.ok_or_else(|| serde::de::Error::custom("a call without a time"))

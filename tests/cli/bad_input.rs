@@ -110,7 +110,7 @@ fn what_the_command_line_lacks() {
         .says("entity/project");
     with(&["--candidate", "evaluation=a,b"])
         .code(2)
-        .says("--candidate: `b` selects no run; expected evaluation=NAME, model=NAME or attributes.KEY=VALUE");
+        .says("--candidate: `b` selects no run; expected evaluation=NAME, model=NAME, commit=SHA, branch=NAME or attributes.KEY=VALUE");
     with(&["--candidate", "attributes.git_sha="])
         .code(2)
         .says("--candidate: `attributes.git_sha=` has no value; is a variable not set?");
@@ -383,8 +383,8 @@ fn snapshots_that_cannot_be_judged() {
         ("{}".to_owned(), "not a snapshot of weave-gate"),
         ("<html>".to_owned(), "not a snapshot of weave-gate"),
         (
-            edited(|value| value["version"] = json!(2)),
-            "it has version 2, and this weave-gate reads version 1",
+            edited(|value| value["version"] = json!(3)),
+            "it has version 3, and this weave-gate reads versions 1 to 2",
         ),
         (
             edited(|value| value["project"] = json!("../x")),
@@ -392,9 +392,10 @@ fn snapshots_that_cannot_be_judged() {
         ),
         (
             edited(|value| {
-                value["rows"] = json!({"a": u64::MAX});
-                value["row_count"] = json!(1);
-                value["trial_count"] = json!(u64::MAX);
+                let run = &mut value["runs"][0];
+                run["rows"] = json!({"a": u64::MAX});
+                run["row_count"] = json!(1);
+                run["trial_count"] = json!(u64::MAX);
             }),
             "contradict each other",
         ),
@@ -404,8 +405,9 @@ fn snapshots_that_cannot_be_judged() {
         ),
         (
             edited(|value| {
-                let dimension = &value["dimensions"][0];
-                value["dimensions"][0] = dimension.as_object().unwrap().values().cloned().collect();
+                let run = &mut value["runs"][0];
+                let dimension = &run["dimensions"][0];
+                run["dimensions"][0] = dimension.as_object().unwrap().values().cloned().collect();
             }),
             "expected an object",
         ),
@@ -418,11 +420,27 @@ fn snapshots_that_cannot_be_judged() {
             "unknown field `extra`",
         ),
         (
-            edited(|value| value["trial_count"] = json!(-1)),
+            edited(|value| value["runs"][0]["extra"] = json!(1)),
+            "unknown field `extra`",
+        ),
+        (edited(|value| value["runs"] = json!([])), "it holds no run"),
+        (
+            edited(|value| {
+                let run = value["runs"][0].clone();
+                value["runs"].as_array_mut().unwrap().push(run);
+            }),
+            "it holds the run `01a207cb-f50c-7295-9417-38bc428d3969` twice",
+        ),
+        (
+            edited(|value| value["runs"][0]["completeness"]["state"] = json!("calls-missing")),
+            "it does not say whether a run is complete: `calls-missing`",
+        ),
+        (
+            edited(|value| value["runs"][0]["trial_count"] = json!(-1)),
             "invalid value",
         ),
         (
-            edited(|value| value["trial_count"] = json!(1)),
+            edited(|value| value["runs"][0]["trial_count"] = json!(1)),
             "its rows and its counts contradict each other",
         ),
         (

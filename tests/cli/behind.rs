@@ -96,7 +96,7 @@ fn a_failing_check_shows_the_rows_behind_it() {
         .env("WANDB_API_KEY", KEY)
         .run()
         .code(0);
-    assert_eq!(weave.requests().len(), 2);
+    assert_eq!(weave.requests().len(), 3);
 }
 
 #[test]

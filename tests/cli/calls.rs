@@ -5,7 +5,10 @@ use std::sync::{LazyLock, OnceLock};
 use serde_json::{Value, json};
 
 use crate::gate::{Gate, KEY};
-use crate::weave::{self, Reply, Request, Run, Weave, call, rows_of, status_of, summary_of};
+use crate::weave::{
+    self, CALLS as MADE, CANDIDATE, Reply, Request, Run, Weave, call, ids_of, is_count,
+    is_count_of, is_list, is_rerun_list, is_root_read, root, rows_of, summary_of, uncounted,
+};
 
 /// What depends on the answer to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub struct Call {
     pub empty: Means,
     /// How often it is made again in other words where an answer is too large.
     pub smaller: usize,
+    /// How many other requests there are where nothing stands in its answer: each run is asked for again, alone.
+    pub again: usize,
 }
 
 /// A check, and a server on which it is sound.
@@ -62,29 +67,92 @@ pub struct Check {
 }
 
 /// All that a check asks.
-pub const CALLS: [Call; 17] = [
+pub const CALLS: [Call; 27] = [
     Call {
-        is: |request| request.path.ends_with("/evaluation_runs/cand"),
-        unknown: Means::Fault("Weave has no such run: `not here`"),
-        reads: "the status of run `cand`",
-        ..Call::of("status of the candidate", NAMED)
+        is: |request| ids_of(request) == ["cand", "base"],
+        empty: Means::Evidence(0, "\"verdict\": \"passed\""),
+        again: 2,
+        reads: "the root call of `cand` and `base`",
+        ..Call::of("root calls of both runs", NAMED)
     },
     Call {
-        is: |request| request.path.ends_with("/evaluation_runs/base"),
-        unknown: Means::Evidence(3, "Weave has no such run: `not here`"),
-        reads: "the status of run `base`",
-        ..Call::of("status of the baseline", NAMED)
+        is: |request| ids_of(request) == ["cand"],
+        unknown: Means::Fault("there is no run `cand` in `my-team/bot`: `not here`"),
+        empty: Means::Fault("there is no run `cand` in `my-team/bot`"),
+        reads: "the root call of `cand`",
+        ..Call::of("root call of the candidate", RERUN)
+    },
+    Call {
+        is: |request| ids_of(request) == ["base"],
+        unknown: Means::Evidence(3, "there is no run `base` in `my-team/bot`: `not here`"),
+        empty: Means::Evidence(3, "there is no run `base` in `my-team/bot`"),
+        reads: "the root call of `base`",
+        after: 1,
+        ..Call::of("root call of the baseline", NAMED_BASELINE)
+    },
+    Call {
+        is: |request| is_count_of(request, "cand"),
+        reads: "the number of calls of run `cand`",
+        after: 1,
+        ..Call::of("count of the candidate's calls", NAMED)
+    },
+    Call {
+        is: |request| is_count_of(request, "base"),
+        reads: "the number of calls of run `base`",
+        after: 1,
+        ..Call::of("count of the baseline's calls", NAMED)
+    },
+    Call {
+        is: is_rerun_list,
+        empty: Means::Fault("run `cand` is not among the runs of its own commit"),
+        reads: "the list of evaluation runs",
+        after: 1,
+        ..Call::of("runs of the candidate's commit", RERUN)
+    },
+    Call {
+        is: |request| is_count_of(request, "cand"),
+        reads: "the number of calls of run `cand`",
+        after: 2,
+        ..Call::of("count of the calls of a run that has re-runs", RERUN)
+    },
+    Call {
+        is: is_call_list,
+        empty: Means::Evidence(3, "run-incomplete"),
+        reads: "the ids of the calls of run `cand`",
+        after: 3,
+        ..Call::of("ids of calls that may be stored twice", RERUN)
+    },
+    Call {
+        is: |request| is_count_of(request, "older"),
+        reads: "the number of calls of run `older`",
+        after: 2,
+        ..Call::of("count of the calls of a re-run", POOL)
+    },
+    Call {
+        is: |request| {
+            is_summary(request, false) && request.body["evaluation_run_ids"] == json!(["older"])
+        },
+        reads: "the statistics of `older`",
+        after: 4,
+        ..Call::of("summary of a re-run", POOL)
+    },
+    Call {
+        is: |request| is_page(request) && request.body["evaluation_run_ids"] == json!(["older"]),
+        smaller: 3,
+        reads: "the rows of `older`",
+        after: 7,
+        ..Call::of("rows of a re-run", POOL)
     },
     Call {
         is: |request| is_summary(request, false),
         reads: "the statistics of `cand` and `base`",
-        after: 2,
+        after: 1,
         ..Call::of("summary of each run", NAMED)
     },
     Call {
         is: |request| is_summary(request, true),
         reads: "the statistics of the rows that `cand` and `base` have in common",
-        after: 2,
+        after: 1,
         ..Call::of("summary of the common rows", NAMED)
     },
     Call {
@@ -92,75 +160,86 @@ pub const CALLS: [Call; 17] = [
             is_summary(request, false) && request.body["evaluation_run_ids"] == json!(["cand"])
         },
         reads: "the statistics of `cand`",
-        after: 4,
+        after: 3,
         ..Call::of("summary of the candidate's own rows", APART)
     },
     Call {
-        is: is_search,
-        unknown: Means::Fault("Weave has no such run: `not here`"),
-        empty: Means::Evidence(0, "\"verdict\": \"passed\""),
-        reads: "the root call of run `cand`",
-        after: 1,
-        ..Call::of("root call of a run of `EvaluationLogger`", LOGGED)
-    },
-    Call {
-        is: |request| {
-            is_search(request) && !is_for_baseline(request) && request.body["limit"] == 10
-        },
+        is: |request| is_list(request) && !is_for_baseline(request) && request.body["limit"] == 10,
         unknown: Means::Fault("no run of `my-team/bot` matches `evaluation=answers`"),
         empty: Means::Fault("no run of `my-team/bot` matches `evaluation=answers`"),
         reads: "the list of evaluation runs",
         ..Call::of("search of the candidate", FOUND)
     },
     Call {
-        is: |request| is_search(request) && is_for_baseline(request),
+        is: |request| is_list(request) && is_for_baseline(request),
         // What there is in its place tells that it is there.
         unknown: Means::Fault("the answers of Weave contradict each other"),
         empty: Means::Fault("the answers of Weave contradict each other"),
         reads: "the list of evaluation runs",
-        after: 2,
+        after: 3,
         ..Call::of("search of the baseline", FOUND)
     },
     Call {
-        is: |request| request.path == "/calls/query_stats",
+        is: |request| request.path == "/calls/query_stats" && !is_count(request),
         used_for: Use::Aside,
         reads: "the number of evaluation runs",
         after: 1,
         ..Call::of("count of what matches", FOUND)
     },
     Call {
-        is: |request| request.path.ends_with("/evaluation_runs/source"),
-        unknown: Means::Evidence(0, "\"verdict\": \"passed\""),
-        reads: "the status of run `source`",
+        is: |request| ids_of(request) == ["source"],
+        empty: Means::Evidence(0, "\"verdict\": \"passed\""),
+        reads: "the root call of `source`",
         after: 1,
         ..Call::of("what the candidate scores once more", RESCORED)
     },
     Call {
-        is: |request| is_search(request) && request.body["limit"] == 200,
+        is: |request| is_list(request) && request.body["limit"] == 200,
         empty: Means::Fault("the project has no evaluation runs at all"),
         reads: "the list of evaluation runs",
         after: 1,
         ..Call::of("what there is in the candidate's place", NO_CANDIDATE)
     },
     Call {
-        is: |request| is_search(request) && request.body["limit"] == 200,
+        is: |request| {
+            is_list(request) && request.body["limit"] == 200 && request.body["query"].is_null()
+        },
         empty: Means::Fault("the answers of Weave contradict each other"),
         reads: "the list of evaluation runs",
         after: 2,
         ..Call::of("what there is in the baseline's place", NO_BASELINE)
     },
     Call {
+        is: is_first_run,
+        // That there is no first run is no reason to think that it is recent.
+        empty: Means::Evidence(3, "no-baseline"),
+        reads: "the first run of the evaluation",
+        after: 3,
+        ..Call::of("first run of the evaluation", FIRST)
+    },
+    Call {
+        is: |request| {
+            is_list(request)
+                && request.body["limit"] == 200
+                && request.body["query"].to_string().contains("nobody")
+        },
+        empty: Means::Evidence(0, "\"verdict\": \"passed\""),
+        reads: "the list of evaluation runs",
+        after: 4,
+        ..Call::of("runs that could have been the baseline", FIRST)
+    },
+    Call {
         is: |request| is_page(request) && request.body["offset"] == 0,
         smaller: 3,
         reads: "the rows of `cand` and `base`",
-        after: 4,
+        after: 3,
         ..Call::of("first page of rows", ROWS)
     },
     Call {
         is: |request| is_page(request) && request.body["offset"] != 0,
         smaller: 4,
         reads: "the rows of `cand` and `base`",
-        after: 5,
+        after: 4,
         ..Call::of("second page of rows", ROWS)
     },
     Call {
@@ -174,14 +253,14 @@ pub const CALLS: [Call; 17] = [
         used_for: Use::Explanation,
         smaller: 3,
         reads: "the rows of `cand`",
-        after: 2,
+        after: 3,
         ..Call::of("rows behind a failing check", FAILING)
     },
     Call {
         is: is_details,
         used_for: Use::Explanation,
         reads: "what stands in the rows of `cand`",
-        after: 3,
+        after: 4,
         ..Call::of("what stands in the rows behind a failing check", FAILING)
     },
 ];
@@ -205,18 +284,25 @@ impl Call {
             unknown: Means::Fault("Weave does not know it: not here"),
             empty: Means::Fault("is not what the v2 Evaluation API sends: EOF"),
             smaller: 0,
+            again: 0,
         }
     }
 
     /// Whether it is answered with JSON Lines.
     pub fn in_lines(&self) -> bool {
-        ["the list of evaluation runs", "the root call of run `cand`"].contains(&self.reads)
+        let starts = [
+            "the list of",
+            "the root call of",
+            "the ids of",
+            "the first run",
+        ];
+        starts.iter().any(|start| self.reads.starts_with(start))
     }
 }
 
 /// A look while a run is waited for: with `--wait`.
 pub const LOOK: Call = Call {
-    is: is_search,
+    is: is_list,
     used_for: Use::Wait,
     unknown: Means::Fault("last seen: "),
     empty: Means::Fault("last seen: no run of `my-team/bot` matches"),
@@ -236,7 +322,88 @@ const NAMED: Check = Check {
     reads_snapshot: false,
     server: |_| None,
     code: 0,
-    requests: 4,
+    requests: 5,
+};
+
+/// Of two runs that are named apart, each is read alone.
+const NAMED_BASELINE: Check = Check {
+    arguments: &["--candidate=evaluation=answers", "--baseline=base"],
+    server: |request| is_list(request).then(|| Reply::lines(&[root("cand")])),
+    requests: 6,
+    ..NAMED
+};
+
+/// The candidate's run, and others of its commit.
+fn of_one_commit(request: &Request, other: fn() -> Value) -> Option<Reply> {
+    let named = || {
+        let mut named = root("cand");
+        named["attributes"]["git_sha"] = json!("abc");
+        named
+    };
+    if is_rerun_list(request) {
+        return Some(Reply::lines(&[named(), other()]));
+    }
+    is_root_read(request).then(|| Reply::lines(&[named()]))
+}
+
+/// A re-run: an older run of the candidate's commit.
+fn older() -> Value {
+    let mut older = call("older", 9);
+    older["attributes"]["git_sha"] = json!("abc");
+    older
+}
+
+/// Two calls of the candidate are stored twice. Of its re-run the script crashed, so that it counts for nothing.
+const RERUN: Check = Check {
+    gates: "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.9}",
+    arguments: &["--candidate=cand"],
+    server: |request| {
+        if is_call_list(request) {
+            let ids = (0..MADE).chain([0, 1]);
+            let calls = ids.map(|number| json!({"id": format!("call-{number}")}));
+            return Some(Reply::lines(&calls.collect::<Vec<_>>()));
+        }
+        if is_count(request) {
+            return Some(Reply::json(&json!({"count": MADE + 2})));
+        }
+        of_one_commit(request, || {
+            let mut crashed = older();
+            crashed["output"] = Value::Null;
+            crashed["display_name"] = Value::Null;
+            crashed["attributes"]["_weave_eval_meta"] = json!({"imperative": true});
+            crashed
+        })
+    },
+    requests: 5,
+    ..NAMED
+};
+
+/// Two runs that are judged as one.
+const POOL: Check = Check {
+    server: |request| {
+        let ids = &request.body["evaluation_run_ids"];
+        let id = ids[0].as_str().unwrap_or_default();
+        if is_summary(request, false) {
+            return Some(Reply::json(&summary_of(100, &[(id, CANDIDATE)])));
+        }
+        if is_page(request) {
+            let row = |number: u64| {
+                let mut row = crate::rows::row(number, number >= 10, true);
+                let runs = row["evaluations"].as_array_mut().unwrap();
+                runs.retain(|run| run["evaluation_call_id"] == "cand");
+                runs[0]["evaluation_call_id"] = json!(id);
+                row
+            };
+            let all: Vec<Value> = (0..100).map(row).collect();
+            return Some(crate::rows::page(
+                crate::rows::asked(request, &all),
+                all.len(),
+            ));
+        }
+        of_one_commit(request, older)
+    },
+    requests: 8,
+    ..RERUN
 };
 
 /// Each run has ten rows that the other lacks.
@@ -263,26 +430,11 @@ const APART: Check = Check {
                 summary_of(110, &runs(whole))
             }))
         } else {
-            None
+            uncounted(request)
         }
     },
     gates: "- {name: both, scorer: correctness, metric: pass_rate, min: 0.9, max_drop: 0.2}",
-    requests: 5,
-    ..NAMED
-};
-
-const LOGGED: Check = Check {
-    gates: "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.9}",
-    arguments: &["--candidate=cand"],
-    server: |request| {
-        if request.path.ends_with("/evaluation_runs/cand") {
-            let mut status = status_of("cand", "completed");
-            status["evaluation"] = json!("weave:///my-team/bot/object/Evaluation:v1");
-            return Some(Reply::json(&status));
-        }
-        is_search(request).then(|| Reply::lines(&[call("cand", 9)]))
-    },
-    requests: 3,
+    requests: 4,
     ..NAMED
 };
 
@@ -293,9 +445,11 @@ const FOUND: Check = Check {
         "--baseline=attributes.git_branch=main",
     ],
     server: |request| {
-        let page = if !is_search(request) {
-            return (request.path == "/calls/query_stats")
+        let page = if !is_list(request) {
+            return (request.path == "/calls/query_stats" && !is_count(request))
                 .then(|| Reply::json(&json!({"count": 12})));
+        } else if is_rerun_list(request) {
+            vec![call("cand", 10)]
         } else if is_for_baseline(request) {
             vec![call("base", 0)]
         } else {
@@ -304,26 +458,26 @@ const FOUND: Check = Check {
         };
         Some(Reply::lines(&page))
     },
-    requests: 5,
+    requests: 8,
     ..NAMED
 };
 
 const RESCORED: Check = Check {
     arguments: &["--candidate=cand", "--baseline=attributes.git_branch=main"],
     server: |request| {
-        let of = |id: &str, source: Value| {
-            let mut status = status_of(id, "completed");
-            status["source_evaluation_run_id"] = source;
-            Some(Reply::json(&status))
-        };
-        match request.path.rsplit('/').next() {
-            Some("cand") => of("cand", json!("source")),
-            Some("source") => of("source", Value::Null),
-            Some("stream_query") => Some(Reply::lines(&[call("base", 1)])),
-            _ => None,
+        if is_list(request) {
+            return Some(Reply::lines(&[call("base", 1)]));
         }
+        is_root_read(request).then(|| {
+            let id = ids_of(request)[0];
+            let mut run = root(id);
+            if id == "cand" {
+                run["attributes"]["weave"]["source_evaluation_run_id"] = json!("source");
+            }
+            Reply::lines(&[run])
+        })
     },
-    requests: 5,
+    requests: 7,
     ..NAMED
 };
 
@@ -335,11 +489,11 @@ const NO_CANDIDATE: Check = Check {
         } else {
             Vec::new()
         };
-        is_search(request).then(|| Reply::lines(&known))
+        is_list(request).then(|| Reply::lines(&known))
     },
     code: 3,
     requests: 2,
-    ..LOGGED
+    ..RERUN
 };
 
 /// Without a baseline its changes are skipped, and the rest is judged.
@@ -350,8 +504,23 @@ const NO_BASELINE: Check = Check {
         "--baseline=attributes.git_branch=nobody",
     ],
     server: NO_CANDIDATE.server,
-    requests: 4,
+    requests: 5,
     ..NAMED
+};
+
+/// Without a baseline its changes are skipped while the evaluation is new.
+const FIRST: Check = Check {
+    gates: "- {name: both, scorer: correctness, metric: pass_rate, min: 0.9, max_drop: 0.02}\nbaseline: {required: after-first}",
+    server: |request| {
+        if is_first_run(request) {
+            let mut first = call("other", 1);
+            first["started_at"] = json!(jiff::Timestamp::now().to_string());
+            return Some(Reply::lines(&[first]));
+        }
+        (NO_CANDIDATE.server)(request)
+    },
+    requests: 7,
+    ..NO_BASELINE
 };
 
 /// One more than stand on the first page.
@@ -371,7 +540,10 @@ const ROWS: Check = Check {
                 &[("cand", run), ("base", run)],
             )));
         }
-        is_page(request).then(|| {
+        if !is_page(request) {
+            return uncounted(request);
+        }
+        Some({
             static ALL: LazyLock<Vec<Value>> = LazyLock::new(|| {
                 let row = |number| crate::rows::row(number, number >= 10, number >= 10);
                 (0..MANY).map(row).collect()
@@ -379,7 +551,7 @@ const ROWS: Check = Check {
             crate::rows::page(crate::rows::asked(request, &ALL), ALL.len())
         })
     },
-    requests: 6,
+    requests: 5,
     ..NAMED
 };
 
@@ -391,7 +563,7 @@ const MIXED: Check = Check {
         let ids = &request.body["evaluation_run_ids"];
         is_page(request).then(|| Reply::json(&rows_of(ids[0].as_str().unwrap(), 100)))
     },
-    requests: 3,
+    requests: 4,
     ..NAMED
 };
 
@@ -406,19 +578,25 @@ const FAILING: Check = Check {
         is_page(request).then(|| crate::rows::page(crate::rows::asked(request, &ALL), ALL.len()))
     },
     code: 1,
-    requests: 4,
+    requests: 5,
     ..NAMED
 };
 
 const WAITING: Check = Check {
     arguments: &["--candidate=evaluation=answers"],
-    server: |request| is_search(request).then(|| Reply::lines(&[call("cand", 9)])),
-    requests: 2,
-    ..LOGGED
+    server: |request| is_list(request).then(|| Reply::lines(&[root("cand")])),
+    requests: 3,
+    ..RERUN
 };
 
-fn is_search(request: &Request) -> bool {
-    request.path == "/calls/stream_query"
+/// Whether the calls of a run are listed, each by its id alone.
+fn is_call_list(request: &Request) -> bool {
+    request.path == "/calls/stream_query" && request.body["filter"]["trace_ids"].is_array()
+}
+
+/// Only the first run of an evaluation is asked for in this order.
+fn is_first_run(request: &Request) -> bool {
+    is_list(request) && request.body["sort_by"][0]["direction"] == "asc"
 }
 
 /// Only a search for a baseline asks for runs that have ended.
@@ -454,6 +632,7 @@ pub fn snapshot() -> &'static str {
             "base",
             "-o",
             "base.json",
+            "--summary-only",
             "--project=my-team/bot",
         ])
         .args(&["--base-url", &weave.url])

@@ -204,7 +204,7 @@ fn tried(call: &Call, fault: &'static Fault, expected: &Expected) -> Tried {
         &format!("{made} requests"),
     );
     wrong.hold(
-        weave.requests().len() - made < check.requests.max(1),
+        weave.requests().len() - made < check.requests.max(1) + call.again,
         &format!("{} requests in all", weave.requests().len()),
     );
     wrong.hold(

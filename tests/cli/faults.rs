@@ -6,7 +6,8 @@ use serde_json::json;
 
 use crate::gate::{Gate, Outcome};
 use crate::weave::{
-    BASELINE, CANDIDATE, Reply, Request, Run, Weave, rows_of, status_of, summary_of,
+    BASELINE, CANDIDATE, Reply, Request, Run, Weave, is_count, is_root_read, root, roots, rows_of,
+    summary_of,
 };
 
 const BOTH: &str =
@@ -31,7 +32,7 @@ fn check(weave: &Weave, more: &[&str]) -> Outcome {
 }
 
 fn is_query(request: &Request) -> bool {
-    request.method == "POST"
+    request.path.ends_with("/eval_results/query")
 }
 
 #[track_caller]
@@ -59,7 +60,7 @@ fn statuses_that_are_final() {
         ),
         (
             Reply::status(404, "Evaluation run not found"),
-            "Weave has no such run",
+            "cannot read the root call of `cand` and `base`: Weave does not know it: Evaluation run not found",
         ),
         (
             Reply::status(400, "Out of range float values"),
@@ -76,11 +77,11 @@ fn statuses_that_are_final() {
         ),
         (
             Reply::Whole(404, String::new(), br#"{"detail":"Not Found"}"#.to_vec()),
-            "does not know /v2/my-team/bot/evaluation_runs/cand (404)",
+            "does not know /calls/stream_query (404)",
         ),
         (
             Reply::Whole(404, String::new(), b"<html>".to_vec()),
-            "does not know /v2/",
+            "does not know /calls/",
         ),
         (
             Reply::Whole(
@@ -100,22 +101,23 @@ fn statuses_that_are_final() {
         ),
         (
             Reply::Whole(200, String::new(), Vec::new()),
-            "is not what the v2 Evaluation API sends: EOF",
+            "there is no run `cand` in `my-team/bot`",
         ),
         (
             Reply::Whole(204, String::new(), Vec::new()),
             "Weave answered 204",
         ),
     ] {
-        let weave =
-            Weave::with(move |request, _| request.path.ends_with("/cand").then(|| reply.clone()));
+        let weave = Weave::with(move |request, _| is_root_read(request).then(|| reply.clone()));
         no_verdict(check(&weave, &[]), words);
         let asked = weave
             .requests()
             .iter()
-            .filter(|request| request.path.ends_with("/cand"))
+            .filter(|request| is_root_read(request))
             .count();
-        assert_eq!(asked, 1, "{words}");
+        // What is not in the answer to a question for two is asked for again, alone.
+        let is_missing = words.starts_with("there is no run");
+        assert_eq!(asked, if is_missing { 2 } else { 1 }, "{words}");
     }
 }
 
@@ -159,7 +161,7 @@ fn what_may_pass_is_tried_again() {
             outcome.stderr
         );
         outcome.code(0);
-        assert_eq!(weave.requests().len(), 6, "{shown}");
+        assert_eq!(weave.requests().len(), 7, "{shown}");
     }
 }
 
@@ -182,17 +184,14 @@ fn patience_has_an_end() {
 #[test]
 fn retry_after_is_honoured() {
     let weave = Weave::with(|request, before| {
-        (request.path.ends_with("/cand") && before == 0)
+        (is_root_read(request) && before == 0)
             .then(|| Reply::status(429, "slow").header("Retry-After: 1"))
     });
     let started = Instant::now();
     check(&weave, &[]).code(0);
     assert!(started.elapsed() >= Duration::from_secs(1));
     let long = Weave::with(|request, _| {
-        request
-            .path
-            .ends_with("/cand")
-            .then(|| Reply::status(429, "slow").header("Retry-After: 7200"))
+        is_root_read(request).then(|| Reply::status(429, "slow").header("Retry-After: 7200"))
     });
     let started = Instant::now();
     no_verdict(
@@ -204,16 +203,11 @@ fn retry_after_is_honoured() {
     for ages in ["99999999999999999999999999", "1e999"] {
         let weave = Weave::with(move |request, _| {
             let reply = Reply::status(429, "slow").header(&format!("Retry-After: {ages}"));
-            request.path.ends_with("/cand").then_some(reply)
+            is_root_read(request).then_some(reply)
         });
         no_verdict(check(&weave, &[]), "asks to wait 18446744073709551615 s");
         let asked = weave.requests().into_iter();
-        assert_eq!(
-            asked
-                .filter(|request| request.path.ends_with("/cand"))
-                .count(),
-            1
-        );
+        assert_eq!(asked.filter(is_root_read).count(), 1);
     }
 }
 
@@ -374,11 +368,7 @@ fn contradictions_are_no_verdict() {
             "contradict",
         ),
         (
-            |r| {
-                r.path
-                    .ends_with("/cand")
-                    .then(|| Reply::json(&status_of("base", "completed")))
-            },
+            |r| is_root_read(r).then(|| Reply::lines(&[root("other")])),
             "it sent another",
         ),
     ];
@@ -409,10 +399,8 @@ fn a_key_that_comes_back_is_not_shown() {
 #[test]
 fn a_key_in_a_sound_answer_is_not_shown_either() {
     let weave = Weave::with(|request, _| {
-        (request.method == "GET").then(|| {
-            let mut status = status_of("cand", "completed");
-            status["model"] = json!(crate::gate::KEY);
-            Reply::json(&status)
+        roots(request, |run| {
+            run["inputs"]["model"] = json!(crate::gate::KEY);
         })
     });
     no_verdict(check(&weave, &[]), "holds the API key");
@@ -455,18 +443,18 @@ fn a_flaw_in_one_answer_is_a_flaw_in_the_other() {
 #[test]
 fn statistics_are_asked_for_after_the_run_was_seen_to_have_finished() {
     let weave = Weave::with(|request, _| {
-        if request.method == "GET" {
+        if is_root_read(request) {
             std::thread::sleep(Duration::from_millis(200));
         }
         None
     });
     check(&weave, &[]).code(0);
-    let methods: Vec<String> = weave
-        .requests()
-        .into_iter()
-        .map(|request| request.method)
-        .collect();
-    assert_eq!(methods, ["GET", "GET", "POST", "POST"]);
+    let mut requests = weave.requests().into_iter();
+    assert!(requests.next().is_some_and(|first| is_root_read(&first)));
+    // The statistics, and beside them how many calls there are: of what was seen to have finished, too.
+    let (counts, others): (Vec<Request>, Vec<Request>) = requests.partition(is_count);
+    assert_eq!((counts.len(), others.len()), (2, 2));
+    assert!(others.iter().all(is_query));
 }
 
 #[test]
@@ -580,6 +568,7 @@ fn a_snapshot_notices_pages_that_do_not_fit() {
             "cand",
             "-o",
             "s.json",
+            "--summary-only",
             "--project",
             "my-team/bot",
             "--base-url",

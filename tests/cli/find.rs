@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::gate::{Gate, KEY, Outcome};
-use crate::weave::{Reply, Request, Weave, call};
+use crate::requests::COLUMNS;
+use crate::weave::{Reply, Request, Weave, call, is_count, is_list, is_rerun_list, roots};
 
 const BOTH: &str =
     "- {name: both, scorer: correctness, metric: pass_rate, min: 0.8, max_drop: 0.05}";
@@ -11,13 +12,14 @@ const BOTH: &str =
 const CANDIDATE: &str = "evaluation=answers,attributes.git_sha=cand";
 const BASELINE: &str = "evaluation=answers,attributes.git_branch=main";
 
-fn is_search(request: &Request) -> bool {
-    request.path == "/calls/stream_query"
-}
-
 /// Whether a search is for a baseline: then there is more to it.
 fn is_for_baseline(request: &Request) -> bool {
     request.body["query"].to_string().contains("ended_at")
+}
+
+/// Whether a run is looked for, and not the others of its commit.
+fn is_look(request: &Request) -> bool {
+    is_list(request) && !is_rerun_list(request)
 }
 
 /// Finds both runs on a server that answers searches so, and then judges them.
@@ -25,7 +27,7 @@ fn both(
     search: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     more: &[&str],
 ) -> (Outcome, Vec<Request>) {
-    let weave = Weave::with(move |request, _| is_search(request).then(|| search(request)));
+    let weave = Weave::with(move |request, _| is_list(request).then(|| search(request)));
     let outcome = Gate::check(BOTH, &["--candidate", CANDIDATE, "--baseline", BASELINE])
         .args(&["--json=r.json", "--base-url", &weave.url])
         .args(more)
@@ -65,12 +67,14 @@ fn two_searches_ask_for_no_more_than_is_used() {
         &[],
     );
     assert_eq!(chosen(&outcome.code(0)), (json!("cand"), json!("base")));
-    assert_eq!(requests.len(), 4);
+    // Two searches and the re-runs of the candidate's commit; the statistics, and the counts of calls.
+    assert_eq!(requests.len(), 7);
+    assert!(is_rerun_list(&requests[1]));
     let filter = json!({
         "op_names": ["weave:///my-team/bot/op/Evaluation.evaluate:*", "Evaluation.evaluate"],
         "trace_roots_only": true,
     });
-    for request in &requests[..2] {
+    for request in [&requests[0], &requests[2]] {
         let body = &request.body;
         assert_eq!(body["project_id"], "my-team/bot");
         assert_eq!(body["filter"], filter);
@@ -79,21 +83,11 @@ fn two_searches_ask_for_no_more_than_is_used() {
             body["sort_by"],
             json!([{"field": "started_at", "direction": "desc"}])
         );
-        let columns = [
-            "id",
-            "op_name",
-            "started_at",
-            "ended_at",
-            "exception",
-            "display_name",
-            "inputs",
-            "attributes",
-        ];
-        assert_eq!(body["columns"], json!(columns));
+        assert_eq!(body["columns"], json!(COLUMNS));
         // An unknown key in a body is an error to the server.
         assert_eq!(body.as_object().unwrap().len(), 7);
     }
-    let asked = requests[1].body["query"].to_string();
+    let asked = requests[2].body["query"].to_string();
     for part in [
         r#"{"$contains":{"input":{"$getField":"inputs.self"},"substr":{"$literal":"/answers:"}}}"#,
         r#"{"$eq":[{"$getField":"attributes.git_branch"},{"$literal":"main"}]}"#,
@@ -119,7 +113,9 @@ fn a_repeated_line_or_a_failing_count_loses_no_run() {
             };
             // The first page has one line twice, and nothing that matches.
             let first: Vec<Value> = [1, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(stranger).to_vec();
-            Some(Reply::lines(&if request.body["offset"] == 0 {
+            Some(Reply::lines(&if is_rerun_list(request) {
+                vec![call("cand", 9)]
+            } else if request.body["offset"] == 0 {
                 first
             } else {
                 vec![call(id, hour)]
@@ -139,26 +135,45 @@ fn a_repeated_line_or_a_failing_count_loses_no_run() {
         .code(1)
         .shows("dropped by 0.02, 0.01 allowed");
     for status in [404, 500] {
-        let weave = Weave::with(move |request, _| match &*request.path {
-            "/calls/stream_query" => {
-                let hour = if is_for_baseline(request) { 8 } else { 9 };
-                let mut calls: Vec<Value> =
-                    (0..10).map(|n| call(&format!("more-{n}"), hour)).collect();
-                calls[0]["id"] = json!(if hour == 8 { "base" } else { "cand" });
-                for call in &mut calls {
-                    call["attributes"]["git_sha"] = json!("cand");
-                }
-                Some(Reply::lines(&calls))
+        let weave = Weave::with(move |request, _| {
+            if is_count(request) {
+                return None;
             }
-            "/calls/query_stats" => Some(Reply::status(status, "no").header("Retry-After: 100")),
-            _ => None,
+            match &*request.path {
+                "/calls/stream_query" => Some(Reply::lines(&many(request))),
+                "/calls/query_stats" => {
+                    Some(Reply::status(status, "no").header("Retry-After: 100"))
+                }
+                _ => None,
+            }
         });
-        Gate::check(BOTH, &["--candidate", CANDIDATE, "--baseline", BASELINE])
+        Gate::check(BOTH, &["--candidate", BASELINE, "--baseline", BASELINE])
             .args(&["--base-url", &weave.url])
             .run()
             .code(0)
             .shows("at least 10 runs match");
     }
+}
+
+/// Ten runs of the branch, each of a commit of its own; of one commit there is one.
+fn many(request: &Request) -> Vec<Value> {
+    let is_newest = !is_for_baseline(request);
+    let asked = request.body["query"].to_string();
+    if is_rerun_list(request) {
+        let is_of_base = asked.contains(r#"{"$literal":"base"}"#);
+        return vec![if is_of_base {
+            call("base", 8)
+        } else {
+            call("cand", 9)
+        }];
+    }
+    let newest = if is_newest {
+        call("cand", 9)
+    } else {
+        call("base", 8)
+    };
+    let others = (0..9).map(|number| call(&format!("more-{number}"), 7));
+    std::iter::once(newest).chain(others).collect()
 }
 
 /// One commit may be evaluated in several ways; a policy gates one of them.
@@ -168,7 +183,7 @@ fn an_argument_without_an_evaluation_means_the_policys() {
         let mut smoke = call("smoke", 10);
         smoke["inputs"]["self"] = json!("weave:///my-team/bot/object/smoke:v1");
         smoke["attributes"]["git_sha"] = json!("cand");
-        is_search(request).then(|| Reply::lines(&[smoke, call("cand", 9)]))
+        is_list(request).then(|| Reply::lines(&[smoke, call("cand", 9)]))
     });
     for run in ["attributes.git_sha=cand", "model=bot", "latest"] {
         let policy = format!(
@@ -206,7 +221,7 @@ fn a_run_that_does_not_say_what_it_is_is_not_passed_over() {
         for name in untold {
             calls[at]["inputs"].as_object_mut().unwrap().remove(*name);
         }
-        let weave = Weave::with(move |request, _| is_search(request).then(|| Reply::lines(&calls)));
+        let weave = Weave::with(move |request, _| is_list(request).then(|| Reply::lines(&calls)));
         Gate::check(
             "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.8}",
             &["--candidate", selector, "--base-url", &weave.url],
@@ -264,7 +279,8 @@ fn a_server_that_does_not_filter_changes_nothing() {
     ];
     let (outcome, requests) = both(knows(calls), &[]);
     assert_eq!(chosen(&outcome), (json!("cand"), json!("base")));
-    assert_eq!(requests.len(), 4);
+    // A page is full of runs, so that there may be more of the baseline's commit.
+    assert_eq!(requests.len(), 8);
 }
 
 #[test]
@@ -282,10 +298,10 @@ fn the_search_goes_on_over_pages_and_ends() {
         .collect();
     let (outcome, requests) = both(knows(calls), &[]);
     assert_eq!(chosen(&outcome), (json!("cand"), json!("base")));
-    assert_eq!(
-        requests.iter().filter(|request| is_search(request)).count(),
-        20
-    );
+    let searches = requests
+        .iter()
+        .filter(|request| is_list(request) && !is_rerun_list(request));
+    assert_eq!(searches.count(), 20);
     let calls: Vec<Value> = strangers(120)
         .chain([call("cand", 9), call("base", 8)])
         .collect();
@@ -298,25 +314,16 @@ fn the_search_goes_on_over_pages_and_ends() {
 
 #[test]
 fn many_matches_are_counted_by_the_server() {
-    let many = |first: &str, hour: u32| {
-        let mut calls = vec![call(first, hour)];
-        for number in 1..10 {
-            let mut more = call(&format!("more-{number}"), hour);
-            more["attributes"]["git_sha"] = json!("cand");
-            calls.push(more);
-        }
-        calls
-    };
     let weave = Weave::with(move |request, _| match &*request.path {
-        "/calls/stream_query" if is_for_baseline(request) => Some(Reply::lines(&many("base", 8))),
-        "/calls/stream_query" => Some(Reply::lines(&many("cand", 9))),
+        "/calls/stream_query" => Some(Reply::lines(&many(request))),
+        "/calls/query_stats" if is_count(request) => None,
         "/calls/query_stats" => {
             assert_eq!(request.body.as_object().unwrap().len(), 3);
             Some(Reply::json(&json!({"count": 412, "has_more": false})))
         }
         _ => None,
     });
-    let outcome = Gate::check(BOTH, &["--candidate", CANDIDATE, "--baseline", BASELINE])
+    let outcome = Gate::check(BOTH, &["--candidate", BASELINE, "--baseline", BASELINE])
         .args(&["--json=r.json", "--base-url", &weave.url])
         .run()
         .code(0)
@@ -326,7 +333,8 @@ fn many_matches_are_counted_by_the_server() {
         (&run["matches"], &run["selector"]),
         (&json!(412), &json!(BASELINE))
     );
-    assert_eq!(weave.requests().len(), 6);
+    // Of each side the search, its count, the runs of the commit, and the count of its calls; and the statistics.
+    assert_eq!(weave.requests().len(), 10);
 }
 
 #[test]
@@ -359,7 +367,7 @@ fn lists_that_cannot_be_trusted_are_no_evidence() {
         (Reply::lines(&[timeless]), "a call without a time"),
         (
             Reply::lines(&[call("cand", 9), changed]),
-            "one run stands twice in a list, and differs",
+            "one run is listed twice, and differs",
         ),
         (
             lines(&good.replacen("\"git_sha\":", "\"git_sha\":\"other\",\"git_sha\":", 1)),
@@ -413,26 +421,30 @@ fn lines_of_nothing() -> Reply {
 
 #[test]
 fn a_candidate_without_a_start_has_no_older_run() {
-    let weave = Weave::with(|request, _| {
-        request.path.ends_with("/evaluation_runs/cand").then(|| {
-            let mut status = crate::weave::status_of("cand", "completed");
-            status["started_at"] = Value::Null;
-            Reply::json(&status)
-        })
-    });
-    Gate::check(
-        BOTH,
-        &[
-            "--candidate=cand",
-            "--baseline",
-            BASELINE,
-            "--base-url",
-            &weave.url,
-        ],
-    )
-    .run()
-    .code(3)
-    .says("the candidate has no start time, so no run can be told to be older");
+    let weave = Weave::with(|request, _| roots(request, |run| run["started_at"] = Value::Null));
+    let of = |candidate: &str, url: &str| {
+        Gate::check(BOTH, &["--candidate", candidate, "--baseline", BASELINE])
+            .args(&["--base-url", url])
+    };
+    of("cand", &weave.url)
+        .run()
+        .code(3)
+        .says("a call without a time");
+    // A snapshot may lack it.
+    let weave = Weave::start();
+    let taken = Gate::new(&["snapshot", "cand", "--summary-only", "-o", "s.json"])
+        .args(&["--project=my-team/bot", "--base-url", &weave.url])
+        .env("WANDB_API_KEY", KEY)
+        .run()
+        .code(0)
+        .read("s.json");
+    let mut saved: Value = serde_json::from_str(&taken).unwrap();
+    saved["runs"][0]["started_at"] = Value::Null;
+    of("file:s.json", &weave.url)
+        .file("s.json", &saved.to_string())
+        .run()
+        .code(3)
+        .says("the candidate has no start time, so no run can be told to be older");
 }
 
 #[test]
@@ -444,7 +456,7 @@ fn policies_share_what_was_found() {
             newer["attributes"]["git_sha"] = json!("cand");
             newer
         });
-        is_search(request).then(|| {
+        is_list(request).then(|| {
             if is_for_baseline(request) {
                 Reply::lines(&[call("base", 8)])
             } else {
@@ -485,17 +497,19 @@ fn waiting_goes_on_while_the_server_is_busy_and_stops_where_it_cannot_help() {
     };
     let (outcome, _) = waits(
         |request, before| {
-            is_search(request).then(|| match before {
-                0..=2 => Reply::status(503, "asleep").header("Retry-After: 1"),
-                _ => Reply::lines(&[call("cand", 9)]),
-            })
+            is_look(request)
+                .then(|| match before {
+                    0..=2 => Reply::status(503, "asleep").header("Retry-After: 1"),
+                    _ => Reply::lines(&[call("cand", 9)]),
+                })
+                .or_else(|| is_rerun_list(request).then(|| Reply::lines(&[call("cand", 9)])))
         },
         "20s",
     );
     outcome.code(0).says("503: asleep");
     let (outcome, _) = waits(
         |request, _| {
-            is_search(request).then(|| Reply::status(503, "asleep").header("Retry-After: 30"))
+            is_list(request).then(|| Reply::status(503, "asleep").header("Retry-After: 30"))
         },
         "2s",
     );
@@ -505,23 +519,25 @@ fn waiting_goes_on_while_the_server_is_busy_and_stops_where_it_cannot_help() {
     // Half a line may be whole the next time, and the server says when to come again.
     let (outcome, requests) = waits(
         |request, before| {
-            is_search(request).then(|| match before {
-                0 => Reply::Whole(200, String::new(), b"{\"id\": \"ca".to_vec()),
-                1 => Reply::status(429, "slowly").header("Retry-After: 3"),
-                _ => Reply::lines(&[call("cand", 9)]),
-            })
+            is_look(request)
+                .then(|| match before {
+                    0 => Reply::Whole(200, String::new(), b"{\"id\": \"ca".to_vec()),
+                    1 => Reply::status(429, "slowly").header("Retry-After: 3"),
+                    _ => Reply::lines(&[call("cand", 9)]),
+                })
+                .or_else(|| is_rerun_list(request).then(|| Reply::lines(&[call("cand", 9)])))
         },
         "20s",
     );
     outcome.code(0).says("429: slowly");
     assert_eq!(
-        requests.iter().filter(|request| is_search(request)).count(),
+        requests.iter().filter(|request| is_look(request)).count(),
         3
     );
     // A server that hangs does not make the wait longer than it is.
     let started = std::time::Instant::now();
     let (outcome, _) = waits(
-        |request, _| is_search(request).then(|| Reply::Silence(std::time::Duration::from_secs(30))),
+        |request, _| is_list(request).then(|| Reply::Silence(std::time::Duration::from_secs(30))),
         "2s",
     );
     outcome

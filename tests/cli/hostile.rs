@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::gate::{Gate, Outcome};
-use crate::weave::{Reply, Run, Weave, status_of, summary_of};
+use crate::weave::{Reply, Run, Weave, is_count, is_rerun_list, is_root_read, root, summary_of};
 
 /// What is looked for in each sink: by this a name is recognised.
 const CORE: &str = "Mallory";
@@ -30,11 +30,27 @@ const TRIES: [&str; 14] = [
 fn check(name: &str) -> Outcome {
     let text = name.to_owned();
     let weave = Weave::with(move |request, _| {
-        if request.path.ends_with("/evaluation_runs/cand") {
-            let mut status = status_of("cand", "completed");
-            status["model"] = json!(format!("weave:///my-team/bot/object/{text}:v1"));
-            status["evaluation"] = json!(format!("weave:///my-team/bot/object/{text}:v1"));
-            return Some(Reply::json(&status));
+        let run = |id: &str, started_at: &str| {
+            let mut run = root(id);
+            run["started_at"] = json!(started_at);
+            run["display_name"] = json!(text);
+            run["inputs"]["model"] = json!(format!("weave:///my-team/bot/object/{text}:v1"));
+            run["inputs"]["self"] = json!(format!("weave:///my-team/bot/object/{text}:v1"));
+            run["attributes"] = json!({"git_sha": text, "git_branch": text});
+            run
+        };
+        let newest = || run("cand", "2026-11-23T09:00:00Z");
+        if is_root_read(request) {
+            return Some(Reply::lines(&[newest()]));
+        }
+        // Its re-run has all names, too, and is left out.
+        if is_rerun_list(request) {
+            let mut failed = run(&format!("{text}-rerun"), "2026-11-23T08:00:00Z");
+            failed["exception"] = json!(text);
+            return Some(Reply::lines(&[newest(), failed]));
+        }
+        if is_count(request) {
+            return None;
         }
         let run = Run {
             passed: 1,
@@ -160,7 +176,10 @@ fn no_output_of_a_model_is_more_than_text_in_a_table() {
     ))
     .unwrap();
     let mut snapshot: Value = serde_json::from_str(&snapshot).unwrap();
-    let rows = snapshot["results"].as_array_mut().unwrap().iter_mut();
+    let rows = snapshot["results"][0]["rows"]
+        .as_array_mut()
+        .unwrap()
+        .iter_mut();
     for (row, tried) in rows.zip(TRIES) {
         row["trials"][0]["model_output"] = json!(format!("{tried}{CORE}"));
     }

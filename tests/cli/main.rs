@@ -48,6 +48,7 @@ mod rows;
 mod schema;
 mod secrets;
 mod secure;
+mod selection;
 #[cfg(unix)]
 mod shell;
 mod weave;

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::gate::{Gate, KEY, Outcome};
 use crate::interrupted::{FILES, example, is_aside, names, none_is_half, start, whole};
 use crate::rows::{page, rows};
-use crate::weave::{Reply, Weave, call};
+use crate::weave::{Reply, Weave, call, is_list};
 
 /// A check for each verdict, with its exit code.
 fn verdicts(weave: &Weave) -> [(Gate, i32); 4] {
@@ -137,7 +137,7 @@ fn a_report_that_finds_no_room_leaves_the_old_one() {
 fn a_file_that_finds_no_room_is_no_success() {
     let all = rows();
     let weave = Weave::with(move |request, _| {
-        if request.path == "/calls/stream_query" {
+        if is_list(request) {
             return Some(Reply::lines(&[call("cand", 9)]));
         }
         let rows = crate::rows::asked;
@@ -176,7 +176,7 @@ fn what_cannot_be_printed_is_no_success() {
         if request.path.ends_with("/predictions/p") {
             return Some(Reply::json(&json!({"prediction_id": "p"})));
         }
-        if request.path == "/calls/stream_query" {
+        if is_list(request) {
             return Some(Reply::lines(&[call("cand", 9)]));
         }
         let rows = crate::rows::asked;

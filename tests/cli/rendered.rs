@@ -113,12 +113,14 @@ fn page(markdown: &str) -> Page {
 fn snapshot(of: &str, name: &str) -> String {
     let text = format!("{}/examples/{of}.json", env!("CARGO_MANIFEST_DIR"));
     let mut snapshot: Value = serde_json::from_str(&fs::read_to_string(text).unwrap()).unwrap();
+    let run = &mut snapshot["runs"][0];
     for place in ["evaluation", "model"] {
-        snapshot[place] = json!({"name": name, "version": name});
+        run[place] = json!({"name": name, "version": name});
     }
-    snapshot["display_name"] = json!(name);
-    snapshot["dimensions"][0]["name"] = json!(name);
-    for row in snapshot["results"].as_array_mut().unwrap() {
+    run["display_name"] = json!(name);
+    run["attributes"] = json!({"git_sha": format!("{name}{of}"), "git_branch": name});
+    run["dimensions"][0]["name"] = json!(name);
+    for row in snapshot["results"][0]["rows"].as_array_mut().unwrap() {
         let inputs = row["raw_data_row"].as_object_mut().unwrap();
         let topic = inputs.remove("topic").unwrap();
         inputs.insert(name.to_owned(), json!(format!("{name}{topic}")));

@@ -139,23 +139,23 @@ fn several_policies_are_one_report_in_the_order_given() {
 fn hostile_names_are_only_names() {
     let name = "evil :::error :::x|`<img src=x>\n::error::x\n##[error]@everyone #1 [a](http://e) \u{1b}[31m\u{202e}";
     let weave = Weave::with(move |request, _| {
-        let mut answer = if request.method == "POST" {
-            let run = Run {
-                passed: 1,
-                scored: 2,
-                trials: 2,
-            };
-            let mut answer = summary_of(2, &[("cand", run)]);
-            answer["summary"]["evaluations"][0]["scorer_stats"][0]["scorer_key"] = json!(name);
-            answer["summary"]["evaluations"][0]["display_name"] = json!(name);
-            answer
-        } else {
-            crate::weave::status_of("cand", "completed")
-        };
-        if answer.get("model").is_some() {
-            answer["model"] = json!(format!("weave:///my-team/bot/object/{name}:v1"));
-            answer["evaluation"] = json!(name);
+        if crate::weave::is_count(request) {
+            return None;
         }
+        if crate::weave::is_root_read(request) {
+            return crate::weave::roots(request, |run| {
+                run["inputs"]["model"] = json!(format!("weave:///my-team/bot/object/{name}:v1"));
+                run["inputs"]["self"] = json!(name);
+            });
+        }
+        let run = Run {
+            passed: 1,
+            scored: 2,
+            trials: 2,
+        };
+        let mut answer = summary_of(2, &[("cand", run)]);
+        answer["summary"]["evaluations"][0]["scorer_stats"][0]["scorer_key"] = json!(name);
+        answer["summary"]["evaluations"][0]["display_name"] = json!(name);
         Some(Reply::json(&answer))
     });
     let outcome = Gate::check(

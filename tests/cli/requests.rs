@@ -3,14 +3,30 @@
 use serde_json::json;
 
 use crate::gate::{Gate, KEY, KEY_IN_BASE64};
-use crate::weave::{Reply, Run, Weave, summary_of};
+use crate::weave::{Reply, Run, Weave, is_rerun_list, is_root_read, root, summary_of, uncounted};
 
 const FLOOR: &str = "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.9}";
 const BOTH: &str =
     "- {name: both, scorer: correctness, metric: pass_rate, min: 0.9, max_drop: 0.02}";
 
+/// What is read of a run.
+pub const COLUMNS: [&str; 12] = [
+    "id",
+    "trace_id",
+    "parent_id",
+    "op_name",
+    "started_at",
+    "ended_at",
+    "exception",
+    "display_name",
+    "inputs",
+    "attributes",
+    "output",
+    "summary",
+];
+
 #[test]
-fn a_comparison_takes_four_requests_and_never_asks_for_rows() {
+fn a_comparison_takes_five_requests_and_never_asks_for_rows() {
     let weave = Weave::start();
     Gate::check(
         BOTH,
@@ -30,6 +46,7 @@ fn a_comparison_takes_four_requests_and_never_asks_for_rows() {
         (
             request.path.clone(),
             request.body["summary_require_intersection"].to_string(),
+            request.body["filter"].to_string(),
         )
     });
     let paths: Vec<String> = requests
@@ -39,13 +56,30 @@ fn a_comparison_takes_four_requests_and_never_asks_for_rows() {
     assert_eq!(
         paths,
         [
+            "POST /calls/query_stats",
+            "POST /calls/query_stats",
+            "POST /calls/stream_query",
             "POST /v2/my-team/bot/eval_results/query",
             "POST /v2/my-team/bot/eval_results/query",
-            "GET /v2/my-team/bot/evaluation_runs/base",
-            "GET /v2/my-team/bot/evaluation_runs/cand",
         ]
     );
-    for (request, intersect) in requests.iter().zip([false, true]) {
+    for (request, id) in requests.iter().zip(["base", "cand"]) {
+        let trace = format!("trace-of-{id}");
+        assert_eq!(
+            request.body,
+            json!({"project_id": "my-team/bot", "filter": {"trace_ids": [trace]}})
+        );
+    }
+    assert_eq!(
+        requests[2].body,
+        json!({
+            "project_id": "my-team/bot",
+            "filter": {"call_ids": ["cand", "base"]},
+            "limit": 3,
+            "columns": COLUMNS,
+        })
+    );
+    for (request, intersect) in requests[3..].iter().zip([false, true]) {
         assert_eq!(
             request.body,
             json!({
@@ -72,11 +106,51 @@ fn a_comparison_takes_four_requests_and_never_asks_for_rows() {
 }
 
 #[test]
-fn without_a_comparison_two_requests_are_enough() {
+fn without_a_comparison_three_requests_are_enough() {
     let weave = Weave::start();
     Gate::check(FLOOR, &["--candidate", "cand", "--base-url", &weave.url])
         .run()
         .code(0);
+    assert_eq!(weave.requests().len(), 3);
+}
+
+/// Where it says so, its re-runs are looked for.
+#[test]
+fn a_candidate_that_names_its_commit_takes_one_request_more() {
+    let weave = Weave::with(|request, _| {
+        let named = || {
+            let mut named = root("cand");
+            named["attributes"]["git_sha"] = json!("0123456789abcdef");
+            Reply::lines(&[named])
+        };
+        (is_root_read(request) || is_rerun_list(request)).then(named)
+    });
+    Gate::check(FLOOR, &["--candidate", "cand", "--base-url", &weave.url])
+        .run()
+        .code(0);
+    let requests = weave.requests();
+    assert_eq!(requests.len(), 4);
+    let list = &requests[1];
+    assert!(is_rerun_list(list));
+    assert_eq!(list.body["columns"], json!(COLUMNS));
+    let asked = list.body["query"].to_string();
+    for part in [
+        r#"{"$contains":{"input":{"$getField":"attributes.git_sha"},"substr":{"$literal":"0123456"}}}"#,
+        r#"{"$contains":{"input":{"$getField":"inputs.self"},"substr":{"$literal":"/answers:"}}}"#,
+        r#"{"$contains":{"input":{"$getField":"inputs.model"},"substr":{"$literal":"/bot:"}}}"#,
+    ] {
+        assert!(asked.contains(part), "{part} is not in {asked}");
+    }
+}
+
+/// A run that does not say how many calls it made is not asked for them.
+#[test]
+fn a_run_that_counted_no_calls_takes_no_request_for_them() {
+    let weave = Weave::with(|request, _| uncounted(request));
+    Gate::check(FLOOR, &["--candidate", "cand", "--base-url", &weave.url])
+        .run()
+        .code(0)
+        .shows("completeness-unknown");
     assert_eq!(weave.requests().len(), 2);
 }
 
@@ -106,7 +180,7 @@ fn policies_on_the_same_runs_share_their_evidence() {
     )
     .run()
     .code(0);
-    assert_eq!(weave.requests().len(), 4);
+    assert_eq!(weave.requests().len(), 5);
 }
 
 #[test]
@@ -120,7 +194,7 @@ fn tokens_are_asked_for_only_where_a_gate_needs_them() {
     let query = weave
         .requests()
         .into_iter()
-        .find(|request| request.method == "POST")
+        .find(|request| request.path.ends_with("/eval_results/query"))
         .unwrap();
     assert_eq!(query.body["include_costs"], true);
     assert_eq!(query.body["include_predict_and_score_children"], true);
@@ -176,7 +250,8 @@ fn verbose_names_each_request() {
     )
     .run()
     .code(0)
-    .says("GET /v2/my-team/bot/evaluation_runs/cand: 200 after")
+    .says("POST /calls/stream_query: 200 after")
+    .says("POST /calls/query_stats: 200 after")
     .says("POST /v2/my-team/bot/eval_results/query: 200 after");
 }
 

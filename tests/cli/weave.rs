@@ -104,6 +104,8 @@ pub struct Run {
     pub trials: u64,
 }
 
+/// How many calls a run makes: its root, and of each row the trial and the prediction.
+pub const CALLS: u64 = 201;
 pub const CANDIDATE: Run = Run {
     passed: 90,
     scored: 100,
@@ -322,16 +324,65 @@ fn run_of(id: &str) -> Option<Run> {
     }
 }
 
+/// Whether runs are read by their ids.
+pub fn is_root_read(request: &Request) -> bool {
+    request.path == "/calls/stream_query" && request.body["filter"]["call_ids"].is_array()
+}
+
+/// Whether runs are listed.
+pub fn is_list(request: &Request) -> bool {
+    request.path == "/calls/stream_query" && request.body["filter"]["op_names"].is_array()
+}
+
+/// Whether the runs of one commit are listed.
+pub fn is_rerun_list(request: &Request) -> bool {
+    is_list(request) && request.body["limit"] == 100
+}
+
+/// Whether the calls of a run are counted.
+pub fn is_count(request: &Request) -> bool {
+    request.path == "/calls/query_stats" && request.body["filter"]["trace_ids"].is_array()
+}
+
+/// Whether the calls of this run are counted.
+pub fn is_count_of(request: &Request, id: &str) -> bool {
+    is_count(request) && request.body["filter"]["trace_ids"] == json!([format!("trace-of-{id}")])
+}
+
+/// The ids by which runs are read.
+pub fn ids_of(request: &Request) -> Vec<&str> {
+    let ids = request.body["filter"]["call_ids"].as_array();
+    let ids = ids.into_iter().flatten();
+    ids.map(|id| id.as_str().unwrap()).collect()
+}
+
+/// The answer to a request for runs by their ids, with something changed in each of them.
+pub fn roots(request: &Request, change: impl Fn(&mut Value)) -> Option<Reply> {
+    is_root_read(request).then(|| {
+        let known = ids_of(request)
+            .into_iter()
+            .filter(|id| run_of(id).is_some());
+        let runs = known.map(|id| {
+            let mut run = root(id);
+            change(&mut run);
+            run
+        });
+        Reply::lines(&runs.collect::<Vec<_>>())
+    })
+}
+
+/// The same, of runs that do not say how many calls they made, so that these are not counted.
+pub fn uncounted(request: &Request) -> Option<Reply> {
+    roots(request, |run| run["summary"] = json!({}))
+}
+
 /// What Weave answers.
 pub fn answer(request: &Request) -> Reply {
-    if let Some(id) = request
-        .path
-        .strip_prefix("/v2/my-team/bot/evaluation_runs/")
-    {
-        return match run_of(id) {
-            None => Reply::status(404, &format!("Evaluation run {id} not found")),
-            Some(_) => Reply::json(&status_of(id, "completed")),
-        };
+    if let Some(runs) = roots(request, |_| ()) {
+        return runs;
+    }
+    if is_count(request) {
+        return Reply::json(&json!({"count": CALLS, "has_more": false}));
     }
     if request.path == "/v2/my-team/bot/eval_results/query" {
         let ids: Vec<&str> = request.body["evaluation_run_ids"]
@@ -354,16 +405,15 @@ pub fn answer(request: &Request) -> Reply {
     Reply::Whole(404, String::new(), br#"{"detail":"Not Found"}"#.to_vec())
 }
 
-pub fn status_of(id: &str, status: &str) -> Value {
-    json!({
-        "evaluation_run_id": id,
-        "evaluation": "weave:///my-team/bot/object/answers:v1",
-        "model": "weave:///my-team/bot/object/bot:v1",
-        "status": status,
-        "started_at": "2026-11-23T09:00:00Z",
-        "finished_at": "2026-11-23T09:01:00.123456+00:00",
-        "summary": {"a field": "that nobody knows"},
-    })
+/// The root call of a run that is read by its id. It names no commit, and so has no re-runs.
+pub fn root(id: &str) -> Value {
+    let mut root = call(id, 9);
+    root["started_at"] = json!("2026-11-23T09:00:00Z");
+    root["ended_at"] = json!("2026-11-23T09:01:00.123456+00:00");
+    // Of two runs the lines have different lengths, so that half of the answer is not one of them.
+    let version = if id == "cand" { "1.23.4" } else { "1" };
+    root["attributes"] = json!({"weave": {"client_version": version}});
+    root
 }
 
 pub fn summary_of(rows: u64, runs: &[(&str, Run)]) -> Value {
@@ -408,6 +458,8 @@ pub fn rows_of(id: &str, rows: u64) -> Value {
 pub fn call(id: &str, hour: u32) -> Value {
     json!({
         "id": id,
+        "trace_id": format!("trace-of-{id}"),
+        "parent_id": null,
         "op_name": "weave:///my-team/bot/op/Evaluation.evaluate:v1",
         "started_at": format!("2026-11-22T{hour:02}:00:00Z"),
         "ended_at": format!("2026-11-22T{hour:02}:59:00Z"),
@@ -418,6 +470,7 @@ pub fn call(id: &str, hour: u32) -> Value {
             "model": "weave:///my-team/bot/object/bot:v1",
         },
         "attributes": {"git_sha": id, "git_branch": "main", "weave": {"client_version": "1"}},
-        "summary": {"a field": "that nobody asked for"},
+        "output": {"correctness": {"true_count": 90}},
+        "summary": {"status_counts": {"success": CALLS, "error": 0}, "a field": "that nobody asked for"},
     })
 }

@@ -103,8 +103,12 @@ def main() -> None:
         rude=list(range(8, 120, 3)),
         tokens=455,
     )
+    attributes = {
+        "baseline": {"git_sha": "e4666a6b0d93c1f58a27e64d09b3f7c2158de940", "git_branch": "main"},
+        "candidate": {"git_sha": "8dc29fc41b6c0a7d2f94e35b17a60c8d5e9f1a23", "git_branch": "pull/7"},
+    }
     for name, model in (("baseline", before), ("candidate", after)):
-        run = evaluate(model, rows, scorers, name="support-answers")
+        run = evaluate(model, rows, scorers, name="support-answers", attributes=attributes[name])
         target = ROOT / "examples" / f"{name}.json"
         done = world.run(
             "snapshot", run, "--rows", "-o", str(target),

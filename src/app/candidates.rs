@@ -1,0 +1,321 @@
+//! Which runs of a commit are judged: all of its complete re-runs, and what the others mean.
+
+use std::collections::BTreeSet;
+use std::thread;
+
+use jiff::Timestamp;
+
+use super::request::CandidateRequest;
+use crate::evidence::{Completeness, Fact, Gap, LeftOut, ListedRun, Role};
+use crate::fault::Fault;
+use crate::policy::{Reruns, Source};
+use crate::selector::{Identity, is_same_commit};
+use crate::weave::{EvaluationKey, Finder, Found, Head};
+
+/// The runs that are judged as the candidate.
+#[derive(Clone, Debug)]
+pub(super) struct Candidates {
+    /// The newest first; never empty.
+    pub(super) judged: Vec<Head>,
+    /// Runs of the same commit that are not judged.
+    pub(super) others: Vec<Head>,
+    /// What the choice has to say.
+    pub(super) facts: Vec<Fact>,
+    /// The runs that are left out, as reports list them.
+    pub(super) left_out: Vec<ListedRun>,
+    /// What waiting may change, if anything.
+    pub(super) pending: Option<String>,
+    /// What helps where waiting does not.
+    pub(super) help: Option<String>,
+}
+
+/// Chooses among the runs that were found. With `counts` each run is asked whether it is complete also where it has no
+/// re-runs.
+///
+/// # Errors
+///
+/// The re-runs cannot be read, or all of them are excluded.
+pub(super) fn choose(
+    finder: Finder<'_>,
+    identity: &Identity,
+    request: &CandidateRequest,
+    found: &Found,
+    counts: bool,
+) -> Result<Candidates, Fault> {
+    let Some(named) = found.heads.first() else {
+        return Err(Fault::evidence("no run was found"));
+    };
+    let mut facts = held_against_policy(named, request, identity);
+    facts.extend(ambiguous_commit(&found.heads, request, identity));
+    let mut chosen = Candidates {
+        judged: reruns(finder, request, found, named)?,
+        others: Vec::new(),
+        facts,
+        left_out: Vec::new(),
+        pending: None,
+        help: None,
+    };
+    chosen.exclude(request, identity)?;
+    let runs = chosen.judged.len();
+    if request.reruns == Some(Reruns::Refuse) && runs > 1 {
+        chosen.facts.push(Fact::SeveralReruns { runs });
+    }
+    if let Some(newest) = chosen.judged.first()
+        && matches!(request.source, Source::Run(_))
+        && request.is_newest_only()
+        && newest.id != named.id
+    {
+        let newest = newest.id.clone();
+        chosen.facts.push(Fact::NotNewest { newest });
+    }
+    if runs > 1 && named.evaluation_key() == Some(EvaluationKey::Unnamed) {
+        chosen.facts.push(Fact::UnnamedRuns { runs });
+        let older = chosen.judged.split_off(1);
+        chosen.others.extend(older);
+    }
+    let older = chosen.judged.split_off(1);
+    let finished = chosen.finished(older, request, identity);
+    chosen.add_complete(finder, identity, finished, counts)?;
+    chosen.facts.extend(several_models(&chosen.judged));
+    if request.is_newest_only() {
+        let older = chosen.judged.iter().skip(1);
+        let older = older.map(|head| Fact::LeftOut {
+            id: head.id.clone(),
+            why: LeftOut::Older,
+        });
+        chosen.facts.extend(older);
+    }
+    Ok(chosen)
+}
+
+/// The runs of the candidate's commit, the newest first; the candidate alone where its re-runs mean nothing.
+fn reruns(
+    finder: Finder<'_>,
+    request: &CandidateRequest,
+    found: &Found,
+    named: &Head,
+) -> Result<Vec<Head>, Fault> {
+    if request.reruns.is_none() {
+        return Ok(vec![named.clone()]);
+    }
+    // What the policy's own selector found is all that it asks for.
+    let known = (!request.is_named).then_some(found);
+    let mut runs = finder.reruns(named, &request.expected, known)?;
+    if let Some(first) = runs.iter_mut().find(|head| head.id == named.id) {
+        first.choice.clone_from(&named.choice);
+    }
+    runs.sort_by(|one, other| (other.started_at, &other.id).cmp(&(one.started_at, &one.id)));
+    Ok(runs)
+}
+
+impl Candidates {
+    /// Takes out the runs that the command line excludes.
+    fn exclude(&mut self, request: &CandidateRequest, identity: &Identity) -> Result<(), Fault> {
+        for (id, reason) in &request.excluded {
+            let Some(place) = self.judged.iter().position(|head| head.id == *id) else {
+                return Err(Fault::evidence(format!(
+                    "run `{id}` is to be excluded, and is not among the runs of the candidate"
+                ))
+                .help("`weave-gate runs` lists the runs of a commit, as in `weave-gate runs commit=SHA`"));
+            };
+            let head = self.judged.remove(place);
+            self.facts.push(Fact::Excluded {
+                id: id.clone(),
+                reason: reason.clone(),
+            });
+            let listed = head.listed(Role::Candidate, Some(LeftOut::Excluded), identity);
+            self.left_out.push(listed);
+            self.others.push(head);
+        }
+        if self.judged.is_empty() {
+            return Err(Fault::evidence("every run of the candidate is excluded")
+                .help("leave one out of --exclude-run, or log the evaluation again"));
+        }
+        Ok(())
+    }
+
+    /// Those of the older runs that have finished; what the others mean is kept.
+    fn finished(
+        &mut self,
+        older: Vec<Head>,
+        request: &CandidateRequest,
+        identity: &Identity,
+    ) -> Vec<Head> {
+        let now = Timestamp::now();
+        let mut finished = Vec::new();
+        for head in older {
+            if head.is_abandoned(now) {
+                self.leave_out(head, LeftOut::Abandoned, identity);
+            } else if head.is_running() {
+                let id = head.id.clone();
+                let pending = format!("run {id} is still running");
+                self.pending.get_or_insert(pending);
+                self.facts.push(Fact::RerunRunning { id });
+                self.others.push(head);
+            } else if head.status.as_deref() == Some("failed") && !request.accept_failed {
+                self.leave_out(head, LeftOut::Failed, identity);
+            } else {
+                finished.push(head);
+            }
+        }
+        finished
+    }
+
+    /// Adds the older runs that are complete, and says of the newest what waiting may change.
+    fn add_complete(
+        &mut self,
+        finder: Finder<'_>,
+        identity: &Identity,
+        mut finished: Vec<Head>,
+        counts: bool,
+    ) -> Result<(), Fault> {
+        let newest_runs = self.judged.first().is_some_and(Head::is_running);
+        if !finished.is_empty() || counts {
+            let newest = self.judged.iter().filter(|_| !newest_runs);
+            let asked: Vec<&Head> = newest.chain(&finished).collect();
+            let answers = completeness(finder, &asked)?;
+            let newest = self.judged.iter_mut().filter(|_| !newest_runs);
+            for (head, answer) in newest.chain(&mut finished).zip(answers) {
+                head.completeness = answer;
+            }
+        }
+        for head in finished {
+            match head.completeness {
+                Completeness::Incomplete(gap) => {
+                    self.leave_out(head, LeftOut::Incomplete(gap), identity);
+                }
+                _ => self.judged.push(head),
+            }
+        }
+        if let Some(newest) = self.judged.first() {
+            if newest_runs {
+                self.pending = Some(format!("run {} is still running", newest.id));
+            } else if let Completeness::Incomplete(gap) = newest.completeness {
+                self.pending = Some(format!(
+                    "run {} is incomplete: {}",
+                    newest.id,
+                    gap_text(gap)
+                ));
+                self.help = Some(gap_help(gap).to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn leave_out(&mut self, head: Head, why: LeftOut, identity: &Identity) {
+        self.facts.push(Fact::LeftOut {
+            id: head.id.clone(),
+            why,
+        });
+        self.left_out
+            .push(head.listed(Role::Candidate, Some(why), identity));
+        self.others.push(head);
+    }
+}
+
+/// What differs between the run that is named and the policy's `candidate:`.
+fn held_against_policy(head: &Head, request: &CandidateRequest, identity: &Identity) -> Vec<Fact> {
+    if !request.is_named {
+        return Vec::new();
+    }
+    let wrong = head.mismatches(&request.expected, identity).into_iter();
+    let wrong = wrong.map(|(key, expected, found)| Fact::WrongCandidate {
+        key,
+        expected,
+        found,
+    });
+    wrong.chain(not_checked(request)).collect()
+}
+
+/// The keys of the policy's `candidate:` that cannot be compared.
+pub(super) fn not_checked(request: &CandidateRequest) -> impl Iterator<Item = Fact> {
+    let unknown = request.unknown.iter().filter(|_| request.is_named);
+    unknown.map(|problem| Fact::NotChecked {
+        problem: problem.clone(),
+        in_ci: request.in_ci,
+    })
+}
+
+/// Whether the commit that was asked for is a prefix of several.
+fn ambiguous_commit(
+    heads: &[Head],
+    request: &CandidateRequest,
+    identity: &Identity,
+) -> Option<Fact> {
+    let asked = match &request.source {
+        Source::Find(selector) => selector.commit.as_ref(),
+        Source::Run(_) | Source::File(_) => None,
+    }?;
+    let commits: BTreeSet<String> = heads
+        .iter()
+        .filter_map(|head| head.commit(identity))
+        .collect();
+    let differ = |one: &String| commits.iter().any(|other| !is_same_commit(one, other));
+    commits.iter().any(differ).then(|| Fact::CommitAmbiguous {
+        asked: asked.clone(),
+        commits: commits.iter().cloned().collect(),
+    })
+}
+
+/// Whether runs are of several versions of one model: a matrix of models under one name.
+pub(super) fn several_models(heads: &[Head]) -> Option<Fact> {
+    let models = heads.iter().filter_map(|head| head.model.as_ref());
+    let versions: BTreeSet<&str> = models
+        .clone()
+        .filter_map(|model| model.version.as_deref())
+        .collect();
+    (versions.len() > 1).then(|| Fact::SeveralModelVersions {
+        model: models
+            .map(|model| model.name.clone())
+            .next()
+            .unwrap_or_default(),
+        versions: versions.into_iter().map(str::to_owned).collect(),
+    })
+}
+
+/// Asks of runs whether Weave has all of them, side by side.
+///
+/// # Errors
+///
+/// The calls of one cannot be counted.
+pub(super) fn completeness(
+    finder: Finder<'_>,
+    heads: &[&Head],
+) -> Result<Vec<Completeness>, Fault> {
+    match heads {
+        [] => Ok(Vec::new()),
+        [one] => Ok(vec![finder.completeness(one)?]),
+        several => thread::scope(|scope| {
+            let started: Vec<_> = several
+                .iter()
+                .map(|head| scope.spawn(move || finder.completeness(head)))
+                .collect();
+            let answers = started.into_iter().map(|started| {
+                started
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            });
+            answers.collect()
+        }),
+    }
+}
+
+/// What is missing, in words.
+pub(super) fn gap_text(gap: Gap) -> String {
+    match gap {
+        Gap::NoSummary => "its script ended without `log_summary`".to_owned(),
+        Gap::Fewer { made, stored } => format!("Weave has {stored} of its {made} calls"),
+        Gap::More { made, stored } => format!("Weave has {stored} calls of it, and it made {made}"),
+    }
+}
+
+fn gap_help(gap: Gap) -> &'static str {
+    match gap {
+        Gap::NoSummary => {
+            "call `log_summary()` at the end of the script; `finish()` alone leaves a run incomplete"
+        }
+        Gap::Fewer { .. } | Gap::More { .. } => {
+            "calls were deleted, lost on their way, or stored twice; log the evaluation again"
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Which runs a policy asks for, as far as that is known before anything is asked of Weave.
+
+use crate::policy::{Required, Reruns, Source};
+use crate::project::Project;
+use crate::selector::{Identity, Selector};
+
+/// Which evidence is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Request {
+    pub(super) project: Option<Project>,
+    /// The attributes that hold the commit and the branch.
+    pub(super) identity: Identity,
+    pub(super) candidate: CandidateRequest,
+    /// `None` where nothing is compared.
+    pub(super) baseline: Option<BaselineRequest>,
+    /// Whether failed runs are judged.
+    pub(super) accept_failed: bool,
+}
+
+impl Request {
+    /// Whether Weave has to be asked.
+    pub(super) fn is_live(&self) -> bool {
+        let is_live = |source: &Source| !matches!(source, Source::File(_));
+        let baseline = self.baseline.as_ref();
+        is_live(&self.candidate.source)
+            || baseline.is_some_and(|baseline| is_live(&baseline.source))
+    }
+}
+
+/// The run that is judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CandidateRequest {
+    pub(super) source: Source,
+    /// Whether the command line names it, so that it has to be held against the policy.
+    pub(super) is_named: bool,
+    /// What the policy's `candidate:` asks of it.
+    pub(super) expected: Selector,
+    /// Why other keys of `candidate:` cannot be compared.
+    pub(super) unknown: Vec<String>,
+    /// What its re-runs mean; `None` where it is looked at alone.
+    pub(super) reruns: Option<Reruns>,
+    /// Runs that the command line excludes, each with the reason.
+    pub(super) excluded: Vec<(String, String)>,
+    /// Whether a failed run is judged.
+    pub(super) accept_failed: bool,
+    /// Whether a CI system runs the check.
+    pub(super) in_ci: bool,
+}
+
+impl CandidateRequest {
+    /// One run, whatever others there are.
+    pub(super) fn only(source: Source) -> Self {
+        Self {
+            source,
+            is_named: false,
+            expected: Selector::default(),
+            unknown: Vec::new(),
+            reruns: None,
+            excluded: Vec::new(),
+            accept_failed: true,
+            in_ci: false,
+        }
+    }
+
+    /// Whether only the newest of several runs is judged.
+    pub(super) fn is_newest_only(&self) -> bool {
+        self.reruns == Some(Reruns::Newest)
+    }
+}
+
+/// The run that it is compared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BaselineRequest {
+    pub(super) source: Source,
+    /// Whether change limits are skipped where the evaluation is so new that it has no baseline.
+    pub(super) is_after_first: bool,
+}
+
+impl BaselineRequest {
+    /// A request for a baseline.
+    pub(super) fn new(source: Source, required: Required) -> Self {
+        Self {
+            source,
+            is_after_first: required == Required::AfterFirst,
+        }
+    }
+
+    /// Whether the baseline is asked for by a model that is not the candidate's: two models on one commit are a fair
+    /// comparison.
+    pub(super) fn names_other_model(&self, candidate: Option<&str>) -> bool {
+        match &self.source {
+            Source::Find(selector) => {
+                let model = selector.model.as_deref();
+                model.is_some() && model != candidate
+            }
+            Source::Run(_) | Source::File(_) => false,
+        }
+    }
+}

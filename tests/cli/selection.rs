@@ -1,0 +1,665 @@
+//! Which runs are judged: named by an address, held against the policy, pooled with their re-runs, and complete.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::gate::{Gate, KEY, Outcome};
+use crate::rows::{asked, page};
+use crate::weave::{
+    CALLS, Reply, Request, Run, Weave, call, ids_of, is_count, is_list, is_root_read, summary_of,
+};
+
+const FLOOR: &str = "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.9}";
+const DROP: &str = "- {name: drop, scorer: correctness, metric: pass_rate, max_drop: 0.05}";
+
+/// A run on the server, of 100 rows.
+#[derive(Clone)]
+struct Logged {
+    call: Value,
+    /// Rows whose answer is right.
+    passed: u64,
+    /// Calls that the server has of it.
+    stored: u64,
+}
+
+/// A run that has none of its calls missing.
+fn logged(id: &str, hour: u32, passed: u64) -> Logged {
+    let mut call = call(id, hour);
+    call["attributes"] = json!({"git_branch": "main"});
+    Logged {
+        call,
+        passed,
+        stored: CALLS,
+    }
+}
+
+impl Logged {
+    /// The same, with an attribute.
+    fn with(mut self, path: &str, value: &Value) -> Self {
+        self.call["attributes"][path] = value.clone();
+        self
+    }
+
+    /// The same, of a commit.
+    fn of(self, commit: &str) -> Self {
+        self.with("git_sha", &json!(commit))
+    }
+
+    /// The same, with as many calls stored.
+    fn stored(self, stored: u64) -> Self {
+        Self { stored, ..self }
+    }
+
+    fn id(&self) -> &str {
+        self.call["id"].as_str().unwrap()
+    }
+}
+
+/// The answer of a server that has these runs, and filters no list.
+fn answer(runs: &[Logged], request: &Request) -> Option<Reply> {
+    let find = |id: &str| runs.iter().find(|run| run.id() == id);
+    if is_root_read(request) {
+        let found = ids_of(request).into_iter().filter_map(find);
+        let found: Vec<Value> = found.map(|run| run.call.clone()).collect();
+        return Some(Reply::lines(&found));
+    }
+    if is_list(request) {
+        let mut all: Vec<Value> = runs.iter().map(|run| run.call.clone()).collect();
+        all.sort_by_key(|call| std::cmp::Reverse(call["started_at"].to_string()));
+        return Some(Reply::lines(asked(request, &all)));
+    }
+    if is_count(request) {
+        let trace = request.body["filter"]["trace_ids"][0].as_str().unwrap();
+        let run = find(trace.strip_prefix("trace-of-").unwrap()).unwrap();
+        return Some(Reply::json(&json!({"count": run.stored})));
+    }
+    let ids = request.body["evaluation_run_ids"].as_array()?;
+    let judged = ids.iter().filter_map(|id| find(id.as_str().unwrap()));
+    let judged: Vec<&Logged> = judged.collect();
+    if request.body["include_rows"] == true {
+        let row = |number: u64| {
+            let of = |run: &&Logged| {
+                let is_right = number >= 100 - run.passed;
+                json!({"evaluation_call_id": run.id(), "trials": [{
+                    "predict_and_score_call_id": "x", "scores": {"correctness": is_right},
+                }]})
+            };
+            let evaluations: Vec<Value> = judged.iter().map(of).collect();
+            json!({"row_digest": format!("digest-{number:06}"), "evaluations": evaluations})
+        };
+        let all: Vec<Value> = (0..100).map(row).collect();
+        return Some(page(asked(request, &all), all.len()));
+    }
+    let summaries: Vec<(&str, Run)> = judged
+        .iter()
+        .map(|run| {
+            let counts = Run {
+                passed: run.passed,
+                scored: 100,
+                trials: 100,
+            };
+            (run.id(), counts)
+        })
+        .collect();
+    Some(Reply::json(&summary_of(100, &summaries)))
+}
+
+fn server(runs: Vec<Logged>) -> Weave {
+    Weave::with(move |request, _| answer(&runs, request))
+}
+
+/// A check by a policy with these keys beside its gates.
+fn by(weave: &Weave, keys: &str, gates: &str, more: &[&str]) -> Gate {
+    Gate::new(&["check", "--json=r.json", "--report=r.md"])
+        .file(
+            "gates.yaml",
+            &format!("version: 1\nproject: my-team/bot\n{keys}\ngates:\n{gates}\n"),
+        )
+        .env("WANDB_API_KEY", KEY)
+        .args(&["--base-url", &weave.url])
+        .args(more)
+}
+
+fn policy(outcome: &Outcome) -> Value {
+    outcome.json("r.json")["policies"][0].clone()
+}
+
+/// The findings of the first policy: names and effects.
+fn findings(outcome: &Outcome) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let policy = policy(outcome);
+    let found = policy["findings"].as_array().unwrap().iter();
+    found
+        .map(|finding| (text(&finding["name"]), text(&finding["effect"])))
+        .collect()
+}
+
+#[track_caller]
+fn finds(outcome: &Outcome, name: &str, effect: &str) {
+    let found = findings(outcome);
+    assert_eq!(
+        found.get(name).map(String::as_str),
+        Some(effect),
+        "{found:?}"
+    );
+}
+
+/// Holds that a finding of the first policy says this.
+#[track_caller]
+fn tells(outcome: &Outcome, words: &str) {
+    let found = policy(outcome)["findings"].to_string();
+    assert!(found.contains(words), "{words:?} is not in {found}");
+}
+
+/// The runs that the report lists, each as its role, its use and its id.
+fn listed(outcome: &Outcome) -> Vec<String> {
+    let policy = policy(outcome);
+    let runs = policy["runs"].as_array().unwrap().iter();
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
+    runs.map(|run| {
+        let words = [&run["role"], &run["use"], &run["id"]];
+        words.map(word).join(" ")
+    })
+    .collect()
+}
+
+#[test]
+fn the_address_of_a_run_names_it() {
+    let weave = Weave::start();
+    for address in [
+        "https://wandb.ai/my-team/bot/r/call/cand",
+        "https://wandb.ai/my-team/bot/weave/calls/cand?view=evaluations#x",
+        "weave:///my-team/bot/call/cand",
+    ] {
+        let outcome = by(&weave, "", FLOOR, &["--candidate", address])
+            .run()
+            .code(0);
+        assert_eq!(policy(&outcome)["candidate"]["id"], "cand", "{address}");
+    }
+    // It names the project, too, where nothing else does.
+    Gate::new(&["check", "--candidate=weave:///my-team/bot/call/cand"])
+        .file("gates.yaml", &format!("version: 1\ngates:\n{FLOOR}\n"))
+        .env("WANDB_API_KEY", KEY)
+        .args(&["--base-url", &weave.url])
+        .run()
+        .code(0);
+    let asked = weave.requests().len();
+    let other = "https://wandb.ai/other/bot/r/call/cand";
+    let words = "the address of run `cand` is in project `other/bot`, and `my-team/bot` is judged";
+    by(&weave, "", FLOOR, &["--candidate", other])
+        .run()
+        .code(2)
+        .says(words);
+    let both = ["--candidate=cand", "--baseline", other];
+    by(&weave, "", DROP, &both).run().code(2).says(words);
+    by(
+        &weave,
+        "",
+        FLOOR,
+        &["--candidate=https://wandb.ai/my-team/bot"],
+    )
+    .run()
+    .code(2)
+    .says("is not the address of a run");
+    assert_eq!(weave.requests().len(), asked, "something was asked");
+}
+
+/// 86, 88 and 93 of 100: each logged again until one passes.
+fn three() -> Vec<Logged> {
+    vec![
+        logged("third", 9, 93).of("0123456789ab"),
+        logged("second", 8, 88).of("0123456789ab"),
+        logged("first", 7, 86).of("0123456789ab"),
+        logged("other", 6, 99).of("ba9876543210"),
+    ]
+}
+
+#[test]
+fn logging_a_run_again_does_not_turn_a_fail_into_a_pass() {
+    let weave = server(three());
+    for candidate in [
+        "third",
+        "first",
+        "commit=0123456789ab",
+        "commit=0123456",
+        "attributes.git_sha=0123456789ab",
+    ] {
+        let outcome = by(&weave, "", FLOOR, &["--candidate", candidate])
+            .run()
+            .code(1);
+        finds(&outcome, "reruns-pooled", "note");
+        assert_eq!(
+            listed(&outcome),
+            [
+                "candidate judged third",
+                "candidate judged second",
+                "candidate judged first"
+            ],
+            "{candidate}"
+        );
+        let check = &policy(&outcome)["checks"][0];
+        let values: Vec<(&str, f64)> = check["runs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|run| (run["id"].as_str().unwrap(), run["value"].as_f64().unwrap()))
+            .collect();
+        assert_eq!(values, [("third", 0.93), ("second", 0.88), ("first", 0.86)]);
+        let value = check["candidate"].as_f64().unwrap();
+        assert!((value - 0.89).abs() < 1e-12, "{check}");
+    }
+    // Through the policy's own selector, too.
+    let keys = "candidate: {evaluation: answers, commit: 0123456789ab}";
+    by(&weave, keys, FLOOR, &[]).run().code(1);
+}
+
+#[test]
+fn the_policy_says_what_several_runs_of_a_commit_mean() {
+    let weave = server(three());
+    let of = |reruns: &str, more: &[&str]| {
+        let keys =
+            format!("candidate: {{evaluation: answers, commit: '0123456789ab', reruns: {reruns}}}");
+        by(&weave, &keys, FLOOR, more).run()
+    };
+    of("pool", &[]).code(1);
+    let outcome = of("newest", &[]).code(0);
+    finds(&outcome, "reruns-left-out", "warning");
+    let report = outcome.read("r.md");
+    assert!(
+        report.contains("floor 0.88") && report.contains("floor 0.86"),
+        "{report}"
+    );
+    assert_eq!(listed(&outcome)[1], "candidate older second");
+    let outcome = of("newest", &["--candidate=first"]).code(3);
+    finds(&outcome, "wrong-candidate", "undecided");
+    let outcome = of("refuse", &[]).code(3);
+    finds(&outcome, "reruns-ambiguous", "undecided");
+}
+
+#[test]
+fn older_runs_do_not_hide_that_the_newest_is_worse() {
+    let weave = server(vec![
+        logged("new", 9, 85).of("0123456789ab"),
+        logged("old", 8, 97).of("0123456789ab"),
+    ]);
+    let outcome = by(&weave, "", FLOOR, &["--candidate=new"]).run().code(3);
+    finds(&outcome, "newest-run-worse", "undecided");
+    assert_eq!(policy(&outcome)["checks"][0]["finding"], "newest-run-worse");
+}
+
+#[test]
+fn a_run_is_left_out_only_with_a_reason_and_every_report_says_so() {
+    let weave = server(three());
+    let of = |more: &[&str]| {
+        by(&weave, "", FLOOR, &["--candidate=third"])
+            .args(more)
+            .run()
+    };
+    let excluded = ["--exclude-run=first", "--exclude-run=second"];
+    let reason = "--reason=the search index was down";
+    let outcome = of(&[excluded[0], excluded[1], reason]).code(0);
+    finds(&outcome, "run-excluded", "warning");
+    assert_eq!(
+        listed(&outcome),
+        [
+            "candidate judged third",
+            "candidate excluded second",
+            "candidate excluded first"
+        ]
+    );
+    for shown in [
+        &outcome.stdout,
+        &outcome.read("r.md"),
+        &outcome.read("r.json"),
+    ] {
+        assert!(shown.contains("the search index was down"), "{shown}");
+    }
+    of(&[excluded[0]]).code(2).says("--reason");
+    of(&[reason]).code(2).says("--exclude-run");
+    of(&["--exclude-run=other", reason])
+        .code(3)
+        .says("run `other` is to be excluded, and is not among the runs of the candidate");
+    of(&[excluded[0], excluded[1], "--exclude-run=third", reason])
+        .code(3)
+        .says("every run of the candidate is excluded");
+}
+
+#[test]
+fn a_run_that_is_named_must_be_the_candidate_of_the_policy() {
+    let weave = server(vec![
+        logged("cand", 9, 95)
+            .of("0123456789ab")
+            .with("team", &json!("search")),
+    ]);
+    let of = |keys: &str, candidate: &str| {
+        let keys = format!("candidate: {keys}");
+        by(&weave, &keys, FLOOR, &["--candidate", candidate]).run()
+    };
+    of("{evaluation: answers, model: bot, commit: 0123456789abcdef, branch: main, attributes: {team: search}}", "cand").code(0);
+    for (keys, key, has, asks) in [
+        ("{evaluation: other}", "evaluation", "answers", "other"),
+        ("{model: other}", "model", "bot", "other"),
+        (
+            "{commit: 0123456000}",
+            "commit",
+            "0123456789ab",
+            "0123456000",
+        ),
+        ("{branch: topic}", "branch", "main", "topic"),
+        (
+            "{attributes: {team: ads}}",
+            "attributes.team",
+            "search",
+            "ads",
+        ),
+    ] {
+        let outcome = of(keys, "cand").code(3).shows("wrong-candidate");
+        tells(
+            &outcome,
+            &format!(
+                "the run `cand` is not the candidate of this policy: its `{key}` is `{has}`, and the policy asks for `{asks}`"
+            ),
+        );
+        finds(&outcome, "wrong-candidate", "undecided");
+    }
+    let outcome = of("{attributes: {shard: 1}}", "cand").code(3);
+    tells(
+        &outcome,
+        "its `attributes.shard` is missing, and the policy asks for `1`",
+    );
+    // So must one that a snapshot holds.
+    let saved = Gate::new(&["snapshot", "cand", "-o", "s.json", "--project=my-team/bot"])
+        .args(&["--base-url", &weave.url])
+        .env("WANDB_API_KEY", KEY)
+        .run()
+        .code(0)
+        .read("s.json");
+    let of = |keys: &str| {
+        let keys = format!("candidate: {keys}");
+        by(&weave, &keys, FLOOR, &["--candidate=file:s.json"])
+            .file("s.json", &saved)
+            .run()
+    };
+    of("{evaluation: answers, commit: 0123456789ab}").code(0);
+    let outcome = of("{evaluation: answers, commit: fedcba987654}").code(3);
+    finds(&outcome, "wrong-candidate", "undecided");
+}
+
+#[test]
+fn a_commit_that_cannot_be_compared_is_told_and_decides_nothing_in_ci() {
+    let weave = server(vec![logged("cand", 9, 95).of("0123456789ab")]);
+    let keys = "candidate: {evaluation: answers, commit: '${GATE_SHA}'}";
+    let check = || by(&weave, keys, FLOOR, &["--candidate=cand"]);
+    for unset in [check(), check().env("GATE_SHA", "")] {
+        let outcome = unset.run().code(0).shows("commit-not-checked");
+        finds(&outcome, "commit-not-checked", "warning");
+    }
+    let outcome = check().env("CI", "true").run().code(3);
+    finds(&outcome, "commit-not-checked", "undecided");
+    let outcome = check().env("CI", "true").env("GATE_SHA", "").run().code(3);
+    finds(&outcome, "commit-not-checked", "undecided");
+    let set = |commit: &str| check().env("CI", "true").env("GATE_SHA", commit).run();
+    let outcome = set("0123456789ab").code(0);
+    assert!(!findings(&outcome).contains_key("commit-not-checked"));
+    finds(&set("fedcba987654").code(3), "wrong-candidate", "undecided");
+    // Not named, it is not found without its commit.
+    by(&weave, keys, FLOOR, &[])
+        .run()
+        .code(2)
+        .says("the variable `GATE_SHA` is not set");
+}
+
+#[test]
+fn policies_whose_attributes_print_alike_are_judged_on_their_own_runs() {
+    let weave = server(vec![
+        logged("one", 9, 95).with("a=b", &json!("c")),
+        logged("two", 8, 50).with("a", &json!("b=c")),
+    ]);
+    let of = |attributes: &str| {
+        format!(
+            "version: 1\nproject: my-team/bot\ncandidate: {{attributes: {{{attributes}}}}}\ngates:\n{FLOOR}\n"
+        )
+    };
+    let outcome = Gate::new(&["check", "a.yaml", "b.yaml", "--json=r.json"])
+        .file("a.yaml", &of("'a=b': c"))
+        .file("b.yaml", &of("a: 'b=c'"))
+        .env("WANDB_API_KEY", KEY)
+        .args(&["--base-url", &weave.url])
+        .run()
+        .code(1);
+    let report = outcome.json("r.json");
+    let judged: Vec<(&Value, &Value)> = report["policies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|policy| (&policy["candidate"]["id"], &policy["verdict"]))
+        .collect();
+    assert_eq!(
+        judged,
+        [
+            (&json!("one"), &json!("passed")),
+            (&json!("two"), &json!("failed"))
+        ]
+    );
+}
+
+#[test]
+fn text_that_looks_like_a_number_finds_that_text_first() {
+    for (text, same, other) in [
+        ("1.10", json!("1.10"), json!(1.1)),
+        ("0005747", json!("0005747"), json!(5747)),
+        ("1234e8", json!("1234e8"), json!(123_400_000_000_u64)),
+    ] {
+        let selector = format!("attributes.build={text}");
+        let found = |runs: Vec<Logged>| {
+            let outcome = by(&server(runs), "", FLOOR, &["--candidate", &selector])
+                .run()
+                .code(0);
+            policy(&outcome)["candidate"]["id"].clone()
+        };
+        let newer = || logged("value", 9, 95).with("build", &other);
+        let older = logged("text", 8, 95).with("build", &same);
+        assert_eq!(found(vec![newer(), older]), "text", "{text}");
+        // Without one that has it, a run with the same value is found.
+        assert_eq!(found(vec![newer()]), "value", "{text}");
+    }
+}
+
+#[test]
+fn a_run_of_which_calls_are_missing_decides_nothing() {
+    let fewer = || logged("cand", 9, 95).stored(CALLS - 1);
+    let weave = server(vec![fewer(), logged("base", 8, 95)]);
+    let check = |keys: &str| by(&weave, keys, FLOOR, &["--candidate=cand"]).run();
+    let outcome = check("").code(3);
+    tells(
+        &outcome,
+        "the candidate `cand` is incomplete: it made 201 calls, and Weave has 200 of them",
+    );
+    finds(&outcome, "run-incomplete", "undecided");
+    let outcome = check("completeness: warn").code(0);
+    finds(&outcome, "run-incomplete", "warning");
+    // As a baseline that is named it leaves the changes undecided, and no other limit.
+    let named = ["--candidate=base", "--baseline=cand"];
+    let outcome = by(&weave, "", &format!("{DROP}\n{FLOOR}"), &named)
+        .run()
+        .code(3);
+    finds(&outcome, "run-incomplete", "undecided");
+    let statuses = |outcome: &Outcome| -> Vec<String> {
+        let policy = policy(outcome);
+        let checks = policy["checks"].as_array().unwrap().iter();
+        checks
+            .map(|check| check["status"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(statuses(&outcome), ["undecided", "pass"]);
+}
+
+#[test]
+fn more_calls_than_a_run_made_have_to_be_the_same_once_more() {
+    let check = |distinct: u64, parent: Value| {
+        let mut run = logged("cand", 9, 95).stored(CALLS + 2);
+        run.call["parent_id"] = parent;
+        let weave = Weave::with(move |request, _| {
+            if request.body["columns"] == json!(["id"]) {
+                assert_eq!(
+                    request.body["filter"],
+                    json!({"trace_ids": ["trace-of-cand"]})
+                );
+                let ids = (0..CALLS + 2).map(|number| number % distinct);
+                let ids = ids.map(|number| json!({"id": format!("call-{number}")}));
+                return Some(Reply::lines(&ids.collect::<Vec<_>>()));
+            }
+            answer(std::slice::from_ref(&run), request)
+        });
+        by(&weave, "", FLOOR, &["--candidate=cand"]).run()
+    };
+    let outcome = check(CALLS, Value::Null).code(0);
+    assert!(findings(&outcome).is_empty(), "{:?}", findings(&outcome));
+    for distinct in [CALLS - 1, CALLS + 1, CALLS + 2] {
+        let outcome = check(distinct, Value::Null).code(3);
+        finds(&outcome, "run-incomplete", "undecided");
+    }
+    // Around a run in a traced function there are other calls.
+    let outcome = check(CALLS + 2, json!("around")).code(0);
+    finds(&outcome, "completeness-unknown", "warning");
+}
+
+#[test]
+fn a_script_that_crashed_leaves_an_incomplete_run() {
+    let mut crashed = logged("cand", 9, 95).with("_weave_eval_meta", &json!({"imperative": true}));
+    crashed.call["output"] = Value::Null;
+    let check = |run: Logged| by(&server(vec![run]), "", FLOOR, &["--candidate=cand"]).run();
+    let outcome = check(crashed.clone()).code(3).shows("log_summary()");
+    finds(&outcome, "run-incomplete", "undecided");
+    crashed.call["output"] = json!({"mean": 0.95});
+    check(crashed).code(0);
+}
+
+#[test]
+fn a_wait_goes_on_until_the_run_is_complete() {
+    let weave = Weave::with(|request, before| {
+        let stored = if before < 2 { CALLS - 1 } else { CALLS };
+        answer(&[logged("cand", 9, 95).stored(stored)], request)
+    });
+    by(&weave, "", FLOOR, &["--candidate=cand", "--wait=60s"])
+        .run()
+        .code(0)
+        .says("run cand is incomplete: Weave has 200 of its 201 calls");
+    let weave = server(vec![logged("cand", 9, 95).stored(CALLS - 1)]);
+    by(&weave, "", FLOOR, &["--candidate=cand", "--wait=1s"])
+        .run()
+        .code(3)
+        .says("last seen: run cand is incomplete: Weave has 200 of its 201 calls");
+}
+
+#[test]
+fn a_summary_with_a_run_that_was_not_asked_for_is_refused() {
+    for gates in [FLOOR, "- {name: rows, metric: rows, min: 150}"] {
+        let weave = Weave::with(|request, _| {
+            request.path.ends_with("/eval_results/query").then(|| {
+                let runs = ["cand", "other"].map(|id| (id, crate::weave::CANDIDATE));
+                Reply::json(&summary_of(200, &runs))
+            })
+        });
+        by(&weave, "", gates, &["--candidate=cand"])
+            .run()
+            .code(3)
+            .says("asked for `cand`, it sent the statistics of `other`, too");
+    }
+}
+
+#[test]
+fn an_incomplete_baseline_is_passed_over_for_the_next() {
+    let runs = |stored: u64| {
+        vec![
+            logged("cand", 9, 92).of("aaaaaaaaaaaa"),
+            logged("broken", 8, 50).of("bbbbbbbbbbbb").stored(CALLS - 1),
+            logged("good", 7, 95).of("cccccccccccc").stored(stored),
+        ]
+    };
+    let check = |stored: u64| {
+        let weave = server(runs(stored));
+        by(
+            &weave,
+            "baseline: {branch: main}",
+            DROP,
+            &["--candidate=cand"],
+        )
+        .run()
+    };
+    let outcome = check(CALLS).code(0).shows("baseline-skipped");
+    assert_eq!(policy(&outcome)["baseline"]["id"], "good");
+    finds(&outcome, "baseline-skipped", "note");
+    assert_eq!(
+        listed(&outcome),
+        [
+            "candidate judged cand",
+            "baseline incomplete broken",
+            "baseline judged good"
+        ]
+    );
+    let outcome = check(CALLS - 1).code(3);
+    finds(&outcome, "no-baseline", "undecided");
+}
+
+#[test]
+fn no_run_of_the_candidates_commit_is_its_baseline() {
+    let weave = server(vec![
+        logged("again", 9, 70).of("aaaaaaaaaaaa"),
+        logged("failed", 8, 70).of("aaaaaaaaaaaa"),
+        logged("base", 7, 95).of("bbbbbbbbbbbb"),
+    ]);
+    let keys = "candidate: {evaluation: answers, commit: aaaaaaaaaaaa}\nbaseline: {branch: main}";
+    for evidence in ["observed", "significant"] {
+        let gate = DROP.replace("0.05", &format!("0.05, evidence: {evidence}"));
+        let outcome = by(&weave, keys, &gate, &[]).run().code(1);
+        assert_eq!(policy(&outcome)["baseline"]["id"], "base");
+        let change = policy(&outcome)["checks"][0]["change"].as_f64().unwrap();
+        assert!((change + 0.25).abs() < 1e-12, "{change}");
+    }
+}
+
+#[test]
+fn a_snapshot_holds_the_runs_of_a_commit_and_is_judged_as_they_are() {
+    let weave = server(three());
+    let take = |more: &[&str]| {
+        Gate::new(&["snapshot", "third", "-o", "s.json", "--project=my-team/bot"])
+            .args(&["--base-url", &weave.url])
+            .args(more)
+            .env("WANDB_API_KEY", KEY)
+            .run()
+            .code(0)
+            .says("third, second, first")
+            .read("s.json")
+    };
+    let live = by(&weave, "", FLOOR, &["--candidate=third"]).run().code(1);
+    let saved = take(&[]);
+    let asked = weave.requests().len();
+    let judge = |saved: &str, more: &[&str]| {
+        by(&weave, "", FLOOR, &["--candidate=file:s.json"])
+            .args(more)
+            .file("s.json", saved)
+            .run()
+    };
+    let outcome = judge(&saved, &[]).code(1);
+    assert_eq!(listed(&outcome), listed(&live));
+    let (ours, theirs) = (policy(&outcome), policy(&live));
+    for key in ["status", "reason", "candidate", "runs"] {
+        assert_eq!(ours["checks"][0][key], theirs["checks"][0][key], "{key}");
+    }
+    let reason = [
+        "--exclude-run=first",
+        "--exclude-run=second",
+        "--reason=an outage",
+    ];
+    finds(&judge(&saved, &reason).code(0), "run-excluded", "warning");
+    judge(&saved, &["--exclude-run=other", reason[2]])
+        .code(3)
+        .says("run `other` is to be excluded, and is not in the snapshot");
+    assert_eq!(weave.requests().len(), asked, "something was asked");
+    // Without scores by row they cannot be judged as one.
+    judge(&take(&["--summary-only"]), &[])
+        .code(3)
+        .says("are not known, and several runs are judged by rows");
+}
