@@ -44,7 +44,7 @@ impl Default for Identity {
 }
 
 /// Whether two texts name the same commit: they are equal, or one of at least [`SHORTEST_COMMIT`] characters is a
-/// prefix of the other.
+/// prefix of the other, and both are hexadecimal digits.
 #[must_use]
 pub fn is_same_commit(one: &str, other: &str) -> bool {
     let (short, long) = if one.len() <= other.len() {
@@ -52,7 +52,9 @@ pub fn is_same_commit(one: &str, other: &str) -> bool {
     } else {
         (other, one)
     };
-    short == long || (short.len() >= SHORTEST_COMMIT && long.starts_with(short))
+    // A work tree with changes, `0123456…-dirty`, is not that commit.
+    let is_hash = long.bytes().all(|byte| byte.is_ascii_hexdigit());
+    short == long || (short.len() >= SHORTEST_COMMIT && is_hash && long.starts_with(short))
 }
 
 impl Selector {
@@ -201,6 +203,9 @@ mod tests {
             (&long[..6], long, false),
             ("abc", "abc", true),
             (&long[1..9], long, false),
+            (long, &format!("{long}-dirty"), false),
+            (&long[..7], &format!("{long}-dirty"), false),
+            (&format!("{long}-dirty"), &format!("{long}-dirty"), true),
         ] {
             assert_eq!(is_same_commit(one, other), same, "{one} {other}");
         }

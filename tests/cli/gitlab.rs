@@ -154,7 +154,7 @@ fn inputs_are_arguments_and_the_commit_is_the_one_that_was_pushed() {
     let inputs = [
         ("policy", "--json=pwned *.yaml"),
         ("candidate", hostile),
-        ("baseline", "evaluation=answers,attributes.git_branch=main"),
+        ("baseline", "evaluation=answers,branch=main"),
         ("project", "-x"),
         ("wait", "15m"),
         ("report-dir", "out"),
@@ -173,7 +173,7 @@ fn inputs_are_arguments_and_the_commit_is_the_one_that_was_pushed() {
         assert_eq!(
             prepared.read("said"),
             format!(
-                "<check><--report-dir=out><--candidate={hostile}><--baseline=evaluation=answers,attributes.git_branch=main>\
+                "<check><--report-dir=out><--candidate={hostile}><--baseline=evaluation=answers,branch=main>\
                  <--project=-x><--wait=15m><--no-excerpts><--gitlab-note><--><--json=pwned *.yaml> pushed merge-request/7\n"
             )
         );
