@@ -538,8 +538,10 @@ pub fn parse(
 ) -> Result<Saved, Fault> {
     let fault = |problem: String| unreadable(&shown, &problem);
     if holds_key(&bytes) {
-        return Err(fault("it holds the API key, and is not shown".to_owned())
-            .help("somebody logged the key as a name or a text; revoke it, and log without it"));
+        return Err(
+            fault("it holds the API key or a token, and is not shown".to_owned())
+                .help("somebody logged the key as a name or a text; revoke it, and log without it"),
+        );
     }
     let again = "take it again with `weave-gate snapshot RUN -o FILE`";
     let header: Header = serde_json::from_slice(&bytes).map_err(|error| {

@@ -351,7 +351,7 @@ fn what_is_no_snapshot_of_this_version_says_so() {
         holds
             .unwrap_err()
             .message
-            .ends_with("it holds the API key, and is not shown")
+            .ends_with("it holds the API key or a token, and is not shown")
     );
     let cut = parse(b"{\"format\": \"weave".to_vec(), "run.json", "", &|_| false).map(|_| ());
     assert!(cut.unwrap_err().message.ends_with("it is cut short"));

@@ -17,6 +17,7 @@ use crate::judge::{Behind, Check, Comparison, Finding, Line, RowBehind, RunValue
 use crate::policy::Condition;
 use crate::prose::Prose;
 use crate::secret::Secrets;
+use crate::selector::Selector;
 
 impl Report {
     /// The same report without any of these secrets in its foreign texts.
@@ -349,6 +350,27 @@ impl Redact for Run {
         self.model.redact(secrets);
         self.status.redact(secrets);
         self.rescored_from.redact(secrets);
+        if let Some(choice) = &mut self.choice {
+            choice.selector.redact(secrets);
+        }
+    }
+}
+
+impl Redact for Selector {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self {
+            evaluation,
+            model,
+            commit,
+            branch,
+            attributes,
+        } = self;
+        for text in [evaluation, model, commit, branch] {
+            text.redact(secrets);
+        }
+        for value in attributes.values_mut() {
+            value.redact(secrets);
+        }
     }
 }
 

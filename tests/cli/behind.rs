@@ -234,7 +234,7 @@ fn a_key_in_a_snapshot_is_shown_nowhere() {
     Gate::check(FLOOR, &["--candidate", &run])
         .run()
         .code(3)
-        .says("it holds the API key, and is not shown");
+        .says("it holds the API key or a token, and is not shown");
     Gate::new(&["export", &run])
         .env("WANDB_API_KEY", KEY)
         .run()
