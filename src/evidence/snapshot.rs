@@ -375,7 +375,7 @@ fn without_texts<'a>(row: &RunRow<'a>) -> RunRow<'a> {
     let mut row = row.clone();
     row.raw_data_row = None;
     for trial in &mut row.trials {
-        trial.model_output = None;
+        trial.take_output();
     }
     row
 }

@@ -187,6 +187,18 @@ fn scores_are_written_without_inputs_and_outputs_where_these_are_not_wanted() {
     );
     let again = parsed(&serde_json::from_str(&text).unwrap()).unwrap();
     assert_eq!(again.runs(), saved.runs());
+    // That there was an answer is kept: without it and without scores the call would look crashed.
+    let mut has_output = Vec::new();
+    let rows = again.rows_of("r").unwrap();
+    rows.each(&Columns::default(), &mut |row| {
+        has_output.extend(row.trials.iter().map(|trial| !trial.has_no_output()));
+        Ok(())
+    })
+    .unwrap();
+    assert!(
+        has_output[0] && !has_output[1..].contains(&true),
+        "{has_output:?}"
+    );
 }
 
 #[test]
