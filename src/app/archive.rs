@@ -153,6 +153,7 @@ impl<'a> Archive<'a> {
         theirs: &Theirs<'_>,
     ) -> Result<Evidence, Fault> {
         let needs = self.needs;
+        let accepts = request.candidate.accepts_incomplete();
         let project = request.project.as_ref().ok_or_else(no_project)?;
         let place = Place {
             project,
@@ -213,7 +214,7 @@ impl<'a> Archive<'a> {
             let incomplete = heads.iter().zip(&counted).find_map(|(head, known)| {
                 let is_baseline = looked_for && !ours.has(&head.id);
                 match known {
-                    Completeness::Incomplete(gap) if is_baseline => Some((*head, *gap)),
+                    Completeness::Incomplete(gap) if is_baseline && !accepts => Some((*head, *gap)),
                     _ => None,
                 }
             });

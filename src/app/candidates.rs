@@ -75,7 +75,7 @@ pub(super) fn choose(
     }
     let older = chosen.judged.split_off(1);
     let finished = chosen.finished(older, request, identity);
-    chosen.add_complete(finder, identity, finished, counts)?;
+    chosen.add_complete(finder, identity, finished, request, counts)?;
     chosen.facts.extend(several_models(&chosen.judged));
     if request.is_newest_only() {
         let older = chosen.judged.iter().skip(1);
@@ -167,8 +167,10 @@ impl Candidates {
         finder: Finder<'_>,
         identity: &Identity,
         mut finished: Vec<Head>,
+        request: &CandidateRequest,
         counts: bool,
     ) -> Result<(), Fault> {
+        let accept_incomplete = request.accepts_incomplete();
         let newest_runs = self.judged.first().is_some_and(Head::is_running);
         if !finished.is_empty() || counts {
             let newest = self.judged.iter().filter(|_| !newest_runs);
@@ -181,7 +183,7 @@ impl Candidates {
         }
         for head in finished {
             match head.completeness {
-                Completeness::Incomplete(gap) => {
+                Completeness::Incomplete(gap) if !accept_incomplete => {
                     self.leave_out(head, LeftOut::Incomplete(gap), identity);
                 }
                 _ => self.judged.push(head),
@@ -190,7 +192,9 @@ impl Candidates {
         if let Some(newest) = self.judged.first() {
             if newest_runs {
                 self.pending = Some(format!("run {} is still running", newest.id));
-            } else if let Completeness::Incomplete(gap) = newest.completeness {
+            } else if let Completeness::Incomplete(gap) = newest.completeness
+                && !accept_incomplete
+            {
                 self.pending = Some(format!(
                     "run {} is incomplete: {}",
                     newest.id,

@@ -151,6 +151,7 @@ fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
             reruns: Some(policy.candidate.reruns),
             excluded: excluded.map(|id| (id.clone(), reason.clone())).collect(),
             accept_failed: policy.accept_failed,
+            completeness: policy.completeness,
             in_ci: is_ci(),
         },
         baseline: baseline.map(|source| BaselineRequest::new(source, policy.baseline.required)),

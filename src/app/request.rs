@@ -1,6 +1,6 @@
 //! Which runs a policy asks for, as far as that is known before anything is asked of Weave.
 
-use crate::policy::{Required, Reruns, Source};
+use crate::policy::{Completeness, Required, Reruns, Source};
 use crate::project::Project;
 use crate::selector::{Identity, Selector};
 
@@ -43,6 +43,8 @@ pub(super) struct CandidateRequest {
     pub(super) excluded: Vec<(String, String)>,
     /// Whether a failed run is judged.
     pub(super) accept_failed: bool,
+    /// Whether a run of which calls are missing is judged.
+    pub(super) completeness: Completeness,
     /// Whether a CI system runs the check.
     pub(super) in_ci: bool,
 }
@@ -58,8 +60,14 @@ impl CandidateRequest {
             reruns: None,
             excluded: Vec::new(),
             accept_failed: true,
+            completeness: Completeness::Undecided,
             in_ci: false,
         }
+    }
+
+    /// Whether a run of which calls are missing is judged.
+    pub(super) fn accepts_incomplete(&self) -> bool {
+        self.completeness == Completeness::Warn
     }
 
     /// Whether only the newest of several runs is judged.

@@ -365,7 +365,8 @@ impl<'a> Finder<'a> {
                 None => None,
             },
             model: of.model.as_ref().map(|model| model.name.clone()),
-            ..expected.clone()
+            // What else is expected is looked at here: the run itself may not match it.
+            ..Selector::default()
         };
         let (mut heads, lines) = self.page(&selector, Eligible::Any, MOST_RERUNS, 0)?;
         if lines == MOST_RERUNS {
@@ -399,13 +400,15 @@ impl<'a> Finder<'a> {
             evaluation: selector.evaluation.clone(),
             ..Selector::default()
         };
-        let body = self.list(&of_evaluation, Eligible::Any, "asc", 1, 0);
-        let first: Vec<CallRead> =
+        let body = self.list(&of_evaluation, Eligible::Any, "asc", PAGE, 0);
+        let oldest: Vec<CallRead> =
             self.client
                 .post_lines("the first run of the evaluation", CALLS, &body)?;
+        let mut oldest = oldest.into_iter().map(Head::from);
+        let first = oldest.find(|head| head.matches(&of_evaluation, self.identity));
         // A candidate in a snapshot may be the first, and is not listed.
         let of_snapshot = rules.started_at.filter(|_| !rules.is_live);
-        let first = first.first().map(|call| call.started_at).or(of_snapshot);
+        let first = first.and_then(|head| head.started_at).or(of_snapshot);
         let mut read = 0;
         for _ in 0..MOST_PAGES {
             let (page, lines) = self.page(selector, Eligible::Any, RECENT, read)?;
