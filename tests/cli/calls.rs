@@ -380,6 +380,7 @@ const RERUN: Check = Check {
 
 /// Two runs that are judged as one.
 const POOL: Check = Check {
+    gates: "- {name: of all runs, scorer: correctness, metric: pass_rate, min: 0.9}",
     server: |request| {
         let ids = &request.body["evaluation_run_ids"];
         let id = ids[0].as_str().unwrap_or_default();

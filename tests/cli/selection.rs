@@ -663,3 +663,76 @@ fn a_snapshot_holds_the_runs_of_a_commit_and_is_judged_as_they_are() {
         .code(3)
         .says("are not known, and several runs are judged by rows");
 }
+
+/// A time, so many minutes ago.
+fn ago(minutes: i64) -> Value {
+    let time = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes);
+    json!(time.to_string())
+}
+
+#[test]
+fn runs_of_the_commit_that_cannot_count_are_left_out_or_waited_for() {
+    let of = |change: fn(&mut Value), keys: &str| {
+        let mut newest = logged("newest", 9, 95).of("0123456789ab");
+        newest.call["started_at"] = ago(30);
+        newest.call["ended_at"] = ago(20);
+        let mut other = logged("other", 8, 95).of("0123456789ab");
+        change(&mut other.call);
+        let weave = server(vec![newest, other]);
+        by(&weave, keys, FLOOR, &["--candidate=newest"]).run()
+    };
+    let failed = |call: &mut Value| call["exception"] = json!("ValueError");
+    let outcome = of(failed, "").code(0);
+    finds(&outcome, "reruns-left-out", "warning");
+    assert_eq!(listed(&outcome)[1], "candidate failed other");
+    let outcome = of(failed, "accept_status: [completed, failed]").code(0);
+    finds(&outcome, "reruns-pooled", "note");
+    let outcome = of(|call| call["ended_at"] = Value::Null, "").code(0);
+    finds(&outcome, "reruns-left-out", "warning");
+    assert_eq!(listed(&outcome)[1], "candidate abandoned other");
+    let running = |call: &mut Value| {
+        call["started_at"] = ago(60);
+        call["ended_at"] = Value::Null;
+    };
+    let outcome = of(running, "").code(3);
+    finds(&outcome, "run-not-finished", "undecided");
+    tells(&outcome, "`other`, is still running; --wait waits for it");
+    // The newest of all counts, also where an older one is named.
+    let newer = |call: &mut Value| {
+        call["started_at"] = ago(10);
+        call["ended_at"] = Value::Null;
+    };
+    finds(&of(newer, "").code(3), "run-not-finished", "undecided");
+    let other_model = |call: &mut Value| {
+        call["inputs"]["model"] = json!("weave:///my-team/bot/object/bot:v2");
+    };
+    let outcome = of(other_model, "").code(3);
+    finds(&outcome, "reruns-ambiguous", "undecided");
+    tells(&outcome, "are of 2 versions of the model `bot`");
+    // Of another model or evaluation it is no re-run.
+    let of_other = |call: &mut Value| {
+        call["inputs"]["model"] = json!("weave:///my-team/bot/object/other:v2");
+    };
+    assert_eq!(listed(&of(of_other, "").code(0)).len(), 1);
+}
+
+#[test]
+fn a_named_baseline_of_the_same_outputs_compares_nothing() {
+    let mut rescored = logged("rescored", 9, 95);
+    rescored.call["attributes"]["weave"] = json!({"source_evaluation_run_id": "source"});
+    let weave = server(vec![
+        rescored,
+        logged("source", 8, 95),
+        logged("newer", 10, 95),
+    ]);
+    let check = |candidate: &str, baseline: &str| {
+        let runs = ["--candidate", candidate, "--baseline", baseline];
+        by(&weave, "", DROP, &runs).run()
+    };
+    for (candidate, baseline) in [("rescored", "source"), ("source", "rescored")] {
+        let outcome = check(candidate, baseline).code(3);
+        finds(&outcome, "same-run", "undecided");
+    }
+    let outcome = check("source", "newer").code(0);
+    finds(&outcome, "baseline-newer", "warning");
+}
