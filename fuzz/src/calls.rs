@@ -141,8 +141,8 @@ fn repeated(pages: &[&str], selector: &Selector, found: &Found) {
     for known in [Some(found), None] {
         let reruns = match asking(pages, |finder| finder.reruns(newest, selector, known)) {
             Ok(reruns) => reruns,
-            Err(fault) => {
-                is_told(&fault);
+            Err(unread) => {
+                is_told(&unread.into());
                 continue;
             }
         };
@@ -171,7 +171,7 @@ fn named(pages: &[&str]) {
     assert_eq!(head.id, "a");
     let known = match asking(pages, |finder| finder.completeness(head)) {
         Ok(known) => known,
-        Err(fault) => return is_told(&fault),
+        Err(unread) => return is_told(&unread.into()),
     };
     match known {
         Completeness::Complete => {

@@ -10,7 +10,7 @@ use crate::evidence::{Completeness, Fact, Gap, LeftOut, ListedRun, Role};
 use crate::fault::Fault;
 use crate::policy::{Reruns, Source};
 use crate::selector::{Identity, is_same_commit};
-use crate::weave::{EvaluationKey, Finder, Found, Head};
+use crate::weave::{EvaluationKey, Finder, Found, Head, Unread};
 
 /// The runs that are judged as the candidate.
 #[derive(Clone, Debug)]
@@ -41,9 +41,9 @@ pub(super) fn choose(
     request: &CandidateRequest,
     found: &Found,
     counts: bool,
-) -> Result<Candidates, Fault> {
+) -> Result<Candidates, Unread> {
     let Some(named) = found.heads.first() else {
-        return Err(Fault::evidence("no run was found"));
+        return Err(Fault::evidence("no run was found").into());
     };
     let mut facts = held_against_policy(named, request, identity);
     facts.extend(ambiguous_commit(&found.heads, request, identity));
@@ -94,7 +94,7 @@ fn reruns(
     request: &CandidateRequest,
     found: &Found,
     named: &Head,
-) -> Result<Vec<Head>, Fault> {
+) -> Result<Vec<Head>, Unread> {
     if request.reruns.is_none() {
         return Ok(vec![named.clone()]);
     }
@@ -169,7 +169,7 @@ impl Candidates {
         mut finished: Vec<Head>,
         request: &CandidateRequest,
         counts: bool,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Unread> {
         let accept_incomplete = request.accepts_incomplete();
         let newest_runs = self.judged.first().is_some_and(Head::is_running);
         if !finished.is_empty() || counts {
@@ -285,7 +285,7 @@ pub(super) fn several_models(heads: &[Head]) -> Option<Fact> {
 pub(super) fn completeness(
     finder: Finder<'_>,
     heads: &[&Head],
-) -> Result<Vec<Completeness>, Fault> {
+) -> Result<Vec<Completeness>, Unread> {
     match heads {
         [] => Ok(Vec::new()),
         [one] => Ok(vec![finder.completeness(one)?]),

@@ -1,5 +1,6 @@
 //! What each policy is judged on: settled before anything is asked of anybody.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::environment;
@@ -41,13 +42,10 @@ pub(super) fn plans(arguments: &JudgeArgs, policies: Vec<Policy>) -> Result<Vec<
             .transpose()
             .map_err(|problem| Fault::usage(format!("{name}: {problem}")))
     };
-    for (one, other) in arguments
-        .exclude_run
-        .iter()
-        .zip(arguments.exclude_run.iter().skip(1))
-    {
-        if one == other {
-            return Err(Fault::usage(format!("--exclude-run names `{one}` twice")));
+    let mut excluded = BTreeSet::new();
+    for id in &arguments.exclude_run {
+        if !excluded.insert(id) {
+            return Err(Fault::usage(format!("--exclude-run names `{id}` twice")));
         }
     }
     let candidate = argument("--candidate", arguments.candidate.as_ref())?;

@@ -17,7 +17,7 @@ use crate::project::Project;
 use crate::prose::Prose;
 use crate::selector::{Identity, Selector};
 use crate::weave::{
-    BaselineRules, Client, Eligible, EvaluationKey, Finder, Found, Head, Named, State,
+    BaselineRules, Client, Eligible, EvaluationKey, Finder, Found, Head, Named, State, Unread,
 };
 
 /// Between the first two looks; each further pause is half as long again.
@@ -197,8 +197,12 @@ impl<'a> Search<'a> {
             State::Absent(reason) => return Ok(Seen::Absent(reason)),
             State::Busy(fault, asked) => return Ok(Seen::Busy(fault, asked)),
         };
-        let candidates = choose(finder, place.identity, request, &found, self.wait.is_some())?;
-        Ok(Seen::Here(Box::new(candidates)))
+        let is_waited_for = self.wait.is_some();
+        match choose(finder, place.identity, request, &found, is_waited_for) {
+            Ok(candidates) => Ok(Seen::Here(Box::new(candidates))),
+            Err(Unread::Busy(fault, asked)) => Ok(Seen::Busy(fault, asked)),
+            Err(Unread::Fault(fault)) => Err(fault),
+        }
     }
 
     /// A run that was read before.
@@ -385,7 +389,7 @@ impl<'a> Search<'a> {
         heads: &[&Head],
     ) -> Result<Vec<Completeness>, Fault> {
         let finder = self.finder(place);
-        super::candidates::completeness(finder, heads)
+        Ok(super::candidates::completeness(finder, heads)?)
     }
 
     /// Why the candidate is not there, and what to do.

@@ -283,7 +283,7 @@ fn left_out(why: LeftOut) -> String {
 
 fn not_checked(problem: &str) -> Prose {
     Prose::from("whether the run that is named is the candidate of this policy was not checked: ")
-        .name(problem)
+        .name(problem.replace('`', "'"))
 }
 
 /// Whether a baseline was scored from the candidate's outputs, or the other way round, or both from those of a third.

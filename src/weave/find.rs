@@ -125,6 +125,38 @@ impl State {
     }
 }
 
+/// Why something about runs that were found could not be read.
+#[derive(Debug)]
+pub enum Unread {
+    /// Weave gave no answer that can be used, and may give one later; with the time that it asks for.
+    Busy(Fault, Option<Duration>),
+    /// What will not pass.
+    Fault(Fault),
+}
+
+impl From<Refusal> for Unread {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Busy(fault, asked) => Self::Busy(fault, asked),
+            other => Self::Fault(other.into()),
+        }
+    }
+}
+
+impl From<Fault> for Unread {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<Unread> for Fault {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Busy(fault, _) | Unread::Fault(fault) => fault,
+        }
+    }
+}
+
 /// Finds runs of one project.
 #[derive(Clone, Copy)]
 pub struct Finder<'a> {
@@ -259,7 +291,7 @@ impl<'a> Finder<'a> {
     /// # Errors
     ///
     /// The calls cannot be counted.
-    pub fn completeness(self, head: &Head) -> Result<Completeness, Fault> {
+    pub fn completeness(self, head: &Head) -> Result<Completeness, Unread> {
         let own = head.own_completeness();
         let (Completeness::NotAsked, Some(made)) = (own, head.calls_made) else {
             return Ok(own);
@@ -286,7 +318,7 @@ impl<'a> Finder<'a> {
     }
 
     /// How many calls with different ids a trace has. A call that was sent twice may be stored twice.
-    fn distinct_calls(self, head: &Head) -> Result<u64, Fault> {
+    fn distinct_calls(self, head: &Head) -> Result<u64, Unread> {
         let body = json!({
             "project_id": self.project.to_string(),
             "filter": {"trace_ids": [head.trace_id]},
@@ -330,7 +362,7 @@ impl<'a> Finder<'a> {
         of: &Head,
         expected: &Selector,
         known: Option<&Found>,
-    ) -> Result<Vec<Head>, Fault> {
+    ) -> Result<Vec<Head>, Unread> {
         let Some(commit) = of.commit(self.identity) else {
             return Ok(vec![of.clone()]);
         };
@@ -373,7 +405,8 @@ impl<'a> Finder<'a> {
             return Err(Fault::evidence(format!(
                 "{MOST_RERUNS} runs or more match `{selector}`, which are too many to be re-runs of one commit"
             ))
-            .help("name the evaluation, the model or more attributes under `candidate:`"));
+            .help("name the evaluation, the model or more attributes under `candidate:`")
+            .into());
         }
         heads.retain(is_rerun);
         if heads.iter().any(|head| head.id == of.id) {
@@ -382,7 +415,8 @@ impl<'a> Finder<'a> {
         Err(contradiction(&format!(
             "run `{}` is not among the runs of its own commit",
             of.id
-        )))
+        ))
+        .into())
     }
 
     /// When the first run of an evaluation began, and whether any run but those of the candidate's commit matches a

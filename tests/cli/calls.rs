@@ -310,6 +310,16 @@ pub const LOOK: Call = Call {
     ..Call::of("look while waiting", WAITING)
 };
 
+/// The count of a run's calls while it is waited for.
+const LOOK_COUNT: Call = Call {
+    is: |request| is_count_of(request, "cand"),
+    used_for: Use::Wait,
+    empty: Means::Fault("last seen: cannot read the number of calls of run `cand`"),
+    reads: "the number of calls of run `cand`",
+    after: 1,
+    ..Call::of("count of calls while waiting", WAITING)
+};
+
 const DROP: &str =
     "- {name: both, scorer: correctness, metric: pass_rate, min: 0.9, max_drop: 0.02}";
 const FLOOR: &str = "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.95}";
@@ -620,7 +630,7 @@ fn is_details(request: &Request) -> bool {
 
 /// All calls of the table.
 pub fn all() -> impl Iterator<Item = Call> {
-    CALLS.into_iter().chain([LOOK])
+    CALLS.into_iter().chain([LOOK, LOOK_COUNT])
 }
 
 /// The snapshot of the baseline that a check reads.

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::calls::{self, Call, Check, Use, snapshot, sound};
-use crate::fault_table::{Expected, SLACK, Tried, Wrong, all, expected, patiently, prepared, tell};
+use crate::fault_table::{
+    Expected, SLACK, Tried, Wrong, all, all_the_time, expected, patiently, prepared, tell,
+};
 use crate::gate::{Gate, Outcome};
 use crate::network::{self, Class};
 use crate::weave::{Request, Weave};
@@ -128,8 +130,8 @@ fn tried<M>(
     let is_far = is_seen && is_met && (class != Class::Gone || has_tried_again);
     // It also gives up where the next pause would be longer than the time that is left.
     let gave_up = format!("no time is left of {} s", expected.seconds);
-    let is_over =
-        took >= Duration::from_secs(expected.seconds) || outcome.stderr.contains(&gave_up);
+    let time = all_the_time(place.check(), class, expected.seconds);
+    let is_over = took >= time || outcome.stderr.contains(&gave_up);
     if !is_far && is_over {
         outcome.done();
         return Tried::TooLate;

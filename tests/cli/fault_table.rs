@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::calls::{self, Call, LOOK, Means, Use, snapshot, sound};
+use crate::calls::{self, Call, Check, LOOK, Means, Use, snapshot, sound};
 use crate::gate::{Gate, Outcome};
 use crate::network::{Class, Fault, faults, other_statuses};
 use crate::weave::{Reply, Weave};
@@ -147,6 +147,27 @@ impl Wrong {
     }
 }
 
+/// How long a run is waited for. A fault that may pass is waited for, for a part of the time; what is final ends the wait,
+/// and has all the time that it takes.
+fn longest_wait(class: Class, seconds: u64) -> u64 {
+    let may_pass = ![Class::TooLarge, Class::Final].contains(&class);
+    if may_pass {
+        (seconds / 2).max(1)
+    } else {
+        seconds
+    }
+}
+
+/// After what time a check has had all the time that there is for it.
+pub fn all_the_time(check: Check, class: Class, seconds: u64) -> Duration {
+    let is_wait = check.is(&LOOK.check);
+    Duration::from_secs(if is_wait {
+        longest_wait(class, seconds)
+    } else {
+        seconds
+    })
+}
+
 /// The check that makes a call, still without a server.
 pub fn prepared(call: &Call, class: Class, seconds: u64) -> Gate {
     let check = call.check;
@@ -157,10 +178,7 @@ pub fn prepared(call: &Call, class: Class, seconds: u64) -> Gate {
         gate = gate.file("base.json", snapshot());
     }
     if check.is(&LOOK.check) {
-        // A fault that may pass is waited for; what is final ends the wait, and has all the time that it takes.
-        let may_pass = ![Class::TooLarge, Class::Final].contains(&class);
-        let wait = if may_pass { 1 } else { seconds };
-        gate = gate.args(&["--wait", &format!("{wait}s")]);
+        gate = gate.args(&["--wait", &format!("{}s", longest_wait(class, seconds))]);
     }
     gate
 }
@@ -186,9 +204,11 @@ fn tried(call: &Call, fault: &'static Fault, expected: &Expected) -> Tried {
         .count();
     let words = expected.said.words();
     let is_seen = outcome.stderr.contains(words) || outcome.read("r.json").contains(words);
-    let ends = format!("gave no whole answer within {} s", expected.seconds);
-    let is_late =
-        outcome.read("r.json").contains(&ends) && took >= Duration::from_secs(expected.seconds);
+    let time = all_the_time(check, fault.class, expected.seconds);
+    let is_late = outcome
+        .read("r.json")
+        .contains("gave no whole answer within ")
+        && took >= time;
     if is_late && (made == 0 || !is_seen) {
         outcome.done();
         return Tried::TooLate;
