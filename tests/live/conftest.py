@@ -42,6 +42,15 @@ class Outcome:
     def hints(self) -> set[str]:
         return {finding["name"] for finding in self.policy["findings"] if finding["effect"] == "hint"}
 
+    def message(self, name: str) -> str:
+        """What the findings of this name say."""
+        return "\n".join(finding["message"] for finding in self.policy["findings"] if finding["name"] == name)
+
+    def effect(self, name: str) -> str:
+        """The effect of the one finding of this name."""
+        (found,) = {finding["effect"] for finding in self.policy["findings"] if finding["name"] == name}
+        return found
+
     def check(self, gate: str) -> dict:
         (found,) = [check for check in self.checks if check["gate"] == gate]
         return found
@@ -68,8 +77,10 @@ class World:
         self.running.app.state.requests.clear()
         return made
 
-    def run(self, *arguments: str, key: str | None = KEY) -> subprocess.CompletedProcess:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.work)}
+    def run(
+        self, *arguments: str, key: str | None = KEY, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess:
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.work), **(env or {})}
         if key is not None:
             environment["WANDB_API_KEY"] = key
         return subprocess.run(
@@ -82,14 +93,14 @@ class World:
             check=False,
         )
 
-    def gate(self, policy: str, *arguments: str) -> Outcome:
+    def gate(self, policy: str, *arguments: str, env: dict[str, str] | None = None) -> Outcome:
         """Judges by a policy that names its runs itself."""
         path = self.work / "gates.yaml"
         path.write_text(policy)
         report = self.work / "report.json"
         report.unlink(missing_ok=True)
         done = self.run(
-            "check", str(path), "--json", str(report), *self.here, *arguments
+            "check", str(path), "--json", str(report), *self.here, *arguments, env=env
         )
         parsed = json.loads(report.read_text())
         assert parsed["exit_code"] == done.returncode, done.stderr

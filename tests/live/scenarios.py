@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import weave
+from pydantic import PrivateAttr
+from weave.evaluation import eval_imperative
 from weave.trace.context import weave_client_context
 from weave.trace.weave_client import WeaveClient
 from weave.trace_server import trace_server_interface as tsi
@@ -65,6 +68,25 @@ class Bot(weave.Model):
                 }
             }
         return "nonsense" if number in self.wrong else f"answer {number}"
+
+
+class Flaky(Bot):
+    """The same model each time, which gives other answers each time: what it gets wrong is no part of its version."""
+
+    _now: dict = PrivateAttr(default_factory=dict)
+
+    @weave.op
+    def predict(self, question: str) -> str:
+        number = int(question.split()[-1])
+        if number in self._now.get("crash", ()):
+            raise RuntimeError("the model crashed")
+        return "nonsense" if number in self._now.get("wrong", ()) else f"answer {number}"
+
+
+def flaky(wrong: Iterable[int] = (), crash: Iterable[int] = (), of: type[Flaky] = Flaky) -> Flaky:
+    bot = of()
+    bot._now = {"wrong": list(wrong), "crash": list(crash)}
+    return bot
 
 
 @weave.op
@@ -145,6 +167,42 @@ def log(
     return call.id
 
 
+def logged_by(
+    scores: list[dict],
+    ending: str,
+    *,
+    attributes: dict | None = None,
+    summary: dict | None = None,
+    **given: object,
+) -> str:
+    """Logs with an `EvaluationLogger` of these arguments alone, and ends it in one of several ways.
+
+    `summary` is `log_summary()`, `finish` is `finish()` alone, `exit handler` is what the SDK does when the
+    script ends before that.
+    """
+    logger = weave.EvaluationLogger(eval_attributes=attributes, **given)
+    for number, row in enumerate(scores):
+        logger.log_example(inputs={"n": number}, output=str(number), scores=row)
+    if ending == "summary":
+        logger.log_summary(summary)
+    elif ending == "finish":
+        logger.finish()
+    else:
+        eval_imperative._cleanup_evaluation(logger)
+    weave_client_context.get_weave_client().flush()
+    return logger._evaluate_call.id
+
+
+def log_rows(rows: list[tuple[object, dict]], *, name: str = "logged", attributes: dict | None = None) -> str:
+    """Logs scores of rows by their inputs: an input that comes again is another trial of its row."""
+    logger = weave.EvaluationLogger(name=name, model="logged-bot", eval_attributes=attributes)
+    for row, scores in rows:
+        logger.log_example(inputs={"row": row}, output="text", scores=scores)
+    logger.log_summary()
+    weave_client_context.get_weave_client().flush()
+    return logger._evaluate_call.id
+
+
 def through_api(
     server: weave_server.Server,
     passes: list[bool],
@@ -204,12 +262,59 @@ def finish_run(server: weave_server.Server, run: str) -> None:
     )
 
 
+def _record(server: weave_server.Server, run: str):  # noqa: ANN202
+    (record,) = [record for record in server._internal_trace_server._calls.values() if record.id == run]
+    return record
+
+
+def _trials(server: weave_server.Server, run: str) -> list:
+    """The calls of `predict_and_score` of a run."""
+    calls = server._internal_trace_server._calls
+    return [record for record in calls.values() if record.parent_id == run and "predict_and_score" in record.op_name]
+
+
+def delete(server: weave_server.Server, run: str, *, wrong: bool = False) -> None:
+    """Deletes one trial of a run, as a user can; by preference one that was scored as wrong."""
+    trials = _trials(server, run)
+    if wrong:
+        trials = [trial for trial in trials if False in trial.output["scores"].values()]
+    deleted = server.calls_delete(
+        tsi.CallsDeleteReq(
+            project_id=f"{ENTITY}/{PROJECT}", call_ids=[trials[0].id], wb_user_id=weave_server.USER
+        )
+    )
+    assert deleted.num_deleted > 1
+
+
+def hide(server: weave_server.Server, run: str) -> Callable[[], None]:
+    """Takes one trial of a run off the server, as if it was not visible yet; what is returned brings it back."""
+    calls = server._internal_trace_server._calls
+    trial = _trials(server, run)[0]
+    hidden = {key: record for key, record in calls.items() if trial.id in (record.id, record.parent_id)}
+    for key in hidden:
+        del calls[key]
+    return lambda: calls.update(hidden)
+
+
+def add_call(server: weave_server.Server, run: str) -> None:
+    """Adds a call to the trace of a run, which the run did not count."""
+    calls = server._internal_trace_server._calls
+    trial = _trials(server, run)[0]
+    more = dataclasses.replace(trial, id=f"{trial.id[:-4]}ffff", op_name="more")
+    calls[more.project_id, more.id] = more
+
+
+def set_attribute(server: weave_server.Server, run: str, key: str, value: object) -> None:
+    """Gives a run an attribute, as the creator of a run of the v2 API cannot."""
+    record = _record(server, run)
+    record.attributes = {**record.attributes, key: value}
+
+
 def set_clock(
     server: weave_server.Server, run: str, started: datetime, ended: datetime | None = None
 ) -> None:
     """Moves a run in time, as if it was logged by a machine whose clock says so."""
-    calls = server._internal_trace_server._calls
-    (record,) = [record for record in calls.values() if record.id == run]
+    record = _record(server, run)
     record.started_at = started
     if ended is not None:
         record.ended_at = ended

@@ -2,12 +2,14 @@
 
 W&B publishes the reference implementation of its trace server inside the `weave` package. This
 module wraps it the way production does (an external-to-internal adapter, an authentication layer,
-FastAPI routes) and mounts the routes that weave-gate calls, and no others.
+FastAPI routes) and mounts the routes that weave-gate calls, and those by which an SDK in another
+process logs.
 """
 
 from __future__ import annotations
 
 import base64
+import email
 import os
 import sys
 import threading
@@ -189,6 +191,8 @@ def build_app(server: Server, keys: dict[str, set[str]]) -> fastapi.FastAPI:
             return JSONResponse({"reason": "permission denied"}, status_code=403)
         return server.calls_query_stats(body)
 
+    _mount_writes(app, server)
+
     @app.get(prefix + "/predictions/{prediction_id}")
     def _prediction(entity: str, project: str, prediction_id: str):  # noqa: ANN202
         return server.prediction_read(
@@ -198,6 +202,52 @@ def build_app(server: Server, keys: dict[str, set[str]]) -> fastapi.FastAPI:
         )
 
     return app
+
+
+def _mount_writes(app: fastapi.FastAPI, server: Server) -> None:
+    """The routes by which `EvaluationLogger` and `Evaluation` log from another process."""
+
+    def mount(path: str, method: str, request: type) -> None:
+        async def write(http):  # noqa: ANN001, ANN202
+            # The SDK does not say that what it sends is JSON.
+            return getattr(server, method)(request.model_validate_json(await http.body()))
+
+        write.__annotations__ = {"http": fastapi.Request}
+        app.post(path)(write)
+
+    mount("/call/start", "call_start", tsi.CallStartReq)
+    mount("/call/end", "call_end", tsi.CallEndReq)
+    mount("/call/upsert_batch", "call_start_batch", tsi.CallCreateBatchReq)
+    mount("/v2/{entity}/{project}/call/start", "call_start_v2", tsi.CallStartV2Req)
+    mount("/v2/{entity}/{project}/call/end", "call_end_v2", tsi.CallEndV2Req)
+    mount("/v2/{entity}/{project}/calls/complete", "calls_complete", tsi.CallsUpsertCompleteReq)
+    mount("/obj/create", "obj_create", tsi.ObjCreateReq)
+    mount("/obj/read", "obj_read", tsi.ObjReadReq)
+    mount("/table/create", "table_create", tsi.TableCreateReq)
+    mount("/refs/read_batch", "refs_read_batch", tsi.RefsReadBatchReq)
+    mount("/feedback/create", "feedback_create", tsi.FeedbackCreateReq)
+    mount("/feedback/batch/create", "feedback_create_batch", tsi.FeedbackCreateBatchReq)
+
+    @app.get("/server_info")
+    def _info():  # noqa: ANN202
+        return {"min_required_weave_python_version": "0.0.1"}
+
+    @app.post("/files/create")
+    @app.post("/file/create")
+    async def _file(request: fastapi.Request):  # noqa: ANN202
+        # The form is read by hand: one dependency fewer.
+        head = f"content-type: {request.headers['content-type']}\r\n\r\n".encode()
+        parts = {
+            part.get_param("name", header="content-disposition"): part
+            for part in email.message_from_bytes(head + await request.body()).get_payload()
+        }
+        return server.file_create(
+            tsi.FileCreateReq(
+                project_id=parts["project_id"].get_payload(decode=True).decode(),
+                name=parts["file"].get_filename() or "file",
+                content=parts["file"].get_payload(decode=True),
+            )
+        )
 
 
 class Running:

@@ -1,10 +1,11 @@
 """Wounds recorded answers by the thousand, and makes sure that the gate is green only where they prove it.
 
-Usage: campaign.py [--seed S] [--workers W] [N]
+Usage: campaign.py [--seed S] [--fresh F] [--workers W] [N]
 
-Each case is made from its seed alone: `--seed S` makes one once more, and shows it. The binary is the one
-that WEAVE_GATE names. Ends with 1 if any case was green without a proof, ended with a code that does not
-exist, panicked, hung, or showed the API key.
+One half of the N cases have the seeds from `--first` on, the other half have seeds that are new each time, from
+the one that is printed on; `--fresh F` repeats them. Each case is made from its seed alone: `--seed S` makes one
+once more, and shows it. The binary is the one that WEAVE_GATE names. Ends with 1 if any case was green without a
+proof, ended with a code that does not exist, panicked, hung, or showed the API key.
 """
 
 from __future__ import annotations
@@ -157,9 +158,11 @@ class Ward:
 def _asked(exchange: dict) -> str:
     path = exchange["path"].rsplit("/", 2)
     if exchange["method"] != "POST":
-        return "run" if exchange["method"] == "GET" else "snapshot"
+        return "snapshot"
     if path[-1] == "stream_query":
-        return "list of runs"
+        return "runs" if "call_ids" in exchange["body"] else "list of runs"
+    if path[-1] == "query_stats":
+        return "number of calls"
     return "summary" if '"include_summary":true' in exchange["body"] else "rows"
 
 
@@ -246,6 +249,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int)
     parser.add_argument("--first", type=int, default=1)
+    # Beyond what anybody counts up to from 1.
+    parser.add_argument("--fresh", type=int, default=random.SystemRandom().randrange(10**9, 10**12))
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("number", type=int, nargs="?", default=1000)
     arguments = parser.parse_args()
@@ -257,7 +262,10 @@ def main() -> None:
     started = time.monotonic()
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
-    seeds = range(arguments.first, arguments.first + arguments.number)
+    fixed = arguments.number - arguments.number // 2
+    seeds = [*range(arguments.first, arguments.first + fixed)]
+    seeds += range(arguments.fresh, arguments.fresh + arguments.number - fixed)
+    print(f"{fixed} seeds from {arguments.first} on, and {arguments.number - fixed} from {arguments.fresh} on", flush=True)
     workers = [
         context.Process(target=_work, args=(seeds[n :: arguments.workers], queue), daemon=True)
         for n in range(arguments.workers)

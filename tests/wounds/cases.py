@@ -74,6 +74,20 @@ POLICIES: dict[str, dict[str, Any]] = {
             {"name": "whole", "metric": "rows", "min": 12},
         ],
     },
+    # One commit logged three times, compared with one that was logged twice: both are pools.
+    "reruns": {
+        "version": 1,
+        "candidate": {"evaluation": "again", "commit": "c0ffee1" + "0" * 33},
+        "baseline": {"branch": "main"},
+        "gates": [
+            {"name": "right", "scorer": "correctness", "metric": "pass_rate", "min": 0.85, "max_drop": 0.05},
+            {"name": "kind", "scorer": "tone.score", "metric": "numeric_mean", "range": [0, 1], "min": 0.7},
+            {"name": "scored", "scorer": "correctness", "metric": "coverage", "min": 0.95},
+            {"name": "sound", "metric": "error_rate", "max": 0.05},
+            {"name": "few break", "scorer": "correctness", "metric": "regressed_rows", "max": 3},
+            {"name": "whole", "metric": "rows", "min": 12, "max": 12},
+        ],
+    },
     # Rows were removed from the dataset, and others added.
     "moved": {
         "version": 1,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -11,7 +13,10 @@ from typing import Any
 import reading
 from cases import ENTITY, PROJECT
 from patient import Answer
-from reading import Found, Row, Summary, Totals, Trial, Unproven
+from reading import Root, Row, Summary, Totals, Trial, Unproven
+
+# How many runs are asked for at once.
+PAGE = 10
 
 
 class Answers:
@@ -26,9 +31,19 @@ class Answers:
     def file(self, name: str) -> bytes:
         return next(answer.body for method, path, _, answer in self._known if (method, path) == ("FILE", name))
 
-    def run(self, name: str) -> Answer | None:
-        paths = (answer for _, path, _, answer in self._known if path.endswith(f"/evaluation_runs/{name}"))
-        return next(paths, None)
+    def root(self, name: str) -> Answer | None:
+        """The answer in which the root call of a run was asked for by its id."""
+        for _, path, body, answer in self._known:
+            if path == "/calls/stream_query" and name in body["filter"].get("call_ids", []):
+                return answer
+        return None
+
+    def stored(self, trace: str) -> Answer | None:
+        """The number of calls of a trace."""
+        for _, path, body, answer in self._known:
+            if path == "/calls/query_stats" and body["filter"].get("trace_ids") == [trace]:
+                return answer
+        return None
 
     def results(self, ids: list[str], **asked: bool) -> Answer | None:
         for _, path, body, answer in self._known:
@@ -37,26 +52,35 @@ class Answers:
                     return answer
         return None
 
-    def lists(self, *words: str) -> Answer | None:
+    def lists(self, word: str, without: set[str] | None = None) -> Answer | None:
+        """The list of runs whose question holds a word, and excludes these runs and no others."""
         for _, path, body, answer in self._known:
-            query = json.dumps(body)
-            if path == "/calls/stream_query" and all(word in query for word in words):
-                return answer
+            if path == "/calls/stream_query" and "query" in body and json.dumps(word) in json.dumps(body):
+                if set(_EXCLUDED.findall(json.dumps(body))) == (without or set()):
+                    return answer
         return None
+
+
+# A run that is not to be in a list.
+_EXCLUDED = re.compile(r'"\$not": \[\{"\$eq": \[\{"\$getField": "id"\}, \{"\$literal": "([^"]*)"\}\]\}\]')
 
 
 @dataclass
 class Evidence:
+    #: The newest run of each side.
     candidate: str
     baseline: str | None
-    #: Each run on all of its rows, by its id.
+    #: Each side on all of its rows, by its newest run.
     own: dict[str, Totals]
     candidate_rows: int
-    #: Each run on the rows of both.
+    #: Each side on the rows of both.
     common: dict[str, Totals]
     common_rows: int
     removed: int
+    #: The rows of both sides; those of several runs hold the trials of all of them.
     rows: list[Row] | None
+    #: Where the candidate has re-runs: its newest alone.
+    newest: Evidence | None = None
 
 
 def gather(policy: dict, options: list[str], answers: Answers) -> Evidence:
@@ -65,11 +89,17 @@ def gather(policy: dict, options: list[str], answers: Answers) -> Evidence:
     if named.get("--baseline", "").startswith("file:"):
         return _beside_snapshot(named["--candidate"], named["--baseline"].removeprefix("file:"), answers)
     if named:
-        candidate, baseline = named["--candidate"], named.get("--baseline")
-        for name in filter(None, (candidate, baseline)):
-            reading.run_finished(answers.run(name), name)
+        ours = [_named(named["--candidate"], answers)]
+        theirs = [_named(named["--baseline"], answers)] if "--baseline" in named else []
     else:
-        candidate, baseline = _found(policy, answers)
+        ours, theirs = _found(policy, answers)
+    for run in ours + theirs:
+        _whole(run, answers)
+    if len(ours) > 1 or len(theirs) > 1:
+        found = _pooled(ours, theirs, answers, policy)
+        found.newest = _pooled(ours[:1], theirs, answers, policy) if len(ours) > 1 else None
+        return found
+    candidate, baseline = ours[0].id, theirs[0].id if theirs else None
     ids = [candidate] if baseline is None else [candidate, baseline]
     own = reading.summary(answers.results(ids, include_summary=True, summary_require_intersection=False))
     found = Evidence(candidate, baseline, {name: own.run(name) for name in ids}, own.rows, {}, 0, 0, None)
@@ -84,10 +114,68 @@ def gather(policy: dict, options: list[str], answers: Answers) -> Evidence:
     return found
 
 
+def _named(name: str, answers: Answers) -> Root:
+    """The run of an id, which has to be completed."""
+    found = [run for run in reading.roots(answers.root(name), 3) if run.id == name]
+    if not found or not found[0].is_completed:
+        raise Unproven("the run is not there, or has not completed")
+    return found[0]
+
+
+def _whole(run: Root, answers: Answers) -> None:
+    """Makes sure that the server has all of a run, as far as the run says how much that is."""
+    if run.is_logged and not run.has_output:
+        raise Unproven("a logger that never logged its summary")
+    if run.calls is None:
+        return
+    stored = reading.stored(answers.stored(run.trace))
+    if stored < run.calls or (stored > run.calls and not run.has_parent):
+        raise Unproven("calls of a run are missing, or there are more than it made")
+
+
+def _pooled(ours: list[Root], theirs: list[Root], answers: Answers, policy: dict) -> Evidence:
+    """Several runs as one: each is read alone, and a row has the trials of all of them."""
+    sides: dict[str, dict[str, list[Trial]]] = {}
+    inputs: dict[str, list] = {}
+    for side in filter(None, (ours, theirs)):
+        pool: list[dict[str, list[Trial]]] = []
+        for run in reversed(side):
+            own = reading.summary(answers.results([run.id], include_summary=True))
+            rows = reading.rows(answers.results([run.id], include_rows=True), [run.id])
+            alone = Evidence(run.id, None, {run.id: own.run(run.id)}, own.rows, {}, 0, 0, rows)
+            _agree(alone, policy, is_baseline=side is theirs)
+            pool.append({row.digest: row.trials[run.id] for row in rows})
+            for row in rows:
+                inputs.setdefault(row.digest, []).append(row.inputs)
+        for one, other in itertools.combinations(pool, 2):
+            if not one.keys() & other.keys():
+                raise Unproven("two runs of one side have no common row")
+        missing = Trial({}, set(), False, None, None, None)
+        digests = {digest for rows in pool for digest in rows}
+        sides[side[0].id] = {
+            digest: [trial for rows in pool for trial in rows.get(digest, [missing])] for digest in digests
+        }
+    for known in inputs.values():
+        if any(not reading.same(known[0], other) for other in known):
+            raise Unproven("a row has other inputs in another run")
+    rows = [
+        Row(digest, known[0], {name: of.get(digest, []) for name, of in sides.items()})
+        for digest, known in sorted(inputs.items())
+    ]
+    candidate, baseline = ours[0].id, theirs[0].id if theirs else None
+    number = {name: len(of) for name, of in sides.items()}
+    common = len(set.intersection(*(set(of) for of in sides.values())))
+    if theirs and not common:
+        raise Unproven("no common rows")
+    totals = {name: Totals(sum(map(len, of.values())), {}) for name, of in sides.items()}
+    removed = number[baseline] - common if baseline else 0
+    return Evidence(candidate, baseline, totals, number[candidate], {}, common, removed, rows)
+
+
 def _beside_snapshot(candidate: str, file: str, answers: Answers) -> Evidence:
     """A candidate in Weave and a baseline in a file, which have the same rows or are not compared here."""
     saved = reading.snapshot(answers.file(file), f"{ENTITY}/{PROJECT}")
-    reading.run_finished(answers.run(candidate), candidate)
+    _whole(_named(candidate, answers), answers)
     own = reading.summary(answers.results([candidate], include_summary=True))
     rows = reading.rows(answers.results([candidate], include_rows=True), [candidate], are_read=False)
     totals = own.run(candidate)
@@ -99,40 +187,114 @@ def _beside_snapshot(candidate: str, file: str, answers: Answers) -> Evidence:
     return Evidence(candidate, saved.run, runs, own.rows, runs, own.rows, 0, None)
 
 
-def _found(policy: dict, answers: Answers) -> tuple[str, str]:
-    """The newest run that is the candidate, and the newest that can be its baseline."""
-
-    def matching(run: Found, wanted: dict) -> bool:
-        return run.evaluation == wanted["evaluation"] and all(
-            run.attributes.get(key) == value for key, value in wanted["attributes"].items()
-        )
-
-    ours = [
-        run
-        for run in reading.runs(answers.lists("attributes.git_sha"), 10)
-        if matching(run, policy["candidate"])
-    ]
-    if not ours or ours[0].ended is None or ours[0].failed:
-        raise Unproven("no candidate that has completed")
-    candidate = ours[0]
-    if candidate.source is not None and not isinstance(candidate.source, str):
+def _found(policy: dict, answers: Answers) -> tuple[list[Root], list[Root]]:
+    """The runs that are the candidate and those that are its baseline, each the newest first."""
+    listed = reading.newest_first(reading.roots(answers.lists(_literal(policy["candidate"])), PAGE))
+    if len(listed) == PAGE:
+        raise Unproven("there may be more re-runs")
+    ours = [run for run in listed if _matches(run, policy["candidate"])]
+    if not ours:
+        raise Unproven("no candidate")
+    newest = ours[0]
+    ours = [run for run in ours if _is_rerun(run, newest)]
+    if not newest.is_completed:
+        raise Unproven("the candidate has not completed")
+    others = []
+    for run in ours[1:]:
+        if run.ended is None and datetime.now(timezone.utc) - run.started <= timedelta(hours=24):
+            raise Unproven("a re-run is still running")
+        if run.is_completed and _is_whole(run, answers):
+            others.append(run)
+    left_out = [run for run in ours[1:] if run not in others]
+    judged = [newest, *others]
+    _one_model(judged)
+    sources = {run.source for run in ours if run.source is not None}
+    if any(not isinstance(source, str) for source in sources):
         raise Unproven("not told what the candidate scores")
+    ids = {run.id for run in judged + left_out}
+    started = min(run.started for run in judged + left_out)
+    commit = _commit(newest)
+    listed = reading.newest_first(reading.roots(answers.lists(_literal(policy["baseline"]), ids), PAGE))
     theirs = [
         run
-        for run in reading.runs(answers.lists("attributes.git_branch", candidate.id), 10)
-        if matching(run, policy["baseline"])
-        and run.ended is not None
-        and not run.failed
-        and run.started <= candidate.started
-        and run.id != candidate.id
-        and candidate.id != run.source != (candidate.source or "")
+        for run in listed
+        if _matches(run, {"evaluation": newest.evaluation, **policy["baseline"]})
+        and run.is_completed
+        and run.started <= started
+        and run.id not in ids | sources
+        and (run.source is None or run.source not in ids | sources)
+        and (commit is None or _commit(run) is None or not _same_commit(_commit(run), commit))
+        and _is_whole(run, answers)
     ]
     if not theirs:
         raise Unproven("no baseline")
-    days = int(policy["baseline"]["max_age"].removesuffix("d"))
-    if theirs[0].ended < datetime.now(timezone.utc) - timedelta(days=days):
-        raise Unproven("the baseline is too old")
-    return candidate.id, theirs[0].id
+    base = theirs[0]
+    if len(listed) == PAGE:
+        raise Unproven("there may be more runs of the baseline's commit")
+    theirs = [run for run in theirs if _is_rerun(run, base)]
+    _one_model(theirs)
+    if "max_age" in policy["baseline"]:
+        days = int(policy["baseline"]["max_age"].removesuffix("d"))
+        if base.ended < datetime.now(timezone.utc) - timedelta(days=days):
+            raise Unproven("the baseline is too old")
+    return judged, theirs
+
+
+def _literal(wanted: dict) -> str:
+    """What a question for these runs holds."""
+    return wanted.get("commit") or wanted.get("branch") or next(iter(wanted["attributes"].values()))
+
+
+def _commit(run: Root) -> str | None:
+    commit = run.attributes.get("git_sha")
+    return commit if isinstance(commit, str) and commit else None
+
+
+def _same_commit(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    return min(len(one), len(other)) >= 7 and (one.startswith(other) or other.startswith(one))
+
+
+def _matches(run: Root, wanted: dict) -> bool:
+    """Whether a run is what a policy asks for."""
+    attributes = dict(wanted.get("attributes", {}))
+    if "branch" in wanted:
+        attributes["git_branch"] = wanted["branch"]
+    if "commit" in wanted:
+        commit = _commit(run)
+        if commit is None or not _same_commit(commit, wanted["commit"]):
+            return False
+    if "model" in wanted and (run.model is None or run.model[0] != wanted["model"]):
+        return False
+    names = {run.evaluation} | ({run.display_name} if run.is_logged else set())
+    if "evaluation" in wanted and wanted["evaluation"] not in names:
+        return False
+    return all(run.attributes.get(key) == value for key, value in attributes.items())
+
+
+def _is_rerun(run: Root, newest: Root) -> bool:
+    """Whether a run that matches, too, is of the commit, evaluation and model of the newest."""
+    if run.id == newest.id:
+        return True
+    one, other = _commit(run), _commit(newest)
+    if one is None or other is None or not _same_commit(one, other):
+        return False
+    models = [known.model and known.model[0] for known in (run, newest)]
+    return run.evaluation == newest.evaluation and models[0] == models[1]
+
+
+def _is_whole(run: Root, answers: Answers) -> bool:
+    try:
+        _whole(run, answers)
+    except Unproven:
+        return False
+    return True
+
+
+def _one_model(runs: list[Root]) -> None:
+    if len({run.model for run in runs}) > 1:
+        raise Unproven("re-runs of several versions of a model")
 
 
 def _compare(found: Evidence, own: Summary, answers: Answers) -> None:
@@ -192,7 +354,7 @@ def _fits(all_of: Totals, some: Totals, name: str) -> None:
 # What the rows say must be what the summary says.
 
 
-def _agree(found: Evidence, policy: dict) -> None:
+def _agree(found: Evidence, policy: dict, is_baseline: bool = False) -> None:
     counts = {found.candidate: found.candidate_rows, found.baseline: found.common_rows + found.removed}
     if any(sum(bool(row.trials[name]) for row in found.rows) != counts[name] for name in found.own):
         raise Unproven("the rows are not those of the summary")
@@ -205,7 +367,7 @@ def _agree(found: Evidence, policy: dict) -> None:
         for gate in policy["gates"]:
             scorer = gate.get("scorer")
             compares = "max_drop" in gate or gate["metric"] == "regressed_rows"
-            if scorer is None or not (compares or name == found.candidate):
+            if scorer is None or not (compares or (name == found.candidate and not is_baseline)):
                 continue
             scores, said = counted(trials, scorer), totals.of(scorer) or reading.Scores()
             # What a gate does not measure may differ.
@@ -226,7 +388,9 @@ def _agree(found: Evidence, policy: dict) -> None:
                 raise Unproven("the rows say otherwise of cost")
         if "error_rate" in metrics:
             least, most = unscored(totals)
-            if name == found.candidate and not least <= sum(not t.scores for t in trials) <= most:
+            # A list is something, and is not in the summary.
+            known = sum(not t.scores for t in trials)
+            if name == found.candidate and not is_baseline and not least <= known <= most:
                 raise Unproven("the rows say otherwise of errors")
 
 

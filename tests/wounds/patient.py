@@ -14,7 +14,8 @@ VITAL = {
     "pass_known_count", "rows", "total_rows", "row_digest", "raw_data_row", "golden", "topic", "trials", "scores",
     "correctness", "tone", "score", "correct", "quality", "model_latency_seconds", "total_tokens", "total_cost",
     "predict_total_tokens", "predict_total_cost", "id", "op_name", "started_at", "ended_at", "exception",
-    "inputs", "self", "attributes", "git_sha", "git_branch", "display_name",
+    "inputs", "self", "model", "attributes", "git_sha", "git_branch", "display_name", "trace_id", "parent_id", "output",
+    "status_counts", "success", "error", "count", "_weave_eval_meta", "imperative", "model_output",
 }  # fmt: skip
 
 API_KEY = "0123456789abcdef0123456789abcdef01234567"

@@ -14,8 +14,8 @@ from fractions import Fraction
 from typing import Any
 
 import reading
-from evidence import Answers, Evidence, counted, gather, unscored
-from reading import TOLERANCE, Map, Row, Unproven
+from evidence import Answers, Evidence, gather
+from reading import TOLERANCE, Map, Row, Totals, Trial, Unproven
 
 INFINITY = math.inf
 
@@ -24,6 +24,18 @@ Ends = tuple[Any, Any]
 
 def judge(policy: dict, found: Evidence) -> bool | None:
     """Whether the policy passes: `True`, `False` where a check fails, else `None`."""
+    verdict = _judge(policy, found)
+    if verdict is True and found.newest is not None and _judge(_as_observed(policy), found.newest) is not True:
+        # Its newest run alone does not meet the limits.
+        return None
+    return verdict
+
+
+def _as_observed(policy: dict) -> dict:
+    return {**policy, "gates": [{**gate, "evidence": "observed"} for gate in policy["gates"]]}
+
+
+def _judge(policy: dict, found: Evidence) -> bool | None:
     verdicts: list[bool | None] = []
     for gate in policy["gates"]:
         try:
@@ -49,35 +61,90 @@ def _gate(gate: dict, found: Evidence) -> list[bool | None]:
     if metric in ("tokens_mean", "cost_total"):
         return _usage(gate, found)
     if metric == "error_rate":
-        totals = found.own[found.candidate]
-        least, most = unscored(totals)
-        if least != most:
-            trials = [trial for row in found.rows for trial in row.trials[found.candidate]]
-            least = most = sum(not trial.scores for trial in trials)
-        return [_within((Fraction(least, totals.trials), Fraction(most, totals.trials)), gate, "min", "max")]
+        return [_within(_errors(found), gate, "min", "max")]
+    if "range" in gate:
+        _inside(gate, found)
     if "where" in gate or "by" in gate:
         return _sliced(gate, found)
     names = {name for totals in found.own.values() for name in totals.dimensions}
+    names |= {name for row in found.rows or [] for trials in row.trials.values() for t in trials for name in t.scores}
     names = fnmatch.filter(sorted(names), gate["scorer"]) or [gate["scorer"]]
     return [verdict for name in names for verdict in _dimension(gate, name, found)]
 
 
+def _errors(found: Evidence) -> Ends:
+    """The fraction of trials in which nothing was scored, on average over rows; only rows tell."""
+    if found.rows is None:
+        raise Unproven("the rows were not read")
+    rows = _trials(found, found.candidate, found.candidate)
+
+    def mean(counts: Callable[[bool | None], bool]) -> Fraction:
+        return _mean([Fraction(sum(counts(t.is_scored) for t in trials), len(trials)) for trials in rows])
+
+    return mean(lambda scored: scored is False), mean(lambda scored: scored is not True)
+
+
+def _inside(gate: dict, found: Evidence) -> None:
+    """Makes sure that every score, and every mean, is inside the range that is declared."""
+    low, high = gate["range"]
+    if found.rows is None:
+        raise Unproven("the rows were not read")
+    runs = [found.candidate] + ([found.baseline] if "max_drop" in gate else [])
+    for row in found.rows:
+        for name in runs:
+            for trial in row.trials[name]:
+                value = trial.scores.get(gate["scorer"])
+                if isinstance(value, (int, float)) and not isinstance(value, bool) and not low <= value <= high:
+                    raise Unproven("a score is out of its range")
+    for totals in (*found.own.values(), *found.common.values()):
+        scores = totals.of(gate["scorer"])
+        if scores and scores.mean is not None and not low - TOLERANCE <= scores.mean <= high + TOLERANCE:
+            raise Unproven("a mean is out of its range")
+
+
+def _trials(found: Evidence, run: str, of: str) -> list[list[Trial]]:
+    """The trials of one side on the rows that a side has, row by row."""
+    return [row.trials[run] for row in found.rows if row.trials[of]]
+
+
+def _mean(values: list) -> Any:
+    return sum(values) / len(values)
+
+
 def _dimension(gate: dict, name: str, found: Evidence) -> list[bool | None]:
+    text = _is_text(name, found)
+
+    def side(run: str, of: str, totals: dict[str, Totals], rows: int, absent: int) -> Ends | None:
+        """A rate or a mean of one side on the rows of a side, at worst and at best."""
+        if found.rows is not None:
+            return _row_ends(gate, name, _trials(found, run, of), text)
+        if totals[run].trials != rows:
+            raise Unproven("rows have several trials, and were not read")
+        return _ends(gate, totals[run].of(name), rows, absent, text)
+
     def floor() -> bool | None:
-        ours = found.own[found.candidate]
-        return _within(_ends(gate, ours.of(name), ours.trials, 0), gate, "min", "max")
+        ours = found.candidate
+        return _within(side(ours, ours, found.own, found.candidate_rows, 0), gate, "min", "max")
 
     def change() -> bool | None:
-        ours, theirs = found.common[found.candidate], found.own[found.baseline]
-        # A row that was removed would have had as many trials as the others.
-        absent = Fraction(ours.trials * found.removed, found.common_rows)
-        after = _ends(gate, ours.of(name), ours.trials, absent)
-        before = _ends(gate, theirs.of(name), theirs.trials, 0)
+        ours, theirs = found.candidate, found.baseline
+        # A row that was removed has a missing score.
+        after = side(ours, theirs, found.common, found.common_rows, found.removed)
+        before = side(theirs, theirs, found.own, found.common_rows + found.removed, 0)
         drop = None if after is None or before is None else (before[0] - after[1], before[1] - after[0])
         return _within(drop, gate, None, "max_drop")
 
     checks = [floor] if gate.keys() & {"min", "max"} else []
     return [_attempt(check) for check in checks + [change] * ("max_drop" in gate)]
+
+
+def _is_text(name: str, found: Evidence) -> bool:
+    """Whether a dimension is one of texts: of truth values or numbers, if either run has any."""
+    if found.rows is not None:
+        sides = [trial for row in found.rows for trials in row.trials.values() for trial in trials]
+        return not any(isinstance(trial.scores.get(name), (bool, int, float)) for trial in sides)
+    both = [totals.of(name) or reading.Scores() for totals in found.own.values()]
+    return not any(scores.judged + scores.measured for scores in both)
 
 
 def _attempt(check: Callable[[], bool | None]) -> bool | None:
@@ -87,38 +154,77 @@ def _attempt(check: Callable[[], bool | None]) -> bool | None:
         return None
 
 
-def _ends(gate: dict, scores: reading.Scores | None, trials: int, absent: Any) -> Ends | None:
-    """A rate or a mean at worst and at best; `None` where there is none."""
+def _bounds(gate: dict) -> tuple[Any, Any]:
+    """What a missing score may be."""
+    if gate["metric"] == "numeric_mean":
+        return gate.get("range", (-INFINITY, INFINITY))
+    return 0, 1
+
+
+def _is_ignored(gate: dict, missing: Any) -> bool:
+    return gate.get("missing", "bound") == "ignore" or missing <= Fraction(str(gate.get("max_missing", 0)))
+
+
+def _ends(gate: dict, scores: reading.Scores | None, trials: int, absent: int, text: bool) -> Ends | None:
+    """A rate or a mean of rows with one trial each, at worst and at best; `None` where there is none."""
     scores = scores or reading.Scores()
     everything = trials + absent
-    rule = gate.get("missing", "bound")
     if gate["metric"] == "coverage":
-        return (Fraction(scores.scored) / everything,) * 2 if scores.scored else None
+        own = scores.scored if text else scores.judged + scores.measured
+        return (Fraction(own) / everything,) * 2 if own else None
     if gate["metric"] == "numeric_mean":
         if scores.mean is None:
-            return None
-        low, high = gate.get("range", (-INFINITY, INFINITY))
-        if not low - TOLERANCE <= scores.mean <= high + TOLERANCE:
             return None
         known, total = scores.measured, scores.mean * scores.measured
     else:
         if not scores.judged:
             return None
-        low, high, known, total = 0, 1, scores.judged, Fraction(scores.passed)
+        known, total = scores.judged, Fraction(scores.passed)
+    low, high = _bounds(gate)
     missing = everything - known
-    if not missing or rule == "ignore" or Fraction(missing) / everything <= gate.get("max_missing", 0):
+    if _is_ignored(gate, Fraction(missing, everything)):
         return (total / known,) * 2
-    if isinstance(total, float):
-        missing, everything = float(missing), float(everything)
     worst, best = (total + missing * low) / everything, (total + missing * high) / everything
     # The floors of these policies: a missing score that counts as the worst is false.
-    return (worst, worst) if rule == "fail" else (worst, best)
+    return (worst, worst) if gate.get("missing") == "fail" else (worst, best)
+
+
+def _row_ends(gate: dict, name: str, rows: list[list[Trial]], text: bool) -> Ends | None:
+    """The same of rows with any number of trials, of which the mean is taken first; a row without any is missing."""
+    values = []
+    for trials in rows:
+        known = []
+        for trial in trials:
+            if name in trial.broken:
+                raise Unproven(f"{name} stands twice in one trial")
+            value = trial.scores.get(name)
+            if gate["metric"] == "coverage":
+                known += [1] if (isinstance(value, str) if text else isinstance(value, (bool, int, float))) else []
+            elif gate["metric"] == "numeric_mean":
+                known += [] if isinstance(value, (bool, str)) or value is None else [reading.number(value)]
+            else:
+                known += [Fraction(value)] if isinstance(value, bool) else []
+        values.append((known, max(len(trials), 1)))
+    if not any(known for known, _ in values):
+        return None
+    if gate["metric"] == "coverage":
+        return (_mean([Fraction(len(known), of) for known, of in values]),) * 2
+    missing = _mean([Fraction(of - len(known), of) for known, of in values])
+    if _is_ignored(gate, missing):
+        if missing and "max_drop" in gate:
+            raise Unproven("rows without a value drop out on both sides")
+        return (_mean([sum(known) / len(known) for known, _ in values if known]),) * 2
+    low, high = _bounds(gate)
+    worst, best = (_mean([(sum(known) + (of - len(known)) * end) / of for known, of in values]) for end in (low, high))
+    return (worst, worst) if gate.get("missing") == "fail" else (worst, best)
 
 
 def _within(ends: Ends | None, gate: dict, floor: str | None, ceiling: str) -> bool | None:
     if ends is None:
         return None
     low, high = ends
+    if math.isnan(low) or math.isnan(high):
+        return None
     verdicts = []
     # Counts are compared as they are; what was computed in floating point bears a little.
     spare = TOLERANCE if isinstance(low, float) or isinstance(high, float) or floor is None else 0
@@ -245,10 +351,10 @@ def _sliced(gate: dict, found: Evidence) -> list[bool | None]:
     if "by" in gate and slices.keys() <= {"null"}:
         return [None]
     verdicts = []
+    text = _is_text(gate["scorer"], found)
     for some in slices.values():
-        trials = [trial for row in some for trial in row.trials[found.candidate]]
-        scores = counted(trials, gate["scorer"])
-        verdicts.append(_within(_ends(gate, scores, len(trials), 0), gate, "min", "max"))
+        trials = [row.trials[found.candidate] for row in some]
+        verdicts.append(_within(_row_ends(gate, gate["scorer"], trials, text), gate, "min", "max"))
     return verdicts or [None]
 
 
@@ -264,17 +370,20 @@ def _plain(value: Any) -> Any:
 def _latency(gate: dict, found: Evidence) -> bool | None:
     """The 95th percentile, between the two trials next to it, as NumPy has it by default."""
     trials = [trial for row in found.rows for trial in row.trials[found.candidate]]
-    known = sorted(trial.latency for trial in trials if trial.latency is not None)
+    known = [trial.latency for trial in trials if trial.latency is not None and not trial.crashed]
     if not known:
         return None
+    # A call that crashed took at least the time that it took.
+    least = [trial.latency or 0.0 if trial.crashed or trial.latency is None else trial.latency for trial in trials]
     missing = len(trials) - len(known)
     place = 0.95 * (len(trials) - 1)
 
     def at(values: list[float]) -> float:
+        values = sorted(values)
         low, high = values[math.floor(place)], values[math.ceil(place)]
         return low if low == high else low + (high - low) * (place % 1)
 
-    return _within((at([0.0] * missing + known), at(known + [INFINITY] * missing)), gate, "min", "max")
+    return _within((at(least), at(known + [INFINITY] * missing)), gate, "min", "max")
 
 
 def _usage(gate: dict, found: Evidence) -> list[bool | None]:

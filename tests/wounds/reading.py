@@ -6,6 +6,7 @@ something else that a policy rests on is `Unproven`, and no evidence.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -180,9 +181,13 @@ class Trial:
     #: The leaves of the scores by dimension; what cannot be told is in `broken`.
     scores: dict[str, bool | float | str]
     broken: set[str]
+    #: Whether anything was scored, also what is no leaf, such as a list; `None` where that cannot be told.
+    is_scored: bool | None
     latency: float | None
     tokens: int | None
     cost: float | None
+    #: Whether the call crashed, or may have.
+    crashed: bool = False
 
 
 @dataclass
@@ -193,16 +198,30 @@ class Row:
 
 
 @dataclass
-class Found:
-    """A run in a list."""
+class Root:
+    """The root call of a run."""
 
     id: str
+    trace: str
+    has_parent: bool
     evaluation: str | None
+    #: The model's name and version.
+    model: tuple[str, str] | None
+    display_name: str | None
+    #: Whether `EvaluationLogger` logged it, and whether it logged a summary.
+    is_logged: bool
+    has_output: bool
     attributes: Map
     started: datetime
     ended: datetime | None
     failed: bool
     source: str | None
+    #: The calls that it made, where it says so.
+    calls: int | None
+
+    @property
+    def is_completed(self) -> bool:
+        return self.ended is not None and not self.failed
 
 
 def body_of(answer: Answer | None) -> bytes:
@@ -211,13 +230,6 @@ def body_of(answer: Answer | None) -> bytes:
     if answer.status != 200 or answer.breaks == "always":
         raise Unproven("there is no answer")
     return answer.body
-
-
-def run_finished(answer: Answer | None, name: str) -> None:
-    """Makes sure that a run is the one asked for, and has finished."""
-    run = obj(parse(body_of(answer)))
-    if text(run.get("evaluation_run_id")) != name or text(run.get("status")) != "completed":
-        raise Unproven("the run is another, or has not completed")
 
 
 def summary(answer: Answer | None) -> Summary:
@@ -326,21 +338,35 @@ def rows(answer: Answer | None, ids: list[str], are_read: bool = True) -> list[R
 
 
 def _unread(_: Map) -> Trial:
-    return Trial({}, set(), None, None, None)
+    return Trial({}, set(), None, None, None, None)
 
 
 def _trial(trial: Map) -> Trial:
     found = Trial(
         {},
         set(),
+        None,
         maybe(number, trial.get("model_latency_seconds")),
         maybe(count, trial.get("total_tokens")),
         maybe(number, trial.get("total_cost")),
     )
     # Less than nothing is not what was measured.
     found.latency, found.cost = (None if value is None or value < 0 else value for value in (found.latency, found.cost))
-    _leaves(obj(trial.get("scores")), "", found, False)
+    scores = obj(trial.get("scores"))
+    _leaves(scores, "", found, False)
+    somethings = [_is_something(value) for value in scores.values()]
+    found.is_scored = True if True in somethings else None if None in somethings else False
+    # Nothing came of the call: it took at least so long.
+    found.crashed = dict.get(trial, "model_output") is None and found.is_scored is not True
     return found
+
+
+def _is_something(value: Any) -> bool | None:
+    """Whether a scorer that returned this scored; what is empty is neither."""
+    if isinstance(value, (Map, list)):
+        inside = [_is_something(other) for other in (value.values() if isinstance(value, Map) else value)]
+        return True if True in inside else None
+    return value is not None
 
 
 def _leaves(scores: Map, prefix: str, trial: Trial, broken: bool) -> None:
@@ -357,39 +383,72 @@ def _leaves(scores: Map, prefix: str, trial: Trial, broken: bool) -> None:
             trial.scores[name] = value
 
 
-def runs(answer: Answer | None, limit: int) -> list[Found]:
-    """A list of runs: newest first, and each once."""
-    found: list[Found] = []
+def roots(answer: Answer | None, limit: int) -> list[Root]:
+    """The root calls of a list, as they are listed, and each once."""
+    found: list[Root] = []
     lines = [line for line in body_of(answer).split(b"\n") if line.strip()]
     if len(lines) > limit:
         raise Unproven("more runs than asked for")
-    last: datetime | None = None
     for line in lines:
         call = obj(parse(line))
-        started = time(call.get("started_at"))
-        if last is not None and started > last:
-            raise Unproven("the newest run is not the first")
-        last = started
-        op = text(call.get("op_name"))
-        known = re.fullmatch(r"(weave:///.*/op/)?Evaluation\.evaluate(:.*)?", op)
-        inputs, attributes = obj(call.get("inputs", Map([]))), obj(call.get("attributes", Map([])))
-        own = attributes.get("weave")
-        own = own if isinstance(own, Map) else Map([])
-        # The API writes what it evaluates on among the attributes.
-        ref = own.get("evaluation") or inputs.get("self") or inputs.get("this")
-        name = re.fullmatch(r"weave:///[^/]+/[^/]+/(?:object|op)/([^/:]+):.*", ref) if isinstance(ref, str) else None
-        run = Found(
-            text(call.get("id")),
-            name and name.group(1),
-            attributes,
-            started,
-            maybe(time, call.get("ended_at")),
-            call.get("exception") is not None,
-            own.get("source_evaluation_run_id"),
-        )
-        if known:
-            for other in found:
-                if other.id == run.id and other != run:
-                    raise Unproven("a run stands twice, and differs")
+        run = _root(call)
+        if re.fullmatch(r"(weave:///.*/op/)?Evaluation\.evaluate(:.*)?", text(call.get("op_name"))) is None:
+            continue
+        for other in found:
+            if other.id == run.id and other != run:
+                raise Unproven("a run stands twice, and differs")
+        if run not in found:
             found.append(run)
     return found
+
+
+def newest_first(found: list[Root]) -> list[Root]:
+    """Makes sure that a list is in the order that was asked for."""
+    if any(one.started < other.started for one, other in itertools.pairwise(found)):
+        raise Unproven("the newest run is not the first")
+    return found
+
+
+def _root(call: Map) -> Root:
+    inputs, attributes = obj(call.get("inputs", Map([]))), obj(call.get("attributes", Map([])))
+    own, marks = attributes.get("weave"), attributes.get("_weave_eval_meta")
+    own, marks = (known if isinstance(known, Map) else Map([]) for known in (own, marks))
+    # The API writes what it evaluates on among the attributes.
+    ref = own.get("evaluation") or inputs.get("self") or inputs.get("this")
+    evaluation = _named(ref)
+    return Root(
+        text(call.get("id")),
+        text(call.get("trace_id")),
+        call.get("parent_id") is not None,
+        evaluation and evaluation[0],
+        _named(own.get("model") or inputs.get("model")),
+        maybe_text(call.get("display_name")),
+        marks.get("imperative") is True,
+        call.get("output") is not None,
+        attributes,
+        time(call.get("started_at")),
+        maybe(time, call.get("ended_at")),
+        call.get("exception") is not None,
+        own.get("source_evaluation_run_id"),
+        maybe(_calls, maybe(obj, call.get("summary"))),
+    )
+
+
+def _named(ref: Any) -> tuple[str, str] | None:
+    """The name and the version in a reference."""
+    parts = re.fullmatch(r"weave:///[^/]+/[^/]+/(?:object|op)/([^/:]+):(.*)", ref) if isinstance(ref, str) else None
+    return parts and (parts.group(1), parts.group(2))
+
+
+def _calls(summary: Map) -> int | None:
+    counts = summary.get("status_counts")
+    if counts is None:
+        return None
+    if obj(counts).repeated:
+        raise Unproven("the counts of calls stand twice")
+    return sum(count(number) for number in counts.values())
+
+
+def stored(answer: Answer | None) -> int:
+    """How many calls of a trace the server has."""
+    return count(obj(parse(body_of(answer))).get("count"))

@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
+from deleted import delete
 from nodes import Node
 from patient import API_KEY, Answer, Patient
 
@@ -371,6 +372,9 @@ def _(patient: Patient) -> Answer | None:
 
 def inflict(chance: random.Random, answers: list[Answer]) -> tuple[str, int, list[Answer]]:
     """Wounds one of several answers once, and sometimes again; says how first, and which."""
+    if chance.random() < 0.3:
+        name, edited = delete(chance, answers)
+        return name, next(n for n, (one, other) in enumerate(zip(answers, edited)) if one != other), edited
     names = list(KINDS)
     weights = [KINDS[name][0] for name in names]
     # Longer answers get more wounds, but not as many more as they are longer.
