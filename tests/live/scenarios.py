@@ -270,7 +270,11 @@ def _record(server: weave_server.Server, run: str):  # noqa: ANN202
 def _trials(server: weave_server.Server, run: str) -> list:
     """The calls of `predict_and_score` of a run."""
     calls = server._internal_trace_server._calls
-    return [record for record in calls.values() if record.parent_id == run and "predict_and_score" in record.op_name]
+    return [
+        record
+        for record in calls.values()
+        if record.parent_id == run and "predict_and_score" in record.op_name and record.deleted_at is None
+    ]
 
 
 def delete(server: weave_server.Server, run: str, *, wrong: bool = False) -> None:

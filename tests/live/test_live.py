@@ -33,7 +33,7 @@ def baseline(world) -> str:
     return evaluate(Bot(wrong=[3, 7]), TWENTY, [correctness])
 
 
-def test_a_clean_pass_in_four_requests(world, baseline):
+def test_a_clean_pass_in_five_requests(world, baseline):
     candidate = evaluate(Bot(wrong=[4, 8]), TWENTY, [correctness])
     world.requests()
     outcome = world.check(BOTH, candidate, baseline)
@@ -44,7 +44,8 @@ def test_a_clean_pass_in_four_requests(world, baseline):
     assert outcome.checks[1]["change"] == 0.0
     assert outcome.findings == set()
     made = world.requests()
-    assert sorted(method for method, _ in made) == ["GET", "GET", "POST", "POST"]
+    results = "/v2/my-team/support-bot/eval_results/query"
+    assert sorted(path for _, path in made) == ["/calls/query_stats"] * 2 + ["/calls/stream_query"] + [results] * 2
     run = outcome.policy["candidate"]
     assert (run["id"], run["status"], run["evaluation"]) == (candidate, "completed", "answers")
     assert (run["rows"], run["trials"]) == (20, 20)
@@ -62,7 +63,7 @@ def test_a_regression(world, baseline):
 
 
 def test_a_scorer_that_always_crashes_is_not_a_pass(world):
-    candidate = evaluate(Bot(), TWENTY, [correctness, broken])
+    candidate = evaluate(Bot(), TWENTY, [broken])
     gate = "- {name: broken, scorer: broken, metric: pass_rate, min: 0.1}"
     outcome = world.check(gate, candidate)
     assert (outcome.code, outcome.report["verdict"]) == (3, "undecided")
@@ -71,7 +72,7 @@ def test_a_scorer_that_always_crashes_is_not_a_pass(world):
 
 
 def test_a_scorer_that_stopped_scoring_is_not_a_pass(world, baseline):
-    candidate = evaluate(Bot(), TWENTY, [correctness, broken])
+    candidate = evaluate(Bot(), TWENTY, [broken])
     outcome = world.check(BOTH, candidate, baseline)
     assert (outcome.code, outcome.report["verdict"]) == (3, "undecided")
     assert "no-scores" in outcome.findings
@@ -111,7 +112,7 @@ def test_pass_rate_zero_is_a_value(world):
 def test_an_unknown_candidate(world, baseline):
     outcome = world.check(BOTH, "0190aaaa-0000-7000-8000-000000000000", baseline)
     assert (outcome.code, outcome.report["verdict"]) == (3, None)
-    assert "not found" in outcome.report["error"]["message"]
+    assert "there is no run `0190aaaa" in outcome.report["error"]["message"]
     assert outcome.report["policies"][0]["checks"] == []
 
 
@@ -248,11 +249,11 @@ def test_added_rows_have_no_part_in_a_change(world, baseline):
     assert (floor["scored"], drop["scored"], drop["change"]) == (22, 20, 0.0)
 
 
-def test_removed_and_added_rows_are_told_apart_by_a_fifth_request(world, baseline):
+def test_removed_and_added_rows_are_told_apart_by_one_request_more(world, baseline):
     candidate = evaluate(Bot(wrong=[3, 7]), questions(range(1, 23)), [correctness])
     world.requests()
     outcome = world.check(BOTH, candidate, baseline)
-    assert len(world.requests()) == 5
+    assert len(world.requests()) == 6
     assert outcome.findings == {"rows-removed", "rows-added", "evaluation-changed"}
     assert outcome.policy["candidate"]["rows"] == 22
     assert outcome.policy["baseline"]["rows"] == 20
@@ -312,7 +313,7 @@ def test_keys_and_projects(world, baseline):
     assert "may not read this project (403)" in denied.report["error"]["message"]
     elsewhere = world.check(FLOOR, baseline, project="my-team/empty")
     assert elsewhere.code == 3
-    assert "not found" in elsewhere.report["error"]["message"]
+    assert "there is no run" in elsewhere.report["error"]["message"]
     keyless = world.check(FLOOR, baseline, key=None)
     assert keyless.code == 3
     assert "no API key" in keyless.report["error"]["message"]
@@ -322,8 +323,8 @@ def test_a_call_that_is_no_evaluation(world, baseline):
     client = scenarios.weave_client_context.get_weave_client()
     inner = next(call for call in client.get_calls() if "predict_and_score" in call.op_name)
     outcome = world.check(FLOOR, inner.id)
-    assert outcome.code == 3
-    assert "no-scores" in outcome.findings
+    assert (outcome.code, outcome.report["verdict"]) == (3, None)
+    assert "is a call, and not an evaluation run" in outcome.report["error"]["message"]
 
 
 def judged_part(report: dict) -> str:
@@ -362,7 +363,10 @@ def test_snapshots_are_judged_as_the_runs_are(world, baseline, wrong, rows):
 def test_snapshots_with_added_rows_do_not_guess(world, baseline):
     candidate = evaluate(Bot(wrong=[3, 7]), questions(range(22)), [correctness])
     path = world.work / "added.json"
-    done = world.run("snapshot", baseline, "-o", str(path), "--base-url", world.running.url, "--project", world.project)
+    done = world.run("snapshot", baseline, "-o", str(path), *world.here)
+    assert done.returncode == 0
+    assert world.check(BOTH, candidate, f"file:{path}").code == 0
+    done = world.run("snapshot", baseline, "--summary-only", "-o", str(path), *world.here)
     assert done.returncode == 0
     outcome = world.check(BOTH, candidate, f"file:{path}")
     assert outcome.code == 3
@@ -376,6 +380,6 @@ def test_a_large_run_is_snapshot_in_pages(world):
     world.requests()
     done = world.run("snapshot", candidate, "-o", str(path), "--base-url", world.running.url, "--project", world.project)
     assert done.returncode == 0, done.stderr
-    # Its status and its name, its summary, and two pages of rows.
-    assert len(world.requests()) == 2 + 1 + 2
-    assert len(json.loads(path.read_text())["rows"]) == 903
+    # Its root call, the number of its calls, its summary, two pages of digests, and pages of rows.
+    assert len(world.requests()) <= 5 + 10
+    assert len(json.loads(path.read_text())["runs"][0]["rows"]) == 903

@@ -213,7 +213,7 @@ def test_two_runs_are_compared_without_a_policy(place):
     assert (done.returncode, "run-not-finished" in done.stdout) == (3, True)
     done = place.run("compare", "nobody", run, *place.here)
     assert done.returncode == 3
-    assert "there is no baseline: Weave has no such run" in done.stderr
+    assert "there is no baseline: there is no run `nobody`" in done.stderr
     # A failed run can be compared, and is said to have failed; nothing in common cannot.
     failed = log([{"correctness": True}] * 3, name="one", fail=True)
     other = log([{"correctness": True}] * 3, name="two")

@@ -12,7 +12,7 @@ import time
 
 
 class Slow(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:  # noqa: N802
         time.sleep(2)
         self.send_error(401)
 

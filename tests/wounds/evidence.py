@@ -116,7 +116,7 @@ def gather(policy: dict, options: list[str], answers: Answers) -> Evidence:
 
 def _named(name: str, answers: Answers) -> Root:
     """The run of an id, which has to be completed."""
-    found = [run for run in reading.roots(answers.root(name), 3) if run.id == name]
+    found = [run for run in reading.roots(answers.root(name)) if run.id == name]
     if not found or not found[0].is_completed:
         raise Unproven("the run is not there, or has not completed")
     return found[0]
