@@ -121,14 +121,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode())
         self.wfile.write(body)
 
-    def do_GET(self) -> None:  # noqa: N802
-        run = self.path.rpartition("/")[2]
-        times = {"started_at": "2026-11-23T09:00:00Z", "finished_at": "2026-11-23T09:01:00Z"}
-        self.answer(json.dumps({"evaluation_run_id": run, "status": "completed", **times}).encode())
+    def root_call(self, run: str) -> bytes:
+        call = {
+            "id": run,
+            "trace_id": f"trace-{run}",
+            "op_name": "weave:///my-team/bot/op/Evaluation.evaluate:v1",
+            "started_at": "2026-11-23T09:00:00Z",
+            "ended_at": "2026-11-23T09:01:00Z",
+            "output": {},
+            "summary": {"status_counts": {"success": len(self.rows.lines), "error": 0}},
+        }
+        return json.dumps(call).encode() + b"\n"
 
     def do_POST(self) -> None:  # noqa: N802
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if body["include_rows"]:
+        if self.path == "/calls/stream_query":
+            self.answer(b"".join(map(self.root_call, body["filter"]["call_ids"])))
+        elif self.path == "/calls/query_stats":
+            self.answer(json.dumps({"count": len(self.rows.lines)}).encode())
+        elif body["include_rows"]:
             self.answer(self.rows.page(body["offset"], body["limit"]))
         else:
             self.answer(self.rows.summary())

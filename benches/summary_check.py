@@ -5,7 +5,7 @@ Usage, by hand and on a quiet machine, with GNU time (Debian: apt-get install ti
     tests/live/run --collect-only >/dev/null   # makes the virtual environment, which has requests
     target/live-venv/bin/python benches/summary_check.py
 
-Both programs judge the same two runs by their summaries: four requests, one floor, one drop.
+Both programs judge the same two runs by their summaries: five requests, one floor, one drop.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 ROUNDS = 40
 DIMENSIONS = 20
+#: Of each run; and when it began.
+CALLS = 1502
+STARTED = {"cand": "2026-11-23T09:00:30Z", "base": "2026-11-23T09:00:00Z"}
 
 POLICY = """version: 1
 project: my-team/bot
@@ -33,15 +36,20 @@ gates:
 """
 
 SCRIPT = """
-import sys, requests
+import json, sys, requests
 url, key = sys.argv[1], "k" * 40
 with requests.Session() as session:
     session.auth = ("api", key)
     base = url + "/v2/my-team/bot"
-    for run in ("cand", "base"):
-        answer = session.get(f"{base}/evaluation_runs/{run}", timeout=60)
+    body = {"project_id": "my-team/bot", "filter": {"call_ids": ["cand", "base"]}}
+    answer = session.post(f"{url}/calls/stream_query", json=body, timeout=60)
+    answer.raise_for_status()
+    for run in map(json.loads, answer.text.splitlines()):
+        assert run["ended_at"] and not run["exception"]
+        body = {"project_id": "my-team/bot", "filter": {"trace_ids": [run["trace_id"]]}}
+        answer = session.post(f"{url}/calls/query_stats", json=body, timeout=60)
         answer.raise_for_status()
-        assert answer.json()["status"] == "completed"
+        assert answer.json()["count"] == sum(run["summary"]["status_counts"].values())
     rates = []
     for intersect in (False, True):
         body = {"evaluation_run_ids": ["cand", "base"], "include_rows": False,
@@ -56,17 +64,24 @@ with requests.Session() as session:
 """
 
 
-def status(run: str) -> bytes:
-    return json.dumps(
-        {
-            "evaluation_run_id": run,
-            "evaluation": "weave:///my-team/bot/object/answers:v1",
+def root_call(run: str) -> bytes:
+    call = {
+        "id": run,
+        "trace_id": f"trace-{run}",
+        "parent_id": None,
+        "op_name": "weave:///my-team/bot/op/Evaluation.evaluate:v1",
+        "started_at": STARTED[run],
+        "ended_at": "2026-11-23T09:01:00Z",
+        "exception": None,
+        "inputs": {
+            "self": "weave:///my-team/bot/object/answers:v1",
             "model": "weave:///my-team/bot/object/bot:v1",
-            "status": "completed",
-            "started_at": "2026-11-23T09:00:00Z",
-            "finished_at": "2026-11-23T09:01:00Z",
-        }
-    ).encode()
+        },
+        "attributes": {},
+        "output": {},
+        "summary": {"status_counts": {"success": CALLS, "error": 0}},
+    }
+    return json.dumps(call).encode() + b"\n"
 
 
 def summary() -> bytes:
@@ -104,12 +119,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         self.wfile.write(head + body)
 
-    def do_GET(self) -> None:  # noqa: N802
-        self.answer(status(self.path.rpartition("/")[2]))
-
     def do_POST(self) -> None:  # noqa: N802
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer(summary())
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/calls/stream_query":
+            self.answer(b"".join(map(root_call, body["filter"]["call_ids"])))
+        elif self.path == "/calls/query_stats":
+            self.answer(json.dumps({"count": CALLS}).encode())
+        else:
+            self.answer(summary())
 
     def log_message(self, *_args: object) -> None:
         pass
