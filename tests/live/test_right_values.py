@@ -179,12 +179,16 @@ def test_scores_of_one_type_are_covered(place, value):
 
 
 def test_what_was_text_in_one_run_is_a_score_in_the_other(place):
-    """The type is that of both runs: a candidate of error texts has no coverage at all."""
-    before, after = log([{"judge": True}] * 20), log([{"judge": "[ERROR] 429"}] * 20)
+    """The type is that of both runs: error texts are no coverage also where the candidate has nothing else."""
     gates = ["{name: covered, scorer: judge, metric: coverage, max_drop: 0.05}"]
+    before = log([{"judge": True}] * 20)
+    after = log([{"judge": True if n < 1 else "[ERROR] 429"} for n in range(20)])
     for outcome in judged(place, policy(*gates), after, before):
         assert outcome.code == 1, outcome.stdout
-        assert outcome.check("covered")["change"] == -1
+        assert outcome.check("covered")["change"] == pytest.approx(-0.95)
+    only = log([{"judge": "[ERROR] 429"}] * 20)
+    for outcome in judged(place, policy(*gates), only, before):
+        assert (outcome.code, "no-scores" in outcome.findings) == (3, True), outcome.stdout
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -322,7 +326,9 @@ def test_a_crashed_call_took_at_least_the_time_it_took(place):
         @weave.op
         def predict(self, question: str) -> str:
             time.sleep(0.2)
-            raise RuntimeError("the model crashed")
+            if question != "question 0":
+                raise RuntimeError("the model crashed")
+            return "answer 0"
 
     run = evaluate(Late(), questions(range(4)), [correctness])
     for outcome in judged(place, policy("{name: mean, metric: latency_mean, max: 0.1}"), run):
