@@ -87,7 +87,7 @@ def gather(policy: dict, options: list[str], answers: Answers) -> Evidence:
     """Reads what a policy is judged on, in the order in which its parts depend on each other."""
     named = dict(zip(options[::2], options[1::2], strict=True))
     if named.get("--baseline", "").startswith("file:"):
-        return _beside_snapshot(named["--candidate"], named["--baseline"].removeprefix("file:"), answers)
+        return _beside_snapshot(named["--candidate"], named["--baseline"].removeprefix("file:"), answers, policy)
     if named:
         ours = [_named(named["--candidate"], answers)]
         theirs = [_named(named["--baseline"], answers)] if "--baseline" in named else []
@@ -172,19 +172,23 @@ def _pooled(ours: list[Root], theirs: list[Root], answers: Answers, policy: dict
     return Evidence(candidate, baseline, totals, number[candidate], {}, common, removed, rows)
 
 
-def _beside_snapshot(candidate: str, file: str, answers: Answers) -> Evidence:
+def _beside_snapshot(candidate: str, file: str, answers: Answers, policy: dict) -> Evidence:
     """A candidate in Weave and a baseline in a file, which have the same rows or are not compared here."""
     saved = reading.snapshot(answers.file(file), f"{ENTITY}/{PROJECT}")
     _whole(_named(candidate, answers), answers)
     own = reading.summary(answers.results([candidate], include_summary=True))
-    rows = reading.rows(answers.results([candidate], include_rows=True), [candidate], are_read=False)
+    digests = reading.rows(answers.results([candidate], include_rows=True, limit=500), [candidate], are_read=False)
     totals = own.run(candidate)
-    if own.rows != len(rows) or totals.trials != sum(len(row.trials[candidate]) for row in rows):
+    if own.rows != len(digests) or totals.trials != sum(len(row.trials[candidate]) for row in digests):
         raise Unproven("the rows are not those of the summary")
-    if {row.digest for row in rows} != saved.trials.keys() or candidate == saved.run:
+    if {row.digest for row in digests} != saved.trials.keys() or candidate == saved.run:
         raise Unproven("the rows are not those of the snapshot")
+    rows = reading.rows(answers.results([candidate], include_rows=True, limit=100), [candidate])
+    rows = [Row(row.digest, None, {**row.trials, saved.run: saved.rows.get(row.digest, [])}) for row in rows]
     runs = {candidate: totals, saved.run: saved.totals}
-    return Evidence(candidate, saved.run, runs, own.rows, runs, own.rows, 0, None)
+    found = Evidence(candidate, saved.run, runs, own.rows, runs, own.rows, 0, rows)
+    _agree(found, policy)
+    return found
 
 
 def _found(policy: dict, answers: Answers) -> tuple[list[Root], list[Root]]:

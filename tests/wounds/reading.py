@@ -279,20 +279,27 @@ def _totals(evaluation: Map) -> Totals:
 
 @dataclass
 class Snapshot:
-    """A run in a file, with the number of trials of each of its rows."""
+    """A run in a file, with the number of trials of each of its rows, and with the trials."""
 
     run: str
     totals: Totals
     trials: dict[str, int]
+    rows: dict[str, list[Trial]]
 
 
 def snapshot(body: bytes, project: str) -> Snapshot:
-    """A file that `weave-gate snapshot` wrote without rows; all of it is needed, and no more is known."""
-    saved = obj(parse(body))
-    if saved.get("format") != "weave-gate-snapshot" or not same(saved.get("version"), 1):
+    """A file that `weave-gate snapshot` wrote of one run; all of it is needed, and no more is known."""
+    file = obj(parse(body))
+    if file.get("format") != "weave-gate-snapshot" or not same(file.get("version"), 2):
         raise Unproven("not a snapshot")
-    if saved.get("status") != "completed" or saved.get("project") != project:
-        raise Unproven("the snapshot is of another project, or its run has not completed")
+    runs = array(file.get("runs"))
+    if len(runs) != 1 or file.get("project") != project:
+        raise Unproven("the snapshot is of another project, or of other runs")
+    saved = obj(runs[0])
+    state = obj(saved.get("completeness")).get("state")
+    if saved.get("status") != "completed" or state not in ("complete", "unknown"):
+        raise Unproven("the run of the snapshot has not completed, or is not complete")
+    run = text(saved.get("run"))
     totals = Totals(count(saved.get("trial_count")), {})
     for stats in array(saved.get("dimensions")):
         stats = obj(stats)
@@ -305,7 +312,16 @@ def snapshot(body: bytes, project: str) -> Snapshot:
         raise Unproven("the rows of the snapshot are not those of its counts")
     if count(saved.get("row_count")) != len(trials):
         raise Unproven("the rows of the snapshot are not those of its counts")
-    return Snapshot(text(saved.get("run")), totals, trials)
+    rows: dict[str, list[Trial]] = {}
+    for results in map(obj, array(file.get("results"))):
+        for row in map(obj, array(results.get("rows"))) if text(results.get("run")) == run else ():
+            digest = text(row.get("row_digest"))
+            if digest in rows:
+                raise Unproven("a row of the snapshot stands twice")
+            rows[digest] = [_trial(obj(trial)) for trial in array(row.get("trials"))]
+    if {digest: len(of) for digest, of in rows.items()} != trials:
+        raise Unproven("the scores of the snapshot are not those of its rows")
+    return Snapshot(run, totals, trials, rows)
 
 
 def rows(answer: Answer | None, ids: list[str], are_read: bool = True) -> list[Row]:
