@@ -373,6 +373,9 @@ def _agree(found: Evidence, policy: dict, is_baseline: bool = False) -> None:
             compares = "max_drop" in gate or gate["metric"] == "regressed_rows"
             if scorer is None or not (compares or (name == found.candidate and not is_baseline)):
                 continue
+            # What the summary tells is not read of the rows that another gate needs.
+            if not by_rows(gate, found):
+                continue
             scores, said = counted(trials, scorer), totals.of(scorer) or reading.Scores()
             # What a gate does not measure may differ.
             if gate["metric"] == "numeric_mean":
@@ -396,6 +399,16 @@ def _agree(found: Evidence, policy: dict, is_baseline: bool = False) -> None:
             known = sum(not t.scores for t in trials)
             if name == found.candidate and not is_baseline and not least <= known <= most:
                 raise Unproven("the rows say otherwise of errors")
+
+
+def by_rows(gate: dict, found: Evidence) -> bool:
+    """Whether a gate is measured on rows: a summary tells a rate or a mean where each row has one trial."""
+    if gate.keys() & {"range", "where", "by"} or gate.get("evidence") == "significant":
+        return True
+    if gate["metric"] in ("regressed_rows", "error_rate"):
+        return True
+    rows = {found.candidate: found.candidate_rows, found.baseline: found.common_rows + found.removed}
+    return any(totals.trials != rows[name] for name, totals in found.own.items())
 
 
 def _sum(values: Iterable[Any]) -> Any:

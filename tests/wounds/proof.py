@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 import reading
-from evidence import Answers, Evidence, gather
+from evidence import Answers, Evidence, by_rows, gather
 from reading import TOLERANCE, Map, Row, Totals, Trial, Unproven
 
 INFINITY = math.inf
@@ -116,7 +116,8 @@ def _dimension(gate: dict, name: str, found: Evidence) -> list[bool | None]:
 
     def side(run: str, of: str, totals: dict[str, Totals], rows: int, absent: int) -> Ends | None:
         """A rate or a mean of one side on the rows of a side, at worst and at best."""
-        if found.rows is not None:
+        # Of several runs there is no summary.
+        if found.rows is not None and (by_rows(gate, found) or not found.common):
             return _row_ends(gate, name, _trials(found, run, of), text)
         if totals[run].trials != rows:
             raise Unproven("rows have several trials, and were not read")
@@ -140,7 +141,7 @@ def _dimension(gate: dict, name: str, found: Evidence) -> list[bool | None]:
 
 def _is_text(name: str, found: Evidence) -> bool:
     """Whether a dimension is one of texts: of truth values or numbers, if either run has any."""
-    if found.rows is not None:
+    if found.rows is not None and not found.common:
         sides = [trial for row in found.rows for trials in row.trials.values() for trial in trials]
         return not any(isinstance(trial.scores.get(name), (bool, int, float)) for trial in sides)
     both = [totals.of(name) or reading.Scores() for totals in found.own.values()]
