@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 
-use super::candidates::{Candidates, not_checked};
+use super::candidates::{Candidates, not_checked, several_models};
 use super::console::Console;
 use super::environment;
 use super::plan::Plan;
@@ -604,6 +604,8 @@ fn saved_candidates(
             why: LeftOut::Older,
         }));
     }
+    let models = runs.iter().filter_map(|run| run.model.as_ref());
+    chosen.facts.extend(several_models(models));
     let runs = runs.into_iter();
     chosen.sides = runs
         .map(|run| Side::Snapshot(Box::new(run), saved.clone()))

@@ -6,7 +6,7 @@ use std::thread;
 use jiff::Timestamp;
 
 use super::request::CandidateRequest;
-use crate::evidence::{Completeness, Fact, Gap, LeftOut, ListedRun, Role};
+use crate::evidence::{Completeness, Fact, Gap, LeftOut, ListedRun, Reference, Role};
 use crate::fault::Fault;
 use crate::policy::{Reruns, Source};
 use crate::selector::{Identity, is_same_commit};
@@ -76,7 +76,8 @@ pub(super) fn choose(
     let older = chosen.judged.split_off(1);
     let finished = chosen.finished(older, request, identity);
     chosen.add_complete(finder, identity, finished, request, counts)?;
-    chosen.facts.extend(several_models(&chosen.judged));
+    let models = chosen.judged.iter().filter_map(|head| head.model.as_ref());
+    chosen.facts.extend(several_models(models));
     if request.is_newest_only() {
         let older = chosen.judged.iter().skip(1);
         let older = older.map(|head| Fact::LeftOut {
@@ -262,8 +263,9 @@ fn ambiguous_commit(
 }
 
 /// Whether runs are of several versions of one model: a matrix of models under one name.
-pub(super) fn several_models(heads: &[Head]) -> Option<Fact> {
-    let models = heads.iter().filter_map(|head| head.model.as_ref());
+pub(super) fn several_models<'r>(
+    models: impl Iterator<Item = &'r Reference> + Clone,
+) -> Option<Fact> {
     let versions: BTreeSet<&str> = models
         .clone()
         .filter_map(|model| model.version.as_deref())

@@ -325,7 +325,8 @@ impl<'a> Search<'a> {
         if let Some(first) = heads.iter_mut().find(|head| head.id == newest.id) {
             first.choice.clone_from(&newest.choice);
         }
-        facts.extend(super::candidates::several_models(&heads));
+        let models = heads.iter().filter_map(|head| head.model.as_ref());
+        facts.extend(super::candidates::several_models(models));
         Ok(Ok(Baselines { heads, facts }))
     }
 

@@ -51,6 +51,9 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
     for (head, known) in uncounted.zip(counted) {
         head.completeness = known;
     }
+    if !arguments.completed {
+        refuse_undecided(&found.facts)?;
+    }
     warn(&found.facts, console);
     let client = search.client();
     let mut runs = Vec::new();
@@ -147,6 +150,27 @@ impl Write for Noting<'_> {
 
 fn is_uncounted(head: &Head) -> bool {
     head.completeness == Completeness::NotAsked && !head.is_running()
+}
+
+/// Refuses what would be undecided if it was judged now, and is not in the file.
+fn refuse_undecided(facts: &[Fact]) -> Result<(), Fault> {
+    let undecided = facts.iter().find_map(|fact| match fact {
+        Fact::RerunRunning { id } => Some((
+            format!("run {id} of the same commit is still running, so the snapshot would lack it"),
+            "--wait waits for it; --completed takes the runs that have completed, for a baseline",
+        )),
+        Fact::UnnamedRuns { runs } => Some((
+            format!(
+                "{runs} runs of this commit have neither a name nor a dataset, so whether they are the same evaluation is unknown"
+            ),
+            "give `EvaluationLogger` a `name`; --completed takes the newest alone, for a baseline",
+        )),
+        _ => None,
+    });
+    match undecided {
+        Some((problem, help)) => Err(Fault::evidence(problem).help(help)),
+        None => Ok(()),
+    }
 }
 
 /// Says what of the commit's runs is not in the file, and what will keep it from being judged.

@@ -717,6 +717,34 @@ fn runs_of_the_commit_that_cannot_count_are_left_out_or_waited_for() {
 }
 
 #[test]
+fn a_snapshot_lacks_no_run_of_the_commit_that_still_runs() {
+    let mut newest = logged("newest", 9, 95).of("0123456789ab");
+    newest.call["started_at"] = ago(30);
+    newest.call["ended_at"] = ago(20);
+    let mut running = logged("other", 8, 95).of("0123456789ab");
+    running.call["started_at"] = ago(60);
+    running.call["ended_at"] = Value::Null;
+    let weave = server(vec![newest, running]);
+    let snapshot = |more: &[&str]| {
+        Gate::new(&[
+            "snapshot",
+            "newest",
+            "-o",
+            "s.json",
+            "--project=my-team/bot",
+        ])
+        .env("WANDB_API_KEY", KEY)
+        .args(&["--base-url", &weave.url])
+        .args(more)
+        .run()
+    };
+    let refused = snapshot(&[]).code(3);
+    let refused = refused.says("run other of the same commit is still running");
+    assert!(!refused.names().iter().any(|name| name == "s.json"));
+    snapshot(&["--completed"]).code(0).json("s.json");
+}
+
+#[test]
 fn a_named_baseline_of_the_same_outputs_compares_nothing() {
     let mut rescored = logged("rescored", 9, 95);
     rescored.call["attributes"]["weave"] = json!({"source_evaluation_run_id": "source"});
