@@ -122,6 +122,7 @@ class Judge:
         self.policy, self.evidence, self.now = policy, evidence, now
         self._cells: dict[tuple, dict[str, Cell]] = {}
         self._trials: dict[int, dict[str, int]] = {}
+        self._dimensions: dict[int, Counter] = {}
         self.gates = [{**DEFAULTS, **policy.get("defaults", {}), **gate} for gate in policy["gates"]]
         # A rule that a gate has itself governs it; one of the defaults only what it can.
         self.own_rules = {gate["name"]: gate.get("evidence") for gate in policy["gates"]}
@@ -166,12 +167,13 @@ class Judge:
             unseen = [alpha for number, alpha in hidden.items() if self.blocks(cases[number]) == blocks]
             said.update(families.answers(of, unseen, self.policy.get("correction", "holm")))
         checks = []
+        open_ = self.may_be_open(cases, questions)
         for number, case in enumerate(cases):
             statuses, exact, why = said[number]
             status = next(iter(statuses)) if len(statuses) == 1 else "undecided"
             check = self._check(case, status, why)
             check.exact, check.possible = exact, {status, *statuses, "undecided"}
-            check.may_be_open = number in questions and self.may_be_open(cases, questions, number)
+            check.may_be_open = number in open_
             checks.append(check)
         self.hold_against_newest(checks)
         whole = verdict(checks)
@@ -191,12 +193,12 @@ class Judge:
                 check.why = f"newest-run-worse, {check.why}"
                 check.possible |= {check.status}
 
-    def may_be_open(self, cases: list[Case], questions: dict[int, fillings.Question], number: int) -> bool:
-        """Whether the program's bound may leave this one undecided: one of Student's t under missing scores, or one
-        that is corrected together with such a one."""
+    def may_be_open(self, cases: list[Case], questions: dict[int, fillings.Question]) -> set[int]:
+        """What the program's bound may leave undecided: checks of Student's t under missing scores, and those that are
+        corrected together with such a one."""
         bounded = {n for n, question in questions.items() if not question.one_trial and question.groups()}
-        family = [n for n in bounded if questions[n].is_test and self.blocks(cases[n]) == self.blocks(cases[number])]
-        return number in bounded or (questions[number].is_test and bool(family))
+        families = {self.blocks(cases[n]) for n in bounded if questions[n].is_test}
+        return bounded | {n for n, question in questions.items() if question.is_test and self.blocks(cases[n]) in families}
 
     def excused(self, gate: dict) -> bool:
         """Whether a waiver is in force."""
@@ -246,7 +248,7 @@ class Judge:
         if by and any(run.rows for run in self.runs_read()) and all(kind(input_of(r, by)) == "lacks it" for r in rows):
             # No row is in any slice, whatever the dimension.
             return [scorer]
-        names = {name for run in self.runs_read() for name in dimensions(run)}
+        names = {name for run in self.runs_read() for name in self.dimensions(run)}
         return sorted(name for name in names if fnmatch.fnmatchcase(name, scorer)) or [scorer]
 
     def slices(self, gate: dict, subject: str | None) -> list[tuple[str | None, set[str], set[str]]]:
@@ -287,7 +289,7 @@ class Judge:
 
     def can_be_sliced(self, subject: str | None) -> bool:
         """Whether there is anything to slice; of a dimension that is not there one check says so."""
-        return subject is None or any(subject in dimensions(run) for run in self.runs_read())
+        return subject is None or any(subject in self.dimensions(run) for run in self.runs_read())
 
     # ------------------------------------------------------------------------------------------ one check
 
@@ -351,7 +353,7 @@ class Judge:
     def has_metric(self, case: Case, run: Run) -> None:
         if not run.rows:
             raise Undecided("no-scores")
-        if case.subject is not None and case.subject not in dimensions(run):
+        if case.subject is not None and case.subject not in self.dimensions(run):
             raise Undecided("unknown-dimension")
         if case.metric not in measure.COUNTS - measure.TURNED:
             cells = self.cells(run, case)
@@ -510,6 +512,11 @@ class Judge:
             rule=case.rule,
             magnitude=1.0 if is_rate else float(measure.size(cells, span)),
         )
+
+    def dimensions(self, run: Run) -> Counter:
+        if id(run) not in self._dimensions:
+            self._dimensions[id(run)] = dimensions(run)
+        return self._dimensions[id(run)]
 
     def trials(self, run: Run) -> dict[str, int]:
         """How many trials a run has of each row."""

@@ -6,6 +6,8 @@ interval is the one of 0.975 here.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from scipy import stats
 
@@ -65,6 +67,18 @@ def newcombe_p(both, first, second, neither):
     both, first, second, neither = np.broadcast_arrays(
         *(np.asarray(x, dtype=float) for x in (both, first, second, neither))
     )
+    if both.size == 1:
+        return np.full(both.shape, _newcombe_p(*(float(x.item()) for x in (both, first, second, neither))))
+    return _newcombe_ps(both, first, second, neither)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _newcombe_p(both: float, first: float, second: float, neither: float) -> float:
+    """The same of one table, since many checks have the same one."""
+    return float(_newcombe_ps(*(np.array([x]) for x in (both, first, second, neither)))[0])
+
+
+def _newcombe_ps(both, first, second, neither):
     lower = first < second
     narrow, wide = np.zeros(both.shape), np.full(both.shape, WIDEST)
     for _ in range(90):
