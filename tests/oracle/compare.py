@@ -143,6 +143,7 @@ def compare(case: generate.Case) -> Result:
         result.disagreements += from_history(case.seed)
     if case.snapshots and case.evidence.baseline and report and report["error"] is None:
         result.snapshots = 1
+        serve(case)
         result.disagreements += from_snapshots(case, code, report)
     return result
 

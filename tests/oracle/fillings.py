@@ -204,7 +204,11 @@ class Question:
             # The lower value of a row is the candidate's, where low is bad.
             c, b = (of["lower"], of["upper"]) if self.sign > 0 else (of["upper"], of["lower"])
             are_alike = alike(of["lower"], of["ll"]) & alike(of["upper"], of["uu"])
-            worlds.attainable = self._student(worst, np.sqrt(square / (n - 1)), c, b, are_alike).p
+            worst_worlds = self._student(worst, np.sqrt(square / (n - 1)), c, b, are_alike)
+            # Where that has no width, the pattern with one row the other way has some.
+            one_back = worst * (n - 2) / n
+            p = stats.t_p(one_back, np.sqrt(np.maximum(n * (worst**2 - one_back**2), 0) / (n - 1)), n)
+            worlds.attainable = np.where(worst_worlds.flat, np.minimum(worst_worlds.p, p), worst_worlds.p)
         return worlds
 
     def _student(self, mean, spread, c, b, are_alike) -> Worlds:

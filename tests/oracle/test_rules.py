@@ -229,3 +229,14 @@ def test_the_first_run_of_an_evaluation_may_be_without_a_baseline():
     old = logged("old", OTHER, -60 * 24 * 15)
     old.attributes["git_branch"] = "other"
     assert not selection.select(policy, [old, first], NOW).skips_changes
+
+
+def test_changes_of_one_size_could_have_rejected_with_one_row_the_other_way():
+    """8 of 9 rows fall by 0.1, and one rises by as much: p 0.004."""
+    before = run("b", scored(*[0.5] * 9))
+    after = run("c", scored(*[0.4] * 8, 0.6))
+    fall = gate("numeric_mean", max_drop=0, evidence="significant")
+    assert said(after, before, fall) == ["fail"]
+    # All of them alike show nothing on so few rows.
+    assert said(run("c", scored(*[0.4] * 9)), before, fall) == ["pass"]
+    assert said(run("c", scored(*[0.4] * 10)), run("b", scored(*[0.5] * 10)), fall) == ["fail"]
