@@ -3,6 +3,7 @@
 Usage: compare.py CASES [--fresh SEED] [--jobs N]: the known cases, so many of the fixed seeds, and as many of fresh ones,
 which begin at SEED, or else at a random number that is printed.
 compare.py CASES --first SEED: only so many from this seed on. compare.py --seed SEED: one case, shown in full.
+`--show N`: at most so many cases that disagree are printed, 20 by default.
 """
 
 from __future__ import annotations
@@ -299,8 +300,8 @@ def wanted(whole: bool) -> set[tuple]:
     return made
 
 
-def show(results: list[Result], seconds: float) -> bool:
-    """Prints the figures; whether all is well."""
+def show(results: list[Result], seconds: float, most: int) -> bool:
+    """Prints the figures, and so many cases that disagree; whether all is well."""
     checks = [check for result in results for check in result.checks]
     by_metric = Counter((check.metric, check.status) for check in checks)
     statuses = ["pass", "fail", "undecided", "waived", "skipped"]
@@ -324,9 +325,9 @@ def show(results: list[Result], seconds: float) -> bool:
     print(f"judged once more from two snapshots: {sum(r.snapshots for r in results)} cases")
     print(f"histories of runs: {sum(r.histories for r in results)}; properties tried: {sum(r.properties for r in results)} cases")
     well = True
-    most = MOST_LEFT_OPEN if len(results) >= WHOLE else MOST_LEFT_OPEN_OF_FEW
-    if len(results) >= ENOUGH and could and open_ / could > most:
-        print(f"TOO MANY left open: more than {most:.0%}")
+    ceiling = MOST_LEFT_OPEN if len(results) >= WHOLE else MOST_LEFT_OPEN_OF_FEW
+    if len(results) >= ENOUGH and could and open_ / could > ceiling:
+        print(f"TOO MANY left open: more than {ceiling:.0%}")
         well = False
     if len(results) >= ENOUGH and checks and uncounted / len(checks) > MOST_UNCOUNTED:
         print(f"TOO MANY not counted: more than {MOST_UNCOUNTED:.0%}")
@@ -338,7 +339,7 @@ def show(results: list[Result], seconds: float) -> bool:
         print("NEVER REACHED:", *sorted(never), sep="\n  ")
         well = False
     wrong = [result for result in results if result.disagreements]
-    for result in wrong[:20]:
+    for result in wrong[:most]:
         print(f"\nseed {result.seed}:")
         for line in result.disagreements[:6]:
             print(f"  {line}")
@@ -384,6 +385,7 @@ def main() -> int:
     parser.add_argument("--fresh", type=int)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--show", type=int, default=20)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         os.environ["ORACLE_TMP"] = folder
@@ -393,7 +395,7 @@ def main() -> int:
         began = time.monotonic()
         with multiprocessing.Pool(options.jobs, initializer=start) as pool:
             results = list(pool.imap_unordered(run, cases(options), chunksize=8))
-        return 0 if show(sorted(results, key=lambda r: r.seed), time.monotonic() - began) else 1
+        return 0 if show(sorted(results, key=lambda r: r.seed), time.monotonic() - began, options.show) else 1
 
 
 if __name__ == "__main__":
