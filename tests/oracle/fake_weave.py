@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import operator
 import threading
 import urllib.parse
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from evidence import Run, Trial
@@ -333,16 +335,30 @@ def is_true(expression: dict, call: dict) -> bool:
         return not any(is_true(part, call) for part in parts)
     if operation == "$eq":
         one, other = (operand(part, call) for part in parts)
+        if other is None:
+            # A column is null; of what was never logged nothing is found.
+            return one is None and not parts[0]["$getField"].startswith("attributes.")
         return one is not None and is_like(one, other)
     if operation == "$in":
         one = operand(parts[0], call)
         return any(is_like(one, operand(part, call)) for part in parts[1])
     if operation == "$contains":
         return str(operand(parts["substr"], call)) in str(operand(parts["input"], call) or "")
-    if operation in ("$gt", "$gte"):
-        one, other = (operand(part, call) for part in parts)
-        return one is not None and (one > other if operation == "$gt" else one >= other)
+    if operation in COMPARISONS:
+        one, other = (moment(operand(part, call)) for part in parts)
+        return one is not None and COMPARISONS[operation](one, other)
     raise ValueError(f"not known: {operation}")
+
+
+COMPARISONS = {"$gt": operator.gt, "$gte": operator.ge, "$lt": operator.lt, "$lte": operator.le}
+
+
+def moment(value):
+    """A time as the server compares it with a number: in seconds."""
+    try:
+        return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def operand(part: dict, call: dict):
