@@ -221,7 +221,7 @@ def from_history(seed: int) -> list[str]:
         return made + ([] if code == 3 else [f"history: no run matches, and exit code {code}: {stderr}"])
     if not report or not report["policies"] or report["policies"][0]["error"]:
         return [*made, f"history: nothing judged, exit code {code}: {stderr}"]
-    made += unlike(chosen, report["policies"][0])
+    made += unlike(history, chosen, report["policies"][0])
     said = judge.judge(history.policy, chosen.evidence(), now)
     result = Result(seed)
     hold_against(result, said, code, report, stderr)
@@ -229,7 +229,7 @@ def from_history(seed: int) -> list[str]:
     _, again, _ = check_history(history, shuffled=True)
     if again != report:
         made.append("history: another order of the answers changes the report")
-    if more := properties.with_worse_run(replace(history, policy=properties.observed(history.policy)), now):
+    if more := properties.with_worse_run(history, now):
         before = statuses_of(check_history(replace(more, runs=history.runs))[1])
         made += [f"history: {line}" for line in properties.turned(before, statuses_of(check_history(more)[1]))]
     return made
@@ -241,15 +241,20 @@ def check_history(history: histories.History, shuffled: bool = False) -> tuple[i
     return check_policy("--no-excerpts", *(["--candidate", history.named] if history.named else []))
 
 
-def unlike(chosen: selection.Selection, policy: dict) -> list[str]:
+def unlike(history: histories.History, chosen: selection.Selection, policy: dict) -> list[str]:
     """Where the program judges other runs than those that were chosen."""
     if chosen.candidate_findings:
         # Nothing is judged then, and which runs it would have been is not said by any rule.
         return []
-    runs = policy["runs"]
-    theirs = {role: {run["id"] for run in runs if (run["role"], run["use"]) == (role, "judged")} for role in ("candidate", "baseline")}
-    ours = {"candidate": {run.id for run in chosen.candidate}, "baseline": {run.id for run in chosen.baseline}}
-    return [f"history: the {role} is {sorted(theirs[role])}, not {sorted(ours[role])}" for role in ours if ours[role] != theirs[role]]
+    ours = {"candidate": chosen.candidate}
+    if any(judge.compares(gate) for gate in history.policy["gates"]):
+        ours["baseline"] = chosen.baseline
+    made = []
+    for role, runs in ours.items():
+        theirs = sorted(run["id"] for run in policy["runs"] if (run["role"], run["use"]) == (role, "judged"))
+        if theirs != sorted(run.id for run in runs):
+            made.append(f"history: the {role} is {theirs}, not {sorted(run.id for run in runs)}")
+    return made
 
 
 def is_left_open(mine: judge.Check, status: str) -> bool:

@@ -155,13 +155,13 @@ class Maker:
             made["model"] = chance.choice(["bot", "bot", "other"])
         if chance.random() < 0.15:
             made["attributes"] = {"team": "search"}
-        if chance.random() < 0.1:
+        if chance.random() < 0.1 or not made:
             made["evaluation"] = EVALUATION
         if chance.random() < 0.4:
             made["required"] = chance.choice([True, False, "after-first", "after-first"])
         if chance.random() < 0.08:
             made["max_age"] = chance.choice(["2d", "30d"])
-        return made or {"branch": "main"}
+        return made
 
     def _gate(self, number: int) -> dict:
         chance = self.chance

@@ -31,17 +31,16 @@ HARDER = {
     "regressed_rows": ["max"],
 }
 CONSTANT = "constant"
+SLOWEST = 1000.0  # seconds
 
 
-def is_hardened(gate: dict, key: str) -> bool:
-    return key in HARDER.get(gate["metric"], [])
-
-
-def observed(policy: dict) -> dict:
-    """The same policy, judged as observed, with the limits that worse scores only make harder."""
+def observed(policy: dict, unscored: bool) -> dict:
+    """The same policy, judged as observed, with the limits that worse scores only make harder. A trial with a score,
+    however bad, is better than one without any for `error_rate`."""
     gates = []
     for gate in policy["gates"]:
-        keys = [key for key in gate if key.startswith(("min", "max")) and key != "max_missing" and is_hardened(gate, key)]
+        harder = [] if gate["metric"] == "error_rate" and not unscored else HARDER.get(gate["metric"], [])
+        keys = [key for key in gate if key in harder]
         of = {key: value for key, value in gate.items() if not key.startswith(("min", "max")) or key in [*keys, "max_missing"]}
         if keys and "waive" not in gate:
             gates.append({**of, "evidence": "observed", "severity": "block"})
@@ -51,29 +50,36 @@ def observed(policy: dict) -> dict:
 def with_worse_trials(case: Case) -> Case:
     """The candidate with trials more, each with the worst scores that its gates know."""
     chance = random.Random(f"worse trials {case.seed}")
-    policy = observed(case.policy)
+    unscored = chance.random() < 0.5
+    policy = observed(case.policy, unscored)
     candidate = copy.deepcopy(case.evidence.candidate)
     for row in candidate.rows:
         if chance.random() < 0.5:
-            row.trials.append(worst_trial(row.trials, policy))
+            row.trials.append(worst_trial(row.trials, policy, unscored))
     return replace(case, policy=policy, evidence=replace(case.evidence, candidate=candidate))
 
 
-def worst_trial(trials: list[Trial], policy: dict) -> Trial:
-    """No better than any of these: false, the low end of what is known, and as slow as the slowest."""
+def worst_trial(trials: list[Trial], policy: dict, unscored: bool) -> Trial:
+    """No better than any of these: without any score, or false, at the low end of what is known, and slow."""
+    if unscored:
+        return Trial({}, max((trial.latency or 0 for trial in trials), default=None) or None, output=None)
     lows = [gate["range"][0] for gate in policy["gates"] if "range" in gate]
     scores = {name: score for trial in trials for name, score in trial.scores.items()}
     numbers = [score for trial in trials for score in trial.scores.values() if measure.type_of(score) == "number"]
     floor = min([*numbers, *lows], default=0)
     worst = {"truth": False, "number": floor if not lows else max(floor, max(lows))}
     made = {name: worst.get(measure.type_of(score)) for name, score in scores.items()}
-    return Trial(made, max((trial.latency or 0 for trial in trials), default=None) or None, output="answer")
+    return Trial(made, SLOWEST, output="answer")
 
 
 def with_worse_run(history: History, now) -> History | None:
     """The history with a re-run more, in which every score is no better than it was in any other."""
     chosen = history.selected(now)
     if chosen is None or chosen.candidate_findings or history.policy["candidate"].get("reruns", "pool") != "pool":
+        return None
+    unscored = history.seed % 4 == 0
+    history = replace(history, policy=observed(history.policy, unscored))
+    if not history.policy["gates"]:
         return None
     newest = chosen.candidate[-1]
     if newest.kind != "evaluate" or "git_sha" not in newest.attributes:
@@ -86,7 +92,7 @@ def with_worse_run(history: History, now) -> History | None:
     again.rows = []
     for digest, row in digests.items():
         trials = [trial for run in chosen.candidate for one in run.rows if one.digest == digest for trial in one.trials]
-        again.rows.append(replace(copy.deepcopy(row), trials=[worst_trial(trials, history.policy)]))
+        again.rows.append(replace(copy.deepcopy(row), trials=[worst_trial(trials, history.policy, unscored)]))
     return replace(history, runs=[*history.runs, again])
 
 

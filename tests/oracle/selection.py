@@ -54,7 +54,9 @@ def select(policy: dict, runs: list[Run], now: datetime, named: str | None = Non
 
 class Selector:
     def __init__(self, policy: dict, runs: list[Run], now: datetime):
-        self.runs = sorted(runs, key=lambda run: run.started_at)
+        self.all = runs
+        # A run inside a traced function is no root of a trace, and is only found by its id.
+        self.runs = sorted((run for run in runs if run.is_root), key=lambda run: run.started_at)
         self.now = now
         self.identity = {"commit": "git_sha", "branch": "git_branch", **policy.get("identity", {})}
         self.candidate = policy.get("candidate", {})
@@ -65,7 +67,7 @@ class Selector:
     def select(self, named: str | None) -> Selection | None:
         chosen = Selection()
         is_wanted = self.matcher(self.candidate)
-        found = [run for run in self.runs if (run.id == named if named else is_wanted(run))]
+        found = [run for run in self.all if run.id == named] if named else [run for run in self.runs if is_wanted(run)]
         if not found:
             return None
         first = found[-1]
@@ -73,7 +75,11 @@ class Selector:
             chosen.candidate_findings.add("wrong-candidate")
         if self.is_ambiguous(self.candidate, found):
             chosen.candidate_findings.add("commit-ambiguous")
-        reruns = [run for run in self.runs if is_wanted(run) and self.is_rerun(run, first)] or [first]
+        reruns = [run for run in self.runs if is_wanted(run) and self.is_rerun(run, first) and run.id != first.id]
+        reruns = sorted([*reruns, first], key=lambda run: run.started_at)
+        if named and self.candidate.get("reruns") == "newest" and reruns[-1].id != named:
+            # The one that counts is another than the one that was named.
+            chosen.candidate_findings.add("wrong-candidate")
         self.judge_reruns(chosen, reruns)
         if "max_age" in self.candidate and self.now - (chosen.candidate[-1].finished_at or self.now) > age(self.candidate["max_age"]):
             chosen.candidate_findings.add("candidate-stale")
@@ -146,18 +152,20 @@ class Selector:
         *others, newest = reruns
         if lack := self.lack(newest):
             chosen.candidate_findings.add(lack)
-        if rule == "newest" or not others:
+        if not others:
             chosen.candidate = [newest]
             return
         if rule == "refuse":
             chosen.candidate, chosen.candidate_findings = [newest], chosen.candidate_findings | {"reruns-refused"}
             return
-        if any(run.status == "running" and self.now - run.started_at <= ABANDONED_AFTER for run in others):
-            chosen.candidate_findings.add("run-not-finished")
         chosen.left_out = [run for run in others if self.lack(run)]
         chosen.candidate = [run for run in others if not self.lack(run)] + [newest]
         if are_ambiguous(chosen.candidate):
             chosen.candidate_findings.add("reruns-ambiguous")
+        if any(run.status == "running" and self.now - run.started_at <= ABANDONED_AFTER for run in others):
+            chosen.candidate_findings.add("run-not-finished")
+        if rule == "newest":
+            chosen.candidate, chosen.left_out = [newest], []
 
     # ------------------------------------------------------------------------------------------ the baseline
 
@@ -169,12 +177,13 @@ class Selector:
         ids = {run.id for run in reruns}
         sources = {run.source for run in reruns}
 
+        def is_of_its_commit(run: Run) -> bool:
+            return self.commit(run) is not None and self.commit(run) == self.commit(newest) and not is_of_another_model
+
         def may_be(run: Run) -> bool:
             is_related = run.id in ids | sources or run.source in ids
-            has_commit = self.commit(run) is not None and self.commit(run) == self.commit(newest)
             is_before = run.started_at < reruns[0].started_at
-            fits = is_wanted(run) and is_before and not is_related and not (has_commit and not is_of_another_model)
-            return fits and not self.lack(run)
+            return is_wanted(run) and is_before and not is_related and not is_of_its_commit(run) and not self.lack(run)
 
         found = [run for run in self.runs if may_be(run)]
         if found:
@@ -187,7 +196,8 @@ class Selector:
         required = self.baseline.get("required", True)
         if required == "after-first":
             of_evaluation = [run for run in self.runs if evaluation_of(run) == wanted["evaluation"]]
-            others = [run for run in of_evaluation if is_wanted(run) and run.id not in ids]
+            # Runs of the candidate's commit can be no baseline whatever their time.
+            others = [run for run in of_evaluation if is_wanted(run) and run.id not in ids and not is_of_its_commit(run)]
             required = bool(others) or self.now - of_evaluation[0].started_at > FIRST_DAYS
         chosen.skips_changes = not required
 
