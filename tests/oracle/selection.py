@@ -198,7 +198,9 @@ class Selector:
             of_evaluation = [run for run in self.runs if evaluation_of(run) == wanted["evaluation"]]
             # Runs of the candidate's commit can be no baseline whatever their time.
             others = [run for run in of_evaluation if is_wanted(run) and run.id not in ids and not is_of_its_commit(run)]
-            required = bool(others) or self.now - of_evaluation[0].started_at > FIRST_DAYS
+            began = min(run.started_at for run in [*of_evaluation, *reruns])
+            # Of a run without a name nobody knows which others are of its evaluation.
+            required = wanted["evaluation"] is None or bool(others) or self.now - began > FIRST_DAYS
         chosen.skips_changes = not required
 
 

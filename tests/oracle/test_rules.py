@@ -172,7 +172,9 @@ def test_runs_that_are_not_whole_are_left_out_or_leave_it_undecided():
     assert selected([logged("a", SHA, 1, **crashed)]).candidate_findings == {"run-incomplete"}
     assert selected([logged("a", SHA, 1, counted=61, stored=60)]).candidate_findings == {"run-incomplete"}
     assert selected([logged("a", SHA, 1, counted=61, stored=122)]).candidate_findings == {"run-incomplete"}
-    assert selected([logged("a", SHA, 1, counted=61, stored=62, is_root=False)]).candidate_findings == set()
+    inside = logged("a", SHA, 1, counted=61, stored=62, is_root=False)
+    assert selection.select(POLICY, [inside], NOW, named="a").candidate_findings == set()
+    assert selected([inside]) is None
     chosen = selected([logged("a", SHA, 1, counted=61, stored=60), logged("b", SHA, 2)])
     assert (ids(chosen.candidate), ids(chosen.left_out)) == (["b"], ["a"])
     # A baseline that is not whole is passed over.
