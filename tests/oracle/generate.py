@@ -65,7 +65,8 @@ def known() -> list[Case]:
 def _run(of: dict) -> Run:
     rows = [Row(digest, inputs, [Trial(scores) for scores in trials]) for digest, inputs, trials in of["rows"]]
     times = [datetime.fromisoformat(of[key]) for key in ("started_at", "finished_at")]
-    return Run(of["id"], of["status"], tuple(of["evaluation"]), *times, rows)
+    counted = 1 + sum(len(row.trials) for row in rows)
+    return Run(of["id"], of["status"], tuple(of["evaluation"]), *times, rows, counted=counted)
 
 
 def case(seed: int) -> Case:
@@ -107,6 +108,8 @@ class Runs:
         first = self._run("base", rows, None)
         then = self._run("cand", rows, first)
         self._remove(first, then)
+        for run in (first, then):
+            run.counted = 1 + sum(len(row.trials) for row in run.rows)
         keys = {"safety.toxic.passed": ("safety.toxic", "passed")} if chance.random() < 0.1 else {}
         baseline: Run | None = first
         if chance.random() < 0.04:
@@ -126,7 +129,7 @@ class Runs:
             inputs["level"] = chance.choice([1, 2, 2.0, "2", True, None])
         if chance.random() < 0.8:
             inputs["meta"] = {"lang": chance.choice(["en", "de"])}
-        digest = f"{chance.getrandbits(64):016x}{number}"
+        digest = f"{chance.getrandbits(64):016x}"[:8] + str(number)
         return digest, inputs
 
     def _run(self, id: str, rows, first: Run | None) -> Run:

@@ -49,7 +49,11 @@ class Maker:
         for number, minutes in enumerate(places):
             runs.append(self._run(f"run-{number}", self.now - timedelta(minutes=minutes), runs))
         named = chance.choice(runs).id if chance.random() < 0.3 else None
-        return History(seed, self._policy(runs), runs, named, chance.random() < 0.7)
+        policy = self._policy(runs)
+        if any(run.id == named and selection.evaluation_of(run) is None for run in runs):
+            # Of a run without a name nobody knows when its evaluation was first run.
+            policy["baseline"]["required"] = chance.random() < 0.5
+        return History(seed, policy, runs, named, chance.random() < 0.7)
 
     # ------------------------------------------------------------------------------------------ runs
 

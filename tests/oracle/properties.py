@@ -36,10 +36,11 @@ SLOWEST = 1000.0  # seconds
 
 def observed(policy: dict, unscored: bool) -> dict:
     """The same policy, judged as observed, with the limits that worse scores only make harder. A trial with a score,
-    however bad, is better than one without any for `error_rate`."""
+    however bad, is better than one without any where scores are counted."""
     gates = []
     for gate in policy["gates"]:
-        harder = [] if gate["metric"] == "error_rate" and not unscored else HARDER.get(gate["metric"], [])
+        counts_scores = gate["metric"] in measure.NEVER_MISSING
+        harder = [] if counts_scores and not unscored else HARDER.get(gate["metric"], [])
         keys = [key for key in gate if key in harder]
         of = {key: value for key, value in gate.items() if not key.startswith(("min", "max")) or key in [*keys, "max_missing"]}
         if keys and "waive" not in gate:

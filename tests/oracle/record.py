@@ -33,9 +33,16 @@ NOW = datetime(2026, 12, 1, tzinfo=timezone.utc)
 # Its words tell how long ago it was, by the program's clock.
 AGES = "baseline-stale"
 # What no reader of a snapshot judges by.
-UNREAD = {"predict_and_score_call_id", "predict_call_id", "model_output"}
-# What stands in trials for the metrics that begin so.
-USED_BY = {"latency": "model_latency_seconds", "tokens": "total_tokens", "cost": "total_cost"}
+UNREAD = {"predict_and_score_call_id", "predict_call_id"}
+# What is in trials for the metrics that begin so. Whether there is an output tells which calls crashed.
+USED_BY = {
+    "model_latency_seconds": "latency",
+    "model_output": "latency",
+    "total_tokens": "tokens",
+    "total_cost": "cost",
+}
+# The counts of a run's trials that report so much.
+REPORTED = {"total_tokens": "tokens_reported", "total_cost": "cost_priced"}
 
 
 class Unfit(Exception):
@@ -146,7 +153,7 @@ def line(case: generate.Case) -> dict:
     said = judged(case)
     compare.serve(case)
     runs = {"candidate": case.evidence.candidate, "baseline": case.evidence.baseline}
-    snapshots = {role: run and snapshot(run.id, unread(case)) for role, run in runs.items()}
+    snapshots = {role: run and snapshot(run.id, unread(case), inputs(case)) for role, run in runs.items()}
     for role, made in snapshots.items():
         path = compare.folder() / f"{role}.json"
         path.unlink(missing_ok=True)
@@ -176,19 +183,30 @@ def line(case: generate.Case) -> dict:
 def unread(case: generate.Case) -> set[str]:
     """What nobody judges by in this case."""
     metrics = [gate["metric"] for gate in case.policy["gates"]]
-    return UNREAD | {key for of, key in USED_BY.items() if not any(metric.startswith(of) for metric in metrics)}
+    return UNREAD | {key for key, of in USED_BY.items() if not any(metric.startswith(of) for metric in metrics)}
 
 
-def snapshot(id: str, leave_out: set[str]) -> dict:
+def inputs(case: generate.Case) -> set[str]:
+    """The inputs of rows that the gates are sliced by."""
+    gates = case.policy["gates"]
+    names = [gate["by"] for gate in gates if "by" in gate] + [name for gate in gates for name in gate.get("where", {})]
+    return {name.split(".")[0] for name in names}
+
+
+def snapshot(id: str, leave_out: set[str], inputs: set[str]) -> dict:
     """A run with its rows, made by the program, without what nobody judges by."""
     if compare.snapshot(id).returncode:
         raise Unfit
     made = json.loads((compare.folder() / f"{id}.json").read_text(encoding="utf-8"))
     made["taken_at"] = NOW.isoformat()
-    made.update({key: None for key in ("total_tokens", "total_cost") if key in leave_out})
-    for row in made["results"]:
-        row["raw_data_row"].pop("question", None)
+    for key in REPORTED.keys() & leave_out:
+        made["runs"][0][key] = None
+        made["usage"][0][REPORTED[key]] = 0
+    for row in made["results"][0]["rows"]:
+        row["raw_data_row"] = {name: value for name, value in row["raw_data_row"].items() if name in inputs}
         for trial in row["trials"]:
+            if trial.get("model_output") is not None:
+                trial["model_output"] = ""
             for key in [key for key, value in trial.items() if key in leave_out or value is None]:
                 del trial[key]
     return made
