@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::evidence::snapshot::{Saved, SavedRows, parse};
-use crate::evidence::{Completeness, Known, Run, Totals, gathered, joined};
+use crate::evidence::{Known, Run, Totals, gathered, joined};
 use crate::number::TOLERANCE;
 
 const HELP: &str = "the statuses are another judge's, so look here first; where only words or numbers were meant to \
@@ -85,11 +85,7 @@ struct Part {
 
 impl Part {
     fn of(saved: &Saved) -> Self {
-        // The recorded snapshots are of version 1, which does not say that they are complete.
-        let run = Run {
-            completeness: Completeness::Complete,
-            ..saved.runs()[0].clone()
-        };
+        let run = saved.runs()[0].clone();
         let rows = saved.rows_of(&run.id).unwrap();
         Self { run, rows }
     }
