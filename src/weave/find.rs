@@ -412,6 +412,12 @@ impl<'a> Finder<'a> {
         if heads.iter().any(|head| head.id == of.id) {
             return Ok(heads);
         }
+        if of.has_parent {
+            // A search finds the roots of traces only: a run inside a traced function is found by its id alone.
+            heads.push(of.clone());
+            heads.sort_by_key(|head| std::cmp::Reverse(head.started_at));
+            return Ok(heads);
+        }
         Err(contradiction(&format!(
             "run `{}` is not among the runs of its own commit",
             of.id

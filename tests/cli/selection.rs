@@ -65,7 +65,9 @@ fn answer(runs: &[Logged], request: &Request) -> Option<Reply> {
         return Some(Reply::lines(&found));
     }
     if is_list(request) {
-        let mut all: Vec<Value> = runs.iter().map(|run| run.call.clone()).collect();
+        // A list is one of the roots of traces.
+        let roots = runs.iter().filter(|run| run.call["parent_id"].is_null());
+        let mut all: Vec<Value> = roots.map(|run| run.call.clone()).collect();
         all.sort_by_key(|call| std::cmp::Reverse(call["started_at"].to_string()));
         return Some(Reply::lines(asked(request, &all)));
     }
@@ -252,6 +254,18 @@ fn logging_a_run_again_does_not_turn_a_fail_into_a_pass() {
     // Through the policy's own selector, too.
     let keys = "candidate: {evaluation: answers, commit: 0123456789ab}";
     by(&weave, keys, FLOOR, &[]).run().code(1);
+}
+
+#[test]
+fn a_run_inside_a_traced_function_is_judged_with_the_others_of_its_commit() {
+    let mut inside = logged("second", 8, 99).of("0123456789ab");
+    inside.call["parent_id"] = json!("around");
+    let weave = server(vec![inside, logged("first", 7, 95).of("0123456789ab")]);
+    let outcome = by(&weave, "", FLOOR, &["--candidate=second"]).run().code(0);
+    assert_eq!(
+        listed(&outcome),
+        ["candidate judged second", "candidate judged first"]
+    );
 }
 
 #[test]
