@@ -78,8 +78,8 @@ pub(super) struct Trial {
     immune: Vec<World>,
     /// Whether anything is missing.
     is_open: bool,
-    /// Whether missing scores leave open on which side of zero the baseline of a relative change is.
-    straddles: bool,
+    /// Whether the baseline of a relative change is zero in some world, so that the change has no size there.
+    is_sizeless: bool,
     /// The smallest p that it could have had.
     attainable: Attainables,
     /// The p-value once it is corrected; nothing where it is not tested.
@@ -96,7 +96,7 @@ impl Trial {
         prone: Vec<World>,
         immune: Vec<World>,
         is_open: bool,
-        straddles: bool,
+        is_sizeless: bool,
         attainable: Attainables,
     ) -> Self {
         Self {
@@ -104,7 +104,7 @@ impl Trial {
             prone,
             immune,
             is_open,
-            straddles,
+            is_sizeless,
             attainable,
             corrected: None,
             corrected_anyhow: None,
@@ -163,7 +163,7 @@ impl Trial {
         let is_significant = gate.evidence_of(limit) == policy::Evidence::Significant;
         let passes = is_significant && is_known && !can_break;
         // Of no world nothing is known.
-        let ruling = if self.straddles || prone.is_empty() || immune.is_empty() {
+        let ruling = if self.is_sizeless || prone.is_empty() || immune.is_empty() {
             None
         } else if self.is_at_worst(gate) {
             // All of them at their worst, though not where that would only hide what the others show, or where it depends

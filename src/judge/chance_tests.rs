@@ -511,6 +511,38 @@ fn a_test_of_a_relative_change_is_undecided_where_the_baseline_may_be_on_either_
     assert_eq!(status("-1"), Status::Pass);
 }
 
+/// Where every score of the baseline is 0, and a missing one of the candidate may be above it.
+#[test]
+fn a_change_from_zero_is_undecided_where_a_missing_score_may_have_changed() {
+    let status = |kind: &str, ours: &str, evidence: &str| {
+        let zero = if kind == "pass_rate" { "false" } else { "0" };
+        let (ours, theirs) = both(
+            &repeated(&[(12, zero), (4, ours)]),
+            &repeated(&[(16, zero)]),
+        );
+        let range = if kind == "pass_rate" {
+            ""
+        } else {
+            "range: [0, 5], "
+        };
+        let gate = format!(
+            "- {{name: g, scorer: s, metric: {kind}, {range}max_relative_drop: 1.0, evidence: {evidence}}}"
+        );
+        on_rows("", &gate, &ours, &theirs).checks[0].status
+    };
+    for evidence in ["observed", "significant", "proven"] {
+        for kind in ["pass_rate", "numeric_mean"] {
+            assert_eq!(
+                status(kind, "_", evidence),
+                Status::Undecided,
+                "{kind} {evidence}"
+            );
+        }
+    }
+    assert_eq!(status("pass_rate", "false", "observed"), Status::Pass);
+    assert_eq!(status("numeric_mean", "0", "significant"), Status::Pass);
+}
+
 /// What rises whatever the missing score is, rises by no part of nothing.
 #[test]
 fn a_rise_from_about_zero_has_no_relative_size_either() {

@@ -48,9 +48,12 @@ impl Question<'_> {
         let world = |means: &Means| self.world(means, one_trial);
         let (at_worst, at_best) = (world(&worst), world(&best));
         let others: Vec<World> = others.iter().map(world).collect();
-        let straddles = self.limit.key.is_relative() && {
+        let is_sizeless = self.limit.key.is_relative() && {
             let mut all = [&at_worst, &at_best].into_iter().chain(&others);
-            all.clone().any(|world| world.baseline < 0.0) && all.any(|world| world.baseline > 0.0)
+            let straddles = all.clone().any(|world| world.baseline < 0.0)
+                && all.clone().any(|world| world.baseline > 0.0);
+            // A part of zero is no size, but where nothing changed.
+            straddles || is_open && all.any(|world| world.baseline == 0.0 && world.candidate != 0.0)
         };
         let attainable = self.attainable(&worst, &best, one_trial);
         let (prone, immune) = if is_open && !one_trial {
@@ -65,7 +68,12 @@ impl Question<'_> {
             (prone.clone(), prone.into_iter().rev().collect())
         };
         Ok(Trial::new(
-            at_worst, prone, immune, is_open, straddles, attainable,
+            at_worst,
+            prone,
+            immune,
+            is_open,
+            is_sizeless,
+            attainable,
         ))
     }
 
