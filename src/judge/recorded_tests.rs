@@ -188,15 +188,6 @@ fn is_same(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// Cases that were recorded when a mean was one over trials; now it is one over rows, a crashed call has no latency, and
-/// every score is held against `range`; and in 837 a digit is another one, since the trials of a row are summed in an order of their own. `tests/oracle/run record` writes them anew, and this list is then empty.
-const BY_TRIAL: [u64; 52] = [
-    27, 129, 475, 483, 488, 495, 520, 521, 585, 625, 660, 734, 798, 837, 921, 922, 953, 1094, 1098,
-    1179, 1221, 1304, 1339, 1434, 1440, 1467, 1502, 1510, 1546, 1564, 1746, 1797, 1815, 1845, 1865,
-    1900, 1962, 1964, 1990, 1995, 2044, 2053, 2115, 2178, 2321, 2339, 2348, 2370, 2407, 2439, 2464,
-    2496,
-];
-
 /// Each case, and what comes of it; judged once for all tests.
 fn replayed() -> &'static [(Case, Judgement, Vec<Behind>)] {
     static REPLAYED: LazyLock<Vec<(Case, Judgement, Vec<Behind>)>> = LazyLock::new(|| {
@@ -204,7 +195,6 @@ fn replayed() -> &'static [(Case, Judgement, Vec<Behind>)] {
         let text = fs::read_to_string(path).unwrap();
         let cases = text.lines().map(|line| serde_json::from_str(line).unwrap());
         cases
-            .filter(|case: &Case| !BY_TRIAL.contains(&case.seed))
             .map(|case: Case| {
                 let (judgement, behind) = case.judge();
                 (case, judgement, behind)
