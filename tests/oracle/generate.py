@@ -163,7 +163,7 @@ class Runs:
     def _trial(self, losses: dict, crash: float, before: Row | None, number: int) -> Trial:
         chance = self.chance
         if chance.random() < crash:
-            scores = {name: None for name in self.dimensions if chance.random() < 0.5}
+            scores = {name: None for name in sorted(self.dimensions) if chance.random() < 0.5}
             usage = [chance.choice([None, 0.5]), chance.choice([None, 10]), None]
             return Trial(dict(sorted(scores.items())), *usage, output=None)
         old = before.trials[number % len(before.trials)] if before else None
