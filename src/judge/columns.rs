@@ -15,11 +15,10 @@ use crate::prose::Prose;
 pub fn columns(policy: &Policy, runs: &[&Totals]) -> Columns {
     let known = names(runs);
     let reads_rows = |gate: &Gate| reads_rows(gate, runs, &known);
-    // Where rows are read in any case, they have to agree with the summary on errors, too.
-    let reads_any = policy.gates.iter().any(reads_rows);
     let mut columns = Columns::default();
-    for gate in &policy.gates {
-        if reads_rows(gate) || (gate.metric == Metric::ErrorRate && reads_any) {
+    // Where rows are read in any case, they have to agree with the summary on all that is judged.
+    if policy.gates.iter().any(reads_rows) {
+        for gate in &policy.gates {
             columns.add(of_gate(gate, &known));
         }
     }

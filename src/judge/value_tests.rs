@@ -679,3 +679,18 @@ fn rows_that_contradict_a_summary_of_several_trials_decide_nothing() {
     assert_eq!(statuses(&judgement), [Status::Undecided]);
     assert_eq!(names(&judgement)[0], "rows-disagree");
 }
+
+/// Of one trial a row the summary tells the rate; but where another gate has the rows read, they must not say otherwise.
+#[test]
+fn rows_that_are_read_for_another_gate_may_not_contradict_what_the_summary_tells() {
+    let (rows, _) = both(&["true", "false", "true"], &[]);
+    let gates = "- {name: g, scorer: s, metric: pass_rate, min: 0.1}";
+    let with_rows = format!("{gates}\n- {{name: fast, metric: latency_p50, min: 0}}");
+    for (gates, is_read) in [(gates, false), (&with_rows, true)] {
+        let judgement = judged_runs("", gates, &rows, "", |run, _| {
+            run.totals.dimensions.get_mut("s").unwrap().passed = 3;
+        });
+        assert_eq!(judgement.checks[0].status == Status::Undecided, is_read);
+        assert_eq!(names(&judgement).contains(&"rows-disagree"), is_read);
+    }
+}

@@ -373,9 +373,6 @@ def _agree(found: Evidence, policy: dict, is_baseline: bool = False) -> None:
             compares = "max_drop" in gate or gate["metric"] == "regressed_rows"
             if scorer is None or not (compares or (name == found.candidate and not is_baseline)):
                 continue
-            # What the summary tells is not read of the rows that another gate needs.
-            if not by_rows(gate, found):
-                continue
             scores, said = counted(trials, scorer), totals.of(scorer) or reading.Scores()
             # What a gate does not measure may differ.
             if gate["metric"] == "numeric_mean":

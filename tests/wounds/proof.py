@@ -112,7 +112,7 @@ def _mean(values: list) -> Any:
 
 
 def _dimension(gate: dict, name: str, found: Evidence) -> list[bool | None]:
-    text = _is_text(name, found)
+    text = _is_text(gate, name, found)
 
     def side(run: str, of: str, totals: dict[str, Totals], rows: int, absent: int) -> Ends | None:
         """A rate or a mean of one side on the rows of a side, at worst and at best."""
@@ -139,8 +139,10 @@ def _dimension(gate: dict, name: str, found: Evidence) -> list[bool | None]:
     return [_attempt(check) for check in checks + [change] * ("max_drop" in gate)]
 
 
-def _is_text(name: str, found: Evidence) -> bool:
-    """Whether a dimension is one of texts: of truth values or numbers, if either run has any."""
+def _is_text(gate: dict, name: str, found: Evidence) -> bool:
+    """Whether texts are covered: where neither run has a truth value or a number. Only coverage asks."""
+    if gate["metric"] != "coverage":
+        return False
     if found.rows is not None and not found.common:
         sides = [trial for row in found.rows for trials in row.trials.values() for trial in trials]
         return not any(isinstance(trial.scores.get(name), (bool, int, float)) for trial in sides)
@@ -352,7 +354,7 @@ def _sliced(gate: dict, found: Evidence) -> list[bool | None]:
     if "by" in gate and slices.keys() <= {"null"}:
         return [None]
     verdicts = []
-    text = _is_text(gate["scorer"], found)
+    text = _is_text(gate, gate["scorer"], found)
     for some in slices.values():
         trials = [row.trials[found.candidate] for row in some]
         verdicts.append(_within(_row_ends(gate, gate["scorer"], trials, text), gate, "min", "max"))
