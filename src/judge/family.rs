@@ -17,10 +17,11 @@
 //! all ways to fill in its missing scores, and the bounds of different tests are taken as independent of each other,
 //! which allows for more than can be. Then, for K of [`tarone`]:
 //!
-//! - K falls, or stays, as attainable p-values rise: fewer tests could reject at any K. So it lies between that of
-//!   all upper bounds, the least, and that of all lower bounds, the most.
-//! - What is counted at K is counted at any smaller K. So a test whose upper bound is counted at the most K is counted
-//!   in every filling, and one whose lower bound is not counted at the least K in none.
+//! - K falls, or stays, as attainable p-values rise: fewer tests could reject at any K.
+//! - What is counted stays counted, at the same K, as its own attainable p falls: as many tests could reject at that K as
+//!   before, and K does not fall.
+//! - So a test is counted in every filling if it is at its own upper bound beside the lower bounds of all others, and in
+//!   none if it is not at its own lower bound beside the upper bounds of all others.
 //! - An adjusted p of Holm's method never falls when any p rises, nor when another test is counted: Holm's method is
 //!   Bonferroni's on every subset that contains the test, and both only add to what has to be rejected.
 //!
@@ -87,22 +88,42 @@ pub(super) struct Corrected {
     pub(super) family: u64,
 }
 
+/// Whether a test is counted in every filling, and whether in any.
+fn is_counted(tests: &[Test], place: usize) -> (bool, bool) {
+    let beside = |own: fn(&Test) -> Attainable, others: fn(&Test) -> Attainable| {
+        let of = |(other, test): (usize, &Test)| {
+            if other == place {
+                own(test)
+            } else {
+                others(test)
+            }
+        };
+        let all: Vec<Attainable> = tests.iter().enumerate().map(of).collect();
+        all.get(place)
+            .is_some_and(|test| test.is_counted(tarone(&all)))
+    };
+    (
+        beside(Test::most, Test::least),
+        beside(Test::least, Test::most),
+    )
+}
+
 /// Corrects the tests of one family, in their order.
 pub(super) fn corrected(tests: &[Test]) -> Vec<Corrected> {
-    let k = |of: fn(&Test) -> Attainable| tarone(&tests.iter().map(of).collect::<Vec<_>>());
-    let (fewest, most) = (k(Test::most), k(Test::least));
-    let is_always_counted = |test: &Test| test.most().is_counted(most);
-    let is_ever_counted = |test: &Test| test.least().is_counted(fewest);
-    let always: Vec<f64> = (tests.iter().filter(|test| is_always_counted(test)))
-        .map(|test| test.p.0)
+    let counted: Vec<(bool, bool)> = (0..tests.len())
+        .map(|place| is_counted(tests, place))
         .collect();
-    let ever: Vec<f64> = (tests.iter().filter(|test| is_ever_counted(test)))
-        .map(|test| test.p.1)
-        .collect();
+    let of = |is_one: fn(&(bool, bool)) -> bool, p: fn(&Test) -> f64| -> Vec<f64> {
+        let both = tests.iter().zip(&counted);
+        both.filter(|(_, counted)| is_one(counted))
+            .map(|(test, _)| p(test))
+            .collect()
+    };
+    let always = of(|counted| counted.0, |test| test.p.0);
+    let ever = of(|counted| counted.1, |test| test.p.1);
     let (mut of_always, mut of_ever) = (holm(&always).into_iter(), holm(&ever).into_iter());
     let mut corrected = Vec::with_capacity(tests.len());
-    for test in tests {
-        let (is_always, is_ever) = (is_always_counted(test), is_ever_counted(test));
+    for (test, (is_always, is_ever)) in tests.iter().zip(counted) {
         let largest = if is_ever { of_ever.next() } else { None };
         let smallest = if is_always {
             of_always.next()
@@ -176,6 +197,18 @@ mod tests {
         corrected
             .map(|(of, test)| of.least.is_some_and(|p| p <= test.alpha))
             .collect()
+    }
+
+    /// A test that could reject only beside one that is counted in any case is counted in no filling.
+    #[test]
+    fn a_test_is_held_against_the_others_as_they_are_where_it_could_reject() {
+        let open = Test {
+            alpha: 0.05,
+            attainable: (0.0382, 0.2),
+            p: (0.0382, 0.5),
+        };
+        let found = corrected(&[open, known(0.05, 0.0318, 0.0609)]);
+        assert_eq!((found[0].least, found[0].most), (None, None));
     }
 
     #[test]
