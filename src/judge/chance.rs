@@ -163,7 +163,7 @@ impl Trial {
         let is_significant = gate.evidence_of(limit) == policy::Evidence::Significant;
         let passes = is_significant && is_known && !can_break;
         // Of no world nothing is known.
-        let ruling = if self.is_sizeless || prone.is_empty() || immune.is_empty() {
+        let ruling = if prone.is_empty() || immune.is_empty() {
             None
         } else if self.is_at_worst(gate) {
             // All of them at their worst, though not where that would only hide what the others show, or where it depends
@@ -173,7 +173,11 @@ impl Trial {
             let anyhow = self.corrected_anyhow.and_then(|of| of.least);
             let hides = of(&self.prone, anyhow).contains(&Ruling::Broken);
             let is_hidden = worst == Ruling::Noise && hides;
-            (!depends && !is_hidden).then_some(worst)
+            // At its worst a change may have a size, and break the limit, also where it has none in other worlds.
+            let has_size = !self.is_sizeless || worst == Ruling::Broken;
+            (!depends && !is_hidden && has_size).then_some(worst)
+        } else if self.is_sizeless {
+            None
         } else if passes && prone.iter().all(is(Ruling::Holds)) {
             Some(Ruling::Holds)
         } else if passes {

@@ -543,6 +543,22 @@ fn a_change_from_zero_is_undecided_where_a_missing_score_may_have_changed() {
     assert_eq!(status("numeric_mean", "0", "significant"), Status::Pass);
 }
 
+/// At the worst every missing score of the baseline is true, and of the candidate false: a change with a size.
+#[test]
+fn missing_scores_at_their_worst_break_a_relative_limit_also_where_the_baseline_may_be_zero() {
+    let (ours, theirs) = both(
+        &repeated(&[(1, "false"), (7, "_")]),
+        &repeated(&[(1, "false"), (7, "_")]),
+    );
+    for evidence in ["observed", "significant", "proven"] {
+        let gate = format!(
+            "- {{name: g, scorer: s, metric: pass_rate, max_relative_drop: 0.2, missing: fail, evidence: {evidence}}}"
+        );
+        let judgement = on_rows("", &gate, &ours, &theirs);
+        assert_eq!(judgement.checks[0].status, Status::Fail, "{evidence}");
+    }
+}
+
 /// What rises whatever the missing score is, rises by no part of nothing.
 #[test]
 fn a_rise_from_about_zero_has_no_relative_size_either() {
