@@ -189,6 +189,7 @@ impl ByRow<'_> {
             _ => None,
         };
         let is_sum = matches!(aggregate, Aggregate::Total);
+        let is_tokens = kind(self.gate.metric) == Some(Kind::Tokens);
         Ok(Measure {
             observed: Some(observed),
             low,
@@ -197,7 +198,7 @@ impl ByRow<'_> {
             trials: side.cells.iter().map(|cell| cell.trials).sum(),
             rows: side.cells.len() as u64,
             ignores: side.ignores,
-            exact: is_counted && (is_sum || steps.is_some()),
+            exact: is_counted && (is_sum || steps.is_some() && !is_tokens),
             size: self.size(role),
             steps,
         })

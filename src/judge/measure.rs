@@ -22,7 +22,7 @@ pub struct Measure {
     pub rows: u64,
     /// Whether scores are missing that were left out.
     pub ignores: bool,
-    /// Whether the value is a count, or a ratio of two: exact in floating point.
+    /// Whether the value is a count or a rate: exact in floating point.
     pub exact: bool,
     /// The size of the largest score, as far as it is known: 1 for rates, 0 for counts.
     pub size: f64,
@@ -249,7 +249,7 @@ impl Sample<'_> {
             trials,
             rows: self.rows(),
             ignores,
-            exact: is_tokens,
+            exact: is_tokens && !is_mean,
             size: 0.0,
             steps: None,
         })

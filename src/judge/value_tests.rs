@@ -426,6 +426,15 @@ fn tokens_of_rows_are_averaged_first() {
         .collect();
     assert_eq!(values, [105.0, 1.05, 410.0]);
     assert_eq!(statuses(&judgement), [Status::Pass; 3]);
+    // A mean gets a tolerance of the limit's size; a sum is a count, and gets none.
+    for (limit, status) in [
+        ("tokens_mean, max: 104.99999999", Status::Pass),
+        ("tokens_mean, max: 104.9999", Status::Fail),
+        ("tokens_total, max: 409.9999999", Status::Fail),
+    ] {
+        let judgement = on_rows("", &format!("- {{name: t, metric: {limit}}}"), rows, "");
+        assert_eq!(statuses(&judgement), [status], "{limit}");
+    }
 }
 
 #[test]
