@@ -269,6 +269,18 @@ fn a_run_inside_a_traced_function_is_judged_with_the_others_of_its_commit() {
 }
 
 #[test]
+fn the_first_run_of_a_project_may_be_inside_a_traced_function() {
+    let mut inside = logged("only", 8, 99).of("0123456789ab");
+    inside.call["parent_id"] = json!("around");
+    let weave = server(vec![inside]);
+    let keys = |required: &str| format!("baseline: {{branch: main, required: {required}}}");
+    let check = |required: &str| by(&weave, &keys(required), DROP, &["--candidate=only"]).run();
+    finds(&check("true").code(3), "no-baseline", "undecided");
+    let skipped = check("false");
+    assert_eq!(policy(&skipped)["checks"][0]["status"], "skipped");
+}
+
+#[test]
 fn the_policy_says_what_several_runs_of_a_commit_mean() {
     let weave = server(three());
     let of = |reruns: &str, more: &[&str]| {
