@@ -110,7 +110,9 @@ def with_constants(case: Case) -> Case | None:
         for row in run.rows:
             for trial in row.trials:
                 trial.scores[CONSTANT] = True
-    test = {"metric": "pass_rate", "scorer": CONSTANT, "max_drop": 0, "evidence": "significant"}
+    # On rows that the candidate lacks it has no score, and is no constant where that counts.
+    ignored = {"missing": "ignore", "max_missing": 1}
+    test = {"metric": "pass_rate", "scorer": CONSTANT, "max_drop": 0, "evidence": "significant", **ignored}
     gates = made.policy["gates"]
     gates += [{**gate, "name": f"{gate['name']} again", "severity": "warn"} for gate in case.policy["gates"]]
     gates += [{**test, "name": f"{CONSTANT} {number}", "severity": "warn"} for number in range(3)]
