@@ -131,8 +131,8 @@ impl Evidence {
             let columns = wanted.map(|wanted| wanted(&[&ours.totals, &theirs.totals]));
             if let Some(columns) = columns.filter(|columns| !columns.is_empty()) {
                 rows = Some(joined(
-                    &gathered(our_rows, &columns)?,
-                    &gathered(their_rows, &columns)?,
+                    &listed(&candidate.run, our_rows, &columns)?,
+                    &listed(&baseline.run, their_rows, &columns)?,
                 )?);
             }
         }
@@ -143,6 +143,19 @@ impl Evidence {
 
 fn no_run() -> Fault {
     Fault::evidence("no run is named")
+}
+
+/// The rows of a run, which have to be those that were listed of it before.
+fn listed(run: &Run, source: &dyn RowSource, columns: &Columns) -> Result<Rows, Fault> {
+    let rows = gathered(source, columns)?;
+    match &run.digests {
+        Some(digests) if *digests != rows.digests() => Err(Fault::evidence(format!(
+            "run `{}` has other rows when they are read than when they are listed",
+            run.id
+        ))
+        .help("try again; was the run still being written, or was a snapshot edited?")),
+        Some(_) | None => Ok(rows),
+    }
 }
 
 /// What a run has on the rows that another has, too.

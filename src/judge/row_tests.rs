@@ -509,6 +509,33 @@ fn a_summary_that_its_rows_contradict_judges_nothing() {
 }
 
 #[test]
+fn rows_that_were_not_listed_are_not_judged() {
+    let gate = "- {name: g, scorer: s, metric: pass_rate, where: {q: a}, max_drop: 0.1}";
+    let policy = policy::parse("gates.yaml", &format!("version: 1\ngates:\n{gate}\n")).unwrap();
+    let rows = OfRun::new("a {\"q\": \"a\"} | {\"s\": true}\nb {\"q\": \"a\"} | {\"s\": true}");
+    let wanted = |runs: &[&Totals]| columns(&policy, runs);
+    let joined = |renamed: bool| {
+        let mut ours = rows.run("candidate");
+        if renamed {
+            let digests = ours.digests.as_mut().unwrap();
+            digests.remove("b");
+            digests.insert("c".to_owned(), 1);
+        }
+        let known = |run| Known {
+            run,
+            rows: Some(&rows as &dyn RowSource),
+        };
+        Evidence::joined(known(ours), Ok(known(rows.run("baseline"))), Some(&wanted))
+    };
+    assert!(joined(false).is_ok());
+    let fault = joined(true).unwrap_err();
+    assert_eq!(
+        fault.message,
+        "run `candidate` has other rows when they are read than when they are listed"
+    );
+}
+
+#[test]
 fn rows_tell_what_was_used_where_the_summary_does_not() {
     let gates = "
 - {name: tokens, metric: tokens_total, max: 60}
