@@ -173,8 +173,8 @@ impl Trial {
             let anyhow = self.corrected_anyhow.and_then(|of| of.least);
             let hides = of(&self.prone, anyhow).contains(&Ruling::Broken);
             let is_hidden = worst == Ruling::Noise && hides;
-            // At its worst a change may have a size, and break the limit, also where it has none in other worlds.
-            let has_size = !self.is_sizeless || worst == Ruling::Broken;
+            // At its worst a change beyond the limit has a size, also where it has none in other worlds.
+            let has_size = !self.is_sizeless || worst != Ruling::Holds;
             (!depends && !is_hidden && has_size).then_some(worst)
         } else if self.is_sizeless {
             None
