@@ -115,8 +115,6 @@ def check_policy(*more: str) -> tuple[int, dict | None, str]:
 def key_of(check: dict) -> tuple:
     of = check["slice"]
     value = judge.kind(of["value"]) if of and of["by"] is not None else None
-    if check["finding"] == "too-many-slices":
-        value = judge.TOO_MANY
     return check["gate"], check["subject"], value, check["limit_key"]
 
 
@@ -150,8 +148,8 @@ def compare(case: generate.Case) -> Result:
 
 
 def hold_against(result: Result, said: judge.Judgement, code: int, report: dict | None, stderr: str) -> None:
-    if not report or not report["policies"]:
-        result.disagreements.append(f"no report, exit code {code}: {stderr}")
+    if not report or not report["policies"] or report["policies"][0]["error"]:
+        result.disagreements.append(f"nothing judged, exit code {code}: {stderr}")
         return
     theirs = {key_of(check): check for check in report["policies"][0]["checks"]}
     ours = {check.key: check for check in said.checks}
