@@ -16,13 +16,24 @@ import sys
 import threading
 
 NAME = "weave.example"
-RUN = {
-    "evaluation_run_id": "cand",
-    "evaluation": "weave:///my-team/bot/object/answers:v1",
-    "model": "weave:///my-team/bot/object/bot:v1",
-    "status": "completed",
+#: The root call of the run, and how many calls of its trace it counted.
+CALLS = 301
+CALL = {
+    "id": "cand",
+    "trace_id": "trace",
+    "parent_id": None,
+    "op_name": "weave:///my-team/bot/op/Evaluation.evaluate:v1",
+    "display_name": "monday",
     "started_at": "2026-11-23T09:00:00Z",
-    "finished_at": "2026-11-23T09:01:00Z",
+    "ended_at": "2026-11-23T09:01:00Z",
+    "exception": None,
+    "inputs": {
+        "self": "weave:///my-team/bot/object/answers:v1",
+        "model": "weave:///my-team/bot/object/bot:v1",
+    },
+    "attributes": {},
+    "output": {},
+    "summary": {"status_counts": {"success": CALLS, "error": 0}},
 }
 SCORES = {
     "scorer_key": "correctness",
@@ -42,7 +53,8 @@ SUMMARY = {
 }
 RESULTS = {"rows": [], "total_rows": 0, "summary": SUMMARY, "warnings": []}
 ANSWERS = {
-    ("GET", "/v2/my-team/bot/evaluation_runs/cand"): RUN,
+    ("POST", "/calls/stream_query"): CALL,
+    ("POST", "/calls/query_stats"): {"count": CALLS},
     ("POST", "/v2/my-team/bot/eval_results/query"): RESULTS,
 }
 
@@ -53,7 +65,8 @@ class Weave(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         answer = ANSWERS.get((self.command, self.path))
-        body = json.dumps(answer or {"detail": "Not Found"}).encode()
+        # One line, as a stream of calls has for each.
+        body = json.dumps(answer or {"detail": "Not Found"}).encode() + b"\n"
         self.send_response(200 if answer else 404)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
