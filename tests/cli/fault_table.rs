@@ -91,6 +91,8 @@ pub fn expected(call: &Call, fault: &Fault) -> Expected {
     };
     let seconds = match (fault.class, call.used_for) {
         (Class::Again | Class::Gone | Class::Slow, _) => 2,
+        // A wait takes its time where the fault may pass, and looks again in it.
+        (class, Use::Wait) if may_pass(class) => 2,
         // Much, where a machine is busy.
         (Class::TooLarge, _) => 60,
         // These must not come near it.
@@ -147,11 +149,15 @@ impl Wrong {
     }
 }
 
+/// Whether a wait goes on after such a fault.
+fn may_pass(class: Class) -> bool {
+    ![Class::TooLarge, Class::Final].contains(&class)
+}
+
 /// How long a run is waited for. A fault that may pass is waited for, for a part of the time; what is final ends the wait,
 /// and has all the time that it takes.
 fn longest_wait(class: Class, seconds: u64) -> u64 {
-    let may_pass = ![Class::TooLarge, Class::Final].contains(&class);
-    if may_pass {
+    if may_pass(class) {
         (seconds / 2).max(1)
     } else {
         seconds
