@@ -74,7 +74,7 @@ impl<'a> Archive<'a> {
     ///
     /// # Errors
     ///
-    /// Why it could not be had.
+    /// Why it could not be read.
     pub(super) fn evidence(&mut self, request: &Request) -> Result<Evidence, Fault> {
         if let Some((_, evidence)) = self.known.iter().find(|(known, _)| known == request) {
             return evidence.clone();

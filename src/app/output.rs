@@ -249,7 +249,7 @@ fn leads_nowhere() -> io::Error {
 pub(super) enum Failure {
     /// It could not be.
     Unwritten(io::Error),
-    /// What was to be written could not be had.
+    /// What was to be written could not be read.
     Other(Fault),
 }
 

@@ -137,7 +137,7 @@ impl<'a> Search<'a> {
     ///
     /// # Errors
     ///
-    /// It is not there, or could not be had.
+    /// It is not there, or could not be read.
     pub(super) fn find(&mut self, place: Place<'_>, source: &Source) -> Result<Head, Fault> {
         let request = CandidateRequest::only(source.clone());
         let found = self.candidates(place, &request)?;
@@ -152,7 +152,7 @@ impl<'a> Search<'a> {
     ///
     /// # Errors
     ///
-    /// There is none, or it could not be had.
+    /// There is none, or it could not be read.
     pub(super) fn candidates(
         &mut self,
         place: Place<'_>,
@@ -221,7 +221,7 @@ impl<'a> Search<'a> {
     ///
     /// # Errors
     ///
-    /// Whether it is there could not be had.
+    /// Whether it is there could not be found out.
     pub(super) fn baselines(
         &self,
         place: Place<'_>,
