@@ -12,7 +12,8 @@ pub enum Kind {
     Number,
     /// Whether it has a score: 1 for a truth value or a number, 0 for a text, and missing where it has none.
     Scored,
-    /// Whether anything at all was scored, a text or a list included; of no dimension.
+    /// Whether anything at all was scored: 1 for a score or a text of any dimension, 0 for a list or a field of the
+    /// SDK alone, missing where nothing was; of no dimension.
     Anything,
     /// Seconds of the trial's predict call, missing where it crashed; of no dimension.
     Latency,

@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::value::RawValue;
 
 use super::columns::{Column, Columns, Kind};
+use super::is_of_sdk;
 use super::rows::{Role, Rows};
 use super::trial::Trial;
 use crate::input::Unresolved;
@@ -44,26 +45,30 @@ impl Gatherer {
     /// Its scores are no map, or a key of them stands twice.
     pub fn trial(&mut self, role: Role, trial: &Trial<'_>) -> Result<(), serde_json::Error> {
         self.values.fill(f64::NAN);
-        let mut is_scored = false;
+        let mut scored = Scored::Nothing;
         let scores = Scores {
             names: &self.names,
             name: &mut self.name,
             is_inner: false,
             values: &mut self.values,
-            is_scored: &mut is_scored,
+            scored: &mut scored,
         };
         if !trial.scores.get().starts_with('{') {
             return Err(serde::de::Error::custom("scores are no map"));
         }
         scores.deserialize(&mut serde_json::Deserializer::from_str(trial.scores.get()))?;
         // Where the model crashed, its time is not known: the server tells when it crashed.
-        let crashed = !is_scored && trial.has_no_output();
+        let crashed = scored == Scored::Nothing && trial.has_no_output();
         let (latency, elapsed) = if crashed {
             (None, trial.model_latency_seconds)
         } else {
             (trial.model_latency_seconds, None)
         };
-        let anything = is_scored.then_some(1.0);
+        let anything = match scored {
+            Scored::Nothing => None,
+            Scored::Other => Some(0.0),
+            Scored::Dimension => Some(1.0),
+        };
         for (place, value) in [
             (self.names.anything, anything),
             (self.names.latency, latency),
@@ -210,6 +215,17 @@ impl Names {
     }
 }
 
+/// What a trial's scorers returned, as far as it was read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Scored {
+    /// Nothing, or null.
+    Nothing,
+    /// Only what a summary does not count: lists and the SDK's own fields.
+    Other,
+    /// A truth value, a number or a text of some dimension.
+    Dimension,
+}
+
 /// The scores of a trial, or what stands at one of their keys: numbers go where their columns are.
 struct Scores<'a> {
     names: &'a Names,
@@ -217,13 +233,19 @@ struct Scores<'a> {
     /// Whether `name` is that of a key, which may be empty.
     is_inner: bool,
     values: &'a mut [f64],
-    /// Whether anything was scored, as far as it was read.
-    is_scored: &'a mut bool,
+    scored: &'a mut Scored,
 }
 
 impl Scores<'_> {
     fn set(&mut self, kind: Kind, value: f64) {
-        *self.is_scored = true;
+        // Names matter only where a column asks whether anything was scored.
+        let is_dimension = self.names.anything.is_none() || !is_of_sdk(self.name, None);
+        let scored = if is_dimension {
+            Scored::Dimension
+        } else {
+            Scored::Other
+        };
+        *self.scored = scored.max(*self.scored);
         let places = self.names.get(self.name).unwrap_or_default();
         // A text is no score of a dimension of truth values or numbers.
         let (place, scored) = match kind {
@@ -273,7 +295,7 @@ impl<'de> Visitor<'de> for Scores<'_> {
                     name: self.name,
                     is_inner: true,
                     values: self.values,
-                    is_scored: self.is_scored,
+                    scored: self.scored,
                 })?;
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -322,7 +344,7 @@ impl<'de> Visitor<'de> for Scores<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         // A list is no dimension, and something all the same.
-        *self.is_scored = true;
+        *self.scored = Scored::Other.max(*self.scored);
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(())
     }
@@ -384,7 +406,7 @@ mod tests {
                 name: &mut String::new(),
                 is_inner: false,
                 values: &mut values,
-                is_scored: &mut false,
+                scored: &mut Scored::Nothing,
             };
             scores
                 .deserialize(&mut serde_json::Deserializer::from_str(text))

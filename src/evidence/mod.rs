@@ -178,6 +178,8 @@ pub struct Totals {
     pub usage: Option<Usage>,
     /// Trials that have no score at all, where the rows themselves were counted.
     pub exact_unscored: Option<u64>,
+    /// Trials that some dimension has a score or a text of, where the rows themselves were counted.
+    pub scored_trials: Option<u64>,
 }
 
 /// What the trials' predict calls used.
@@ -376,5 +378,27 @@ impl Totals {
             .filter(|dimension| dimension.flaw.is_none());
         let scored = usable.map(|dimension| dimension.scored).max().unwrap_or(0);
         (0, self.trials - scored)
+    }
+
+    /// The fewest and the most trials that some dimension can have a score or a text of.
+    ///
+    /// Each dimension says how many trials it scored, and none says which: all may be the same trials, or no two.
+    #[must_use]
+    pub fn fewest_and_most_scored(&self) -> (u64, u64) {
+        let mut dimensions = self.dimensions.values();
+        let is_whole = dimensions.all(|dimension| dimension.flaw.is_none());
+        let usable = self
+            .dimensions
+            .values()
+            .filter(|dimension| dimension.flaw.is_none())
+            .map(|dimension| dimension.scored);
+        let fewest = usable.clone().max().unwrap_or(0);
+        let sum = usable.fold(0, u64::saturating_add);
+        let most = if is_whole {
+            sum.min(self.trials)
+        } else {
+            self.trials
+        };
+        (fewest, most)
     }
 }

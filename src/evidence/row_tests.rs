@@ -396,7 +396,9 @@ fn trials_without_any_score_are_as_many_as_the_summary_leaves_room_for() {
     assert_eq!(disagree(&[1.0, 1.0, f64::NAN]), None);
     let differs = Some("trials without any score".to_owned());
     assert_eq!(disagree(&[1.0, f64::NAN, f64::NAN]), differs);
-    assert_eq!(disagree(&[1.0, 1.0, 1.0]), None);
+    assert_eq!(disagree(&[1.0, 1.0, 0.0]), None);
+    // Three trials have a score of some dimension, and the summary has two scores.
+    assert_eq!(disagree(&[1.0, 1.0, 1.0]), differs);
 }
 
 #[test]

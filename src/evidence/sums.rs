@@ -51,9 +51,9 @@ impl Rows {
                     }
                 }
                 Kind::Anything => {
-                    let (least, most) = summary.unscored();
-                    let unscored = rows.exact_unscored;
-                    unscored.is_none_or(|unscored| (least..=most).contains(&unscored))
+                    let (least, most) = summary.fewest_and_most_scored();
+                    let scored = rows.scored_trials;
+                    scored.is_none_or(|scored| (least..=most).contains(&scored))
                 }
                 Kind::Latency | Kind::Elapsed => true,
             };
@@ -143,7 +143,10 @@ impl Totals {
     /// Takes in what a column comes to.
     fn take(&mut self, column: &Column, sum: Sum) {
         match column.kind {
-            Kind::Anything => self.exact_unscored = Some(self.trials - sum.known),
+            Kind::Anything => {
+                self.exact_unscored = Some(self.trials - sum.known);
+                self.scored_trials = Some(sum.ones);
+            }
             Kind::Latency | Kind::Elapsed => {}
             Kind::Tokens => {
                 let usage = self.usage.get_or_insert_default();
