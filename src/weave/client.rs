@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::de::{Deserialize, DeserializeOwned};
 use serde_json::Value;
+use ureq::config::Config;
 use ureq::http::{HeaderMap, Response, Version, header};
 use ureq::{Agent, Body};
 
@@ -35,8 +36,11 @@ pub type Answers<'a> = dyn Fn(&str, Option<&str>) -> Vec<u8> + Sync + 'a;
 
 /// A client of one trace server. All its requests together end by one deadline.
 pub struct Client<'a> {
-    /// Another one after each answer that is not a 200, with connections of its own.
-    agent: Mutex<Agent>,
+    /// How agents are configured.
+    config: Config,
+    /// Agents that no request uses now, with their connections. Requests that run side by side never share one: after an
+    /// error the real answer may still come on its connection, and would be taken for that to the next request.
+    free: Mutex<Vec<Agent>>,
     address: Address,
     /// The address as messages name it.
     way: String,
@@ -88,7 +92,8 @@ impl<'a> Client<'a> {
             address.trace.clone()
         };
         Ok(Self {
-            agent: Mutex::new(agent),
+            config: agent.config().clone(),
+            free: Mutex::new(vec![agent]),
             address,
             way,
             key,
@@ -239,7 +244,8 @@ impl<'a> Client<'a> {
         if let Some(answers) = self.answers {
             return Attempt::Answer(answers(path, request.body.as_deref()));
         }
-        let agent = self.agent().clone();
+        let free = self.free().pop();
+        let agent = free.unwrap_or_else(|| self.config.new_agent());
         let started = Instant::now();
         let url = format!("{}{path}", self.address.trace);
         let authorization = self.key.basic();
@@ -276,8 +282,8 @@ impl<'a> Client<'a> {
                 let status = response.status().as_u16();
                 self.noise
                     .answered(&format!("{method} {path}"), status, started.elapsed());
-                if status != 200 {
-                    self.leave(&agent);
+                if status == 200 {
+                    self.free().push(agent);
                 }
                 self.sort(request, &response, bytes)
             }
@@ -285,14 +291,8 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Gives up all connections. After an error the real answer may still come on one of them, and would be taken
-    /// for that to the next request.
-    fn leave(&self, agent: &Agent) {
-        *self.agent() = agent.config().clone().new_agent();
-    }
-
-    fn agent(&self) -> MutexGuard<'_, Agent> {
-        self.agent.lock().unwrap_or_else(PoisonError::into_inner)
+    fn free(&self) -> MutexGuard<'_, Vec<Agent>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a whole answer means.

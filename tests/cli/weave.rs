@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::net::Shutdown;
 use serde_json::{Value, json};
 
 /// A request, as it came.
@@ -92,6 +93,8 @@ struct State {
     seen: Mutex<Vec<Request>>,
     connections: AtomicUsize,
     stop: AtomicBool,
+    /// The listener that listens no more: as long as it is there, no other server can have its port.
+    closed: Mutex<Option<TcpListener>>,
     opening: Box<Opening>,
     script: Box<Script>,
 }
@@ -141,6 +144,7 @@ impl Weave {
             seen: Mutex::default(),
             connections: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
+            closed: Mutex::default(),
             opening: Box::new(opening),
             script: Box::new(script),
         });
@@ -154,6 +158,8 @@ impl Weave {
                 let state = Arc::clone(&shared);
                 thread::spawn(move || state.connected(stream.unwrap(), before));
             }
+            rustix::net::shutdown(&listener, Shutdown::Both).unwrap();
+            *shared.closed.lock().unwrap() = Some(listener);
         });
         Self {
             url,
