@@ -4,7 +4,7 @@
 //! have, each against itself. Where scores are missing a check is decided only where it would be in every world,
 //! however they had come out.
 
-use super::family::{self, Corrected, Test};
+use super::family::{self, Corrected, Test, TestedRows};
 use super::world::World;
 use crate::policy::{self, Correction, Gate, Limit, MissingRule};
 use crate::stats::Interval;
@@ -122,6 +122,7 @@ impl Trial {
             alpha: 1.0 - gate.confidence,
             attainable: (self.attainable.at_worst, self.attainable.at_worst),
             p: (p, p),
+            rows: None,
         })
     }
 
@@ -138,6 +139,7 @@ impl Trial {
             alpha: 1.0 - gate.confidence,
             attainable: self.attainable.bounds,
             p: (least, most.max(least)),
+            rows: None,
         })
     }
 
@@ -235,15 +237,19 @@ impl Trial {
 ///
 /// `unmade` are the error rates of tests that missing scores without bound keep from being made: of these any p may be.
 pub(super) fn correct(
-    trials: &mut [(&Gate, Limit, &mut Trial)],
+    trials: &mut [(TestedRows, &Gate, Limit, &mut Trial)],
     unmade: &[f64],
     correction: Correction,
 ) {
     let mut tested = Vec::new();
     let mut tests = Vec::new();
-    for (gate, limit, trial) in trials {
-        if let Some(test) = trial.test(gate, *limit) {
-            let anyhow = trial.test_anyhow(gate, *limit);
+    for (rows, gate, limit, trial) in trials {
+        let on_rows = |test: Test| Test {
+            rows: Some(*rows),
+            ..test
+        };
+        if let Some(test) = trial.test(gate, *limit).map(on_rows) {
+            let anyhow = trial.test_anyhow(gate, *limit).map(on_rows);
             let anyhow = anyhow.filter(|_| trial.is_at_worst(gate));
             tested.push((trial, anyhow));
             tests.push(test);

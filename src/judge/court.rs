@@ -6,6 +6,7 @@ use jiff::civil::Date;
 
 use super::chance::{self, Chance, Ruling as Said, Trial};
 use super::comparability::{Effect, Finding, Ground, Name, Obstacle};
+use super::family::TestedRows;
 use super::limit::{self, Decision};
 use super::measure::Measure;
 use super::slice::{self, Selection, Slice};
@@ -150,8 +151,9 @@ impl<'a> Court<'a> {
             }
         }
         let gates = &self.policy.gates;
-        let mut families: [Vec<(&Gate, Limit, &mut Trial)>; 2] = [Vec::new(), Vec::new()];
-        for ((place, _, _, which), trial) in &mut trials {
+        let mut families: [Vec<(TestedRows, &Gate, Limit, &mut Trial)>; 2] =
+            [Vec::new(), Vec::new()];
+        for ((place, subject, slice, which), trial) in &mut trials {
             let gate = gates.get(*place);
             let limit = gate.and_then(|gate| gate.limits.get(*which));
             if let Some((gate, limit)) = gate.zip(limit)
@@ -163,7 +165,7 @@ impl<'a> Court<'a> {
                 } else {
                     other
                 };
-                family.push((gate, *limit, trial));
+                family.push(((*place, *subject, *slice), gate, *limit, trial));
             }
         }
         for (family, unmade) in families.iter_mut().zip(&unmade) {

@@ -18,10 +18,11 @@
 //! which allows for more than can be. Then, for K of [`tarone`]:
 //!
 //! - K falls, or stays, as attainable p-values rise: fewer tests could reject at any K.
-//! - What is counted stays counted, at the same K, as its own attainable p falls: as many tests could reject at that K as
-//!   before, and K does not fall.
-//! - So a test is counted in every filling if it is at its own upper bound beside the lower bounds of all others, and in
-//!   none if it is not at its own lower bound beside the upper bounds of all others.
+//! - What is counted stays counted, at the same K, as its own attainable p falls, and with it that of the tests on the same
+//!   rows, which have the same error rate: as many tests could reject at that K as before, and K does not fall.
+//! - So a test is counted in every filling if it is at its own upper bound, with the tests on the same rows at theirs,
+//!   beside the lower bounds of all others; and in none if it is not at its own lower bound, with the tests on the same
+//!   rows at theirs, beside the upper bounds of all others.
 //! - An adjusted p of Holm's method never falls when any p rises, nor when another test is counted: Holm's method is
 //!   Bonferroni's on every subset that contains the test, and both only add to what has to be rejected.
 //!
@@ -41,7 +42,12 @@ pub(super) struct Test {
     pub(super) attainable: (f64, f64),
     /// Its least and its greatest p.
     pub(super) p: (f64, f64),
+    /// Tests with the same value are made on the same rows for the same gate.
+    pub(super) rows: Option<TestedRows>,
 }
+
+/// The places of a gate in its policy, of the subject and of the slice: the rows that a test is made on.
+pub(super) type TestedRows = (usize, usize, usize);
 
 impl Test {
     /// A test that missing scores without bound hide: it may be any.
@@ -50,7 +56,13 @@ impl Test {
             alpha,
             attainable: (0.0, f64::INFINITY),
             p: (0.0, 1.0),
+            rows: None,
         }
+    }
+
+    /// Whether both tests have the same attainable p in every filling.
+    fn is_on_rows_of(&self, other: &Self) -> bool {
+        self.rows.is_some() && self.rows == other.rows
     }
 
     /// As it is where nothing is corrected.
@@ -92,7 +104,8 @@ pub(super) struct Corrected {
 fn is_counted(tests: &[Test], place: usize) -> (bool, bool) {
     let beside = |own: fn(&Test) -> Attainable, others: fn(&Test) -> Attainable| {
         let of = |(other, test): (usize, &Test)| {
-            if other == place {
+            let is_own = tests.get(place).is_some_and(|own| own.is_on_rows_of(test));
+            if other == place || is_own {
                 own(test)
             } else {
                 others(test)
@@ -153,6 +166,7 @@ mod tests {
             alpha,
             attainable: (attainable, attainable),
             p: (p, p),
+            rows: None,
         }
     }
 
@@ -206,9 +220,32 @@ mod tests {
             alpha: 0.05,
             attainable: (0.0382, 0.2),
             p: (0.0382, 0.5),
+            rows: None,
         };
         let found = corrected(&[open, known(0.05, 0.0318, 0.0609)]);
         assert_eq!((found[0].least, found[0].most), (None, None));
+    }
+
+    /// Of two limits of one gate both could reject, or neither could: beside each other neither is counted.
+    #[test]
+    fn tests_on_the_same_rows_have_the_same_attainable_p() {
+        let drop = Test {
+            attainable: (0.0382, 0.2),
+            p: (0.0382, 0.5),
+            rows: Some((0, 0, 0)),
+            ..known(0.05, 0.0, 0.0)
+        };
+        let rise = Test {
+            p: (0.5, 1.0),
+            ..drop
+        };
+        let both = corrected(&[drop, rise]);
+        assert_eq!((both[0].least, both[1].least), (None, None));
+        let elsewhere = Test {
+            rows: Some((0, 1, 0)),
+            ..rise
+        };
+        assert_eq!(corrected(&[drop, elsewhere])[0].least, Some(0.0382));
     }
 
     #[test]
@@ -283,10 +320,27 @@ mod tests {
                     alpha,
                     attainable,
                     p,
+                    rows: None,
                 },
                 filled,
             )
         })
+    }
+
+    /// A test and another on the same rows: what they could attain is the same, and their p-values are not.
+    fn on_the_same_rows(tests: &mut [(Test, Test)], place: usize) {
+        if let Some([(one, of_one), (other, of_other)]) = tests.get_mut(place..place + 2) {
+            let rows = Some((place, 0, 0));
+            let raised = |p: (f64, f64), least: f64| (p.0.max(least), p.1.max(least));
+            let p = raised(other.p, one.attainable.0);
+            one.rows = rows;
+            *other = Test { p, ..*one };
+            let p = (of_other.p.0.max(of_one.attainable.0)).clamp(p.0, p.1);
+            *of_other = Test {
+                p: (p, p),
+                ..*of_one
+            };
+        }
     }
 
     proptest! {
@@ -303,7 +357,13 @@ mod tests {
 
         /// What surely fails does in every filling, and what cannot fail in none.
         #[test]
-        fn no_filling_is_out_of_bounds(tests in proptest::collection::vec(test(), 1..12)) {
+        fn no_filling_is_out_of_bounds(
+            mut tests in proptest::collection::vec(test(), 1..12),
+            pairs in proptest::collection::vec(0..12_usize, 0..4),
+        ) {
+            for place in pairs.into_iter().filter(|place| place % 2 == 0) {
+                on_the_same_rows(&mut tests, place);
+            }
             let (bounded, filled): (Vec<Test>, Vec<Test>) = tests.into_iter().unzip();
             let found = fails(&filled);
             for (found, (surely, may)) in found.iter().zip(fails_surely(&bounded).iter().zip(may_fail(&bounded))) {
