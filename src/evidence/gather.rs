@@ -45,26 +45,26 @@ impl Gatherer {
     /// Its scores are no map, or a key of them stands twice.
     pub fn trial(&mut self, role: Role, trial: &Trial<'_>) -> Result<(), serde_json::Error> {
         self.values.fill(f64::NAN);
-        let mut scored = Scored::Nothing;
+        let mut returned = Scored::Nothing;
         let scores = Scores {
             names: &self.names,
             name: &mut self.name,
             is_inner: false,
             values: &mut self.values,
-            scored: &mut scored,
+            scored: &mut returned,
         };
         if !trial.scores.get().starts_with('{') {
             return Err(serde::de::Error::custom("scores are no map"));
         }
         scores.deserialize(&mut serde_json::Deserializer::from_str(trial.scores.get()))?;
         // Where the model crashed, its time is not known: the server tells when it crashed.
-        let crashed = scored == Scored::Nothing && trial.has_no_output();
+        let crashed = returned == Scored::Nothing && trial.has_no_output();
         let (latency, elapsed) = if crashed {
             (None, trial.model_latency_seconds)
         } else {
             (trial.model_latency_seconds, None)
         };
-        let anything = match scored {
+        let anything = match returned {
             Scored::Nothing => None,
             Scored::Other => Some(0.0),
             Scored::Dimension => Some(1.0),

@@ -3,11 +3,15 @@
 //! It depends on how much rows changed, and not in which direction, so that a family of tests may be chosen by it
 //! (Tarone 1990).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::chance::Attainables;
 use super::question::{Means, Question};
 use super::world::{FEWEST_FLAT, is_flat};
 use crate::stats::{Fillings, Pairs, Sample};
 
+/// More fillings are not looked at one by one.
+const MOST_FILLINGS: usize = 2000;
 /// More splits of rows that are missing in both runs are not looked at.
 const MOST_SPLITS: u64 = 1000;
 /// Newcombe's p falls with every row that turned only above this. Below it may rise a little, which was seen from 46 rows on,
@@ -23,9 +27,15 @@ impl Question<'_> {
             return Attainables {
                 at_worst: NEVER,
                 bounds: (NEVER, NEVER),
+                fillings: Vec::new(),
             };
         }
         let at_worst = self.attainable_p(worst, one_trial);
+        let fillings = if one_trial && worst != best {
+            of_fillings(worst, best, self.limit.key.wants_high())
+        } else {
+            Vec::new()
+        };
         let bounds = if worst == best {
             (at_worst, at_worst)
         } else if one_trial {
@@ -33,7 +43,11 @@ impl Question<'_> {
         } else {
             of_means(worst, best, self.is_rate())
         };
-        Attainables { at_worst, bounds }
+        Attainables {
+            at_worst,
+            bounds,
+            fillings,
+        }
     }
 
     /// The smallest p that any pattern of these rows' own differences could have had; infinite where no pattern could
@@ -154,6 +168,86 @@ fn of_pairs(worst: &Means, best: &Means) -> (f64, f64) {
         split.attainable_p()
     });
     (least, splits.fold(LEAST_KNOWN.max(least), f64::max))
+}
+
+/// The attainable p and the p of the fillings of rows with one trial each that fail most easily: every other filling has
+/// both at least as large as one of these. Empty where there are too many fillings to look at.
+fn of_fillings(worst: &Means, best: &Means, drop: bool) -> Vec<(f64, f64)> {
+    /// A table of rows that passed in both runs, regressed, were fixed, and passed in neither.
+    type Table = [u64; 4];
+    let (mut known, mut open): (Table, BTreeMap<Vec<usize>, u64>) = Default::default();
+    let ours = worst.candidate.iter().zip(&best.candidate);
+    let theirs = worst.baseline.iter().zip(&best.baseline);
+    for ((ours, our_best), (theirs, their_best)) in ours.zip(theirs) {
+        let can_be = |ends: (&f64, &f64), value: f64| *ends.0 == value || *ends.1 == value;
+        let cells = [(1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (0.0, 0.0)];
+        let possible = cells.iter().enumerate().filter(|(_, (our, their))| {
+            can_be((ours, our_best), *our) && can_be((theirs, their_best), *their)
+        });
+        let possible: Vec<usize> = possible.map(|(cell, _)| cell).collect();
+        match (
+            &possible[..],
+            known.get_mut(possible.first().copied().unwrap_or_default()),
+        ) {
+            ([_], Some(rows)) => *rows += 1,
+            _ => *open.entry(possible).or_default() += 1,
+        }
+    }
+    let mut tables = BTreeSet::from([known]);
+    for (cells, rows) in open {
+        let mut of_these = vec![([0; 4], rows)];
+        for (place, cell) in cells.iter().enumerate() {
+            let is_last = place + 1 == cells.len();
+            let more = of_these.iter().flat_map(|(table, left)| {
+                (if is_last { *left } else { 0 }..=*left).map(move |here| {
+                    let mut table: Table = *table;
+                    if let Some(rows) = table.get_mut(*cell) {
+                        *rows += here;
+                    }
+                    (table, left - here)
+                })
+            });
+            of_these = more.take(MOST_FILLINGS + 1).collect();
+        }
+        if of_these.len() * tables.len() > MOST_FILLINGS {
+            return Vec::new();
+        }
+        let both = tables.iter().flat_map(|one| {
+            of_these.iter().map(|(other, _)| {
+                let mut sum = *one;
+                sum.iter_mut()
+                    .zip(other)
+                    .for_each(|(sum, more)| *sum += more);
+                sum
+            })
+        });
+        tables = both.collect();
+    }
+    let of = |[both, regressed, fixed, neither]: Table| {
+        let pairs = Pairs {
+            both,
+            regressed,
+            fixed,
+            neither,
+        };
+        (pairs.attainable_p(), pairs.p(drop))
+    };
+    if worst.candidate.len() < 2 {
+        return Vec::new();
+    }
+    least(tables.into_iter().map(of).collect())
+}
+
+/// Those of which no other has both numbers at most as large.
+pub(super) fn least(mut all: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    all.sort_by(|one, other| one.1.total_cmp(&other.1).then(one.0.total_cmp(&other.0)));
+    let mut least = f64::INFINITY;
+    all.retain(|(attainable, _)| {
+        let is_less = *attainable < least;
+        least = least.min(*attainable);
+        is_less
+    });
+    all
 }
 
 #[cfg(test)]
@@ -355,6 +449,8 @@ mod tests {
             prop_assume!((1..=9).contains(&missing.len()));
             let (worst, best) = (filled(&rows, [0.0, 1.0]), filled(&rows, [1.0, 0.0]));
             let (low, high) = of_pairs(&means(&worst, true), &means(&best, true));
+            let fillings = of_fillings(&means(&worst, true), &means(&best, true), true);
+            let mut seen = Vec::new();
             let mut found = (f64::INFINITY, 0.0_f64);
             for filling in 0..1_u32 << missing.len() {
                 let mut rows = rows.clone();
@@ -362,10 +458,15 @@ mod tests {
                     let value = u8::from(filling >> place & 1 == 1);
                     *if *ours { &mut rows[*row].0 } else { &mut rows[*row].1 } = value;
                 }
-                let p = attainable("pass_rate", "max_drop", &filled(&rows, [0.0, 0.0]), true);
+                let filled = filled(&rows, [0.0, 0.0]);
+                let p = attainable("pass_rate", "max_drop", &filled, true);
+                let own = means(&filled, true).pairs().p(true);
+                prop_assert!(fillings.iter().any(|(attainable, least)| *attainable <= p && *least <= own));
+                seen.push((p, own));
                 prop_assert!(low <= p && p <= high, "{} {} {}", low, p, high);
                 found = (found.0.min(p), found.1.max(p));
             }
+            prop_assert!(fillings.iter().all(|filling| seen.contains(filling)));
             prop_assert!(found.0 - low <= LEAST_KNOWN && high - found.1 <= LEAST_KNOWN);
         }
 

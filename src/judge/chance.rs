@@ -59,12 +59,14 @@ pub(super) enum Ruling {
 }
 
 /// The smallest p that a test could have had, whatever its rows had said.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Attainables {
     /// With every missing score at its worst.
     pub(super) at_worst: f64,
     /// The least and the greatest, over all ways to fill in missing scores.
     pub(super) bounds: (f64, f64),
+    /// The same and the p of the fillings that fail most easily, where they were looked at one by one.
+    pub(super) fillings: Vec<(f64, f64)>,
 }
 
 /// A check in the worlds between which all others lie, and its p-values once they are corrected.
@@ -122,6 +124,7 @@ impl Trial {
             alpha: 1.0 - gate.confidence,
             attainable: (self.attainable.at_worst, self.attainable.at_worst),
             p: (p, p),
+            fillings: Vec::new(),
             rows: None,
         })
     }
@@ -139,6 +142,7 @@ impl Trial {
             alpha: 1.0 - gate.confidence,
             attainable: self.attainable.bounds,
             p: (least, most.max(least)),
+            fillings: self.attainable.fillings.clone(),
             rows: None,
         })
     }

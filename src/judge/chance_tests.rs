@@ -198,6 +198,7 @@ fn of_no_world_nothing_is_known() {
             Attainables {
                 at_worst: 0.0,
                 bounds: (0.0, 1.0),
+                fillings: Vec::new(),
             },
         );
         trial.judge(gate, limit).0

@@ -26,6 +26,9 @@
 //! - An adjusted p of Holm's method never falls when any p rises, nor when another test is counted: Holm's method is
 //!   Bonferroni's on every subset that contains the test, and both only add to what has to be rejected.
 //!
+//! The p of a test and its attainable p come from the same filling, and are small together only in some: where the
+//! fillings of a test can be looked at one by one, it is counted, and fails, at both of one of them.
+//!
 //! So in no filling the adjusted p of a test is below the one beside the tests that are counted in every filling, at
 //! their smallest p, or above the one beside all that are counted in any, at their largest. If it fails by the latter, and
 //! is counted in every filling, it fails in every filling; if it does not fail by the former, or is counted in none,
@@ -34,7 +37,7 @@
 use crate::stats::{Attainable, holm, tarone};
 
 /// What is known of one test, over all ways to fill in missing scores.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Test {
     /// The error rate of its gate.
     pub(super) alpha: f64,
@@ -42,6 +45,9 @@ pub(super) struct Test {
     pub(super) attainable: (f64, f64),
     /// Its least and its greatest p.
     pub(super) p: (f64, f64),
+    /// The attainable p and the p of the fillings that fail most easily: every other filling has both at least as large as
+    /// one of these. Empty where only the bounds above are known.
+    pub(super) fillings: Vec<(f64, f64)>,
     /// Tests with the same value are made on the same rows for the same gate.
     pub(super) rows: Option<TestedRows>,
 }
@@ -56,6 +62,7 @@ impl Test {
             alpha,
             attainable: (0.0, f64::INFINITY),
             p: (0.0, 1.0),
+            fillings: Vec::new(),
             rows: None,
         }
     }
@@ -74,16 +81,10 @@ impl Test {
         }
     }
 
-    fn least(&self) -> Attainable {
+    /// As it is counted with this attainable p.
+    fn at(&self, attainable: f64) -> Attainable {
         Attainable {
-            p: self.attainable.0,
-            alpha: self.alpha,
-        }
-    }
-
-    fn most(&self) -> Attainable {
-        Attainable {
-            p: self.attainable.1,
+            p: attainable,
             alpha: self.alpha,
         }
     }
@@ -100,32 +101,23 @@ pub(super) struct Corrected {
     pub(super) family: u64,
 }
 
-/// Whether a test is counted in every filling, and whether in any.
-fn is_counted(tests: &[Test], place: usize) -> (bool, bool) {
-    let beside = |own: fn(&Test) -> Attainable, others: fn(&Test) -> Attainable| {
-        let of = |(other, test): (usize, &Test)| {
-            let is_own = tests.get(place).is_some_and(|own| own.is_on_rows_of(test));
-            if other == place || is_own {
-                own(test)
-            } else {
-                others(test)
-            }
-        };
-        let all: Vec<Attainable> = tests.iter().enumerate().map(of).collect();
-        all.get(place)
-            .is_some_and(|test| test.is_counted(tarone(&all)))
+/// Whether a test is counted at this attainable p of its own and of the tests on the same rows, beside others as they are
+/// given.
+fn is_counted(tests: &[Test], place: usize, own: f64, others: fn(&Test) -> f64) -> bool {
+    let Some(tested) = tests.get(place) else {
+        return false;
     };
-    (
-        beside(Test::most, Test::least),
-        beside(Test::least, Test::most),
-    )
+    let of = |(other, test): (usize, &Test)| {
+        let is_own = other == place || tested.is_on_rows_of(test);
+        test.at(if is_own { own } else { others(test) })
+    };
+    let all: Vec<Attainable> = tests.iter().enumerate().map(of).collect();
+    tested.at(own).is_counted(tarone(&all))
 }
 
 /// Corrects the tests of one family, in their order.
 pub(super) fn corrected(tests: &[Test]) -> Vec<Corrected> {
-    let counted: Vec<(bool, bool)> = (0..tests.len())
-        .map(|place| is_counted(tests, place))
-        .collect();
+    let counted = counted(tests);
     let of = |is_one: fn(&(bool, bool)) -> bool, p: fn(&Test) -> f64| -> Vec<f64> {
         let both = tests.iter().zip(&counted);
         both.filter(|(_, counted)| is_one(counted))
@@ -135,24 +127,61 @@ pub(super) fn corrected(tests: &[Test]) -> Vec<Corrected> {
     let always = of(|counted| counted.0, |test| test.p.0);
     let ever = of(|counted| counted.1, |test| test.p.1);
     let (mut of_always, mut of_ever) = (holm(&always).into_iter(), holm(&ever).into_iter());
+    // Beside those that are always counted, this one left out of them.
+    let beside = |place: usize, p: f64| {
+        let others = tests.iter().zip(&counted).enumerate();
+        let others = others.filter(|(other, (_, counted))| *other != place && counted.0);
+        let others = others.map(|(_, (test, _))| test.p.0);
+        holm(&others.chain([p]).collect::<Vec<_>>()).pop()
+    };
     let mut corrected = Vec::with_capacity(tests.len());
-    for (test, (is_always, is_ever)) in tests.iter().zip(counted) {
-        let largest = if is_ever { of_ever.next() } else { None };
-        let smallest = if is_always {
-            of_always.next()
-        } else if is_ever {
-            // Beside those that are always counted, as their last.
-            holm(&[&always[..], &[test.p.0]].concat()).pop()
+    for (place, (test, (is_always, is_ever))) in tests.iter().zip(&counted).enumerate() {
+        let largest = if *is_ever { of_ever.next() } else { None };
+        let of_bounds = if *is_always { of_always.next() } else { None };
+        let smallest = if test.fillings.is_empty() {
+            of_bounds.or_else(|| is_ever.then(|| beside(place, test.p.0)).flatten())
         } else {
-            None
+            let mut least: Option<f64> = None;
+            for (attainable, p) in &test.fillings {
+                if is_counted(tests, place, *attainable, |test| test.attainable.1) {
+                    let p = beside(place, *p);
+                    least = least.map_or(p, |least| p.map(|p| p.min(least)));
+                }
+            }
+            least
         };
         corrected.push(Corrected {
             least: smallest,
-            most: largest.filter(|_| is_always),
-            family: always.len() as u64 + u64::from(is_ever && !is_always),
+            most: largest.filter(|_| *is_always),
+            family: always.len() as u64 + u64::from(*is_ever && !is_always),
         });
     }
     corrected
+}
+
+/// Whether each test is counted in every filling, and whether in any.
+fn counted(tests: &[Test]) -> Vec<(bool, bool)> {
+    let is_known = |test: &Test| test.attainable.0 == test.attainable.1;
+    if tests.iter().all(is_known) {
+        let all: Vec<Attainable> = tests
+            .iter()
+            .map(|test| test.at(test.attainable.0))
+            .collect();
+        let k = tarone(&all);
+        return all
+            .iter()
+            .map(|test| test.is_counted(k))
+            .map(|is| (is, is))
+            .collect();
+    }
+    let each = tests.iter().enumerate().map(|(place, test)| {
+        let (least, most) = test.attainable;
+        (
+            is_counted(tests, place, most, |test| test.attainable.0),
+            is_counted(tests, place, least, |test| test.attainable.1),
+        )
+    });
+    each.collect()
 }
 
 #[cfg(test)]
@@ -160,12 +189,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::judge::attainable::least;
 
     fn known(alpha: f64, attainable: f64, p: f64) -> Test {
         Test {
             alpha,
             attainable: (attainable, attainable),
             p: (p, p),
+            fillings: Vec::new(),
             rows: None,
         }
     }
@@ -220,6 +251,7 @@ mod tests {
             alpha: 0.05,
             attainable: (0.0382, 0.2),
             p: (0.0382, 0.5),
+            fillings: Vec::new(),
             rows: None,
         };
         let found = corrected(&[open, known(0.05, 0.0318, 0.0609)]);
@@ -237,9 +269,9 @@ mod tests {
         };
         let rise = Test {
             p: (0.5, 1.0),
-            ..drop
+            ..drop.clone()
         };
-        let both = corrected(&[drop, rise]);
+        let both = corrected(&[drop.clone(), rise.clone()]);
         assert_eq!((both[0].least, both[1].least), (None, None));
         let elsewhere = Test {
             rows: Some((0, 1, 0)),
@@ -273,11 +305,11 @@ mod tests {
     #[test]
     fn a_test_of_which_nothing_is_known_makes_a_failure_less_sure() {
         let one = known(0.05, 0.001, 0.03);
-        let [alone] = corrected(&[one])[..] else {
+        let [alone] = corrected(std::slice::from_ref(&one))[..] else {
             unreachable!();
         };
         assert_eq!((alone.least, alone.most), (Some(0.03), Some(0.03)));
-        let [beside, _] = corrected(&[one, Test::unknown(0.05)])[..] else {
+        let [beside, _] = corrected(&[one.clone(), Test::unknown(0.05)])[..] else {
             unreachable!();
         };
         assert_eq!((beside.least, beside.most), (Some(0.03), Some(0.06)));
@@ -320,6 +352,7 @@ mod tests {
                     alpha,
                     attainable,
                     p,
+                    fillings: Vec::new(),
                     rows: None,
                 },
                 filled,
@@ -334,11 +367,11 @@ mod tests {
             let raised = |p: (f64, f64), least: f64| (p.0.max(least), p.1.max(least));
             let p = raised(other.p, one.attainable.0);
             one.rows = rows;
-            *other = Test { p, ..*one };
+            *other = Test { p, ..one.clone() };
             let p = (of_other.p.0.max(of_one.attainable.0)).clamp(p.0, p.1);
             *of_other = Test {
                 p: (p, p),
-                ..*of_one
+                ..of_one.clone()
             };
         }
     }
@@ -349,8 +382,8 @@ mod tests {
         /// With one error rate it is Tarone's and Holm's method; with several each test has its own.
         #[test]
         fn known_tests_fail_as_the_methods_say(tests in proptest::collection::vec(test(), 0..12), is_equal in any::<bool>()) {
-            let alpha = |test: Test| if is_equal { 0.05 } else { test.alpha };
-            let tests: Vec<Test> = tests.into_iter().map(|(_, test)| Test { alpha: alpha(test), ..test }).collect();
+            let alpha = |test: &Test| if is_equal { 0.05 } else { test.alpha };
+            let tests: Vec<Test> = tests.into_iter().map(|(_, test)| Test { alpha: alpha(&test), ..test }).collect();
             prop_assert_eq!(&fails_surely(&tests), &fails(&tests));
             prop_assert_eq!(&may_fail(&tests), &fails(&tests));
         }
@@ -365,6 +398,47 @@ mod tests {
                 on_the_same_rows(&mut tests, place);
             }
             let (bounded, filled): (Vec<Test>, Vec<Test>) = tests.into_iter().unzip();
+            let found = fails(&filled);
+            for (found, (surely, may)) in found.iter().zip(fails_surely(&bounded).iter().zip(may_fail(&bounded))) {
+                prop_assert!(!surely || *found);
+                prop_assert!(!found || may);
+            }
+        }
+
+        /// The same where the fillings of each test are known one by one, and two of them are on the same rows.
+        #[test]
+        fn no_filling_that_is_looked_at_is_out_of_bounds(
+            tests in proptest::collection::vec(
+                (proptest::collection::vec((0.0..0.06_f64, 1.0..3.0_f64, 1.0..20.0_f64), 1..5), 0..5_usize, any::<bool>()),
+                1..7,
+            ),
+        ) {
+            let (mut bounded, mut filled) = (Vec::new(), Vec::new());
+            for (place, (fillings, which, is_pair)) in tests.into_iter().enumerate() {
+                let mut add = |raised: fn(&(f64, f64, f64)) -> f64| {
+                    let fillings: Vec<(f64, f64)> = fillings
+                        .iter()
+                        .map(|filling| (filling.0, (filling.0 * raised(filling)).min(1.0)))
+                        .collect();
+                    let ends = |of: fn(&(f64, f64)) -> f64| {
+                        let all = fillings.iter().map(of);
+                        (all.clone().fold(f64::INFINITY, f64::min), all.fold(0.0, f64::max))
+                    };
+                    let (attainable, p) = fillings[which % fillings.len()];
+                    filled.push(known(0.05, attainable, p));
+                    bounded.push(Test {
+                        alpha: 0.05,
+                        attainable: ends(|filling| filling.0),
+                        p: ends(|filling| filling.1),
+                        fillings: least(fillings),
+                        rows: Some((place, 0, 0)),
+                    });
+                };
+                add(|filling| filling.1);
+                if is_pair {
+                    add(|filling| filling.2);
+                }
+            }
             let found = fails(&filled);
             for (found, (surely, may)) in found.iter().zip(fails_surely(&bounded).iter().zip(may_fail(&bounded))) {
                 prop_assert!(!surely || *found);
