@@ -246,8 +246,9 @@ class Judge:
             return [scorer]
         by = gate.get("by")
         rows = self.rows_of(gate)
-        if by and any(run.rows for run in self.runs_read()) and all(kind(input_of(r, by)) == "lacks it" for r in rows):
-            # No row is in any slice, whatever the dimension.
+        values = {kind(input_of(row, by)) for row in rows} if by and any(run.rows for run in self.runs_read()) else None
+        if values is not None and (values <= {"lacks it"} or len(values) > MOST_SLICES):
+            # No row is in any slice, or there are too many slices, whatever the dimension.
             return [scorer]
         names = {name for run in self.runs_read() for name in self.dimensions(run)}
         return sorted(name for name in names if fnmatch.fnmatchcase(name, scorer)) or [scorer]
