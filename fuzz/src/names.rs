@@ -3,7 +3,7 @@
 //!
 //! An input is a list of names with a byte 0xFF, which is none of UTF-8, between them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
@@ -208,7 +208,7 @@ impl Case {
         };
         let first = judge(&policy, &evidence, now());
         let both = [&evidence.candidate.totals; 2];
-        wanted.add(columns_behind(&policy, &first, &both));
+        wanted.add(columns_behind(&policy, &first, None, &both));
         // What a draft looks at, too.
         wanted.add(every_column(&evidence.candidate.totals));
         evidence.rows = Some(gathered(&rows, wanted)?);
@@ -399,7 +399,7 @@ fn judged(policy: &Policy, evidence: &Evidence, rows: &[[String; 2]]) -> Judged 
     let behind = evidence
         .rows
         .as_ref()
-        .map_or_else(Vec::new, |known| behind(policy, known, &judgement));
+        .map_or_else(Vec::new, |known| behind(policy, known, &judgement, None));
     let mut details = Details::new();
     for [ours, theirs] in rows {
         for (role, text) in [(Role::Candidate, ours), (Role::Baseline, theirs)] {
@@ -412,7 +412,7 @@ fn judged(policy: &Policy, evidence: &Evidence, rows: &[[String; 2]]) -> Judged 
         judgement,
         evidence: evidence.clone(),
         behind,
-        details,
+        details: BTreeMap::from([(None, details)]),
         unexplained: None,
     }
 }
@@ -426,6 +426,7 @@ fn policy(names: &Names) -> Policy {
         scorer: scorer.map(str::to_owned),
         conditions: Vec::new(),
         by: None,
+        against: None,
         limits: vec![Limit { key, value }],
         missing: Missing {
             rule: MissingRule::Bound,
@@ -492,6 +493,7 @@ fn policy(names: &Names) -> Policy {
             max_age: None,
             removed_rows: RemovedRows::Missing,
         },
+        baselines: BTreeMap::new(),
         accept_failed: false,
         correction: Correction::Holm,
         gates,

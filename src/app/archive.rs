@@ -23,7 +23,7 @@ use crate::judge::{Behind, behind, columns_behind};
 use crate::policy::{Reruns, Source};
 use crate::project::Project;
 use crate::prose::Prose;
-use crate::report::Judged;
+use crate::report::{DetailsBeside, Judged};
 use crate::selector::Identity;
 use crate::weave::{
     BaselineRules, EvaluationKey, Head, Needs, Side, Sides, read_details, read_evidence, read_rows,
@@ -76,6 +76,16 @@ impl<'a> Archive<'a> {
     ///
     /// Why it could not be read.
     pub(super) fn evidence(&mut self, request: &Request) -> Result<Evidence, Fault> {
+        let mut evidence = self.beside_one(&request.beside(None))?;
+        for name in request.named.keys() {
+            let beside = self.beside_one(&request.beside(Some(name)))?;
+            evidence.named.insert(name.clone(), beside);
+        }
+        Ok(evidence)
+    }
+
+    /// The evidence for a request that names no further baseline.
+    fn beside_one(&mut self, request: &Request) -> Result<Evidence, Fault> {
         if let Some((_, evidence)) = self.known.iter().find(|(known, _)| known == request) {
             return evidence.clone();
         }
@@ -258,29 +268,47 @@ impl<'a> Archive<'a> {
         &self,
         plan: &Plan,
         judged: &Judged,
+    ) -> Result<(Vec<Behind>, DetailsBeside), Fault> {
+        let (mut all, mut details) = (Vec::new(), DetailsBeside::new());
+        let named = judged.evidence.named.keys().cloned().map(Some);
+        for name in std::iter::once(None).chain(named) {
+            let (behind, of_rows) = self.explain_beside(plan, judged, name.as_deref())?;
+            all.extend(behind);
+            details.insert(name, of_rows);
+        }
+        all.sort_by_key(|behind| behind.check);
+        Ok((all, details))
+    }
+
+    /// The same for the checks that compare with one baseline.
+    fn explain_beside(
+        &self,
+        plan: &Plan,
+        judged: &Judged,
+        name: Option<&str>,
     ) -> Result<(Vec<Behind>, Details), Fault> {
-        let (request, policy) = (&plan.request, &plan.policy);
-        let (evidence, judgement) = (&judged.evidence, &judged.judgement);
+        let (request, policy) = (&plan.request.beside(name), &plan.policy);
+        let Some(evidence) = judged.evidence.beside(name) else {
+            return Ok((Vec::new(), Details::new()));
+        };
+        let judgement = &judged.judgement;
         let baseline = match &evidence.baseline {
             Baseline::Found(run, _) => Some(run.as_ref()),
             Baseline::Unnamed | Baseline::NotFound(_) => None,
         };
         let runs = [Some(&evidence.candidate), baseline];
         let totals: Vec<&Totals> = runs.iter().flatten().map(|run| &run.totals).collect();
-        let columns = columns_behind(policy, judgement, &totals);
+        let columns = columns_behind(policy, judgement, name, &totals);
         if columns.is_empty() {
             return Ok((Vec::new(), Details::new()));
         }
         let judged_runs = judged_runs(request, evidence);
         let known = evidence.rows.as_ref().filter(|rows| rows.has(&columns));
         let behind = if let Some(rows) = known {
-            behind(policy, rows, judgement)
+            behind(policy, rows, judgement, name)
         } else {
-            behind(
-                policy,
-                &self.rows(evidence, &judged_runs, columns)?,
-                judgement,
-            )
+            let rows = self.rows(evidence, &judged_runs, columns)?;
+            behind(policy, &rows, judgement, name)
         };
         let digests: BTreeSet<&str> = behind
             .iter()
@@ -515,6 +543,7 @@ fn uncompared(evidence: &Evidence) -> Evidence {
         rows: evidence.rows.clone(),
         selection,
         each: evidence.each.iter().map(uncompared).collect(),
+        named: BTreeMap::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `check`: policies, then evidence, then judgement, then reports, then the exit code.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ use super::plan::{Plan, files_of, plans};
 use super::server::known_key;
 use super::{environment, policies};
 use crate::cli::{CheckArgs, JudgeArgs};
-use crate::evidence::{Columns, Details, Totals};
+use crate::evidence::{Columns, Totals};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::forge::outsider;
@@ -184,7 +185,7 @@ pub(super) fn gather(
                 judgement: judge(&plan.policy, &evidence, Timestamp::now()),
                 evidence,
                 behind: Vec::new(),
-                details: Details::new(),
+                details: BTreeMap::new(),
                 unexplained: None,
             }),
             // A wrong command line is wrong for every policy.

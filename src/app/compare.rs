@@ -1,5 +1,7 @@
 //! `compare`: two runs side by side, without a policy.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::archive::Archive;
@@ -95,6 +97,7 @@ fn gather(arguments: &CompareArgs, console: &Console) -> Result<(Comparison, Evi
         identity: Identity::default(),
         candidate: CandidateRequest::only(source("CANDIDATE", &arguments.candidate)?),
         baseline: Some(BaselineRequest::new(baseline, Required::Always)),
+        named: BTreeMap::new(),
         accept_failed: false,
     };
     if request.project.is_none() && request.is_live() {

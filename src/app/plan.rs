@@ -1,6 +1,6 @@
 //! What each policy is judged on: settled before anything is asked of anybody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::environment;
@@ -22,7 +22,8 @@ pub(super) struct Plan {
 /// The snapshots that a policy names, whether or not they are read today.
 pub(super) fn files_of(policy: &Policy) -> Vec<PathBuf> {
     let sources = [&policy.candidate.source, &policy.baseline.source];
-    let named = sources.into_iter().flatten();
+    let further = policy.baselines.values().map(|baseline| &baseline.source);
+    let named = sources.into_iter().flatten().chain(further);
     named
         .filter_map(|template| match template.resolve(&environment) {
             Ok(Source::File(path)) => Some(path),
@@ -105,7 +106,7 @@ fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
         Fault::usage(format!("{path}: no candidate is named"))
             .help("give --candidate RUN, or write `candidate: {evaluation: …}` into the policy")
     })?;
-    let baseline = if policy.compares() {
+    let baseline = if policy.compares(None) {
         let baseline = settle("baseline", named.baseline, policy.baseline.source.as_ref())?;
         if baseline.is_none() && policy.baseline.required == Required::Always {
             return Err(Fault::usage(format!(
@@ -117,6 +118,15 @@ fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
     } else {
         None
     };
+    let mut further = BTreeMap::new();
+    for (name, rule) in policy.used_baselines() {
+        if let Some(source) = settle(&format!("baselines.{name}"), None, Some(&rule.source))? {
+            further.insert(
+                name.to_owned(),
+                BaselineRequest::new(source, Required::Always),
+            );
+        }
+    }
     let of_policy = || {
         let resolved = policy
             .project
@@ -153,6 +163,7 @@ fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
             in_ci: is_ci(),
         },
         baseline: baseline.map(|source| BaselineRequest::new(source, policy.baseline.required)),
+        named: further,
         accept_failed: policy.accept_failed,
     };
     if request.project.is_none() && request.is_live() {

@@ -1,5 +1,7 @@
 //! Which runs a policy asks for, as far as that is known before anything is asked of Weave.
 
+use std::collections::BTreeMap;
+
 use crate::policy::{Completeness, Required, Reruns, Source};
 use crate::project::Project;
 use crate::selector::{Identity, Selector};
@@ -11,8 +13,10 @@ pub(super) struct Request {
     /// The attributes that hold the commit and the branch.
     pub(super) identity: Identity,
     pub(super) candidate: CandidateRequest,
-    /// `None` where nothing is compared.
+    /// `None` where nothing is compared with it.
     pub(super) baseline: Option<BaselineRequest>,
+    /// Further baselines, by name.
+    pub(super) named: BTreeMap<String, BaselineRequest>,
     /// Whether failed runs are judged.
     pub(super) accept_failed: bool,
 }
@@ -21,9 +25,21 @@ impl Request {
     /// Whether Weave has to be asked.
     pub(super) fn is_live(&self) -> bool {
         let is_live = |source: &Source| !matches!(source, Source::File(_));
-        let baseline = self.baseline.as_ref();
-        is_live(&self.candidate.source)
-            || baseline.is_some_and(|baseline| is_live(&baseline.source))
+        let mut baselines = self.baseline.iter().chain(self.named.values());
+        is_live(&self.candidate.source) || baselines.any(|baseline| is_live(&baseline.source))
+    }
+
+    /// The request for the same candidate beside a further baseline alone; without a name, beside `baseline`.
+    pub(super) fn beside(&self, name: Option<&str>) -> Self {
+        let baseline = match name {
+            None => self.baseline.as_ref(),
+            Some(name) => self.named.get(name),
+        };
+        Self {
+            baseline: baseline.cloned(),
+            named: BTreeMap::new(),
+            ..self.clone()
+        }
     }
 }
 

@@ -43,6 +43,7 @@ impl Evidence {
             rows,
             selection: Selection::default(),
             each: Vec::new(),
+            named: BTreeMap::new(),
         }
     }
 

@@ -58,6 +58,17 @@ pub struct Evidence {
     pub selection: Selection,
     /// Where the candidate has re-runs: the same evidence for each of them alone, the newest first. Else empty.
     pub each: Vec<Self>,
+    /// The same candidate beside each further baseline that the policy names. Empty in these.
+    pub named: BTreeMap<String, Self>,
+}
+
+impl Evidence {
+    /// The evidence beside the further baseline of this name; without a name, beside `baseline`. `None` where it was not
+    /// read.
+    #[must_use]
+    pub fn beside(&self, name: Option<&str>) -> Option<&Self> {
+        name.map_or(Some(self), |name| self.named.get(name))
+    }
 }
 
 /// What a candidate is compared with.

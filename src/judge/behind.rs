@@ -56,15 +56,27 @@ fn is_explained(check: &Check) -> bool {
     of_rows && is_measured && is_wrong
 }
 
-/// What has to be seen of the rows to name those behind a judgement's checks; empty where there are none.
+/// What has to be seen of the rows to name those behind a judgement's checks that compare with one baseline; empty where
+/// there are none.
 #[must_use]
-pub fn columns_behind(policy: &Policy, judgement: &Judgement, runs: &[&Totals]) -> Columns {
+pub fn columns_behind(
+    policy: &Policy,
+    judgement: &Judgement,
+    against: Option<&str>,
+    runs: &[&Totals],
+) -> Columns {
     let known = runs
         .iter()
         .flat_map(|totals| totals.dimensions.keys().map(String::as_str))
         .collect();
     let mut columns = Columns::default();
-    for check in judgement.checks.iter().filter(|check| is_explained(check)) {
+    let compared = |check: &&Check| check.against.as_deref() == against;
+    for check in judgement
+        .checks
+        .iter()
+        .filter(compared)
+        .filter(|check| is_explained(check))
+    {
         let gate = policy.gates.iter().find(|gate| gate.name == check.gate);
         if let Some(gate) = gate {
             columns.add(of_gate(gate, &known));
@@ -73,12 +85,17 @@ pub fn columns_behind(policy: &Policy, judgement: &Judgement, runs: &[&Totals]) 
     columns
 }
 
-/// Names the rows behind every check that does not pass.
+/// Names the rows behind every check that does not pass, of those that compare with one baseline.
 #[must_use]
-pub fn behind(policy: &Policy, rows: &Rows, judgement: &Judgement) -> Vec<Behind> {
+pub fn behind(
+    policy: &Policy,
+    rows: &Rows,
+    judgement: &Judgement,
+    against: Option<&str>,
+) -> Vec<Behind> {
     let checks = judgement.checks.iter().enumerate();
     checks
-        .filter(|(_, check)| is_explained(check))
+        .filter(|(_, check)| check.against.as_deref() == against && is_explained(check))
         .filter_map(|(place, check)| {
             let gate = policy.gates.iter().find(|gate| gate.name == check.gate)?;
             let worst = worst(policy, gate, check, rows).filter(|worst| !worst.is_empty())?;

@@ -152,6 +152,19 @@ names! {
     NothingJudged = "nothing-judged",
 }
 
+impl Finding {
+    /// The same, of the comparison with the further baseline of this name.
+    pub(super) fn beside(self, name: &str) -> Self {
+        Self {
+            message: Prose::from("against ")
+                .name(name)
+                .text(": ")
+                .then(self.message),
+            ..self
+        }
+    }
+}
+
 /// Why a check cannot be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Obstacle {
@@ -207,16 +220,24 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    pub(super) fn of(policy: &Policy) -> Self {
+    /// Those of the comparison with `baseline`, or with the further baseline of this name.
+    pub(super) fn of(policy: &Policy, against: Option<&str>) -> Self {
+        let further = against.and_then(|name| policy.baselines.get(name));
         Self {
-            compares: policy.compares(),
+            compares: policy.compares(against),
             accept_failed: policy.accept_failed,
-            required: policy.baseline.required,
+            required: match against {
+                None => policy.baseline.required,
+                Some(_) => Required::Always,
+            },
             completeness: policy.completeness,
             reruns: policy.candidate.reruns,
             candidate_max_age: policy.candidate.max_age,
             removed_rows: policy.baseline.removed_rows,
-            max_age: policy.baseline.max_age,
+            max_age: match against {
+                None => policy.baseline.max_age,
+                Some(_) => further.and_then(|further| further.max_age),
+            },
         }
     }
 }

@@ -286,6 +286,7 @@ fn gate(name: &str, metric: Metric) -> Gate {
         scorer: Some(name.to_owned()),
         conditions: Vec::new(),
         by: None,
+        against: None,
         limits: Vec::new(),
         missing: Missing {
             rule: MissingRule::Ignore,

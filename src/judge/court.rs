@@ -57,6 +57,8 @@ impl Ruling {
 pub(super) struct Court<'a> {
     pub(super) policy: &'a Policy,
     pub(super) evidence: &'a Evidence,
+    /// The further baseline that its gates compare with; `None` for `baseline`.
+    pub(super) against: Option<&'a str>,
     pub(super) ground: Ground,
     pub(super) findings: Vec<Finding>,
     /// Whether any gate so far can block.
@@ -109,6 +111,37 @@ fn can_block(gate: &Gate, today: Date) -> bool {
     gate.severity == Severity::Block && !is_waived(gate, today)
 }
 
+/// Looks at the rows of every check that needs them, before any is decided: tests of one policy are corrected for each
+/// other, whatever they compare with, those that can block today and those that cannot apart.
+pub(super) fn hear(courts: &mut [Court<'_>], policy: &Policy, today: Date) {
+    let mut unmade = [Vec::new(), Vec::new()];
+    for court in &mut *courts {
+        for (all, more) in unmade.iter_mut().zip(court.look(today)) {
+            all.extend(more);
+        }
+    }
+    let mut families: [Vec<(TestedRows, &Gate, Limit, &mut Trial)>; 2] = [Vec::new(), Vec::new()];
+    let trials = courts.iter_mut().flat_map(|court| &mut court.trials);
+    for ((place, subject, slice, which), trial) in trials {
+        let gate = policy.gates.get(*place);
+        let limit = gate.and_then(|gate| gate.limits.get(*which));
+        if let Some((gate, limit)) = gate.zip(limit)
+            && is_test(gate, *limit)
+        {
+            let [blocking, other] = &mut families;
+            let family = if can_block(gate, today) {
+                blocking
+            } else {
+                other
+            };
+            family.push(((*place, *subject, *slice), gate, *limit, trial));
+        }
+    }
+    for (family, unmade) in families.iter_mut().zip(&unmade) {
+        chance::correct(family, unmade, policy.correction);
+    }
+}
+
 impl<'a> Court<'a> {
     /// Who measures what the checks are about.
     fn surveyor(&self) -> Surveyor<'a> {
@@ -118,17 +151,18 @@ impl<'a> Court<'a> {
         }
     }
 
-    /// Looks at the rows of every check that needs them, before any is decided: tests of one policy are corrected for
-    /// each other, those that can block today and those that cannot apart.
-    pub(super) fn hear(&mut self, today: Date) {
+    /// Looks at the rows of every check that needs them. Returns the error rates of tests that missing scores without bound
+    /// keep from being made, and that may belong to the family: of what can block today, and of what cannot.
+    fn look(&mut self, today: Date) -> [Vec<f64>; 2] {
+        let mut unmade = [Vec::new(), Vec::new()];
         let Some(rows) = &self.evidence.rows else {
-            return;
+            return unmade;
         };
         let mut trials = BTreeMap::new();
-        // The error rates of tests that missing scores without bound keep from being made, and that may belong to the family
-        // all the same: of what can block today, and of what cannot.
-        let mut unmade = [Vec::new(), Vec::new()];
         for (place, gate) in self.policy.gates.iter().enumerate() {
+            if gate.against.as_deref() != self.against {
+                continue;
+            }
             let (Ok(subjects), Ok(slices)) = (self.subjects(gate), slice::of(gate, self.evidence))
             else {
                 continue;
@@ -150,28 +184,8 @@ impl<'a> Court<'a> {
                 }
             }
         }
-        let gates = &self.policy.gates;
-        let mut families: [Vec<(TestedRows, &Gate, Limit, &mut Trial)>; 2] =
-            [Vec::new(), Vec::new()];
-        for ((place, subject, slice, which), trial) in &mut trials {
-            let gate = gates.get(*place);
-            let limit = gate.and_then(|gate| gate.limits.get(*which));
-            if let Some((gate, limit)) = gate.zip(limit)
-                && is_test(gate, *limit)
-            {
-                let [blocking, other] = &mut families;
-                let family = if can_block(gate, today) {
-                    blocking
-                } else {
-                    other
-                };
-                family.push(((*place, *subject, *slice), gate, *limit, trial));
-            }
-        }
-        for (family, unmade) in families.iter_mut().zip(&unmade) {
-            chance::correct(family, unmade, self.policy.correction);
-        }
         self.trials = trials;
+        unmade
     }
 
     /// Whether a check is a test of which missing scores, that have no bound, hide what it would say.
@@ -218,6 +232,7 @@ impl<'a> Court<'a> {
                 subject: matter.subject.map(str::to_owned),
                 slice: matter.slice.cloned(),
                 metric: gate.metric,
+                against: gate.against.clone(),
                 limit: matter.limit,
                 evidence: gate.evidence_of(matter.limit),
                 severity: gate.severity,

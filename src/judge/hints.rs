@@ -17,8 +17,9 @@ const MOST_ROWS: u64 = 10_000_000;
 pub(super) fn hints(policy: &Policy, evidence: &Evidence, checks: &[Check]) -> Vec<Finding> {
     let judged: Vec<&Check> = checks.iter().filter(|check| is_judged(check)).collect();
     let of_limits = judged.iter().flat_map(|check| {
-        let both = [noise::below(evidence, check), cannot_be_proven(check)];
-        both.into_iter().flatten()
+        let beside = evidence.beside(check.against.as_deref());
+        let below = beside.and_then(|evidence| noise::below(evidence, check));
+        [below, cannot_be_proven(check)].into_iter().flatten()
     });
     let mut findings: Vec<Finding> = of_limits.collect();
     // A floor that always holds is what a floor is for; a comparison of what never differs is none.
@@ -27,11 +28,14 @@ pub(super) fn hints(policy: &Policy, evidence: &Evidence, checks: &[Check]) -> V
         gates.any(|gate| gate.compares(check.limit))
     };
     let compared = judged.iter().filter(is_of_change);
-    let subjects: BTreeSet<&str> = compared
-        .filter_map(|check| check.subject.as_deref())
+    let subjects: BTreeSet<(Option<&str>, &str)> = compared
+        .filter_map(|check| Some((check.against.as_deref(), check.subject.as_deref()?)))
         .collect();
-    let constant = subjects.into_iter();
-    findings.extend(constant.filter_map(|subject| same_everywhere(evidence, subject)));
+    for (against, subject) in subjects {
+        let beside = evidence.beside(against);
+        let constant = beside.and_then(|evidence| same_everywhere(evidence, subject));
+        findings.extend(constant.filter(|constant| !findings.contains(constant)));
+    }
     findings.extend(logger_latency::hints(evidence, &judged));
     findings
 }

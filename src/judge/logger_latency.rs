@@ -13,6 +13,9 @@ const SHORTEST: f64 = 0.05;
 pub(super) fn hints(evidence: &Evidence, checks: &[&Check]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for check in checks.iter().filter(|check| check.metric.is_latency()) {
+        let Some(evidence) = evidence.beside(check.against.as_deref()) else {
+            continue;
+        };
         let baseline = match &evidence.baseline {
             Baseline::Found(run, _) if check.baseline.is_some() => Some((Role::Baseline, &**run)),
             _ => None,

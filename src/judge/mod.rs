@@ -98,6 +98,8 @@ pub struct Check {
     pub slice: Option<Slice>,
     /// What was measured.
     pub metric: Metric,
+    /// The further baseline that its gate compares with; `None` for `baseline`.
+    pub against: Option<String>,
     /// What had to hold.
     pub limit: Limit,
     /// How sure is sure.
@@ -182,40 +184,77 @@ impl Check {
 pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement {
     let today = now.to_zoned(TimeZone::UTC).date();
     let mut findings = Vec::new();
-    let mut ground = comparability::ground(&Terms::of(policy), evidence, now, &mut findings);
+    let mut courts = Vec::new();
+    let named = policy.used_baselines().map(|(name, _)| Some(name));
+    for against in std::iter::once(None).chain(named) {
+        if let Some(beside) = evidence.beside(against) {
+            courts.push(court(policy, beside, against, now, &mut findings));
+        }
+    }
+    court::hear(&mut courts, policy, today);
+    let mut checks = Vec::new();
+    for (place, gate) in policy.gates.iter().enumerate() {
+        let against = gate.against.as_deref();
+        if let Some(court) = courts.iter_mut().find(|court| court.against == against) {
+            court.gate(place, gate, today, &mut checks);
+        }
+    }
+    let can_block = courts.iter().any(|court| court.can_block);
+    for finding in courts.into_iter().flat_map(|court| court.findings) {
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+    reruns::measure_each(policy, evidence, &mut checks, &mut findings);
+    comparability::whole(&checks, can_block, &mut findings);
+    findings.extend(hints::hints(policy, evidence, &checks));
+    Judgement {
+        verdict: verdict(&checks),
+        checks,
+        findings,
+    }
+}
+
+/// Looks at the runs that are compared, and keeps what it finds.
+fn court<'a>(
+    policy: &'a Policy,
+    evidence: &'a Evidence,
+    against: Option<&'a str>,
+    now: Timestamp,
+    findings: &mut Vec<Finding>,
+) -> Court<'a> {
+    let mut found = Vec::new();
+    let terms = Terms::of(policy, against);
+    let mut ground = comparability::ground(&terms, evidence, now, &mut found);
     let contradicted = columns::contradicted(evidence);
     if let Some((role, obstacle)) = &contradicted {
-        ground.contradict(*role, obstacle, &mut findings);
+        ground.contradict(*role, obstacle, &mut found);
     }
     let unknown = evidence.rows.is_none() && policy.needs_rows();
     let rows = contradicted
         .map(|(_, obstacle)| obstacle)
         .or_else(|| unknown.then(columns::unknown_rows));
     if policy.needs_usage() && !tells_usage(evidence) {
-        findings.push(comparability::usage_may_be_partial());
+        found.push(comparability::usage_may_be_partial());
     }
-    let mut court = Court {
+    for finding in found {
+        // What is so of the candidate is said once; the rest says which baseline it is about.
+        if !findings.contains(&finding) {
+            findings.push(match against {
+                None => finding,
+                Some(name) => finding.beside(name),
+            });
+        }
+    }
+    Court {
         policy,
         evidence,
+        against,
         ground,
-        findings,
+        findings: Vec::new(),
         can_block: false,
         rows,
         trials: BTreeMap::new(),
-    };
-    court.hear(today);
-    let mut checks = Vec::new();
-    for (place, gate) in policy.gates.iter().enumerate() {
-        court.gate(place, gate, today, &mut checks);
-    }
-    let mut findings = court.findings;
-    reruns::measure_each(policy, evidence, &mut checks, &mut findings);
-    comparability::whole(&checks, court.can_block, &mut findings);
-    findings.extend(hints::hints(policy, evidence, &checks));
-    Judgement {
-        verdict: verdict(&checks),
-        checks,
-        findings,
     }
 }
 

@@ -46,7 +46,7 @@ impl Case {
         let candidate = saved(&self.candidate);
         let baseline = self.baseline.as_deref().map(saved);
         let (ours, theirs) = (Part::of(&candidate), baseline.as_ref().map(Part::of));
-        let evidence = if policy.compares() {
+        let evidence = if policy.compares(None) {
             let baseline = theirs.as_ref().map(Part::known);
             let baseline = baseline.ok_or_else(|| Prose::from("no file ").name("baseline.json"));
             Evidence::joined(ours.known(), baseline, Some(&wanted)).unwrap()
@@ -56,11 +56,11 @@ impl Case {
         };
         let judgement = judge(&policy, &evidence, self.now);
         let mut runs = vec![&ours];
-        if policy.compares() {
+        if policy.compares(None) {
             runs.extend(&theirs);
         }
         let totals: Vec<&Totals> = runs.iter().map(|part| &part.run.totals).collect();
-        let columns = columns_behind(&policy, &judgement, &totals);
+        let columns = columns_behind(&policy, &judgement, None, &totals);
         // Rows that were not read for the judgement are read for what is behind it.
         let sides = |place: usize| {
             let side = runs.get(place).map(|part| gathered(&part.rows, &columns));
@@ -71,7 +71,7 @@ impl Case {
         let behind = if columns.is_empty() {
             Vec::new()
         } else {
-            behind(&policy, &rows, &judgement)
+            behind(&policy, &rows, &judgement, None)
         };
         (judgement, behind)
     }

@@ -42,7 +42,10 @@ pub(super) fn measure_each(
             subject: check.subject.as_deref(),
             slice: check.slice.as_ref(),
         };
-        let measured: Vec<Option<Measured>> = evidence
+        let Some(beside) = evidence.beside(check.against.as_deref()) else {
+            continue;
+        };
+        let measured: Vec<Option<Measured>> = beside
             .each
             .iter()
             .map(|alone| {
@@ -57,7 +60,7 @@ pub(super) fn measure_each(
         let holds = newest.is_some_and(|measured| {
             limit::decide(check.limit, &measured.pairing, gate.missing.rule) == Decision::Holds
         });
-        let values = evidence.each.iter().zip(&measured);
+        let values = beside.each.iter().zip(&measured);
         check.runs = values
             .map(|(alone, measured)| RunValue {
                 id: alone.candidate.id.clone(),

@@ -590,3 +590,39 @@ fn latencies_are_compared_on_the_same_rows() {
     let whole = ours.replace(r#" | {"s": true}"#, "");
     assert_eq!(check(&whole, "").status, Status::Undecided);
 }
+
+/// Tests of one policy are one family, whatever they compare with.
+#[test]
+fn tests_against_further_baselines_are_corrected_with_the_others() {
+    let rows = |failed: usize| -> String {
+        let row = |place| format!("r{place} {{}} | {{\"s\": {}}}\n", place >= failed);
+        (0..10).map(row).collect()
+    };
+    let statuses = |gates: &str| {
+        let text =
+            format!("version: 1\nbaselines: {{release: {{branch: main}}}}\ngates:\n{gates}\n");
+        let policy = policy::parse("gates.yaml", &text).unwrap();
+        let wanted = |runs: &[&Totals]| columns(&policy, runs);
+        let mut evidence = evidence_of(&rows(3), &rows(0), &wanted);
+        let release = evidence_of(&rows(3), &rows(0), &wanted);
+        evidence.named.insert("release".to_owned(), release);
+        let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
+        judgement
+            .checks
+            .iter()
+            .map(|check| check.status)
+            .collect::<Vec<_>>()
+    };
+    // Three of ten rows turned, p 0.038: enough for one test, and for neither of two.
+    let test = "scorer: s, metric: pass_rate, max_drop: 0, evidence: significant";
+    let (one, other) = (
+        format!("- {{name: a, {test}}}"),
+        format!("- {{name: b, {test}, against: release}}"),
+    );
+    assert_eq!(statuses(&one), [Status::Fail]);
+    assert_eq!(statuses(&other), [Status::Fail]);
+    assert_eq!(
+        statuses(&format!("{one}\n{other}")),
+        [Status::Pass, Status::Pass]
+    );
+}

@@ -78,6 +78,7 @@ pub(super) fn alone(totals: Totals) -> Evidence {
         rows: None,
         selection: Selection::default(),
         each: Vec::new(),
+        named: std::collections::BTreeMap::new(),
     }
 }
 
@@ -96,6 +97,7 @@ pub(super) fn against(candidate: Totals, baseline: Totals) -> Evidence {
         rows: None,
         selection: Selection::default(),
         each: Vec::new(),
+        named: std::collections::BTreeMap::new(),
     }
 }
 
@@ -403,6 +405,7 @@ fn removed_rows_are_missing_scores_or_ignored() {
         rows: None,
         selection: Selection::default(),
         each: Vec::new(),
+        named: std::collections::BTreeMap::new(),
     };
     let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0.05}";
     let missing = judged("", gate, &evidence);
@@ -438,6 +441,7 @@ fn removed_rows_are_missing_scores_or_ignored() {
         rows: None,
         selection: Selection::default(),
         each: Vec::new(),
+        named: std::collections::BTreeMap::new(),
     };
     let judgement = judged("", gate, &evidence);
     assert_eq!(statuses(&judgement), [Status::Undecided]);
@@ -464,6 +468,7 @@ fn a_change_is_measured_on_the_same_rows_also_where_missing_scores_are_ignored()
         rows: None,
         selection: Selection::default(),
         each: Vec::new(),
+        named: std::collections::BTreeMap::new(),
     };
     let known = with(Some(totals(50, &[("s", passes(50, 50))])));
     for more in ["missing: ignore", "max_missing: 0.5"] {
@@ -499,6 +504,7 @@ fn removed_rows_are_not_covered() {
         rows: None,
         selection: Selection::default(),
         each: Vec::new(),
+        named: std::collections::BTreeMap::new(),
     };
     assert_eq!(
         status("metric: coverage, max_drop: 0.2", &evidence),
@@ -752,6 +758,7 @@ fn baselines_that_are_not_there() {
         rows: None,
         selection: Selection::default(),
         each: Vec::new(),
+        named: std::collections::BTreeMap::new(),
     };
     let required = judged("", &both, &lost);
     assert_eq!(statuses(&required), [Status::Undecided, Status::Pass]);

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use super::raw::{Field, RawAnyOf, RawGate, RawWaiver};
 use super::reify::Defaults;
-use super::scope::{Scope, out_of_fraction};
+use super::scope::{Scope, nearest, out_of_fraction};
 use super::{
     Condition, Evidence, Gate, Limit, LimitKey, Metric, Missing, MissingRule, Unit, Waiver,
 };
@@ -81,6 +81,7 @@ impl Scope<'_> {
             .and_then(|raw| self.inside("waive").waiver(raw));
         let scorer = self.scorer(raw.scorer, metric);
         let conditions = self.conditions(raw.r#where);
+        let against = self.against(raw.against, metric, &limits, defaults);
         let by = self.optional("by", "the name of an input", raw.by);
         if by.as_ref().is_some_and(|path| path.trim().is_empty()) {
             self.problem("by", "is empty; expected the name of an input");
@@ -91,6 +92,7 @@ impl Scope<'_> {
             scorer,
             conditions,
             by,
+            against,
             limits,
             missing,
             evidence,
@@ -100,6 +102,35 @@ impl Scope<'_> {
             severity,
             waive,
         })
+    }
+
+    /// The further baseline that is compared with, which must be there and be needed.
+    fn against(
+        &mut self,
+        field: Field<String>,
+        metric: Option<Metric>,
+        limits: &[Limit],
+        defaults: &Defaults,
+    ) -> Option<String> {
+        let name = self.optional("against", "a name under `baselines`", field)?;
+        if !defaults.baselines.contains(&name) {
+            let names: Vec<&str> = defaults.baselines.iter().map(String::as_str).collect();
+            let there = match (nearest(&name, &names), names.as_slice()) {
+                (Some(near), _) => format!("did you mean `{near}`?"),
+                (None, []) => "`baselines` is missing".to_owned(),
+                (None, names) => format!("expected one of {}", names.join(", ")),
+            };
+            self.problem("against", format!("no baseline is named `{name}`; {there}"));
+        }
+        let compares =
+            metric.is_none_or(Metric::compares) || limits.iter().any(|limit| limit.key.is_change());
+        if !compares {
+            self.problem(
+                "against",
+                "has no meaning here: no limit of this gate compares with a baseline; add `max_drop` or another limit of a change",
+            );
+        }
+        Some(name)
     }
 
     /// Which rows are meant.

@@ -52,6 +52,8 @@ pub struct Policy {
     pub candidate: CandidateRule,
     /// The run to compare with.
     pub baseline: BaselineRule,
+    /// Further runs to compare with, by name.
+    pub baselines: BTreeMap<String, FurtherBaseline>,
     /// What a run means of which calls are missing.
     pub completeness: Completeness,
     /// Whether a run whose status is `failed` is judged all the same.
@@ -63,12 +65,22 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Whether any limit compares with a baseline.
+    /// Whether any limit compares with `baseline`, or with the further baseline of this name.
     #[must_use]
-    pub fn compares(&self) -> bool {
-        self.gates
-            .iter()
-            .any(|gate| gate.limits.iter().any(|limit| gate.compares(*limit)))
+    pub fn compares(&self, against: Option<&str>) -> bool {
+        let mut gates = self.gates.iter();
+        gates.any(|gate| {
+            gate.against.as_deref() == against
+                && gate.limits.iter().any(|limit| gate.compares(*limit))
+        })
+    }
+
+    /// The further baselines that a gate compares with.
+    pub fn used_baselines(&self) -> impl Iterator<Item = (&str, &FurtherBaseline)> {
+        let named = self.baselines.iter();
+        named
+            .map(|(name, baseline)| (name.as_str(), baseline))
+            .filter(|(name, _)| self.compares(Some(name)))
     }
 
     /// Whether any gate has to see rows.
@@ -178,6 +190,15 @@ pub struct BaselineRule {
     pub removed_rows: RemovedRows,
 }
 
+/// A further run to compare with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FurtherBaseline {
+    /// Which run it is.
+    pub source: SourceTemplate,
+    /// How long ago it may have finished, at most.
+    pub max_age: Option<SignedDuration>,
+}
+
 /// What a row of the baseline that the candidate lacks means for a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RemovedRows {
@@ -200,6 +221,8 @@ pub struct Gate {
     pub conditions: Vec<Condition>,
     /// The input that makes a check of each of its values.
     pub by: Option<String>,
+    /// The further baseline that changes are measured from; `None` for `baseline`.
+    pub against: Option<String>,
     /// What must hold; never empty, in the order of [`LimitKey::ALL`].
     pub limits: Vec<Limit>,
     /// What missing scores mean.
@@ -399,6 +422,7 @@ pub fn parse(path: &str, text: &str) -> Result<Policy, Vec<Problem>> {
             identity: parts.identity,
             candidate: parts.candidate,
             baseline: parts.baseline,
+            baselines: parts.baselines,
             completeness: parts.completeness,
             accept_failed: parts.accept_failed,
             correction: parts.correction,

@@ -112,6 +112,9 @@ block! {
         candidate: RawCandidate,
         /// The run to compare with. `--baseline` overrides it.
         baseline: RawBaseline,
+        /// Further runs to compare with, by name. A gate names one with `against`.
+        #[schemars(extend("propertyNames" = {"pattern": schema::NAME}))]
+        baselines: BTreeMap<String, Field<RawFurtherBaseline>>,
         /// Runs of these statuses are judged.
         #[schemars(transform = schema::statuses)]
         accept_status: Vec<Field<String>>,
@@ -323,6 +326,38 @@ block! {
 }
 
 block! {
+    /// A further run to compare with: `run`, `file`, or what the newest such run has to be that has finished, is complete,
+    /// began before the candidate and is not of its commit.
+    #[schemars(rename = "further_baseline", transform = schema::one_source)]
+    RawFurtherBaseline {
+        /// The name of its evaluation, whatever the version. That of the candidate, where none is named.
+        #[schemars(regex(pattern = schema::TEMPLATE))]
+        evaluation: String,
+        /// The name of its model, whatever the version.
+        #[schemars(regex(pattern = schema::TEMPLATE))]
+        model: String,
+        /// Its commit, in full or as a prefix of at least 7 characters.
+        #[schemars(regex(pattern = schema::TEMPLATE))]
+        commit: String,
+        /// Its branch.
+        #[schemars(regex(pattern = schema::TEMPLATE))]
+        branch: String,
+        /// Attributes that it was logged with, by name; one in another is written `outer.inner`.
+        #[schemars(extend("minProperties" = 1, "propertyNames" = {"minLength": 1}))]
+        attributes: RawAttributes,
+        /// Its id, or its address in Weave.
+        #[schemars(regex(pattern = schema::RUN))]
+        run: String,
+        /// The path of a snapshot of it.
+        #[schemars(regex(pattern = schema::TEMPLATE))]
+        file: String,
+        /// How long ago it may have finished, such as 90d. An older one leaves the change limits undecided.
+        #[schemars(regex(pattern = schema::AGE))]
+        max_age: String,
+    }
+}
+
+block! {
     /// What holds for every gate that does not say otherwise.
     #[schemars(rename = "defaults")]
     RawDefaults {
@@ -366,6 +401,9 @@ block! {
         /// A check for each value of this input, each on its own rows; more than 50 values leave the gate undecided.
         #[schemars(length(min = 1))]
         by: String,
+        /// The name under `baselines` of the run that the gate compares with, instead of `baseline`.
+        #[schemars(regex(pattern = schema::NAME))]
+        against: String,
         /// The candidate's value is at least this.
         min: f64,
         /// The candidate's value is at most this.

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_yaml::Value;
 
 use super::raw::{
-    Field, RawAttributes, RawBaseline, RawCandidate, RawDefaults, RawGate, RawIdentity, RawPolicy,
-    RawRequired, RawScalar,
+    Field, RawAttributes, RawBaseline, RawCandidate, RawDefaults, RawFurtherBaseline, RawGate,
+    RawIdentity, RawPolicy, RawRequired, RawScalar,
 };
 use super::scope::Scope;
 use super::{
-    BaselineRule, CandidateRule, Completeness, Correction, Evidence, Gate, MissingRule, Problem,
-    RemovedRows, Reruns, SelectorTemplate, Severity, Source, SourceTemplate, Template,
+    BaselineRule, CandidateRule, Completeness, Correction, Evidence, FurtherBaseline, Gate,
+    MissingRule, Problem, RemovedRows, Reruns, SelectorTemplate, Severity, Source, SourceTemplate,
+    Template,
 };
 use crate::project::Project;
 use crate::selector::Identity;
@@ -27,6 +28,7 @@ pub(super) struct Parts {
     pub(super) identity: Identity,
     pub(super) candidate: CandidateRule,
     pub(super) baseline: BaselineRule,
+    pub(super) baselines: BTreeMap<String, FurtherBaseline>,
     pub(super) completeness: Completeness,
     pub(super) accept_failed: bool,
     pub(super) correction: Correction,
@@ -87,11 +89,12 @@ pub(super) fn policy(value: Value, problems: &mut Vec<Problem>) -> Option<Parts>
         .optional("baseline", "a map", raw.baseline)
         .unwrap_or_default();
     let baseline = scope.inside("baseline").baseline(baseline);
+    let (names, baselines) = scope.further_baselines(raw.baselines);
     let accept_failed = scope.accept_status(raw.accept_status);
     let defaults = scope
         .optional("defaults", "a map", raw.defaults)
         .unwrap_or_default();
-    let defaults = scope.inside("defaults").defaults(defaults);
+    let defaults = scope.inside("defaults").defaults(defaults, names);
     let words = [
         ("undecided", Completeness::Undecided),
         ("warn", Completeness::Warn),
@@ -105,6 +108,7 @@ pub(super) fn policy(value: Value, problems: &mut Vec<Problem>) -> Option<Parts>
         identity,
         candidate,
         baseline,
+        baselines,
         completeness: completeness.unwrap_or_default(),
         accept_failed,
         correction: correction.unwrap_or(Correction::Holm),
@@ -147,6 +151,8 @@ pub(super) struct Defaults {
     pub(super) confidence: f64,
     pub(super) missing: MissingRule,
     pub(super) tolerated: f64,
+    /// The names under `baselines`.
+    pub(super) baselines: BTreeSet<String>,
 }
 
 impl Scope<'_> {
@@ -272,6 +278,53 @@ impl Scope<'_> {
         }
     }
 
+    /// The names of further baselines, and those of which it is known what they are.
+    fn further_baselines(
+        &mut self,
+        field: Field<BTreeMap<String, Field<RawFurtherBaseline>>>,
+    ) -> (BTreeSet<String>, BTreeMap<String, FurtherBaseline>) {
+        let expected = "a map from names to what each baseline has to be";
+        let fields = self.optional("baselines", expected, field);
+        if fields.as_ref().is_some_and(BTreeMap::is_empty) {
+            self.problem("baselines", format!("is empty; expected {expected}"));
+        }
+        let mut scope = self.inside("baselines");
+        let (mut names, mut baselines) = (BTreeSet::new(), BTreeMap::new());
+        for (name, field) in fields.unwrap_or_default() {
+            names.insert(name.clone());
+            if !is_name(&name) {
+                scope.problem(
+                    &name,
+                    "is no name of a baseline; expected letters, digits, `-`, `_` and `.`",
+                );
+            }
+            let Some(raw) = scope.optional(&name, "a map", field) else {
+                continue;
+            };
+            let mut scope = scope.inside(&name);
+            let problems = scope.problems.len();
+            scope.unknown(RawFurtherBaseline::KEYS, &raw.unknown);
+            let selector = RawSelector {
+                evaluation: raw.evaluation,
+                model: raw.model,
+                commit: raw.commit,
+                branch: raw.branch,
+                attributes: raw.attributes,
+            };
+            let source = scope.source(raw.run, raw.file, selector);
+            let max_age = scope.age("max_age", raw.max_age);
+            if let Some(source) = source {
+                baselines.insert(name, FurtherBaseline { source, max_age });
+            } else if scope.problems.len() == problems {
+                scope.problem(
+                    "",
+                    "names no run; expected `run`, `file`, or what the run has to be, such as `branch: main`",
+                );
+            }
+        }
+        (names, baselines)
+    }
+
     /// Whether `failed` is accepted. `completed` has to be in the list: it always is accepted.
     fn accept_status(&mut self, field: Field<Vec<Field<String>>>) -> bool {
         let key = "accept_status";
@@ -330,7 +383,7 @@ impl Scope<'_> {
         None
     }
 
-    fn defaults(&mut self, raw: RawDefaults) -> Defaults {
+    fn defaults(&mut self, raw: RawDefaults, baselines: BTreeSet<String>) -> Defaults {
         self.unknown(RawDefaults::KEYS, &raw.unknown);
         Defaults {
             evidence: self.evidence(raw.evidence).unwrap_or(Evidence::Observed),
@@ -338,6 +391,7 @@ impl Scope<'_> {
             severity: self.severity(raw.severity).unwrap_or(Severity::Block),
             missing: self.missing(raw.missing).unwrap_or(MissingRule::Bound),
             tolerated: self.fraction("max_missing", raw.max_missing).unwrap_or(0.0),
+            baselines,
         }
     }
 
@@ -380,4 +434,10 @@ impl Scope<'_> {
         }
         gates
     }
+}
+
+/// Whether a name can stand in every report as it is.
+fn is_name(name: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    (1..=60).contains(&name.len()) && name.chars().all(is_plain)
 }

@@ -10,6 +10,8 @@ use super::{LimitKey, Metric, Unit};
 /// Text with `${NAME}`, `${NAME:-fallback}` and `$$`; not empty.
 pub(super) const TEMPLATE: &str = r"^([^$]|\$\$|\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}${]*)?\})+$";
 /// A project, or a template of one.
+/// The name of a further baseline.
+pub(super) const NAME: &str = r"^[A-Za-z0-9_.-]{1,60}$";
 pub(super) const PROJECT: &str = r"^([^/\s][^/]*/[^/]*[^/\s]|.*\$\{.*)$";
 /// A run id, or a template of one.
 pub(super) const RUN: &str =

@@ -9,9 +9,7 @@ use super::raw::Field;
 use super::{Problem, Template};
 
 /// Keys of the policy language that this version does not implement.
-const LATER: [&str; 10] = [
-    "against",
-    "baselines",
+const LATER: [&str; 8] = [
     "cluster_by",
     "comparability",
     "k",
@@ -162,7 +160,7 @@ pub(super) fn out_of_fraction(value: f64) -> String {
 }
 
 /// The known word that was probably meant: alike, or one slip of the finger away.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()
         .map(|candidate| (strsim::jaro_winkler(word, candidate), *candidate))

@@ -59,7 +59,7 @@ gates:
 ",
     );
     assert_eq!(policy.gates.len(), 2);
-    assert!(policy.accept_failed && policy.compares() && !policy.needs_usage());
+    assert!(policy.accept_failed && policy.compares(None) && !policy.needs_usage());
     assert_eq!(policy.baseline.required, Required::Never);
     assert_eq!(policy.baseline.removed_rows, RemovedRows::Ignore);
     let one = &policy.gates[0];
@@ -897,4 +897,48 @@ proptest::proptest! {
         let keys: Vec<String> = keys.into_iter().map(|(key, value)| format!("    {key}: {value}\n")).collect();
         let _ = parse("gates.yaml", &format!("version: 1\ngates:\n  -\n{}", keys.concat()));
     }
+}
+
+#[test]
+fn further_baselines_are_named_and_compared_with() {
+    let policy = accepted(
+        "version: 1
+baselines:
+  release: {attributes: {release: '1.4'}, max_age: 90d}
+  unused: {file: old.json}
+gates:
+- {name: a, scorer: s, metric: pass_rate, max_drop: 0.05, against: release}
+- {name: b, scorer: s, metric: pass_rate, min: 0.9}
+",
+    );
+    assert!(!policy.compares(None) && policy.compares(Some("release")));
+    let used: Vec<&str> = policy.used_baselines().map(|(name, _)| name).collect();
+    assert_eq!(used, ["release"]);
+    let gate = "metric: pass_rate, scorer: s";
+    refused(
+        &format!(
+            "version: 1
+baselines: {{release: {{branch: main}}, empty: {{max_age: 3d}}, 'a b': {{branch: main}}, both: {{run: x, branch: main}}, long: {{brnch: main}}}}
+gates:
+- {{name: a, {gate}, max_drop: 0, against: relaese}}
+- {{name: b, {gate}, min: 0.9, against: release}}
+- {{name: c, {gate}, max_drop: 0, against: 7}}
+"
+        ),
+        &[
+            "baselines.empty: names no run; expected `run`, `file`, or what the run has to be",
+            "baselines.a b: is no name of a baseline; expected letters, digits",
+            "baselines.both: `run` and `branch` exclude each other",
+            "baselines.long.brnch: unknown key; did you mean `branch`?",
+            "gates[0] \"a\": against: no baseline is named `relaese`; did you mean `release`?",
+            "gates[1] \"b\": against: has no meaning here: no limit of this gate compares",
+            "gates[2] \"c\": against: expected a name under `baselines`",
+        ],
+    );
+    refused(
+        &format!(
+            "version: 1\nbaselines: {{}}\ngates:\n- {{name: a, {gate}, max_drop: 0, against: x}}\n"
+        ),
+        &["baselines: is empty", "`baselines` is missing"],
+    );
 }

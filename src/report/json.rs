@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::escape::visible_json;
 use super::rows::{self, Row};
 use super::{Compared, Judged, Report, Section, links, view};
-use crate::evidence::{Baseline, Evidence, LeftOut, Reference, Run, Sort};
+use crate::evidence::{Baseline, Evidence, LeftOut, Reference, Role, Run, Sort};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::input;
@@ -115,6 +115,8 @@ struct JsonListedRun<'a> {
     /// Whose run it is.
     #[schemars(extend("enum" = ["candidate", "baseline"]))]
     role: &'static str,
+    /// The name under `baselines` of the baseline that it belongs to; null for the candidate and for `baseline`.
+    against: Option<&'a str>,
     /// Whether it is judged; if not, why it is left out.
     #[schemars(extend("enum" = ["judged", "failed", "incomplete", "abandoned", "older", "excluded"]))]
     r#use: &'static str,
@@ -215,6 +217,8 @@ struct JsonCheck<'a> {
     /// What was measured.
     #[schemars(extend("enum" = Metric::ALL.map(Metric::word)))]
     metric: &'static str,
+    /// The name under `baselines` of what the gate compares with; null for `baseline`.
+    against: Option<&'a str>,
     /// Which limit.
     #[schemars(extend("enum" = LimitKey::ALL.map(LimitKey::word)))]
     limit_key: &'static str,
@@ -464,10 +468,17 @@ fn error(fault: &Fault) -> JsonError<'_> {
 
 /// All runs of the evidence, judged or left out.
 fn listed(evidence: &Evidence) -> Vec<JsonListedRun<'_>> {
-    let runs = evidence.selection.runs.iter();
+    let runs = evidence.selection.runs.iter().map(|run| (None, run));
+    let named = evidence.named.iter().flat_map(|(name, beside)| {
+        let runs = beside.selection.runs.iter();
+        let baselines = runs.filter(|run| run.role == Role::Baseline);
+        baselines.map(|run| (Some(name.as_str()), run))
+    });
+    let runs = runs.chain(named);
     let Run { web, project, .. } = &evidence.candidate;
-    runs.map(|run| JsonListedRun {
+    runs.map(|(against, run)| JsonListedRun {
         role: run.role.word(),
+        against,
         r#use: run.left_out.map_or("judged", LeftOut::word),
         id: &run.id,
         display_name: run.display_name.as_deref(),
@@ -621,6 +632,7 @@ fn check<'r>(judged: &Judged, check: &'r Check) -> JsonCheck<'r> {
         subject: check.subject.as_deref(),
         slice: check.slice.as_ref().map(slice),
         metric: check.metric.word(),
+        against: check.against.as_deref(),
         limit_key: check.limit.key.word(),
         limit: check.limit.value,
         baseline: observed(check.baseline),

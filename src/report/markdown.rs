@@ -314,8 +314,8 @@ fn write_runs(page: &mut String, evidence: &Evidence) -> fmt::Result {
     )?;
     writeln!(page, "| --- | --- | --- | --- | --- | --- | ---: | ---: |")?;
     write_run(page, "candidate", &evidence.candidate)?;
-    if let Baseline::Found(baseline, _) = &evidence.baseline {
-        write_run(page, "baseline", baseline)?;
+    for (role, baseline) in view::baselines(evidence) {
+        write_run(page, &role, baseline)?;
     }
     writeln!(page)
 }

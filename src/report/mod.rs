@@ -17,6 +17,8 @@ mod table;
 mod terminal;
 mod view;
 
+use std::collections::BTreeMap;
+
 use crate::evidence::{Details, Evidence};
 use crate::exit::Exit;
 use crate::fault::Fault;
@@ -50,6 +52,9 @@ pub struct Report {
     pub skipped: Option<String>,
 }
 
+/// What stands in rows, by the further baseline that their checks compare with; `None` for `baseline`.
+pub type DetailsBeside = BTreeMap<Option<String>, Details>;
+
 /// One policy and what came of it.
 #[derive(Clone, Debug)]
 pub struct Section {
@@ -71,7 +76,7 @@ pub struct Judged {
     /// The rows behind checks that do not pass, where they could be had.
     pub behind: Vec<Behind>,
     /// What stands in these rows.
-    pub details: Details,
+    pub details: DetailsBeside,
     /// Why they could not be had.
     pub unexplained: Option<String>,
 }

@@ -167,14 +167,16 @@ impl Redact for Judged {
         judgement.findings.redact(secrets);
         evidence.redact(secrets);
         behind.redact(secrets);
-        let redacted = mem::take(details)
-            .into_iter()
-            .map(|(mut digest, mut detail)| {
-                digest.redact(secrets);
-                detail.redact(secrets);
-                (digest, detail)
-            });
-        *details = redacted.collect::<BTreeMap<_, _>>();
+        for of_rows in details.values_mut() {
+            let redacted = mem::take(of_rows)
+                .into_iter()
+                .map(|(mut digest, mut detail)| {
+                    digest.redact(secrets);
+                    detail.redact(secrets);
+                    (digest, detail)
+                });
+            *of_rows = redacted.collect::<BTreeMap<_, _>>();
+        }
         if let Some(reason) = unexplained {
             redact_message(reason, secrets);
         }
@@ -310,6 +312,9 @@ impl Redact for Evidence {
             Baseline::Found(run, _) => run.redact(secrets),
         }
         self.selection.runs.redact(secrets);
+        for beside in self.named.values_mut() {
+            beside.redact(secrets);
+        }
     }
 }
 

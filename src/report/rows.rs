@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Judged, links};
-use crate::evidence::{Answer, Baseline, Detail, Run};
+use crate::evidence::{Answer, Baseline, Detail, Details, Evidence, Run};
 use crate::judge::{Behind, RowBehind, Scored};
 use crate::number::full;
 
@@ -51,13 +51,18 @@ pub(super) struct Answered {
 
 /// The rows behind a check, the worst first.
 pub(super) fn rows(judged: &Judged, behind: &Behind) -> Vec<Row> {
-    behind.rows.iter().map(|row| of(judged, row)).collect()
+    let check = judged.judgement.checks.get(behind.check);
+    let against = check.and_then(|check| check.against.as_ref());
+    let evidence = judged.evidence.beside(against.map(String::as_str));
+    let details = judged.details.get(&against.cloned());
+    let of = |row| Some(of(evidence?, details, row));
+    behind.rows.iter().filter_map(of).collect()
 }
 
-fn of(judged: &Judged, row: &RowBehind) -> Row {
+fn of(evidence: &Evidence, details: Option<&Details>, row: &RowBehind) -> Row {
     let nothing = Detail::default();
-    let detail = judged.details.get(&row.digest).unwrap_or(&nothing);
-    let evidence = &judged.evidence;
+    let detail = details.and_then(|details| details.get(&row.digest));
+    let detail = detail.unwrap_or(&nothing);
     let baseline = match &evidence.baseline {
         Baseline::Found(run, _) => row
             .baseline

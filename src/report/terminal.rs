@@ -199,11 +199,13 @@ impl Page {
     fn runs(&mut self, evidence: &Evidence) -> fmt::Result {
         writeln!(self.text)?;
         self.run("candidate", &evidence.candidate)?;
-        if let Baseline::Found(baseline, _) = &evidence.baseline {
-            self.run("baseline", baseline)?;
-            if let Some(url) = links::comparison(&evidence.candidate, baseline) {
-                writeln!(self.text, "  compare    {url}")?;
-            }
+        for (role, baseline) in view::baselines(evidence) {
+            self.run(&role, baseline)?;
+        }
+        if let Baseline::Found(baseline, _) = &evidence.baseline
+            && let Some(url) = links::comparison(&evidence.candidate, baseline)
+        {
+            writeln!(self.text, "  compare    {url}")?;
         }
         Ok(())
     }

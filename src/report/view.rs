@@ -1,6 +1,6 @@
 //! What the formats for people have in common: the order of checks, and their numbers as text.
 
-use crate::evidence::{Evidence, LeftOut, ListedRun, Role};
+use crate::evidence::{Baseline, Evidence, LeftOut, ListedRun, Role, Run};
 use crate::judge::{Check, Judgement, Line, Measure, Status, Verdict};
 use crate::number::{full, plural, show, signed};
 use crate::policy::Severity;
@@ -111,9 +111,33 @@ pub(super) fn blocking(judgement: &Judgement) -> String {
     }
 }
 
-/// `min 0.9`.
+/// `min 0.9`, or `max_drop 0.05 against release`.
 pub(super) fn limit(check: &Check) -> String {
-    format!("{} {}", check.limit.key.word(), full(check.limit.value))
+    let limit = format!("{} {}", check.limit.key.word(), full(check.limit.value));
+    match &check.against {
+        Some(name) => format!("{limit} against {name}"),
+        None => limit,
+    }
+}
+
+/// Every baseline that was found, with what reports call it.
+pub(super) fn baselines(evidence: &Evidence) -> Vec<(String, &Run)> {
+    let beside = std::iter::once((None, evidence)).chain(
+        evidence
+            .named
+            .iter()
+            .map(|(name, beside)| (Some(name), beside)),
+    );
+    let found = beside.filter_map(|(name, evidence)| match &evidence.baseline {
+        Baseline::Found(run, _) => Some((name, run.as_ref())),
+        Baseline::Unnamed | Baseline::NotFound(_) => None,
+    });
+    found
+        .map(|(name, run)| {
+            let name = name.map_or_else(String::new, |name| format!(" {name}"));
+            (format!("baseline{name}"), run)
+        })
+        .collect()
 }
 
 /// The candidate's value: beside the limit where that is on the value itself, else beside the

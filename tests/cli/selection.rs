@@ -790,3 +790,147 @@ fn a_named_baseline_of_the_same_outputs_compares_nothing() {
     let outcome = check("source", "newer").code(0);
     finds(&outcome, "baseline-newer", "warning");
 }
+
+/// Runs of three releases, each 4 points below the one before: the newest is compared with the last and with the first.
+fn declining() -> Weave {
+    server(vec![
+        logged("first", 1, 98)
+            .of("1111111")
+            .with("release", &json!("1.4")),
+        logged("last", 2, 94).of("2222222"),
+        logged("now", 3, 90).of("3333333"),
+    ])
+}
+
+const DECLINING: &str = "candidate: {commit: '3333333'}
+baseline: {branch: main}
+baselines: {release: {attributes: {release: '1.4'}}}";
+
+#[test]
+fn a_slow_decline_is_found_against_a_fixed_release() {
+    let weave = declining();
+    let gates = "- {name: last, scorer: correctness, metric: pass_rate, max_drop: 0.05}
+- {name: release, scorer: correctness, metric: pass_rate, max_drop: 0.05, against: release}";
+    let outcome = by(&weave, DECLINING, gates, &[]).run().code(1);
+    let checks = policy(&outcome)["checks"].clone();
+    let told = |place: usize, key: &str| checks[place][key].clone();
+    assert_eq!(
+        (told(0, "status"), told(0, "against")),
+        (json!("pass"), json!(null))
+    );
+    assert_eq!(
+        (told(0, "baseline"), told(0, "candidate")),
+        (json!(0.94), json!(0.9))
+    );
+    assert_eq!(
+        (told(1, "status"), told(1, "against")),
+        (json!("fail"), json!("release"))
+    );
+    assert_eq!(
+        (told(1, "baseline"), told(1, "candidate")),
+        (json!(0.98), json!(0.9))
+    );
+    // The rows behind it are those that turned from that release, with its answers.
+    assert_eq!(told(1, "rows_behind"), 8);
+    assert!(told(1, "rows")[0]["baseline"]["score"] == 1.0);
+    let runs: Vec<String> = policy(&outcome)["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| format!("{} {} {}", run["role"], run["against"], run["id"]))
+        .collect();
+    assert_eq!(
+        runs,
+        [
+            r#""candidate" null "now""#,
+            r#""baseline" null "last""#,
+            r#""baseline" "release" "first""#
+        ]
+    );
+    let page = outcome.read("r.md");
+    assert!(page.contains("`max_drop 0.05 against release`"), "{page}");
+    assert!(page.contains("| baseline release | [`first`]"), "{page}");
+    outcome.done();
+}
+
+#[test]
+fn a_further_baseline_that_is_not_there_decides_nothing() {
+    let weave = declining();
+    let keys = DECLINING.replace("'1.4'", "'1.5'");
+    let gates = "- {name: last, scorer: correctness, metric: pass_rate, max_drop: 0.05}
+- {name: release, scorer: correctness, metric: pass_rate, min: 0.8, max_drop: 0.5, against: release}";
+    // Also where the usual baseline need not be there.
+    for required in ["true", "false"] {
+        let keys = keys.replace(
+            "branch: main",
+            &format!("branch: main, required: {required}"),
+        );
+        let outcome = by(&weave, &keys, gates, &[]).run().code(3);
+        finds(&outcome, "no-baseline", "undecided");
+        tells(&outcome, "against `release`: there is no baseline");
+        let checks = policy(&outcome)["checks"].clone();
+        let statuses: Vec<&str> = (0..3)
+            .map(|place| checks[place]["status"].as_str().unwrap())
+            .collect();
+        assert_eq!(statuses, ["pass", "pass", "undecided"]);
+        outcome.done();
+    }
+}
+
+#[test]
+fn a_policy_may_compare_with_further_baselines_alone() {
+    let weave = declining();
+    let keys = DECLINING.replace("baseline: {branch: main}\n", "");
+    let gates = "- {name: release, scorer: correctness, metric: pass_rate, max_drop: 0.08, against: release}";
+    let outcome = by(&weave, &keys, gates, &[]).run().code(0);
+    assert_eq!(policy(&outcome)["baseline"], json!(null));
+    // An unset variable of a further baseline is one of the policy.
+    let keys = keys.replace("'1.4'", "'${NOT_SET}'");
+    by(&weave, &keys, gates, &[])
+        .run()
+        .code(2)
+        .says("baselines.release: attributes.release: the variable `NOT_SET` is not set");
+    outcome.done();
+}
+
+#[test]
+fn further_baselines_have_a_greatest_age_and_may_be_snapshots() {
+    let weave = declining();
+    let gates = "- {name: release, scorer: correctness, metric: pass_rate, max_drop: 0.08, against: release}";
+    let keys = DECLINING.replace("}}}", "}, max_age: 1h}}");
+    let outcome = by(&weave, &keys, gates, &[]).run().code(3);
+    finds(&outcome, "baseline-stale", "undecided");
+    tells(&outcome, "against `release`: the baseline `first` finished");
+    outcome.done();
+    let taken = |run: &str| {
+        let outcome = Gate::new(&[
+            "snapshot",
+            run,
+            "--project=my-team/bot",
+            "--rows",
+            "-o",
+            "saved.json",
+        ])
+        .env("WANDB_API_KEY", KEY)
+        .args(&["--base-url", &weave.url])
+        .run()
+        .code(0);
+        let text = outcome.read("saved.json");
+        outcome.done();
+        text
+    };
+    let (first, now) = (taken("first"), taken("now"));
+    let keys = "candidate: {file: now.json}\nbaselines: {release: {file: first.json}}";
+    for (most, code) in [("0.08", 0), ("0.07", 1)] {
+        Gate::new(&["check", "--json=r.json"])
+            .file(
+                "gates.yaml",
+                &format!("version: 1\n{keys}\ngates:\n{gates}\n").replace("0.08", most),
+            )
+            .file("first.json", &first)
+            .file("now.json", &now)
+            .run()
+            .code(code)
+            .done();
+    }
+}
