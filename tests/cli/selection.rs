@@ -934,3 +934,16 @@ fn further_baselines_have_a_greatest_age_and_may_be_snapshots() {
             .done();
     }
 }
+
+#[test]
+fn each_further_baseline_takes_as_many_requests_again() {
+    let gates = "- {name: last, scorer: correctness, metric: pass_rate, max_drop: 0.5}";
+    let release = "\n- {name: release, scorer: correctness, metric: pass_rate, max_drop: 0.5, against: release}";
+    let requests = |gates: &str| {
+        let weave = declining();
+        by(&weave, DECLINING, gates, &[]).run().code(0).done();
+        weave.requests().len()
+    };
+    // The list of runs, both counts, and both results.
+    assert_eq!(requests(&format!("{gates}{release}")) - requests(gates), 5);
+}
