@@ -61,13 +61,13 @@ class World:
 
     def __init__(self, work: pathlib.Path) -> None:
         self.server = weave_server.Server()
-        scenarios.connect(self.server)
-        scenarios.set_price(self.server)
         self.project = f"{scenarios.ENTITY}/{scenarios.PROJECT}"
         app = weave_server.build_app(
             self.server, {KEY: {self.project, "my-team/empty"}, OTHER_KEY: {"other/project"}}
         )
         self.running = weave_server.Running(app)
+        scenarios.connect(self.server, self.running.url, KEY)
+        scenarios.set_price(self.server)
         self.work = work
         self.binary = os.environ["WEAVE_GATE"]
 

@@ -18,10 +18,11 @@ import weave  # noqa: E402
 from weave.trace.context import weave_client_context  # noqa: E402
 from weave.trace.weave_client import WeaveClient  # noqa: E402
 from weave.trace_server_bindings.remote_http_trace_server import RemoteHTTPTraceServer  # noqa: E402
+from weave.wandb_interface.auth import ApiKeyCredentials  # noqa: E402
 
 
 def main(url: str, key: str, project: str, rows: str, ending: str, *attributes: str) -> None:
-    server = RemoteHTTPTraceServer(url, should_batch=False, auth=("api", key))
+    server = RemoteHTTPTraceServer(url, should_batch=False, auth=ApiKeyCredentials(key))
     client = WeaveClient(*project.split("/"), server, ensure_project_exists=False)
     weave_client_context.set_weave_client_global(client)
     logger = weave.EvaluationLogger(

@@ -1,4 +1,4 @@
-"""The real Weave trace server, in memory, behind HTTP on loopback.
+"""The real Weave trace server behind HTTP on loopback.
 
 W&B publishes the reference implementation of its trace server inside the `weave` package. This
 module wraps it the way production does (an external-to-internal adapter, an authentication layer,
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import email
+import itertools
 import os
 import sys
 import threading
@@ -18,6 +19,8 @@ import types
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 os.environ.setdefault("WEAVE_PRINT_CALL_LINK", "false")
 os.environ.setdefault("DD_TRACE_ENABLED", "false")
+# How the SDK sends calls, which is how ClickHouse stores those of a project.
+os.environ["WEAVE_USE_CALLS_COMPLETE"] = str(os.environ.get("LIVE_BACKEND") != "merged").lower()
 
 
 class _Unused:
@@ -42,8 +45,12 @@ for _name in (
     "weave.trace_server.model_providers",
     "weave.trace_server.model_providers.model_providers",
     "weave.trace_server.workers.evaluate_model_worker.evaluate_model_worker",
+    # Only the ClickHouse server imports these, and only to call models.
+    "weave.trace_server.llm_completion",
+    "weave.trace_server.image_completion",
 ):
     sys.modules[_name] = _StandIn(_name)
+sys.modules["weave.trace_server.model_providers.model_providers"].read_model_to_provider_info_map = lambda: {}
 
 import fastapi  # noqa: E402
 import uvicorn  # noqa: E402
@@ -54,19 +61,26 @@ from weave.trace_server.external_to_internal_trace_server_adapter import (  # no
     ExternalTraceServer,
     IdConverter,
 )
-from weave.trace_server.in_memory_trace_server import InMemoryTraceServer  # noqa: E402
+
+import backends  # noqa: E402
 
 USER = "live-suite"
 
 
 class Base64Ids(IdConverter):
-    """Internal ids are the base64 of the external ones, as in W&B's own tests."""
+    """Internal ids are the base64 of the external ones, as in W&B's own tests, and of a number: servers of one database
+    do not see each other's projects."""
+
+    _numbers = itertools.count()
+
+    def __init__(self) -> None:
+        self._suffix = f"#{next(self._numbers)}"
 
     def _encode(self, text: str) -> str:
-        return base64.b64encode(text.encode()).decode()
+        return base64.b64encode((text + self._suffix).encode()).decode()
 
     def _decode(self, text: str) -> str:
-        return base64.b64decode(text.encode()).decode()
+        return base64.b64decode(text.encode()).decode().removesuffix(self._suffix)
 
     def ext_to_int_project_id(self, project_id: str) -> str:
         return self._encode(project_id)
@@ -93,7 +107,8 @@ class Server(ExternalTraceServer):
     """The adapter, plus what the authentication layer and the project service add in production."""
 
     def __init__(self) -> None:
-        super().__init__(InMemoryTraceServer(), Base64Ids())
+        self.store = backends.store()
+        super().__init__(self.store.server, Base64Ids())
 
     def ensure_project_exists(self, entity: str, project: str):  # noqa: ANN201
         return tsi.EnsureProjectExistsRes(project_name=project)
@@ -119,7 +134,9 @@ def build_app(server: Server, keys: dict[str, set[str]]) -> fastapi.FastAPI:
 
     @app.middleware("http")
     async def _authenticate(request: fastapi.Request, call_next):  # noqa: ANN001, ANN202
-        app.state.requests.append((request.method, request.url.path))
+        # The SDK may log over HTTP, too.
+        if request.headers.get("user-agent", "").startswith("weave-gate/"):
+            app.state.requests.append((request.method, request.url.path))
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         try:
             user, _, key = base64.b64decode(token).decode().partition(":")
