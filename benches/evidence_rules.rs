@@ -91,6 +91,7 @@ fn evidence(random: &mut Random, size: u64, trials: u32, scorers: usize, drop: u
     let mut rows = Rows::new(Columns {
         scores: columns,
         inputs: Vec::new(),
+        patterns: Vec::new(),
     });
     let mut values = [
         vec![0.0; scorers * trials as usize],

@@ -83,6 +83,7 @@ fn main() {
     let mut rows = Rows::new(Columns {
         scores: scores.map(|(number, kind)| column(number, kind)).collect(),
         inputs: Vec::new(),
+        patterns: Vec::new(),
     });
     for row in 0..ROWS {
         for (role, shift) in [(Role::Candidate, 3), (Role::Baseline, 0)] {

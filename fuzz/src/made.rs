@@ -83,6 +83,7 @@ pub(super) fn every_column(totals: &Totals) -> Columns {
     Columns {
         scores: scores.chain([column("", Kind::Anything)]).collect(),
         inputs: Vec::new(),
+        patterns: Vec::new(),
     }
 }
 

@@ -155,6 +155,7 @@ fn read(script: &Script<'_>) -> Result<Evidence, weave_gate::fault::Fault> {
     let wanted = |runs: &[&Totals]| CLAIMS.columns(runs);
     let needs = Needs {
         usage: true,
+        costs: true,
         rows: Some(&wanted),
     };
     let side = |id: &str| Side::Live(Box::new(head(id)));

@@ -412,7 +412,9 @@ impl<'a> Archive<'a> {
     fn search(&mut self) -> Result<&mut Search<'a>, Fault> {
         let search = match self.search.take() {
             Some(search) => search,
-            None => Search::new(self.server, self.wait, self.console)?,
+            None => {
+                Search::new(self.server, self.wait, self.console)?.needing_costs(self.needs.costs)
+            }
         };
         Ok(self.search.insert(search))
     }

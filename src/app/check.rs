@@ -173,6 +173,7 @@ pub(super) fn gather(
     };
     let needs = Needs {
         usage: plans.iter().any(|plan| plan.policy.needs_usage()),
+        costs: plans.iter().any(|plan| plan.policy.needs_costs()),
         rows: Some(&wanted),
     };
     let mut archive = Archive::new(&arguments.server, arguments.wait, needs, console);

@@ -105,6 +105,14 @@ impl<'a> Search<'a> {
         self
     }
 
+    /// Costs are judged, or not.
+    pub(super) fn needing_costs(self, needs_costs: bool) -> Self {
+        Self {
+            client: self.client.needing_costs(needs_costs),
+            ..self
+        }
+    }
+
     /// The client, for what is asked of runs that were found.
     pub(super) fn client(&self) -> &Client<'a> {
         &self.client
@@ -284,6 +292,7 @@ impl<'a> Search<'a> {
         let finder = self.finder(place);
         // A run of another evaluation is no baseline, unless the policy names that one.
         let mut rules = rules.clone();
+        let own = rules.evaluation.clone();
         let of_evaluation = match (&selector.evaluation, &rules.evaluation) {
             (Some(_), _) => {
                 rules.evaluation = None;
@@ -301,6 +310,10 @@ impl<'a> Search<'a> {
             (None, None) => return Err(unknown_evaluation()),
         };
         let selector = &of_evaluation;
+        let is_own = match own {
+            Some(EvaluationKey::Named(name)) => selector.evaluation.as_ref() == Some(&name),
+            Some(EvaluationKey::Unnamed) | None => selector.evaluation.as_deref() == Some(UNNAMED),
+        };
         let eligible = Eligible::Baselines(&rules);
         let found = match finder.look(selector, eligible)? {
             State::Here(found) => found,
@@ -308,7 +321,7 @@ impl<'a> Search<'a> {
             State::Absent(reason) => {
                 let reason = finder.absence(Named::Newest(selector), eligible, reason)?;
                 let is_first = request.is_after_first
-                    && is_first(finder.history(selector, &rules)?, Timestamp::now());
+                    && is_first(finder.history(selector, &rules, is_own)?, Timestamp::now());
                 return Ok(Err(NoBaseline { reason, is_first }));
             }
         };

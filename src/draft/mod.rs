@@ -61,6 +61,7 @@ pub fn columns(runs: &[&Totals]) -> Columns {
                 .map(|kind| of(name, kind))
                 .into(),
             inputs: Vec::new(),
+            patterns: Vec::new(),
         });
     }
     columns.scores.push(of("", Kind::Anything));

@@ -50,6 +50,8 @@ pub struct Columns {
     pub scores: Vec<Column>,
     /// Of the inputs.
     pub inputs: Vec<Input>,
+    /// Patterns of dimensions: one that is in the rows and in no summary contradicts the summaries.
+    pub patterns: Vec<String>,
 }
 
 /// Which columns are wanted, of runs of which the totals are known.
@@ -69,6 +71,7 @@ impl Columns {
                 path: String::new(),
                 named: Vec::new(),
             }],
+            patterns: Vec::new(),
         }
     }
 
@@ -92,6 +95,11 @@ impl Columns {
         for column in other.scores {
             if !self.scores.contains(&column) {
                 self.scores.push(column);
+            }
+        }
+        for pattern in other.patterns {
+            if !self.patterns.contains(&pattern) {
+                self.patterns.push(pattern);
             }
         }
         for input in other.inputs {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::columns::{Column, Columns, Kind};
@@ -31,7 +31,7 @@ impl Gatherer {
     #[must_use]
     pub fn new(columns: Columns) -> Self {
         Self {
-            names: Names::new(&columns.scores),
+            names: Names::new(&columns.scores, &columns.patterns),
             values: vec![f64::NAN; columns.scores.len()],
             name: String::new(),
             rows: Rows::new(columns),
@@ -124,6 +124,8 @@ struct Names {
     sorted: Vec<(String, Places)>,
     /// The column that says whether there is any score.
     anything: Option<usize>,
+    /// Patterns of which the dimensions are all known.
+    patterns: Vec<glob::Pattern>,
     /// The columns of what a trial tells beside its scores.
     latency: Option<usize>,
     elapsed: Option<usize>,
@@ -140,7 +142,7 @@ struct Places {
 }
 
 impl Names {
-    fn new(columns: &[Column]) -> Self {
+    fn new(columns: &[Column], patterns: &[String]) -> Self {
         let mut sorted: Vec<(String, Places)> = Vec::new();
         let (mut anything, mut latency, mut elapsed) = (None, None, None);
         let (mut tokens, mut cost) = (None, None);
@@ -177,6 +179,10 @@ impl Names {
         Self {
             sorted,
             anything,
+            patterns: patterns
+                .iter()
+                .filter_map(|pattern| glob::Pattern::new(pattern).ok())
+                .collect(),
             latency,
             elapsed,
             tokens,
@@ -184,9 +190,12 @@ impl Names {
         }
     }
 
-    /// Whether all of a trial's scores have to be read, since it matters whether there is any.
+    /// Whether all of a trial's scores have to be read, since it matters which there are.
     fn ask_for_any(&self) -> bool {
-        self.anything.is_some() || self.latency.is_some() || self.elapsed.is_some()
+        self.anything.is_some()
+            || self.latency.is_some()
+            || self.elapsed.is_some()
+            || !self.patterns.is_empty()
     }
 
     fn get(&self, name: &str) -> Option<Places> {
@@ -237,7 +246,18 @@ struct Scores<'a> {
 }
 
 impl Scores<'_> {
-    fn set(&mut self, kind: Kind, value: f64) {
+    fn set<E: Error>(&mut self, kind: Kind, value: f64) -> Result<(), E> {
+        let known = self.names.get(self.name);
+        let is_meant = |pattern: &glob::Pattern| pattern.matches(self.name);
+        if known.is_none()
+            && self.names.patterns.iter().any(is_meant)
+            && !is_of_sdk(self.name, None)
+        {
+            return Err(E::custom(format!(
+                "the rows have scores of `{}`, and the summary has none",
+                self.name
+            )));
+        }
         // Names matter only where a column asks whether anything was scored.
         let is_dimension = self.names.anything.is_none() || !is_of_sdk(self.name, None);
         let scored = if is_dimension {
@@ -246,7 +266,7 @@ impl Scores<'_> {
             Scored::Other
         };
         *self.scored = scored.max(*self.scored);
-        let places = self.names.get(self.name).unwrap_or_default();
+        let places = known.unwrap_or_default();
         // A text is no score of a dimension of truth values or numbers.
         let (place, scored) = match kind {
             Kind::Truth => (places.truth, 1.0),
@@ -258,6 +278,7 @@ impl Scores<'_> {
                 *slot = value;
             }
         }
+        Ok(())
     }
 }
 
@@ -305,37 +326,32 @@ impl<'de> Visitor<'de> for Scores<'_> {
         Ok(())
     }
 
-    fn visit_bool<E>(mut self, value: bool) -> Result<(), E> {
-        self.set(Kind::Truth, f64::from(u8::from(value)));
-        Ok(())
+    fn visit_bool<E: Error>(mut self, value: bool) -> Result<(), E> {
+        self.set(Kind::Truth, f64::from(u8::from(value)))
     }
 
-    fn visit_f64<E>(mut self, value: f64) -> Result<(), E> {
-        self.set(Kind::Number, value);
-        Ok(())
-    }
-
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "the server's means are floating point, too"
-    )]
-    fn visit_u64<E>(mut self, value: u64) -> Result<(), E> {
-        self.set(Kind::Number, value as f64);
-        Ok(())
+    fn visit_f64<E: Error>(mut self, value: f64) -> Result<(), E> {
+        self.set(Kind::Number, value)
     }
 
     #[expect(
         clippy::cast_precision_loss,
         reason = "the server's means are floating point, too"
     )]
-    fn visit_i64<E>(mut self, value: i64) -> Result<(), E> {
-        self.set(Kind::Number, value as f64);
-        Ok(())
+    fn visit_u64<E: Error>(mut self, value: u64) -> Result<(), E> {
+        self.set(Kind::Number, value as f64)
     }
 
-    fn visit_str<E>(mut self, _: &str) -> Result<(), E> {
-        self.set(Kind::Scored, 0.0);
-        Ok(())
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the server's means are floating point, too"
+    )]
+    fn visit_i64<E: Error>(mut self, value: i64) -> Result<(), E> {
+        self.set(Kind::Number, value as f64)
+    }
+
+    fn visit_str<E: Error>(mut self, _: &str) -> Result<(), E> {
+        self.set(Kind::Scored, 0.0)
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
@@ -366,6 +382,7 @@ mod tests {
         let columns = |kind| Columns {
             scores: vec![column("tone.score", kind)],
             inputs: Vec::new(),
+            patterns: Vec::new(),
         };
         let take = |scores: &str, kind| {
             let text = format!(r#"{{"scores": {scores}}}"#);
@@ -387,6 +404,27 @@ mod tests {
     }
 
     #[test]
+    fn a_dimension_that_a_pattern_covers_and_no_summary_has_is_a_contradiction() {
+        let take = |scores: &str| {
+            let columns = Columns {
+                scores: vec![column("safety.leaks", Kind::Truth)],
+                inputs: Vec::new(),
+                patterns: vec!["safety.*".to_owned()],
+            };
+            let text = format!(r#"{{"scores": {scores}}}"#);
+            let trial: Trial<'_> = serde_json::from_str(&text).unwrap();
+            let taken = Gatherer::new(columns).trial(Role::Candidate, &trial);
+            taken.map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            take(r#"{"safety": {"leaks": true, "_type": "S", "none": null}, "other": 1}"#),
+            Ok(())
+        );
+        let error = take(r#"{"safety": {"leaks": true, "toxic": false}}"#).unwrap_err();
+        assert!(error.contains("scores of `safety.toxic`"), "{error}");
+    }
+
+    #[test]
     fn scores_go_where_their_columns_are() {
         let columns = [
             column("a.b", Kind::Truth),
@@ -398,7 +436,7 @@ mod tests {
             column("a-b", Kind::Number),
             column(".plain", Kind::Truth),
         ];
-        let names = Names::new(&columns);
+        let names = Names::new(&columns, &[]);
         let read = |text: &str| {
             let mut values = vec![f64::NAN; columns.len()];
             let scores = Scores {

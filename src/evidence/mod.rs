@@ -160,9 +160,12 @@ impl Reference {
         if text.is_empty() {
             return None;
         }
-        let object = text
-            .strip_prefix("weave:///")
-            .and_then(|rest| rest.splitn(4, '/').nth(3));
+        let object = text.strip_prefix("weave:///").and_then(|rest| {
+            let (_project, rest) = rest.split_once('/')?;
+            let (_project, rest) = rest.split_once('/')?;
+            rest.strip_prefix("object/")
+                .or_else(|| rest.strip_prefix("op/"))
+        });
         Some(match object.and_then(|object| object.rsplit_once(':')) {
             Some((name, version)) => Self {
                 name: name.to_owned(),

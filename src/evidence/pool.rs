@@ -80,6 +80,7 @@ fn scores(totals: &[Totals]) -> Columns {
     columns.add(Columns {
         scores: names.flat_map(of).collect(),
         inputs: Vec::new(),
+        patterns: Vec::new(),
     });
     columns
 }
@@ -96,6 +97,15 @@ fn read(runs: &[Known<'_>], columns: &Columns) -> Result<Read, Fault> {
             .help("take the snapshot again without --summary-only")
         })?;
         let rows = gathered(source, columns)?;
+        if rows.len() as u64 != run.rows {
+            return Err(Fault::evidence(format!(
+                "run `{}` has {} rows when they are read, and {} in its summary",
+                run.id,
+                rows.len(),
+                run.rows
+            ))
+            .help("try again; was the run still being written, or was a snapshot edited?"));
+        }
         let run = Run {
             digests: Some(rows.digests()),
             rows: rows.len() as u64,

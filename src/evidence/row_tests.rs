@@ -24,6 +24,7 @@ fn columns(scores: &[Column], inputs: &[Input]) -> Columns {
     Columns {
         scores: scores.to_vec(),
         inputs: inputs.to_vec(),
+        patterns: Vec::new(),
     }
 }
 

@@ -307,6 +307,7 @@ impl Rows {
         let columns = Columns {
             scores: candidate.columns.clone(),
             inputs: candidate.inputs.iter().map(Sorts::input).collect(),
+            patterns: Vec::new(),
         };
         let mut joined = Self::new(columns);
         // They are those of the first row, as where both runs are read together.
@@ -362,6 +363,7 @@ impl Rows {
         let mut pooled = Self::new(Columns {
             scores: first.columns.clone(),
             inputs: first.inputs.iter().map(Sorts::input).collect(),
+            patterns: Vec::new(),
         });
         pooled.input_names.clone_from(&first.input_names);
         let missing = vec![f64::NAN; first.columns.len()];

@@ -22,6 +22,7 @@ fn rows_that_do_not_count_are_not_behind_a_check() {
                 kind: crate::evidence::Kind::Truth,
             }],
             inputs: Vec::new(),
+            patterns: Vec::new(),
         };
         let known = |of: &'static str, rows| Known {
             run: OfRun::run(rows, of),

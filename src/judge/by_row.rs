@@ -207,8 +207,8 @@ impl ByRow<'_> {
     /// The size of the largest score, by which a computed value may be off.
     fn size(&self, role: Role) -> f64 {
         match kind(self.gate.metric) {
-            Some(Kind::Number | Kind::Cost | Kind::Latency) => {}
-            Some(Kind::Tokens) | None => return 0.0,
+            Some(Kind::Number | Kind::Cost | Kind::Latency | Kind::Tokens) => {}
+            None => return 0.0,
             Some(_) => return 1.0,
         }
         let ends = self.rows.extremes(role, self.column, |_| true);

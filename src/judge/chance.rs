@@ -248,15 +248,17 @@ pub(super) fn correct(
     let mut tested = Vec::new();
     let mut tests = Vec::new();
     for (rows, gate, limit, trial) in trials {
-        let on_rows = |test: Test| Test {
-            rows: Some(*rows),
-            ..test
-        };
-        if let Some(test) = trial.test(gate, *limit).map(on_rows) {
-            let anyhow = trial.test_anyhow(gate, *limit).map(on_rows);
-            let anyhow = anyhow.filter(|_| trial.is_at_worst(gate));
-            tested.push((trial, anyhow));
-            tests.push(test);
+        // Of tests that are at their worst each is at a filling of its own.
+        let rows = (!trial.is_at_worst(gate)).then_some(*rows);
+        let on_rows = |test: Test| Test { rows, ..test };
+        let test = trial.test(gate, *limit).map(on_rows);
+        let anyhow = trial.test_anyhow(gate, *limit).map(on_rows);
+        let anyhow = anyhow.filter(|_| trial.is_at_worst(gate));
+        // Where it cannot be tested at its worst, it may be tested in other fillings.
+        if test.is_some() || anyhow.is_some() {
+            let place = test.as_ref().map(|_| tests.len());
+            tested.push((trial, place, anyhow));
+            tests.extend(test);
         }
     }
     tests.extend(unmade.iter().copied().map(Test::unknown));
@@ -265,14 +267,15 @@ pub(super) fn correct(
         Correction::None => tests.iter().map(Test::alone).collect(),
     };
     let corrected = all(&tests);
-    for (place, ((trial, anyhow), corrected)) in tested.into_iter().zip(corrected).enumerate() {
-        trial.corrected = Some(corrected);
-        trial.is_in_family = correction == Correction::Holm;
+    for (trial, place, anyhow) in tested {
+        if let Some(place) = place {
+            trial.corrected = corrected.get(place).copied();
+            trial.is_in_family = correction == Correction::Holm;
+        }
         if let Some(anyhow) = anyhow {
             let mut tests = tests.clone();
-            if let Some(test) = tests.get_mut(place) {
-                *test = anyhow;
-            }
+            let place = place.unwrap_or(tests.len());
+            tests.splice(place..(place + 1).min(tests.len()), [anyhow]);
             trial.corrected_anyhow = all(&tests).get(place).copied();
         }
     }

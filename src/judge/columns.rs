@@ -147,9 +147,11 @@ pub(super) fn of_gate(gate: &Gate, known: &BTreeSet<&str>) -> Columns {
         path: path.clone(),
         named: Vec::new(),
     });
+    let is_pattern = |scorer: &&String| !known.contains(scorer.as_str());
     Columns {
         scores,
         inputs: named.chain(by).collect(),
+        patterns: gate.scorer.iter().filter(is_pattern).cloned().collect(),
     }
 }
 

@@ -172,6 +172,7 @@ pub fn columns_to_compare(runs: &[&Totals]) -> Columns {
                     })
                     .collect(),
                 inputs: Vec::new(),
+                patterns: Vec::new(),
             });
         }
     }

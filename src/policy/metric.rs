@@ -137,6 +137,12 @@ impl Metric {
         matches!(self.unit(), Unit::Tokens | Unit::Dollars)
     }
 
+    /// Whether it needs cost.
+    #[must_use]
+    pub const fn is_cost(self) -> bool {
+        matches!(self.unit(), Unit::Dollars)
+    }
+
     /// Whether a trial may lack it; if not, `missing` has nothing to say.
     #[must_use]
     pub const fn can_miss(self) -> bool {

@@ -89,6 +89,12 @@ impl Policy {
         self.gates.iter().any(Gate::needs_rows)
     }
 
+    /// Whether any gate judges cost.
+    #[must_use]
+    pub fn needs_costs(&self) -> bool {
+        self.gates.iter().any(|gate| gate.metric.is_cost())
+    }
+
     /// Whether any gate judges tokens or cost, which cost the server extra work to sum up.
     #[must_use]
     pub fn needs_usage(&self) -> bool {

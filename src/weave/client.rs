@@ -1,5 +1,6 @@
 //! One HTTP client: authenticated, bounded in time and bytes, patient with a busy server.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -48,9 +49,20 @@ pub struct Client<'a> {
     timeout: Duration,
     patience: Patience,
     noise: &'a dyn Noise,
+    /// Keys of queries for results that the server does not know, and that are not sent again.
+    unknown: Mutex<BTreeSet<&'static str>>,
+    /// Whether costs are judged, so that the evidence is not to be had without them.
+    needs_costs: bool,
     /// Whoever answers in the server's place, where somebody does.
     answers: Option<&'a Answers<'a>>,
 }
+
+/// The key of a query for results that says whether the calls within each trial are read. Without it they are.
+pub(super) const CHILDREN: &str = "include_predict_and_score_children";
+/// The key that asks for costs.
+pub(super) const COSTS: &str = "include_costs";
+/// The first version of Weave whose trace server knows it.
+const COSTS_SINCE: &str = "0.53.2";
 
 /// What came of one attempt.
 enum Attempt {
@@ -100,6 +112,8 @@ impl<'a> Client<'a> {
             timeout,
             patience: Patience::new(timeout, MAX_ATTEMPTS),
             noise,
+            unknown: Mutex::default(),
+            needs_costs: false,
             answers: None,
         })
     }
@@ -110,6 +124,15 @@ impl<'a> Client<'a> {
     pub fn answered_by(self, answers: &'a Answers<'a>) -> Self {
         Self {
             answers: Some(answers),
+            ..self
+        }
+    }
+
+    /// The same client, for evidence that needs costs, or does without them where an older server does not tell them.
+    #[must_use]
+    pub fn needing_costs(self, needs_costs: bool) -> Self {
+        Self {
+            needs_costs,
             ..self
         }
     }
@@ -152,6 +175,40 @@ impl<'a> Client<'a> {
         body: &Value,
     ) -> Result<Vec<u8>, Refusal> {
         self.answer(&self.request(what, path, Some(body)))
+    }
+
+    /// Sends a query for results, and leaves its answer undecoded. An older server does not know every key, and is asked
+    /// once more without what it can do without.
+    pub(super) fn post_results(
+        &self,
+        what: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<Vec<u8>, Refusal> {
+        loop {
+            let mut known = body.clone();
+            if let Some(keys) = known.as_object_mut() {
+                keys.retain(|key, _| !self.unknown().contains(key.as_str()));
+            }
+            match self.post_bytes(what, path, &known) {
+                Err(Refusal::UnknownKey(keys, fault)) => {
+                    let dispensable = [Some(CHILDREN), (!self.needs_costs).then_some(COSTS)];
+                    // A request beside this one may have been told so before.
+                    let is_named = |key: &&str| {
+                        known.get(key).is_some() && keys.iter().any(|unknown| unknown == key)
+                    };
+                    match dispensable.into_iter().flatten().find(is_named) {
+                        Some(key) => drop(self.unknown().insert(key)),
+                        None => return Err(too_old(&keys, fault)),
+                    }
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    fn unknown(&self) -> MutexGuard<'_, BTreeSet<&'static str>> {
+        self.unknown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a query whose answer can be done without: it is asked for once, and leaves time for others.
@@ -327,6 +384,13 @@ impl<'a> Client<'a> {
                 Fault::evidence(format!("the API key may not read this project (403){quoted}"))
                     .help("look at the project's name, and at whether the key's owner is in its team"),
             ),
+            422 if let Some(keys) = unknown_keys(&bytes) => {
+                let named: Vec<String> = keys.iter().map(|key| format!("`{}`", self.key.redact(key))).collect();
+                let named = named.join(" and ");
+                let problem = format!("the trace server does not know {named} in a request (422)");
+                let fault = Fault::evidence(problem).help("it is too old for what is asked; upgrade it");
+                Attempt::Refused(Refusal::UnknownKey(keys, fault))
+            }
             404 if said.is_some() => Attempt::Refused(Refusal::NotFound {
                 what: request.what.to_owned(),
                 reason: said.unwrap_or_default(),
@@ -490,6 +554,38 @@ fn has_end(version: Version, headers: &HeaderMap) -> bool {
         Some(coding) if coding.eq_ignore_ascii_case("chunked") => version == Version::HTTP_11,
         _ => headers.contains_key(header::CONTENT_LENGTH),
     }
+}
+
+/// The keys of a request that a server does not know, where it says that there are some.
+fn unknown_keys(answer: &[u8]) -> Option<Vec<String>> {
+    #[derive(serde::Deserialize)]
+    struct Invalid {
+        detail: Vec<Place>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Place {
+        r#type: String,
+        loc: Vec<Value>,
+    }
+    let invalid: Invalid = serde_json::from_slice(answer).ok()?;
+    let all = invalid.detail.into_iter();
+    let unknown = all.filter(|place| place.r#type == "extra_forbidden");
+    let keys: Vec<String> = unknown
+        .filter_map(|place| Some(place.loc.last()?.as_str()?.to_owned()))
+        .collect();
+    (!keys.is_empty()).then_some(keys)
+}
+
+/// Says what takes a newer server.
+fn too_old(keys: &[String], fault: Fault) -> Refusal {
+    let is_cost = keys.iter().any(|key| key == COSTS);
+    Refusal::Fault(if is_cost {
+        fault.help(format!(
+            "limits on cost need a trace server of Weave {COSTS_SINCE} or later; upgrade it, or leave those gates out"
+        ))
+    } else {
+        fault
+    })
 }
 
 /// Whether a name has no address, and its servers were there to say so.

@@ -120,7 +120,9 @@ impl State {
         match refusal {
             Refusal::NotFound { reason, .. } => Ok(Self::Absent(Some(reason))),
             Refusal::Busy(fault, asked) => Ok(Self::Busy(fault, asked)),
-            Refusal::TooLarge(fault) | Refusal::Fault(fault) => Err(fault),
+            Refusal::TooLarge(fault) | Refusal::UnknownKey(_, fault) | Refusal::Fault(fault) => {
+                Err(fault)
+            }
         }
     }
 }
@@ -426,7 +428,7 @@ impl<'a> Finder<'a> {
     }
 
     /// When the first run of an evaluation began, and whether any run but those of the candidate's commit matches a
-    /// selector. For `required: after-first`.
+    /// selector. `is_own` says whether the evaluation is the candidate's own. For `required: after-first`.
     ///
     /// # Errors
     ///
@@ -435,6 +437,7 @@ impl<'a> Finder<'a> {
         self,
         selector: &Selector,
         rules: &BaselineRules,
+        is_own: bool,
     ) -> Result<(Option<Timestamp>, bool), Fault> {
         let of_evaluation = Selector {
             evaluation: selector.evaluation.clone(),
@@ -446,9 +449,9 @@ impl<'a> Finder<'a> {
                 .post_lines("the first run of the evaluation", CALLS, &body)?;
         let mut oldest = oldest.into_iter().map(Head::from);
         let first = oldest.find(|head| head.matches(&of_evaluation, self.identity));
-        // A candidate in a snapshot may be the first, and is not listed.
-        let of_snapshot = rules.started_at.filter(|_| !rules.is_live);
-        let first = first.and_then(|head| head.started_at).or(of_snapshot);
+        // A candidate in a snapshot or inside a traced function may be the first, and is not listed.
+        let own = rules.started_at.filter(|_| !rules.is_live && is_own);
+        let first = first.and_then(|head| head.started_at).or(own);
         let mut read = 0;
         for _ in 0..MOST_PAGES {
             let (page, lines) = self.page(selector, Eligible::Any, RECENT, read)?;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::client::Client;
+use super::client::{CHILDREN, COSTS, Client};
 use super::counts::{RowCounts, apart};
 use super::head::Head;
 use super::refusal::{Refusal, contradiction};
@@ -46,8 +46,10 @@ impl Side {
 /// What is asked for beyond counts and means.
 #[derive(Clone, Copy, Default)]
 pub struct Needs<'a> {
-    /// Tokens and cost.
+    /// Tokens.
     pub usage: bool,
+    /// Costs, which come with tokens.
+    pub costs: bool,
     /// Rows, with these columns.
     pub rows: Option<&'a Wanted<'a>>,
 }
@@ -164,6 +166,7 @@ pub fn read_run(client: &Client<'_>, project: &Project, head: Head) -> Result<Ru
         project,
         needs: Needs {
             usage: true,
+            costs: true,
             rows: None,
         },
     };
@@ -422,15 +425,19 @@ impl Reader<'_> {
     }
 
     fn summary(&self, ids: &[&str], intersect: bool) -> Result<Summary, Refusal> {
-        let body = json!({
+        let mut body = json!({
             "evaluation_run_ids": ids,
             "include_rows": false,
             "include_summary": true,
             "summary_require_intersection": intersect,
-            // Only with its children is a trial's usage that of its predict call alone.
-            "include_predict_and_score_children": self.needs.usage,
-            "include_costs": self.needs.usage,
         });
+        // Only with its children is a trial's usage that of its predict call alone.
+        if !self.needs.usage {
+            set(&mut body, CHILDREN, false);
+        }
+        if self.needs.costs {
+            set(&mut body, COSTS, true);
+        }
         let what = if intersect {
             format!(
                 "the statistics of the rows that {} have in common",
@@ -439,7 +446,10 @@ impl Reader<'_> {
         } else {
             format!("the statistics of {}", named(ids))
         };
-        let answer: SummaryAnswer = self.client.post(&what, &self.results_path(), &body)?;
+        let bytes = self
+            .client
+            .post_results(&what, &self.results_path(), &body)?;
+        let answer: SummaryAnswer = self.client.decode(&what, &bytes)?;
         let evaluations = answer.summary.evaluations.iter();
         let strange = evaluations
             .map(|evaluation| evaluation.evaluation_call_id.as_str())
@@ -555,11 +565,14 @@ impl Reader<'_> {
             let body = json!({
                 "evaluation_run_ids": [id],
                 "include_rows": true,
-                "include_predict_and_score_children": false,
+                CHILDREN: false,
                 "limit": PAGE,
                 "offset": digests.len(),
             });
-            let page: RowsAnswer = self.client.post(&what, &self.results_path(), &body)?;
+            let bytes = self
+                .client
+                .post_results(&what, &self.results_path(), &body)?;
+            let page: RowsAnswer = self.client.decode(&what, &bytes)?;
             if *total.get_or_insert(page.total_rows) != page.total_rows {
                 return Err(Refusal::Fault(contradiction(
                     "the run grew while it was read",
@@ -600,6 +613,13 @@ impl Reader<'_> {
 pub(super) fn named(ids: &[&str]) -> String {
     let quoted: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
     quoted.join(" and ")
+}
+
+/// Sets a key of a request.
+pub(super) fn set(body: &mut Value, key: &str, value: bool) {
+    if let Some(keys) = body.as_object_mut() {
+        keys.insert(key.to_owned(), value.into());
+    }
 }
 
 fn results_path(project: &Project) -> String {

@@ -18,6 +18,8 @@ pub(super) enum Refusal {
     TooLarge(Fault),
     /// It may pass, and did not in the time that there was; with the time that the server asks to wait.
     Busy(Fault, Option<Duration>),
+    /// The server does not know keys of the body, as an older one does not.
+    UnknownKey(Vec<String>, Fault),
     /// Anything else.
     Fault(Fault),
 }
@@ -29,7 +31,10 @@ impl From<Refusal> for Fault {
                 "cannot read {what}: Weave does not know it: {reason}"
             ))
             .help("look at the project's name, and at whether a run was deleted meanwhile"),
-            Refusal::TooLarge(fault) | Refusal::Busy(fault, _) | Refusal::Fault(fault) => fault,
+            Refusal::TooLarge(fault)
+            | Refusal::Busy(fault, _)
+            | Refusal::UnknownKey(_, fault)
+            | Refusal::Fault(fault) => fault,
         }
     }
 }
@@ -45,6 +50,7 @@ impl Refusal {
             named @ Self::NotFound { .. } => named,
             Self::TooLarge(fault) => Self::TooLarge(named(fault)),
             Self::Busy(fault, asked) => Self::Busy(named(fault), asked),
+            Self::UnknownKey(keys, fault) => Self::UnknownKey(keys, named(fault)),
             Self::Fault(fault) => Self::Fault(named(fault)),
         }
     }

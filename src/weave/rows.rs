@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::client::Client;
-use super::read::named;
+use super::client::{CHILDREN, COSTS, Client};
+use super::read::{named, set};
 use super::refusal::{Refusal, contradiction};
 use crate::evidence::{Columns, Gatherer, Role, RowSource, Rows, RunRow, Take, Trial, unresolved};
 use crate::fault::Fault;
@@ -118,21 +118,20 @@ pub(super) fn each(
             "evaluation_run_ids": ids,
             "include_rows": true,
             "include_summary": false,
-            "include_predict_and_score_children": ask.calls,
             "limit": limit,
             "offset": offset,
         });
         // What is not needed is not named: an older server may not know it.
         let more = [
-            ("include_costs", ask.costs),
-            ("include_raw_data_rows", ask.inputs),
-            ("resolve_row_refs", ask.inputs),
+            (!ask.calls, CHILDREN, false),
+            (ask.costs, COSTS, true),
+            (ask.inputs, "include_raw_data_rows", true),
+            (ask.inputs, "resolve_row_refs", true),
         ];
-        if let Some(body) = body.as_object_mut() {
-            let more = more.into_iter().filter(|(_, is_asked)| *is_asked);
-            body.extend(more.map(|(key, _)| (key.to_owned(), true.into())));
+        for (_, key, value) in more.into_iter().filter(|(is_needed, ..)| *is_needed) {
+            set(&mut body, key, value);
         }
-        client.post_bytes(what, path, &body)
+        client.post_results(what, path, &body)
     };
     let mut reader = Reader {
         what,
@@ -203,12 +202,12 @@ pub(super) fn few(
             "include_summary": false,
             "include_raw_data_rows": true,
             "resolve_row_refs": true,
-            "include_predict_and_score_children": false,
+            CHILDREN: false,
             "filters": [{"query": {"$expr": {"$in": [{"$getField": "row_digest"}, literals]}}}],
             "limit": some.len(),
             "offset": 0,
         });
-        let bytes = client.post_bytes(&what, path, &body)?;
+        let bytes = client.post_results(&what, path, &body)?;
         let page: Page<'_> = client.decode(&what, &bytes)?;
         // A server that does not know the filter sends other rows.
         let wanted = page

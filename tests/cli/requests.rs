@@ -1,9 +1,11 @@
 //! Which requests a check makes, and what they carry.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::gate::{Gate, KEY, KEY_IN_BASE64};
-use crate::weave::{Reply, Run, Weave, is_rerun_list, is_root_read, root, summary_of, uncounted};
+use crate::weave::{
+    Reply, Request, Run, Weave, is_rerun_list, is_root_read, root, summary_of, uncounted,
+};
 
 const FLOOR: &str = "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.9}";
 const BOTH: &str =
@@ -88,7 +90,6 @@ fn a_comparison_takes_five_requests_and_never_asks_for_rows() {
                 "include_summary": true,
                 "summary_require_intersection": intersect,
                 "include_predict_and_score_children": false,
-                "include_costs": false,
             })
         );
     }
@@ -197,7 +198,92 @@ fn tokens_are_asked_for_only_where_a_gate_needs_them() {
         .find(|request| request.path.ends_with("/eval_results/query"))
         .unwrap();
     assert_eq!(query.body["include_costs"], true);
-    assert_eq!(query.body["include_predict_and_score_children"], true);
+    // They are read unless it is said that they need not be.
+    let children = query.body.get("include_predict_and_score_children");
+    assert_eq!(children, None);
+}
+
+/// A trace server that is too old for some keys of a query for results, as `FastAPI` refuses them.
+fn too_old_for(keys: &'static [&'static str]) -> Weave {
+    Weave::with(move |request, _| {
+        let body = request.body.as_object()?;
+        let unknown = keys.iter().filter(|key| body.contains_key(**key));
+        let detail: Vec<Value> = unknown
+            .map(|key| {
+                json!({"type": "extra_forbidden", "loc": ["body", key], "msg": "Extra inputs are not permitted", "input": body[*key]})
+            })
+            .collect();
+        let answer = json!({ "detail": detail }).to_string().into_bytes();
+        (!detail.is_empty()).then(|| Reply::Whole(422, String::new(), answer))
+    })
+}
+
+#[test]
+fn an_older_server_is_asked_without_the_keys_that_it_does_not_know() {
+    let both = ["include_predict_and_score_children", "include_costs"];
+    // No trial of this server reports tokens, and its rows are not those of its summary.
+    let gates = [
+        (
+            "- {name: g, scorer: correctness, metric: pass_rate, max_drop: 0.05}",
+            0,
+        ),
+        (
+            "- {name: g, scorer: correctness, metric: pass_rate, max_drop: 0.05, evidence: significant}",
+            3,
+        ),
+        ("- {name: g, metric: tokens_mean, max: 100}", 3),
+    ];
+    for (gates, code) in gates {
+        let weave = too_old_for(&["include_predict_and_score_children", "include_costs"]);
+        let outcome = Gate::check(
+            gates,
+            &["--candidate=cand", "--baseline=base", "--json=r.json"],
+        )
+        .args(&["--base-url", &weave.url])
+        .run()
+        .code(code);
+        assert_ne!(outcome.json("r.json")["verdict"], json!(null), "{gates}");
+        let asked: Vec<Request> = weave.requests();
+        let refused = asked
+            .iter()
+            .filter(|request| both.iter().any(|key| request.body.get(key).is_some()));
+        // Side by side two may have been asked before the first was refused.
+        assert!(refused.count() <= 2, "{gates}");
+        outcome.done();
+    }
+    let weave = too_old_for(&["include_costs"]);
+    let outcome = Gate::check(
+        "- {name: g, metric: cost_total, max: 1}",
+        &["--candidate=cand"],
+    )
+    .args(&["--base-url", &weave.url])
+    .run()
+    .code(3)
+    .says("the trace server does not know `include_costs` in a request (422)")
+    .says("limits on cost need a trace server of Weave 0.53.2 or later");
+    outcome.done();
+    // A snapshot does without the costs.
+    Gate::new(&[
+        "snapshot",
+        "cand",
+        "--project=my-team/bot",
+        "--summary-only",
+        "-o=s.json",
+    ])
+    .env("WANDB_API_KEY", KEY)
+    .args(&["--base-url", &weave.url])
+    .run()
+    .code(0)
+    .done();
+    // What it cannot do without is told.
+    let weave = too_old_for(&["include_summary"]);
+    Gate::check(FLOOR, &["--candidate=cand"])
+        .args(&["--base-url", &weave.url])
+        .run()
+        .code(3)
+        .says("the trace server does not know `include_summary` in a request (422)")
+        .says("it is too old for what is asked; upgrade it")
+        .done();
 }
 
 #[test]

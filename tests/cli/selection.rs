@@ -947,3 +947,28 @@ fn each_further_baseline_takes_as_many_requests_again() {
     // The list of runs, both counts, and both results.
     assert_eq!(requests(&format!("{gates}{release}")) - requests(gates), 5);
 }
+
+#[test]
+fn the_rows_of_each_run_of_a_commit_are_those_of_its_summary() {
+    let runs = vec![
+        logged("one", 1, 95).of("1111111"),
+        logged("two", 2, 95).of("1111111"),
+    ];
+    let weave = Weave::with(move |request, _| {
+        let alone = json!(["one"]);
+        if request.body["include_summary"] == true && request.body["evaluation_run_ids"] == alone {
+            let counts = Run {
+                passed: 95,
+                scored: 100,
+                trials: 100,
+            };
+            return Some(Reply::json(&summary_of(99, &[("one", counts)])));
+        }
+        answer(&runs, request)
+    });
+    by(&weave, "candidate: {commit: '1111111'}", FLOOR, &[])
+        .run()
+        .code(3)
+        .says("run `one` has 100 rows when they are read, and 99 in its summary")
+        .done();
+}

@@ -1,25 +1,33 @@
 """Holm's correction over a family of tests, of which only those are counted that could reject (Tarone 1990).
 
 A test that could not reject with any pattern of its own differences says nothing about the others, and cannot fail.
+Limits of one gate on the same rows are tests of the same fillings: what one could attain in a filling, so could the others.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Hashable
+
+import numpy as np
 
 import stats
 from fillings import UNKNOWN, Bar, Chances, Question
 
 # More combinations of what the other tests may be are not looked at one by one.
 MOST_COMBINATIONS = 3000
+# More bars of one question are not found one by one.
+MOST_BARS = 30_000
 
 Other = tuple[float, float, float]  # alpha, attainable p, p
 
 
-def answers(questions: dict[int, Question], hidden: list[float], correction: str) -> dict:
+def answers(
+    questions: dict[int, Question], hidden: list[float], correction: str, rows_of: dict[int, Hashable]
+) -> dict:
     """What is said of each question of one family. `hidden` has the alpha of each test that missing scores without
-    bound keep from being made: of those any p may be."""
+    bound keep from being made: of those any p may be. `rows_of` is the same for questions on the same rows."""
     tests = {number: question.chances() for number, question in questions.items() if question.is_test}
     said = {}
     for number, question in questions.items():
@@ -27,8 +35,23 @@ def answers(questions: dict[int, Question], hidden: list[float], correction: str
         if number not in tests or correction == "none":
             said[number] = *question.answer(Bar(alpha)), "chance"
             continue
-        others = [chances for other, chances in tests.items() if other != number]
+        kin = [
+            other
+            for other in tests
+            if other != number
+            and rows_of[other] == rows_of[number]
+            and not question.worst_only
+            and not questions[other].worst_only
+        ]
+        others = [chances for other, chances in tests.items() if other != number and other not in kin]
         others += [Chances(one, UNKNOWN, exact=False) for one in hidden]
+        if kin:
+            found = together(question, [questions[other] for other in kin], others)
+            if found is not None:
+                said[number] = *found, "chance, corrected"
+                continue
+            # Taken for others, their fillings allow for more than can be.
+            others += [Chances(tests[other].alpha, tests[other].pairs, exact=False) for other in kin]
         bars, are_exact = bars_of(alpha, others)
         statuses: set[str] = set()
         exact = True
@@ -38,6 +61,35 @@ def answers(questions: dict[int, Question], hidden: list[float], correction: str
             exact = exact and is_exact
         said[number] = statuses, exact and (are_exact or len(statuses) == 1), "chance, corrected"
     return said
+
+
+def together(question: Question, kin: list[Question], others: list[Chances]) -> tuple[set[str], bool] | None:
+    """What is said of a question in every filling, beside the questions on the same rows as they are in that filling;
+    `None` where that cannot be counted out."""
+    worlds, beside = question.worlds(), [other.worlds() for other in kin]
+    if worlds is None or question.is_dense():
+        return None
+    choices = [[(chances.alpha, *pair) for pair in chances.pairs] for chances in others]
+    exact = all(chances.exact for chances in others)
+    if math.prod(len(pairs) for pairs in choices) > MOST_COMBINATIONS:
+        exact = False
+        choices = [corners(pairs) for pairs in choices]
+    # The fillings of questions on the same rows are counted out in the same order.
+    each, places = np.unique(
+        np.column_stack([worlds.attainable, *[of.p for of in beside]]), axis=0, return_inverse=True
+    )
+    if math.prod(len(pairs) for pairs in choices) * len(each) > MOST_BARS:
+        return None
+    alpha = 1 - question.confidence
+    said: set[str] = set()
+    for combination in itertools.product(*choices):
+        bars = [
+            bar(alpha, [*combination, *((1 - of.confidence, attainable, p) for of, p in zip(kin, ps, strict=True))])
+            for attainable, *ps in each.tolist()
+        ]
+        p, counted_up_to = np.array(bars)[places.reshape(-1)].T
+        said |= question.statuses(worlds, Bar(p, counted_up_to))
+    return said, exact or len(said) == 1
 
 
 def bars_of(alpha: float, others: list[Chances]) -> tuple[list[Bar], bool]:

@@ -330,11 +330,8 @@ class Question:
         else:
             fails = (worlds.high < limit - near) & ~worlds.nothing
             passes = ~fails
-        if self.paired and "relative" in self.key:
-            # A change of nothing has no size, and cannot be tested, unless nothing changed in any row.
-            changed = (np.abs(worlds.mean) > NEARLY * self.magnitude) | (worlds.high - worlds.low > NEARLY * self.magnitude)
-            lost = (np.abs(worlds.baseline) <= NEARLY * self.magnitude) & changed
-            passes, fails = passes & ~lost, fails & ~lost
+        lost = self.lost(worlds)
+        passes, fails = passes & ~lost, fails & ~lost
         said = set()
         if passes.any():
             said.add("pass")
@@ -344,6 +341,13 @@ class Question:
             said.add("undecided")
         return said
 
+    def lost(self, worlds: Worlds) -> np.ndarray:
+        """Where a change has no size: it is relative to nothing, and something changed in some row."""
+        if not self.paired or "relative" not in self.key:
+            return np.zeros(len(worlds), dtype=bool)
+        changed = (np.abs(worlds.mean) > NEARLY * self.magnitude) | (worlds.high - worlds.low > NEARLY * self.magnitude)
+        return (np.abs(worlds.baseline) <= NEARLY * self.magnitude) & changed
+
     def answer(self, bar: Bar) -> tuple[set[str], bool]:
         """What may be said, over all fillings, and whether that is exact: not more than some filling says."""
         if self.worst_only:
@@ -351,7 +355,10 @@ class Question:
             if "fail" in said:
                 return said, True
             others, exact = self._over_all(bar)
-            return (said | {"undecided"} if "fail" in others else said), exact
+            # As of measured values: that a change has no size is worse than that it is small.
+            worlds = self.worlds()
+            is_lost = worlds is not None and bool(self.lost(worlds).any())
+            return (said | {"undecided"} if "fail" in others or is_lost else said), exact
         return self._over_all(bar)
 
     def _over_all(self, bar: Bar) -> tuple[set[str], bool]:

@@ -165,7 +165,8 @@ class Judge:
         for blocks in (True, False):
             of = {number: question for number, question in questions.items() if self.blocks(cases[number]) == blocks}
             unseen = [alpha for number, alpha in hidden.items() if self.blocks(cases[number]) == blocks]
-            said.update(families.answers(of, unseen, self.policy.get("correction", "holm")))
+            rows_of = {number: (cases[number].gate["name"], cases[number].subject, cases[number].slice) for number in of}
+            said.update(families.answers(of, unseen, self.policy.get("correction", "holm"), rows_of))
         checks = []
         open_ = self.may_be_open(cases, questions)
         for number, case in enumerate(cases):

@@ -195,12 +195,16 @@ class Selector:
             return
         required = self.baseline.get("required", True)
         if required == "after-first":
-            of_evaluation = [run for run in self.runs if evaluation_of(run) == wanted["evaluation"]]
+            # The candidate may be inside a traced function, and so in no list of runs.
+            all_runs = [*self.runs, *(run for run in reruns if run not in self.runs)]
+            of_evaluation = [run for run in all_runs if evaluation_of(run) == wanted["evaluation"]]
             # Runs of the candidate's commit can be no baseline whatever their time.
             others = [run for run in of_evaluation if is_wanted(run) and run.id not in ids and not is_of_its_commit(run)]
-            began = min(run.started_at for run in [*of_evaluation, *reruns])
-            # Of a run without a name nobody knows which others are of its evaluation.
-            required = wanted["evaluation"] is None or bool(others) or self.now - began > FIRST_DAYS
+            began = min((run.started_at for run in of_evaluation), default=None)
+            # Of a run without a name nobody knows which others are of its evaluation. Without any run of the evaluation
+            # nothing says when its first run was.
+            is_unknown = wanted["evaluation"] is None or began is None
+            required = is_unknown or bool(others) or self.now - began > FIRST_DAYS
         chosen.skips_changes = not required
 
 

@@ -155,7 +155,9 @@ def _pooled(ours: list[Root], theirs: list[Root], answers: Answers, policy: dict
         sides[side[0].id] = {
             digest: [trial for rows in pool for trial in rows.get(digest, [missing])] for digest in digests
         }
-    for known in inputs.values():
+    # What was not asked for may be anything.
+    is_sliced = any("where" in gate or "by" in gate for gate in policy["gates"])
+    for known in inputs.values() if is_sliced else []:
         if any(not reading.same(known[0], other) for other in known):
             raise Unproven("a row has other inputs in another run")
     rows = [
@@ -217,19 +219,15 @@ def _found(policy: dict, answers: Answers) -> tuple[list[Root], list[Root]]:
         raise Unproven("not told what the candidate scores")
     ids = {run.id for run in judged + left_out}
     started = min(run.started for run in judged + left_out)
-    commit = _commit(newest)
-    listed = reading.newest_first(reading.roots(answers.lists(_literal(policy["baseline"]), ids), PAGE))
-    theirs = [
-        run
-        for run in listed
-        if _matches(run, {"evaluation": newest.evaluation, **policy["baseline"]})
-        and run.is_completed
-        and run.started <= started
-        and run.id not in ids | sources
-        and (run.source is None or run.source not in ids | sources)
-        and (commit is None or _commit(run) is None or not _same_commit(_commit(run), commit))
-        and _is_whole(run, answers)
-    ]
+    # The newest that may be the baseline and is not whole is left out of the next question.
+    without = set(ids)
+    while True:
+        listed = reading.newest_first(reading.roots(answers.lists(_literal(policy["baseline"]), without), PAGE))
+        theirs = [run for run in listed if _may_be_baseline(run, policy, newest, ids, sources, started)]
+        if not theirs or _is_whole(theirs[0], answers):
+            break
+        without.add(theirs[0].id)
+    theirs = [run for run in theirs if _is_whole(run, answers)]
     if not theirs:
         raise Unproven("no baseline")
     base = theirs[0]
@@ -242,6 +240,21 @@ def _found(policy: dict, answers: Answers) -> tuple[list[Root], list[Root]]:
         if base.ended < datetime.now(timezone.utc) - timedelta(days=days):
             raise Unproven("the baseline is too old")
     return judged, theirs
+
+
+def _may_be_baseline(
+    run: Root, policy: dict, newest: Root, ids: set[str], sources: set[str], started: datetime
+) -> bool:
+    """Whether a run can be the baseline of a candidate, but for whether the server has all of it."""
+    commit = _commit(newest)
+    return (
+        _matches(run, {"evaluation": newest.evaluation, **policy["baseline"]})
+        and run.is_completed
+        and run.started <= started
+        and run.id not in ids | sources
+        and (run.source is None or run.source not in ids | sources)
+        and (commit is None or _commit(run) is None or not _same_commit(_commit(run), commit))
+    )
 
 
 def _literal(wanted: dict) -> str:
