@@ -355,9 +355,12 @@ class Question:
             if "fail" in said:
                 return said, True
             others, exact = self._over_all(bar)
-            # As of measured values: that a change has no size is worse than that it is small.
-            worlds = self.worlds()
-            is_lost = worlds is not None and bool(self.lost(worlds).any())
+            # As of measured values: that a change has no size is worse than that it is small, and not worse than that it is
+            # beyond the limit.
+            worlds, worst = self.worlds(), self.worst()
+            limit = self.threshold(worst.baseline)
+            is_within = bool((worst.mean >= limit - self.near(limit)).all())
+            is_lost = is_within and worlds is not None and bool(self.lost(worlds).any())
             return (said | {"undecided"} if "fail" in others or is_lost else said), exact
         return self._over_all(bar)
 
