@@ -104,15 +104,17 @@ fn looked(pages: &[&str], selector: &Selector, eligible: Eligible<'_>) {
             assert!(choice.matches > 0 && choice.selector == *selector);
             repeated(pages, selector, &found);
         }
-        Ok(State::Absent(reason)) => assert_eq!(reason, None),
+        Ok(State::Absent(absence)) => {
+            assert_eq!(absence.reason, None);
+            let why = asking(pages, |finder| {
+                finder.absence(Named::Newest(selector), eligible, absence)
+            });
+            match why {
+                Ok(why) => is_plain(&weave_gate::report::message(&why.to_string())),
+                Err(fault) => is_told(&fault),
+            }
+        }
         Ok(State::Busy(fault, _)) | Err(fault) => is_told(&fault),
-    }
-    let absence = asking(pages, |finder| {
-        finder.absence(Named::Newest(selector), eligible, None)
-    });
-    match absence {
-        Ok(why) => is_plain(&weave_gate::report::message(&why.to_string())),
-        Err(fault) => is_told(&fault),
     }
 }
 
@@ -162,7 +164,7 @@ fn repeated(pages: &[&str], selector: &Selector, found: &Found) {
 fn named(pages: &[&str]) {
     let heads = match asking(pages, |finder| finder.look_up("a")) {
         Ok(State::Here(found)) => found.heads,
-        Ok(State::Absent(reason)) => return assert_eq!(reason, None),
+        Ok(State::Absent(absence)) => return assert_eq!(absence.reason, None),
         Ok(State::Busy(fault, _)) | Err(fault) => return is_told(&fault),
     };
     let [head] = heads.as_slice() else {
@@ -191,7 +193,7 @@ fn named(pages: &[&str]) {
 
 fn listed(pages: &[&str], selector: &Selector) {
     let heads = match asking(pages, |finder| finder.recent(selector, MOST)) {
-        Ok(heads) => heads,
+        Ok(found) => found.unwrap_or_default(),
         Err(fault) => return is_told(&fault),
     };
     assert!(heads.len() <= MOST);

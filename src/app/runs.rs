@@ -18,10 +18,14 @@ pub(super) fn run(arguments: &RunsArgs, console: &Console) -> Result<(), Fault> 
     let finder = Finder::new(&client, &project, &identity);
     let most = usize::from(arguments.limit);
     let ask = || finder.recent(&selector, most);
-    let runs: Vec<Head> = console.while_waiting("asking Weave", ask)?;
+    let found = console.while_waiting("asking Weave", ask)?;
+    let (runs, absence): (Vec<Head>, _) = match found {
+        Ok(runs) => (runs, None),
+        Err(absence) => (Vec::new(), Some(absence)),
+    };
     let ids: Vec<&str> = runs.iter().map(|head| head.id.as_str()).collect();
-    let trials = if ids.is_empty() {
-        let nothing = finder.absence(Named::Newest(&selector), Eligible::Any, None)?;
+    let trials = if let Some(absence) = absence {
+        let nothing = finder.absence(Named::Newest(&selector), Eligible::Any, absence)?;
         console.done(&nothing.to_string());
         None
     } else {

@@ -17,7 +17,8 @@ use crate::project::Project;
 use crate::prose::Prose;
 use crate::selector::{Identity, Selector};
 use crate::weave::{
-    BaselineRules, Client, Eligible, EvaluationKey, Finder, Found, Head, Named, State, Unread,
+    Absence, BaselineRules, Client, Eligible, EvaluationKey, Finder, Found, Head, Named, State,
+    Unread,
 };
 
 /// Between the first two looks; each further pause is half as long again.
@@ -178,7 +179,7 @@ impl<'a> Search<'a> {
                 let look = || self.look(place, request);
                 match self.console.while_waiting("asking Weave", look)? {
                     Seen::Here(candidates) => *candidates,
-                    Seen::Absent(reason) => return Err(self.absent(place, request, reason)),
+                    Seen::Absent(absence) => return Err(self.absent(place, request, absence)),
                     Seen::Busy(fault, _) => return Err(fault),
                 }
             }
@@ -202,7 +203,7 @@ impl<'a> Search<'a> {
         };
         let found = match state {
             State::Here(found) => found,
-            State::Absent(reason) => return Ok(Seen::Absent(reason)),
+            State::Absent(absence) => return Ok(Seen::Absent(absence)),
             State::Busy(fault, asked) => return Ok(Seen::Busy(fault, asked)),
         };
         let is_waited_for = self.wait.is_some();
@@ -262,8 +263,8 @@ impl<'a> Search<'a> {
         let heads = match state {
             State::Here(found) => found.heads,
             State::Busy(fault, _) => return Err(fault),
-            State::Absent(reason) => {
-                let reason = finder.absence(Named::Id(id), Eligible::Any, reason)?;
+            State::Absent(absence) => {
+                let reason = finder.absence(Named::Id(id), Eligible::Any, absence)?;
                 return Ok(Err(NoBaseline {
                     reason,
                     is_first: false,
@@ -318,8 +319,8 @@ impl<'a> Search<'a> {
         let found = match finder.look(selector, eligible)? {
             State::Here(found) => found,
             State::Busy(fault, _) => return Err(fault),
-            State::Absent(reason) => {
-                let reason = finder.absence(Named::Newest(selector), eligible, reason)?;
+            State::Absent(absence) => {
+                let reason = finder.absence(Named::Newest(selector), eligible, absence)?;
                 let is_first = request.is_after_first
                     && is_first(finder.history(selector, &rules, is_own)?, Timestamp::now());
                 return Ok(Err(NoBaseline { reason, is_first }));
@@ -408,16 +409,11 @@ impl<'a> Search<'a> {
     }
 
     /// Why the candidate is not there, and what to do.
-    fn absent(
-        &self,
-        place: Place<'_>,
-        request: &CandidateRequest,
-        reason: Option<String>,
-    ) -> Fault {
+    fn absent(&self, place: Place<'_>, request: &CandidateRequest, absence: Absence) -> Fault {
         let Some(named) = live(&request.source) else {
             return Fault::usage("no run is named");
         };
-        let absence = self.finder(place).absence(named, self.eligible, reason);
+        let absence = self.finder(place).absence(named, self.eligible, absence);
         match absence {
             Err(fault) => fault,
             Ok(absence) => Fault::evidence(absence).help(match named {
@@ -463,8 +459,13 @@ impl<'a> Search<'a> {
                     }
                     Some(pending) => (pending.clone(), None),
                 },
-                Seen::Absent(Some(reason)) => (format!("not there yet: {reason}"), None),
-                Seen::Absent(None) => ("no run matches yet".to_owned(), None),
+                Seen::Absent(absence) => {
+                    let seen = match &absence.reason {
+                        Some(reason) => format!("not there yet: {reason}"),
+                        None => "no run matches yet".to_owned(),
+                    };
+                    (seen, None)
+                }
                 Seen::Busy(fault, asked) => (fault.message.clone(), *asked),
             };
             let left = until.saturating_duration_since(Instant::now());
@@ -501,12 +502,10 @@ impl<'a> Search<'a> {
                 seen.to_owned(),
                 fault.help.unwrap_or_else(|| more.to_owned()),
             ),
-            Seen::Absent(reason) => {
-                // What there is instead is worth a moment; without it, that nothing was there.
-                self.client.restart(Some(SHORTEST_LOOK * 5));
+            Seen::Absent(absence) => {
                 let finder = self.finder(place);
                 let named = live(&request.source);
-                let absence = named.map(|named| finder.absence(named, self.eligible, reason));
+                let absence = named.map(|named| finder.absence(named, self.eligible, absence));
                 let last = match absence {
                     Some(Ok(absence)) => absence.to_string(),
                     Some(Err(_)) | None => seen.to_owned(),
@@ -528,7 +527,7 @@ impl<'a> Search<'a> {
 /// What one look saw.
 enum Seen {
     Here(Box<Candidates>),
-    Absent(Option<String>),
+    Absent(Absence),
     Busy(Fault, Option<Duration>),
 }
 

@@ -104,10 +104,26 @@ pub struct Found {
 pub enum State {
     /// There are some.
     Here(Box<Found>),
-    /// There are none; with what Weave said, where it said something.
-    Absent(Option<String>),
+    /// There are none.
+    Absent(Absence),
     /// Weave gave no answer that can be used, and may give one later; with the time that it asks for.
     Busy(Fault, Option<Duration>),
+}
+
+/// What there is in the place of runs that are not there.
+#[derive(Clone, Debug, Default)]
+pub struct Absence {
+    /// What Weave said, where it said something.
+    pub reason: Option<String>,
+    /// The newest runs of the project, where a search looked through them.
+    recent: Vec<Head>,
+}
+
+/// What a search found.
+enum Searched {
+    Found(Found),
+    /// Nothing, also among these newest runs of the project.
+    Nothing(Vec<Head>),
 }
 
 impl State {
@@ -118,7 +134,10 @@ impl State {
     /// What will not pass.
     fn refused(refusal: Refusal) -> Result<Self, Fault> {
         match refusal {
-            Refusal::NotFound { reason, .. } => Ok(Self::Absent(Some(reason))),
+            Refusal::NotFound { reason, .. } => Ok(Self::Absent(Absence {
+                reason: Some(reason),
+                recent: Vec::new(),
+            })),
             Refusal::Busy(fault, asked) => Ok(Self::Busy(fault, asked)),
             Refusal::TooLarge(fault) | Refusal::UnknownKey(_, fault) | Refusal::Fault(fault) => {
                 Err(fault)
@@ -185,8 +204,11 @@ impl<'a> Finder<'a> {
     /// What will not pass: no access, answers that contradict each other.
     pub fn look(self, selector: &Selector, eligible: Eligible<'_>) -> Result<State, Fault> {
         match self.newest(selector, eligible) {
-            Ok(Some(found)) => Ok(State::Here(Box::new(found))),
-            Ok(None) => Ok(State::Absent(None)),
+            Ok(Searched::Found(found)) => Ok(State::Here(Box::new(found))),
+            Ok(Searched::Nothing(recent)) => Ok(State::Absent(Absence {
+                reason: None,
+                recent,
+            })),
             Err(refusal) => State::refused(refusal),
         }
     }
@@ -198,7 +220,7 @@ impl<'a> Finder<'a> {
     /// As [`Self::look`].
     pub fn look_up(self, id: &str) -> Result<State, Fault> {
         match self.by_ids(&[id]) {
-            Ok(heads) if heads.is_empty() => Ok(State::Absent(None)),
+            Ok(heads) if heads.is_empty() => Ok(State::Absent(Absence::default())),
             Ok(heads) => Ok(State::Here(Box::new(Found {
                 heads,
                 is_whole: true,
@@ -211,13 +233,14 @@ impl<'a> Finder<'a> {
     ///
     /// # Errors
     ///
-    /// What there is could not be had.
+    /// That nothing is there contradicts another answer.
     pub fn absence(
         self,
         named: Named<'_>,
         eligible: Eligible<'_>,
-        reason: Option<String>,
+        absence: Absence,
     ) -> Result<Prose, Fault> {
+        let Absence { reason, recent } = absence;
         match named {
             Named::Id(id) => {
                 let absent = Prose::from("there is no run ")
@@ -230,8 +253,7 @@ impl<'a> Finder<'a> {
                 })
             }
             Named::Newest(selector) => {
-                let (recent, _) = self.page(&Selector::default(), Eligible::Any, RECENT, 0)?;
-                self.contradicts(selector, eligible, &recent)?;
+                contradicts(eligible, &recent)?;
                 let asked = nothing::Asked {
                     project: self.project,
                     identity: self.identity,
@@ -473,7 +495,7 @@ impl<'a> Finder<'a> {
     }
 
     /// The newest runs that match, and how many do.
-    fn newest(self, selector: &Selector, eligible: Eligible<'_>) -> Result<Option<Found>, Refusal> {
+    fn newest(self, selector: &Selector, eligible: Eligible<'_>) -> Result<Searched, Refusal> {
         if let Eligible::Baselines(rules) = eligible
             && rules.started_at.is_none()
         {
@@ -524,7 +546,7 @@ impl<'a> Finder<'a> {
             .collect();
         let kept = heads.len() as u64;
         let Some(newest) = heads.first_mut() else {
-            return Ok(None);
+            return self.among_recent(selector, eligible);
         };
         // The server's count is asked for only where it counts what matches here, too; without it
         // there are at least as many as were seen.
@@ -540,21 +562,66 @@ impl<'a> Finder<'a> {
             matches,
             is_exact,
         });
-        Ok(Some(Found {
+        Ok(Searched::Found(Found {
             heads,
             is_whole: is_last,
         }))
     }
 
-    /// The newest runs that match, and no more than a number of them.
+    /// The same among the newest runs of the project, of which the server has chosen none: it may compare a value by a
+    /// text that is escaped in another way, or an answer may have been lost.
+    fn among_recent(
+        self,
+        selector: &Selector,
+        eligible: Eligible<'_>,
+    ) -> Result<Searched, Refusal> {
+        let (recent, lines) = self.page(&Selector::default(), Eligible::Any, RECENT, 0)?;
+        let fits = recent.iter().filter_map(|head| {
+            let fit = head.fit(selector, self.identity)?;
+            eligible.allows(head).then_some((fit, head))
+        });
+        let matching: Vec<(Match, &Head)> = fits.collect();
+        let best = matching.iter().map(|(fit, _)| *fit).max();
+        let best = matching.into_iter().filter(|(fit, _)| Some(*fit) == best);
+        let mut heads: Vec<Head> = best.map(|(_, head)| head.clone()).collect();
+        let matches = heads.len() as u64;
+        let is_whole = lines < RECENT;
+        let Some(newest) = heads.first_mut() else {
+            return Ok(Searched::Nothing(recent));
+        };
+        newest.choice = Some(Choice {
+            selector: selector.clone(),
+            matches,
+            is_exact: is_whole,
+        });
+        Ok(Searched::Found(Found { heads, is_whole }))
+    }
+
+    /// The newest runs that match, and no more than a number of them; where there are none, what there is instead.
     ///
     /// # Errors
     ///
     /// They could not be had.
-    pub fn recent(self, selector: &Selector, most: usize) -> Result<Vec<Head>, Fault> {
+    pub fn recent(
+        self,
+        selector: &Selector,
+        most: usize,
+    ) -> Result<Result<Vec<Head>, Absence>, Fault> {
         let (mut found, _) = self.page(selector, Eligible::Any, most, 0)?;
         found.retain(|head| head.matches(selector, self.identity));
-        Ok(found)
+        if !found.is_empty() {
+            return Ok(Ok(found));
+        }
+        Ok(match self.among_recent(selector, Eligible::Any)? {
+            Searched::Found(mut found) => {
+                found.heads.truncate(most);
+                Ok(found.heads)
+            }
+            Searched::Nothing(recent) => Err(Absence {
+                reason: None,
+                recent,
+            }),
+        })
     }
 
     /// The body of a query for runs.
@@ -668,34 +735,6 @@ impl<'a> Finder<'a> {
     }
     }
 
-    /// Whether the list of recent runs is another one than that in which no baseline was found: an answer that was lost
-    /// says that there is none, and a policy may let that pass.
-    fn contradicts(
-        self,
-        selector: &Selector,
-        eligible: Eligible<'_>,
-        recent: &[Head],
-    ) -> Result<(), Fault> {
-        let Eligible::Baselines(rules) = eligible else {
-            return Ok(());
-        };
-        let matching = recent
-            .iter()
-            .find(|head| head.matches(selector, self.identity) && eligible.allows(head));
-        let what = match matching {
-            Some(head) => format!("no run matches `{selector}`, and `{}` does", head.id),
-            None if recent.is_empty() && rules.is_live => {
-                let ids: Vec<&str> = rules.ids.iter().map(String::as_str).collect();
-                format!("the project has no runs, and has {}", named(&ids))
-            }
-            None => return Ok(()),
-        };
-        let fault = Fault::evidence(format!(
-            "the answers of Weave contradict each other: {what}"
-        ));
-        Err(fault.help("try again; a run may have been logged just now, or an answer got lost"))
-    }
-
     /// What is asked of the server. It may know less than we do; so each answer is filtered again.
     fn query(self, selector: &Selector, eligible: Eligible<'_>) -> Option<Value> {
         let mut all = Vec::new();
@@ -742,6 +781,22 @@ impl<'a> Finder<'a> {
             }
         }
         (!all.is_empty()).then(|| json!({"$expr": {"$and": all}}))
+    }
+}
+
+/// Whether an empty list of recent runs contradicts that a candidate was read: an answer that was lost says that there is
+/// no baseline, and a policy may let that pass.
+fn contradicts(eligible: Eligible<'_>, recent: &[Head]) -> Result<(), Fault> {
+    match eligible {
+        Eligible::Baselines(rules) if recent.is_empty() && rules.is_live => {
+            let ids: Vec<&str> = rules.ids.iter().map(String::as_str).collect();
+            Err(Fault::evidence(format!(
+                "the answers of Weave contradict each other: the project has no runs, and has {}",
+                named(&ids)
+            ))
+            .help("try again; a run may have been logged just now, or an answer got lost"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -17,7 +17,7 @@ mod wire;
 pub use address::{Address, web};
 pub use client::{Answers, Client, Noise};
 pub use credentials::{find_key, known_key, password as netrc_password};
-pub use find::{Eligible, Finder, Found, Named, State, Unread};
+pub use find::{Absence, Eligible, Finder, Found, Named, State, Unread};
 pub use head::{BaselineRules, EvaluationKey, Head, saved_mismatches};
 pub use read::{
     Needs, Side, Sides, read_details, read_evidence, read_prediction, read_rows, read_run,

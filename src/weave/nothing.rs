@@ -45,9 +45,7 @@ pub(super) fn explain(asked: &Asked<'_>, recent: &[Head]) -> Prose {
         .collect();
     if !matching.is_empty() {
         return asked.then(match eligible {
-            Eligible::Any => Prose::from(
-                " in Weave's answer to that, and its list of recent runs holds one; try again",
-            ),
+            Eligible::Any => Prose::new(),
             Eligible::Completed => Prose::from(" and has completed"),
             Eligible::Baselines(rules) => Prose::from(format!(
                 " and can be a baseline; what matches, of {among}: "

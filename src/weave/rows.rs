@@ -208,7 +208,10 @@ pub(super) fn few(
             "offset": 0,
         });
         let bytes = client.post_results(&what, path, &body)?;
-        let page: Page<'_> = client.decode(&what, &bytes)?;
+        let mut page: Page<'_> = client.decode(&what, &bytes)?;
+        for run in page.rows.iter_mut().flat_map(|row| &mut row.evaluations) {
+            in_order(&mut run.trials).map_err(Refusal::Fault)?;
+        }
         // A server that does not know the filter sends other rows.
         let wanted = page
             .rows
@@ -224,6 +227,30 @@ pub(super) fn few(
                 take(&run.evaluation_call_id, of_run);
             }
         }
+    }
+    Ok(())
+}
+
+/// Sorts the trials of a row by their calls, whose ids ascend with time: some servers send them in any order. A call that
+/// is stored twice is one trial.
+///
+/// # Errors
+///
+/// Two trials have one id, and differ.
+fn in_order(trials: &mut Vec<Trial<'_>>) -> Result<(), Fault> {
+    trials.sort_by(|one, other| {
+        one.predict_and_score_call_id
+            .cmp(&other.predict_and_score_call_id)
+    });
+    let mut differs = false;
+    trials.dedup_by(|one, other| {
+        let id = &one.predict_and_score_call_id;
+        let is_same = !id.is_empty() && *id == other.predict_and_score_call_id;
+        differs |= is_same && one.scores.get() != other.scores.get();
+        is_same
+    });
+    if differs {
+        return Err(contradiction("a trial is listed twice, and differs"));
     }
     Ok(())
 }
@@ -256,7 +283,10 @@ impl Reader<'_> {
         asked: usize,
         take: &mut dyn FnMut(&Row<'_>) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
-        let page: Page<'_> = client.decode(self.what, bytes)?;
+        let mut page: Page<'_> = client.decode(self.what, bytes)?;
+        for run in page.rows.iter_mut().flat_map(|row| &mut row.evaluations) {
+            in_order(&mut run.trials).map_err(Refusal::Fault)?;
+        }
         if *self.total.get_or_insert(page.total_rows) != page.total_rows {
             return Err(Refusal::Fault(contradiction(
                 "a run grew while it was read",

@@ -319,7 +319,8 @@ fn rows_that_are_not_those_of_the_summary_decide_nothing() {
     judged(unscored).0.code(3).shows("rows-disagree");
     let doubled = |_: &Request, all: &[Value]| {
         let mut all = all.to_vec();
-        let trial = all[50]["evaluations"][0]["trials"][0].clone();
+        let mut trial = all[50]["evaluations"][0]["trials"][0].clone();
+        trial["predict_and_score_call_id"] = json!("another");
         all[50]["evaluations"][0]["trials"]
             .as_array_mut()
             .unwrap()
@@ -340,7 +341,8 @@ fn rows_that_are_not_those_of_the_summary_decide_nothing() {
         let both = first.iter().zip(second).map(|(row, other)| {
             let mut row = row.clone();
             for run in [0, 1] {
-                let trial = other["evaluations"][run]["trials"][0].clone();
+                let mut trial = other["evaluations"][run]["trials"][0].clone();
+                trial["predict_and_score_call_id"] = json!("another");
                 row["evaluations"][run]["trials"]
                     .as_array_mut()
                     .unwrap()

@@ -972,3 +972,85 @@ fn the_rows_of_each_run_of_a_commit_are_those_of_its_summary() {
         .says("run `one` has 100 rows when they are read, and 99 in its summary")
         .done();
 }
+
+/// Weave compares an attribute by its JSON text, and misses values that are escaped there in another way.
+#[test]
+fn a_value_that_weave_does_not_find_is_looked_for_among_the_recent_runs() {
+    for value in [
+        "feature/größe",
+        "日本",
+        "a\"b",
+        "a\\b",
+        "a\tb",
+        "null",
+        "12345678901234567",
+    ] {
+        let runs = vec![
+            logged("older", 1, 92).with("team", &json!(value)),
+            logged("newer", 2, 91).with("team", &json!(value)),
+            logged("other", 3, 10).with("team", &json!("other")),
+        ];
+        let weave = Weave::with(move |request, _| {
+            if is_list(request) && !request.body["query"].is_null() {
+                return Some(Reply::lines(&[]));
+            }
+            answer(&runs, request)
+        });
+        let keys = |value: &str| {
+            let value = json!(value);
+            format!(
+                "candidate: {{attributes: {{team: {value}}}}}\nbaseline: {{attributes: {{team: {value}}}}}"
+            )
+        };
+        let outcome = by(&weave, &keys(value), DROP, &[]).run().code(0);
+        let report = policy(&outcome);
+        let ids = [&report["candidate"]["id"], &report["baseline"]["id"]];
+        assert_eq!(ids, ["newer", "older"], "{value}");
+        outcome.done();
+        by(&weave, &keys("nobody"), DROP, &[])
+            .run()
+            .code(3)
+            .says("no run of `my-team/bot` matches `attributes.team=nobody`")
+            .says("values of `attributes.team`")
+            .done();
+    }
+}
+
+/// On `ClickHouse` the trials of a row come in any order, and a call may be stored twice.
+#[test]
+fn trials_are_read_in_the_order_of_their_calls_and_each_once() {
+    let gates = "- {name: t, scorer: tone, metric: numeric_mean, min: 0, evidence: significant}";
+    let reports: Vec<String> = [[0, 1, 2, 2], [2, 0, 1, 0], [1, 2, 1, 0]]
+        .into_iter()
+        .map(|order| {
+            let trial = |place: usize| {
+                let tone = [0.1, 0.2, 0.7][place];
+                json!({"predict_and_score_call_id": format!("call-{place}"), "scores": {"tone": tone}})
+            };
+            let rows: Vec<Value> = (0..4)
+                .map(|row| {
+                    let trials: Vec<Value> = order.into_iter().map(trial).collect();
+                    let of_run = json!({"evaluation_call_id": "cand", "trials": trials});
+                    json!({"row_digest": format!("row-{row}"), "evaluations": [of_run]})
+                })
+                .collect();
+            let weave = Weave::with(move |request, _| {
+                if request.body["include_rows"] == true {
+                    return Some(page(asked(request, &rows), rows.len()));
+                }
+                (request.body["include_summary"] == true).then(|| {
+                    let stats = json!({"scorer_key": "tone", "path": null, "value_type": "continuous", "trial_count": 12,
+                        "numeric_count": 12, "numeric_mean": 1.0 / 3.0, "pass_true_count": 0, "pass_known_count": 0, "pass_rate": null});
+                    let run = json!({"evaluation_call_id": "cand", "trial_count": 12, "scorer_stats": [stats]});
+                    Reply::json(&json!({"rows": [], "total_rows": 4, "summary": {"row_count": 4, "evaluations": [run]}, "warnings": []}))
+                })
+            });
+            let outcome = by(&weave, "", gates, &["--candidate=cand"]).run().code(0);
+            let report = outcome.read("r.json");
+            outcome.done();
+            report
+        })
+        .collect();
+    assert_eq!(reports[0], reports[1]);
+    assert_eq!(reports[0], reports[2]);
+}

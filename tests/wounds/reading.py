@@ -341,7 +341,7 @@ def rows(answer: Answer | None, ids: list[str], are_read: bool = True) -> list[R
             if name in ids and name in trials:
                 raise Unproven("a row has one run twice")
             read = _trial if are_read else _unread
-            trials[name] = [read(obj(trial)) for trial in array(run.get("trials"))]
+            trials[name] = [read(trial) for trial in _each_once([obj(trial) for trial in array(run.get("trials"))])]
         inputs = dict.get(row, "raw_data_row") if are_read else None
         found.append(Row(digest, inputs, {name: trials.get(name, []) for name in ids}))
         if are_read and "raw_data_row" in row.repeated:
@@ -351,6 +351,17 @@ def rows(answer: Answer | None, ids: list[str], are_read: bool = True) -> list[R
     if count(page.get("total_rows")) != len(found):
         raise Unproven("rows are missing")
     return found
+
+
+def _each_once(trials: list[Map]) -> list[Map]:
+    """Trials without those that a server has stored twice."""
+    found: dict[object, Map] = {}
+    for trial in trials:
+        name = dict.get(trial, "predict_and_score_call_id") or id(trial)
+        if name in found and not same(dict.get(found[name], "scores"), dict.get(trial, "scores")):
+            raise Unproven("a trial stands twice, and differs")
+        found.setdefault(name, trial)
+    return list(found.values())
 
 
 def _unread(_: Map) -> Trial:
