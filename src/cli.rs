@@ -403,7 +403,7 @@ pub struct ServerArgs {
     pub base_url: Option<String>,
 
     /// Time for all requests together, such as 45s or 2m
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, help_heading = "Weave")]
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration, help_heading = "Weave")]
     pub timeout: SignedDuration,
 
     /// Send the API key over plain http to a host that is not this one

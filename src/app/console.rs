@@ -22,6 +22,9 @@ use crate::weave::Noise;
 /// A wait shorter than this is not worth a word.
 const PATIENCE: Duration = Duration::from_millis(700);
 const TICK: Duration = Duration::from_millis(500);
+/// In a log, the first line comes after so long, and each further one after twice as long, up to a longest pause.
+const FIRST_LINE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A log is told as often that nothing has changed.
 const NOW_AND_THEN: Duration = Duration::from_secs(60);
 /// A longer line would be broken by a terminal, and could not be taken away.
@@ -144,15 +147,25 @@ impl Console {
         let _ = stderr.write_all(text.as_bytes());
     }
 
-    /// Does something that may take long, and shows on a terminal that it lives.
+    /// Does something that may take long, and shows that it goes on: on a terminal in a line that is written over, in a
+    /// log in a line now and then.
     pub(super) fn while_waiting<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
-        if self.voice.quiet || !self.is_live() {
+        if self.voice.quiet || self.voice.verbose {
             return work();
         }
+        let is_live = self.is_live();
         thread::scope(|scope| {
             let (done, waiting) = mpsc::channel::<()>();
             scope.spawn(move || {
                 let started = Instant::now();
+                if !is_live {
+                    let mut pause = FIRST_LINE;
+                    while waiting.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                        self.say(&format!("{what}, {} s\n", started.elapsed().as_secs()));
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                    }
+                    return;
+                }
                 let mut pause = PATIENCE;
                 let mut shown = false;
                 while waiting.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {

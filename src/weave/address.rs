@@ -67,7 +67,10 @@ impl Address {
         netrc_hosts.dedup();
         Ok(Self {
             trace,
-            web: pages(public.as_ref().unwrap_or(&base)),
+            web: match variable("WANDB_APP_URL", lookup)? {
+                Some(app) => app.url,
+                None => pages(public.as_ref().unwrap_or(&base)),
+            },
             site,
             netrc_hosts,
             other_host: (!is_own).then_some(base.site.authority),
@@ -75,12 +78,15 @@ impl Address {
     }
 }
 
-/// The address of the web pages, without a slash at its end.
+/// The address of the web pages, without a slash at its end: `WANDB_APP_URL`, else that of the W&B server.
 ///
 /// # Errors
 ///
 /// A URL in the environment or in the settings file is invalid.
 pub fn web(lookup: &Lookup<'_>) -> Result<String, Fault> {
+    if let Some(app) = variable("WANDB_APP_URL", lookup)? {
+        return Ok(app.url);
+    }
     match variable("WANDB_PUBLIC_BASE_URL", lookup)? {
         Some(public) => Ok(pages(&public)),
         None => Ok(pages(&base(lookup)?)),
@@ -90,7 +96,8 @@ pub fn web(lookup: &Lookup<'_>) -> Result<String, Fault> {
 /// The web pages of a W&B server, as the SDK links to them.
 fn pages(base: &Base) -> String {
     let url = &base.url;
-    if url.contains("://api.wandb.") {
+    // W&B's own servers under test are at another host than those of the cloud.
+    if url.contains("://api.wandb.") && !url.contains("://api.wandb.test") {
         url.replacen("://api.", "://", 1)
     } else {
         url.replacen("://api.", "://app.", 1)
@@ -204,6 +211,7 @@ mod tests {
         const BASE: (&str, &str) = ("WANDB_BASE_URL", "https://wb.example.com:8443/");
         const TRACE: (&str, &str) = ("WF_TRACE_SERVER_URL", "https://t.example.com/");
         const PUBLIC: (&str, &str) = ("WANDB_PUBLIC_BASE_URL", "https://p.example.com/");
+        const APP: (&str, &str) = ("WANDB_APP_URL", "https://ui.example.com/");
         for (argument, variables, trace, web) in [
             (None, &[][..], PUBLIC_TRACE, WANDB),
             (None, &[("WANDB_BASE_URL", "")], PUBLIC_TRACE, WANDB),
@@ -216,6 +224,10 @@ mod tests {
             (None, &[TRACE], "https://t.example.com", WANDB),
             (None, &[("WANDB_BASE_URL", "https://api.example.com")], "https://api.example.com/traces", "https://app.example.com"),
             (Some("http://[::1]:8080"), &[TRACE, BASE], "http://[::1]:8080", "https://wb.example.com:8443"),
+            (None, &[BASE, APP], "https://wb.example.com:8443/traces", "https://ui.example.com"),
+            (None, &[APP, PUBLIC], "https://p.example.com/traces", "https://ui.example.com"),
+            (None, &[("WANDB_BASE_URL", "https://api.wandb.test")], "https://api.wandb.test/traces", "https://app.wandb.test"),
+            (None, &[("WANDB_BASE_URL", "https://api.wandb.example")], "https://api.wandb.example/traces", "https://wandb.example"),
         ] {
             let address = find(argument, variables).unwrap();
             assert_eq!((&*address.trace, &*address.web), (trace, web), "{argument:?}, {variables:?}");

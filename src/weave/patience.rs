@@ -9,6 +9,8 @@ use ureq::http::{HeaderMap, header};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// When a limit on the number of requests ends, in seconds from now, as W&B sends it.
+const RATE_LIMIT_RESET: &str = "ratelimit-reset";
 /// The part of the time that is left which an answer gets that can be done without: a quarter.
 const ASIDE: u32 = 4;
 
@@ -45,12 +47,20 @@ impl Patience {
     }
 }
 
-/// `Retry-After`, in seconds or as a date. More seconds than can be counted are still a wait.
+/// How long the server asks to wait: `Retry-After`, in seconds or as a date, else `RateLimit-Reset`, in seconds. More
+/// seconds than can be counted are still a wait.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<f64>() {
+    let seconds = |text: &str| {
+        let seconds: f64 = text.parse().ok()?;
         let wait = Duration::try_from_secs_f64(seconds.ceil());
-        return wait.ok().or((seconds > 0.0).then_some(Duration::MAX));
+        wait.ok().or((seconds > 0.0).then_some(Duration::MAX))
+    };
+    let Some(asked) = headers.get(header::RETRY_AFTER) else {
+        return seconds(headers.get(RATE_LIMIT_RESET)?.to_str().ok()?.trim());
+    };
+    let text = asked.to_str().ok()?.trim();
+    if text.parse::<f64>().is_ok() {
+        return seconds(text);
     }
     let date = rfc2822::parse(text).ok()?.timestamp();
     let wait = date.duration_since(Timestamp::now());

@@ -190,6 +190,14 @@ fn retry_after_is_honoured() {
     let started = Instant::now();
     check(&weave, &[]).code(0);
     assert!(started.elapsed() >= Duration::from_secs(1));
+    // W&B also says when a limit on the number of requests ends.
+    let limited = Weave::with(|request, before| {
+        (is_root_read(request) && before == 0)
+            .then(|| Reply::status(429, "slow").header("RateLimit-Reset: 1.5"))
+    });
+    let started = Instant::now();
+    check(&limited, &[]).code(0);
+    assert!(started.elapsed() >= Duration::from_secs(2));
     let long = Weave::with(|request, _| {
         is_root_read(request).then(|| Reply::status(429, "slow").header("Retry-After: 7200"))
     });
@@ -580,4 +588,24 @@ fn a_snapshot_notices_pages_that_do_not_fit() {
         .says(words);
         assert!(outcome.names().is_empty());
     }
+}
+
+/// In a log it is seen that a slow server is waited for, and what is asked of it.
+#[test]
+fn a_log_says_that_a_slow_server_is_waited_for() {
+    let slow = || {
+        Weave::with(|request, _| {
+            if is_query(request) {
+                std::thread::sleep(Duration::from_millis(2500));
+            }
+            None
+        })
+    };
+    let weave = slow();
+    let outcome = check(&weave, &[]).code(0);
+    assert_eq!(outcome.stderr.matches("asking Weave, 2 s\n").count(), 1);
+    let weave = slow();
+    let outcome = check(&weave, &["-q"]).code(0);
+    assert!(!outcome.stderr.contains("asking"), "{}", outcome.stderr);
+    outcome.done();
 }
