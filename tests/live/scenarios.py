@@ -29,9 +29,11 @@ CRASH = "crash"
 logging.getLogger("weave").setLevel(logging.CRITICAL)
 
 
-def connect(server: weave_server.Server, url: str, key: str) -> WeaveClient:
+def connect(
+    server: weave_server.Server, url: str, key: str, *, over_http: bool = not backends.IS_MEMORY
+) -> WeaveClient:
     """Has the SDK log to a server: within the process where that is in memory, else over HTTP, as users do."""
-    if backends.IS_MEMORY:
+    if not over_http:
         client = WeaveClient(ENTITY, PROJECT, server)
     else:
         remote = RemoteHTTPTraceServer(url, should_batch=True)

@@ -126,6 +126,8 @@ def build_app(server: Server, keys: dict[str, set[str]]) -> fastapi.FastAPI:
     """The routes of the v2 Evaluation API. `keys` maps an API key to the projects it may read."""
     app = fastapi.FastAPI()
     app.state.requests = []
+    # Which requests that store calls are refused, by their numbers from 0 on; and how many there were.
+    app.state.refused, app.state.stored = set(), 0
 
     @app.exception_handler(Exception)
     def _failed(_request: fastapi.Request, exc: Exception) -> JSONResponse:
@@ -148,6 +150,10 @@ def build_app(server: Server, keys: dict[str, set[str]]) -> fastapi.FastAPI:
         parts = request.url.path.split("/")
         if parts[1] == "v2" and "/".join(parts[2:4]) not in keys[key]:
             return JSONResponse({"reason": "permission denied"}, status_code=403)
+        if request.url.path.endswith(("/calls/complete", "/call/upsert_batch")):
+            app.state.stored += 1
+            if app.state.stored - 1 in app.state.refused:
+                return JSONResponse({"reason": "refused by the test"}, status_code=400)
         try:
             return await call_next(request)
         except Exception as exc:  # noqa: BLE001 - mapped to the status the server would send

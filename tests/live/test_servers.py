@@ -1,0 +1,74 @@
+"""What trace servers do in different ways, and the gate has to take in one: stored calls, attributes, the order of trials."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import scenarios
+import weave
+from conftest import KEY
+from scenarios import Bot, correctness, evaluate, questions, tone
+
+MIN = "- {name: min, scorer: correctness, metric: pass_rate, min: 0.8}"
+
+
+def logged_in_batches(client, batches: int) -> str:
+    """Logs ten rows a batch, of which the first two are wrong, and returns the run's id."""
+    logger = weave.EvaluationLogger(name="batches", model="logged-bot")
+    for batch in range(batches):
+        for number in range(10):
+            prediction = logger.log_prediction(inputs={"n": 10 * batch + number}, output="x")
+            prediction.log_score("correctness", batch > 0 or number > 1)
+            prediction.finish()
+        client.flush()
+    logger.log_summary()
+    client.flush()
+    return logger._evaluate_call.id
+
+
+def test_a_batch_that_was_lost_leaves_a_run_incomplete(place):
+    client = scenarios.connect(place.server, place.running.url, KEY, over_http=True)
+    state = place.running.app.state
+    gates = MIN.replace("0.8", "0.94")
+    whole = place.check(gates, logged_in_batches(client, 3))
+    assert (whole.code, whole.check("min")["candidate"]) == (1, pytest.approx(28 / 30))
+    each = state.stored
+    # The SDK drops a batch that is refused, here the second of the run, and still ends the run.
+    state.refused = {each + 1}
+    run = logged_in_batches(client, 3)
+    assert state.stored > each + 1
+    lost = place.check(gates, run)
+    assert (lost.code, "run-incomplete" in lost.findings) == (3, True), lost.stdout
+
+
+@pytest.mark.parametrize(
+    "value", ["feature/größe", "日本", 'a"b', "a\\b", "a\tb", "null", "12345678901234567", 12345678901234567, "1e400"]
+)
+def test_a_run_is_found_by_any_value_of_an_attribute(place, value):
+    run = evaluate(Bot(), questions(range(4)), [correctness], attributes={"team": value})
+    evaluate(Bot(wrong=[1]), questions(range(4)), [correctness], attributes={"team": "other"})
+    text = json.dumps(str(value), ensure_ascii=False)
+    found = place.gate(f"version: 1\ncandidate: {{attributes: {{team: {text}}}}}\ngates:\n{MIN}\n")
+    assert found.code == 0, found.stdout
+    assert found.policy["candidate"]["id"] == run
+
+
+def test_the_same_check_gives_the_same_bytes(place):
+    baseline = evaluate(Bot(wrong=[1]), questions(range(12)), [correctness, tone], trials=3)
+    candidate = evaluate(Bot(wrong=[2, 3]), questions(range(12)), [correctness, tone], trials=3)
+    gates = "\n".join(
+        f"- {{name: {metric}{number}, scorer: {scorer}, metric: {metric}, max_drop: 0.01, evidence: {rule}}}"
+        for number, (scorer, metric, rule) in enumerate(
+            [
+                ("correctness", "pass_rate", "observed"),
+                ("correctness", "pass_rate", "significant"),
+                ("tone.score", "numeric_mean", "proven"),
+            ]
+        )
+    )
+    reports = set()
+    for _ in range(10):
+        place.check(gates, candidate, baseline)
+        reports.add((place.work / "report.json").read_text() + (place.work / "report.md").read_text())
+    assert len(reports) == 1
