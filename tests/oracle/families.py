@@ -129,12 +129,11 @@ def bar(alpha: float, others: list[Other]) -> tuple[float, float]:
 
 
 def holm_bar(alpha: float, others: list[float]) -> float:
-    """The highest p that Holm's method still counts as significant at alpha beside these others."""
-    low, high = 0.0, 1.0
-    for _ in range(80):
-        middle = (low + high) / 2
-        if stats.holm([middle, *others])[0] <= alpha:
-            low = middle
-        else:
-            high = middle
-    return low
+    """The highest p that Holm's method still counts as significant at alpha beside these others: those that it rejects
+    before leave as many fewer to correct for."""
+    left = len(others) + 1
+    for p in sorted(others):
+        if p * left > alpha:
+            break
+        left -= 1
+    return alpha / left

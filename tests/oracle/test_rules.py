@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import families
 import judge
 import selection
+import stats
 from evidence import Evidence, Row, Run, Trial
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
@@ -242,3 +244,13 @@ def test_changes_of_one_size_could_have_rejected_with_one_row_the_other_way():
     # All of them alike show nothing on so few rows.
     assert said(run("c", scored(*[0.4] * 9)), before, fall) == ["pass"]
     assert said(run("c", scored(*[0.4] * 10)), run("b", scored(*[0.5] * 10)), fall) == ["fail"]
+
+
+def test_the_highest_p_that_holm_rejects_is_found():
+    chance = random.Random(5)
+    for _ in range(2000):
+        others = [chance.choice([0.0, chance.random() * 0.1, chance.random()]) for _ in range(chance.randint(0, 6))]
+        alpha = chance.choice([0.05, 0.1, 0.01])
+        bar = families.holm_bar(alpha, others)
+        assert stats.holm([bar * (1 - 1e-9), *others])[0] <= alpha
+        assert stats.holm([bar * (1 + 1e-9), *others])[0] > alpha
