@@ -253,6 +253,11 @@ impl<'a> Finder<'a> {
                 })
             }
             Named::Newest(selector) => {
+                // That there is no such list does not say that there is no run.
+                if let Some(reason) = reason {
+                    let what = "the list of evaluation runs".to_owned();
+                    return Err(Refusal::NotFound { what, reason }.into());
+                }
                 contradicts(eligible, &recent)?;
                 let asked = nothing::Asked {
                     project: self.project,
@@ -509,7 +514,12 @@ impl<'a> Finder<'a> {
         let mut matching: Vec<(Match, Head)> = Vec::new();
         let (mut unwanted, mut read, mut pages) = (0, 0, 0);
         let is_last = loop {
-            let (page, lines) = self.page(selector, eligible, PAGE, read)?;
+            let (page, lines) = match self.page(selector, eligible, PAGE, read) {
+                Err(Refusal::NotFound { .. }) if pages == 0 => {
+                    return self.among_recent(selector, eligible);
+                }
+                page => page?,
+            };
             pages += 1;
             self.refuse_nameless(&page, selector, eligible)?;
             let fits = page.into_iter().filter_map(|head| {
