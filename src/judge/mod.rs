@@ -185,9 +185,17 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
     let today = now.to_zoned(TimeZone::UTC).date();
     let mut findings = Vec::new();
     let mut courts = Vec::new();
+    // A gate is judged also where its baseline was not read: then there is none.
+    let is_unread = |(name, _): (&str, _)| !evidence.named.contains_key(name);
+    let unread = policy.used_baselines().any(is_unread).then(|| Evidence {
+        baseline: Baseline::Unnamed,
+        rows: None,
+        named: BTreeMap::new(),
+        ..evidence.clone()
+    });
     let named = policy.used_baselines().map(|(name, _)| Some(name));
     for against in std::iter::once(None).chain(named) {
-        if let Some(beside) = evidence.beside(against) {
+        if let Some(beside) = evidence.beside(against).or(unread.as_ref()) {
             courts.push(court(policy, beside, against, now, &mut findings));
         }
     }

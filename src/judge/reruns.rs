@@ -42,9 +42,9 @@ pub(super) fn measure_each(
             subject: check.subject.as_deref(),
             slice: check.slice.as_ref(),
         };
-        let Some(beside) = evidence.beside(check.against.as_deref()) else {
-            continue;
-        };
+        let beside = evidence
+            .beside(check.against.as_deref())
+            .unwrap_or(evidence);
         let measured: Vec<Option<Measured>> = beside
             .each
             .iter()

@@ -626,3 +626,17 @@ fn tests_against_further_baselines_are_corrected_with_the_others() {
         [Status::Pass, Status::Pass]
     );
 }
+
+#[test]
+fn a_gate_whose_further_baseline_was_not_read_is_undecided() {
+    let rows = "a {} | {\"s\": true}\nb {} | {\"s\": true}";
+    let head = "baselines: {release: {branch: main}}";
+    for rule in ["observed", "significant", "proven"] {
+        let gates = format!(
+            "- {{name: a, scorer: s, metric: pass_rate, max_drop: 0.5, evidence: {rule}, against: release}}"
+        );
+        let judgement = on_rows(head, &gates, rows, rows);
+        assert_eq!(judgement.verdict, Verdict::Undecided, "{rule}");
+        assert_eq!(judgement.checks[0].finding, Some(Name::NoBaseline));
+    }
+}
