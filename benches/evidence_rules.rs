@@ -77,6 +77,7 @@ fn run(id: &str, rows: u64, totals: Totals) -> Run {
         attributes: None,
         completeness: Completeness::Complete,
         is_logged: false,
+        setup: None,
     }
 }
 

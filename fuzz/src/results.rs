@@ -143,6 +143,8 @@ fn head(id: &str) -> Head {
         has_parent: false,
         has_output: true,
         calls_made: Some(1),
+        evaluation_ref: None,
+        served_models: Vec::new(),
         completeness: Completeness::Complete,
         is_logged: false,
         choice: None,
@@ -182,11 +184,12 @@ fn is_saved(text: &str) {
         .for_each(|asked| asked.store(0, Ordering::Relaxed));
     let rows = run_rows(&client, &project(), "c");
     let mut bytes = Vec::new();
+    let mut texts = std::io::Cursor::new(Vec::new());
     let written = [snapshot::Written {
         run: &run,
         rows: Some(&rows),
     }];
-    if let Err(fault) = snapshot::write(&mut bytes, &written, true, now()) {
+    if let Err(fault) = snapshot::write(&mut bytes, &written, Some(&mut texts), now()) {
         return is_told(&fault);
     }
     let saved = snapshot::parse(bytes, "made.json", "https://wandb.ai", &|_| false);

@@ -1,10 +1,11 @@
 //! Snapshots: what is accepted adds up, comes out again as it went in, and passes nothing that it does not say.
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
 use std::sync::LazyLock;
 
 use serde_json::Value;
-use weave_gate::evidence::snapshot::{self, Saved, SavedRows, Written};
+use weave_gate::evidence::snapshot::{self, Saved, SavedRows, Spool, Written};
 use weave_gate::evidence::{
     Completeness, Evidence, Kind, Known, Role, RowSource, Run, Totals, gathered,
 };
@@ -176,7 +177,9 @@ fn is_written_as_it_was(saved: &Saved, with_texts: bool) {
         })
         .collect();
     let mut bytes = Vec::new();
-    if let Err(fault) = snapshot::write(&mut bytes, &written, with_texts, now()) {
+    let mut texts = Cursor::new(Vec::new());
+    let texts = with_texts.then_some(&mut texts as &mut dyn Spool);
+    if let Err(fault) = snapshot::write(&mut bytes, &written, texts, now()) {
         panic!("not written: {fault:?}");
     }
     let again = read(bytes).unwrap_or_else(|fault| panic!("not read back: {fault:?}"));

@@ -380,7 +380,7 @@ impl<'a> Archive<'a> {
             else {
                 continue;
             };
-            rows.each(&Columns::default(), &mut |row| {
+            rows.each(&Columns::everything(), &mut |row| {
                 if digests.binary_search(&&*row.row_digest).is_ok() {
                     let detail = details.entry(row.row_digest.clone().into_owned());
                     detail.or_default().take(run.role, row);

@@ -7,15 +7,15 @@ use jiff::Timestamp;
 use super::console::Console;
 use super::output::{Failure, Output};
 use super::request::CandidateRequest;
-use super::search::{Place, Search, live};
+use super::search::{Place, Search, both, live};
 use super::server::needed_project;
 use crate::cli::SnapshotArgs;
-use crate::evidence::{Completeness, Fact, RowSource, snapshot};
+use crate::evidence::{Completeness, Fact, RowSource, Run, snapshot, snapshot::Spool};
 use crate::fault::Fault;
 use crate::number::plural;
 use crate::policy::{Reruns, Source};
 use crate::selector::Identity;
-use crate::weave::{Head, read_run, run_rows};
+use crate::weave::{Client, Head, read_run, read_setup, run_rows};
 
 pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fault> {
     let source = Source::from_argument(&arguments.run).map_err(Fault::usage)?;
@@ -56,28 +56,11 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
     }
     warn(&found.facts, console);
     let client = search.client();
-    let mut runs = Vec::new();
-    for head in found.judged {
-        let run = console.while_waiting("asking Weave", || read_run(client, &project, head))?;
-        if let Some(status) = run
-            .status
-            .as_deref()
-            .filter(|status| *status != "completed")
-        {
-            console.warn(&format!(
-                "the status of run {} is {status}; every check of this snapshot will be undecided",
-                run.id
-            ));
-        }
-        if let Completeness::Incomplete(gap) = run.completeness {
-            console.warn(&format!(
-                "run {} is incomplete: {}; every check of this snapshot will be undecided",
-                run.id,
-                super::candidates::gap_text(gap)
-            ));
-        }
-        runs.push(run);
-    }
+    let runs = found
+        .judged
+        .into_iter()
+        .map(|head| read(head, place, client, console))
+        .collect::<Result<Vec<Run>, Fault>>()?;
     let sources: Vec<_> = runs
         .iter()
         .map(|run| run_rows(client, &project, &run.id))
@@ -97,7 +80,9 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
         let write = |to: &mut dyn Write| -> Result<(), Failure> {
             // Why something could not be written has to come out of the writer unharmed.
             let mut noting = Noting { to, failed: None };
-            let done = snapshot::write(&mut noting, &written, arguments.rows, Timestamp::now());
+            let mut texts = arguments.rows.then(tempfile::tempfile).transpose()?;
+            let texts = texts.as_mut().map(|file| file as &mut dyn Spool);
+            let done = snapshot::write(&mut noting, &written, texts, Timestamp::now());
             match noting.failed {
                 Some(error) => Err(error.into()),
                 None => Ok(done?),
@@ -115,6 +100,44 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
         arguments.output.display()
     ));
     Ok(())
+}
+
+/// One run and how it was measured, with a warning where every check of it will be undecided.
+fn read(
+    head: Head,
+    place: Place<'_>,
+    client: &Client<'_>,
+    console: &Console,
+) -> Result<Run, Fault> {
+    let (setup, run) = console.while_waiting("asking Weave", || {
+        let of_setup = head.clone();
+        both(
+            || read_setup(client, place.project, &of_setup),
+            || read_run(client, place.project, head),
+        )
+    });
+    let run = Run {
+        setup: Some(setup?),
+        ..run?
+    };
+    if let Some(status) = run
+        .status
+        .as_deref()
+        .filter(|status| *status != "completed")
+    {
+        console.warn(&format!(
+            "the status of run {} is {status}; every check of this snapshot will be undecided",
+            run.id
+        ));
+    }
+    if let Completeness::Incomplete(gap) = run.completeness {
+        console.warn(&format!(
+            "run {} is incomplete: {}; every check of this snapshot will be undecided",
+            run.id,
+            super::candidates::gap_text(gap)
+        ));
+    }
+    Ok(run)
 }
 
 /// Keeps what went wrong where something is written.

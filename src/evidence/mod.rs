@@ -13,9 +13,8 @@ mod pool;
 #[cfg(test)]
 mod row_tests;
 mod rows;
+mod setup;
 pub mod snapshot;
-#[cfg(test)]
-mod snapshot_tests;
 mod sums;
 mod tally;
 #[cfg(test)]
@@ -36,6 +35,7 @@ pub use gather::Gatherer;
 pub use join::{Known, RowSource, Take, gathered, joined, unresolved};
 pub use pair::Pair;
 pub use rows::{MOST_VALUES, Role, Rows, Sort};
+pub use setup::Setup;
 pub use tally::Tally;
 pub use trial::{RunRow, Trial};
 
@@ -131,6 +131,8 @@ pub struct Run {
     pub completeness: Completeness,
     /// Whether it was logged by `EvaluationLogger`.
     pub is_logged: bool,
+    /// How it was measured; `None` where that was not read.
+    pub setup: Option<Setup>,
 }
 
 /// How a run was chosen among those that match a selector: the newest is taken.

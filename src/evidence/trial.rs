@@ -68,6 +68,32 @@ pub struct RunRow<'a> {
     pub trials: Vec<Trial<'a>>,
 }
 
+/// The inputs of a row of one run, and the outputs of its trials, which a snapshot holds apart from the scores.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct RowTexts<'a> {
+    /// The digest of the row.
+    #[serde(borrow)]
+    pub(super) row_digest: Cow<'a, str>,
+    /// Its inputs, as JSON.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) raw_data_row: Option<&'a RawValue>,
+    /// The outputs of its trials, as JSON, in their order.
+    #[serde(borrow)]
+    pub(super) outputs: Vec<Option<&'a RawValue>>,
+}
+
+impl<'a> RowTexts<'a> {
+    /// Those of a row.
+    #[must_use]
+    pub(super) fn of(row: &RunRow<'a>) -> Self {
+        Self {
+            row_digest: row.row_digest.clone(),
+            raw_data_row: row.raw_data_row,
+            outputs: row.trials.iter().map(|trial| trial.model_output).collect(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

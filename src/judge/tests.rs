@@ -67,6 +67,7 @@ pub(super) fn run(id: &str, totals: Totals) -> Run {
         attributes: None,
         completeness: Completeness::Complete,
         is_logged: false,
+        setup: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::wire::CallRead;
+use super::wire::{CallRead, CallSummary};
 use crate::evidence::{
     Choice, Completeness, Gap, LeftOut, ListedRun, Reference, Role, Run, attribute, scalar_text,
     values,
@@ -28,6 +28,8 @@ pub struct Head {
     pub display_name: Option<String>,
     /// What was evaluated on.
     pub evaluation: Option<Reference>,
+    /// The same as Weave writes it.
+    pub evaluation_ref: Option<String>,
     /// What was evaluated.
     pub model: Option<Reference>,
     /// `running`, `completed`, `failed`, or whatever else a server says.
@@ -46,6 +48,8 @@ pub struct Head {
     pub has_output: bool,
     /// How many calls it made, where it says so.
     pub calls_made: Option<u64>,
+    /// The names of the models that were served, where it says so.
+    pub served_models: Vec<String>,
     /// Whether Weave has all of it.
     pub completeness: Completeness,
     /// How it was chosen, where it was not named by its id.
@@ -426,16 +430,19 @@ impl From<CallRead> for Head {
             .attributes
             .get("_weave_eval_meta")
             .and_then(|meta| meta.get("imperative"));
+        let summary = call.summary.as_ref();
         Self {
             rescored_from: of_weave("source_evaluation_run_id"),
             evaluation: evaluation.as_deref().and_then(Reference::parse),
+            evaluation_ref: evaluation,
             model: model.as_deref().and_then(Reference::parse),
             status: Some(status.to_owned()),
             started_at: Some(call.started_at),
             finished_at: call.ended_at,
             is_logged: imperative == Some(&Value::Bool(true)),
             has_output: call.output.is_some(),
-            calls_made: call.summary.and_then(|summary| summary.calls()),
+            calls_made: summary.and_then(CallSummary::calls),
+            served_models: summary.map(CallSummary::served_models).unwrap_or_default(),
             trace_id: call.trace_id,
             has_parent: call.parent_id.is_some(),
             completeness: Completeness::NotAsked,

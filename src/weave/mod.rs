@@ -12,6 +12,7 @@ mod read;
 mod refusal;
 mod rows;
 mod settings;
+mod setup;
 mod wire;
 
 pub use address::{Address, web};
@@ -23,3 +24,4 @@ pub use read::{
     Needs, Side, Sides, read_details, read_evidence, read_prediction, read_rows, read_run,
     read_trials, run_rows, saved_evidence,
 };
+pub use setup::read_setup;

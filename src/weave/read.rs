@@ -553,6 +553,7 @@ impl Reader<'_> {
             choice: head.choice,
             attributes: Some(head.attributes),
             completeness: head.completeness,
+            setup: None,
         })
     }
 

@@ -42,12 +42,21 @@ pub(super) struct CallSummary {
     /// How many calls of the trace succeeded and failed, as the client that made them counted.
     #[serde(default)]
     status_counts: Option<StatusCounts>,
+    /// What was used, by the names of the models that were served.
+    #[serde(default)]
+    usage: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
 struct StatusCounts(#[serde(deserialize_with = "counts")] BTreeMap<String, u64>);
 
 impl CallSummary {
+    /// The names of the models that were served.
+    pub(super) fn served_models(&self) -> Vec<String> {
+        let usage = self.usage.as_ref().and_then(Value::as_object);
+        usage.into_iter().flat_map(Map::keys).cloned().collect()
+    }
+
     /// How many calls the trace has, as the client that made them counted; `None` where it did not.
     pub(super) fn calls(&self) -> Option<u64> {
         let StatusCounts(counts) = self.status_counts.as_ref()?;

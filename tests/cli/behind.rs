@@ -362,9 +362,16 @@ fn a_snapshot_with_rows_is_whole_or_not_there() {
     judge(&wrong)
         .code(3)
         .says("its rows and its counts contradict each other");
-    let lost = saved.replacen("digest-000050\",\"raw", "digest-000049x\",\"raw", 1);
+    let lost = saved.replacen("digest-000050\",\"trials", "digest-000049x\",\"trials", 1);
     assert_ne!(lost, saved);
     judge(&lost).code(3).says("contradict each other");
+    // Texts decide nothing, and are shown with no other row's scores.
+    let moved = saved.replacen("digest-000050\",\"raw", "digest-000049x\",\"raw", 1);
+    assert_ne!(moved, saved);
+    let outcome = judge(&moved)
+        .code(1)
+        .shows("their texts contradict each other");
+    assert!(!outcome.stdout.contains("question 0"));
     judge(&saved[..saved.len() - 40])
         .code(3)
         .says("it is cut short");

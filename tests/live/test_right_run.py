@@ -542,6 +542,18 @@ def test_a_run_with_a_deleted_call_is_not_complete(place):
         assert outcome.effect("run-incomplete") == "warning"
 
 
+def test_a_snapshot_says_how_its_run_was_measured(place):
+    run = evaluate(Bot(tokens=10), questions(range(6)), [correctness, scenarios.tone])
+    snapshot(place, run)
+    (setup,) = json.loads((place.work / "run.json").read_text())["setup"]
+    objects = setup["objects"]
+    evaluation = objects[setup["evaluation"]]
+    assert evaluation["_class_name"] == "Evaluation"
+    assert {evaluation["dataset"], *evaluation["scorers"]} <= set(objects)
+    assert len(evaluation["scorers"]) == 2
+    assert (setup["run"], setup["served_models"]) == (run, [scenarios.LLM])
+
+
 def test_snapshots_of_complete_runs_stay_green(place):
     runs = {
         "evaluate": run_of(None, 10),

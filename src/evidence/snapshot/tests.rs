@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::snapshot::{Saved, Written, parse, read, write};
-use super::*;
+use super::{Saved, Written, parse, read, write};
+use crate::evidence::*;
+use crate::fault::Fault;
 
 /// A run of two rows, the second with two trials, and its rows as a snapshot holds them.
 fn file() -> Value {
@@ -81,7 +82,7 @@ fn written(saved: &Saved, run: &Run) -> Result<String, Fault> {
     write(
         &mut bytes,
         &written,
-        true,
+        Some(&mut std::io::Cursor::new(Vec::new())),
         "2026-11-23T12:00:00Z".parse().unwrap(),
     )?;
     Ok(String::from_utf8(bytes).unwrap())
@@ -104,6 +105,61 @@ fn what_is_written_is_read_again() {
     assert!(!text.contains("results") && text.ends_with("}\n"));
     let again = parsed(&serde_json::from_str(&text).unwrap()).unwrap();
     assert_eq!(again.runs()[0], saved.runs()[0]);
+}
+
+/// Inputs and outputs come after all scores, and are read only where they are wanted.
+#[test]
+fn texts_are_apart_from_scores() {
+    let mut both = file();
+    both["results"][0]["rows"][0]["trials"][0]["model_output"] = json!("an answer");
+    both["setup"] = json!([{
+        "run": "r", "evaluation": "weave:///a/b/object/answers:v1", "served_models": ["gpt"],
+        "objects": {"weave:///a/b/object/answers:v1": {"scorers": []}},
+    }]);
+    let saved = parsed(&both).unwrap();
+    let text = written(&saved, &saved.runs()[0]).unwrap();
+    let (scores, texts) = text.split_once("\"texts\":").unwrap();
+    assert!(!scores.contains("raw_data_row") && !scores.contains("an answer"));
+    assert!(texts.contains("raw_data_row") && texts.contains("an answer"));
+    let mut apart: Value = serde_json::from_str(&text).unwrap();
+    let read = |file: &Value, columns: &Columns| {
+        let saved = parsed(file)?;
+        assert_eq!(
+            saved.runs()[0].setup.as_ref().unwrap().served_models,
+            ["gpt"]
+        );
+        let mut rows = Vec::new();
+        let source = saved.rows_of("r").unwrap();
+        let done = source.each(columns, &mut |row| {
+            let output = row.trials[0]
+                .model_output
+                .map(|output| output.get().to_owned());
+            rows.push((row.raw_data_row.map(|row| row.get().to_owned()), output));
+            Ok(())
+        });
+        done.map(|()| rows).map_err(|fault| fault.message)
+    };
+    let everything = Columns::everything();
+    let some = |text: &str| Some(text.to_owned());
+    let expected = vec![
+        (some("{\"q\":1}"), some("\"an answer\"")),
+        (some("{\"q\":2}"), None),
+    ];
+    assert_eq!(read(&apart, &everything), Ok(expected));
+    assert_eq!(read(&apart, &Columns::numbers()), Ok(vec![(None, None); 2]));
+    // Texts of another row are noticed where they are read.
+    for (path, value) in [
+        ("/texts/0/rows/0/row_digest", json!("z")),
+        ("/texts/0/rows/0/outputs", json!([1, 2])),
+        ("/texts/0/rows", json!([apart["texts"][0]["rows"][0]])),
+    ] {
+        let kept = apart.pointer(path).unwrap().clone();
+        *apart.pointer_mut(path).unwrap() = value;
+        let problem =
+            "cannot read the snapshot `run.json`: its rows and their texts contradict each other";
+        assert_eq!(read(&apart, &everything), Err(problem.to_owned()), "{path}");
+        *apart.pointer_mut(path).unwrap() = kept;
+    }
 }
 
 /// Version 1 of the format does not say what the run was logged with, whether it was complete, or how many trials
@@ -176,7 +232,7 @@ fn scores_are_written_without_inputs_and_outputs_where_these_are_not_wanted() {
     write(
         &mut bytes,
         &written,
-        false,
+        None,
         "2026-11-23T12:00:00Z".parse().unwrap(),
     )
     .unwrap();

@@ -1,0 +1,285 @@
+//! The types that a file is written from and read into.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+use crate::evidence::trial::{RowTexts, RunRow};
+use crate::evidence::{Completeness, Gap, Setup};
+use crate::json::{counts, distinct, object, objects};
+
+/// The rows of a file of version 1.
+#[derive(Deserialize)]
+pub(super) struct OldResults<'a> {
+    #[serde(borrow, default, deserialize_with = "objects")]
+    pub(super) results: Vec<RunRow<'a>>,
+}
+
+/// The rows of a file, run by run.
+#[derive(Deserialize)]
+pub(super) struct Results<'a> {
+    #[serde(borrow, default, deserialize_with = "objects")]
+    pub(super) results: Vec<RunResults<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RunResults<'a> {
+    pub(super) run: String,
+    #[serde(borrow, deserialize_with = "objects")]
+    pub(super) rows: Vec<RunRow<'a>>,
+}
+
+/// First read of a file: enough to say whether it is ours.
+#[derive(Deserialize)]
+pub(super) struct Header {
+    pub(super) format: String,
+    pub(super) version: u64,
+}
+
+/// A file of version 1.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OldSnapshot {
+    #[serde(rename = "format")]
+    _format: IgnoredAny,
+    #[serde(rename = "version")]
+    _version: IgnoredAny,
+    #[serde(rename = "tool")]
+    _tool: IgnoredAny,
+    #[serde(rename = "taken_at")]
+    _taken_at: Timestamp,
+    pub(super) project: String,
+    pub(super) run: String,
+    pub(super) display_name: Option<String>,
+    pub(super) evaluation: Option<Named>,
+    pub(super) model: Option<Named>,
+    pub(super) status: Option<String>,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) finished_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) rescored_from: Option<String>,
+    pub(super) row_count: u64,
+    pub(super) trial_count: u64,
+    pub(super) total_tokens: Option<u64>,
+    pub(super) total_cost: Option<f64>,
+    #[serde(deserialize_with = "objects")]
+    pub(super) dimensions: Vec<Stats>,
+    #[serde(deserialize_with = "counts")]
+    pub(super) rows: BTreeMap<String, u64>,
+    #[serde(default)]
+    pub(super) results: Option<IgnoredAny>,
+}
+
+/// The file, as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Snapshot {
+    pub(super) format: String,
+    pub(super) version: u64,
+    /// The weave-gate that wrote it.
+    pub(super) tool: String,
+    /// When it was taken.
+    pub(super) taken_at: Timestamp,
+    pub(super) project: String,
+    /// The newest first.
+    #[serde(deserialize_with = "objects")]
+    pub(super) runs: Vec<SavedRun>,
+    /// How each run was measured, as far as that is known.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "some_objects"
+    )]
+    pub(super) setup: Option<Vec<SavedSetup>>,
+    /// The scores of each run, row by row: written and read apart.
+    #[serde(default, skip_serializing)]
+    pub(super) results: Option<IgnoredAny>,
+    /// How many trials report tokens and a price, by run: known once all rows were written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) usage: Option<Vec<SavedUsage>>,
+    /// The inputs and outputs of each run, row by row: written and read apart.
+    #[serde(default, rename = "texts", skip_serializing)]
+    _texts: Option<IgnoredAny>,
+}
+
+impl Snapshot {
+    /// Runs as a file holds them, without what is written apart.
+    pub(super) fn new(
+        project: String,
+        runs: Vec<SavedRun>,
+        setup: Vec<SavedSetup>,
+        usage: Option<Vec<SavedUsage>>,
+        taken_at: Timestamp,
+    ) -> Self {
+        Self {
+            format: super::FORMAT.to_owned(),
+            version: super::VERSION,
+            tool: concat!("weave-gate ", env!("CARGO_PKG_VERSION")).to_owned(),
+            taken_at,
+            project,
+            runs,
+            setup: (!setup.is_empty()).then_some(setup),
+            results: None,
+            usage: usage.filter(|usage| !usage.is_empty()),
+            _texts: None,
+        }
+    }
+}
+
+/// How one run of a file was measured.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedSetup {
+    pub(super) run: String,
+    #[serde(flatten)]
+    pub(super) setup: Setup,
+}
+
+/// The inputs and outputs of a file, run by run.
+#[derive(Deserialize)]
+pub(super) struct Texts<'a> {
+    #[serde(borrow, default, deserialize_with = "objects")]
+    pub(super) texts: Vec<RunTexts<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RunTexts<'a> {
+    pub(super) run: String,
+    #[serde(borrow, deserialize_with = "objects")]
+    pub(super) rows: Vec<RowTexts<'a>>,
+}
+
+/// One run of a file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SavedRun {
+    pub(super) run: String,
+    pub(super) display_name: Option<String>,
+    pub(super) evaluation: Option<Named>,
+    pub(super) model: Option<Named>,
+    pub(super) status: Option<String>,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) finished_at: Option<Timestamp>,
+    /// The run whose outputs it scores once more, where it does.
+    pub(super) rescored_from: Option<String>,
+    /// What it was logged with.
+    #[serde(deserialize_with = "distinct")]
+    pub(super) attributes: Map<String, Value>,
+    /// Whether it was logged by `EvaluationLogger`.
+    pub(super) logged: bool,
+    /// Whether Weave had all of it.
+    #[serde(deserialize_with = "object")]
+    pub(super) completeness: SavedCompleteness,
+    pub(super) row_count: u64,
+    pub(super) trial_count: u64,
+    /// Tokens of the predict calls, where any is reported.
+    pub(super) total_tokens: Option<u64>,
+    /// US dollars of the predict calls, where any is priced.
+    pub(super) total_cost: Option<f64>,
+    #[serde(deserialize_with = "objects")]
+    pub(super) dimensions: Vec<Stats>,
+    /// Trials by row digest.
+    #[serde(deserialize_with = "counts")]
+    pub(super) rows: BTreeMap<String, u64>,
+}
+
+/// Whether Weave had all of a run.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SavedCompleteness {
+    /// complete, unknown, no-summary, calls-missing or too-many-calls.
+    pub(super) state: String,
+    /// Calls that the run made, where some are missing or too many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) calls_made: Option<u64>,
+    /// Calls that Weave had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) calls_stored: Option<u64>,
+}
+
+/// How many trials of a run report what they used.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SavedUsage {
+    pub(super) run: String,
+    pub(super) tokens_reported: u64,
+    pub(super) cost_priced: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) version: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stats {
+    pub(super) name: String,
+    pub(super) trial_count: u64,
+    pub(super) pass_true_count: u64,
+    pub(super) pass_known_count: u64,
+    pub(super) numeric_count: u64,
+    pub(super) numeric_mean: Option<f64>,
+    /// Another dimension of the run has the same name.
+    pub(super) ambiguous: bool,
+}
+
+const NO_SUMMARY: &str = "no-summary";
+const CALLS_MISSING: &str = "calls-missing";
+const TOO_MANY_CALLS: &str = "too-many-calls";
+
+impl From<Completeness> for SavedCompleteness {
+    fn from(completeness: Completeness) -> Self {
+        let (state, calls) = match completeness {
+            Completeness::Complete => ("complete", None),
+            Completeness::Unknown | Completeness::NotAsked => ("unknown", None),
+            Completeness::Incomplete(Gap::NoSummary) => (NO_SUMMARY, None),
+            Completeness::Incomplete(Gap::Fewer { made, stored }) => {
+                (CALLS_MISSING, Some((made, stored)))
+            }
+            Completeness::Incomplete(Gap::More { made, stored }) => {
+                (TOO_MANY_CALLS, Some((made, stored)))
+            }
+        };
+        Self {
+            state: state.to_owned(),
+            calls_made: calls.map(|(made, _)| made),
+            calls_stored: calls.map(|(_, stored)| stored),
+        }
+    }
+}
+
+impl SavedCompleteness {
+    /// What the file says.
+    ///
+    /// # Errors
+    ///
+    /// A word that is not known, or one without its counts.
+    pub(super) fn read(&self) -> Result<Completeness, String> {
+        let calls = self.calls_made.zip(self.calls_stored);
+        match (self.state.as_str(), calls) {
+            ("complete", _) => Ok(Completeness::Complete),
+            ("unknown", _) => Ok(Completeness::Unknown),
+            (NO_SUMMARY, _) => Ok(Completeness::Incomplete(Gap::NoSummary)),
+            (CALLS_MISSING, Some((made, stored))) => {
+                Ok(Completeness::Incomplete(Gap::Fewer { made, stored }))
+            }
+            (TOO_MANY_CALLS, Some((made, stored))) => {
+                Ok(Completeness::Incomplete(Gap::More { made, stored }))
+            }
+            (other, _) => Err(format!(
+                "it does not say whether a run is complete: `{other}`"
+            )),
+        }
+    }
+}
+
+fn some_objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    objects(deserializer).map(Some)
+}

@@ -1,0 +1,251 @@
+//! Writes runs into a file.
+
+use std::io::{self, BufWriter, Read, Seek, Write};
+
+use jiff::Timestamp;
+
+use super::wire::{Named, SavedRun, SavedSetup, SavedUsage, Snapshot, Stats};
+use crate::evidence::tally::Tally;
+use crate::evidence::trial::{RowTexts, RunRow};
+use crate::evidence::{Columns, Dimension, Flaw, Reference, RowSource, Run, Totals};
+use crate::fault::Fault;
+use crate::number::TOLERANCE;
+
+/// A run to be written, and its rows where they are.
+pub struct Written<'a> {
+    /// The run.
+    pub run: &'a Run,
+    /// Its rows.
+    pub rows: Option<&'a dyn RowSource>,
+}
+
+/// Where the texts are kept until all scores are written, such as a file without a name.
+pub trait Spool: Read + Write + Seek {}
+
+impl<T: Read + Write + Seek> Spool for T {}
+
+/// Writes runs, the newest first, and their rows if they are given: the scores, and where there is something empty to
+/// collect `texts` in, inputs and outputs after them.
+///
+/// # Errors
+///
+/// A run's row digests or its usage were not read, its rows cannot be had, or they cannot be written.
+pub fn write(
+    to: &mut dyn Write,
+    runs: &[Written<'_>],
+    texts: Option<&mut dyn Spool>,
+    taken_at: Timestamp,
+) -> Result<(), Fault> {
+    let with_rows: Option<Vec<(&Run, &dyn RowSource)>> = runs
+        .iter()
+        .map(|written| Some((written.run, written.rows?)))
+        .collect();
+    let Some(with_rows) = with_rows else {
+        let used = runs
+            .iter()
+            .filter_map(|written| used(written.run))
+            .collect();
+        let text = text(runs, Some(used), taken_at)?;
+        return to.write_all(text.as_bytes()).map_err(unwritten);
+    };
+    let text = text(runs, None, taken_at)?;
+    // The rows come last, one a line, so that they need not all be there at once.
+    let open = text.trim_end().strip_suffix("\n}").unwrap_or_default();
+    to.write_all(open.as_bytes()).map_err(unwritten)?;
+    to.write_all(b",\n  \"results\": [").map_err(unwritten)?;
+    let mut texts = texts.map(BufWriter::new);
+    let mut usage = Vec::new();
+    for (place, (run, source)) in with_rows.into_iter().enumerate() {
+        let comma = if place > 0 { "," } else { "" };
+        let id = serde_json::to_string(&run.id).map_err(|error| unwritten(error.into()))?;
+        let opened = format!("{comma}\n    {{\"run\": {id}, \"rows\": [");
+        let closed = b"\n    ]}";
+        to.write_all(opened.as_bytes()).map_err(unwritten)?;
+        if let Some(texts) = &mut texts {
+            texts.write_all(opened.as_bytes()).map_err(unwritten)?;
+        }
+        usage.push(rows(to, texts.as_mut(), run, source)?);
+        to.write_all(closed).map_err(unwritten)?;
+        if let Some(texts) = &mut texts {
+            texts.write_all(closed).map_err(unwritten)?;
+        }
+    }
+    let usage = serde_json::to_string(&usage).map_err(|error| unwritten(error.into()))?;
+    to.write_all(format!("\n  ],\n  \"usage\": {usage}").as_bytes())
+        .map_err(unwritten)?;
+    if let Some(texts) = texts {
+        let texts = texts
+            .into_inner()
+            .map_err(|error| unwritten(error.into_error()))?;
+        texts.rewind().map_err(unwritten)?;
+        to.write_all(b",\n  \"texts\": [").map_err(unwritten)?;
+        io::copy(texts, to).map_err(unwritten)?;
+        to.write_all(b"\n  ]").map_err(unwritten)?;
+    }
+    to.write_all(b"\n}\n").map_err(unwritten)
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what `map_err` hands over"
+)]
+fn unwritten(error: io::Error) -> Fault {
+    Fault::evidence(format!("cannot write the snapshot: {error}"))
+}
+
+/// How many trials of a run report what they used, where that was counted.
+fn used(run: &Run) -> Option<SavedUsage> {
+    let usage = run.totals.usage?;
+    Some(SavedUsage {
+        run: run.id.clone(),
+        tokens_reported: usage.reported?,
+        cost_priced: usage.priced?,
+    })
+}
+
+/// Writes the rows of a run, and makes sure that they are what its summary says.
+fn rows(
+    to: &mut dyn Write,
+    mut texts: Option<&mut BufWriter<&mut dyn Spool>>,
+    run: &Run,
+    source: &dyn RowSource,
+) -> Result<SavedUsage, Fault> {
+    let mut tally = Tally::default();
+    let mut usage = SavedUsage {
+        run: run.id.clone(),
+        tokens_reported: 0,
+        cost_priced: 0,
+    };
+    let mut separator = "\n      ";
+    let columns = if texts.is_some() {
+        Columns::everything()
+    } else {
+        Columns::numbers()
+    };
+    source.each(&columns, &mut |row| {
+        for trial in &row.trials {
+            tally
+                .trial(trial)
+                .map_err(|error| unwritten(error.into()))?;
+            usage.tokens_reported += u64::from(trial.total_tokens.is_some());
+            usage.cost_priced += u64::from(trial.total_cost.is_some());
+        }
+        to.write_all(separator.as_bytes()).map_err(unwritten)?;
+        if let Some(texts) = &mut texts {
+            texts.write_all(separator.as_bytes()).map_err(unwritten)?;
+            serde_json::to_writer(&mut *texts, &RowTexts::of(row))
+                .map_err(|error| unwritten(error.into()))?;
+        }
+        separator = ",\n      ";
+        serde_json::to_writer(&mut *to, &without_texts(row))
+            .map_err(|error| unwritten(error.into()))
+    })?;
+    if agree(&tally.totals(), &run.totals) {
+        return Ok(usage);
+    }
+    Err(
+        Fault::evidence("the rows of the run are not what its summary says")
+            .help("was the run still being written? take the snapshot again when it has finished"),
+    )
+}
+
+/// The row without inputs and outputs.
+fn without_texts<'a>(row: &RunRow<'a>) -> RunRow<'a> {
+    let mut row = row.clone();
+    row.raw_data_row = None;
+    for trial in &mut row.trials {
+        trial.take_output();
+    }
+    row
+}
+
+/// Whether rows come to what a summary says.
+pub(super) fn agree(rows: &Totals, summary: &Totals) -> bool {
+    let near = |one: Option<f64>, other: Option<f64>| match (one, other) {
+        (Some(one), Some(other)) => (one - other).abs() <= TOLERANCE * other.abs().max(1.0),
+        (one, other) => one.is_none() && other.is_none(),
+    };
+    let counts = |dimension: &Dimension| {
+        [
+            dimension.scored,
+            dimension.passed,
+            dimension.judged,
+            dimension.measured,
+        ]
+    };
+    let usage = |totals: &Totals| totals.usage.unwrap_or_default();
+    rows.trials == summary.trials
+        && usage(rows).tokens == usage(summary).tokens
+        && near(usage(rows).cost, usage(summary).cost)
+        && rows.dimensions.len() == summary.dimensions.len()
+        && rows.dimensions.iter().all(|(name, ours)| {
+            summary.dimensions.get(name).is_some_and(|theirs| {
+                theirs.flaw.is_some()
+                    || (counts(ours) == counts(theirs) && near(ours.mean, theirs.mean))
+            })
+        })
+}
+
+fn text(
+    runs: &[Written<'_>],
+    usage: Option<Vec<SavedUsage>>,
+    taken_at: Timestamp,
+) -> Result<String, Fault> {
+    let unread = || Fault::evidence("the run was not read far enough for a snapshot");
+    let mut saved = Vec::new();
+    for Written { run, .. } in runs {
+        let (Some(rows), Some(usage)) = (&run.digests, run.totals.usage) else {
+            return Err(unread());
+        };
+        saved.push(SavedRun {
+            run: run.id.clone(),
+            display_name: run.display_name.clone(),
+            evaluation: run.evaluation.as_ref().map(named),
+            model: run.model.as_ref().map(named),
+            status: run.status.clone(),
+            started_at: run.started_at,
+            finished_at: run.finished_at,
+            rescored_from: run.rescored_from.clone(),
+            attributes: run.attributes.clone().unwrap_or_default(),
+            logged: run.is_logged,
+            completeness: run.completeness.into(),
+            row_count: run.rows,
+            trial_count: run.totals.trials,
+            total_tokens: usage.tokens,
+            total_cost: usage.cost,
+            dimensions: run.totals.dimensions.iter().map(stats).collect(),
+            rows: rows.clone(),
+        });
+    }
+    let project = runs.first().map(|written| written.run.project.to_string());
+    let setups = runs.iter().filter_map(|Written { run, .. }| {
+        Some(SavedSetup {
+            run: run.id.clone(),
+            setup: run.setup.clone()?,
+        })
+    });
+    let project = project.ok_or_else(unread)?;
+    let snapshot = Snapshot::new(project, saved, setups.collect(), usage, taken_at);
+    serde_json::to_string_pretty(&snapshot)
+        .map(|text| text + "\n")
+        .map_err(|error| Fault::evidence(format!("cannot write the snapshot: {error}")))
+}
+
+fn stats((name, dimension): (&String, &Dimension)) -> Stats {
+    Stats {
+        name: name.clone(),
+        trial_count: dimension.scored,
+        pass_true_count: dimension.passed,
+        pass_known_count: dimension.judged,
+        numeric_count: dimension.measured,
+        numeric_mean: dimension.mean,
+        ambiguous: dimension.flaw == Some(Flaw::Ambiguous),
+    }
+}
+
+fn named(reference: &Reference) -> Named {
+    Named {
+        name: reference.name.clone(),
+        version: reference.version.clone(),
+    }
+}

@@ -1,0 +1,91 @@
+//! Reads how runs were measured: their evaluations, and the datasets and scorers that these name.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::head::Head;
+use super::refusal::{Refusal, contradiction};
+use crate::evidence::Setup;
+use crate::fault::Fault;
+use crate::project::Project;
+
+/// Where objects are read.
+const REFS: &str = "/refs/read_batch";
+/// Weave refuses more references than this in one request.
+const MOST_REFS: usize = 1_000;
+/// An object of more bytes as JSON is left out.
+const MOST_BYTES: usize = 256 * 1024;
+
+/// The answer of `POST /refs/read_batch`: the objects in the order of their references, null where one was deleted.
+#[derive(Deserialize)]
+struct Objects {
+    vals: Vec<Value>,
+}
+
+/// How a run was measured, by two requests at most. An object that Weave does not have is left out.
+///
+/// # Errors
+///
+/// Weave cannot be reached, or gives no answer that can be used.
+pub fn read_setup(client: &Client<'_>, project: &Project, head: &Head) -> Result<Setup, Fault> {
+    let mut setup = Setup {
+        evaluation: head.evaluation_ref.clone(),
+        objects: BTreeMap::new(),
+        served_models: head.served_models.clone(),
+    };
+    let own = format!("weave:///{project}/");
+    let Some(evaluation) = setup.evaluation.clone().filter(|it| it.starts_with(&own)) else {
+        return Ok(setup);
+    };
+    read(client, std::slice::from_ref(&evaluation), &mut setup)?;
+    let Some(object) = setup.objects.get(&evaluation) else {
+        return Ok(setup);
+    };
+    let scorers = object.get("scorers").and_then(Value::as_array);
+    let named = object
+        .get("dataset")
+        .into_iter()
+        .chain(scorers.into_iter().flatten());
+    let mut refs: Vec<String> = named
+        .filter_map(Value::as_str)
+        .filter(|text| text.starts_with(&own))
+        .map(str::to_owned)
+        .collect();
+    refs.sort();
+    refs.dedup();
+    refs.truncate(MOST_REFS);
+    read(client, &refs, &mut setup)?;
+    Ok(setup)
+}
+
+/// Adds the objects of these references.
+fn read(client: &Client<'_>, refs: &[String], setup: &mut Setup) -> Result<(), Refusal> {
+    if refs.is_empty() {
+        return Ok(());
+    }
+    let what = "how the run was measured";
+    match client.post::<Objects>(what, REFS, &json!({"refs": refs})) {
+        Ok(Objects { vals }) if vals.len() == refs.len() => {
+            let small = |value: &Value| !value.is_null() && value.to_string().len() <= MOST_BYTES;
+            let found = refs.iter().zip(vals).filter(|(_, value)| small(value));
+            let found = found.map(|(reference, value)| (reference.clone(), value));
+            setup.objects.extend(found);
+            Ok(())
+        }
+        Ok(_) => {
+            let fault = contradiction("it sent another number of objects than was asked for");
+            Err(Refusal::Fault(fault).of(what))
+        }
+        // One that Weave does not have makes it refuse all.
+        Err(Refusal::NotFound { .. }) => match refs {
+            [_] => Ok(()),
+            several => several
+                .iter()
+                .try_for_each(|one| read(client, std::slice::from_ref(one), setup)),
+        },
+        Err(refusal) => Err(refusal),
+    }
+}
