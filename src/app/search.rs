@@ -376,8 +376,7 @@ impl<'a> Search<'a> {
             identity: place.identity.clone(),
             skipped: Vec::new(),
             accept_failed,
-            // A list has the roots of traces alone: a run inside a traced function is in none.
-            is_live: all().any(|head| !head.has_parent),
+            is_live: true,
         })
     }
 

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::columns::{Column, Columns, Kind};
 use super::is_of_sdk;
-use super::rows::{Role, Rows};
+use super::rows::{Role, Rows, WithoutCall};
 use super::trial::Trial;
 use crate::input::Unresolved;
 use crate::json::{distinct, repeated};
@@ -85,6 +85,14 @@ impl Gatherer {
             }
         }
         self.rows.push(role, &self.values);
+        let asks_for_call = [self.names.latency, self.names.tokens, self.names.cost];
+        if !trial.has_predict_call() && asks_for_call.iter().any(Option::is_some) {
+            let without_call = WithoutCall {
+                trials: 1,
+                tokens: trial.whole_trial_tokens,
+            };
+            self.rows.add_without_call(role, without_call);
+        }
         Ok(())
     }
 

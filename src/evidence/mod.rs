@@ -34,7 +34,7 @@ pub use detail::{Answer, Detail, Details};
 pub use gather::Gatherer;
 pub use join::{Known, RowSource, Take, gathered, joined, unresolved};
 pub use pair::Pair;
-pub use rows::{MOST_VALUES, Role, Rows, Sort};
+pub use rows::{MOST_VALUES, Role, Rows, Sort, WithoutCall};
 pub use setup::Setup;
 pub use tally::Tally;
 pub use trial::{RunRow, Trial};

@@ -101,6 +101,28 @@ pub(super) struct Trials {
     starts: Vec<u32>,
     /// The columns' values, trial by trial.
     pub(super) columns: Vec<Vec<f64>>,
+    /// Trials without a predict call, and the tokens of these as a whole.
+    pub(super) without_call: WithoutCall,
+}
+
+/// Trials that have no predict call, so that the usage of the model is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WithoutCall {
+    /// How many.
+    pub trials: u64,
+    /// The tokens of the model and of the scorers together, where any were reported.
+    pub tokens: Option<u64>,
+}
+
+impl WithoutCall {
+    /// Adds others.
+    pub fn add(&mut self, other: Self) {
+        self.trials = self.trials.saturating_add(other.trials);
+        self.tokens = match (self.tokens, other.tokens) {
+            (Some(one), Some(other)) => Some(one.saturating_add(other)),
+            (one, other) => one.or(other),
+        };
+    }
 }
 
 /// Rows of one run or of two, with the columns that a policy needs.
@@ -140,6 +162,7 @@ impl Trials {
         Self {
             starts: vec![0],
             columns: vec![Vec::new(); columns],
+            without_call: WithoutCall::default(),
         }
     }
 
@@ -218,6 +241,17 @@ impl Rows {
     /// Adds a trial to the row that is being read.
     pub fn push(&mut self, role: Role, values: &[f64]) {
         self.trials_mut(role).push(values);
+    }
+
+    /// Adds trials without a predict call.
+    pub fn add_without_call(&mut self, role: Role, trials: WithoutCall) {
+        self.trials_mut(role).without_call.add(trials);
+    }
+
+    /// The trials of a run that have no predict call, as far as calls were asked for.
+    #[must_use]
+    pub fn without_call(&self, role: Role) -> WithoutCall {
+        self.side(role).without_call
     }
 
     /// Ends the row that is being read: its digest, and how many trials of each run were added.
@@ -310,6 +344,8 @@ impl Rows {
             patterns: Vec::new(),
         };
         let mut joined = Self::new(columns);
+        joined.candidate.without_call = candidate.candidate.without_call;
+        joined.baseline.without_call = baseline.candidate.without_call;
         // They are those of the first row, as where both runs are read together.
         let first = match (candidate.digests.first(), baseline.digests.first()) {
             (Some(ours), Some(theirs)) if theirs < ours => baseline,
@@ -366,6 +402,9 @@ impl Rows {
             patterns: Vec::new(),
         });
         pooled.input_names.clone_from(&first.input_names);
+        for run in runs {
+            pooled.add_without_call(Role::Candidate, run.candidate.without_call);
+        }
         let missing = vec![f64::NAN; first.columns.len()];
         let mut places = vec![0; runs.len()];
         loop {

@@ -1,7 +1,7 @@
 //! What rows come to, held against what the summary says.
 
 use super::columns::{Column, Kind};
-use super::rows::{Role, Rows};
+use super::rows::{Role, Rows, WithoutCall};
 use super::{Dimension, Totals};
 use crate::number::{TOLERANCE, count, nearest_count};
 
@@ -41,7 +41,15 @@ impl Rows {
                         continue;
                     };
                     match column.kind {
-                        Kind::Tokens => ours.tokens == theirs.tokens,
+                        // The server's sum holds those of the scorers where it finds no predict call.
+                        Kind::Tokens => {
+                            let mut sum = self.without_call(role);
+                            sum.add(WithoutCall {
+                                trials: 0,
+                                tokens: ours.tokens,
+                            });
+                            sum.tokens == theirs.tokens
+                        }
                         _ => match (ours.cost, theirs.cost) {
                             (Some(ours), Some(theirs)) => {
                                 (ours - theirs).abs() <= TOLERANCE * theirs.abs().max(1.0)

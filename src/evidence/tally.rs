@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::rows::WithoutCall;
 use super::trial::Trial;
 use super::{Dimension, Totals, Usage};
 use crate::json::distinct;
@@ -15,6 +16,7 @@ pub struct Tally {
     trials: u64,
     rows: u64,
     usage: Usage,
+    without_call: WithoutCall,
     /// By scorer and path.
     dimensions: BTreeMap<(String, Option<String>), Dimension>,
 }
@@ -30,6 +32,12 @@ impl Tally {
         if let Some(tokens) = trial.total_tokens {
             let sum = self.usage.tokens.unwrap_or(0);
             self.usage.tokens = Some(sum.saturating_add(tokens));
+        }
+        if !trial.has_predict_call() {
+            self.without_call.add(WithoutCall {
+                trials: 1,
+                tokens: trial.whole_trial_tokens,
+            });
         }
         if let Some(cost) = trial.total_cost {
             self.usage.cost = Some(self.usage.cost.unwrap_or(0.0) + cost);
@@ -76,6 +84,12 @@ impl Tally {
         }
     }
 
+    /// Those without a predict call.
+    #[must_use]
+    pub fn without_call(&self) -> WithoutCall {
+        self.without_call
+    }
+
     /// What they come to.
     #[must_use]
     pub fn totals(self) -> Totals {
@@ -105,7 +119,7 @@ mod tests {
             "{}",
         ] {
             let text = format!(
-                r#"{{"predict_and_score_call_id": "p", "scores": {scores}, "total_tokens": 3, "total_cost": null}}"#
+                r#"{{"predict_and_score_call_id": "p", "predict_call_id": "m", "scores": {scores}, "total_tokens": 3, "total_cost": null}}"#
             );
             tally.trial(&serde_json::from_str(&text).unwrap()).unwrap();
         }

@@ -35,6 +35,9 @@ pub struct Trial<'a> {
     /// US dollars of the predict call.
     #[serde(default)]
     pub total_cost: Option<f64>,
+    /// Tokens of the model and of the scorers together, where there is no predict call to tell them apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole_trial_tokens: Option<u64>,
 }
 
 impl Trial<'_> {
@@ -43,6 +46,23 @@ impl Trial<'_> {
     pub fn has_no_output(&self) -> bool {
         let is_null = |output: &RawValue| output.get().trim() == "null";
         self.has_output != Some(true) && self.model_output.is_none_or(is_null)
+    }
+
+    /// Whether the server found the model's own call. It finds none where the model is an op whose name holds neither
+    /// `predict` nor `invoke`.
+    #[must_use]
+    pub fn has_predict_call(&self) -> bool {
+        self.predict_call_id.is_some()
+    }
+
+    /// Makes the latency, tokens and cost missing where there is no predict call: the server then sends the tokens of the
+    /// whole trial, those of the scorers included. For trials that were asked for with their calls.
+    pub fn keep_own_usage(&mut self) {
+        if !self.has_predict_call() {
+            self.model_latency_seconds = None;
+            self.total_cost = None;
+            self.whole_trial_tokens = self.total_tokens.take().or(self.whole_trial_tokens);
+        }
     }
 
     /// Takes the answer out, and keeps that there was one: without it a call of which nothing was scored crashed.

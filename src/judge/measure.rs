@@ -43,6 +43,8 @@ pub(super) enum Lack {
     Flawed(Flaw),
     /// No trial reports tokens, or none is priced.
     NoUsage,
+    /// No trial has a call of the model alone.
+    NoPredictCall,
 }
 
 /// What is measured: rows of a run, of one trial each, except for what is a sum.
@@ -211,8 +213,9 @@ impl Sample<'_> {
         self.fraction(scored, least + self.removed, most + self.removed)
     }
 
-    /// Tokens or cost. A trial that reports none, or has no price, may have used something that nobody knows
-    /// of, from nothing upwards. Where it is not known how many these are, any of them may be.
+    /// Tokens or cost. A trial that reports none, or has no price, may have used any amount from nothing upwards. Where it
+    /// is not known how many these are, any of them may be; and then the tokens may be those of scorers, too, where Weave
+    /// finds no predict call.
     fn usage(&self, gate: &Gate) -> Result<Measure, Lack> {
         let usage = self.totals.usage.ok_or(Lack::NoUsage)?;
         let is_tokens = gate.metric.unit() == Unit::Tokens;
@@ -239,6 +242,7 @@ impl Sample<'_> {
         let observed = reporting.map(over);
         let (low, high) = match observed {
             Some(observed) if ignores || missing == Some(0) => (observed, observed),
+            _ if is_tokens && reporting.is_none() => (0.0, f64::INFINITY),
             _ => (over(trials), f64::INFINITY),
         };
         Ok(Measure {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::tests::{names, run};
 use super::*;
-use crate::evidence::{Columns, Known, Role, RowSource, Run, Take, Tally, Totals};
+use crate::evidence::{Columns, Known, Role, RowSource, Run, RunRow, Take, Tally, Totals, Trial};
 use crate::fault::Fault;
 
 /// The rows of a run: digest, inputs, and the scores of each trial, all of it JSON.
@@ -56,8 +56,10 @@ impl RowSource for OfRun {
                     let mut take = |key| scores.remove(key).unwrap_or_default();
                     let (latency, tokens, cost) = (take("latency"), take("tokens"), take("cost"));
                     let output = take("output");
+                    let call = take("without_call").is_null().then_some("predict");
                     json!({
                         "predict_and_score_call_id": format!("call of {digest}"),
+                        "predict_call_id": call,
                         "model_output": output,
                         "scores": scores,
                         "model_latency_seconds": latency,
@@ -71,7 +73,9 @@ impl RowSource for OfRun {
                 r#"{{"row_digest": "{digest}", "raw_data_row": {inputs}, "trials": [{}]}}"#,
                 trials.join(", ")
             );
-            take(&serde_json::from_str(&text).unwrap())?;
+            let mut row: RunRow<'_> = serde_json::from_str(&text).unwrap();
+            row.trials.iter_mut().for_each(Trial::keep_own_usage);
+            take(&row)?;
         }
         Ok(())
     }

@@ -231,7 +231,11 @@ impl Surveyor<'_> {
             text_counts,
         };
         let lack = |(role, lack): (Role, Lack)| {
+            let has_no_call = rows.without_call(role).trials >= self.run(role).totals.trials;
             let lack = match kind_of(gate.metric) {
+                Some(Kind::Latency | Kind::Tokens | Kind::Cost) if has_no_call => {
+                    Lack::NoPredictCall
+                }
                 Some(Kind::Latency | Kind::Tokens | Kind::Cost) => Lack::NoUsage,
                 _ => lack,
             };

@@ -364,7 +364,7 @@ fn fields_that_the_sdk_adds_are_no_dimensions() {
 }
 
 #[test]
-fn usage_that_nobody_counted_is_bounded_below_only() {
+fn usage_that_nobody_counted_is_bounded_below_at_most() {
     let of = |reported: Option<u64>| {
         let mut totals = totals(4, &[("s", passes(4, 4))]);
         totals.usage = Some(Usage {
@@ -381,14 +381,28 @@ fn usage_that_nobody_counted_is_bounded_below_only() {
             Status::Undecided,
             Status::Pass,
         ),
-        ("metric: tokens_total, max: 399", Status::Fail, Status::Fail),
-        ("metric: tokens_total, min: 400", Status::Pass, Status::Pass),
+        // Without a call of the model alone, the tokens are those of the scorers, too.
+        (
+            "metric: tokens_total, max: 399",
+            Status::Undecided,
+            Status::Fail,
+        ),
+        (
+            "metric: tokens_total, min: 400",
+            Status::Undecided,
+            Status::Pass,
+        ),
+        ("metric: cost_total, max: 0.3", Status::Fail, Status::Fail),
         (
             "metric: tokens_mean, max: 100",
             Status::Undecided,
             Status::Pass,
         ),
-        ("metric: tokens_mean, max: 99", Status::Fail, Status::Fail),
+        (
+            "metric: tokens_mean, max: 99",
+            Status::Undecided,
+            Status::Fail,
+        ),
         (
             "metric: cost_mean, max: 1, missing: ignore",
             Status::Undecided,
@@ -407,6 +421,35 @@ fn usage_that_nobody_counted_is_bounded_below_only() {
         };
         assert_eq!(found(of(None)), (unknown, true), "{keys}");
         assert_eq!(found(of(Some(4))), (whole, false), "{keys}");
+    }
+}
+
+/// The server counts the tokens of the scorers where it finds no call of the model alone.
+#[test]
+fn without_a_call_of_the_model_its_usage_is_missing() {
+    let rows = r#"
+        a {} | {"s": true, "latency": 1, "tokens": 1020, "without_call": true}
+        b {} | {"s": true, "latency": 1, "tokens": 20"#;
+    let gates = "- {name: t, metric: tokens_total, max: 100}
+- {name: m, metric: tokens_mean, min: 10}
+- {name: l, metric: latency_mean, max: 2}";
+    let judged = |second: &str| {
+        let judgement = judged_runs("", gates, &format!("{rows}{second}}}"), "", |run, _| {
+            let usage = run.totals.usage.get_or_insert_default();
+            usage.tokens = Some(1040);
+        });
+        let reasons = judgement
+            .checks
+            .iter()
+            .map(|check| check.reason.to_string());
+        (statuses(&judgement), reasons.collect::<Vec<_>>())
+    };
+    let (mixed, _) = judged("");
+    assert_eq!(mixed, [Status::Undecided, Status::Pass, Status::Undecided]);
+    let (none, reasons) = judged(", \"without_call\": true");
+    assert_eq!(none, [Status::Undecided; 3]);
+    for reason in reasons {
+        assert!(reason.contains("no call of the model alone"), "{reason}");
     }
 }
 

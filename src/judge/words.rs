@@ -95,6 +95,14 @@ pub(super) fn lack(
                 .text(in_role)
                 .text(" contradict each other"),
         ),
+        Lack::NoPredictCall => (
+            Name::MetricNotAvailable,
+            Prose::from(format!(
+                "Weave finds no call of the model alone in any trial{in_role}, so there is no {}: its op needs a name with \
+                 `predict` or `invoke` in it, or the model a `predict` method",
+                gate.metric.word()
+            )),
+        ),
         Lack::NoUsage => (
             Name::MetricNotAvailable,
             Prose::from(format!(

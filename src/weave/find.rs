@@ -441,12 +441,6 @@ impl<'a> Finder<'a> {
         if heads.iter().any(|head| head.id == of.id) {
             return Ok(heads);
         }
-        if of.has_parent {
-            // A search finds the roots of traces only: a run inside a traced function is found by its id alone.
-            heads.push(of.clone());
-            heads.sort_by_key(|head| std::cmp::Reverse(head.started_at));
-            return Ok(heads);
-        }
         Err(contradiction(&format!(
             "run `{}` is not among the runs of its own commit",
             of.id
@@ -476,7 +470,7 @@ impl<'a> Finder<'a> {
                 .post_lines("the first run of the evaluation", CALLS, &body)?;
         let mut oldest = oldest.into_iter().map(Head::from);
         let first = oldest.find(|head| head.matches(&of_evaluation, self.identity));
-        // A candidate in a snapshot or inside a traced function may be the first, and is not listed.
+        // A candidate in a snapshot may be the first, and is not listed.
         let own = rules.started_at.filter(|_| !rules.is_live && is_own);
         let first = first.and_then(|head| head.started_at).or(own);
         let mut read = 0;
@@ -708,12 +702,9 @@ impl<'a> Finder<'a> {
         Ok(stats.count)
     }
 
-    /// All evaluation runs, by both names of their root calls.
+    /// All evaluation runs, by both names of their root calls; also those that were made inside another traced function.
     fn filter(self) -> Value {
-        json!({
-            "op_names": [format!("weave:///{}/op/{OP}:*", self.project), OP],
-            "trace_roots_only": true,
-        })
+        json!({"op_names": [format!("weave:///{}/op/{OP}:*", self.project), OP]})
     }
 
     /// Makes sure that each run in front of the first that matches says what it is. The server was asked for runs of

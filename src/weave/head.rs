@@ -476,7 +476,7 @@ pub struct BaselineRules {
     pub skipped: Vec<String>,
     /// Whether a failed run can be the baseline.
     pub accept_failed: bool,
-    /// Whether the candidate is in Weave as the root of a trace, so that a list of the runs of the project has it.
+    /// Whether the candidate is in Weave, so that a list of the runs of the project has it.
     pub is_live: bool,
 }
 

@@ -139,6 +139,7 @@ pub(super) fn each(
         read: 0,
         last: None,
         total: None,
+        calls: ask.calls,
     };
     // Few of large rows are an answer of a size that can be held.
     let (mut limit, mut most) = (FIRST_PAGE, MOST_ROWS);
@@ -210,7 +211,7 @@ pub(super) fn few(
         let bytes = client.post_results(&what, path, &body)?;
         let mut page: Page<'_> = client.decode(&what, &bytes)?;
         for run in page.rows.iter_mut().flat_map(|row| &mut row.evaluations) {
-            in_order(&mut run.trials).map_err(Refusal::Fault)?;
+            in_order(&mut run.trials, false).map_err(Refusal::Fault)?;
         }
         // A server that does not know the filter sends other rows.
         let wanted = page
@@ -232,12 +233,15 @@ pub(super) fn few(
 }
 
 /// Sorts the trials of a row by their calls, whose ids ascend with time: some servers send them in any order. A call that
-/// is stored twice is one trial.
+/// is stored twice is one trial. Where `calls` were asked for, what has no predict call has no usage of its own.
 ///
 /// # Errors
 ///
 /// Two trials have one id, and differ.
-fn in_order(trials: &mut Vec<Trial<'_>>) -> Result<(), Fault> {
+fn in_order(trials: &mut Vec<Trial<'_>>, calls: bool) -> Result<(), Fault> {
+    if calls {
+        trials.iter_mut().for_each(Trial::keep_own_usage);
+    }
     trials.sort_by(|one, other| {
         one.predict_and_score_call_id
             .cmp(&other.predict_and_score_call_id)
@@ -273,6 +277,8 @@ struct Reader<'a> {
     read: usize,
     last: Option<String>,
     total: Option<u64>,
+    /// Whether the calls within each trial were asked for.
+    calls: bool,
 }
 
 impl Reader<'_> {
@@ -285,7 +291,7 @@ impl Reader<'_> {
     ) -> Result<(), Refusal> {
         let mut page: Page<'_> = client.decode(self.what, bytes)?;
         for run in page.rows.iter_mut().flat_map(|row| &mut row.evaluations) {
-            in_order(&mut run.trials).map_err(Refusal::Fault)?;
+            in_order(&mut run.trials, self.calls).map_err(Refusal::Fault)?;
         }
         if *self.total.get_or_insert(page.total_rows) != page.total_rows {
             return Err(Refusal::Fault(contradiction(

@@ -72,7 +72,6 @@ fn two_searches_ask_for_no_more_than_is_used() {
     assert!(is_rerun_list(&requests[1]));
     let filter = json!({
         "op_names": ["weave:///my-team/bot/op/Evaluation.evaluate:*", "Evaluation.evaluate"],
-        "trace_roots_only": true,
     });
     for request in [&requests[0], &requests[2]] {
         let body = &request.body;

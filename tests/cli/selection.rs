@@ -65,9 +65,11 @@ fn answer(runs: &[Logged], request: &Request) -> Option<Reply> {
         return Some(Reply::lines(&found));
     }
     if is_list(request) {
-        // A list is one of the roots of traces.
-        let roots = runs.iter().filter(|run| run.call["parent_id"].is_null());
-        let mut all: Vec<Value> = roots.map(|run| run.call.clone()).collect();
+        let only_roots = request.body["filter"]["trace_roots_only"] == true;
+        let known = runs
+            .iter()
+            .filter(|run| !only_roots || run.call["parent_id"].is_null());
+        let mut all: Vec<Value> = known.map(|run| run.call.clone()).collect();
         all.sort_by_key(|call| std::cmp::Reverse(call["started_at"].to_string()));
         return Some(Reply::lines(asked(request, &all)));
     }
@@ -261,11 +263,16 @@ fn a_run_inside_a_traced_function_is_judged_with_the_others_of_its_commit() {
     let mut inside = logged("second", 8, 99).of("0123456789ab");
     inside.call["parent_id"] = json!("around");
     let weave = server(vec![inside, logged("first", 7, 95).of("0123456789ab")]);
-    let outcome = by(&weave, "", FLOOR, &["--candidate=second"]).run().code(0);
-    assert_eq!(
-        listed(&outcome),
-        ["candidate judged second", "candidate judged first"]
-    );
+    for named in [
+        "--candidate=second",
+        "--candidate=evaluation=answers,commit=0123456789ab",
+    ] {
+        let outcome = by(&weave, "", FLOOR, &[named]).run().code(0);
+        assert_eq!(
+            listed(&outcome),
+            ["candidate judged second", "candidate judged first"]
+        );
+    }
 }
 
 #[test]

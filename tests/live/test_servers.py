@@ -54,6 +54,72 @@ def test_a_run_is_found_by_any_value_of_an_attribute(place, value):
     assert found.policy["candidate"]["id"] == run
 
 
+def use_tokens(count: int) -> None:
+    usage = {"requests": 1, "prompt_tokens": count, "completion_tokens": 0, "total_tokens": count}
+    weave.require_current_call().summary = {"usage": {scenarios.LLM: usage}}
+
+
+@weave.op
+def respond(question: str) -> str:
+    use_tokens(20)
+    return question
+
+
+@weave.op
+def predict_answer(question: str) -> str:
+    use_tokens(20)
+    return question
+
+
+@weave.op
+def judged_by_a_model(output: str) -> bool:
+    use_tokens(1000)
+    return True
+
+
+def test_without_a_call_of_the_model_its_usage_is_missing(place):
+    metrics = ["tokens_mean", "tokens_total", "cost_mean", "latency_p50"]
+    gates = "\n".join(f"- {{name: {metric}, metric: {metric}, max: 100}}" for metric in metrics)
+    run = evaluate(respond, questions(range(4)), [judged_by_a_model])
+    for named in (run, f"file:{taken(place, run)}"):
+        outcome = place.check(gates, named)
+        assert outcome.code == 3
+        for metric in metrics:
+            check = outcome.check(metric)
+            assert (check["status"], check["finding"]) == ("undecided", "metric-not-available")
+            assert "no call of the model alone" in check["reason"]
+    found = evaluate(predict_answer, questions(range(4)), [judged_by_a_model])
+    outcome = place.check(gates, found)
+    assert (outcome.code, outcome.check("tokens_mean")["candidate"]) == (0, 20)
+
+
+def taken(place, run: str, *arguments: str) -> str:
+    """Takes a snapshot of a run, and returns the file's name."""
+    done = place.run("snapshot", run, "-o", f"{run}.json", *arguments, *place.here)
+    assert done.returncode == 0, done.stderr
+    return f"{run}.json"
+
+
+def test_a_run_inside_a_traced_function_is_found_by_name(place):
+    made = {}
+
+    @weave.op
+    def nightly() -> None:
+        made["id"] = evaluate(Bot(), questions(range(4)), [correctness], attributes={"git_branch": "main"})
+
+    nightly()
+    evaluate(Bot(), questions(range(4)), [correctness], name="others", attributes={"git_branch": "main"})
+    gates = MIN.replace("0.8", "1")
+    found = place.gate(f"version: 1\ncandidate: {{evaluation: answers, branch: main}}\ngates:\n{gates}\n")
+    assert (found.code, found.policy["candidate"]["id"]) == (0, made["id"]), found.stdout
+    # A later run is compared with it.
+    later = evaluate(Bot(wrong=[1]), questions(range(4)), [correctness], attributes={"git_branch": "mine"})
+    drop = "- {name: drop, scorer: correctness, metric: pass_rate, max_drop: 0.1}"
+    policy = f"version: 1\nbaseline: {{branch: main}}\ngates:\n{drop}\n"
+    compared = place.gate(policy, "--candidate", later)
+    assert (compared.code, compared.policy["baseline"]["id"]) == (1, made["id"]), compared.stdout
+
+
 def test_the_same_check_gives_the_same_bytes(place):
     baseline = evaluate(Bot(wrong=[1]), questions(range(12)), [correctness, tone], trials=3)
     candidate = evaluate(Bot(wrong=[2, 3]), questions(range(12)), [correctness, tone], trials=3)

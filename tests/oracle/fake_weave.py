@@ -137,12 +137,12 @@ class Served:
             made.append(
                 {
                     "predict_and_score_call_id": call,
-                    "predict_call_id": f"{call}-p" if calls else None,
+                    "predict_call_id": f"{call}-p" if calls and trial.called else None,
                     "model_output": trial.output and f"{trial.output} {number}",
                     "scores": self.scores[digest][number],
                     "model_latency_seconds": trial.latency if calls else None,
                     "total_tokens": trial.tokens if calls else None,
-                    "total_cost": trial.cost if calls and costs else None,
+                    "total_cost": trial.cost if calls and costs and trial.called else None,
                     "scorer_call_ids": {},
                 }
             )
@@ -160,7 +160,9 @@ class Served:
             "trial_count": len(trials),
             "scorer_stats": list(stats.values()),
             "predict_total_tokens": usage(trials, lambda t: t.tokens) if calls else None,
-            "predict_total_cost": usage(trials, lambda t: t.cost) if calls and costs else None,
+            "predict_total_cost": usage([t for t in trials if t.called], lambda t: t.cost)
+            if calls and costs
+            else None,
             "evaluation_ref": self.evaluation(),
             "model_ref": self.model(),
             "display_name": self.run.display_name or self.run.id,

@@ -111,6 +111,8 @@ def seen(trial: Trial, metric: str, subject: str | None, types: set[str]) -> Fra
         return Fraction(type_of(score) in types)
     if metric == "error_rate":
         return Fraction(is_unscored(trial))
+    if not trial.called:
+        return None
     if metric.startswith("latency"):
         return None if crashed(trial) else optional(trial.latency)
     return optional(trial.tokens if metric.startswith("tokens") else trial.cost)
@@ -131,7 +133,7 @@ def optional(number: float | None) -> Fraction | None:
 
 def least(trial: Trial, metric: str) -> Fraction | None:
     """The least that a trial without a value can have been: a call that crashed had taken some time already."""
-    return optional(trial.latency) if metric.startswith("latency") else None
+    return optional(trial.latency) if metric.startswith("latency") and trial.called else None
 
 
 # ---------------------------------------------------------------------------------------------- values

@@ -33,7 +33,7 @@ NOW = datetime(2026, 12, 1, tzinfo=timezone.utc)
 # Its words tell how long ago it was, by the program's clock.
 AGES = "baseline-stale"
 # What no reader of a snapshot judges by.
-UNREAD = {"predict_and_score_call_id", "predict_call_id"}
+UNREAD = {"predict_and_score_call_id"}
 # What is in trials for the metrics that begin so. Whether there is an output tells which calls crashed.
 USED_BY = {
     "model_latency_seconds": "latency",
@@ -202,11 +202,14 @@ def snapshot(id: str, leave_out: set[str], inputs: set[str]) -> dict:
     for key in REPORTED.keys() & leave_out:
         made["runs"][0][key] = None
         made["usage"][0][REPORTED[key]] = 0
-    for row in made["results"][0]["rows"]:
+    for row in made["texts"][0]["rows"]:
         row["raw_data_row"] = {name: value for name, value in row["raw_data_row"].items() if name in inputs}
+        row["outputs"] = [None if output is None else "" for output in row["outputs"]]
+    for row in made["results"][0]["rows"]:
         for trial in row["trials"]:
-            if trial.get("model_output") is not None:
-                trial["model_output"] = ""
+            # Whether there was a call is all that is judged by.
+            if trial.get("predict_call_id") is not None:
+                trial["predict_call_id"] = "p"
             for key in [key for key, value in trial.items() if key in leave_out or value is None]:
                 del trial[key]
     return made

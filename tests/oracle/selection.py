@@ -55,8 +55,7 @@ def select(policy: dict, runs: list[Run], now: datetime, named: str | None = Non
 class Selector:
     def __init__(self, policy: dict, runs: list[Run], now: datetime):
         self.all = runs
-        # A run inside a traced function is no root of a trace, and is only found by its id.
-        self.runs = sorted((run for run in runs if run.is_root), key=lambda run: run.started_at)
+        self.runs = sorted(runs, key=lambda run: run.started_at)
         self.now = now
         self.identity = {"commit": "git_sha", "branch": "git_branch", **policy.get("identity", {})}
         self.candidate = policy.get("candidate", {})
@@ -195,9 +194,7 @@ class Selector:
             return
         required = self.baseline.get("required", True)
         if required == "after-first":
-            # The candidate may be inside a traced function, and so in no list of runs.
-            all_runs = [*self.runs, *(run for run in reruns if run not in self.runs)]
-            of_evaluation = [run for run in all_runs if evaluation_of(run) == wanted["evaluation"]]
+            of_evaluation = [run for run in self.runs if evaluation_of(run) == wanted["evaluation"]]
             # Runs of the candidate's commit can be no baseline whatever their time.
             others = [run for run in of_evaluation if is_wanted(run) and run.id not in ids and not is_of_its_commit(run)]
             began = min((run.started_at for run in of_evaluation), default=None)

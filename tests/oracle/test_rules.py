@@ -72,6 +72,14 @@ def test_a_crashed_call_took_at_least_as_long_as_it_lasted():
     assert said(run("c", slow), None, gate("latency_mean", max=1.9)) == ["fail"]
 
 
+def test_without_a_call_of_the_model_its_time_and_tokens_are_missing():
+    some = [[Trial({"s": True}, 2.0, 10)] for _ in range(9)] + [[Trial({"s": True}, 2.0, 1010, called=False)]]
+    assert said(run("c", some), None, gate("tokens_total", max=100), gate("tokens_total", min=90)) == ["undecided", "pass"]
+    assert said(run("c", some), None, gate("latency_mean", max=3), gate("latency_mean", max=1)) == ["undecided", "fail"]
+    none = [[Trial({"s": True}, 2.0, 1010, called=False)] for _ in range(10)]
+    assert said(run("c", none), None, gate("tokens_mean", max=1), gate("latency_p50", max=1)) == ["undecided"] * 2
+
+
 def test_a_list_is_something_and_an_object_of_nulls_is_nothing():
     some = [[Trial({"s": [0.1, 0.9]})], [Trial({"s": None})], [Trial({"s": None, "s._type": "Result"})], [Trial({})]]
     made = run("c", [*some, *scored(True)])
@@ -176,7 +184,7 @@ def test_runs_that_are_not_whole_are_left_out_or_leave_it_undecided():
     assert selected([logged("a", SHA, 1, counted=61, stored=122)]).candidate_findings == {"run-incomplete"}
     inside = logged("a", SHA, 1, counted=61, stored=62, is_root=False)
     assert selection.select(POLICY, [inside], NOW, named="a").candidate_findings == set()
-    assert selected([inside]) is None
+    assert selected([inside]) is not None
     chosen = selected([logged("a", SHA, 1, counted=61, stored=60), logged("b", SHA, 2)])
     assert (ids(chosen.candidate), ids(chosen.left_out)) == (["b"], ["a"])
     # A baseline that is not whole is passed over.

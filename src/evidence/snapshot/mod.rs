@@ -14,7 +14,7 @@ use serde_json::Map;
 use super::columns::Columns;
 use super::join::{RowSource, Take};
 use super::tally::Tally;
-use super::trial::{RowTexts, RunRow};
+use super::trial::{RowTexts, RunRow, Trial};
 use super::{Completeness, Dimension, Reference, Run, Totals, Usage};
 use crate::fault::Fault;
 use crate::project::Project;
@@ -94,22 +94,26 @@ impl RowSource for SavedRows {
         let unreadable = |error: serde_json::Error| unreadable(&saved.shown, &error.to_string());
         if saved.version == OLDEST_VERSION {
             let results: OldResults<'_> = serde_json::from_slice(bytes).map_err(unreadable)?;
-            return results.results.iter().try_for_each(take);
+            return results
+                .results
+                .into_iter()
+                .map(own)
+                .try_for_each(|row| take(&row));
         }
         let results: Results<'_> = serde_json::from_slice(bytes).map_err(unreadable)?;
         let of_run = results
             .results
-            .iter()
+            .into_iter()
             .filter(|results| results.run == self.id);
-        let mut rows = of_run.flat_map(|results| &results.rows);
+        let mut rows = of_run.flat_map(|results| results.rows).map(own);
         if columns.inputs.is_empty() {
-            return rows.try_for_each(take);
+            return rows.try_for_each(|row| take(&row));
         }
         let texts: Texts<'_> = serde_json::from_slice(bytes).map_err(unreadable)?;
         let of_run = texts.texts.into_iter().filter(|texts| texts.run == self.id);
         let mut texts = of_run.flat_map(|texts| texts.rows).peekable();
         if texts.peek().is_none() {
-            return rows.try_for_each(take);
+            return rows.try_for_each(|row| take(&row));
         }
         let confused = || {
             self::unreadable(
@@ -128,12 +132,17 @@ impl RowSource for SavedRows {
     }
 }
 
+/// A row as it is read from Weave: older files hold the usage of trials without a predict call.
+fn own(mut row: RunRow<'_>) -> RunRow<'_> {
+    row.trials.iter_mut().for_each(Trial::keep_own_usage);
+    row
+}
+
 /// A row with its inputs and the outputs of its trials; `None` where these are another row's.
-fn with_texts<'a>(row: &RunRow<'a>, texts: RowTexts<'a>) -> Option<RunRow<'a>> {
+fn with_texts<'a>(mut row: RunRow<'a>, texts: RowTexts<'a>) -> Option<RunRow<'a>> {
     if texts.row_digest != row.row_digest || texts.outputs.len() != row.trials.len() {
         return None;
     }
-    let mut row = row.clone();
     row.raw_data_row = texts.raw_data_row;
     for (trial, output) in row.trials.iter_mut().zip(texts.outputs) {
         trial.model_output = output;
@@ -259,8 +268,9 @@ fn whole(saved: &Saved, run: &Run) -> Result<(), Fault> {
         usage.reported.unwrap_or(reported),
         usage.priced.unwrap_or(priced),
     ];
-    if left.next().is_none() && counts == [reported, priced] && agree(&tally.totals(), &run.totals)
-    {
+    let without_call = tally.without_call();
+    let agrees = agree(&tally.totals(), without_call, &run.totals);
+    if left.next().is_none() && counts == [reported, priced] && agrees {
         return Ok(());
     }
     Err(contradiction())

@@ -27,9 +27,9 @@ fn file() -> Value {
         }],
         "results": [{"run": "r", "rows": [
             {"row_digest": "x", "raw_data_row": {"q": 1}, "trials": [
-                {"scores": {"s": true, "t": 0.5}, "total_tokens": 10, "total_cost": 0.5}]},
+                {"predict_call_id": "p1", "scores": {"s": true, "t": 0.5}, "total_tokens": 10, "total_cost": 0.5}]},
             {"row_digest": "y", "raw_data_row": {"q": 2}, "trials": [
-                {"scores": {"s": false, "t": 1}, "total_tokens": 20}, {"scores": {"s": false}}]},
+                {"predict_call_id": "p2", "scores": {"s": false, "t": 1}, "total_tokens": 20}, {"scores": {"s": false}}]},
         ]}],
         "usage": [{"run": "r", "tokens_reported": 2, "cost_priced": 1}],
     })

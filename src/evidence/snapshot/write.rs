@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::wire::{Named, SavedRun, SavedSetup, SavedUsage, Snapshot, Stats};
 use crate::evidence::tally::Tally;
 use crate::evidence::trial::{RowTexts, RunRow};
-use crate::evidence::{Columns, Dimension, Flaw, Reference, RowSource, Run, Totals};
+use crate::evidence::{Columns, Dimension, Flaw, Reference, RowSource, Run, Totals, WithoutCall};
 use crate::fault::Fault;
 use crate::number::TOLERANCE;
 
@@ -140,7 +140,8 @@ fn rows(
         serde_json::to_writer(&mut *to, &without_texts(row))
             .map_err(|error| unwritten(error.into()))
     })?;
-    if agree(&tally.totals(), &run.totals) {
+    let without_call = tally.without_call();
+    if agree(&tally.totals(), without_call, &run.totals) {
         return Ok(usage);
     }
     Err(
@@ -159,8 +160,8 @@ fn without_texts<'a>(row: &RunRow<'a>) -> RunRow<'a> {
     row
 }
 
-/// Whether rows come to what a summary says.
-pub(super) fn agree(rows: &Totals, summary: &Totals) -> bool {
+/// Whether rows come to what a summary says, which counts the tokens of scorers where there is no predict call.
+pub(super) fn agree(rows: &Totals, without_call: WithoutCall, summary: &Totals) -> bool {
     let near = |one: Option<f64>, other: Option<f64>| match (one, other) {
         (Some(one), Some(other)) => (one - other).abs() <= TOLERANCE * other.abs().max(1.0),
         (one, other) => one.is_none() && other.is_none(),
@@ -174,8 +175,13 @@ pub(super) fn agree(rows: &Totals, summary: &Totals) -> bool {
         ]
     };
     let usage = |totals: &Totals| totals.usage.unwrap_or_default();
+    let mut tokens = without_call;
+    tokens.add(WithoutCall {
+        trials: 0,
+        tokens: usage(rows).tokens,
+    });
     rows.trials == summary.trials
-        && usage(rows).tokens == usage(summary).tokens
+        && tokens.tokens == usage(summary).tokens
         && near(usage(rows).cost, usage(summary).cost)
         && rows.dimensions.len() == summary.dimensions.len()
         && rows.dimensions.iter().all(|(name, ours)| {
