@@ -38,6 +38,12 @@ impl Secret {
         self.text.chars().all(|c| c.is_ascii_graphic())
     }
 
+    /// The secret itself, to be sent.
+    #[must_use]
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The value of the header `Authorization`, as its user's password.
     #[must_use]
     pub(crate) fn basic(&self) -> String {

@@ -13,7 +13,8 @@ use serde_json::Value;
 use weave_gate::evidence::{Baseline, Completeness, Evidence, Run, Totals, Usage, snapshot};
 use weave_gate::policy::Policy;
 use weave_gate::weave::{
-    Address, Client, Head, Needs, Noise, Side, Sides, find_key, read_evidence, read_run, run_rows,
+    Address, Client, Head, Needs, Noise, Side, Sides, find_credential, read_evidence, read_run,
+    run_rows,
 };
 
 use super::made::{Claims, holds_together, now, project};
@@ -34,7 +35,7 @@ impl Noise for Silence {
 pub(super) fn client<'a>() -> Client<'a> {
     let lookup = |name: &str| (name == "WANDB_API_KEY").then(|| KEY.to_owned());
     let address = Address::find(Some("http://127.0.0.1:9"), false, &lookup).unwrap();
-    let key = find_key(&address, &lookup).unwrap();
+    let key = find_credential(&address, false, &lookup).unwrap();
     let time = Duration::from_secs(3600);
     Client::new(address, key, time, &lookup, &Silence).unwrap_or_else(|fault| panic!("{fault:?}"))
 }

@@ -5,7 +5,7 @@ use crate::cli::{Cli, Command, ServerArgs};
 use crate::fault::Fault;
 use crate::project::Project;
 use crate::secret::Secret;
-use crate::weave::{self, Address, Client, Noise, find_key};
+use crate::weave::{self, Address, Client, Noise, find_credential};
 
 /// The project: the argument, else the policy's, else from the SDK's variables.
 ///
@@ -54,7 +54,7 @@ pub(super) fn needed_project(server: &ServerArgs) -> Result<Project, Fault> {
     })
 }
 
-/// A client for the address and with the key that the SDK would use.
+/// A client for the address and with the credential that the SDK would use.
 ///
 /// # Errors
 ///
@@ -65,20 +65,20 @@ pub(super) fn client<'a>(server: &ServerArgs, noise: &'a dyn Noise) -> Result<Cl
         server.insecure_http,
         &environment,
     )?;
-    let key = find_key(&address, &environment)?;
+    let credential = find_credential(&address, server.insecure_http, &environment)?;
     let timeout = server.timeout.unsigned_abs();
-    Client::new(address, key, timeout, &environment, noise)
+    Client::new(address, credential, timeout, &environment, noise)
 }
 
-/// The API key that a command would send, if there is one.
+/// The API key or the identity token that a command would send, if there is one.
 ///
 /// # Errors
 ///
-/// An address is invalid, or a `.netrc` cannot be read: then it is unknown whether there is a key.
+/// An address is invalid, or a file cannot be read: then it is unknown whether there is one.
 pub(super) fn known_key(server: Option<&ServerArgs>) -> Result<Option<Secret>, Fault> {
     let base_url = server.and_then(|server| server.base_url.as_deref());
     let insecure_http = server.is_some_and(|server| server.insecure_http);
-    weave::known_key(base_url, insecure_http, &environment)
+    weave::known_secret(base_url, insecure_http, &environment)
 }
 
 /// The options about the server, of a command that has them.

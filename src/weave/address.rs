@@ -19,6 +19,8 @@ pub struct Address {
     pub(super) site: Site,
     /// The hosts whose password in `~/.netrc` is a key for this server; the first that has one counts.
     pub(super) netrc_hosts: Vec<String>,
+    /// The W&B server, where identity tokens are exchanged; `None` where it is another one than the trace server's.
+    pub(super) base: Option<String>,
     /// The host that the SDK would take a key of, and whose key is not sent to this server, since it is another's.
     pub(super) other_host: Option<String>,
 }
@@ -73,6 +75,7 @@ impl Address {
             },
             site,
             netrc_hosts,
+            base: is_own.then(|| base.url.clone()),
             other_host: (!is_own).then_some(base.site.authority),
         })
     }

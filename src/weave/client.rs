@@ -13,12 +13,13 @@ use ureq::http::{HeaderMap, Response, Version, header};
 use ureq::{Agent, Body};
 
 use super::Address;
+use super::credentials::Credential;
+use super::identity::Failure;
 use super::patience::{Patience, jittered, retry_after};
 use super::refusal::Refusal;
 use crate::fault::Fault;
 use crate::http::{self, Lookup};
 use crate::json::object;
-use crate::secret::Secret;
 
 /// An answer larger than this is refused, decompressed.
 const MAX_BODY: u64 = 64 * 1024 * 1024;
@@ -45,7 +46,7 @@ pub struct Client<'a> {
     address: Address,
     /// The address as messages name it.
     way: String,
-    key: Secret,
+    credential: Credential,
     timeout: Duration,
     patience: Patience,
     noise: &'a dyn Noise,
@@ -92,7 +93,7 @@ impl<'a> Client<'a> {
     /// `SSL_CERT_FILE` names something that holds no certificates.
     pub fn new(
         address: Address,
-        key: Secret,
+        credential: Credential,
         timeout: Duration,
         lookup: &Lookup<'_>,
         noise: &'a dyn Noise,
@@ -108,7 +109,7 @@ impl<'a> Client<'a> {
             free: Mutex::new(vec![agent]),
             address,
             way,
-            key,
+            credential,
             timeout,
             patience: Patience::new(timeout, MAX_ATTEMPTS),
             noise,
@@ -285,9 +286,11 @@ impl<'a> Client<'a> {
             }
         };
         // A name that is the key would be shown in every report.
-        if self.key.is_in(&bytes) {
-            let fault = Fault::evidence("an answer of Weave holds the API key, and is not shown")
-                .help("somebody logged the key as a name or a text; revoke it, and log without it");
+        if self.holds_secret(&bytes) {
+            let fault = Fault::evidence(
+                "an answer of Weave holds the API key or a token, and is not shown",
+            )
+            .help("somebody logged the key as a name or a text; revoke it, and log without it");
             return Err(Refusal::Fault(fault).of(request.what));
         }
         Ok(bytes)
@@ -301,11 +304,18 @@ impl<'a> Client<'a> {
         if let Some(answers) = self.answers {
             return Attempt::Answer(answers(path, request.body.as_deref()));
         }
+        let authorization = match self.authorization(left) {
+            Ok(authorization) => authorization,
+            Err(attempt) => return attempt,
+        };
+        // An identity token may have been exchanged in this time.
+        let Some(left) = patience.left() else {
+            return Attempt::Refused(Refusal::Busy(self.too_late(patience, ""), None));
+        };
         let free = self.free().pop();
         let agent = free.unwrap_or_else(|| self.config.new_agent());
         let started = Instant::now();
         let url = format!("{}{path}", self.address.trace);
-        let authorization = self.key.basic();
         let (method, sent) = match &request.body {
             None => {
                 let get = agent.get(&url);
@@ -348,6 +358,34 @@ impl<'a> Client<'a> {
         }
     }
 
+    /// The header that opens Weave, or what became of the exchange of an identity token.
+    fn authorization(&self, left: Duration) -> Result<String, Attempt> {
+        match &self.credential {
+            Credential::Key(key) => Ok(key.basic()),
+            Credential::Identity(identity) => {
+                identity.bearer(left).map_err(|failure| match failure {
+                    Failure::Again(reason) => Attempt::Again(reason, None),
+                    Failure::Refused(fault) => Attempt::Refused(Refusal::Fault(fault)),
+                })
+            }
+        }
+    }
+
+    fn holds_secret(&self, bytes: &[u8]) -> bool {
+        match &self.credential {
+            Credential::Key(key) => key.is_in(bytes),
+            Credential::Identity(identity) => identity.is_in(bytes),
+        }
+    }
+
+    /// Foreign text without the key or the tokens.
+    fn redact(&self, text: &str) -> String {
+        match &self.credential {
+            Credential::Key(key) => key.redact(text).into_owned(),
+            Credential::Identity(identity) => identity.redact(text),
+        }
+    }
+
     fn free(&self) -> MutexGuard<'_, Vec<Agent>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -376,16 +414,21 @@ impl<'a> Client<'a> {
                 ))
                 .help("name the address of the trace server itself, with --base-url or WF_TRACE_SERVER_URL"),
             ),
-            401 => refuse(
-                Fault::evidence(format!("Weave refused the API key (401){quoted}"))
+            401 => refuse(match &self.credential {
+                Credential::Key(_) => Fault::evidence(format!("Weave refused the API key (401){quoted}"))
                     .help("look at WANDB_API_KEY; a key belongs to one server"),
-            ),
+                Credential::Identity(_) => Fault::evidence(format!("Weave refused the access token (401){quoted}"))
+                    .help("look at the identity federation of the W&B organization"),
+            }),
             403 => refuse(
-                Fault::evidence(format!("the API key may not read this project (403){quoted}"))
-                    .help("look at the project's name, and at whether the key's owner is in its team"),
+                Fault::evidence(format!("{} may not read this project (403){quoted}", match &self.credential {
+                    Credential::Key(_) => "the API key",
+                    Credential::Identity(_) => "the access token",
+                }))
+                .help("look at the project's name, and at whether the key's owner is in its team"),
             ),
             422 if let Some(keys) = unknown_keys(&bytes) => {
-                let named: Vec<String> = keys.iter().map(|key| format!("`{}`", self.key.redact(key))).collect();
+                let named: Vec<String> = keys.iter().map(|key| format!("`{}`", self.redact(key))).collect();
                 let named = named.join(" and ");
                 let problem = format!("the trace server does not know {named} in a request (422)");
                 let fault = Fault::evidence(problem).help("it is too old for what is asked; upgrade it");
@@ -499,7 +542,7 @@ impl<'a> Client<'a> {
             (_, Some(detail @ Value::Array(_))) => detail.to_string(),
             _ => return None,
         };
-        let said = self.key.redact(&said);
+        let said = self.redact(&said);
         let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
         Some(line.chars().take(300).collect())
     }
@@ -532,7 +575,7 @@ impl<'a> Client<'a> {
                 .help("name the address of the trace server, with --base-url or WF_TRACE_SERVER_URL; or a proxy is in the way");
         }
         let error = error.to_string();
-        let error = self.key.redact(&error);
+        let error = self.redact(&error);
         Fault::evidence(format!(
             "an answer of {host} is not what the v2 Evaluation API sends: {error}"
         ))

@@ -1,4 +1,5 @@
-//! The API key: `WANDB_API_KEY`, else the password in `~/.netrc` for a host that the trace server belongs to.
+//! What opens Weave: an identity token that is exchanged for an access token, or the API key: `WANDB_API_KEY`, else the
+//! password in `~/.netrc` for a host that the trace server belongs to.
 //!
 //! A key that was found for one host is not sent to another, and so the entry `default` of a `.netrc` is not used: it
 //! does not say whose password it is. The SDK uses it.
@@ -8,6 +9,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::Address;
+use super::identity::{self, Identity};
 use super::settings::{expand, home};
 use crate::fault::Fault;
 use crate::http::Lookup;
@@ -18,12 +20,66 @@ const USER: &str = "api";
 /// A larger `.netrc` is refused, in bytes.
 const MAX_NETRC: u64 = 1024 * 1024;
 
-/// Finds the API key.
+/// What opens Weave.
+pub enum Credential {
+    /// An API key.
+    Key(Secret),
+    /// A token of the CI system, which is exchanged for an access token.
+    Identity(Box<Identity>),
+}
+
+/// Finds what opens Weave: an identity token where one is named, else the API key.
 ///
 /// # Errors
 ///
-/// There is none, or it has characters that no key has.
-pub fn find_key(address: &Address, lookup: &Lookup<'_>) -> Result<Secret, Fault> {
+/// There is none, there are both, or one has characters that it cannot have.
+pub fn find_credential(
+    address: &Address,
+    insecure_http: bool,
+    lookup: &Lookup<'_>,
+) -> Result<Credential, Fault> {
+    let Some(token) = identity_token(lookup)? else {
+        return find_key(address, lookup).map(Credential::Key);
+    };
+    let Some(base) = &address.base else {
+        let other = address.other_host.as_deref().unwrap_or_default();
+        return Err(Fault::evidence(format!(
+            "an access token of {other} is not sent to {}",
+            address.trace
+        ))
+        .help("name the W&B server of this trace server in WANDB_BASE_URL"));
+    };
+    let identity = Identity::new(base, token, insecure_http, lookup)?;
+    Ok(Credential::Identity(Box::new(identity)))
+}
+
+/// The identity token in the file that the environment names.
+fn identity_token(lookup: &Lookup<'_>) -> Result<Option<Secret>, Fault> {
+    let Some(path) = lookup(identity::FILE).filter(|path| !path.is_empty()) else {
+        return Ok(None);
+    };
+    if of_environment(lookup).is_some() {
+        let both = format!("WANDB_API_KEY and {} are both set", identity::FILE);
+        return Err(Fault::evidence(both).help("unset one of them: either opens Weave alone"));
+    }
+    let fault = |problem: &str| {
+        Fault::evidence(format!("no identity token: `{path}` {problem}")).help(format!(
+            "{} names a file with the token (a JWT) that the CI system made for W&B",
+            identity::FILE
+        ))
+    };
+    let file = expand(&path, lookup).ok_or_else(|| fault("has no home directory"))?;
+    let text = read(&file)?.ok_or_else(|| fault("does not exist"))?;
+    let token = Secret::new(&text, USER).ok_or_else(|| fault("is empty"))?;
+    if token.is_plain() {
+        Ok(Some(token))
+    } else {
+        Err(fault("holds characters that no token has"))
+    }
+}
+
+/// Finds the API key.
+fn find_key(address: &Address, lookup: &Lookup<'_>) -> Result<Secret, Fault> {
     let Some(key) = key(address, lookup)? else {
         return Err(no_key(address, lookup));
     };
@@ -36,19 +92,20 @@ pub fn find_key(address: &Address, lookup: &Lookup<'_>) -> Result<Secret, Fault>
     )
 }
 
-/// The key that would be sent, if there is one: it must not be in anything that is shown. `base_url` and
-/// `insecure_http` are those of the command line.
+/// The key or the identity token that would be sent, if there is one: it must not be in anything that is shown.
+/// `base_url` and `insecure_http` are those of the command line.
 ///
 /// # Errors
 ///
-/// An address is invalid, or a `.netrc` cannot be read: then it is unknown whether there is a key.
-pub fn known_key(
+/// An address is invalid, or a file cannot be read: then it is unknown whether there is one.
+pub fn known_secret(
     base_url: Option<&str>,
     insecure_http: bool,
     lookup: &Lookup<'_>,
 ) -> Result<Option<Secret>, Fault> {
     match of_environment(lookup) {
         Some(key) => Ok(Some(key)),
+        None if identity_token(lookup)?.is_some() => identity_token(lookup),
         None => key(&Address::find(base_url, insecure_http, lookup)?, lookup),
     }
 }
@@ -73,16 +130,13 @@ fn no_key(address: &Address, lookup: &Lookup<'_>) -> Fault {
     let fault = Fault::evidence(format!(
         "no API key: WANDB_API_KEY is not set, and {file} has no entry for {hosts}"
     ));
-    let is_set = |name| lookup(name).is_some_and(|value| !value.is_empty());
     match &address.other_host {
-        _ if is_set("WANDB_IDENTITY_TOKEN_FILE") => fault.help(
-            "set WANDB_API_KEY; an identity token, as in WANDB_IDENTITY_TOKEN_FILE, is not supported",
-        ),
         Some(other) => fault.help(format!(
             "set WANDB_API_KEY, or add an entry `machine {hosts}`; a key for {other} is not sent to another host"
         )),
         None => fault.help(
-            "set WANDB_API_KEY; in CI from a secret, which pull requests from forks and Dependabot do not get",
+            "set WANDB_API_KEY; in CI from a secret, which pull requests from forks and Dependabot do not get; or name an \
+             identity token in WANDB_IDENTITY_TOKEN_FILE",
         ),
     }
 }

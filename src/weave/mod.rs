@@ -6,6 +6,7 @@ mod counts;
 mod credentials;
 mod find;
 mod head;
+mod identity;
 mod nothing;
 mod patience;
 mod read;
@@ -17,7 +18,7 @@ mod wire;
 
 pub use address::{Address, web};
 pub use client::{Answers, Client, Noise};
-pub use credentials::{find_key, known_key, password as netrc_password};
+pub use credentials::{Credential, find_credential, known_secret, password as netrc_password};
 pub use find::{Absence, Eligible, Finder, Found, Named, State, Unread};
 pub use head::{BaselineRules, EvaluationKey, Head, saved_mismatches};
 pub use read::{

@@ -1,5 +1,7 @@
 //! Which server is asked, and which key it gets.
 
+use serde_json::json;
+
 use crate::gate::{Gate, KEY, KEY_IN_BASE64};
 use crate::weave::{Reply, Weave};
 
@@ -234,4 +236,133 @@ fn a_netrc_that_cannot_be_read_is_not_a_missing_key() {
         .run()
         .code(3)
         .says(".netrc` cannot be read");
+}
+
+/// A token as a CI system makes it, and the access token that it is exchanged for.
+const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJyZXBvOm15LXRlYW0vYm90In0.c2lnbmF0dXJl";
+const ACCESS: &str = "access-token-0123456789abcdef";
+
+/// A W&B server that exchanges tokens, and is the trace server, too; it answers the first exchanges with `refusals`.
+fn federated(refusals: &[u16]) -> Weave {
+    let refusals = refusals.to_vec();
+    Weave::with(move |request, number| {
+        (request.path == "/oidc/token").then(|| match refusals.get(number) {
+            Some(status) => Reply::Whole(
+                *status,
+                String::new(),
+                format!(
+                    r#"{{"error": "invalid_grant", "error_description": "no such issuer: {JWT}"}}"#
+                )
+                .into(),
+            ),
+            None => Reply::json(
+                &json!({"access_token": ACCESS, "expires_in": 3600, "token_type": "Bearer"}),
+            ),
+        })
+    })
+}
+
+fn with_token(weave: &Weave) -> Gate {
+    check(&["--base-url", &weave.url])
+        .file("token.jwt", &format!("{JWT}\n"))
+        .env("WANDB_BASE_URL", &weave.url)
+        .env("WANDB_IDENTITY_TOKEN_FILE", "token.jwt")
+        .env("WANDB_API_KEY", "")
+}
+
+#[test]
+fn an_identity_token_is_exchanged_once_and_opens_all_requests() {
+    let weave = federated(&[]);
+    let outcome = with_token(&weave).run().code(0);
+    let (exchanges, others): (Vec<_>, Vec<_>) = weave
+        .requests()
+        .into_iter()
+        .partition(|request| request.path == "/oidc/token");
+    let [exchange] = exchanges.as_slice() else {
+        panic!("{} exchanges", exchanges.len());
+    };
+    assert_eq!(exchange.method, "POST");
+    let grant = "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer";
+    let form = exchange.body.as_str().unwrap().replace(':', "%3A");
+    assert_eq!(form, format!("grant_type={grant}&assertion={JWT}"));
+    let head = exchange.head.to_ascii_lowercase();
+    assert!(
+        head.contains("content-type: application/x-www-form-urlencoded"),
+        "{head}"
+    );
+    assert!(!head.contains("authorization:"), "{head}");
+    assert!(!others.is_empty());
+    for request in others {
+        let head = request.head;
+        assert!(
+            head.contains(&format!("uthorization: Bearer {ACCESS}")),
+            "{head}"
+        );
+    }
+    for shown in [&outcome.stdout, &outcome.stderr] {
+        assert!(!shown.contains(JWT) && !shown.contains(ACCESS));
+    }
+}
+
+#[test]
+fn an_identity_token_that_is_refused_or_not_there_says_so_and_is_not_shown() {
+    let weave = federated(&[503]);
+    with_token(&weave).run().code(0);
+    for status in [400, 401, 403] {
+        let weave = federated(&[status]);
+        let outcome = with_token(&weave).run().code(3).says(&format!(
+            "W&B refused the identity token ({status}): no such issuer: ***"
+        ));
+        assert!(!outcome.stderr.contains(JWT) && !outcome.stdout.contains(JWT));
+        assert_eq!(weave.requests().len(), 1);
+    }
+    let weave = federated(&[]);
+    for (name, content, says) in [
+        ("token.jwt", "", "no identity token: `token.jwt` is empty"),
+        (
+            "token.jwt",
+            "two words",
+            "no identity token: `token.jwt` holds characters",
+        ),
+        (
+            "other",
+            JWT,
+            "no identity token: `token.jwt` does not exist",
+        ),
+    ] {
+        let gate = check(&["--base-url", &weave.url]).file(name, content);
+        gate.env("WANDB_BASE_URL", &weave.url)
+            .env("WANDB_IDENTITY_TOKEN_FILE", "token.jwt")
+            .env("WANDB_API_KEY", "")
+            .run()
+            .code(3)
+            .says(says);
+    }
+    with_token(&weave)
+        .env("WANDB_API_KEY", KEY)
+        .run()
+        .code(3)
+        .says("WANDB_API_KEY and WANDB_IDENTITY_TOKEN_FILE are both set");
+    // Tokens of one server open no other.
+    with_token(&weave)
+        .env("WANDB_BASE_URL", "https://wb.example.com")
+        .run()
+        .code(3)
+        .says("an access token of wb.example.com is not sent to http://127.0.0.1");
+    assert!(weave.requests().is_empty());
+}
+
+#[test]
+fn an_answer_that_holds_the_access_token_is_not_shown() {
+    let weave = Weave::with(|request, _| {
+        if request.path == "/oidc/token" {
+            return Some(Reply::json(&json!({"access_token": ACCESS})));
+        }
+        crate::weave::roots(request, |run| run["display_name"] = json!(ACCESS))
+    });
+    let outcome = with_token(&weave)
+        .run()
+        .code(3)
+        .says("an answer of Weave holds the API key or a token, and is not shown");
+    assert!(!outcome.stdout.contains(ACCESS) && !outcome.stderr.contains(ACCESS));
 }

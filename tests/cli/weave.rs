@@ -317,7 +317,8 @@ fn read(stream: &mut dyn Link) -> Option<Request> {
     Some(Request {
         method: words.next()?.to_owned(),
         path: words.next()?.to_owned(),
-        body: serde_json::from_slice(body).unwrap_or(Value::Null),
+        body: serde_json::from_slice(body)
+            .unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned().into()),
         head,
     })
 }

@@ -1,0 +1,186 @@
+//! Identity federation: a CI system's token (a JWT in a file) is exchanged for an access token of W&B, so that a job
+//! needs no API key. RFC 7523, section 2.1, as the SDK does it from 0.54.0 on.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use ureq::Agent;
+use ureq::http::header;
+
+use crate::fault::Fault;
+use crate::http::{self, Lookup, Site};
+use crate::secret::Secret;
+
+/// Names the file with the token of the CI system.
+pub(super) const FILE: &str = "WANDB_IDENTITY_TOKEN_FILE";
+/// What is asked for: an access token for a JWT.
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/// An answer larger than this is refused, in bytes.
+const MAX_ANSWER: u64 = 1024 * 1024;
+/// A token is not used any more so long before its end.
+const MARGIN: Duration = Duration::from_secs(60);
+/// How long a token is used where the answer does not say.
+const UNKNOWN_LIFE: Duration = Duration::from_secs(300);
+
+/// The token of a CI system, and the access token that it was exchanged for, which is kept in memory alone.
+pub struct Identity {
+    agent: Agent,
+    /// Where tokens are exchanged.
+    url: String,
+    assertion: Secret,
+    access: Mutex<Option<Access>>,
+}
+
+/// An access token, and when it has to be exchanged anew.
+struct Access {
+    token: Secret,
+    until: Instant,
+}
+
+/// Why there is no access token.
+pub(super) enum Failure {
+    /// It may pass: what was wrong.
+    Again(String),
+    /// It will not pass.
+    Refused(Fault),
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    access_token: String,
+    expires_in: Option<f64>,
+}
+
+impl Identity {
+    /// Nothing is sent before an access token is needed. `base` is the W&B server without a slash at its end.
+    ///
+    /// # Errors
+    ///
+    /// The token would be readable on the way, or no request can be made.
+    pub(super) fn new(
+        base: &str,
+        assertion: Secret,
+        insecure_http: bool,
+        lookup: &Lookup<'_>,
+    ) -> Result<Self, Fault> {
+        let site = Site::of(base).map_err(|problem| {
+            Fault::evidence(format!("the address of W&B is invalid: {problem}"))
+        })?;
+        if site.is_open() && !insecure_http {
+            return Err(Fault::usage(format!(
+                "refused to send the identity token over plain http to `{}`",
+                site.host
+            ))
+            .help("use https, or --insecure-http if everybody on the way may read the token"));
+        }
+        Ok(Self {
+            agent: http::agent(&site, Duration::MAX, lookup)?,
+            url: format!("{base}/oidc/token"),
+            assertion,
+            access: Mutex::default(),
+        })
+    }
+
+    /// The value of the header `Authorization`; `left` is the time that there is to exchange the token.
+    ///
+    /// # Errors
+    ///
+    /// The token could not be exchanged.
+    pub(super) fn bearer(&self, left: Duration) -> Result<String, Failure> {
+        // Requests side by side wait for the one that exchanges it.
+        let mut access = self.access();
+        if let Some(known) = access.as_ref().filter(|it| it.until > Instant::now()) {
+            return Ok(known.token.bearer());
+        }
+        let new = self.exchange(left)?;
+        Ok(access.insert(new).token.bearer())
+    }
+
+    /// Whether the identity token or the access token is in an answer.
+    pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
+        self.assertion.is_in(bytes)
+            || self
+                .access()
+                .as_ref()
+                .is_some_and(|access| access.token.is_in(bytes))
+    }
+
+    /// Foreign text without either of them.
+    pub(super) fn redact(&self, text: &str) -> String {
+        let text = self.assertion.redact(text);
+        match self.access().as_ref() {
+            Some(access) => access.token.redact(&text).into_owned(),
+            None => text.into_owned(),
+        }
+    }
+
+    fn access(&self) -> MutexGuard<'_, Option<Access>> {
+        self.access.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn exchange(&self, left: Duration) -> Result<Access, Failure> {
+        let asked = Instant::now();
+        let form = [("grant_type", GRANT), ("assertion", self.assertion.text())];
+        let request = self.agent.post(&self.url);
+        let request = request.header(header::ACCEPT, "application/json");
+        let request = request.config().timeout_global(Some(left)).build();
+        let sent = request.send_form(form).and_then(|mut response| {
+            let body = response.body_mut().with_config().limit(MAX_ANSWER);
+            let bytes = body.read_to_vec()?;
+            Ok((response.status().as_u16(), bytes))
+        });
+        let (status, bytes) = sent.map_err(|error| {
+            let cause = http::cause(&error);
+            Failure::Again(format!("the connection to {} failed: {cause}", self.url))
+        })?;
+        match status {
+            200 => self.read(&bytes, asked),
+            408 | 425 | 429 | 500 | 502..=599 => {
+                Err(Failure::Again(format!("{} answered {status}", self.url)))
+            }
+            _ => {
+                let said = self.reason(&bytes);
+                let fault =
+                    Fault::evidence(format!("W&B refused the identity token ({status}){said}"));
+                let help = format!(
+                    "look at the issuer and the audience of the token in {FILE}, and at the identity federation of the W&B organization"
+                );
+                Err(Failure::Refused(fault.help(help)))
+            }
+        }
+    }
+
+    fn read(&self, bytes: &[u8], asked: Instant) -> Result<Access, Failure> {
+        let answer: Option<Answer> = serde_json::from_slice(bytes).ok();
+        let token = answer.as_ref().and_then(|answer| {
+            let token = Secret::new(&answer.access_token, "")?;
+            token.is_plain().then_some(token)
+        });
+        let Some(token) = token else {
+            let fault = Fault::evidence(format!("{} sent no access token", self.url));
+            let help = "look at WANDB_BASE_URL, and at what stands between";
+            return Err(Failure::Refused(fault.help(help)));
+        };
+        let life = answer
+            .and_then(|answer| Duration::try_from_secs_f64(answer.expires_in?).ok())
+            .unwrap_or(UNKNOWN_LIFE);
+        let until = asked
+            .checked_add(life.saturating_sub(MARGIN))
+            .unwrap_or(asked);
+        Ok(Access { token, until })
+    }
+
+    /// What a refusal says, as OAuth writes it; one line, and short.
+    fn reason(&self, bytes: &[u8]) -> String {
+        let said = || {
+            let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+            let said = ["error_description", "error", "reason"];
+            let said = said.iter().find_map(|key| value.get(key)?.as_str())?;
+            let said = self.assertion.redact(said);
+            let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            Some(line.chars().take(300).collect::<String>())
+        };
+        said().map_or(String::new(), |said| format!(": {said}"))
+    }
+}
