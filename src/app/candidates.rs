@@ -25,6 +25,8 @@ pub(super) struct Candidates {
     pub(super) left_out: Vec<ListedRun>,
     /// What waiting may change, if anything.
     pub(super) pending: Option<String>,
+    /// The run that is waited for because it still runs.
+    pub(super) running: Option<String>,
     /// What helps where waiting does not.
     pub(super) help: Option<String>,
 }
@@ -53,6 +55,7 @@ pub(super) fn choose(
         facts,
         left_out: Vec::new(),
         pending: None,
+        running: None,
         help: None,
     };
     chosen.exclude(request, identity)?;
@@ -151,6 +154,7 @@ impl Candidates {
                 let id = head.id.clone();
                 let pending = format!("run {id} is still running");
                 self.pending.get_or_insert(pending);
+                self.running.get_or_insert_with(|| id.clone());
                 self.facts.push(Fact::RerunRunning { id });
                 self.others.push(head);
             } else if head.status.as_deref() == Some("failed") && !request.accept_failed {
@@ -193,9 +197,11 @@ impl Candidates {
         if let Some(newest) = self.judged.first() {
             if newest_runs {
                 self.pending = Some(format!("run {} is still running", newest.id));
+                self.running = Some(newest.id.clone());
             } else if let Completeness::Incomplete(gap) = newest.completeness
                 && !accept_incomplete
             {
+                self.running = None;
                 self.pending = Some(format!(
                     "run {} is incomplete: {}",
                     newest.id,

@@ -242,15 +242,15 @@ impl<'a> Vigil<'a> {
         }
     }
 
-    /// Waits, and says for what.
-    pub(super) fn pause(&mut self, state: &str, pause: Duration) {
+    /// Waits, and says for what, and how far that is. Progress alone is said now and then.
+    pub(super) fn pause(&mut self, state: &str, progress: Option<&str>, pause: Duration) {
         if self.console.voice.quiet {
             return thread::sleep(pause);
         }
         if self.console.is_live() {
             let until = Instant::now() + pause;
             loop {
-                let line = message(&self.line(state));
+                let line = message(&self.line(state, progress));
                 let line = self.console.redacted(&line);
                 let line: String = line.chars().take(LIVE).collect();
                 let _ = write!(io::stderr(), "\r\x1b[K{line}");
@@ -267,7 +267,7 @@ impl<'a> Vigil<'a> {
             .is_none_or(|(said, when)| said != state || when.elapsed() >= NOW_AND_THEN);
         if is_news {
             self.console
-                .say(&format!("{}\n", message(&self.line(state))));
+                .say(&format!("{}\n", message(&self.line(state, progress))));
             self.said = Some((state.to_owned(), Instant::now()));
         }
         thread::sleep(pause);
@@ -280,11 +280,12 @@ impl<'a> Vigil<'a> {
         }
     }
 
-    fn line(&self, state: &str) -> String {
+    fn line(&self, state: &str, progress: Option<&str>) -> String {
+        let progress = progress.map_or(String::new(), |progress| format!(", {progress}"));
         let passed =
             SignedDuration::from_secs(i64::try_from(self.since.elapsed().as_secs()).unwrap_or(0));
         format!(
-            "waiting {passed:#} of {:#} for {}: {state}",
+            "waiting {passed:#} of {:#} for {}: {state}{progress}",
             self.total, self.what
         )
     }

@@ -474,7 +474,13 @@ impl<'a> Search<'a> {
             }
             // Never sooner than the server asks.
             let polite = pause.max(asked.unwrap_or_default());
-            vigil.pause(&seen, polite.min(left));
+            let running = match &state {
+                Seen::Here(candidates) => candidates.running.as_deref(),
+                Seen::Absent(_) | Seen::Busy(..) => None,
+            };
+            let progress = running.and_then(|id| self.finder(place).progress(id));
+            let progress = progress.map(|(rows, total)| format!("{rows} of {total} rows"));
+            vigil.pause(&seen, progress.as_deref(), polite.min(left));
             pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
         }
     }

@@ -29,6 +29,8 @@ const UNNAMED: &str = "Evaluation";
 const CALLS: &str = "/calls/stream_query";
 /// Where calls are counted.
 const CALL_STATS: &str = "/calls/query_stats";
+/// Where a run says how far it is.
+const STATUS: &str = "/evaluations/status";
 /// Runs a page: what is looked for is nearly always the first.
 const PAGE: usize = 10;
 /// Pages after which a search ends: a server that finds so much that does not match does not filter.
@@ -344,6 +346,18 @@ impl<'a> Finder<'a> {
                 })
             }
         }
+    }
+
+    /// How many rows of a run that still runs were evaluated, and of how many; `None` where the server does not say.
+    #[must_use]
+    pub fn progress(self, id: &str) -> Option<(u64, u64)> {
+        let body = json!({"project_id": self.project.to_string(), "call_id": id});
+        let what = format!("the progress of run `{id}`");
+        let answer = self.client.post_aside::<Progress>(&what, STATUS, &body);
+        let Progress { status } = answer.ok()?;
+        let total = status.total_rows?;
+        // Calls that are no rows, such as a summary, are counted as well.
+        Some((status.completed_rows?.min(total), total))
     }
 
     /// How many calls with different ids a trace has. A call that was sent twice may be stored twice.
@@ -854,6 +868,19 @@ fn commit(path: &str, text: &str) -> Value {
 #[derive(serde::Deserialize)]
 struct CallId {
     id: String,
+}
+
+/// `POST /evaluations/status`.
+#[derive(serde::Deserialize)]
+struct Progress {
+    status: RowsDone,
+}
+
+/// Of a run that still runs.
+#[derive(serde::Deserialize)]
+struct RowsDone {
+    completed_rows: Option<u64>,
+    total_rows: Option<u64>,
 }
 
 /// The ways in which the dots of a path may lead into a map, or be part of a key, which a backslash says.

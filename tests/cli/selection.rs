@@ -587,6 +587,38 @@ fn a_wait_goes_on_until_the_run_is_complete() {
 }
 
 #[test]
+fn a_wait_shows_how_far_the_run_is_where_the_server_says_so() {
+    let waited = |status: Option<Value>| {
+        let mut running = logged("cand", 9, 95);
+        running.call["ended_at"] = Value::Null;
+        let started = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(1);
+        running.call["started_at"] = json!(started.to_string());
+        let weave = Weave::with(move |request, _| match &status {
+            Some(status) if request.path == "/evaluations/status" => {
+                assert_eq!(request.body["call_id"], "cand");
+                Some(Reply::json(&json!({"status": status})))
+            }
+            _ => answer(&[running.clone()], request),
+        });
+        by(&weave, "", FLOOR, &["--candidate=cand", "--wait=1s"])
+            .run()
+            .code(3)
+    };
+    let of = |rows: Value| json!({"code": "running", "completed_rows": rows, "total_rows": 120});
+    waited(Some(of(json!(12)))).says("run cand is still running, 12 of 120 rows\n");
+    // A call of the run that is no row is counted, too.
+    waited(Some(of(json!(121)))).says("run cand is still running, 120 of 120 rows\n");
+    for status in [
+        Some(of(Value::Null)),
+        Some(json!({"code": "not_found"})),
+        Some(json!("running")),
+        None,
+    ] {
+        waited(status).says("run cand is still running\n");
+    }
+}
+
+#[test]
 fn a_summary_with_a_run_that_was_not_asked_for_is_refused() {
     for gates in [FLOOR, "- {name: rows, metric: rows, min: 150}"] {
         let weave = Weave::with(|request, _| {

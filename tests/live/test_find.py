@@ -327,7 +327,7 @@ def test_a_run_that_appears_and_finishes_while_we_wait(place):
     assert process.returncode == 0, stderr
     lines = stderr.splitlines()
     assert lines[0] == "waiting 0s of 30s for evaluation=api-answers: no run matches yet"
-    assert f"run {run} is still running" in lines[1]
+    assert f"run {run} is still running, 3 of 3 rows" in lines[1]
     assert len(lines) == 2
     assert "weave-gate: passed" in stdout
 
