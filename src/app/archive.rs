@@ -26,8 +26,8 @@ use crate::prose::Prose;
 use crate::report::{DetailsBeside, Judged};
 use crate::selector::Identity;
 use crate::weave::{
-    BaselineRules, EvaluationKey, Head, Needs, Side, Sides, read_details, read_evidence, read_rows,
-    run_rows, saved_evidence, saved_mismatches, web,
+    BaselineRules, EvaluationKey, Head, Needs, Side, Sides, differ_by_key_order, read_details,
+    read_evidence, read_rows, run_rows, saved_evidence, saved_mismatches, web,
 };
 
 /// The runs of one side, and what their choice has to say.
@@ -237,6 +237,19 @@ impl<'a> Archive<'a> {
             let mut evidence = evidence?;
             for (head, known) in heads.iter().zip(counted) {
                 set_completeness(&mut evidence, &head.id, known);
+            }
+            if have_other_rows(&evidence)
+                && let ([Side::Live(ours), ..], Some(Ok([Side::Live(theirs), ..]))) = (
+                    sides.candidates.as_slice(),
+                    sides.baselines.as_ref().map(|known| known.as_deref()),
+                )
+                && console.while_waiting("asking Weave", || {
+                    differ_by_key_order(client, project, &ours.id, &theirs.id)
+                })
+            {
+                selection
+                    .facts
+                    .push((Role::Baseline, Fact::KeysInOtherOrder));
             }
             for (fact, listed) in skipped_runs {
                 selection.facts.push((Role::Baseline, fact));
@@ -683,6 +696,16 @@ fn saved_rules(
         accept_failed: request.accept_failed,
         is_live: false,
     })
+}
+
+/// Whether both runs have rows, and none in common.
+fn have_other_rows(evidence: &Evidence) -> bool {
+    match &evidence.baseline {
+        Baseline::Found(baseline, pair) => {
+            pair.common == 0 && evidence.candidate.rows > 0 && baseline.rows > 0
+        }
+        Baseline::Unnamed | Baseline::NotFound(_) => false,
+    }
 }
 
 /// Both sides, and what their choice has to say.

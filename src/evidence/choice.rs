@@ -94,6 +94,8 @@ pub enum Fact {
     },
     /// The baseline was scored from the same outputs as the candidate.
     SameOutputs,
+    /// The two runs have no row in common, and inputs that are equal but for the order of their keys.
+    KeysInOtherOrder,
     /// A run that would have been the baseline was passed over.
     BaselineSkipped {
         /// Its id.

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Check;
 use super::selection;
-use crate::evidence::{Baseline, Dimension, Evidence, Pair, Role, Run};
+use crate::evidence::{Baseline, Dimension, Evidence, Fact, Pair, Role, Run};
 use crate::number::plural;
 use crate::policy::{Completeness, Policy, RemovedRows, Required, Reruns};
 use crate::prose::Prose;
@@ -356,12 +356,13 @@ pub(super) fn whole(checks: &[Check], can_block: bool, findings: &mut Vec<Findin
 }
 
 /// A change cannot be measured where what was scored on the common rows is not known.
-pub(super) fn common_rows_unknown(baseline: &Baseline) -> Obstacle {
+pub(super) fn common_rows_unknown(evidence: &Evidence) -> Obstacle {
+    let baseline = &evidence.baseline;
     let Baseline::Found(_, pair) = baseline else {
         return no_baseline(baseline);
     };
     if pair.common == 0 {
-        return no_common_rows();
+        return no_common_rows(evidence);
     }
     Obstacle {
         name: Name::CommonRowsUnknown,
@@ -374,12 +375,17 @@ pub(super) fn common_rows_unknown(baseline: &Baseline) -> Obstacle {
     }
 }
 
-pub(super) fn no_common_rows() -> Obstacle {
+pub(super) fn no_common_rows(evidence: &Evidence) -> Obstacle {
+    let mut facts = evidence.selection.facts.iter();
+    let message = if facts.any(|(_, fact)| *fact == Fact::KeysInOtherOrder) {
+        "candidate and baseline have no row in common, although their inputs are equal but for the order of the keys, \
+         which this server takes for other rows; log the keys in one order, and the baseline again"
+    } else {
+        "candidate and baseline have no row in common; an edited row counts as another one"
+    };
     Obstacle {
         name: Name::NoCommonRows,
-        message: Prose::from(
-            "candidate and baseline have no row in common; an edited row counts as another one",
-        ),
+        message: Prose::from(message),
     }
 }
 
@@ -516,7 +522,7 @@ fn incomparable(
     }
     let needs_theirs = terms.removed_rows == RemovedRows::Ignore;
     if pair.common == 0 || pair.candidate.is_none() || (needs_theirs && pair.baseline.is_none()) {
-        return Some(common_rows_unknown(&evidence.baseline));
+        return Some(common_rows_unknown(evidence));
     }
     None
 }

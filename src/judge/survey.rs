@@ -254,7 +254,7 @@ impl Surveyor<'_> {
         let has = |role, row| rows.trials(role, row) > 0 && selection.has(rows, row);
         let is_common = |row: usize| has(Role::Candidate, row) && has(Role::Baseline, row);
         if !(0..rows.len()).any(is_common) {
-            return Err(comparability::no_common_rows());
+            return Err(comparability::no_common_rows(self.evidence));
         }
         let [candidate, baseline] = by_row.change(self.removed_rows).map_err(lack)?;
         Ok(Pairing {
@@ -358,7 +358,7 @@ impl Surveyor<'_> {
         removed_rows: RemovedRows,
         text_counts: bool,
     ) -> Result<(Sample<'_>, Sample<'_>), Obstacle> {
-        let unknown = || comparability::common_rows_unknown(&self.evidence.baseline);
+        let unknown = || comparability::common_rows_unknown(self.evidence);
         let Baseline::Found(baseline, pair) = &self.evidence.baseline else {
             return Err(unknown());
         };

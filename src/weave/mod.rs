@@ -22,7 +22,7 @@ pub use credentials::{Credential, find_credential, known_secret, password as net
 pub use find::{Absence, Eligible, Finder, Found, Named, State, Unread};
 pub use head::{BaselineRules, EvaluationKey, Head, saved_mismatches};
 pub use read::{
-    Needs, Side, Sides, read_details, read_evidence, read_prediction, read_rows, read_run,
-    read_trials, run_rows, saved_evidence,
+    Needs, Side, Sides, differ_by_key_order, read_details, read_evidence, read_prediction,
+    read_rows, read_run, read_trials, run_rows, saved_evidence,
 };
 pub use setup::read_setup;

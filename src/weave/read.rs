@@ -250,6 +250,26 @@ pub fn read_prediction(
     })
 }
 
+/// Whether two runs without a common row have inputs that are equal but for the order of their keys, as far as their
+/// first rows tell.
+#[must_use]
+pub fn differ_by_key_order(
+    client: &Client<'_>,
+    project: &Project,
+    candidate: &str,
+    baseline: &str,
+) -> bool {
+    let path = results_path(project);
+    let (ours, theirs) = thread::scope(|scope| {
+        let theirs = scope.spawn(|| rows::inputs(client, &path, baseline));
+        (rows::inputs(client, &path, candidate), join(theirs))
+    });
+    let (Ok(ours), Ok(theirs)) = (ours, theirs) else {
+        return false;
+    };
+    ours.iter().any(|inputs| theirs.contains(inputs))
+}
+
 /// How many trials runs have, by their ids. One that has no rows is not among them.
 ///
 /// # Errors

@@ -18,6 +18,8 @@ use crate::json::objects;
 const FIRST_PAGE: usize = 100;
 const MOST_ROWS: usize = 2_000;
 const FEWEST_ROWS: usize = 2;
+/// Rows of each run that are looked at to see whether only the order of keys differs.
+const SAMPLE: usize = 200;
 /// Bytes that a page should have: enough that requests cost little, and few enough to hold two.
 const GOOD_PAGE: usize = 4 * 1024 * 1024;
 
@@ -230,6 +232,33 @@ pub(super) fn few(
         }
     }
     Ok(())
+}
+
+/// The inputs of a run's first rows, as JSON with the keys in their own order. Whether they can be read makes no
+/// difference to a verdict.
+pub(super) fn inputs(client: &Client<'_>, path: &str, id: &str) -> Result<Vec<String>, Refusal> {
+    #[derive(Deserialize)]
+    struct Inputs {
+        rows: Vec<RawRow>,
+    }
+    #[derive(Deserialize)]
+    struct RawRow {
+        raw_data_row: Value,
+    }
+    let body = json!({
+        "evaluation_run_ids": [id],
+        "include_rows": true,
+        "include_summary": false,
+        "include_raw_data_rows": true,
+        "resolve_row_refs": true,
+        "limit": SAMPLE,
+        "offset": 0,
+    });
+    let what = format!("the inputs of {}", rows_of(&[id]));
+    let page: Inputs = client.post_aside(&what, path, &body)?;
+    let rows = page.rows.into_iter();
+    // Maps are sorted by their keys here.
+    Ok(rows.map(|row| row.raw_data_row.to_string()).collect())
 }
 
 /// Sorts the trials of a row by their calls, whose ids ascend with time: some servers send them in any order. A call that

@@ -409,3 +409,54 @@ fn what_is_wrong_between_pages_is_seen_too() {
     });
     outcome.code(3).says("a page repeats or loses rows");
 }
+
+#[test]
+fn rows_that_differ_by_the_order_of_their_keys_alone_are_told() {
+    let judged = |theirs: &'static str| {
+        let weave = Weave::with(move |request, _| {
+            let ids = request.body["evaluation_run_ids"].as_array()?;
+            if request.body["include_raw_data_rows"] == true {
+                let inputs = if ids[0] == "cand" {
+                    r#"{"b": 1, "a": {"d": 2, "c": 3}}"#
+                } else {
+                    theirs
+                };
+                let body = format!(
+                    r#"{{"rows": [{{"row_digest": "x", "raw_data_row": {inputs}, "evaluations": []}}], "total_rows": 1}}"#
+                );
+                return Some(Reply::Whole(200, String::new(), body.into()));
+            }
+            if request.body["include_rows"] == true {
+                return None;
+            }
+            let is_common = request.body["summary_require_intersection"] == true;
+            let known = [("cand", CANDIDATE), ("base", BASELINE)];
+            let answer = match (ids.as_slice(), is_common) {
+                (_, true) => summary_of(0, &[]),
+                ([one], false) => summary_of(100, &known[usize::from(one == "base")..][..1]),
+                (_, false) => summary_of(200, &known),
+            };
+            Some(Reply::json(&answer))
+        });
+        let drop = "- {name: drop, scorer: correctness, metric: pass_rate, max_drop: 0.02}";
+        let arguments = [
+            "--candidate=cand",
+            "--baseline=base",
+            "--json=r.json",
+            "--base-url",
+            &weave.url,
+        ];
+        let outcome = Gate::check(drop, &arguments).run().code(3);
+        outcome.json("r.json")["policies"][0]["checks"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let plain = "candidate and baseline have no row in common; an edited row counts as another one";
+    let by_order = "candidate and baseline have no row in common, although their inputs are equal but for the order of the keys";
+    let said = judged(r#"{"a": {"c": 3, "d": 2}, "b": 1}"#);
+    assert!(said.starts_with(by_order), "{said}");
+    assert_eq!(judged(r#"{"a": {"c": 3, "d": 2}, "b": 2}"#), plain);
+    assert_eq!(judged("null, \"other\": 1"), plain);
+    assert_eq!(judged("no JSON"), plain);
+}
