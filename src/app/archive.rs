@@ -320,7 +320,7 @@ impl<'a> Archive<'a> {
         let behind = if let Some(rows) = known {
             behind(policy, rows, judgement, name)
         } else {
-            let rows = self.rows(evidence, &judged_runs, columns)?;
+            let rows = self.rows(evidence, &judged_runs, &columns)?;
             behind(policy, &rows, judgement, name)
         };
         let digests: BTreeSet<&str> = behind
@@ -338,7 +338,7 @@ impl<'a> Archive<'a> {
         &self,
         evidence: &Evidence,
         runs: &[JudgedRun<'_>],
-        columns: Columns,
+        columns: &Columns,
     ) -> Result<Rows, Fault> {
         let project = &evidence.candidate.project;
         let is_plain = evidence.each.is_empty() && runs.len() <= 2;
@@ -356,11 +356,11 @@ impl<'a> Archive<'a> {
             for run in runs.iter().filter(|run| run.role == role) {
                 all.push(match (&self.search, self.file(run.source)) {
                     (Some(search), _) if run.is_live() => {
-                        gathered(&run_rows(search.client(), project, run.id), &columns)?
+                        gathered(&run_rows(search.client(), project, run.id), columns)?
                     }
                     (_, Some(saved)) => {
                         let rows = saved.rows_of(run.id).ok_or_else(|| no_rows(role))?;
-                        gathered(&rows, &columns)?
+                        gathered(&rows, columns)?
                     }
                     _ => return Err(no_rows(role)),
                 });

@@ -427,6 +427,12 @@ impl<'a> Client<'a> {
                 }))
                 .help("look at the project's name, and at whether the key's owner is in its team"),
             ),
+            400 if said.as_deref().is_some_and(has_too_many_trials) => Attempt::Refused(Refusal::TooManyTrials(
+                Fault::evidence(format!("Weave answered {status}{quoted}")).help(
+                    "this server reads latencies, tokens and costs of a thousand trials at most, as W&B's in-memory server does; \
+                     others have no such limit",
+                ),
+            )),
             422 if let Some(keys) = unknown_keys(&bytes) => {
                 let named: Vec<String> = keys.iter().map(|key| format!("`{}`", self.redact(key))).collect();
                 let named = named.join(" and ");
@@ -597,6 +603,11 @@ fn has_end(version: Version, headers: &HeaderMap) -> bool {
         Some(coding) if coding.eq_ignore_ascii_case("chunked") => version == Version::HTTP_11,
         _ => headers.contains_key(header::CONTENT_LENGTH),
     }
+}
+
+/// Whether a server refuses to look up the calls within so many trials.
+fn has_too_many_trials(said: &str) -> bool {
+    said.contains("'parent_ids'") && said.contains("greater than max length")
 }
 
 /// The keys of a request that a server does not know, where it says that there are some.

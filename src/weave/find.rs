@@ -141,9 +141,10 @@ impl State {
                 recent: Vec::new(),
             })),
             Refusal::Busy(fault, asked) => Ok(Self::Busy(fault, asked)),
-            Refusal::TooLarge(fault) | Refusal::UnknownKey(_, fault) | Refusal::Fault(fault) => {
-                Err(fault)
-            }
+            Refusal::TooLarge(fault)
+            | Refusal::UnknownKey(_, fault)
+            | Refusal::TooManyTrials(fault)
+            | Refusal::Fault(fault) => Err(fault),
         }
     }
 }

@@ -196,7 +196,7 @@ pub fn read_rows(
     client: &Client<'_>,
     project: &Project,
     ids: &[&str],
-    columns: Columns,
+    columns: &Columns,
 ) -> Result<Rows, Fault> {
     Ok(rows::read(client, &results_path(project), ids, columns)?)
 }
@@ -349,7 +349,7 @@ impl Reader<'_> {
         if columns.is_empty() || totals.iter().all(|totals| totals.trials == 0) {
             return Ok(None);
         }
-        rows::read(self.client, &self.results_path(), ids, columns).map(Some)
+        rows::read(self.client, &self.results_path(), ids, &columns).map(Some)
     }
 
     /// One run: its own statistics, and its row digests where asked for, side by side.
@@ -466,10 +466,16 @@ impl Reader<'_> {
         } else {
             format!("the statistics of {}", named(ids))
         };
-        let bytes = self
-            .client
-            .post_results(&what, &self.results_path(), &body)?;
-        let answer: SummaryAnswer = self.client.decode(&what, &bytes)?;
+        let path = self.results_path();
+        let mut asked = self.client.post_results(&what, &path, &body);
+        let without_calls = matches!(asked, Err(Refusal::TooManyTrials(_)));
+        if without_calls {
+            // The rows of each run tell its usage.
+            set(&mut body, CHILDREN, false);
+            asked = self.client.post_results(&what, &path, &body);
+        }
+        let mut answer: SummaryAnswer = self.client.decode(&what, &asked?)?;
+        answer.summary.without_calls = without_calls;
         let evaluations = answer.summary.evaluations.iter();
         let strange = evaluations
             .map(|evaluation| evaluation.evaluation_call_id.as_str())
@@ -488,7 +494,8 @@ impl Reader<'_> {
         results_path(self.project)
     }
 
-    /// Takes a run's totals out of an answer. A run that has no rows is not in it: it has no trials.
+    /// Takes a run's totals out of an answer. A run that has no rows is not in it: it has no trials. Without the calls
+    /// within trials its usage is not known.
     fn totals(&self, summary: &mut Summary, id: &str) -> Result<(Totals, Option<String>), Fault> {
         let mut found = summary
             .evaluations
@@ -498,16 +505,17 @@ impl Reader<'_> {
             return Err(contradiction("one run stands twice in an answer"));
         }
         drop(found);
+        let has_usage = self.needs.usage && !summary.without_calls;
         let Some(evaluation) = first else {
-            return Ok((self.sum(None), None));
+            return Ok((Self::sum(None, has_usage), None));
         };
         let name = evaluation.display_name.clone();
-        Ok((self.sum(Some(evaluation)), name))
+        Ok((Self::sum(Some(evaluation), has_usage), name))
     }
 
-    fn sum(&self, evaluation: Option<EvaluationSummary>) -> Totals {
+    fn sum(evaluation: Option<EvaluationSummary>, has_usage: bool) -> Totals {
         let usage = |tokens, cost| {
-            self.needs.usage.then_some(Usage {
+            has_usage.then_some(Usage {
                 tokens,
                 cost,
                 ..Usage::default()

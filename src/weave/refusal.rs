@@ -20,6 +20,8 @@ pub(super) enum Refusal {
     Busy(Fault, Option<Duration>),
     /// The server does not know keys of the body, as an older one does not.
     UnknownKey(Vec<String>, Fault),
+    /// The server reads the calls within trials of fewer trials only.
+    TooManyTrials(Fault),
     /// Anything else.
     Fault(Fault),
 }
@@ -34,6 +36,7 @@ impl From<Refusal> for Fault {
             Refusal::TooLarge(fault)
             | Refusal::Busy(fault, _)
             | Refusal::UnknownKey(_, fault)
+            | Refusal::TooManyTrials(fault)
             | Refusal::Fault(fault) => fault,
         }
     }
@@ -51,6 +54,7 @@ impl Refusal {
             Self::TooLarge(fault) => Self::TooLarge(named(fault)),
             Self::Busy(fault, asked) => Self::Busy(named(fault), asked),
             Self::UnknownKey(keys, fault) => Self::UnknownKey(keys, named(fault)),
+            Self::TooManyTrials(fault) => Self::TooManyTrials(named(fault)),
             Self::Fault(fault) => Self::Fault(named(fault)),
         }
     }

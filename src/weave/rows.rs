@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use super::client::{CHILDREN, COSTS, Client};
 use super::read::{named, set};
 use super::refusal::{Refusal, contradiction};
-use crate::evidence::{Columns, Gatherer, Role, RowSource, Rows, RunRow, Take, Trial, unresolved};
+use crate::evidence::{
+    Columns, Gatherer, Role, RowSource, Rows, RunRow, Take, Trial, joined, unresolved,
+};
 use crate::fault::Fault;
 use crate::json::objects;
 
@@ -45,8 +47,24 @@ impl Ask {
     }
 }
 
-/// Reads all rows of one run or of two, the candidate first, into the columns that are wanted.
+/// Reads all rows of one run or of two, the candidate first, into the columns that are wanted. A server that refuses so
+/// many trials at once is asked for each run alone.
 pub(super) fn read(
+    client: &Client<'_>,
+    path: &str,
+    ids: &[&str],
+    columns: &Columns,
+) -> Result<Rows, Refusal> {
+    match (together(client, path, ids, columns.clone()), ids) {
+        (Err(Refusal::TooManyTrials(_)), [candidate, baseline]) => {
+            let alone = |id: &str| together(client, path, &[id], columns.clone());
+            joined(&alone(candidate)?, &alone(baseline)?).map_err(Refusal::Fault)
+        }
+        (rows, _) => rows,
+    }
+}
+
+fn together(
     client: &Client<'_>,
     path: &str,
     ids: &[&str],

@@ -80,6 +80,9 @@ pub(super) struct SummaryAnswer {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Summary {
+    /// Whether the calls within trials were left out, though they were wanted.
+    #[serde(skip)]
+    pub(super) without_calls: bool,
     pub(super) row_count: u64,
     #[serde(deserialize_with = "objects")]
     pub(super) evaluations: Vec<EvaluationSummary>,

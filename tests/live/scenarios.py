@@ -143,13 +143,15 @@ def evaluate(
     name: str = "answers",
     trials: int = 1,
     attributes: dict | None = None,
+    flush: bool = True,
 ) -> str:
-    """Runs `weave.Evaluation` and returns the run's id."""
+    """Runs `weave.Evaluation` and returns the run's id. Inside a traced function a flush would wait for the end of that."""
     dataset = weave.Dataset(name=f"{name}-rows", rows=rows)
     evaluation = weave.Evaluation(name=name, dataset=dataset, scorers=scorers, trials=trials)
     with weave.attributes(attributes or {}):
         _, call = asyncio.run(evaluation.evaluate.call(evaluation, model))
-    weave_client_context.get_weave_client().flush()
+    if flush:
+        weave_client_context.get_weave_client().flush()
     return call.id
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import backends
 import pytest
 import scenarios
 import weave
@@ -83,14 +84,15 @@ def test_without_a_call_of_the_model_its_usage_is_missing(place):
     run = evaluate(respond, questions(range(4)), [judged_by_a_model])
     for named in (run, f"file:{taken(place, run)}"):
         outcome = place.check(gates, named)
-        assert outcome.code == 3
+        assert outcome.code == 3 and outcome.checks, outcome.stdout
         for metric in metrics:
             check = outcome.check(metric)
             assert (check["status"], check["finding"]) == ("undecided", "metric-not-available")
             assert "no call of the model alone" in check["reason"]
     found = evaluate(predict_answer, questions(range(4)), [judged_by_a_model])
     outcome = place.check(gates, found)
-    assert (outcome.code, outcome.check("tokens_mean")["candidate"]) == (0, 20)
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.check("tokens_mean")["candidate"] == 20
 
 
 def taken(place, run: str, *arguments: str) -> str:
@@ -105,7 +107,9 @@ def test_a_run_inside_a_traced_function_is_found_by_name(place):
 
     @weave.op
     def nightly() -> None:
-        made["id"] = evaluate(Bot(), questions(range(4)), [correctness], attributes={"git_branch": "main"})
+        made["id"] = evaluate(
+            Bot(), questions(range(4)), [correctness], attributes={"git_branch": "main"}, flush=False
+        )
 
     nightly()
     evaluate(Bot(), questions(range(4)), [correctness], name="others", attributes={"git_branch": "main"})
@@ -118,6 +122,43 @@ def test_a_run_inside_a_traced_function_is_found_by_name(place):
     policy = f"version: 1\nbaseline: {{branch: main}}\ngates:\n{drop}\n"
     compared = place.gate(policy, "--candidate", later)
     assert (compared.code, compared.policy["baseline"]["id"]) == (1, made["id"]), compared.stdout
+
+
+def test_rows_that_differ_by_the_order_of_their_keys_are_the_same_or_said_to_be(place):
+    def logged(keys: tuple[str, str]) -> str:
+        logger = weave.EvaluationLogger(name="keys", model="logged-bot")
+        for number in range(4):
+            inputs = {key: f"{key} {number}" for key in keys}
+            logger.log_example(inputs=inputs, output="x", scores={"correctness": True})
+        logger.log_summary()
+        return logger._evaluate_call.id
+
+    baseline, candidate = logged(("a", "b")), logged(("b", "a"))
+    scenarios.weave_client_context.get_weave_client().flush()
+    drop = "- {name: drop, scorer: correctness, metric: pass_rate, max_drop: 0.1}"
+    outcome = place.check(drop, candidate, baseline)
+    if backends.IS_MEMORY:
+        assert outcome.code == 0
+    else:
+        assert outcome.code == 3
+        assert "equal but for the order of the keys" in outcome.check("drop")["reason"]
+
+
+@pytest.mark.skipif(not backends.IS_MEMORY, reason="only the in-memory server has this limit")
+def test_more_trials_than_the_server_looks_into_at_once(place):
+    rows = questions(range(501))
+    baseline, candidate = (evaluate(Bot(tokens=10), rows, [correctness]) for _ in range(2))
+    gates = """- {name: latency, metric: latency_p95, max: 60, max_rise: 60}
+- {name: tokens, metric: tokens_mean, max: 10, max_rise: 0}
+- {name: cost, metric: cost_total, max: 1, max_rise: 1}"""
+    outcome = place.check(gates, candidate, baseline)
+    assert outcome.code == 0, outcome.stdout
+    assert {check["candidate"] for check in outcome.checks if check["gate"] == "tokens"} == {10}
+    # What cannot be asked for in parts is said.
+    twice = evaluate(Bot(tokens=10), rows, [correctness], trials=2)
+    outcome = place.check("- {name: latency, metric: latency_p95, max: 60}", twice)
+    assert (outcome.code, outcome.checks) == (3, [])
+    assert "W&B's in-memory server" in outcome.policy["error"]["help"]
 
 
 def test_the_same_check_gives_the_same_bytes(place):

@@ -68,33 +68,35 @@ USER = "live-suite"
 
 
 class Base64Ids(IdConverter):
-    """Internal ids are the base64 of the external ones, as in W&B's own tests, and of a number: servers of one database
-    do not see each other's projects."""
+    """Internal ids are base64. Those of projects hold a number as in production, since the costs query accepts no others:
+    servers of one database do not see each other's projects."""
 
-    _numbers = itertools.count()
+    _numbers = itertools.count(1)
 
     def __init__(self) -> None:
-        self._suffix = f"#{next(self._numbers)}"
+        self._projects: dict[str, str] = {}
 
     def _encode(self, text: str) -> str:
-        return base64.b64encode((text + self._suffix).encode()).decode()
+        return base64.b64encode(text.encode()).decode()
 
     def _decode(self, text: str) -> str:
-        return base64.b64decode(text.encode()).decode().removesuffix(self._suffix)
+        return base64.b64decode(text.encode()).decode()
 
     def ext_to_int_project_id(self, project_id: str) -> str:
-        return self._encode(project_id)
+        if project_id not in self._projects:
+            self._projects[project_id] = self._encode(f"ProjectInternalId:{next(self._numbers)}")
+        return self._projects[project_id]
 
     def int_to_ext_project_id(self, project_id: str) -> str | None:
-        return self._decode(project_id)
+        return next((known for known, internal in self._projects.items() if internal == project_id), None)
 
     def ext_to_int_run_id(self, run_id: str) -> str:
         project, _, run = run_id.rpartition("/")
-        return f"{self._encode(project)}:{run}"
+        return f"{self.ext_to_int_project_id(project)}:{run}"
 
     def int_to_ext_run_id(self, run_id: str) -> str:
         project, _, run = run_id.partition(":")
-        return f"{self._decode(project)}/{run}"
+        return f"{self.int_to_ext_project_id(project)}/{run}"
 
     def ext_to_int_user_id(self, user_id: str) -> str:
         return self._encode(user_id)
