@@ -29,6 +29,20 @@ fn what_is_left_out_is_left_out_of_tests_too() {
 }
 
 /// Four of eight rows pass, whose interval reaches from 0.25 to 0.75.
+/// A row that is left out is no row of several trials.
+#[test]
+fn rows_that_are_left_out_do_not_say_how_many_trials_a_row_has() {
+    let status = |third: &str| {
+        let rows = format!("a {{}} | {{\"s\": true}}\nb {{}} | {{\"s\": false}}\nc {{}} | {third}");
+        let gate =
+            "- {name: g, scorer: s, metric: pass_rate, min: 1, missing: ignore, evidence: proven}";
+        on_rows("", gate, &rows, "").checks[0].status
+    };
+    // Of Wilson's interval of two rows, one of which passes, all is below 1; of Student's it is not.
+    assert_eq!(status("{} | {}"), Status::Fail);
+    assert_eq!(status("{\"s\": true} | {}"), Status::Undecided);
+}
+
 #[test]
 fn significant_by_default_leaves_min_and_max_to_the_measured_value() {
     use policy::Evidence::{Observed, Proven, Significant};
@@ -510,6 +524,62 @@ fn a_test_of_a_relative_change_is_undecided_where_the_baseline_may_be_on_either_
     // With the score at its highest, and at its lowest, it is no sure drop.
     assert_eq!(status("1"), Status::Pass);
     assert_eq!(status("-1"), Status::Pass);
+}
+
+/// A relative limit moves with the baseline, and the width of the interval with which rows of it pass: what the missing
+/// scores of the baseline do at their worst may lie between their ends.
+#[test]
+fn a_relative_change_is_proven_only_where_no_scores_of_the_baseline_between_the_ends_break_it() {
+    // The candidate's rows that pass and do not, each with those of which the baseline passes, and is missing.
+    let judged = |[right, wrong]: [(usize, usize); 2],
+                  limit: f64,
+                  filled: Option<(usize, usize)>| {
+        let (i, j) = filled.unwrap_or_default();
+        let of = |(known, missing): (usize, usize), passing| match filled {
+            Some(_) => [(known + passing, "true"), (missing - passing, "false")],
+            None => [(known, "true"), (missing, "_")],
+        };
+        let ours = repeated(&[(right.0 + right.1, "true"), (wrong.0 + wrong.1, "false")]);
+        let theirs = repeated(&[of(right, i), of(wrong, j)].concat());
+        let gate = format!(
+            "- {{name: g, scorer: s, metric: pass_rate, max_relative_drop: {limit}, evidence: proven, confidence: 0.975}}"
+        );
+        let (ours, theirs) = both(&ours, &theirs);
+        on_rows("", &gate, &ours, &theirs).checks[0].status
+    };
+    let small = [(3, 1), (1, 8)];
+    let mut between_alone = 0;
+    for step in 0..24 {
+        let limit = 0.76 + f64::from(step) / 100.0;
+        let at = |filled| judged(small, limit, Some(filled));
+        let all = (0..=1).flat_map(|i| (0..=8).map(move |j| (i, j)));
+        let all: Vec<Status> = all.map(at).collect();
+        let corners = [(0, 0), (0, 8), (1, 0), (1, 8)].map(at);
+        let is_same = |statuses: &[Status]| statuses.iter().all(|status| *status == statuses[0]);
+        let expected = if is_same(&all) {
+            all[0]
+        } else {
+            Status::Undecided
+        };
+        assert_eq!(judged(small, limit, None), expected, "{limit}");
+        between_alone += usize::from(is_same(&corners) && !is_same(&all));
+    }
+    assert!(between_alone > 2, "{between_alone}");
+    // Where there are too many between the ends, nothing that is decided is decided otherwise by one of them.
+    let large = [(500, 500), (20, 5)];
+    for step in 0..4 {
+        let limit = f64::from(step) / 25.0;
+        let decided = judged(large, limit, None);
+        let all = (0..=500).step_by(250).flat_map(|i| [0, 5].map(|j| (i, j)));
+        for filled in all.filter(|_| decided != Status::Undecided) {
+            assert_eq!(
+                judged(large, limit, Some(filled)),
+                decided,
+                "{limit} {filled:?}"
+            );
+        }
+    }
+    assert_eq!(judged(large, 0.12, None), Status::Pass);
 }
 
 /// Where every score of the baseline is 0, and a missing one of the candidate may be above it.

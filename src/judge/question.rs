@@ -14,6 +14,9 @@ use crate::number::{count, sum};
 use crate::policy::{self, Gate, Limit, Metric, RemovedRows};
 use crate::stats::{Pairs, Rates, Sample};
 
+/// More changes than this between two ends are not looked at one by one.
+const MOST_BETWEEN: u64 = 2_500;
+
 /// What is looked at: a gate's column, and how missing scores and rows are taken.
 pub(super) struct Question<'a> {
     pub(super) gate: &'a Gate,
@@ -47,7 +50,12 @@ impl Question<'_> {
         let one_trial = all.all(|means| means.one_trial);
         let world = |means: &Means| self.world(means, one_trial);
         let (at_worst, at_best) = (world(&worst), world(&best));
-        let others: Vec<World> = others.iter().map(world).collect();
+        let mut others: Vec<World> = others.iter().map(world).collect();
+        if is_open && one_trial && self.evidence() == policy::Evidence::Proven {
+            let corners = [&at_worst, &at_best].into_iter().chain(&others);
+            let between = self.between(&corners.cloned().collect::<Vec<_>>());
+            others.extend(between);
+        }
         let is_sizeless = self.limit.key.is_relative() && {
             let mut all = [&at_worst, &at_best].into_iter().chain(&others);
             let straddles = all.clone().any(|world| world.baseline < 0.0)
@@ -75,6 +83,71 @@ impl Question<'_> {
             is_sizeless,
             attainable,
         ))
+    }
+
+    /// The changes of a rate between these, in which all missing scores of a run are at one end, for a relative limit: the
+    /// width of an interval depends on which rows of the baseline pass, and so does the limit itself, so that the worst of
+    /// them need not be at an end. Of too many, bounds that are at least as bad.
+    fn between(&self, corners: &[World]) -> Vec<World> {
+        let of = |world: &World| match world.basis {
+            Basis::Pairs(pairs) => Some(pairs),
+            _ => None,
+        };
+        let mut pairs: Vec<Pairs> = Vec::new();
+        for found in corners.iter().filter_map(of) {
+            if !pairs.contains(&found) {
+                pairs.push(found);
+            }
+        }
+        let mut made = Vec::new();
+        for (low, high) in pairs
+            .iter()
+            .flat_map(|low| pairs.iter().map(move |high| (low, high)))
+            .filter(|(low, high)| low.is_below(high))
+        {
+            let (right, wrong) = (high.both - low.both, high.regressed - low.regressed);
+            if (right + 1).saturating_mul(wrong + 1) > MOST_BETWEEN {
+                let by_change = |one: &&World, other: &&World| {
+                    let change = |world: &World| world.candidate - world.baseline;
+                    change(one).total_cmp(&change(other))
+                };
+                let by_baseline =
+                    |one: &&World, other: &&World| one.baseline.total_cmp(&other.baseline);
+                let all = || corners.iter();
+                for of in [all().min_by(by_change), all().max_by(by_change)] {
+                    for size in [all().min_by(by_baseline), all().max_by(by_baseline)] {
+                        made.extend(of.zip(size).map(|(of, size)| World {
+                            baseline: size.baseline,
+                            ..of.clone()
+                        }));
+                    }
+                }
+                continue;
+            }
+            let all = (0..=right).flat_map(|i| (0..=wrong).map(move |j| (i, j)));
+            made.extend(all.map(|(right, wrong)| {
+                self.of_pairs(Pairs {
+                    both: low.both + right,
+                    fixed: low.fixed - right,
+                    regressed: low.regressed + wrong,
+                    neither: low.neither - wrong,
+                })
+            }));
+        }
+        made
+    }
+
+    /// A change of a rate, one trial a row.
+    fn of_pairs(&self, pairs: Pairs) -> World {
+        let rows = pairs.rows();
+        let rate = |passed: u64| count(passed) / count(rows);
+        World {
+            rows,
+            size: self.pairing.precision().size,
+            candidate: rate(pairs.both + pairs.fixed),
+            baseline: rate(pairs.both + pairs.regressed),
+            basis: Basis::Pairs(pairs),
+        }
     }
 
     /// How much evidence the check needs.
@@ -152,9 +225,11 @@ impl Question<'_> {
         };
         for row in (0..rows.len()).filter(|row| self.selection.has(rows, *row)) {
             if !self.gate.compares(self.limit) {
-                if rows.trials(ours.role, row) > 0 {
+                if rows.trials(ours.role, row) > 0
+                    && let Some(mean) = ours.mean(rows, column, row)
+                {
                     means.one_trial &= single(&ours, row);
-                    means.candidate.extend(ours.mean(rows, column, row));
+                    means.candidate.push(mean);
                 }
                 continue;
             }
@@ -181,21 +256,17 @@ impl Question<'_> {
         let is_change = self.limit.key.is_change();
         let rows = means.candidate.len() as u64;
         let pairs = means.pairs();
+        if one_trial && is_change {
+            return self.of_pairs(pairs);
+        }
         if one_trial {
-            let rate = |passed: u64| count(passed) / count(rows);
+            let passed = trues(&means.candidate);
             return World {
                 rows,
                 size: self.pairing.precision().size,
-                candidate: rate(trues(&means.candidate)),
-                baseline: rate(trues(&means.baseline)),
-                basis: if is_change {
-                    Basis::Pairs(pairs)
-                } else {
-                    Basis::Rate {
-                        passed: trues(&means.candidate),
-                        rows,
-                    }
-                },
+                candidate: count(passed) / count(rows),
+                baseline: 0.0,
+                basis: Basis::Rate { passed, rows },
             };
         }
         let mean = |means| Sample::of(means).map_or(f64::NAN, |sample: Sample| sample.mean);

@@ -55,6 +55,16 @@ pub struct Pairs {
 }
 
 impl Pairs {
+    /// Whether the other are the same rows and the same candidate, where some rows more are true in the baseline.
+    #[must_use]
+    pub fn is_below(&self, other: &Self) -> bool {
+        self.rows() == other.rows()
+            && self.both + self.fixed == other.both + other.fixed
+            && self.both <= other.both
+            && self.regressed <= other.regressed
+            && self != other
+    }
+
     /// All rows.
     #[must_use]
     pub fn rows(&self) -> u64 {

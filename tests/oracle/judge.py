@@ -460,8 +460,8 @@ class Judge:
         for side in sides:
             if not any(cell.known for cell in side.values()):
                 raise Undecided("no-scores")
-        if case.metric == "coverage" and not any(any(cell.known) for cell in sides[0].values()):
-            raise Undecided("no-scores")
+            if case.metric == "coverage" and not any(any(cell.known) for cell in side.values()):
+                raise Undecided("no-scores")
         return sides[0], sides[1]
 
     def ignores_removed(self) -> bool:
