@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use serde_json::Value;
 
 use super::escape::{message, no_command};
+use super::rows::NO_OUTPUT;
 use crate::fault::Fault;
 use crate::number::{full, plural};
 
@@ -197,10 +198,17 @@ fn write_side(page: &mut String, role: &str, side: &Value) -> fmt::Result {
         if !url.is_empty() {
             writeln!(page, "       {}", message(url))?;
         }
-        write_value(page, "  output", answer.get("output"))?;
+        write_output(page, answer.get("output"))?;
         write_value(page, "  scores", answer.get("scores"))?;
     }
     Ok(())
+}
+
+/// What the model answered.
+fn write_output(page: &mut String, value: Option<&Value>) -> fmt::Result {
+    let no_output = Value::from(NO_OUTPUT);
+    let value = value.filter(|value| !value.is_null()).unwrap_or(&no_output);
+    write_value(page, "  output", Some(value))
 }
 
 /// A value in as many lines as it takes: text as it is, anything else as JSON.

@@ -109,11 +109,22 @@ impl Side {
     pub(super) fn excerpt(&self) -> String {
         match self.answers.as_slice() {
             [] => "–".to_owned(),
-            [only] => excerpt(&only.output),
-            [first, rest @ ..] => format!("{} (and {} more)", excerpt(&first.output), rest.len()),
+            [only] => output(&only.output),
+            [first, rest @ ..] => format!("{} (and {} more)", output(&first.output), rest.len()),
         }
     }
 }
+
+/// What the model answered, in a line. That there is nothing does not say that it crashed: some SDKs log no output.
+fn output(value: &Value) -> String {
+    match value {
+        Value::Null => NO_OUTPUT.to_owned(),
+        value => excerpt(value),
+    }
+}
+
+/// Stands for an answer that was not logged.
+pub(super) const NO_OUTPUT: &str = "no output logged";
 
 /// A value in a line: text as it is, a map without its braces.
 pub(super) fn excerpt(value: &Value) -> String {

@@ -251,6 +251,7 @@ def _mount_writes(app: fastapi.FastAPI, server: Server) -> None:
     mount("/table/create", "table_create", tsi.TableCreateReq)
     mount("/refs/read_batch", "refs_read_batch", tsi.RefsReadBatchReq)
     mount("/evaluations/status", "evaluation_status", tsi.EvaluationStatusReq)
+    mount("/table/query", "table_query", tsi.TableQueryReq)
     mount("/feedback/create", "feedback_create", tsi.FeedbackCreateReq)
     mount("/feedback/batch/create", "feedback_create_batch", tsi.FeedbackCreateBatchReq)
 

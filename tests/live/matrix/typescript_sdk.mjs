@@ -1,5 +1,6 @@
 // Logs two runs by the TypeScript SDK: what the matrix judges. Their ids are not told by the SDK: they are found by commit.
 // Usage: node typescript_sdk.mjs MODULES PROJECT, with WF_TRACE_SERVER_URL and WANDB_API_KEY set.
+import {readFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 
 const [modules, project] = process.argv.slice(2);
@@ -20,7 +21,8 @@ async function evaluate(wrong, attributes) {
   const tone = weave.op(({modelOutput}) => ({score: modelOutput === 'nonsense' ? 0.5 : 0.8}), {name: 'tone'});
   const evaluation = new weave.Evaluation({
     id: 'answers',
-    dataset: new weave.Dataset({id: 'rows', rows}),
+    name: 'answers',
+    dataset: new weave.Dataset({id: 'rows', name: 'rows', rows}),
     scorers: [correctness, tone],
   });
   await weave.withAttributes(attributes, () => evaluation.evaluate({model}));
@@ -30,5 +32,6 @@ const client = await weave.init(project);
 await evaluate([0], {git_sha: 'a'.repeat(40), git_branch: 'main'});
 await evaluate([0, 1, 2], {git_sha: 'b'.repeat(40), git_branch: 'mine'});
 await client.waitForBatchProcessing();
-console.log(JSON.stringify({version: createRequire(`${modules}/`)('weave/package.json').version}));
+const {version} = JSON.parse(readFileSync(`${modules}/node_modules/weave/package.json`, 'utf8'));
+console.log(JSON.stringify({version}));
 process.exit(0);

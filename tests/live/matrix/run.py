@@ -1,0 +1,219 @@
+"""Which servers and which SDKs work together with weave-gate: logs two runs in each way to each server, judges them, and
+writes what came of it into docs/compatibility.md.
+
+Installs what it needs into target/matrix. Usage, with the binary in WEAVE_GATE: python3 tests/live/matrix/run.py [--only WORD]
+With `--only`, the pairs of which the name contains the word are run, and nothing is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+PLACE = ROOT / "target" / "matrix"
+TABLE = ROOT / "docs" / "compatibility.md"
+KEY = "0123456789abcdef0123456789abcdef01234567"
+PROJECT = "my-team/support-bot"
+# What the trace server imports and does not ask for, and the HTTP around it.
+EXTRA = ["clickhouse-connect", "confluent-kafka", "ddtrace", "sqlparse", "fastapi", "uvicorn"]
+CLICKHOUSE = "chdb==4.4.0"
+# An installation or a run that takes longer is stuck, in seconds.
+LONGEST = 900
+
+
+@dataclass
+class Server:
+    version: str
+    backend: str
+
+    @property
+    def name(self) -> str:
+        backend = {"memory": "in memory", "complete": "ClickHouse, complete calls", "merged": "ClickHouse, merged calls"}
+        return f"{self.version} {backend[self.backend]}"
+
+
+@dataclass
+class Client:
+    language: str
+    version: str
+    way: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.language} {self.version}, `{self.way}`"
+
+
+# 0.52.43 has no in-memory server, and the SDK after 0.53.12 no server at all.
+SERVERS = [
+    Server("0.53.12", "memory"),
+    Server("0.53.12", "complete"),
+    Server("0.53.12", "merged"),
+    Server("0.53.6", "memory"),
+    Server("0.52.43", "merged"),
+]
+CLIENTS = [
+    *[Client("Python", version, way) for version in ("0.53.12", "0.54.0") for way in ("Evaluation", "EvaluationLogger")],
+    Client("TypeScript", "0.11.1", "Evaluation"),
+]
+# What is judged: a gate, and the status that it has where all is known.
+GATES = {
+    "scores": ("scorer: correctness, metric: pass_rate, min: 0.75, max_drop: 0.2", "pass"),
+    "a drop": ("scorer: correctness, metric: pass_rate, max_drop: 0.1", "fail"),
+    "means": ("scorer: tone.score, metric: numeric_mean, range: [0, 1], min: 0.7, max_drop: 0.1", "pass"),
+    "rows": ("scorer: correctness, metric: regressed_rows, max: 1", "fail"),
+    "latency": ("metric: latency_p95, max: 60", "pass"),
+    "tokens": ("metric: tokens_mean, max: 20", "pass"),
+    "cost": ("metric: cost_mean, max: 1", "pass"),
+}
+
+
+def python(name: str, packages: list[str]) -> Path:
+    """The interpreter of an environment with these packages, which is made where it is not there yet."""
+    place = PLACE / name
+    interpreter = place / "bin" / "python"
+    wanted = "\n".join(packages)
+    done = place / "installed.txt"
+    if not done.exists() or done.read_text() != wanted:
+        venv.create(place, with_pip=True, clear=True)
+        pip = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+        subprocess.run(pip, check=True, timeout=LONGEST)
+        done.write_text(wanted)
+    return interpreter
+
+
+def npm(version: str) -> Path:
+    """The folder of an installed npm package of the SDK."""
+    place = PLACE / f"npm-{version}"
+    if not (place / "node_modules" / "weave").exists():
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "package.json").write_text("{}")
+        install = ["npm", "install", "--silent", "--no-fund", "--no-audit", f"weave@{version}"]
+        subprocess.run(install, cwd=place, check=True, timeout=LONGEST)
+    return place
+
+
+@contextmanager
+def serving(server: Server):  # noqa: ANN201
+    """A server of its own, as its address."""
+    packages = [f"weave[trace-server]=={server.version}", *EXTRA]
+    interpreter = python(f"server-{server.version}", [*packages, CLICKHOUSE])
+    process = subprocess.Popen(
+        [interpreter, HERE / "serve.py", KEY, PROJECT],
+        env={**os.environ, "LIVE_BACKEND": server.backend, "PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        url = process.stdout.readline().strip()
+        if not url:
+            raise SystemExit(f"the server {server.name} did not start")
+        yield url
+    finally:
+        process.stdin.close()
+        process.wait(timeout=60)
+
+
+def log(client: Client, server: Server, url: str) -> str | None:
+    """Logs two runs; what went wrong, if something did."""
+    environment = {
+        **os.environ,
+        "WF_TRACE_SERVER_URL": url,
+        "WANDB_API_KEY": KEY,
+        "WEAVE_PRINT_CALL_LINK": "false",
+        "WEAVE_USE_CALLS_COMPLETE": str(server.backend != "merged").lower(),
+    }
+    if client.language == "Python":
+        interpreter = python(f"sdk-{client.version}", [f"weave=={client.version}"])
+        way = "evaluate" if client.way == "Evaluation" else "logger"
+        command = [interpreter, HERE / "python_sdk.py", url, KEY, PROJECT, way]
+    else:
+        command = ["node", HERE / "typescript_sdk.mjs", npm(client.version), PROJECT]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LONGEST, check=False)
+    if done.returncode:
+        return f"cannot log: {(done.stderr.strip().splitlines() or ['no reason'])[-1]}"
+    version = json.loads(done.stdout.strip().splitlines()[-1])["version"]
+    assert version == client.version, version
+    return None
+
+
+def judge(url: str) -> dict[str, str]:
+    """What comes of each gate, and whether all calls were counted."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (keys, expected) in GATES.items():
+            policy = f"version: 1\nproject: {PROJECT}\nidentity: {{commit: git_sha}}\n"
+            policy += f"candidate: {{evaluation: answers, commit: {'b' * 40}}}\nbaseline: {{branch: main}}\n"
+            policy += f"gates:\n- {{name: g, {keys}}}\n"
+            (Path(folder) / "gates.yaml").write_text(policy)
+            command = [os.environ["WEAVE_GATE"], "check", "gates.yaml", "--json", "r.json", "--base-url", url]
+            environment = {"PATH": os.environ["PATH"], "HOME": folder, "WANDB_API_KEY": KEY}
+            subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=LONGEST, check=False)
+            report = json.loads((Path(folder) / "r.json").read_text())
+            found[name] = outcome(report, expected)
+            if name == "scores" and report["policies"] and report["policies"][0]["checks"]:
+                names = {finding["name"] for finding in report["policies"][0]["findings"]}
+                found["completeness"] = "not known" if "completeness-unknown" in names else "counted"
+    return found
+
+
+def outcome(report: dict, expected: str) -> str:
+    error = report["error"] or (report["policies"] and report["policies"][0]["error"])
+    if error:
+        return error["message"].replace("|", "\\|")[:120]
+    checks = report["policies"][0]["checks"]
+    # The last limit is the one that is named.
+    status = checks[-1]["status"]
+    if status == expected and all(check["status"] in ("pass", expected) for check in checks):
+        return "yes"
+    return f"{status}: {checks[-1]['finding'] or checks[-1]['reason']}"
+
+
+COLUMNS = ["scores", "a drop", "means", "rows", "latency", "tokens", "cost", "completeness"]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="")
+    only = parser.parse_args().only
+    lines, wrong = [], 0
+    for server in SERVERS:
+        for client in CLIENTS:
+            name = f"{server.name} and {client.name}"
+            if only not in name:
+                continue
+            with serving(server) as url:
+                problem = log(client, server, url)
+                found = {} if problem else judge(url)
+            cells = [problem or found.get(column, "") for column in COLUMNS[: 1 if problem else None]]
+            wrong += any(found.get(column) != "yes" for column in ("scores", "a drop", "means", "rows"))
+            cells += [""] * (len(COLUMNS) - len(cells))
+            lines.append("| " + " | ".join([server.name, client.name, *cells]) + " |")
+            print(lines[-1], flush=True)
+    if not only:
+        write(lines)
+    return int(wrong > 0)
+
+
+def write(lines: list[str]) -> None:
+    """Puts the table in the place of the one before."""
+    begin, end = "<!-- matrix -->\n", "<!-- end of matrix -->\n"
+    text = TABLE.read_text()
+    before, rest = text.split(begin)
+    head = "| Trace server | SDK | " + " | ".join(COLUMNS) + " |\n" + "| --- " * (len(COLUMNS) + 2) + "|\n"
+    TABLE.write_text(before + begin + head + "".join(f"{line}\n" for line in lines) + end + rest.split(end)[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
