@@ -176,7 +176,7 @@ fn named(pages: &[&str]) {
         Err(unread) => return is_told(&unread.into()),
     };
     match known {
-        Completeness::Complete => {
+        Completeness::Complete | Completeness::Repeated => {
             assert!(head.calls_made.is_some_and(|made| made <= COUNTED));
         }
         Completeness::Incomplete(Gap::NoSummary) => assert!(head.is_logged && !head.has_output),

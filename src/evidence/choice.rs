@@ -141,6 +141,8 @@ pub enum Completeness {
     NotAsked,
     /// It has all calls that the run says it made.
     Complete,
+    /// The same, and some of them are stored twice, so that a summary may count a trial twice.
+    Repeated,
     /// The run does not say how many calls it made.
     Unknown,
     /// Calls are missing, or there are too many.

@@ -375,6 +375,17 @@ pub(super) fn common_rows_unknown(evidence: &Evidence) -> Obstacle {
     }
 }
 
+/// A summary counts a trial twice that is stored twice.
+pub(super) fn repeated_calls(role: Role) -> Obstacle {
+    Obstacle {
+        name: Name::InconsistentCounts,
+        message: Prose::from(format!(
+            "calls of the {} are stored twice until Weave merges them, so how many trials it has is not known; try again later",
+            role.word()
+        )),
+    }
+}
+
 pub(super) fn no_common_rows(evidence: &Evidence) -> Obstacle {
     let mut facts = evidence.selection.facts.iter();
     let message = if facts.any(|(_, fact)| *fact == Fact::KeysInOtherOrder) {

@@ -8,7 +8,7 @@ use super::measure::{Lack, Measure, Sample, is_outside};
 use super::question::Question;
 use super::slice::{self, Selection, Slice};
 use super::words;
-use crate::evidence::{Baseline, Evidence, Kind, Role, Rows, Run, Totals};
+use crate::evidence::{Baseline, Completeness, Evidence, Kind, Role, Rows, Run, Totals};
 use crate::policy::{Gate, Limit, Metric, RemovedRows};
 
 /// What one check is about.
@@ -124,6 +124,14 @@ impl Surveyor<'_> {
         let Matter { gate, limit, .. } = matter;
         if gate.metric.is_latency() {
             return Ok(None);
+        }
+        if gate.metric == Metric::Trials {
+            let mut runs = roles(matter).map(|role| (role, self.run(role)));
+            if let Some((role, _)) =
+                runs.find(|(_, run)| run.completeness == Completeness::Repeated)
+            {
+                return Err(comparability::repeated_calls(role));
+            }
         }
         let text_counts = text_counts(self.evidence, matter.subject);
         if !gate.compares(limit) {

@@ -341,7 +341,7 @@ impl<'a> Finder<'a> {
             Ordering::Greater => {
                 let distinct = self.distinct_calls(head)?;
                 Ok(if distinct == made {
-                    Completeness::Complete
+                    Completeness::Repeated
                 } else {
                     Completeness::Incomplete(Gap::More { made, stored })
                 })

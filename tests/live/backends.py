@@ -151,6 +151,15 @@ class ClickHouseStore:
             f"INSERT INTO {self._table} SELECT * REPLACE ({replaced}) FROM {self._table} FINAL WHERE id = '{call}'"
         )
 
+    def repeat(self, run: str) -> None:
+        """Stores the trials of a run that scored true once more, as a batch that is sent again is stored until parts merge."""
+        self._client.command(f"SYSTEM STOP MERGES {self._table}")
+        for trial in self.trials(run):
+            if True in trial.scores.values():
+                self._client.command(
+                    f"INSERT INTO {self._table} SELECT * FROM {self._table} FINAL WHERE id = '{trial.id}'"
+                )
+
     def set_attribute(self, run: str, key: str, value: object) -> None:
         ((dump,),) = self._rows("attributes_dump", f"id = '{run}'")
         text = json.dumps({**json.loads(dump), key: value}, ensure_ascii=False)

@@ -43,6 +43,19 @@ def test_a_batch_that_was_lost_leaves_a_run_incomplete(place):
     assert (lost.code, "run-incomplete" in lost.findings) == (3, True), lost.stdout
 
 
+@pytest.mark.skipif(backends.IS_MEMORY, reason="the in-memory server keeps one call of an id")
+def test_a_batch_that_was_sent_twice_makes_no_run_better(place):
+    run = evaluate(Bot(wrong=range(4)), questions(range(8)), [correctness])
+    gates = "\n".join([MIN.replace("0.8", "0.6"), "- {name: trials, metric: trials, min: 10}"])
+    once = place.check(gates, run)
+    assert (once.code, once.check("min")["candidate"]) == (1, 0.5)
+    place.server.store.repeat(run)
+    twice = place.check(gates, run)
+    # The rows have each trial once; a summary with more of them decides nothing.
+    assert twice.code in (1, 3), twice.stdout
+    assert "pass" not in {check["status"] for check in twice.checks}, twice.stdout
+
+
 @pytest.mark.parametrize(
     "value", ["feature/größe", "日本", 'a"b', "a\\b", "a\tb", "null", "12345678901234567", 12345678901234567, "1e400"]
 )

@@ -189,7 +189,7 @@ pub(super) struct SavedRun {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SavedCompleteness {
-    /// complete, unknown, no-summary, calls-missing or too-many-calls.
+    /// complete, calls-repeated, unknown, no-summary, calls-missing or too-many-calls.
     pub(super) state: String,
     /// Calls that the run made, where some are missing or too many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -236,6 +236,7 @@ impl From<Completeness> for SavedCompleteness {
     fn from(completeness: Completeness) -> Self {
         let (state, calls) = match completeness {
             Completeness::Complete => ("complete", None),
+            Completeness::Repeated => ("calls-repeated", None),
             Completeness::Unknown | Completeness::NotAsked => ("unknown", None),
             Completeness::Incomplete(Gap::NoSummary) => (NO_SUMMARY, None),
             Completeness::Incomplete(Gap::Fewer { made, stored }) => {
@@ -263,6 +264,7 @@ impl SavedCompleteness {
         let calls = self.calls_made.zip(self.calls_stored);
         match (self.state.as_str(), calls) {
             ("complete", _) => Ok(Completeness::Complete),
+            ("calls-repeated", _) => Ok(Completeness::Repeated),
             ("unknown", _) => Ok(Completeness::Unknown),
             (NO_SUMMARY, _) => Ok(Completeness::Incomplete(Gap::NoSummary)),
             (CALLS_MISSING, Some((made, stored))) => {
