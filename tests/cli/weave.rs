@@ -458,7 +458,7 @@ pub fn rows_of(id: &str, rows: u64) -> Value {
         .map(|row| {
             json!({
                 "row_digest": format!("digest-{row:06}"),
-                "evaluations": [{"evaluation_call_id": id, "trials": [{"predict_and_score_call_id": "p", "scores": {"correctness": true}, "model_output": "x"}]}],
+                "evaluations": [{"evaluation_call_id": id, "trials": [{"predict_and_score_call_id": "p", "predict_call_id": "m", "scores": {"correctness": true}, "model_output": "x"}]}],
             })
         })
         .collect();
