@@ -10,7 +10,7 @@ use super::counts::{RowCounts, apart};
 use super::head::Head;
 use super::refusal::{Refusal, contradiction};
 use super::rows::{self, LiveRows};
-use super::wire::{EvaluationSummary, RowsAnswer, Summary, SummaryAnswer};
+use super::wire::{EvaluationSummary, RowsAnswer, Summary, SummaryAnswer, Tokens};
 use crate::evidence::snapshot::{Saved, SavedRows};
 use crate::evidence::{
     Baseline, Columns, Details, Dimension, Evidence, Known, Pair, Role, RowSource, Rows, Run,
@@ -506,14 +506,15 @@ impl Reader<'_> {
         }
         drop(found);
         let has_usage = self.needs.usage && !summary.without_calls;
+        let judges_rows = self.needs.rows.is_some();
         let Some(evaluation) = first else {
-            return Ok((Self::sum(None, has_usage), None));
+            return Ok((Self::sum(None, has_usage, judges_rows), None));
         };
         let name = evaluation.display_name.clone();
-        Ok((Self::sum(Some(evaluation), has_usage), name))
+        Ok((Self::sum(Some(evaluation), has_usage, judges_rows), name))
     }
 
-    fn sum(evaluation: Option<EvaluationSummary>, has_usage: bool) -> Totals {
+    fn sum(evaluation: Option<EvaluationSummary>, has_usage: bool, judges_rows: bool) -> Totals {
         let usage = |tokens, cost| {
             has_usage.then_some(Usage {
                 tokens,
@@ -529,10 +530,12 @@ impl Reader<'_> {
         };
         let mut totals = Totals {
             trials: evaluation.trial_count,
-            usage: usage(
-                evaluation.predict_total_tokens,
-                evaluation.predict_total_cost,
-            ),
+            usage: match evaluation.predict_total_tokens {
+                // Nothing is held against the rows that are judged.
+                Tokens::Untold if judges_rows => None,
+                Tokens::Untold => usage(None, evaluation.predict_total_cost),
+                Tokens::Told(tokens) => usage(tokens, evaluation.predict_total_cost),
+            },
             ..Totals::default()
         };
         for stats in evaluation.scorer_stats {

@@ -95,11 +95,27 @@ pub(super) struct EvaluationSummary {
     #[serde(deserialize_with = "objects")]
     pub(super) scorer_stats: Vec<ScorerStats>,
     #[serde(default)]
-    pub(super) predict_total_tokens: Option<u64>,
+    pub(super) predict_total_tokens: Tokens,
     #[serde(default)]
     pub(super) predict_total_cost: Option<f64>,
     #[serde(default)]
     pub(super) display_name: Option<String>,
+}
+
+/// The tokens of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Tokens {
+    /// An older server does not tell them.
+    #[default]
+    Untold,
+    /// Their sum, where any trial reports some.
+    Told(Option<u64>),
+}
+
+impl<'de> Deserialize<'de> for Tokens {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self::Told)
+    }
 }
 
 #[derive(Debug, Deserialize)]

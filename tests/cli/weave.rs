@@ -433,7 +433,7 @@ pub fn summary_of(rows: u64, runs: &[(&str, Run)]) -> Value {
         .map(|(id, run)| {
             json!({
                 "evaluation_call_id": id,
-                "trial_count": run.trials,
+                "predict_total_tokens": null, "trial_count": run.trials,
                 "display_name": "monday",
                 "scorer_stats": [{
                     "scorer_key": "correctness",

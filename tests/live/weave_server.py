@@ -115,6 +115,12 @@ class Server(ExternalTraceServer):
     def ensure_project_exists(self, entity: str, project: str):  # noqa: ANN201
         return tsi.EnsureProjectExistsRes(project_name=project)
 
+    def call_start_batch(self, req):  # noqa: ANN001, ANN201
+        # The adapter of older versions has no such method, and the interface does nothing.
+        for item in req.batch:
+            (self.call_start if item.mode == "start" else self.call_end)(item.req)
+        return tsi.CallCreateBatchRes(res=[])
+
     def feedback_create(self, req):  # noqa: ANN001, ANN201
         req = req.model_copy(update={"wb_user_id": USER})
         return super().feedback_create(req)

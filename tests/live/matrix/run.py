@@ -2,7 +2,7 @@
 writes what came of it into docs/compatibility.md.
 
 Installs what it needs into target/matrix. Usage, with the binary in WEAVE_GATE: python3 tests/live/matrix/run.py [--only WORD]
-With `--only`, the pairs of which the name contains the word are run, and nothing is written.
+With `--only`, the pairs of which the name contains the word are run, and only their lines are written anew.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def judge(url: str) -> dict[str, str]:
             policy += f"candidate: {{evaluation: answers, commit: {'b' * 40}}}\nbaseline: {{branch: main}}\n"
             policy += f"gates:\n- {{name: g, {keys}}}\n"
             (Path(folder) / "gates.yaml").write_text(policy)
-            command = [os.environ["WEAVE_GATE"], "check", "gates.yaml", "--json", "r.json", "--base-url", url]
+            command = [os.path.realpath(os.environ["WEAVE_GATE"]), "check", "gates.yaml", "--json", "r.json", "--base-url", url]
             environment = {"PATH": os.environ["PATH"], "HOME": folder, "WANDB_API_KEY": KEY}
             subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=LONGEST, check=False)
             report = json.loads((Path(folder) / "r.json").read_text())
@@ -171,7 +171,7 @@ def judge(url: str) -> dict[str, str]:
 def outcome(report: dict, expected: str) -> str:
     error = report["error"] or (report["policies"] and report["policies"][0]["error"])
     if error:
-        return error["message"].replace("|", "\\|")[:120]
+        return error["message"].split("`: ")[-1].replace("|", "\\|")
     checks = report["policies"][0]["checks"]
     # The last limit is the one that is named.
     status = checks[-1]["status"]
@@ -201,16 +201,25 @@ def main() -> int:
             cells += [""] * (len(COLUMNS) - len(cells))
             lines.append("| " + " | ".join([server.name, client.name, *cells]) + " |")
             print(lines[-1], flush=True)
-    if not only:
-        write(lines)
+    write(lines)
     return int(wrong > 0)
 
 
+def pair(line: str) -> tuple[str, str]:
+    """The server and the SDK of a line."""
+    server, client, *_ = line.lstrip("| ").split(" | ")
+    return server, client
+
+
 def write(lines: list[str]) -> None:
-    """Puts the table in the place of the one before."""
+    """Puts the lines in the place of those before; the others stay as they are."""
     begin, end = "<!-- matrix -->\n", "<!-- end of matrix -->\n"
     text = TABLE.read_text()
     before, rest = text.split(begin)
+    made = {pair(line): line for line in rest.split(end)[0].splitlines()[2:]}
+    made |= {pair(line): line for line in lines}
+    order = [(server.name, client.name) for server in SERVERS for client in CLIENTS]
+    lines = [made[key] for key in order if key in made]
     head = "| Trace server | SDK | " + " | ".join(COLUMNS) + " |\n" + "| --- " * (len(COLUMNS) + 2) + "|\n"
     TABLE.write_text(before + begin + head + "".join(f"{line}\n" for line in lines) + end + rest.split(end)[1])
 
