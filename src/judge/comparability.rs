@@ -376,13 +376,13 @@ pub(super) fn common_rows_unknown(evidence: &Evidence) -> Obstacle {
 }
 
 /// A summary counts a trial twice that is stored twice.
-pub(super) fn repeated_calls(role: Role) -> Obstacle {
+pub(super) fn repeated_calls() -> Obstacle {
     Obstacle {
         name: Name::InconsistentCounts,
-        message: Prose::from(format!(
-            "calls of the {} are stored twice until Weave merges them, so how many trials it has is not known; try again later",
-            role.word()
-        )),
+        message: Prose::from(
+            "calls of the candidate are stored twice until Weave merges them, so the number of its trials is unknown; \
+             try again later",
+        ),
     }
 }
 

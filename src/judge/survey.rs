@@ -126,11 +126,10 @@ impl Surveyor<'_> {
             return Ok(None);
         }
         if gate.metric == Metric::Trials {
-            let mut runs = roles(matter).map(|role| (role, self.run(role)));
-            if let Some((role, _)) =
-                runs.find(|(_, run)| run.completeness == Completeness::Repeated)
-            {
-                return Err(comparability::repeated_calls(role));
+            let each = self.evidence.each.iter().map(|each| &each.candidate);
+            let mut runs = each.chain([&self.evidence.candidate]);
+            if runs.any(|run| run.completeness == Completeness::Repeated) {
+                return Err(comparability::repeated_calls());
             }
         }
         let text_counts = text_counts(self.evidence, matter.subject);

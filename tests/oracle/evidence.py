@@ -17,7 +17,7 @@ class Trial:
     tokens: int | None = None
     cost: float | None = None  # US dollars
     output: str | None = "answer"
-    # Whether the server finds the model's own call: without it, latency, tokens and cost are nobody's.
+    # Whether the server finds the model's own call: without it, latency, tokens and cost are missing.
     called: bool = True
 
 
