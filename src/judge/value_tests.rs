@@ -364,7 +364,7 @@ fn fields_that_the_sdk_adds_are_no_dimensions() {
 }
 
 #[test]
-fn usage_that_nobody_counted_is_bounded_below_at_most() {
+fn usage_without_counts_is_bounded_below_at_most() {
     let of = |reported: Option<u64>| {
         let mut totals = totals(4, &[("s", passes(4, 4))]);
         totals.usage = Some(Usage {

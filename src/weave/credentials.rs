@@ -32,7 +32,7 @@ pub enum Credential {
 ///
 /// # Errors
 ///
-/// There is none, there are both, or one has characters that it cannot have.
+/// No credential is found, both kinds are set, or one holds characters that are invalid in it.
 pub fn find_credential(
     address: &Address,
     insecure_http: bool,

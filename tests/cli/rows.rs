@@ -12,7 +12,7 @@ const GATE: &str =
 pub fn row(number: u64, candidate: bool, baseline: bool) -> Value {
     let of = |id: &str, score: bool| {
         json!({"evaluation_call_id": id, "trials": [{
-            "predict_and_score_call_id": "x", "predict_call_id": "y", "model_output": {"text": "an output that nobody needs"},
+            "predict_and_score_call_id": "x", "predict_call_id": "y", "model_output": {"text": "an output that is not needed"},
             "scores": {"correctness": score, "other": {"deep": [1, 2]}}, "model_latency_seconds": 0.5,
         }]})
     };
