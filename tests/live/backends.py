@@ -6,6 +6,7 @@ A `Store` changes what a server has stored, as no API can.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -37,6 +38,10 @@ class MemoryStore:
         from weave.trace_server.in_memory_trace_server import InMemoryTraceServer
 
         self.server = InMemoryTraceServer()
+
+    def batch(self) -> contextlib.AbstractContextManager:
+        """What is stored within it may be stored at once."""
+        return contextlib.nullcontext()
 
     @property
     def _calls(self) -> dict:
@@ -113,6 +118,10 @@ class ClickHouseStore:
     def __init__(self) -> None:
         self._client, self.server = _clickhouse()
         self._table = "weave.calls_complete" if NAME == "complete" else "weave.calls_merged"
+
+    def batch(self) -> contextlib.AbstractContextManager:
+        """What is stored within it is stored at once, as production does it."""
+        return self.server.call_batch()
 
     def _rows(self, columns: str, where: str) -> list[tuple]:
         return self._client.query(f"SELECT {columns} FROM {self._table} FINAL WHERE {where}").result_rows

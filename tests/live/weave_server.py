@@ -117,8 +117,9 @@ class Server(ExternalTraceServer):
 
     def call_start_batch(self, req):  # noqa: ANN001, ANN201
         # The adapter of older versions has no such method, and the interface does nothing.
-        for item in req.batch:
-            (self.call_start if item.mode == "start" else self.call_end)(item.req)
+        with self.store.batch():
+            for item in req.batch:
+                (self.call_start if item.mode == "start" else self.call_end)(item.req)
         return tsi.CallCreateBatchRes(res=[])
 
     def feedback_create(self, req):  # noqa: ANN001, ANN201
