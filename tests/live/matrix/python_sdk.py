@@ -1,6 +1,6 @@
 """Logs two runs by a Python SDK of any version over HTTP, and prints their ids: what the matrix judges.
 
-Usage: python_sdk.py URL KEY PROJECT evaluate|logger
+Usage: python_sdk.py URL KEY PROJECT evaluate|logger [baseline|candidate]
 """
 
 from __future__ import annotations
@@ -77,13 +77,16 @@ def log(wrong: list[int], attributes: dict) -> str:
 
 
 def main() -> None:
-    url, key, project, by = sys.argv[1:]
+    url, key, project, by, *runs = sys.argv[1:]
     connect(url, key, project)
     make = evaluate if by == "evaluate" else log
-    baseline = make([0], {"git_sha": "a" * 40, "git_branch": "main"})
-    candidate = make([0, 1, 2], {"git_sha": "b" * 40, "git_branch": "mine"})
+    made = {}
+    if runs != ["candidate"]:
+        made["baseline"] = make([0], {"git_sha": "a" * 40, "git_branch": "main"})
+    if runs != ["baseline"]:
+        made["candidate"] = make([0, 1, 2], {"git_sha": "b" * 40, "git_branch": "mine"})
     weave_client_context.get_weave_client().flush()
-    print(json.dumps({"baseline": baseline, "candidate": candidate, "version": weave.__version__}))
+    print(json.dumps({**made, "version": weave.__version__}))
 
 
 if __name__ == "__main__":
