@@ -216,8 +216,8 @@ fn printed(written: io::Result<()>) -> Result<(), Fault> {
     }
 }
 
-/// Something that is waited for, for long: on a terminal a line that lives, in a log one now and then.
-pub(super) struct Vigil<'a> {
+/// Says what is waited for: on a terminal in one line that is written anew, in a log now and then.
+pub(super) struct WaitingLine<'a> {
     console: &'a Console,
     what: String,
     total: SignedDuration,
@@ -226,7 +226,7 @@ pub(super) struct Vigil<'a> {
     said: Option<(String, Instant)>,
 }
 
-impl<'a> Vigil<'a> {
+impl<'a> WaitingLine<'a> {
     pub(super) fn new(
         console: &'a Console,
         what: String,
@@ -242,9 +242,14 @@ impl<'a> Vigil<'a> {
         }
     }
 
+    /// Whether anything is shown.
+    pub(super) fn is_shown(&self) -> bool {
+        !self.console.voice.quiet
+    }
+
     /// Waits, and says for what, and how far that is. Progress alone is said now and then.
     pub(super) fn pause(&mut self, state: &str, progress: Option<&str>, pause: Duration) {
-        if self.console.voice.quiet {
+        if !self.is_shown() {
             return thread::sleep(pause);
         }
         if self.console.is_live() {
@@ -275,7 +280,7 @@ impl<'a> Vigil<'a> {
 
     /// Takes the line away.
     pub(super) fn end(&self) {
-        if !self.console.voice.quiet && self.console.is_live() {
+        if self.is_shown() && self.console.is_live() {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }
     }

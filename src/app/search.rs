@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use super::candidates::{Candidates, choose};
-use super::console::{Console, Vigil};
+use super::console::{Console, WaitingLine};
 use super::request::{BaselineRequest, CandidateRequest};
 use super::server::client;
 use crate::cli::ServerArgs;
@@ -436,7 +436,7 @@ impl<'a> Search<'a> {
     ) -> Result<Candidates, Fault> {
         let shown = request.source.to_string();
         let until = since + wait.unsigned_abs();
-        let mut vigil = Vigil::new(self.console, shown.clone(), wait, since);
+        let mut line = WaitingLine::new(self.console, shown.clone(), wait, since);
         let mut pause = FIRST_PAUSE;
         loop {
             // This loop is the one that tries again, and it ends in time.
@@ -445,14 +445,14 @@ impl<'a> Search<'a> {
             let state = match self.look(place, request) {
                 Ok(state) => state,
                 Err(fault) => {
-                    vigil.end();
+                    line.end();
                     return Err(fault);
                 }
             };
             let (seen, asked) = match &state {
                 Seen::Here(candidates) => match &candidates.pending {
                     None => {
-                        vigil.end();
+                        line.end();
                         self.client.restart(None);
                         return Ok((**candidates).clone());
                     }
@@ -469,18 +469,18 @@ impl<'a> Search<'a> {
             };
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                vigil.end();
+                line.end();
                 return Err(self.too_late(place, request, wait, state, &seen));
             }
             // Never sooner than the server asks.
             let polite = pause.max(asked.unwrap_or_default());
             let running = match &state {
-                Seen::Here(candidates) => candidates.running.as_deref(),
-                Seen::Absent(_) | Seen::Busy(..) => None,
+                Seen::Here(candidates) if line.is_shown() => candidates.running.as_deref(),
+                Seen::Here(_) | Seen::Absent(_) | Seen::Busy(..) => None,
             };
             let progress = running.and_then(|id| self.finder(place).progress(id));
             let progress = progress.map(|(rows, total)| format!("{rows} of {total} rows"));
-            vigil.pause(&seen, progress.as_deref(), polite.min(left));
+            line.pause(&seen, progress.as_deref(), polite.min(left));
             pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
         }
     }

@@ -1,5 +1,7 @@
 //! Which server is asked, and which key it gets.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
 use crate::gate::{Gate, KEY, KEY_IN_BASE64};
@@ -58,6 +60,27 @@ fn the_key_comes_from_netrc_where_the_variable_is_not_set() {
         .run()
         .code(0);
     assert!(has_key(&weave));
+}
+
+/// Keys have had 40 characters for long, and newer ones have more.
+#[test]
+fn a_key_may_be_long() {
+    for length in [41, 82, 86, 200] {
+        let key = "wandb_v1_".to_owned() + &"Ab3-_".repeat(40)[..length - 9];
+        let weave = Weave::start();
+        let outcome = check(&["--base-url", &weave.url])
+            .env("WANDB_API_KEY", &key)
+            .run()
+            .code(0);
+        let sent = BASE64_STANDARD.encode(format!("api:{key}"));
+        let requests = weave.requests();
+        assert!(!requests.is_empty());
+        assert!(
+            requests.iter().all(|request| request.head.contains(&sent)),
+            "{}",
+            outcome.stderr
+        );
+    }
 }
 
 /// A key for one host is not sent to another.

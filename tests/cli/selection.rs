@@ -597,7 +597,7 @@ fn a_wait_goes_on_until_the_run_is_complete() {
 
 #[test]
 fn a_wait_shows_how_far_the_run_is_where_the_server_says_so() {
-    let waited = |status: Option<Value>| {
+    let waited = |status: Option<Value>, more: &[&str]| {
         let mut running = logged("cand", 9, 95);
         running.call["ended_at"] = Value::Null;
         let started = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(1);
@@ -609,21 +609,33 @@ fn a_wait_shows_how_far_the_run_is_where_the_server_says_so() {
             }
             _ => answer(&[running.clone()], request),
         });
-        by(&weave, "", FLOOR, &["--candidate=cand", "--wait=1s"])
+        let outcome = by(&weave, "", FLOOR, &["--candidate=cand", "--wait=1s"])
+            .args(more)
             .run()
-            .code(3)
+            .code(3);
+        let asked = weave
+            .requests()
+            .iter()
+            .any(|request| request.path == "/evaluations/status");
+        (outcome, asked)
     };
     let of = |rows: Value| json!({"code": "running", "completed_rows": rows, "total_rows": 120});
-    waited(Some(of(json!(12)))).says("run cand is still running, 12 of 120 rows\n");
+    let (outcome, asked) = waited(Some(of(json!(12))), &[]);
+    outcome.says("run cand is still running, 12 of 120 rows\n");
+    assert!(asked);
     // A call of the run that is no row is counted, too.
-    waited(Some(of(json!(121)))).says("run cand is still running, 120 of 120 rows\n");
+    let (outcome, _) = waited(Some(of(json!(121))), &[]);
+    outcome.says("run cand is still running, 120 of 120 rows\n");
+    // What is not shown is not asked for.
+    let (_, asked) = waited(Some(of(json!(12))), &["-q"]);
+    assert!(!asked);
     for status in [
         Some(of(Value::Null)),
         Some(json!({"code": "not_found"})),
         Some(json!("running")),
         None,
     ] {
-        waited(status).says("run cand is still running\n");
+        waited(status, &[]).0.says("run cand is still running\n");
     }
 }
 
