@@ -2,28 +2,7 @@
 
 use super::Totals;
 use crate::input::Value;
-
-/// What a column holds of a dimension.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Its truth values.
-    Truth,
-    /// Its numbers.
-    Number,
-    /// Whether it has a score: 1 for a truth value or a number, 0 for a text, and missing where it has none.
-    Scored,
-    /// Whether anything at all was scored: 1 for a score or a text of any dimension, 0 for a list or a field of the
-    /// SDK alone, missing where nothing was; of no dimension.
-    Anything,
-    /// Seconds of the trial's predict call, missing where it crashed; of no dimension.
-    Latency,
-    /// Seconds after which the trial's predict call crashed, missing where it did not; of no dimension.
-    Elapsed,
-    /// Tokens of the trial's predict call; of no dimension.
-    Tokens,
-    /// US dollars of the trial's predict call; of no dimension.
-    Cost,
-}
+pub use crate::policy::Kind;
 
 /// A column of scores.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::columns::{column, of_gate};
 use super::slice::Selection;
 use super::{Check, Judgement, Status};
 use crate::evidence::{Columns, Role, Rows, Totals};
-use crate::policy::{Gate, LimitKey, Metric, Policy, RemovedRows};
+use crate::policy::{Aggregate, Change, Gate, Kind, LimitKey, Metric, Policy, RemovedRows};
 
 /// As many rows of a check are shown.
 const MOST_SHOWN: usize = 10;
@@ -46,7 +46,7 @@ pub struct Scored {
 
 /// Whether rows can say why a check came out as it did.
 fn is_explained(check: &Check) -> bool {
-    let of_rows = !matches!(check.metric, Metric::Trials | Metric::Rows);
+    let of_rows = check.metric.column().is_some();
     // What was undecided for another reason than its scores has numbers of no run.
     let is_measured = check.candidate.is_some() && check.finding.is_none();
     let is_wrong = matches!(
@@ -165,7 +165,7 @@ fn scored(
     row: usize,
 ) -> Scored {
     let values = rows.values(role, column, row);
-    if metric == Metric::Coverage && !values.is_empty() {
+    if metric.column() == Some(Kind::Scored) && !values.is_empty() {
         // A text is 0 there.
         let covered = |value: &&f64| **value == 1.0 || (text_counts && **value == 0.0);
         let covered = values.iter().filter(covered).count() as u64;
@@ -182,13 +182,14 @@ fn scored(
     let sum = crate::number::sum(known);
     let trials = values.len() as u64;
     // Whether there is a score at all is what these are about.
-    let is_share = metric == Metric::ErrorRate;
+    let is_share = metric.column() == Some(Kind::Anything);
     let missing = trials - scored;
-    let mean = match metric {
-        _ if trials == 0 => None,
-        Metric::ErrorRate => Some(crate::number::count(missing) / crate::number::count(trials)),
-        _ if scored == 0 => None,
-        _ => Some(sum / crate::number::count(scored)),
+    let mean = if trials == 0 {
+        None
+    } else if is_share {
+        Some(crate::number::count(missing) / crate::number::count(trials))
+    } else {
+        (scored > 0).then(|| sum / crate::number::count(scored))
     };
     Scored {
         mean,
@@ -221,8 +222,8 @@ fn badness(gate: &Gate, check: &Check, candidate: Scored, baseline: Scored) -> O
             (bad > 0.0).then_some(bad)
         }
     };
-    match (gate.metric, limit.key) {
-        (Metric::RegressedRows, LimitKey::Max) => {
+    match (gate.metric.aggregate(), limit.key) {
+        (Aggregate::ChangedRows(Change::Regressed), LimitKey::Max) => {
             let passed = baseline.mean == Some(1.0) && baseline.scored == baseline.trials;
             (passed && (lacks || ours < 1.0)).then_some(if lacks {
                 f64::INFINITY
@@ -230,11 +231,13 @@ fn badness(gate: &Gate, check: &Check, candidate: Scored, baseline: Scored) -> O
                 1.0 - ours
             })
         }
-        (Metric::FixedRows, LimitKey::Min) => {
+        (Aggregate::ChangedRows(Change::Fixed), LimitKey::Min) => {
             (baseline.mean != Some(1.0) && ours < 1.0).then_some(1.0 - ours)
         }
-        (Metric::FixedRows, _) => (baseline.mean != Some(1.0) && ours >= 1.0).then_some(ours),
-        (Metric::RegressedRows, _) => None,
+        (Aggregate::ChangedRows(Change::Fixed), _) => {
+            (baseline.mean != Some(1.0) && ours >= 1.0).then_some(ours)
+        }
+        (Aggregate::ChangedRows(Change::Regressed), _) => None,
         (_, key) if key.is_change() => {
             let theirs = baseline.mean?;
             by(if high_is_good {
@@ -243,17 +246,17 @@ fn badness(gate: &Gate, check: &Check, candidate: Scored, baseline: Scored) -> O
                 ours - theirs
             })
         }
-        (Metric::PassRate | Metric::Coverage, LimitKey::Min) => by(1.0 - ours),
-        (Metric::PassRate | Metric::Coverage | Metric::ErrorRate, _) if !high_is_good => by(ours),
-        (Metric::ErrorRate, _) => by(1.0 - ours),
-        // Of a sum each row is a part.
-        (Metric::TokensTotal | Metric::CostTotal, _) => {
-            by(if high_is_good { 1.0 / ours } else { ours })
+        (Aggregate::RowMean, _) if gate.metric.is_rate() => {
+            by(if high_is_good { 1.0 - ours } else { ours })
         }
-        _ => by(if high_is_good {
-            limit.value - ours
-        } else {
-            ours - limit.value
-        }),
+        // Each row is a part of the sum.
+        (Aggregate::Total, _) => by(if high_is_good { 1.0 / ours } else { ours }),
+        (Aggregate::RowMean | Aggregate::Percentile(_) | Aggregate::Count(_), _) => {
+            by(if high_is_good {
+                limit.value - ours
+            } else {
+                ours - limit.value
+            })
+        }
     }
 }

@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use super::columns::kind;
+use super::columns::fixed_value;
 use super::latency;
 use super::measure::{Lack, Measure, leaves_out};
 use super::slice::Selection;
-use crate::evidence::{Kind, Role, Rows};
+use crate::evidence::{Role, Rows};
 use crate::number::{count, sum};
-use crate::policy::{Gate, Metric, RemovedRows};
+use crate::policy::{Aggregate, Gate, Kind, MissingValue, RemovedRows};
 
 /// Measures one gate on one subject and slice.
 #[derive(Clone, Copy)]
@@ -46,16 +46,6 @@ enum End {
     Observed,
     Low,
     High,
-}
-
-/// How cells become one value.
-enum Aggregate {
-    /// The mean over rows of the mean of a row's trials.
-    Mean,
-    /// The sum over all trials.
-    Total,
-    /// A percentile of all trials.
-    Percentile(f64),
 }
 
 impl ByRow<'_> {
@@ -98,18 +88,17 @@ impl ByRow<'_> {
     fn cell(&self, role: Role, row: usize) -> Cell {
         let values = self.rows.values(role, self.column, row);
         let (low, high) = ends(self.gate);
-        // That there is no score is what these count.
-        let certain = match self.gate.metric {
-            Metric::Coverage => Some(0.0),
-            Metric::ErrorRate => Some(1.0),
-            _ => None,
+        let counts_missing = match self.gate.metric.definition().missing {
+            MissingValue::Counts(value) => Some(value),
+            MissingValue::Never | MissingValue::Between(..) | MissingValue::InRange => None,
         };
+        let fixed = fixed_value(self.gate.metric, self.text_counts);
         if values.is_empty() {
             return Cell {
                 row: None,
                 trials: 1,
-                known: u64::from(certain.is_some()),
-                sum: certain.unwrap_or(0.0),
+                known: u64::from(counts_missing.is_some()),
+                sum: counts_missing.unwrap_or(0.0),
                 low,
                 high,
             };
@@ -125,11 +114,10 @@ impl ByRow<'_> {
         // The order in which trials come means nothing.
         let (mut scores, mut elapsed_all) = (Vec::new(), Vec::new());
         for (trial, value) in values.iter().enumerate() {
-            let known = match (self.gate.metric, certain) {
-                (_, Some(missing)) if value.is_nan() => Some(missing),
-                (Metric::Coverage, _) if self.text_counts => Some(1.0),
-                (Metric::ErrorRate, _) => Some(0.0),
-                _ => Some(*value).filter(|value| !value.is_nan()),
+            let known = if value.is_nan() {
+                counts_missing
+            } else {
+                Some(fixed.unwrap_or(*value))
             };
             if let Some(known) = known {
                 cell.known += 1;
@@ -163,12 +151,12 @@ impl ByRow<'_> {
         if cells.iter().all(|cell| cell.known == 0) {
             return Err(Lack::NoScores);
         }
-        let aggregate = match self.gate.metric {
-            Metric::TokensTotal | Metric::CostTotal => Aggregate::Total,
-            metric => latency::share(metric).map_or(Aggregate::Mean, Aggregate::Percentile),
-        };
+        let aggregate = self.gate.metric.aggregate();
         let at = |end| match aggregate {
-            Aggregate::Mean => mean(&cells, end).value(),
+            // For changed rows this is the pass rate that they changed from and to.
+            Aggregate::RowMean | Aggregate::ChangedRows(_) | Aggregate::Count(_) => {
+                mean(&cells, end).value()
+            }
             Aggregate::Total => total(&cells, end),
             Aggregate::Percentile(share) => self.percentile(role, &cells, end, share),
         };
@@ -180,16 +168,17 @@ impl ByRow<'_> {
             (observed, observed)
         };
         let end = if is_open { End::Low } else { End::Observed };
+        let column = self.gate.metric.column();
         let is_counted = matches!(
-            kind(self.gate.metric),
+            column,
             Some(Kind::Truth | Kind::Scored | Kind::Anything | Kind::Tokens)
         );
         let steps = match aggregate {
-            Aggregate::Mean if is_counted => mean(&cells, end).steps(),
-            _ => None,
+            Aggregate::Total | Aggregate::Percentile(_) => None,
+            _ => is_counted.then(|| mean(&cells, end).steps()).flatten(),
         };
-        let is_sum = matches!(aggregate, Aggregate::Total);
-        let is_tokens = kind(self.gate.metric) == Some(Kind::Tokens);
+        let is_sum = aggregate == Aggregate::Total;
+        let is_tokens = column == Some(Kind::Tokens);
         Ok(Measure {
             observed: Some(observed),
             low,
@@ -206,7 +195,7 @@ impl ByRow<'_> {
 
     /// The size of the largest score, by which a computed value may be off.
     fn size(&self, role: Role) -> f64 {
-        match kind(self.gate.metric) {
+        match self.gate.metric.column() {
             Some(Kind::Number | Kind::Cost | Kind::Latency | Kind::Tokens) => {}
             None => return 0.0,
             Some(_) => return 1.0,
@@ -257,21 +246,11 @@ impl ByRow<'_> {
 
 /// What a missing value can be at its lowest and at its highest.
 pub(super) fn ends(gate: &Gate) -> (f64, f64) {
-    match gate.metric {
-        Metric::PassRate | Metric::RegressedRows | Metric::FixedRows => (0.0, 1.0),
-        Metric::NumericMean => gate.range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY)),
-        Metric::Coverage => (0.0, 0.0),
-        Metric::ErrorRate => (1.0, 1.0),
-        Metric::Trials
-        | Metric::Rows
-        | Metric::LatencyMean
-        | Metric::LatencyP50
-        | Metric::LatencyP95
-        | Metric::LatencyP99
-        | Metric::TokensTotal
-        | Metric::TokensMean
-        | Metric::CostTotal
-        | Metric::CostMean => (0.0, f64::INFINITY),
+    match gate.metric.definition().missing {
+        MissingValue::Never => (0.0, 0.0),
+        MissingValue::Counts(value) => (value, value),
+        MissingValue::Between(low, high) => (low, high),
+        MissingValue::InRange => gate.range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY)),
     }
 }
 
@@ -295,7 +274,7 @@ impl Side {
             fraction.add(cell, cell.trials, count(lacks(cell)));
         }
         let has_any = |cell: &Cell| {
-            let is_covered = gate.metric != Metric::Coverage || cell.sum > 0.0;
+            let is_covered = gate.metric.column() != Some(Kind::Scored) || cell.sum > 0.0;
             cell.row.is_some() && cell.known > 0 && is_covered
         };
         if !cells.iter().any(has_any) {
@@ -318,10 +297,10 @@ impl Side {
 impl Cell {
     /// Trials that have a score, as reports count them.
     fn scored(&self, gate: &Gate) -> u64 {
-        match gate.metric {
-            // Of these `known` says that it is known whether there is one.
-            Metric::Coverage => crate::number::nearest_count(self.sum),
-            Metric::ErrorRate => self.trials - crate::number::nearest_count(self.sum),
+        // For these, `known` counts the trials of which it is known whether they have one.
+        match gate.metric.column() {
+            Some(Kind::Scored) => crate::number::nearest_count(self.sum),
+            Some(Kind::Anything) => self.trials - crate::number::nearest_count(self.sum),
             _ => self.known,
         }
     }

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use super::comparability::{Name, Obstacle};
 use super::limit::{Precision, holds};
-use crate::evidence::{
-    Baseline, Column, Columns, Evidence, Input, Kind, Role, Rows, Totals, Usage,
-};
-use crate::policy::{Gate, Limit, Metric, MissingRule, Policy};
+use crate::evidence::{Baseline, Column, Columns, Evidence, Input, Role, Rows, Totals, Usage};
+use crate::policy::{Aggregate, Gate, Kind, Limit, Metric, MissingRule, Policy};
 use crate::prose::Prose;
 
 /// What a policy's gates have to see of the rows of these runs, of which the candidate is the first.
@@ -45,9 +43,12 @@ fn reads_rows(gate: &Gate, runs: &[&Totals], known: &BTreeSet<&str>) -> bool {
         let mut subjects = gate.subjects(known).into_iter();
         subjects.any(|name| {
             let mut runs = of(&name).into_iter();
-            runs.any(|(totals, known)| match gate.metric {
-                Metric::NumericMean => known.measured < totals.trials,
-                _ => known.judged < totals.trials,
+            runs.any(|(totals, known)| {
+                let scored = match gate.metric.column() {
+                    Some(Kind::Number) => known.measured,
+                    _ => known.judged,
+                };
+                scored < totals.trials
             })
         })
     };
@@ -67,10 +68,10 @@ fn reads_rows(gate: &Gate, runs: &[&Totals], known: &BTreeSet<&str>) -> bool {
         || gate.metric.is_usage()
         || gate.range.is_some()
         || !is_told(gate.metric, looked_at)
-        || (gate.metric == Metric::ErrorRate
+        || (gate.metric.column() == Some(Kind::Anything)
             && looked_at.iter().any(|totals| totals.unscored().1 > 0))
         || (compares && may_leave_out && leaves_out())
-        || (gate.metric == Metric::NumericMean && is_broken())
+        || (gate.metric.column() == Some(Kind::Number) && is_broken())
 }
 
 /// Whether summaries tell a metric of all rows: a mean over rows only where each has one trial.
@@ -79,30 +80,26 @@ pub(super) fn is_told(metric: Metric, runs: &[&Totals]) -> bool {
         let mut runs = runs.iter();
         runs.all(|totals| totals.has_one_trial_a_row() || is_told(totals))
     };
-    let is_whole = |totals: &Totals, of: fn(&Usage) -> Option<u64>| {
-        let known = totals.usage.as_ref().and_then(of);
-        known.is_none_or(|known| known == totals.trials)
+    let Some(kind) = metric.column() else {
+        return true;
     };
-    match metric {
-        Metric::Trials | Metric::Rows => true,
-        Metric::PassRate
-        | Metric::RegressedRows
-        | Metric::FixedRows
-        | Metric::NumericMean
-        | Metric::Coverage
-        | Metric::TokensMean
-        | Metric::CostMean => every(|_| false),
-        // Where every trial has a score, so has every row. Of several runs it is not known yet how many rows they have.
-        Metric::ErrorRate => every(|totals| totals.rows > 0 && totals.unscored().1 == 0),
-        // Which part of a sum is missing is told by rows.
-        Metric::TokensTotal => runs
-            .iter()
-            .all(|totals| totals.has_one_trial_a_row() || is_whole(totals, |usage| usage.reported)),
-        Metric::CostTotal => runs
-            .iter()
-            .all(|totals| totals.has_one_trial_a_row() || is_whole(totals, |usage| usage.priced)),
-        Metric::LatencyMean | Metric::LatencyP50 | Metric::LatencyP95 | Metric::LatencyP99 => false,
+    let is_total = metric.aggregate() == Aggregate::Total;
+    match kind {
+        Kind::Truth | Kind::Number | Kind::Scored => every(|_| false),
+        // If every trial has a score, so has every row. For several runs the number of rows is not known yet.
+        Kind::Anything => every(|totals| totals.rows > 0 && totals.unscored().1 == 0),
+        // Only rows tell which part of a sum is missing.
+        Kind::Tokens if is_total => every(|totals| is_whole(totals, |usage| usage.reported)),
+        Kind::Cost if is_total => every(|totals| is_whole(totals, |usage| usage.priced)),
+        Kind::Tokens | Kind::Cost => every(|_| false),
+        Kind::Latency | Kind::Elapsed => false,
     }
+}
+
+/// Whether every trial is known to report its tokens, or its price; also where nothing says how many do.
+fn is_whole(totals: &Totals, of: fn(&Usage) -> Option<u64>) -> bool {
+    let known = totals.usage.as_ref().and_then(of);
+    known.is_none_or(|known| known == totals.trials)
 }
 
 /// Whether means, the candidate's first, are beyond a limit, as far as they can be told: by however little.
@@ -129,7 +126,7 @@ pub(super) fn of_gate(gate: &Gate, known: &BTreeSet<&str>) -> Columns {
         dimension: name.to_owned(),
         kind,
     };
-    let scores = match kind(gate.metric) {
+    let scores = match gate.metric.column() {
         None => Vec::new(),
         // Of a call that crashed it is known how long it took at least.
         Some(Kind::Latency) => vec![column("", Kind::Latency), column("", Kind::Elapsed)],
@@ -155,20 +152,15 @@ pub(super) fn of_gate(gate: &Gate, known: &BTreeSet<&str>) -> Columns {
     }
 }
 
-/// What a metric is made of; `None` where rows and trials are counted.
-pub(super) fn kind(metric: Metric) -> Option<Kind> {
-    Some(match metric {
-        Metric::PassRate | Metric::RegressedRows | Metric::FixedRows => Kind::Truth,
-        Metric::NumericMean => Kind::Number,
-        Metric::Coverage => Kind::Scored,
-        Metric::ErrorRate => Kind::Anything,
-        Metric::LatencyMean | Metric::LatencyP50 | Metric::LatencyP95 | Metric::LatencyP99 => {
-            Kind::Latency
+/// The value of every trial that has a score, where it does not depend on the score: no error, or covered.
+pub(super) fn fixed_value(metric: Metric, text_counts: bool) -> Option<f64> {
+    match metric.column()? {
+        Kind::Anything => Some(0.0),
+        Kind::Scored => text_counts.then_some(1.0),
+        Kind::Truth | Kind::Number | Kind::Latency | Kind::Elapsed | Kind::Tokens | Kind::Cost => {
+            None
         }
-        Metric::TokensMean | Metric::TokensTotal => Kind::Tokens,
-        Metric::CostMean | Metric::CostTotal => Kind::Cost,
-        Metric::Trials | Metric::Rows => return None,
-    })
+    }
 }
 
 /// Whether a text is a score of a dimension: where neither run has a truth value or a number there.
@@ -188,7 +180,8 @@ pub(super) fn column(
     metric: Metric,
     subject: Option<&str>,
 ) -> Result<usize, Obstacle> {
-    kind(metric)
+    metric
+        .column()
         .and_then(|kind| rows.column(subject.unwrap_or_default(), kind))
         .ok_or_else(unknown_rows)
 }

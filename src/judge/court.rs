@@ -13,7 +13,7 @@ use super::slice::{self, Selection, Slice};
 use super::survey::{Matter, Measured, Surveyor};
 use super::{Check, Margin, Status, words};
 use crate::evidence::{Baseline, Evidence, Rows};
-use crate::policy::{self, Gate, Limit, Metric, Policy, Severity};
+use crate::policy::{self, Gate, Limit, Policy, Severity};
 use crate::prose::Prose;
 
 /// A check before the gate's waiver is looked at.
@@ -429,7 +429,7 @@ impl<'a> Court<'a> {
         } else {
             Decision::Unbounded
         };
-        let is_ratio = matches!(gate.metric, Metric::PassRate | Metric::Coverage);
+        let is_ratio = gate.metric.is_rate() && gate.metric.has_scorer();
         let spare = is_ratio.then(|| limit::spare(limit, &pairing, decision));
         let margin = spare.flatten().map(|count| Margin {
             count,

@@ -6,7 +6,7 @@ use super::comparability::{Effect, Finding, Name};
 use super::{Check, Status, logger_latency, noise};
 use crate::evidence::{Baseline, Evidence, Kind, Role};
 use crate::number::{count, full, nearest_count, plural};
-use crate::policy::{self, LimitKey, Metric, Policy};
+use crate::policy::{self, LimitKey, Policy};
 use crate::prose::Prose;
 use crate::stats::{Pairs, wilson};
 
@@ -57,11 +57,11 @@ fn cannot_be_proven(check: &Check) -> Option<Finding> {
     let chance = check.chance.as_ref()?;
     let limit = check.limit;
     let is_open = check.status != Status::Pass && check.status != Status::Fail;
-    let is_rate = matches!(
-        check.metric,
-        Metric::PassRate | Metric::Coverage | Metric::ErrorRate
-    );
-    if chance.rule != policy::Evidence::Proven || !is_open || !is_rate || chance.rows < 2 {
+    if chance.rule != policy::Evidence::Proven
+        || !is_open
+        || !check.metric.is_rate()
+        || chance.rows < 2
+    {
         return None;
     }
     let theirs = check.baseline.and_then(|measure| measure.observed);

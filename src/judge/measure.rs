@@ -3,7 +3,7 @@
 use super::limit::Precision;
 use crate::evidence::{Dimension, Flaw, Run, Totals};
 use crate::number::{TOLERANCE, count};
-use crate::policy::{Gate, Metric, MissingRule, Unit};
+use crate::policy::{Aggregate, Counted, Gate, Kind, MissingRule};
 
 /// What a metric is on some rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,52 +61,41 @@ pub(super) struct Sample<'a> {
 impl Sample<'_> {
     /// Measures a gate's metric; `dimension` is the name of its subject, if it has one.
     pub(super) fn measure(&self, gate: &Gate, dimension: Option<&str>) -> Result<Measure, Lack> {
-        match gate.metric {
-            Metric::PassRate
-            | Metric::RegressedRows
-            | Metric::FixedRows
-            | Metric::NumericMean
-            | Metric::Coverage => {
-                let known = self.known(gate.metric, dimension)?;
-                match gate.metric {
-                    // Of rows that turned this is what they turned from and to.
-                    Metric::PassRate | Metric::RegressedRows | Metric::FixedRows => {
-                        Ok(self.pass_rate(gate, known))
-                    }
-                    Metric::NumericMean => self.numeric_mean(gate, known),
-                    _ => {
-                        let covered = known.covered(self.text_counts);
-                        Ok(self.fraction(covered, covered, covered))
-                    }
-                }
+        if let Aggregate::Count(what) = gate.metric.aggregate() {
+            return Ok(self.count(what));
+        }
+        let known = |kind| self.known(kind, dimension);
+        match gate.metric.column() {
+            // For changed rows this is the pass rate that they changed from and to.
+            Some(kind @ Kind::Truth) => Ok(self.pass_rate(gate, known(kind)?)),
+            Some(kind @ Kind::Number) => self.numeric_mean(gate, known(kind)?),
+            Some(kind @ Kind::Scored) => {
+                let covered = known(kind)?.covered(self.text_counts);
+                Ok(self.fraction(covered, covered, covered))
             }
-            // Counts and sums tell nothing of it; see `by_row`.
-            Metric::LatencyMean | Metric::LatencyP50 | Metric::LatencyP95 | Metric::LatencyP99 => {
-                Err(Lack::NoUsage)
-            }
-            Metric::Trials | Metric::Rows => Ok(self.count(gate.metric)),
-            Metric::ErrorRate => Ok(self.error_rate()),
-            Metric::TokensTotal | Metric::TokensMean | Metric::CostTotal | Metric::CostMean => {
-                self.usage(gate)
-            }
+            Some(Kind::Anything) => Ok(self.error_rate()),
+            Some(Kind::Tokens | Kind::Cost) => self.usage(gate),
+            // A summary has no latencies; see `by_row`.
+            Some(Kind::Latency | Kind::Elapsed) | None => Err(Lack::NoUsage),
         }
     }
 
-    /// The dimension, where it has what the metric needs.
-    fn known(&self, metric: Metric, dimension: Option<&str>) -> Result<&Dimension, Lack> {
+    /// The dimension, where it has scores of this kind.
+    fn known(&self, kind: Kind, dimension: Option<&str>) -> Result<&Dimension, Lack> {
         let known = dimension.and_then(|name| self.totals.dimensions.get(name));
         let known = known.ok_or(Lack::NoScores)?;
         if let Some(flaw) = known.flaw {
             return Err(Lack::Flawed(flaw));
         }
-        let has_it = match metric {
-            Metric::NumericMean => known.mean.is_some() && known.measured > 0,
-            Metric::Coverage => known.covered(self.text_counts) > 0,
-            _ => known.judged > 0,
+        let has_it = match kind {
+            Kind::Number => known.mean.is_some() && known.measured > 0,
+            Kind::Scored => known.covered(self.text_counts) > 0,
+            Kind::Truth => known.judged > 0,
+            Kind::Anything | Kind::Latency | Kind::Elapsed | Kind::Tokens | Kind::Cost => false,
         };
-        match (has_it, metric, known.scored) {
+        match (has_it, kind, known.scored) {
             (true, ..) => Ok(known),
-            (false, Metric::Coverage, _) | (false, _, 0) => Err(Lack::NoScores),
+            (false, Kind::Scored, _) | (false, _, 0) => Err(Lack::NoScores),
             _ => Err(Lack::NotAvailable(known.metrics())),
         }
     }
@@ -121,10 +110,10 @@ impl Sample<'_> {
     }
 
     /// How many rows or trials there are.
-    pub(super) fn count(&self, metric: Metric) -> Measure {
-        let value = count(match metric {
-            Metric::Rows => self.totals.rows,
-            _ => self.totals.trials,
+    pub(super) fn count(&self, what: Counted) -> Measure {
+        let value = count(match what {
+            Counted::Rows => self.totals.rows,
+            Counted::Trials => self.totals.trials,
         });
         Measure {
             observed: Some(value),
@@ -218,7 +207,7 @@ impl Sample<'_> {
     /// finds no predict call.
     fn usage(&self, gate: &Gate) -> Result<Measure, Lack> {
         let usage = self.totals.usage.ok_or(Lack::NoUsage)?;
-        let is_tokens = gate.metric.unit() == Unit::Tokens;
+        let is_tokens = !gate.metric.is_cost();
         let (total, reporting) = if is_tokens {
             (usage.tokens.map(count), usage.reported)
         } else {
@@ -226,7 +215,7 @@ impl Sample<'_> {
         };
         let total = total.ok_or(Lack::NoUsage)?;
         let trials = self.trials();
-        let is_mean = matches!(gate.metric, Metric::TokensMean | Metric::CostMean);
+        let is_mean = gate.metric.aggregate() == Aggregate::RowMean;
         let over = |trials: u64| {
             if is_mean {
                 total / count(trials)

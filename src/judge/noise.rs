@@ -1,13 +1,12 @@
 //! Limits on observed changes that chance alone breaks.
 
-use super::columns::kind;
 use super::comparability::{Finding, Name};
 use super::hints::hint;
 use super::slice::Selection;
 use super::{Check, world};
-use crate::evidence::{Baseline, Evidence, Kind, Role, Rows, Run};
+use crate::evidence::{Baseline, Evidence, Role, Rows, Run};
 use crate::number::{TOLERANCE, count, full, nearest_count, plural, show};
-use crate::policy::{self, Metric};
+use crate::policy::{self, Kind};
 use crate::prose::Prose;
 use crate::stats::{Pairs, Sample, chance_of_net};
 
@@ -62,7 +61,7 @@ pub(super) fn below(evidence: &Evidence, check: &Check) -> Option<Finding> {
 
 fn power(evidence: &Evidence, check: &Check, size: f64) -> Option<Power> {
     let rows = evidence.rows.as_ref();
-    if check.metric == Metric::PassRate {
+    if check.metric.column() == Some(Kind::Truth) {
         if let Some((rows, flips)) = rows.and_then(|rows| flips(rows, check)) {
             let model = "but whose answers flip as often as here";
             return of_flips(check, size, rows, flips, model);
@@ -137,11 +136,8 @@ fn flips(rows: &Rows, check: &Check) -> Option<(u64, f64)> {
 
 /// The differences of the rows of which both runs know a mean; `None` where the metric has none of single rows.
 fn differences(rows: &Rows, check: &Check) -> Option<Vec<f64>> {
-    let has_means = matches!(
-        check.metric,
-        Metric::PassRate | Metric::NumericMean | Metric::LatencyMean
-    );
-    let kind = kind(check.metric).filter(|_| has_means)?;
+    let has_means = check.metric.has_interval() && check.metric.can_miss();
+    let kind = check.metric.column().filter(|_| has_means)?;
     let column = rows.column(check.subject.as_deref().unwrap_or_default(), kind)?;
     let selection = Selection::of(check.slice.as_ref(), rows);
     let mean = |role, row| {

@@ -2,7 +2,7 @@
 
 use super::by_row::ends;
 use super::chance::Trial;
-use super::columns::column;
+use super::columns::{column, fixed_value};
 use super::comparability::Obstacle;
 use super::envelope::Envelope;
 use super::limit::Pairing;
@@ -11,7 +11,7 @@ use super::slice::Selection;
 use super::world::{Basis, World, is_flat};
 use crate::evidence::{Role, Rows};
 use crate::number::{count, sum};
-use crate::policy::{self, Gate, Limit, Metric, RemovedRows};
+use crate::policy::{self, Aggregate, Change, Gate, Limit, RemovedRows};
 use crate::stats::{Pairs, Rates, Sample};
 
 /// More changes than this between two ends are not looked at one by one.
@@ -157,17 +157,14 @@ impl Question<'_> {
 
     /// Whether it is a fraction of trials, each of which counts or does not.
     pub(super) fn is_rate(&self) -> bool {
-        matches!(
-            self.gate.metric,
-            Metric::PassRate | Metric::Coverage | Metric::ErrorRate
-        )
+        self.gate.metric.is_rate()
     }
 
     /// Counts rows that turned: that passed in one run and do not in the other. A row passes where all its
     /// trials do. In between lie the rows of which missing scores decide.
     pub(super) fn count(&self, rows: &Rows) -> Result<Measure, Obstacle> {
         let column = column(rows, self.gate.metric, self.subject)?;
-        let regressed = self.gate.metric == Metric::RegressedRows;
+        let regressed = self.gate.metric.aggregate() == Aggregate::ChangedRows(Change::Regressed);
         let turned = |high: bool| {
             let pairs = self.means(rows, column, [high, !high]).pairs();
             count(if regressed {
@@ -198,12 +195,7 @@ impl Question<'_> {
         let (low_fill, high_fill) = ends(self.gate);
         let fill = |high| if high { high_fill } else { low_fill };
         let ignores = |measure: Option<&Measure>| measure.is_some_and(|known| known.ignores);
-        // Having any score at all is no error; a text counts 0 unless it is what the dimension has.
-        let known = match self.gate.metric {
-            Metric::ErrorRate => Some(0.0),
-            Metric::Coverage if self.pairing.text_counts => Some(1.0),
-            _ => None,
-        };
+        let known = fixed_value(self.gate.metric, self.pairing.text_counts);
         let [ours_high, theirs_high] = high;
         let ours = Side {
             known,
@@ -221,7 +213,7 @@ impl Question<'_> {
         let mut means = Means {
             candidate: Vec::new(),
             baseline: Vec::new(),
-            one_trial: !matches!(self.gate.metric, Metric::NumericMean | Metric::LatencyMean),
+            one_trial: self.is_rate() || self.gate.metric.compares(),
         };
         for row in (0..rows.len()).filter(|row| self.selection.has(rows, *row)) {
             if !self.gate.compares(self.limit) {

@@ -1,15 +1,15 @@
 //! What a check is measured on: which run, which rows of it, and whether the summary or the rows are counted.
 
 use super::by_row::ByRow;
-use super::columns::{column, is_told, kind as kind_of, text_counts, unknown_rows};
+use super::columns::{column, is_told, text_counts, unknown_rows};
 use super::comparability::{self, Obstacle};
 use super::limit::Pairing;
 use super::measure::{Lack, Measure, Sample, is_outside};
 use super::question::Question;
 use super::slice::{self, Selection, Slice};
 use super::words;
-use crate::evidence::{Baseline, Completeness, Evidence, Kind, Role, Rows, Run, Totals};
-use crate::policy::{Gate, Limit, Metric, RemovedRows};
+use crate::evidence::{Baseline, Completeness, Evidence, Role, Rows, Run, Totals};
+use crate::policy::{Aggregate, Counted, Gate, Kind, Limit, RemovedRows};
 
 /// What one check is about.
 #[derive(Clone, Copy)]
@@ -125,7 +125,7 @@ impl Surveyor<'_> {
         if gate.metric.is_latency() {
             return Ok(None);
         }
-        if gate.metric == Metric::Trials {
+        if gate.metric.aggregate() == Aggregate::Count(Counted::Trials) {
             let each = self.evidence.each.iter().map(|each| &each.candidate);
             let mut runs = each.chain([&self.evidence.candidate]);
             if runs.any(|run| run.completeness == Completeness::Repeated) {
@@ -209,7 +209,7 @@ impl Surveyor<'_> {
     fn tells(&self, gate: &Gate, runs: &[&Totals]) -> bool {
         let rows = self.evidence.rows.as_ref();
         let has = |kind| rows.is_some_and(|rows| rows.column("", kind).is_some());
-        match kind_of(gate.metric) {
+        match gate.metric.column() {
             Some(kind @ (Kind::Tokens | Kind::Cost | Kind::Anything)) if has(kind) => false,
             _ => is_told(gate.metric, runs),
         }
@@ -222,10 +222,9 @@ impl Surveyor<'_> {
         let selection = Selection::of(matter.slice, rows);
         look_into(matter, rows, &selection)?;
         let text_counts = text_counts(self.evidence, matter.subject);
-        let column = column(rows, gate.metric, matter.subject);
-        if column.is_err() && kind_of(gate.metric).is_none() {
+        if let Aggregate::Count(what) = gate.metric.aggregate() {
             return Ok(Pairing {
-                candidate: self.counted(matter, rows, &selection),
+                candidate: self.counted(what, rows, &selection),
                 baseline: None,
                 text_counts,
             });
@@ -233,13 +232,13 @@ impl Surveyor<'_> {
         let by_row = ByRow {
             gate,
             rows,
-            column: column?,
+            column: column(rows, gate.metric, matter.subject)?,
             selection: &selection,
             text_counts,
         };
         let lack = |(role, lack): (Role, Lack)| {
             let has_no_call = rows.without_call(role).trials >= self.run(role).totals.trials;
-            let lack = match kind_of(gate.metric) {
+            let lack = match gate.metric.column() {
                 Some(Kind::Latency | Kind::Tokens | Kind::Cost) if has_no_call => {
                     Lack::NoPredictCall
                 }
@@ -272,7 +271,7 @@ impl Surveyor<'_> {
     }
 
     /// Rows or trials of a slice.
-    fn counted(&self, matter: Matter<'_>, rows: &Rows, selection: &Selection) -> Measure {
+    fn counted(&self, what: Counted, rows: &Rows, selection: &Selection) -> Measure {
         let has = |row: usize| selection.has(rows, row);
         let (totals, _) = rows.totals_of(Role::Candidate, has);
         let sample = Sample {
@@ -281,13 +280,13 @@ impl Surveyor<'_> {
             removed: 0,
             text_counts: false,
         };
-        sample.count(matter.gate.metric)
+        sample.count(what)
     }
 
     /// A pairing of means from summaries, with the size of the scores as far as it can be told.
     fn sized(&self, matter: Matter<'_>, mut pairing: Pairing) -> Pairing {
         let Matter { gate, subject, .. } = matter;
-        if gate.metric != Metric::NumericMean {
+        if gate.metric.column() != Some(Kind::Number) {
             return pairing;
         }
         let known = self.evidence.rows.as_ref().and_then(|rows| {

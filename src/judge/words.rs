@@ -10,7 +10,7 @@ use super::measure::{Lack, Measure};
 use super::slice::Slice;
 use crate::evidence::{Flaw, Role, Run};
 use crate::number::{full, plural, show, signed};
-use crate::policy::{self, Gate, Limit, LimitKey, Metric, Unit};
+use crate::policy::{self, Gate, Kind, Limit, LimitKey, Unit};
 use crate::prose::Prose;
 
 /// As many names are listed where a name is not known.
@@ -172,7 +172,7 @@ pub(super) fn decision(
         }
         Decision::Holds => format!("{}{}", value.relation(true), distance("to spare")),
         Decision::Broken => format!("{}{}", value.relation(false), distance("short")),
-        Decision::Depends if gate.metric == Metric::ErrorRate => format!(
+        Decision::Depends if gate.metric.column() == Some(Kind::Anything) => format!(
             "the summary tells how many trials each scorer scored, not which, and no lists: {}",
             value.open()
         ),

@@ -22,7 +22,10 @@ impl Scope<'_> {
         if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
             self.problem("name", "is empty");
         }
-        let words = Metric::ALL.map(|metric| (metric.word(), metric));
+        let words: Vec<(&str, Metric)> = Metric::ALL
+            .iter()
+            .map(|metric| (metric.word(), *metric))
+            .collect();
         if matches!(raw.metric, Field::Absent) {
             self.problem(
                 "metric",
@@ -252,7 +255,7 @@ impl Scope<'_> {
         let expected = "the lowest and the highest score, as in [0, 1]";
         let items = self.optional("range", expected, field)?;
         if let Some(metric) = metric
-            && metric != Metric::NumericMean
+            && !metric.takes_range()
         {
             self.problem(
                 "range",

@@ -27,7 +27,10 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 pub use files::{PolicyFile, expand};
-pub use metric::{LimitKey, Metric, Unit};
+pub use metric::{
+    Aggregate, Change, Counted, Definition, IntervalKind, Kind, LimitKey, Metric, MissingValue,
+    Subject, Unit,
+};
 pub use schema::schema;
 pub use source::{RunAddress, Source, Template};
 

@@ -392,7 +392,7 @@ block! {
         #[schemars(length(min = 1))]
         scorer: String,
         /// What is measured.
-        #[schemars(extend("enum" = Metric::ALL.map(Metric::word)))]
+        #[schemars(extend("enum" = Metric::words()))]
         metric: String,
         /// Only rows whose inputs have these values, each one of those listed. An input in another is written
         /// `outer.inner`.

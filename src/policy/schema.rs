@@ -54,11 +54,11 @@ pub(super) fn statuses(schema: &mut Schema) {
 /// What each metric needs and can have.
 pub(super) fn limits_of_metrics(schema: &mut Schema) {
     let rules: Vec<Value> = Metric::ALL
-        .into_iter()
+        .iter()
         .map(|metric| {
             json!({
                 "if": {"properties": {"metric": {"const": metric.word()}}, "required": ["metric"]},
-                "then": rule(metric),
+                "then": rule(*metric),
             })
         })
         .collect();
@@ -87,7 +87,7 @@ fn rule(metric: Metric) -> Value {
         };
         properties.insert(key.word().to_owned(), rule);
     }
-    if metric != Metric::NumericMean {
+    if !metric.takes_range() {
         properties.insert("range".to_owned(), json!(false));
     }
     if !metric.can_miss() {

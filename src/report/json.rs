@@ -215,7 +215,7 @@ struct JsonCheck<'a> {
     /// The rows that it is about; null for all.
     slice: Option<JsonSlice<'a>>,
     /// What was measured.
-    #[schemars(extend("enum" = Metric::ALL.map(Metric::word)))]
+    #[schemars(extend("enum" = Metric::words()))]
     metric: &'static str,
     /// The name under `baselines` of what the gate compares with; null for `baseline`.
     against: Option<&'a str>,
@@ -390,7 +390,7 @@ struct JsonLine<'a> {
     /// The dimension.
     dimension: &'a str,
     /// What was measured.
-    #[schemars(extend("enum" = Metric::ALL.map(Metric::word)))]
+    #[schemars(extend("enum" = Metric::words()))]
     metric: &'static str,
     /// The baseline's value on the scores there are.
     baseline: Option<f64>,
