@@ -237,17 +237,27 @@ impl Trial {
     }
 }
 
+/// A test, and what its family has to know of it.
+pub(super) struct FamilyMember<'a> {
+    pub(super) rows: TestedRows,
+    pub(super) gate: &'a Gate,
+    pub(super) limit: Limit,
+    pub(super) trial: &'a mut Trial,
+}
+
 /// Corrects the p-values of the tests of one family for each other. What cannot be tested is no part of it.
 ///
 /// `unmade` are the error rates of tests that missing scores without bound keep from being made: of these any p may be.
-pub(super) fn correct(
-    trials: &mut [(TestedRows, &Gate, Limit, &mut Trial)],
-    unmade: &[f64],
-    correction: Correction,
-) {
+pub(super) fn correct(family: &mut [FamilyMember<'_>], unmade: &[f64], correction: Correction) {
     let mut tested = Vec::new();
     let mut tests = Vec::new();
-    for (rows, gate, limit, trial) in trials {
+    for FamilyMember {
+        rows,
+        gate,
+        limit,
+        trial,
+    } in family
+    {
         // Of tests that are at their worst each is at a filling of its own.
         let rows = (!trial.is_at_worst(gate)).then_some(*rows);
         let on_rows = |test: Test| Test { rows, ..test };

@@ -52,8 +52,8 @@ pub(super) struct Test {
     pub(super) rows: Option<TestedRows>,
 }
 
-/// The places of a gate in its policy, of the subject and of the slice: the rows that a test is made on.
-pub(super) type TestedRows = (usize, usize, usize);
+/// The rows that a test is made on: the place of its gate, and the number of its subject and slice among those of the gate.
+pub(super) type TestedRows = (usize, usize);
 
 impl Test {
     /// A test that missing scores without bound hide: it may be any.
@@ -264,7 +264,7 @@ mod tests {
         let drop = Test {
             attainable: (0.0382, 0.2),
             p: (0.0382, 0.5),
-            rows: Some((0, 0, 0)),
+            rows: Some((0, 0)),
             ..known(0.05, 0.0, 0.0)
         };
         let rise = Test {
@@ -274,7 +274,7 @@ mod tests {
         let both = corrected(&[drop.clone(), rise.clone()]);
         assert_eq!((both[0].least, both[1].least), (None, None));
         let elsewhere = Test {
-            rows: Some((0, 1, 0)),
+            rows: Some((0, 1)),
             ..rise
         };
         assert_eq!(corrected(&[drop, elsewhere])[0].least, Some(0.0382));
@@ -363,7 +363,7 @@ mod tests {
     /// A test and another on the same rows: what they could attain is the same, and their p-values are not.
     fn on_the_same_rows(tests: &mut [(Test, Test)], place: usize) {
         if let Some([(one, of_one), (other, of_other)]) = tests.get_mut(place..place + 2) {
-            let rows = Some((place, 0, 0));
+            let rows = Some((place, 0));
             let raised = |p: (f64, f64), least: f64| (p.0.max(least), p.1.max(least));
             let p = raised(other.p, one.attainable.0);
             one.rows = rows;
@@ -431,7 +431,7 @@ mod tests {
                         attainable: ends(|filling| filling.0),
                         p: ends(|filling| filling.1),
                         fillings: least(fillings),
-                        rows: Some((place, 0, 0)),
+                        rows: Some((place, 0)),
                     });
                 };
                 add(|filling| filling.1);

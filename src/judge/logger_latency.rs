@@ -54,7 +54,7 @@ fn are_short(evidence: &Evidence, role: Role) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::row_tests::judged_runs;
+    use crate::judge::tests::row::judged_runs;
 
     #[test]
     fn latencies_of_milliseconds_of_a_logged_run_are_the_loggers_own() {

@@ -5,43 +5,29 @@
 
 mod attainable;
 mod behind;
-#[cfg(test)]
-mod behind_tests;
 mod by_row;
 mod chance;
-#[cfg(test)]
-mod chance_tests;
+mod check;
 mod columns;
 mod comparability;
 mod compare;
-mod court;
-#[cfg(test)]
-mod edge_tests;
+mod decide;
 mod envelope;
 mod family;
-#[cfg(test)]
-mod hint_tests;
 mod hints;
 mod latency;
 mod limit;
 mod logger_latency;
 mod measure;
 mod noise;
+mod plan;
 mod question;
-#[cfg(test)]
-mod recorded_tests;
-#[cfg(test)]
-mod rerun_tests;
 mod reruns;
-#[cfg(test)]
-mod row_tests;
 mod selection;
 mod slice;
 mod survey;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod value_tests;
 mod words;
 mod world;
 
@@ -52,6 +38,7 @@ use jiff::tz::TimeZone;
 
 pub use behind::{Behind, RowBehind, Scored, behind, columns_behind};
 pub use chance::Chance;
+pub use check::{Check, Margin, Status};
 pub use columns::columns;
 use comparability::Terms;
 pub use comparability::{Effect, Finding, Name};
@@ -61,9 +48,9 @@ pub use reruns::RunValue;
 pub use slice::Slice;
 
 use crate::evidence::{Baseline, Evidence, Kind, Rows};
-use crate::policy::{self, Limit, Metric, Policy, Severity};
-use crate::prose::Prose;
-use court::Court;
+use crate::policy::{Policy, Severity};
+use decide::Pending;
+use plan::ComparedRuns;
 
 /// The verdict of one policy on one candidate.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,104 +74,14 @@ pub enum Verdict {
     Failed,
 }
 
-/// One limit of one gate on one subject, judged.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Check {
-    /// The gate's name.
-    pub gate: String,
-    /// The dimension; `None` where the metric is of the run itself.
-    pub subject: Option<String>,
-    /// The rows that it is about; `None` for all.
-    pub slice: Option<Slice>,
-    /// What was measured.
-    pub metric: Metric,
-    /// The further baseline that its gate compares with; `None` for `baseline`.
-    pub against: Option<String>,
-    /// What had to hold.
-    pub limit: Limit,
-    /// How sure is sure.
-    pub evidence: policy::Evidence,
-    /// Whether its gate can block.
-    pub severity: Severity,
-    /// Whether its gate is excused today, whatever came of it.
-    pub excused: bool,
-    /// What came of it.
-    pub status: Status,
-    /// Why, in words.
-    pub reason: Prose,
-    /// The finding that left it undecided, if one did.
-    pub finding: Option<Name>,
-    /// How far it is from the limit, where rows can tell.
-    pub margin: Option<Margin>,
-    /// What chance has to say of it, where the gate asks.
-    pub chance: Option<Chance>,
-    /// The baseline's value, where the limit is on the change.
-    pub baseline: Option<Measure>,
-    /// The candidate's value: over all its rows, or for a change over those of the comparison.
-    pub candidate: Option<Measure>,
-    /// What each run of the candidate's commit measures alone, the newest first; empty where it is a single one.
-    pub runs: Vec<RunValue>,
-}
-
-/// How far a rate is from its limit, in whole things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Margin {
-    /// How many could turn against the candidate before the limit is broken; or, where it is broken, how
-    /// many would have to turn in its favour.
-    pub count: u64,
-    /// `row` where each row has one trial, else `trial`.
-    pub thing: &'static str,
-}
-
-/// What came of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// The limit holds.
-    Pass,
-    /// It does not.
-    Fail,
-    /// The evidence does not decide.
-    Undecided,
-    /// It fails or is undecided, and the policy excuses it until a date.
-    Waived,
-    /// It compares, there is no baseline, and the policy does not require one.
-    Skipped,
-}
-
-impl Check {
-    /// What tells it from every other check of its policy, and is the same in every report.
-    #[must_use]
-    pub fn id(&self) -> String {
-        let slice = self.slice.as_ref().map(ToString::to_string);
-        let parts = [Some(self.gate.clone()), self.subject.clone(), slice];
-        // What parts them cannot stand in them.
-        let parts = parts
-            .into_iter()
-            .flatten()
-            .map(|part| part.replace(" //", " ///").replace(" / ", " // "));
-        let limit = self.limit.key.word().to_owned();
-        parts.chain([limit]).collect::<Vec<_>>().join(" / ")
-    }
-
-    /// Whether it keeps the verdict from being passed.
-    #[must_use]
-    pub fn blocks(&self) -> bool {
-        self.severity == Severity::Block && matches!(self.status, Status::Fail | Status::Undecided)
-    }
-
-    /// Candidate − baseline, on the scores there are, in the metric's unit.
-    #[must_use]
-    pub fn change(&self) -> Option<f64> {
-        Some(self.candidate?.observed? - self.baseline?.observed?)
-    }
-}
-
 /// Judges. `now` is the time by which waivers end and baselines age.
+///
+/// Every check is planned once, measured once, tested beside the other tests of its family, decided, and excused where
+/// its gate is waived.
 #[must_use]
 pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement {
     let today = now.to_zoned(TimeZone::UTC).date();
     let mut findings = Vec::new();
-    let mut courts = Vec::new();
     // A gate is judged also where its baseline was not read: then there is none.
     let is_unread = |(name, _): (&str, _)| !evidence.named.contains_key(name);
     let unread = policy.used_baselines().any(is_unread).then(|| Evidence {
@@ -194,25 +91,36 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
         ..evidence.clone()
     });
     let named = policy.used_baselines().map(|(name, _)| Some(name));
-    for against in std::iter::once(None).chain(named) {
-        if let Some(beside) = evidence.beside(against).or(unread.as_ref()) {
-            courts.push(court(policy, beside, against, now, &mut findings));
+    let against = std::iter::once(None).chain(named);
+    let compared: Vec<ComparedRuns<'_>> = against
+        .filter_map(|against| {
+            let evidence = evidence.beside(against).or(unread.as_ref())?;
+            Some(compared_runs(policy, evidence, against, now, &mut findings))
+        })
+        .collect();
+    let mut plans = plan::plan(policy, &compared, today);
+    let mut pending: Vec<Pending<'_>> = plans.iter().flat_map(Pending::of).collect();
+    decide::test(&mut pending, policy.correction);
+    let (mut checks, noted): (Vec<Check>, Vec<_>) =
+        pending.into_iter().map(Pending::decide).unzip();
+    for (place, finding) in noted.into_iter().flatten() {
+        if let Some(plan) = plans.get_mut(place)
+            && !plan.findings.contains(&finding)
+        {
+            plan.findings.push(finding);
         }
     }
-    court::hear(&mut courts, policy, today);
-    let mut checks = Vec::new();
-    for (place, gate) in policy.gates.iter().enumerate() {
-        let against = gate.against.as_deref();
-        if let Some(court) = courts.iter_mut().find(|court| court.against == against) {
-            court.gate(place, gate, today, &mut checks);
+    for runs in &compared {
+        let of_runs = plans
+            .iter()
+            .filter(|plan| plan.runs.against == runs.against);
+        for finding in of_runs.flat_map(|plan| &plan.findings) {
+            if !findings.contains(finding) {
+                findings.push(finding.clone());
+            }
         }
     }
-    let can_block = courts.iter().any(|court| court.can_block);
-    for finding in courts.into_iter().flat_map(|court| court.findings) {
-        if !findings.contains(&finding) {
-            findings.push(finding);
-        }
-    }
+    let can_block = plans.iter().any(|plan| plan.can_block);
     reruns::measure_each(policy, evidence, &mut checks, &mut findings);
     comparability::whole(&checks, can_block, &mut findings);
     findings.extend(hints::hints(policy, evidence, &checks));
@@ -223,14 +131,14 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
     }
 }
 
-/// Looks at the runs that are compared, and keeps what it finds.
-fn court<'a>(
+/// Checks what the runs themselves allow, and keeps the findings.
+fn compared_runs<'a>(
     policy: &'a Policy,
     evidence: &'a Evidence,
     against: Option<&'a str>,
     now: Timestamp,
     findings: &mut Vec<Finding>,
-) -> Court<'a> {
+) -> ComparedRuns<'a> {
     let mut found = Vec::new();
     let terms = Terms::of(policy, against);
     let mut ground = comparability::ground(&terms, evidence, now, &mut found);
@@ -246,7 +154,7 @@ fn court<'a>(
         found.push(comparability::usage_may_be_partial());
     }
     for finding in found {
-        // What is so of the candidate is said once; the rest says which baseline it is about.
+        // A finding about the candidate is reported once; the others name the baseline.
         if !findings.contains(&finding) {
             findings.push(match against {
                 None => finding,
@@ -254,15 +162,12 @@ fn court<'a>(
             });
         }
     }
-    Court {
-        policy,
+    ComparedRuns {
         evidence,
         against,
         ground,
-        findings: Vec::new(),
-        can_block: false,
         rows,
-        trials: BTreeMap::new(),
+        removed_rows: policy.baseline.removed_rows,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::comparability::{Effect, Finding, Name};
 use super::limit::{self, Decision};
-use super::survey::{Matter, Measured, Surveyor};
+use super::plan::Matter;
+use super::survey::{Measured, Surveyor};
 use super::{Check, Status};
 use crate::evidence::{Evidence, LeftOut};
 use crate::number::full;

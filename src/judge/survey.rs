@@ -5,41 +5,11 @@ use super::columns::{column, is_told, text_counts, unknown_rows};
 use super::comparability::{self, Obstacle};
 use super::limit::Pairing;
 use super::measure::{Lack, Measure, Sample, is_outside};
-use super::question::Question;
-use super::slice::{self, Selection, Slice};
+use super::plan::Matter;
+use super::slice::{self, Selection};
 use super::words;
 use crate::evidence::{Baseline, Completeness, Evidence, Role, Rows, Run, Totals};
 use crate::policy::{Aggregate, Counted, Gate, Kind, Limit, RemovedRows};
-
-/// What one check is about.
-#[derive(Clone, Copy)]
-pub(super) struct Matter<'a> {
-    pub(super) gate: &'a Gate,
-    pub(super) limit: Limit,
-    /// The dimension, where the metric has one.
-    pub(super) subject: Option<&'a str>,
-    /// Some of the rows, or all.
-    pub(super) slice: Option<&'a Slice>,
-}
-
-impl<'a> Matter<'a> {
-    /// What is asked of the rows, once it is measured.
-    pub(super) fn question(
-        self,
-        selection: &'a Selection,
-        removed_rows: RemovedRows,
-        pairing: &'a Pairing,
-    ) -> Question<'a> {
-        Question {
-            gate: self.gate,
-            limit: self.limit,
-            subject: self.subject,
-            selection,
-            removed_rows,
-            pairing,
-        }
-    }
-}
 
 /// The values that a limit is about.
 pub(super) struct Measured {

@@ -1,8 +1,9 @@
 //! Which rows are behind a check, and what they have.
 
-use super::row_tests::{OfRun, both, repeated};
-use super::*;
+use super::row::{OfRun, both, repeated};
 use crate::evidence::{Columns, Known, RowSource, Totals};
+use crate::judge::*;
+use crate::policy;
 
 #[test]
 fn rows_that_do_not_count_are_not_behind_a_check() {

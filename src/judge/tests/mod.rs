@@ -1,13 +1,24 @@
 //! The decision rules, as examples and as properties.
 
+mod behind;
+mod chance;
+mod edge;
+mod hint;
+mod recorded;
+mod rerun;
+pub(in crate::judge) mod row;
+mod value;
+
+use crate::policy::Limit;
+use crate::prose::Prose;
 use proptest::prelude::*;
 
-use super::limit::Decision;
-use super::*;
 use crate::evidence::{
     Baseline, Choice, Column, Completeness, Dimension, Pair, Reference, Role, Run, Selection,
     Totals, Usage,
 };
+use crate::judge::limit::Decision;
+use crate::judge::*;
 use crate::policy::{self, Gate, LimitKey};
 use crate::selector::Selector;
 

@@ -1,11 +1,12 @@
 //! Judging by rows what chance did, with scores that are missing.
 
+use crate::policy;
 use proptest::prelude::*;
 
-use super::chance::{Attainables, Ruling, Trial};
-use super::row_tests::{both, on_rows, repeated};
-use super::world::{Basis, World};
-use super::*;
+use super::row::{both, on_rows, repeated};
+use crate::judge::chance::{Attainables, Ruling, Trial};
+use crate::judge::world::{Basis, World};
+use crate::judge::*;
 use crate::policy::LimitKey;
 use crate::stats::Sample;
 

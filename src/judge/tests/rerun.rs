@@ -1,12 +1,13 @@
 //! Several runs of one commit: what they come to, and that logging an evaluation again cannot turn a failure into a
 //! pass.
 
+use crate::policy;
 use proptest::prelude::*;
 
-use super::row_tests::OfRun;
-use super::tests::{names, statuses};
-use super::*;
+use super::row::OfRun;
+use super::{names, statuses};
 use crate::evidence::{Completeness, Evidence, Fact, Gap, Known, ListedRun, Role, Run, Selection};
+use crate::judge::*;
 use crate::selector::Identity;
 
 /// A run of rows `r0`, `r1`, … of one trial each: true, false, or nothing scored.

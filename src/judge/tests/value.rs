@@ -1,11 +1,12 @@
 //! The value of a metric: rows are the unit, whatever their numbers of trials; and what is a score.
 
+use crate::policy;
 use proptest::prelude::*;
 
-use super::row_tests::{both, judged_runs, on_rows, repeated};
-use super::tests::{against, alone, judged, mean, names, passes, statuses, totals};
-use super::*;
+use super::row::{both, judged_runs, on_rows, repeated};
+use super::{against, alone, judged, mean, names, passes, statuses, totals};
 use crate::evidence::{Dimension, Flaw, Totals, Usage};
+use crate::judge::*;
 
 /// The only check of a gate on the scores `s`.
 fn check(keys: &str, candidate: &[&str], baseline: &[&str]) -> Check {
@@ -551,7 +552,7 @@ fn counts_and_changes_of_counts_have_no_tolerance() {
 fn compared_runs_are_compared_by_row() {
     let compared = |ours: &[&str], theirs: &[&str]| {
         let (ours, theirs) = both(ours, theirs);
-        let evidence = super::row_tests::evidence_of(&ours, &theirs, &columns_to_compare);
+        let evidence = super::row::evidence_of(&ours, &theirs, &columns_to_compare);
         compare(&evidence, "2026-11-23T12:00:00Z".parse().unwrap()).unwrap()
     };
     let retried = repeated(&[(18, "true"), (2, "false false false")]);
@@ -710,7 +711,7 @@ fn counts_of_a_run_that_cannot_be_used_decide_nothing_on_its_rows_either() {
         let text = format!("version: 1\ngates:\n{gate}\n");
         let policy = policy::parse("gates.yaml", &text).unwrap();
         let wanted = |runs: &[&Totals]| columns(&policy, runs);
-        let mut evidence = super::row_tests::evidence_of(&ours, &theirs, &wanted);
+        let mut evidence = super::row::evidence_of(&ours, &theirs, &wanted);
         // As of several runs, whose common rows are counted anew.
         let totals = &mut evidence.candidate.totals;
         totals.dimensions.get_mut("s").unwrap().flaw = Some(Flaw::Ambiguous);

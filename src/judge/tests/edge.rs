@@ -1,9 +1,11 @@
 //! Values on their very limit, what is said of them, and two runs side by side.
 
-use super::limit::{Decision, Pairing, decide};
-use super::tests::{against, alone, judged, mean, names, passes, status, statuses, totals};
-use super::*;
+use super::{against, alone, judged, mean, names, passes, status, statuses, totals};
 use crate::evidence::{Baseline, Dimension, Flaw, Pair, Totals};
+use crate::judge::limit::{Decision, Pairing, decide};
+use crate::judge::*;
+use crate::policy;
+use crate::policy::Limit;
 use crate::policy::{LimitKey, MissingRule};
 
 /// A value between two ends.

@@ -1,6 +1,8 @@
 //! The second opinion, replayed: what the judge in Python said of random cases, and in which words and numbers this
 //! one says the same. `tests/oracle/record.py` tells how they are chosen.
 
+use crate::policy;
+use crate::prose::Prose;
 use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -9,9 +11,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::*;
 use crate::evidence::snapshot::{Saved, SavedRows, parse};
 use crate::evidence::{Known, Run, Totals, gathered, joined};
+use crate::judge::*;
 use crate::number::TOLERANCE;
 
 const HELP: &str = "the statuses are another judge's, so look here first; where only words or numbers were meant to \

@@ -1,11 +1,12 @@
 //! Judging by rows: slices, counts, ranges.
 
+use crate::policy;
 use serde_json::{Value, json};
 
-use super::tests::{names, run};
-use super::*;
+use super::{names, run};
 use crate::evidence::{Columns, Known, Role, RowSource, Run, RunRow, Take, Tally, Totals, Trial};
 use crate::fault::Fault;
+use crate::judge::*;
 
 /// The rows of a run: digest, inputs, and the scores of each trial, all of it JSON.
 pub(super) struct OfRun(Vec<(String, String, Vec<String>)>);
@@ -87,7 +88,7 @@ pub(super) fn on_rows(file: &str, gates: &str, candidate: &str, baseline: &str) 
 }
 
 /// The same, of runs that are changed before.
-pub(super) fn judged_runs(
+pub(in crate::judge) fn judged_runs(
     file: &str,
     gates: &str,
     candidate: &str,

@@ -1,7 +1,7 @@
 //! What so few rows cannot tell, said as hints.
 
-use super::row_tests::{both, on_rows, repeated};
-use super::*;
+use super::row::{both, on_rows, repeated};
+use crate::judge::*;
 
 #[test]
 fn hints_tell_of_means_and_of_several_trials_too() {

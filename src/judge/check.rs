@@ -1,0 +1,101 @@
+//! A judged check: one limit of one gate on one subject.
+
+use super::chance::Chance;
+use super::comparability::Name;
+use super::measure::Measure;
+use super::reruns::RunValue;
+use super::slice::Slice;
+use crate::policy::{self, Limit, Metric, Severity};
+use crate::prose::Prose;
+
+/// One limit of one gate on one subject, judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// The gate's name.
+    pub gate: String,
+    /// The dimension; `None` where the metric is of the run itself.
+    pub subject: Option<String>,
+    /// The rows that it is about; `None` for all.
+    pub slice: Option<Slice>,
+    /// What was measured.
+    pub metric: Metric,
+    /// The further baseline that its gate compares with; `None` for `baseline`.
+    pub against: Option<String>,
+    /// What had to hold.
+    pub limit: Limit,
+    /// How much evidence it needs.
+    pub evidence: policy::Evidence,
+    /// Whether its gate can block.
+    pub severity: Severity,
+    /// Whether its gate is excused today, whatever came of it.
+    pub excused: bool,
+    /// What came of it.
+    pub status: Status,
+    /// The reason.
+    pub reason: Prose,
+    /// The finding that left it undecided, if one did.
+    pub finding: Option<Name>,
+    /// How far it is from the limit, where rows can tell.
+    pub margin: Option<Margin>,
+    /// The confidence interval and the test, where its evidence rule needs them.
+    pub chance: Option<Chance>,
+    /// The baseline's value, where the limit is on the change.
+    pub baseline: Option<Measure>,
+    /// The candidate's value: over all its rows, or for a change over those of the comparison.
+    pub candidate: Option<Measure>,
+    /// What each run of the candidate's commit measures alone, the newest first; empty where it is a single one.
+    pub runs: Vec<RunValue>,
+}
+
+/// How far a rate is from its limit, in whole things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Margin {
+    /// How many could turn against the candidate before the limit is broken; or, where it is broken, how
+    /// many would have to turn in its favour.
+    pub count: u64,
+    /// `row` where each row has one trial, else `trial`.
+    pub thing: &'static str,
+}
+
+/// What came of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The limit holds.
+    Pass,
+    /// It does not.
+    Fail,
+    /// The evidence does not decide.
+    Undecided,
+    /// It fails or is undecided, and the policy excuses it until a date.
+    Waived,
+    /// It compares, there is no baseline, and the policy does not require one.
+    Skipped,
+}
+
+impl Check {
+    /// What tells it from every other check of its policy, and is the same in every report.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let slice = self.slice.as_ref().map(ToString::to_string);
+        let parts = [Some(self.gate.clone()), self.subject.clone(), slice];
+        // What parts them cannot stand in them.
+        let parts = parts
+            .into_iter()
+            .flatten()
+            .map(|part| part.replace(" //", " ///").replace(" / ", " // "));
+        let limit = self.limit.key.word().to_owned();
+        parts.chain([limit]).collect::<Vec<_>>().join(" / ")
+    }
+
+    /// Whether it keeps the verdict from being passed.
+    #[must_use]
+    pub fn blocks(&self) -> bool {
+        self.severity == Severity::Block && matches!(self.status, Status::Fail | Status::Undecided)
+    }
+
+    /// Candidate − baseline, on the scores there are, in the metric's unit.
+    #[must_use]
+    pub fn change(&self) -> Option<f64> {
+        Some(self.candidate?.observed? - self.baseline?.observed?)
+    }
+}

@@ -1,0 +1,283 @@
+//! A check on its way: measured, tested beside the other tests of its family, decided, and excused.
+
+use super::chance::{self, Chance, FamilyMember, Ruling as Said, Trial};
+use super::check::{Check, Margin, Status};
+use super::comparability::{Finding, Name, Obstacle};
+use super::limit::{self, Decision, Pairing};
+use super::plan::{GatePlan, Matter, noted};
+use super::slice::Selection;
+use super::survey::{Measured, Surveyor};
+use super::words;
+use crate::policy::{self, Correction, Limit};
+use crate::prose::Prose;
+
+/// A check before it is decided.
+pub(super) struct Pending<'a> {
+    plan: &'a GatePlan<'a>,
+    /// The subject and the slice among those of the gate.
+    number: usize,
+    spec: Matter<'a>,
+    state: State,
+}
+
+/// How far a check is.
+enum State {
+    /// It compares, and there is no baseline, which the policy does not require.
+    Skipped,
+    /// It cannot be decided; the values are shown where there are any.
+    Blocked {
+        blocker: Obstacle,
+        values: Option<Pairing>,
+        /// Whether the blocker is the gate's own, and no finding yet.
+        is_new: bool,
+    },
+    /// Its values are known.
+    Measured(Measured),
+    /// Its rows were tested as well.
+    Tested(Pairing, Box<Trial>),
+}
+
+/// What came of a check before its waiver is applied.
+struct Outcome {
+    status: Status,
+    reason: Prose,
+    finding: Option<Name>,
+    margin: Option<Margin>,
+    chance: Option<Chance>,
+    values: Option<Pairing>,
+}
+
+impl<'a> Pending<'a> {
+    /// The checks of a gate, measured.
+    pub(super) fn of(plan: &'a GatePlan<'a>) -> impl Iterator<Item = Self> {
+        plan.specs().map(move |(number, spec)| Self {
+            plan,
+            number,
+            spec,
+            state: measured(plan, spec),
+        })
+    }
+
+    /// Whether it is a test that is corrected for the others.
+    fn is_test(&self) -> bool {
+        let Matter { gate, limit, .. } = self.spec;
+        limit.key.is_change() && gate.evidence_of(limit) == policy::Evidence::Significant
+    }
+
+    /// Looks at the rows, where the evidence rule needs them.
+    fn look(&mut self) {
+        let State::Measured(Measured {
+            pairing,
+            removed_rows,
+        }) = &self.state
+        else {
+            return;
+        };
+        let is_observed = self.spec.gate.evidence_of(self.spec.limit) == policy::Evidence::Observed;
+        let Some(rows) = &self.plan.runs.evidence.rows else {
+            return;
+        };
+        if is_observed || pairing.is_unbounded() {
+            return;
+        }
+        let selection = Selection::of(self.spec.slice, rows);
+        let question = self.spec.question(&selection, *removed_rows, pairing);
+        if let Ok(trial) = question.ask(rows) {
+            self.state = State::Tested(*pairing, Box::new(trial));
+        }
+    }
+
+    /// Decides it, and applies the waiver. With it comes what is to be added to the findings of its gate.
+    pub(super) fn decide(self) -> (Check, Option<(usize, Finding)>) {
+        let Matter { gate, limit, .. } = self.spec;
+        let mut finding = None;
+        let outcome = match self.state {
+            State::Skipped => Outcome {
+                status: Status::Skipped,
+                reason: Prose::from("there is no baseline, and the policy does not require one"),
+                finding: Some(Name::NoBaseline),
+                margin: None,
+                chance: None,
+                values: None,
+            },
+            State::Blocked {
+                blocker,
+                values,
+                is_new,
+            } => {
+                finding = is_new.then(|| (self.plan.place, noted(gate, &blocker)));
+                Outcome {
+                    status: Status::Undecided,
+                    reason: blocker.message,
+                    finding: Some(blocker.name),
+                    margin: None,
+                    chance: None,
+                    values,
+                }
+            }
+            State::Measured(Measured { pairing, .. }) => by_values(self.spec, pairing),
+            State::Tested(pairing, trial) => by_test(self.spec, pairing, &trial),
+        };
+        let blocks = matches!(outcome.status, Status::Fail | Status::Undecided);
+        let check = Check {
+            gate: gate.name.clone(),
+            subject: self.spec.subject.map(str::to_owned),
+            slice: self.spec.slice.cloned(),
+            metric: gate.metric,
+            against: gate.against.clone(),
+            limit,
+            evidence: gate.evidence_of(limit),
+            severity: gate.severity,
+            excused: self.plan.is_waived,
+            status: if blocks && self.plan.is_waived {
+                Status::Waived
+            } else {
+                outcome.status
+            },
+            reason: outcome.reason,
+            finding: outcome.finding,
+            margin: outcome.margin,
+            chance: outcome.chance,
+            baseline: outcome.values.and_then(|values| values.baseline),
+            candidate: outcome.values.map(|values| values.candidate),
+            runs: Vec::new(),
+        };
+        (check, finding)
+    }
+}
+
+/// Measures a check. Values are shown also where they decide nothing.
+fn measured(plan: &GatePlan<'_>, spec: Matter<'_>) -> State {
+    let runs = plan.runs;
+    let Matter { gate, limit, .. } = spec;
+    if runs.skips(gate, limit) {
+        return State::Skipped;
+    }
+    if let Some(blocker) = &plan.blocker {
+        return State::Blocked {
+            blocker: runs.ground.candidate.as_ref().unwrap_or(blocker).clone(),
+            values: None,
+            is_new: false,
+        };
+    }
+    let surveyor = Surveyor {
+        evidence: runs.evidence,
+        removed_rows: runs.removed_rows,
+    };
+    let measured = surveyor.measure(spec);
+    if let Some(blocker) = runs.blocker(gate, limit) {
+        return State::Blocked {
+            blocker: blocker.clone(),
+            values: measured.ok().map(|measured| measured.pairing),
+            is_new: false,
+        };
+    }
+    match measured {
+        Err(blocker) => State::Blocked {
+            blocker,
+            values: None,
+            is_new: true,
+        },
+        Ok(measured) => match &runs.rows {
+            Some(blocker) if surveyor.uses_rows(gate, limit) => State::Blocked {
+                blocker: blocker.clone(),
+                values: Some(measured.pairing),
+                is_new: true,
+            },
+            _ => State::Measured(measured),
+        },
+    }
+}
+
+/// Tests every check of which the evidence rule asks for it. The tests of one policy are corrected for each other,
+/// whatever they compare with; those that can block today and those that cannot are families of their own.
+pub(super) fn test(pending: &mut [Pending<'_>], correction: Correction) {
+    for check in &mut *pending {
+        check.look();
+    }
+    for can_block in [true, false] {
+        let mut family = Vec::new();
+        // The error rates of tests that cannot be made because missing scores have no bounds.
+        let mut unmade = Vec::new();
+        let tests = pending
+            .iter_mut()
+            .filter(|check| check.plan.can_block == can_block);
+        for check in tests.filter(|check| check.is_test()) {
+            let Matter { gate, limit, .. } = check.spec;
+            let rows = (check.plan.place, check.number);
+            match &mut check.state {
+                State::Tested(_, trial) => family.push(FamilyMember {
+                    rows,
+                    gate,
+                    limit,
+                    trial,
+                }),
+                State::Measured(measured) if measured.pairing.is_unbounded() => {
+                    unmade.push(1.0 - gate.confidence);
+                }
+                State::Measured(_) | State::Skipped | State::Blocked { .. } => {}
+            }
+        }
+        chance::correct(&mut family, &unmade, correction);
+    }
+}
+
+/// Decides by the confidence interval or the test.
+fn by_test(spec: Matter<'_>, pairing: Pairing, trial: &Trial) -> Outcome {
+    let Matter { gate, limit, .. } = spec;
+    let (said, chance) = trial.judge(gate, limit);
+    Outcome {
+        status: match said {
+            Some(Said::Holds | Said::Noise) => Status::Pass,
+            Some(Said::Broken) => Status::Fail,
+            Some(Said::TooFew | Said::Open) | None => Status::Undecided,
+        },
+        reason: words::chance(said, gate, limit, &chance, &pairing),
+        finding: None,
+        margin: None,
+        chance: Some(chance),
+        values: Some(pairing),
+    }
+}
+
+/// Decides by the measured values alone.
+fn by_values(spec: Matter<'_>, pairing: Pairing) -> Outcome {
+    let Matter { gate, limit, .. } = spec;
+    // A check that needs a test and has none is never decided by its values instead.
+    let decision = if gate.evidence_of(limit) == policy::Evidence::Observed {
+        limit::decide(limit, &pairing, gate.missing.rule)
+    } else {
+        Decision::Unbounded
+    };
+    let margin = margin(spec, limit, &pairing, decision);
+    Outcome {
+        status: match decision {
+            Decision::Holds => Status::Pass,
+            Decision::Broken => Status::Fail,
+            Decision::Depends | Decision::Unbounded | Decision::ZeroBaseline => Status::Undecided,
+        },
+        reason: words::decision(decision, limit, gate, &pairing, margin),
+        finding: None,
+        margin,
+        chance: None,
+        values: Some(pairing),
+    }
+}
+
+/// How far a rate of a dimension is from its limit.
+fn margin(spec: Matter<'_>, limit: Limit, pairing: &Pairing, decision: Decision) -> Option<Margin> {
+    let metric = spec.gate.metric;
+    if !metric.is_rate() || !metric.has_scorer() {
+        return None;
+    }
+    let count = limit::spare(limit, pairing, decision)?;
+    Some(Margin {
+        count,
+        // Rows where each has one trial.
+        thing: if pairing.candidate.trials == pairing.candidate.rows {
+            "row"
+        } else {
+            "trial"
+        },
+    })
+}
