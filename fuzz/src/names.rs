@@ -12,7 +12,7 @@ use weave_gate::evidence::{
     Role, Run, RunRow, Tally, Totals,
 };
 use weave_gate::fault::Fault;
-use weave_gate::judge::{behind, columns, columns_behind, compare, judge};
+use weave_gate::judge::{behind, columns, compare, judge, offending_columns};
 use weave_gate::policy::{
     BaselineRule, CandidateRule, Completeness, Condition, Correction, Evidence as Rule, Gate,
     Limit, LimitKey, Metric, Missing, MissingRule, Policy, RemovedRows, Required, Severity, Waiver,
@@ -208,7 +208,7 @@ impl Case {
         };
         let first = judge(&policy, &evidence, now());
         let both = [&evidence.candidate.totals; 2];
-        wanted.add(columns_behind(&policy, &first, None, &both));
+        wanted.add(offending_columns(&policy, &first, None, &both));
         // What a draft looks at, too.
         wanted.add(every_column(&evidence.candidate.totals));
         evidence.rows = Some(gathered(&rows, wanted)?);

@@ -19,7 +19,7 @@ use crate::evidence::{
     RowSource as _, Rows, Run, Selection, Totals, attribute, gathered, joined,
 };
 use crate::fault::Fault;
-use crate::judge::{Behind, behind, columns_behind};
+use crate::judge::{OffendingRows, behind, offending_columns};
 use crate::policy::{Reruns, Source};
 use crate::project::Project;
 use crate::prose::Prose;
@@ -281,7 +281,7 @@ impl<'a> Archive<'a> {
         &self,
         plan: &Plan,
         judged: &Judged,
-    ) -> Result<(Vec<Behind>, DetailsBeside), Fault> {
+    ) -> Result<(Vec<OffendingRows>, DetailsBeside), Fault> {
         let (mut all, mut details) = (Vec::new(), DetailsBeside::new());
         let named = judged.evidence.named.keys().cloned().map(Some);
         for name in std::iter::once(None).chain(named) {
@@ -299,7 +299,7 @@ impl<'a> Archive<'a> {
         plan: &Plan,
         judged: &Judged,
         name: Option<&str>,
-    ) -> Result<(Vec<Behind>, Details), Fault> {
+    ) -> Result<(Vec<OffendingRows>, Details), Fault> {
         let (request, policy) = (&plan.request.beside(name), &plan.policy);
         let Some(evidence) = judged.evidence.beside(name) else {
             return Ok((Vec::new(), Details::new()));
@@ -311,7 +311,7 @@ impl<'a> Archive<'a> {
         };
         let runs = [Some(&evidence.candidate), baseline];
         let totals: Vec<&Totals> = runs.iter().flatten().map(|run| &run.totals).collect();
-        let columns = columns_behind(policy, judgement, name, &totals);
+        let columns = offending_columns(policy, judgement, name, &totals);
         if columns.is_empty() {
             return Ok((Vec::new(), Details::new()));
         }

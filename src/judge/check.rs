@@ -1,10 +1,9 @@
 //! A judged check: one limit of one gate on one subject.
 
-use super::chance::Chance;
-use super::comparability::Name;
-use super::measure::Measure;
-use super::reruns::RunValue;
-use super::slice::Slice;
+use crate::judge::finding::Name;
+use crate::judge::measure::value::Measure;
+use crate::judge::significance::test::TestResult;
+use crate::judge::slice::Slice;
 use crate::policy::{self, Limit, Metric, Severity};
 use crate::prose::Prose;
 
@@ -38,13 +37,22 @@ pub struct Check {
     /// How far it is from the limit, where rows can tell.
     pub margin: Option<Margin>,
     /// The confidence interval and the test, where its evidence rule needs them.
-    pub chance: Option<Chance>,
+    pub chance: Option<TestResult>,
     /// The baseline's value, where the limit is on the change.
     pub baseline: Option<Measure>,
     /// The candidate's value: over all its rows, or for a change over those of the comparison.
     pub candidate: Option<Measure>,
     /// What each run of the candidate's commit measures alone, the newest first; empty where it is a single one.
     pub runs: Vec<RunValue>,
+}
+
+/// What one run measures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunValue {
+    /// The run's id.
+    pub id: String,
+    /// The value on the scores there are; `None` where it cannot be measured.
+    pub value: Option<f64>,
 }
 
 /// How far a rate is from its limit, in whole things.

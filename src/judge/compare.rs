@@ -1,16 +1,20 @@
 //! Two runs side by side, with no policy: every dimension, and what the comparison is worth.
 
+use crate::judge::finding::unknown_rows;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::by_row::ByRow;
-use super::columns::{column, contradicted, is_told, text_counts, unknown_rows};
-use super::comparability::{self, Effect, Finding, Name, Obstacle, Terms};
-use super::measure::{Lack, Measure, Sample};
-use super::slice::Selection;
-use super::words;
 use crate::evidence::{Baseline, Column, Columns, Evidence, Kind, Pair, Role, Run, Totals};
+use crate::judge::finding::{Blocker, Effect, Finding, Name};
+use crate::judge::measure::columns::{column, contradicted, is_told, text_counts};
+use crate::judge::measure::rows::ByRow;
+use crate::judge::measure::summary::{Sample, Unmeasurable};
+use crate::judge::measure::value::Measure;
+use crate::judge::preconditions;
+use crate::judge::reason;
+use crate::judge::slice::Selection;
+use crate::judge::terms::Terms;
 use crate::policy::{self, Gate, Metric, Missing, MissingRule, RemovedRows, Severity};
 use crate::prose::Prose;
 
@@ -58,9 +62,9 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
         max_age: None,
     };
     let mut findings = Vec::new();
-    let mut ground = comparability::ground(&terms, evidence, now, &mut findings);
-    if let Some((role, obstacle)) = contradicted(evidence) {
-        ground.contradict(role, &obstacle, &mut findings);
+    let mut preconditions = preconditions::preconditions(&terms, evidence, now, &mut findings);
+    if let Some((role, blocker)) = contradicted(evidence) {
+        preconditions.contradict(role, &blocker, &mut findings);
     }
     let candidate = &evidence.candidate;
     let names: BTreeSet<&String> = [candidate, baseline]
@@ -71,11 +75,11 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
     for name in names {
         for metric in metrics(name, candidate, baseline) {
             let gate = gate(name, metric);
-            let mut note = |obstacle: Obstacle| {
+            let mut note = |blocker: Blocker| {
                 let finding = Finding {
-                    name: obstacle.name,
+                    name: blocker.name,
                     effect: Effect::Warning,
-                    message: obstacle.message,
+                    message: blocker.message,
                 };
                 if !findings.contains(&finding) {
                     findings.push(finding);
@@ -84,11 +88,17 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
             let mut of = |run: &Run, role: Role| {
                 let measured = measure(evidence, run, role, &gate, name);
                 match &measured {
-                    Err(Unmeasured::Lack(lack @ Lack::Flawed(_))) => {
-                        note(words::lack(lack, &gate, Some(name), role.word(), run));
+                    Err(Unmeasured::Unmeasurable(cause @ Unmeasurable::Flawed(_))) => {
+                        note(reason::unmeasurable(
+                            cause,
+                            &gate,
+                            Some(name),
+                            role.word(),
+                            run,
+                        ));
                     }
                     Err(Unmeasured::NoRows) => note(unknown_rows()),
-                    Ok(_) | Err(Unmeasured::Lack(_)) => {}
+                    Ok(_) | Err(Unmeasured::Unmeasurable(_)) => {}
                 }
                 measured.ok()
             };
@@ -99,7 +109,7 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
                     note(unknown_rows());
                     None
                 }
-                Err(Unmeasured::Lack(_)) => None,
+                Err(Unmeasured::Unmeasurable(_)) => None,
             };
             lines.push(Line {
                 subject: name.clone(),
@@ -111,7 +121,7 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
         }
     }
     let has_change = lines.iter().any(|line| line.change.is_some());
-    if !has_change && ground.change.is_none() {
+    if !has_change && preconditions.change.is_none() {
         findings.push(Finding {
             name: Name::NoScores,
             effect: Effect::Undecided,
@@ -121,7 +131,7 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
         });
     }
     Some(Comparison {
-        is_comparable: ground.change.is_none() && has_change,
+        is_comparable: preconditions.change.is_none() && has_change,
         lines,
         findings,
     })
@@ -129,13 +139,13 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
 
 /// Why there is no value.
 enum Unmeasured {
-    Lack(Lack),
+    Unmeasurable(Unmeasurable),
     /// It is one of single rows, which are not known.
     NoRows,
 }
 
 /// A candidate's value: a mean over its rows. `None` where it has none, or its rows would have to be known. Missing
-/// scores are taken by the rule; the dimension does not matter to an error rate.
+/// scores are taken by the rule; the dimension does not spec to an error rate.
 #[must_use]
 pub fn value(
     evidence: &Evidence,
@@ -192,7 +202,7 @@ fn measure(
     }
     let selection = Selection::default();
     match by_row(evidence, gate, name, &selection) {
-        Ok(by_row) => by_row.value(role).map_err(Unmeasured::Lack),
+        Ok(by_row) => by_row.value(role).map_err(Unmeasured::Unmeasurable),
         // Without the rows it may lie between two ends.
         Err(_) if is_told(gate.metric, &[&run.totals]) => Ok(measured),
         Err(unmeasured) => Err(unmeasured),
@@ -207,7 +217,7 @@ fn change(
     gate: &Gate,
     name: &str,
 ) -> Result<f64, Unmeasured> {
-    let no_scores = || Unmeasured::Lack(Lack::NoScores);
+    let no_scores = || Unmeasured::Unmeasurable(Unmeasurable::NoScores);
     let (ours, theirs) = (pair.candidate.as_ref(), pair.baseline.as_ref());
     let (ours, theirs) = ours.zip(theirs).ok_or_else(no_scores)?;
     let of = |run, totals| on_summary(evidence, run, totals, gate, name);
@@ -219,7 +229,7 @@ fn change(
         let selection = Selection::default();
         let by_row = by_row(evidence, gate, name, &selection)?;
         let both = by_row.change(RemovedRows::Ignore);
-        both.map_err(|(_, lack)| Unmeasured::Lack(lack))?
+        both.map_err(|(_, cause)| Unmeasured::Unmeasurable(cause))?
     };
     let both = ours.observed.zip(theirs.observed);
     both.map(|(ours, theirs)| ours - theirs)
@@ -239,7 +249,9 @@ fn on_summary(
         removed: 0,
         text_counts: text_counts(evidence, Some(name)),
     };
-    sample.measure(gate, Some(name)).map_err(Unmeasured::Lack)
+    sample
+        .measure(gate, Some(name))
+        .map_err(Unmeasured::Unmeasurable)
 }
 
 fn by_row<'a>(

@@ -1,13 +1,14 @@
 //! A check on its way: measured, tested beside the other tests of its family, decided, and excused.
 
-use super::chance::{self, Chance, FamilyMember, Ruling as Said, Trial};
-use super::check::{Check, Margin, Status};
-use super::comparability::{Finding, Name, Obstacle};
-use super::limit::{self, Decision, Pairing};
-use super::plan::{GatePlan, Matter, noted};
-use super::slice::Selection;
-use super::survey::{Measured, Surveyor};
-use super::words;
+use crate::judge::check::{Check, Margin, Status};
+use crate::judge::finding::{Blocker, Finding, Name};
+use crate::judge::limit::{self, Decision, Pairing};
+use crate::judge::measure::{Measured, Measurer};
+use crate::judge::plan::{CheckSpec, GatePlan, noted};
+use crate::judge::reason;
+use crate::judge::significance::scenario::RuleOutcome;
+use crate::judge::significance::test::{self, FamilyMember, SignificanceTest, TestResult};
+use crate::judge::slice::Selection;
 use crate::policy::{self, Correction, Limit};
 use crate::prose::Prose;
 
@@ -16,7 +17,7 @@ pub(super) struct Pending<'a> {
     plan: &'a GatePlan<'a>,
     /// The subject and the slice among those of the gate.
     number: usize,
-    spec: Matter<'a>,
+    spec: CheckSpec<'a>,
     state: State,
 }
 
@@ -26,7 +27,7 @@ enum State {
     Skipped,
     /// It cannot be decided; the values are shown where there are any.
     Blocked {
-        blocker: Obstacle,
+        blocker: Blocker,
         values: Option<Pairing>,
         /// Whether the blocker is the gate's own, and no finding yet.
         is_new: bool,
@@ -34,7 +35,7 @@ enum State {
     /// Its values are known.
     Measured(Measured),
     /// Its rows were tested as well.
-    Tested(Pairing, Box<Trial>),
+    Tested(Pairing, Box<SignificanceTest>),
 }
 
 /// What came of a check before its waiver is applied.
@@ -43,7 +44,7 @@ struct Outcome {
     reason: Prose,
     finding: Option<Name>,
     margin: Option<Margin>,
-    chance: Option<Chance>,
+    chance: Option<TestResult>,
     values: Option<Pairing>,
 }
 
@@ -60,7 +61,7 @@ impl<'a> Pending<'a> {
 
     /// Whether it is a test that is corrected for the others.
     fn is_test(&self) -> bool {
-        let Matter { gate, limit, .. } = self.spec;
+        let CheckSpec { gate, limit, .. } = self.spec;
         limit.key.is_change() && gate.evidence_of(limit) == policy::Evidence::Significant
     }
 
@@ -81,15 +82,15 @@ impl<'a> Pending<'a> {
             return;
         }
         let selection = Selection::of(self.spec.slice, rows);
-        let question = self.spec.question(&selection, *removed_rows, pairing);
-        if let Ok(trial) = question.ask(rows) {
-            self.state = State::Tested(*pairing, Box::new(trial));
+        let row_test = self.spec.row_test(&selection, *removed_rows, pairing);
+        if let Ok(test) = SignificanceTest::of(&row_test, rows) {
+            self.state = State::Tested(*pairing, Box::new(test));
         }
     }
 
     /// Decides it, and applies the waiver. With it comes what is to be added to the findings of its gate.
     pub(super) fn decide(self) -> (Check, Option<(usize, Finding)>) {
-        let Matter { gate, limit, .. } = self.spec;
+        let CheckSpec { gate, limit, .. } = self.spec;
         let mut finding = None;
         let outcome = match self.state {
             State::Skipped => Outcome {
@@ -116,7 +117,7 @@ impl<'a> Pending<'a> {
                 }
             }
             State::Measured(Measured { pairing, .. }) => by_values(self.spec, pairing),
-            State::Tested(pairing, trial) => by_test(self.spec, pairing, &trial),
+            State::Tested(pairing, test) => by_test(self.spec, pairing, &test),
         };
         let blocks = matches!(outcome.status, Status::Fail | Status::Undecided);
         let check = Check {
@@ -147,44 +148,49 @@ impl<'a> Pending<'a> {
 }
 
 /// Measures a check. Values are shown also where they decide nothing.
-fn measured(plan: &GatePlan<'_>, spec: Matter<'_>) -> State {
+fn measured(plan: &GatePlan<'_>, spec: CheckSpec<'_>) -> State {
     let runs = plan.runs;
-    let Matter { gate, limit, .. } = spec;
+    let CheckSpec { gate, limit, .. } = spec;
     if runs.skips(gate, limit) {
         return State::Skipped;
     }
     if let Some(blocker) = &plan.blocker {
         return State::Blocked {
-            blocker: runs.ground.candidate.as_ref().unwrap_or(blocker).clone(),
+            blocker: runs
+                .preconditions
+                .candidate
+                .as_ref()
+                .unwrap_or(blocker)
+                .clone(),
             values: None,
             is_new: false,
         };
     }
-    let surveyor = Surveyor {
+    let measurer = Measurer {
         evidence: runs.evidence,
         removed_rows: runs.removed_rows,
     };
-    let measured = surveyor.measure(spec);
+    let values = measurer.measure(spec);
     if let Some(blocker) = runs.blocker(gate, limit) {
         return State::Blocked {
             blocker: blocker.clone(),
-            values: measured.ok().map(|measured| measured.pairing),
+            values: values.ok().map(|values| values.pairing),
             is_new: false,
         };
     }
-    match measured {
+    match values {
         Err(blocker) => State::Blocked {
             blocker,
             values: None,
             is_new: true,
         },
-        Ok(measured) => match &runs.rows {
-            Some(blocker) if surveyor.uses_rows(gate, limit) => State::Blocked {
+        Ok(values) => match &runs.rows {
+            Some(blocker) if measurer.uses_rows(gate, limit) => State::Blocked {
                 blocker: blocker.clone(),
-                values: Some(measured.pairing),
+                values: Some(values.pairing),
                 is_new: true,
             },
-            _ => State::Measured(measured),
+            _ => State::Measured(values),
         },
     }
 }
@@ -203,14 +209,14 @@ pub(super) fn test(pending: &mut [Pending<'_>], correction: Correction) {
             .iter_mut()
             .filter(|check| check.plan.can_block == can_block);
         for check in tests.filter(|check| check.is_test()) {
-            let Matter { gate, limit, .. } = check.spec;
+            let CheckSpec { gate, limit, .. } = check.spec;
             let rows = (check.plan.place, check.number);
             match &mut check.state {
-                State::Tested(_, trial) => family.push(FamilyMember {
+                State::Tested(_, test) => family.push(FamilyMember {
                     rows,
                     gate,
                     limit,
-                    trial,
+                    test,
                 }),
                 State::Measured(measured) if measured.pairing.is_unbounded() => {
                     unmade.push(1.0 - gate.confidence);
@@ -218,21 +224,21 @@ pub(super) fn test(pending: &mut [Pending<'_>], correction: Correction) {
                 State::Measured(_) | State::Skipped | State::Blocked { .. } => {}
             }
         }
-        chance::correct(&mut family, &unmade, correction);
+        test::correct(&mut family, &unmade, correction);
     }
 }
 
 /// Decides by the confidence interval or the test.
-fn by_test(spec: Matter<'_>, pairing: Pairing, trial: &Trial) -> Outcome {
-    let Matter { gate, limit, .. } = spec;
-    let (said, chance) = trial.judge(gate, limit);
+fn by_test(spec: CheckSpec<'_>, pairing: Pairing, test: &SignificanceTest) -> Outcome {
+    let CheckSpec { gate, limit, .. } = spec;
+    let (said, chance) = test.judge(gate, limit);
     Outcome {
         status: match said {
-            Some(Said::Holds | Said::Noise) => Status::Pass,
-            Some(Said::Broken) => Status::Fail,
-            Some(Said::TooFew | Said::Open) | None => Status::Undecided,
+            Some(RuleOutcome::Holds | RuleOutcome::Noise) => Status::Pass,
+            Some(RuleOutcome::Broken) => Status::Fail,
+            Some(RuleOutcome::TooFew | RuleOutcome::Open) | None => Status::Undecided,
         },
-        reason: words::chance(said, gate, limit, &chance, &pairing),
+        reason: reason::chance(said, gate, limit, &chance, &pairing),
         finding: None,
         margin: None,
         chance: Some(chance),
@@ -241,8 +247,8 @@ fn by_test(spec: Matter<'_>, pairing: Pairing, trial: &Trial) -> Outcome {
 }
 
 /// Decides by the measured values alone.
-fn by_values(spec: Matter<'_>, pairing: Pairing) -> Outcome {
-    let Matter { gate, limit, .. } = spec;
+fn by_values(spec: CheckSpec<'_>, pairing: Pairing) -> Outcome {
+    let CheckSpec { gate, limit, .. } = spec;
     // A check that needs a test and has none is never decided by its values instead.
     let decision = if gate.evidence_of(limit) == policy::Evidence::Observed {
         limit::decide(limit, &pairing, gate.missing.rule)
@@ -256,7 +262,7 @@ fn by_values(spec: Matter<'_>, pairing: Pairing) -> Outcome {
             Decision::Broken => Status::Fail,
             Decision::Depends | Decision::Unbounded | Decision::ZeroBaseline => Status::Undecided,
         },
-        reason: words::decision(decision, limit, gate, &pairing, margin),
+        reason: reason::decision(decision, limit, gate, &pairing, margin),
         finding: None,
         margin,
         chance: None,
@@ -265,7 +271,12 @@ fn by_values(spec: Matter<'_>, pairing: Pairing) -> Outcome {
 }
 
 /// How far a rate of a dimension is from its limit.
-fn margin(spec: Matter<'_>, limit: Limit, pairing: &Pairing, decision: Decision) -> Option<Margin> {
+fn margin(
+    spec: CheckSpec<'_>,
+    limit: Limit,
+    pairing: &Pairing,
+    decision: Decision,
+) -> Option<Margin> {
     let metric = spec.gate.metric;
     if !metric.is_rate() || !metric.has_scorer() {
         return None;
@@ -273,7 +284,7 @@ fn margin(spec: Matter<'_>, limit: Limit, pairing: &Pairing, decision: Decision)
     let count = limit::spare(limit, pairing, decision)?;
     Some(Margin {
         count,
-        // Rows where each has one trial.
+        // Rows where each has one test.
         thing: if pairing.candidate.trials == pairing.candidate.rows {
             "row"
         } else {

@@ -1,6 +1,6 @@
 //! Whether a limit holds, whatever the missing scores are.
 
-use super::measure::Measure;
+use crate::judge::measure::value::Measure;
 use crate::number::{TOLERANCE, count};
 use crate::policy::{Limit, LimitKey, MissingRule};
 

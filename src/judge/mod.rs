@@ -3,76 +3,46 @@
 //! A check is decided only when nothing that is not known could change the answer. What is not
 //! decided is never a pass.
 
-mod attainable;
-mod behind;
-mod by_row;
-mod chance;
+mod advice;
 mod check;
-mod columns;
-mod comparability;
 mod compare;
 mod decide;
-mod envelope;
-mod family;
-mod hints;
-mod latency;
+mod finding;
 mod limit;
-mod logger_latency;
 mod measure;
-mod noise;
+mod offending_rows;
 mod plan;
-mod question;
+mod preconditions;
+mod reason;
 mod reruns;
 mod selection;
+mod significance;
 mod slice;
-mod survey;
+mod terms;
 #[cfg(test)]
 mod tests;
-mod words;
-mod world;
+mod verdict;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-pub use behind::{Behind, RowBehind, Scored, behind, columns_behind};
-pub use chance::Chance;
-pub use check::{Check, Margin, Status};
-pub use columns::columns;
-use comparability::Terms;
-pub use comparability::{Effect, Finding, Name};
+pub use check::{Check, Margin, RunValue, Status};
 pub use compare::{Comparison, Line, columns_to_compare, compare, value};
-pub use measure::Measure;
-pub use reruns::RunValue;
+pub use finding::{Effect, Finding, Name};
+pub use measure::columns::columns;
+pub use measure::value::Measure;
+pub use offending_rows::{OffendingRow, OffendingRows, Scored, behind, offending_columns};
+pub use significance::test::TestResult;
 pub use slice::Slice;
+pub use verdict::{Judgement, Verdict};
 
 use crate::evidence::{Baseline, Evidence, Kind, Rows};
-use crate::policy::{Policy, Severity};
+use crate::policy::Policy;
 use decide::Pending;
 use plan::ComparedRuns;
-
-/// The verdict of one policy on one candidate.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Judgement {
-    /// Of the whole.
-    pub verdict: Verdict,
-    /// One for each limit of each gate on each of its subjects, in the policy's order.
-    pub checks: Vec<Check>,
-    /// What is to be known about the comparison.
-    pub findings: Vec<Finding>,
-}
-
-/// The verdict; a worse one is greater.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
-    /// No check blocks, and at least one was judged.
-    Passed,
-    /// A check that blocks is undecided, and none fails.
-    Undecided,
-    /// A check that blocks fails.
-    Failed,
-}
+use terms::Terms;
 
 /// Judges. `now` is the time by which waivers end and baselines age.
 ///
@@ -122,10 +92,10 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
     }
     let can_block = plans.iter().any(|plan| plan.can_block);
     reruns::measure_each(policy, evidence, &mut checks, &mut findings);
-    comparability::whole(&checks, can_block, &mut findings);
-    findings.extend(hints::hints(policy, evidence, &checks));
+    verdict::whole(&checks, can_block, &mut findings);
+    findings.extend(advice::hints(policy, evidence, &checks));
     Judgement {
-        verdict: verdict(&checks),
+        verdict: verdict::verdict(&checks),
         checks,
         findings,
     }
@@ -141,17 +111,17 @@ fn compared_runs<'a>(
 ) -> ComparedRuns<'a> {
     let mut found = Vec::new();
     let terms = Terms::of(policy, against);
-    let mut ground = comparability::ground(&terms, evidence, now, &mut found);
-    let contradicted = columns::contradicted(evidence);
-    if let Some((role, obstacle)) = &contradicted {
-        ground.contradict(*role, obstacle, &mut found);
+    let mut preconditions = preconditions::preconditions(&terms, evidence, now, &mut found);
+    let contradicted = measure::columns::contradicted(evidence);
+    if let Some((role, blocker)) = &contradicted {
+        preconditions.contradict(*role, blocker, &mut found);
     }
     let unknown = evidence.rows.is_none() && policy.needs_rows();
     let rows = contradicted
-        .map(|(_, obstacle)| obstacle)
-        .or_else(|| unknown.then(columns::unknown_rows));
+        .map(|(_, blocker)| blocker)
+        .or_else(|| unknown.then(finding::unknown_rows));
     if policy.needs_usage() && !tells_usage(evidence) {
-        found.push(comparability::usage_may_be_partial());
+        found.push(preconditions::usage_may_be_partial());
     }
     for finding in found {
         // A finding about the candidate is reported once; the others name the baseline.
@@ -165,7 +135,7 @@ fn compared_runs<'a>(
     ComparedRuns {
         evidence,
         against,
-        ground,
+        preconditions,
         rows,
         removed_rows: policy.baseline.removed_rows,
     }
@@ -184,29 +154,4 @@ fn tells_usage(evidence: &Evidence) -> bool {
             let usage = totals.usage.unwrap_or_default();
             usage.reported.is_some() && usage.priced.is_some()
         })
-}
-
-/// Nothing judged is not passed: where checks are skipped, one that can block must be left.
-fn verdict(checks: &[Check]) -> Verdict {
-    let blocks = |status| {
-        checks
-            .iter()
-            .any(|check| check.blocks() && check.status == status)
-    };
-    if blocks(Status::Fail) {
-        Verdict::Failed
-    } else if blocks(Status::Undecided) || nothing_judged(checks) {
-        Verdict::Undecided
-    } else {
-        Verdict::Passed
-    }
-}
-
-/// Whether checks that could have blocked were skipped and none of them was judged, or all were skipped.
-fn nothing_judged(checks: &[Check]) -> bool {
-    let is_skipped = |check: &Check| check.status == Status::Skipped;
-    let could_block = |check: &&Check| check.severity == Severity::Block && !check.excused;
-    let mut blocking = checks.iter().filter(could_block).peekable();
-    let none_left = blocking.peek().is_some() && blocking.all(is_skipped);
-    none_left || checks.iter().all(is_skipped)
 }

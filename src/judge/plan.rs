@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use super::comparability::{Effect, Finding, Ground, Name, Obstacle};
-use super::limit::Pairing;
-use super::question::Question;
-use super::slice::{self, Selection, Slice};
-use super::words;
 use crate::evidence::{Baseline, Evidence, Rows};
+use crate::judge::finding::{Blocker, Effect, Finding, Name};
+use crate::judge::limit::Pairing;
+use crate::judge::preconditions::Preconditions;
+use crate::judge::reason;
+use crate::judge::significance::row_means::RowTest;
+use crate::judge::slice::{self, Selection, Slice};
 use crate::policy::{Gate, Limit, Policy, RemovedRows, Severity};
 use crate::prose::Prose;
 
@@ -19,9 +20,9 @@ pub(super) struct ComparedRuns<'a> {
     /// The name of a further baseline; `None` for `baseline`.
     pub(super) against: Option<&'a str>,
     /// What the runs themselves allow.
-    pub(super) ground: Ground,
+    pub(super) preconditions: Preconditions,
     /// Why rows cannot be used, where a gate needs them.
-    pub(super) rows: Option<Obstacle>,
+    pub(super) rows: Option<Blocker>,
     /// What a row means that the candidate lacks.
     pub(super) removed_rows: RemovedRows,
 }
@@ -29,15 +30,15 @@ pub(super) struct ComparedRuns<'a> {
 impl ComparedRuns<'_> {
     /// Whether a limit is skipped because there is no baseline and the policy does not require one.
     pub(super) fn skips(&self, gate: &Gate, limit: Limit) -> bool {
-        gate.compares(limit) && self.ground.skips_changes
+        gate.compares(limit) && self.preconditions.skips_changes
     }
 
     /// What keeps a limit from being judged, whatever the scores are.
-    pub(super) fn blocker(&self, gate: &Gate, limit: Limit) -> Option<&Obstacle> {
+    pub(super) fn blocker(&self, gate: &Gate, limit: Limit) -> Option<&Blocker> {
         if gate.compares(limit) {
-            self.ground.change.as_ref()
+            self.preconditions.change.as_ref()
         } else {
-            self.ground.candidate.as_ref()
+            self.preconditions.candidate.as_ref()
         }
     }
 
@@ -53,7 +54,7 @@ impl ComparedRuns<'_> {
     }
 
     /// The dimensions of a gate: the one of that name, else those that match the pattern.
-    fn subjects(&self, gate: &Gate) -> Result<Vec<Option<String>>, Obstacle> {
+    fn subjects(&self, gate: &Gate) -> Result<Vec<Option<String>>, Blocker> {
         let Some(scorer) = &gate.scorer else {
             return Ok(vec![None]);
         };
@@ -61,7 +62,7 @@ impl ComparedRuns<'_> {
         let matching = gate.subjects(&known).into_iter();
         let matching: Vec<Option<String>> = matching.map(|name| Some(name.to_owned())).collect();
         if matching.is_empty() {
-            return Err(words::unknown_dimension(scorer, &known));
+            return Err(reason::unknown_dimension(scorer, &known));
         }
         Ok(matching)
     }
@@ -69,7 +70,7 @@ impl ComparedRuns<'_> {
 
 /// What one check is about.
 #[derive(Clone, Copy)]
-pub(super) struct Matter<'a> {
+pub(super) struct CheckSpec<'a> {
     pub(super) gate: &'a Gate,
     pub(super) limit: Limit,
     /// The dimension, where the metric has one.
@@ -78,15 +79,15 @@ pub(super) struct Matter<'a> {
     pub(super) slice: Option<&'a Slice>,
 }
 
-impl<'a> Matter<'a> {
+impl<'a> CheckSpec<'a> {
     /// What is asked of the rows, once it is measured.
-    pub(super) fn question(
+    pub(super) fn row_test(
         self,
         selection: &'a Selection,
         removed_rows: RemovedRows,
         pairing: &'a Pairing,
-    ) -> Question<'a> {
-        Question {
+    ) -> RowTest<'a> {
+        RowTest {
             gate: self.gate,
             limit: self.limit,
             subject: self.subject,
@@ -108,7 +109,7 @@ pub(super) struct GatePlan<'a> {
     /// Whether a check of it can block today.
     pub(super) can_block: bool,
     /// Why its subjects or its slices are not known.
-    pub(super) blocker: Option<Obstacle>,
+    pub(super) blocker: Option<Blocker>,
     /// Its dimensions; one `None` where the metric is of the run itself.
     subjects: Vec<Option<String>>,
     /// Its slices; `None` stands for all rows.
@@ -157,7 +158,7 @@ impl<'a> GatePlan<'a> {
         let rows = runs.evidence.rows.as_ref().filter(|_| blockers.is_empty());
         findings.extend(rows.and_then(|rows| unknown_values(gate, rows)));
         // A blocker of the run itself comes first, and is reported already.
-        if runs.ground.candidate.is_none() {
+        if runs.preconditions.candidate.is_none() {
             findings.extend(blockers.iter().map(|blocker| noted(gate, blocker)));
         }
         Self {
@@ -175,12 +176,12 @@ impl<'a> GatePlan<'a> {
 
     /// What its checks are about, each with the number of its subject and slice: tests with the same number of one gate
     /// are made on the same rows.
-    pub(super) fn specs(&self) -> impl Iterator<Item = (usize, Matter<'_>)> {
+    pub(super) fn specs(&self) -> impl Iterator<Item = (usize, CheckSpec<'_>)> {
         let slices = move |subject| self.slices.iter().map(move |slice| (subject, slice));
         let measured = self.subjects.iter().flat_map(slices).enumerate();
         measured.flat_map(move |(number, (subject, slice))| {
             self.gate.limits.iter().map(move |limit| {
-                let spec = Matter {
+                let spec = CheckSpec {
                     gate: self.gate,
                     limit: *limit,
                     subject: subject.as_deref(),
@@ -231,13 +232,13 @@ fn unknown_values(gate: &Gate, rows: &Rows) -> Option<Finding> {
 }
 
 /// What left a gate undecided, as a finding.
-pub(super) fn noted(gate: &Gate, obstacle: &Obstacle) -> Finding {
+pub(super) fn noted(gate: &Gate, blocker: &Blocker) -> Finding {
     Finding {
-        name: obstacle.name,
+        name: blocker.name,
         effect: Effect::Undecided,
         message: Prose::from("the gate ")
             .name(&gate.name)
             .text(": ")
-            .then(obstacle.message.clone()),
+            .then(blocker.message.clone()),
     }
 }

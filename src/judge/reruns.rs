@@ -1,26 +1,17 @@
 //! What each run of the candidate's commit measures alone, and whether the newest alone meets what all of them meet.
 
-use super::comparability::{Effect, Finding, Name};
-use super::limit::{self, Decision};
-use super::plan::Matter;
-use super::survey::{Measured, Surveyor};
-use super::{Check, Status};
 use crate::evidence::{Evidence, LeftOut};
+use crate::judge::check::{Check, RunValue, Status};
+use crate::judge::finding::{Effect, Finding, Name};
+use crate::judge::limit::{self, Decision};
+use crate::judge::measure::{Measured, Measurer};
+use crate::judge::plan::CheckSpec;
 use crate::number::full;
 use crate::policy::{Policy, Reruns};
 use crate::prose::Prose;
 
 /// As many values of a run are listed in a message.
 const MOST_LISTED: usize = 8;
-
-/// What one run measures.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RunValue {
-    /// The run's id.
-    pub id: String,
-    /// The value on the scores there are; `None` where it cannot be measured.
-    pub value: Option<f64>,
-}
 
 /// Measures every check on each run alone. A check that passes on all runs together is undecided where the newest run
 /// alone does not meet its limit: else runs that are older and better would hide that it got worse.
@@ -37,7 +28,7 @@ pub(super) fn measure_each(
         let Some(gate) = policy.gates.iter().find(|gate| gate.name == check.gate) else {
             continue;
         };
-        let matter = Matter {
+        let spec = CheckSpec {
             gate,
             limit: check.limit,
             subject: check.subject.as_deref(),
@@ -50,11 +41,11 @@ pub(super) fn measure_each(
             .each
             .iter()
             .map(|alone| {
-                let surveyor = Surveyor {
+                let measurer = Measurer {
                     evidence: alone,
                     removed_rows: policy.baseline.removed_rows,
                 };
-                surveyor.measure(matter).ok()
+                measurer.measure(spec).ok()
             })
             .collect();
         let newest = measured.first().and_then(Option::as_ref);

@@ -1,7 +1,8 @@
 //! What the choice of the runs means for the checks: which of it leaves them undecided, and what is only to be known.
 
-use super::comparability::{Effect, Finding, Name, Obstacle, Terms};
 use crate::evidence::{Baseline, Completeness, Evidence, Fact, Gap, LeftOut, Role, Run};
+use crate::judge::finding::{Blocker, Effect, Finding, Name};
+use crate::judge::terms::Terms;
 use crate::number::plural;
 use crate::policy::{self, Reruns};
 use crate::prose::Prose;
@@ -10,15 +11,15 @@ use crate::prose::Prose;
 const MOST_LISTED: usize = 6;
 
 /// What of the choice of one side's runs leaves its checks undecided.
-pub(super) fn against(evidence: &Evidence, role: Role) -> Vec<Obstacle> {
+pub(super) fn against(evidence: &Evidence, role: Role) -> Vec<Blocker> {
     let facts = evidence.selection.facts.iter();
     let facts = facts.filter(|(of, _)| *of == role).map(|(_, fact)| fact);
     facts
-        .filter_map(|fact| obstacle(evidence, role, fact))
+        .filter_map(|fact| blocker(evidence, role, fact))
         .collect()
 }
 
-fn obstacle(evidence: &Evidence, role: Role, fact: &Fact) -> Option<Obstacle> {
+fn blocker(evidence: &Evidence, role: Role, fact: &Fact) -> Option<Blocker> {
     let word = role.word();
     let (name, message) = match fact {
         Fact::WrongCandidate {
@@ -111,7 +112,7 @@ fn obstacle(evidence: &Evidence, role: Role, fact: &Fact) -> Option<Obstacle> {
         | Fact::KeysInOtherOrder
         | Fact::BaselineSkipped { .. } => return None,
     };
-    Some(Obstacle { name, message })
+    Some(Blocker { name, message })
 }
 
 /// What of the choice of one side's runs is only to be known.
@@ -295,8 +296,8 @@ pub(super) fn shares_outputs(evidence: &Evidence, baseline: &Run) -> bool {
     is(&ours.rescored_from, baseline) || is(&baseline.rescored_from, ours) || of_third
 }
 
-pub(super) fn same_outputs(baseline: &str) -> Obstacle {
-    Obstacle {
+pub(super) fn same_outputs(baseline: &str) -> Blocker {
+    Blocker {
         name: Name::SameRun,
         message: Prose::from("candidate and baseline were scored from the same outputs: ")
             .name(baseline)

@@ -1,11 +1,11 @@
 //! Slices: the rows whose inputs have certain values.
 
+use crate::judge::finding::unknown_rows;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::columns::unknown_rows;
-use super::comparability::{Name, Obstacle};
 use crate::evidence::{Evidence, MOST_VALUES, Role, Rows, Sort};
+use crate::judge::finding::{Blocker, Name};
 use crate::policy::{Condition, Gate};
 use crate::prose::Prose;
 
@@ -79,7 +79,7 @@ impl Selection {
 }
 
 /// The slices that a gate judges, in a stable order; `None` stands for all rows.
-pub(super) fn of(gate: &Gate, evidence: &Evidence) -> Result<Vec<Option<Slice>>, Obstacle> {
+pub(super) fn of(gate: &Gate, evidence: &Evidence) -> Result<Vec<Option<Slice>>, Blocker> {
     if !gate.is_sliced() {
         return Ok(vec![None]);
     }
@@ -93,7 +93,7 @@ pub(super) fn of(gate: &Gate, evidence: &Evidence) -> Result<Vec<Option<Slice>>,
     let rows = evidence.rows.as_ref().ok_or_else(unknown_rows)?;
     let sorts = sorts(gate, &slice, path, rows);
     if let Some(message) = too_many(path, &sorts) {
-        return Err(Obstacle {
+        return Err(Blocker {
             name: Name::TooManySlices,
             message,
         });
@@ -138,7 +138,7 @@ fn too_many(path: &str, sorts: &BTreeSet<Sort>) -> Option<Prose> {
 }
 
 /// Why a slice has no rows: what there is instead.
-pub(super) fn empty(slice: &Slice, by: Option<&str>, rows: &Rows) -> Obstacle {
+pub(super) fn empty(slice: &Slice, by: Option<&str>, rows: &Rows) -> Blocker {
     let name = Name::EmptySlice;
     let conditions = slice
         .conditions
@@ -150,7 +150,7 @@ pub(super) fn empty(slice: &Slice, by: Option<&str>, rows: &Rows) -> Obstacle {
     };
     let unknown = conditions.chain(by).find(|path| !has_input(path));
     if let Some(path) = unknown {
-        return Obstacle {
+        return Blocker {
             name,
             message: Prose::from("no row has an input ")
                 .name(path)
@@ -177,7 +177,7 @@ pub(super) fn empty(slice: &Slice, by: Option<&str>, rows: &Rows) -> Obstacle {
             message.text(format!(" has {} other values", values.len()))
         };
     }
-    Obstacle { name, message }
+    Blocker { name, message }
 }
 
 /// The values that a gate names and no row has.
@@ -201,8 +201,8 @@ pub(super) fn unknown_values(gate: &Gate, rows: &Rows) -> Option<Prose> {
 }
 
 /// Why a slice decides nothing: a run has no row of it.
-pub(super) fn empty_in(slice: &Slice, role: &str) -> Obstacle {
-    Obstacle {
+pub(super) fn empty_in(slice: &Slice, role: &str) -> Blocker {
+    Blocker {
         name: Name::EmptySlice,
         message: Prose::from(format!("the {role} has no row with ")).name(slice.to_string()),
     }

@@ -1,6 +1,6 @@
 //! An interval against its limit, as a line of text of equal width.
 
-use crate::judge::Chance;
+use crate::judge::TestResult;
 use crate::policy::Limit;
 
 /// So many characters.
@@ -11,7 +11,7 @@ pub(super) const LEGEND: &str = "`●` measured, `━` plausible values, `┃` l
 
 /// Draws the plausible values of a check, its limit, and for a change where nothing changed. The marks differ in
 /// their shape; none is told by a colour. `None` where an end is not known.
-pub(super) fn bar(chance: &Chance, limit: Limit, relative_to: Option<f64>) -> Option<String> {
+pub(super) fn bar(chance: &TestResult, limit: Limit, relative_to: Option<f64>) -> Option<String> {
     let interval = chance.interval;
     // A relative limit is shown in the metric's unit, like the interval.
     let size = if limit.key.is_relative() {
@@ -65,7 +65,7 @@ mod tests {
     use crate::stats::Interval;
 
     fn drawn(low: f64, point: f64, high: f64, key: LimitKey, value: f64) -> Option<String> {
-        let chance = Chance {
+        let chance = TestResult {
             rule: Evidence::Significant,
             confidence: 0.95,
             rows: 10,

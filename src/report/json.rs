@@ -14,7 +14,7 @@ use crate::evidence::{Baseline, Evidence, LeftOut, Reference, Role, Run, Sort};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::input;
-use crate::judge::{Chance, Check, Effect, Finding, Line, Measure, Name, RunValue, Slice};
+use crate::judge::{Check, Effect, Finding, Line, Measure, Name, RunValue, Slice, TestResult};
 use crate::policy::{Evidence as Rule, LimitKey, Metric, Severity};
 use crate::stats::mid_p;
 
@@ -559,7 +559,7 @@ fn run(run: &Run) -> JsonRun<'_> {
     }
 }
 
-fn chance(chance: &Chance) -> JsonChance {
+fn chance(chance: &TestResult) -> JsonChance {
     let finite = |number: f64| number.is_finite().then_some(number);
     JsonChance {
         confidence: chance.confidence,

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use crate::evidence::{Details, Evidence};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{Behind, Check, Comparison, Effect, Finding, Judgement, Verdict};
+use crate::judge::{Check, Comparison, Effect, Finding, Judgement, OffendingRows, Verdict};
 
 pub use escape::{message, visible};
 pub use explain::explain;
@@ -74,7 +74,7 @@ pub struct Judged {
     /// The runs.
     pub evidence: Evidence,
     /// The rows behind checks that do not pass, where they could be had.
-    pub behind: Vec<Behind>,
+    pub behind: Vec<OffendingRows>,
     /// What stands in these rows.
     pub details: DetailsBeside,
     /// Why they could not be had.
@@ -83,8 +83,8 @@ pub struct Judged {
 
 impl Judged {
     /// The rows behind a check.
-    fn behind(&self, check: &Check) -> Option<&Behind> {
-        let is_it = |behind: &&Behind| {
+    fn behind(&self, check: &Check) -> Option<&OffendingRows> {
+        let is_it = |behind: &&OffendingRows| {
             let found = self.judgement.checks.get(behind.check);
             found.is_some_and(|found| std::ptr::eq(found, check))
         };

@@ -13,7 +13,9 @@ use super::{Compared, Judged, Report, Section};
 use crate::evidence::{Answer, Baseline, Detail, Evidence, ListedRun, Reference, Run, Sort};
 use crate::fault::Fault;
 use crate::input::Value;
-use crate::judge::{Behind, Check, Comparison, Finding, Line, RowBehind, RunValue, Slice};
+use crate::judge::{
+    Check, Comparison, Finding, Line, OffendingRow, OffendingRows, RunValue, Slice,
+};
 use crate::policy::Condition;
 use crate::prose::Prose;
 use crate::secret::Secrets;
@@ -236,7 +238,7 @@ impl Redact for Finding {
     }
 }
 
-impl Redact for Behind {
+impl Redact for OffendingRows {
     fn redact(&mut self, secrets: &Secrets) {
         let Self {
             check: _,
@@ -247,7 +249,7 @@ impl Redact for Behind {
     }
 }
 
-impl Redact for RowBehind {
+impl Redact for OffendingRow {
     fn redact(&mut self, secrets: &Secrets) {
         let Self {
             digest,

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Judged, links};
 use crate::evidence::{Answer, Baseline, Detail, Details, Evidence, Run};
-use crate::judge::{Behind, RowBehind, Scored};
+use crate::judge::{OffendingRow, OffendingRows, Scored};
 use crate::number::full;
 
 /// A row behind a check, with what stands in it.
@@ -50,7 +50,7 @@ pub(super) struct Answered {
 }
 
 /// The rows behind a check, the worst first.
-pub(super) fn rows(judged: &Judged, behind: &Behind) -> Vec<Row> {
+pub(super) fn rows(judged: &Judged, behind: &OffendingRows) -> Vec<Row> {
     let check = judged.judgement.checks.get(behind.check);
     let against = check.and_then(|check| check.against.as_ref());
     let evidence = judged.evidence.beside(against.map(String::as_str));
@@ -59,7 +59,7 @@ pub(super) fn rows(judged: &Judged, behind: &Behind) -> Vec<Row> {
     behind.rows.iter().filter_map(of).collect()
 }
 
-fn of(evidence: &Evidence, details: Option<&Details>, row: &RowBehind) -> Row {
+fn of(evidence: &Evidence, details: Option<&Details>, row: &OffendingRow) -> Row {
     let nothing = Detail::default();
     let detail = details.and_then(|details| details.get(&row.digest));
     let detail = detail.unwrap_or(&nothing);

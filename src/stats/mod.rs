@@ -3,16 +3,16 @@
 //! Confidence is one-sided throughout: an interval at 0.95 leaves out a twentieth on *each* side, so that
 //! each of its ends is a bound that holds with 95 %. It is the interval that books call two-sided 90 %.
 
-mod filling;
 mod holm;
+mod imputation;
 mod mean;
 mod proportion;
 mod quantile;
 #[cfg(test)]
 mod tests;
 
-pub use filling::Fillings;
 pub use holm::{Attainable, holm, tarone};
+pub use imputation::Imputations;
 pub use mean::Sample;
 pub use proportion::{Pairs, Rates, chance_of_net, mid_p, wilson, wilson_of_rate};
 pub use quantile::{normal_quantile, normal_tail};

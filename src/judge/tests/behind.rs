@@ -47,7 +47,7 @@ fn digests_behind(gate: &str, candidate: &[&str], baseline: &[&str]) -> Vec<Stri
 }
 
 /// The rows behind the only check, the worst first.
-fn rows_behind(gate: &str, candidate: &[&str], baseline: &[&str]) -> Vec<RowBehind> {
+fn rows_behind(gate: &str, candidate: &[&str], baseline: &[&str]) -> Vec<OffendingRow> {
     let (ours, theirs) = both(candidate, baseline);
     let text = format!("version: 1\ngates:\n- {{name: g, {gate}}}\n");
     let policy = policy::parse("gates.yaml", &text).unwrap();

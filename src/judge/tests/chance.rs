@@ -4,8 +4,10 @@ use crate::policy;
 use proptest::prelude::*;
 
 use super::row::{both, on_rows, repeated};
-use crate::judge::chance::{Attainables, Ruling, Trial};
-use crate::judge::world::{Basis, World};
+use crate::judge::significance::attainable::AttainableP;
+use crate::judge::significance::scenario::RuleOutcome;
+use crate::judge::significance::scenario::{IntervalMethod, Scenario};
+use crate::judge::significance::test::SignificanceTest;
 use crate::judge::*;
 use crate::policy::LimitKey;
 use crate::stats::Sample;
@@ -192,33 +194,33 @@ fn of_no_world_nothing_is_known() {
     let policy = policy::parse("gates.yaml", text).unwrap();
     let (gate, limit) = (&policy.gates[0], policy.gates[0].limits[0]);
     let sample = Sample::of(&[0.1, 0.2, 0.3]).unwrap();
-    let world = World {
+    let scenario = Scenario {
         rows: 3,
         size: 1.0,
         candidate: 0.5 + sample.mean,
         baseline: 0.5,
-        basis: Basis::Means {
+        method: IntervalMethod::Means {
             sample,
             is_flat: false,
         },
     };
-    let judged = |prone: usize, immune: usize| {
-        let worlds = |count| vec![world.clone(); count];
-        let trial = Trial::new(
-            world.clone(),
-            worlds(prone),
-            worlds(immune),
+    let judged = |worst_cases: usize, best_cases: usize| {
+        let scenarios = |count| vec![scenario.clone(); count];
+        let trial = SignificanceTest::new(
+            scenario.clone(),
+            scenarios(worst_cases),
+            scenarios(best_cases),
             true,
             false,
-            Attainables {
+            AttainableP {
                 at_worst: 0.0,
                 bounds: (0.0, 1.0),
-                fillings: Vec::new(),
+                imputations: Vec::new(),
             },
         );
         trial.judge(gate, limit).0
     };
-    assert_eq!(judged(1, 1), Some(Ruling::Holds));
+    assert_eq!(judged(1, 1), Some(RuleOutcome::Holds));
     assert_eq!(
         (judged(0, 1), judged(1, 0), judged(0, 0)),
         (None, None, None)
@@ -952,7 +954,7 @@ fn cells(of: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
 }
 
 /// Every way to fill what is missing.
-fn fillings(cells: &[String], with: &[&str]) -> Vec<Vec<String>> {
+fn imputations(cells: &[String], with: &[&str]) -> Vec<Vec<String>> {
     let mut all = vec![cells.to_vec()];
     while let Some(place) = all[0].iter().position(|cell| cell.contains('_')) {
         let of_one = |cells: &Vec<String>| {
@@ -1007,8 +1009,8 @@ proptest! {
         let decided = status(ours, theirs);
         if decided != Status::Undecided {
             let ends: &[&str] = if is_numeric { &["0", "0.55", "1"] } else { &["true", "false"] };
-            for ours in fillings(ours, ends) {
-                for theirs in fillings(theirs, ends) {
+            for ours in imputations(ours, ends) {
+                for theirs in imputations(theirs, ends) {
                     prop_assert_eq!(status(&ours, &theirs), decided, "{} {:?} {:?}", gate, ours, theirs);
                 }
             }
@@ -1127,9 +1129,9 @@ proptest! {
             judgement.checks.into_iter().map(|check| (check.status, check.reason)).collect::<Vec<_>>()
         };
         let decided = statuses(ours, theirs, numbers);
-        for ours in fillings(ours, &["true", "false"]) {
-            for theirs in fillings(theirs, &["true", "false"]) {
-                for numbers in fillings(numbers, &["0", "0.55", "1"]) {
+        for ours in imputations(ours, &["true", "false"]) {
+            for theirs in imputations(theirs, &["true", "false"]) {
+                for numbers in imputations(numbers, &["0", "0.55", "1"]) {
                     let filled = statuses(&ours, &theirs, &numbers);
                     for ((before, why), (after, _)) in decided.iter().zip(&filled) {
                         prop_assert!(

@@ -41,7 +41,7 @@ struct Said {
 }
 
 impl Case {
-    fn judge(&self) -> (Judgement, Vec<Behind>) {
+    fn judge(&self) -> (Judgement, Vec<OffendingRows>) {
         // JSON is YAML.
         let policy = policy::parse("gates.yaml", self.policy.get()).unwrap();
         let wanted = |runs: &[&Totals]| columns(&policy, runs);
@@ -62,7 +62,7 @@ impl Case {
             runs.extend(&theirs);
         }
         let totals: Vec<&Totals> = runs.iter().map(|part| &part.run.totals).collect();
-        let columns = columns_behind(&policy, &judgement, None, &totals);
+        let columns = offending_columns(&policy, &judgement, None, &totals);
         // Rows that were not read for the judgement are read for what is behind it.
         let sides = |place: usize| {
             let side = runs.get(place).map(|part| gathered(&part.rows, &columns));
@@ -110,7 +110,7 @@ fn word(of: impl std::fmt::Debug) -> String {
 }
 
 /// What the JSON report says of a check beside its status; what is null there is not here.
-fn told(check: &Check, behind: Option<&Behind>) -> Value {
+fn told(check: &Check, behind: Option<&OffendingRows>) -> Value {
     let finite = |number: f64| number.is_finite().then_some(number);
     let range = |measure: Option<Measure>| measure.map(|of| [finite(of.low), finite(of.high)]);
     let observed = |measure: Option<Measure>| measure.and_then(|of| of.observed);
@@ -191,8 +191,8 @@ fn is_same(one: &Value, other: &Value) -> bool {
 }
 
 /// Each case, and what comes of it; judged once for all tests.
-fn replayed() -> &'static [(Case, Judgement, Vec<Behind>)] {
-    static REPLAYED: LazyLock<Vec<(Case, Judgement, Vec<Behind>)>> = LazyLock::new(|| {
+fn replayed() -> &'static [(Case, Judgement, Vec<OffendingRows>)] {
+    static REPLAYED: LazyLock<Vec<(Case, Judgement, Vec<OffendingRows>)>> = LazyLock::new(|| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/recorded.jsonl");
         let text = fs::read_to_string(path).unwrap();
         let cases = text.lines().map(|line| serde_json::from_str(line).unwrap());

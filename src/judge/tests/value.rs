@@ -518,7 +518,7 @@ fn a_limit_has_a_tolerance_of_the_size_of_the_scores() {
     assert_eq!(summary(1e-8, "max: 0"), Status::Fail);
     assert_eq!(summary(0.299_999_9, "min: 0.3"), Status::Fail);
     assert_eq!(summary(0.3 - 1e-12, "min: 0.3"), Status::Pass);
-    // Where it could matter, the rows are read.
+    // Where it could spec, the rows are read.
     let wanted = |keys: &str, value: f64| {
         let text =
             format!("version: 1\ngates:\n- {{name: g, scorer: s, metric: numeric_mean, {keys}}}\n");

@@ -1,33 +1,47 @@
-//! One world: what is measured once every missing score is settled, and what an evidence rule says of it.
+//! One scenario: what is measured once every missing score is settled, and what an evidence rule says of it.
 
-use super::chance::Ruling;
-use super::limit::{Precision, holds};
+use crate::judge::limit::{Precision, holds};
 use crate::number::{TOLERANCE, count, nearest_count};
 use crate::policy::{self, Gate, Limit};
 use crate::stats::{Interval, Pairs, Rates, Sample, wilson, wilson_of_rate};
 
 /// On fewer rows a t interval of no width shows nothing.
-pub(super) const FEWEST_FLAT: u64 = 10;
+pub(in crate::judge) const FEWEST_FLAT: u64 = 10;
 /// Deviations below this part of the numbers themselves are rounding.
 const ROUNDING: f64 = 1e-9;
 /// More rows than this are no advice.
 const MOST_ROWS: u64 = 10_000_000;
 
-/// A check's rows in one world.
+/// What a rule says of one scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::judge) enum RuleOutcome {
+    /// The limit holds; or `significant` cannot say that it does not.
+    Holds,
+    /// It does not hold, and chance may have done it: `significant` passes.
+    Noise,
+    /// It does not hold.
+    Broken,
+    /// So few rows, or so alike, decide nothing.
+    TooFew,
+    /// The plausible values lie on both sides.
+    Open,
+}
+
+/// A check's rows in one scenario.
 #[derive(Clone, Debug)]
-pub(super) struct World {
-    pub(super) rows: u64,
+pub(in crate::judge) struct Scenario {
+    pub(in crate::judge) rows: u64,
     /// The size of the largest score.
-    pub(super) size: f64,
+    pub(in crate::judge) size: f64,
     /// The mean over rows; for a change of both runs.
-    pub(super) candidate: f64,
-    pub(super) baseline: f64,
-    pub(super) basis: Basis,
+    pub(in crate::judge) candidate: f64,
+    pub(in crate::judge) baseline: f64,
+    pub(in crate::judge) method: IntervalMethod,
 }
 
 /// What an interval is computed of.
 #[derive(Clone, Debug)]
-pub(super) enum Basis {
+pub(in crate::judge) enum IntervalMethod {
     /// A rate, one trial a row: Wilson.
     Rate { passed: u64, rows: u64 },
     /// A change of a rate, one trial a row: Newcombe.
@@ -45,11 +59,11 @@ pub(super) enum Basis {
 }
 
 /// Whether rows are alike, but for rounding.
-pub(super) fn is_flat(deviation: f64, scale: f64) -> bool {
+pub(in crate::judge) fn is_flat(deviation: f64, scale: f64) -> bool {
     deviation <= ROUNDING * scale
 }
 
-impl Basis {
+impl IntervalMethod {
     /// The interval of plausible values; `None` of fewer than two rows, or where numbers are too large to tell.
     fn interval(&self, confidence: f64) -> Option<Interval> {
         match self {
@@ -112,31 +126,31 @@ fn scaled(part: u64, of: u64, to: u64) -> u64 {
     nearest_count(count(part) / count(of) * count(to))
 }
 
-impl World {
+impl Scenario {
     /// Whether its t interval has no width.
     fn is_flat(&self) -> bool {
-        matches!(self.basis, Basis::Means { is_flat: true, .. })
+        matches!(self.method, IntervalMethod::Means { is_flat: true, .. })
     }
 
     /// Whether its rows are few, and so alike that they show nothing.
-    pub(super) fn shows_nothing(&self) -> bool {
+    pub(in crate::judge) fn shows_nothing(&self) -> bool {
         self.is_flat() && self.rows < FEWEST_FLAT
     }
 
-    pub(super) fn interval(&self, confidence: f64) -> Option<Interval> {
-        self.basis.interval(confidence)
+    pub(in crate::judge) fn interval(&self, confidence: f64) -> Option<Interval> {
+        self.method.interval(confidence)
     }
 
     /// Of changes only, and of those that can be tested.
-    pub(super) fn p(&self, limit: Limit) -> Option<f64> {
+    pub(in crate::judge) fn p(&self, limit: Limit) -> Option<f64> {
         let tests = limit.key.is_change() && !self.shows_nothing();
         tests
-            .then(|| self.basis.p(limit.key.wants_high()))
+            .then(|| self.method.p(limit.key.wants_high()))
             .flatten()
     }
 
     /// The value or the change.
-    pub(super) fn point(&self, limit: Limit) -> f64 {
+    pub(in crate::judge) fn point(&self, limit: Limit) -> f64 {
         if limit.key.is_change() {
             self.candidate - self.baseline
         } else {
@@ -145,20 +159,25 @@ impl World {
     }
 
     /// Rows that regressed and rows that were fixed, where each has one trial.
-    pub(super) fn discordant(&self) -> Option<(u64, u64)> {
-        match &self.basis {
-            Basis::Pairs(pairs) => Some((pairs.regressed, pairs.fixed)),
-            Basis::Rate { .. }
-            | Basis::SameRate { .. }
-            | Basis::SameRates(_)
-            | Basis::Means { .. } => None,
+    pub(in crate::judge) fn discordant(&self) -> Option<(u64, u64)> {
+        match &self.method {
+            IntervalMethod::Pairs(pairs) => Some((pairs.regressed, pairs.fixed)),
+            IntervalMethod::Rate { .. }
+            | IntervalMethod::SameRate { .. }
+            | IntervalMethod::SameRates(_)
+            | IntervalMethod::Means { .. } => None,
         }
     }
 
     /// What a gate's rule says.
-    pub(super) fn judge(&self, gate: &Gate, limit: Limit, adjusted_p: Option<f64>) -> Ruling {
+    pub(in crate::judge) fn judge(
+        &self,
+        gate: &Gate,
+        limit: Limit,
+        adjusted_p: Option<f64>,
+    ) -> RuleOutcome {
         let Some(interval) = self.interval(gate.confidence) else {
-            return Ruling::TooFew;
+            return RuleOutcome::TooFew;
         };
         let is_change = limit.key.is_change();
         let point = holds(limit, self.candidate, self.baseline, self.precision());
@@ -167,7 +186,7 @@ impl World {
             self.at(limit, interval.high),
             point,
         ) else {
-            return Ruling::Open;
+            return RuleOutcome::Open;
         };
         match gate.evidence_of(limit) {
             policy::Evidence::Significant => {
@@ -177,16 +196,16 @@ impl World {
                     !low && !high
                 };
                 match point {
-                    true => Ruling::Holds,
-                    false if is_sure && !self.shows_nothing() => Ruling::Broken,
-                    false => Ruling::Noise,
+                    true => RuleOutcome::Holds,
+                    false if is_sure && !self.shows_nothing() => RuleOutcome::Broken,
+                    false => RuleOutcome::Noise,
                 }
             }
-            policy::Evidence::Proven if self.is_flat() => Ruling::TooFew,
+            policy::Evidence::Proven if self.is_flat() => RuleOutcome::TooFew,
             policy::Evidence::Proven | policy::Evidence::Observed => match (low, high) {
-                (true, true) => Ruling::Holds,
-                (false, false) => Ruling::Broken,
-                _ => Ruling::Open,
+                (true, true) => RuleOutcome::Holds,
+                (false, false) => RuleOutcome::Broken,
+                _ => RuleOutcome::Open,
             },
         }
     }
@@ -207,12 +226,12 @@ impl World {
     }
 
     /// The smallest change that so many rows could have shown.
-    pub(super) fn resolution(&self, limit: Limit, confidence: f64) -> Option<f64> {
-        match &self.basis {
-            Basis::Rate { .. } | Basis::SameRate { .. } => None,
+    pub(in crate::judge) fn resolution(&self, limit: Limit, confidence: f64) -> Option<f64> {
+        match &self.method {
+            IntervalMethod::Rate { .. } | IntervalMethod::SameRate { .. } => None,
             _ if !limit.key.is_change() => None,
-            Basis::Pairs(pairs) => resolution(pairs, confidence, limit.key.wants_high()),
-            Basis::SameRates(_) | Basis::Means { .. } => {
+            IntervalMethod::Pairs(pairs) => resolution(pairs, confidence, limit.key.wants_high()),
+            IntervalMethod::SameRates(_) | IntervalMethod::Means { .. } => {
                 let interval = self.interval(confidence)?;
                 Some((interval.high - interval.low) / 2.0)
             }
@@ -221,9 +240,9 @@ impl World {
 
     /// About how many rows of this kind would put the whole interval on one side of the limit; `None` where no
     /// number would that anybody can have.
-    pub(super) fn rows_needed(&self, limit: Limit, confidence: f64) -> Option<u64> {
+    pub(in crate::judge) fn rows_needed(&self, limit: Limit, confidence: f64) -> Option<u64> {
         let decides = |rows: u64| {
-            let interval = self.basis.scaled(rows).interval(confidence);
+            let interval = self.method.scaled(rows).interval(confidence);
             let ends = interval.and_then(|interval| {
                 self.at(limit, interval.low)
                     .zip(self.at(limit, interval.high))
@@ -255,7 +274,7 @@ impl World {
 
 /// The smallest net number of rows, as a rate, that turned one way would have been significant, beside the
 /// rows that turned both ways here; `None` where not even all of them would.
-pub(super) fn resolution(found: &Pairs, confidence: f64, drop: bool) -> Option<f64> {
+pub(in crate::judge) fn resolution(found: &Pairs, confidence: f64, drop: bool) -> Option<f64> {
     let rows = found.rows();
     // As many rows turned each way as the smaller of both numbers says, and more in one direction.
     let noise = found.regressed.min(found.fixed);

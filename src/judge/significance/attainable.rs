@@ -5,13 +5,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::chance::Attainables;
-use super::question::{Means, Question};
-use super::world::{FEWEST_FLAT, is_flat};
-use crate::stats::{Fillings, Pairs, Sample};
+use crate::judge::significance::row_means::{RowMeans, RowTest};
+use crate::judge::significance::scenario::{FEWEST_FLAT, is_flat};
+use crate::stats::{Imputations, Pairs, Sample};
 
-/// More fillings are not looked at one by one.
-const MOST_FILLINGS: usize = 2000;
+/// The smallest p that a test could have had, whatever its rows had said.
+#[derive(Clone, Debug)]
+pub(in crate::judge) struct AttainableP {
+    /// With every missing score at its worst.
+    pub(in crate::judge) at_worst: f64,
+    /// The least and the greatest, over all ways to fill in missing scores.
+    pub(in crate::judge) bounds: (f64, f64),
+    /// The same and the p of the imputations that fail most easily, where they were looked at one by one.
+    pub(in crate::judge) imputations: Vec<(f64, f64)>,
+}
+
+/// More imputations are not looked at one by one.
+const MOST_IMPUTATIONS: usize = 2000;
 /// More splits of rows that are missing in both runs are not looked at.
 const MOST_SPLITS: u64 = 1000;
 /// Newcombe's p falls with every row that turned only above this. Below it may rise a little, which was seen from 46 rows on,
@@ -20,18 +30,23 @@ const LEAST_KNOWN: f64 = 1e-6;
 /// That of a test that could not reject whatever its rows had said.
 const NEVER: f64 = f64::INFINITY;
 
-impl Question<'_> {
+impl RowTest<'_> {
     /// The smallest p that the check could have had, from the means of rows at the worst and at the best.
-    pub(super) fn attainable(&self, worst: &Means, best: &Means, one_trial: bool) -> Attainables {
+    pub(in crate::judge) fn attainable(
+        &self,
+        worst: &RowMeans,
+        best: &RowMeans,
+        one_trial: bool,
+    ) -> AttainableP {
         if !self.limit.key.is_change() {
-            return Attainables {
+            return AttainableP {
                 at_worst: NEVER,
                 bounds: (NEVER, NEVER),
-                fillings: Vec::new(),
+                imputations: Vec::new(),
             };
         }
         let at_worst = self.attainable_p(worst, one_trial);
-        let fillings = if one_trial && worst != best {
+        let imputations = if one_trial && worst != best {
             of_fillings(worst, best, self.limit.key.wants_high())
         } else {
             Vec::new()
@@ -43,10 +58,10 @@ impl Question<'_> {
         } else {
             of_means(worst, best, self.is_rate())
         };
-        Attainables {
+        AttainableP {
             at_worst,
             bounds,
-            fillings,
+            imputations,
         }
     }
 
@@ -56,7 +71,7 @@ impl Question<'_> {
     /// Rows with one trial turn against the candidate. Of means each row keeps the size of its difference. Where all
     /// sizes are alike, that pattern has no width, and may show nothing; then the next best one counts, too, in which one
     /// row turned the other way.
-    fn attainable_p(&self, means: &Means, one_trial: bool) -> f64 {
+    fn attainable_p(&self, means: &RowMeans, one_trial: bool) -> f64 {
         if one_trial {
             let pairs = means.pairs();
             return if pairs.rows() < 2 {
@@ -65,7 +80,7 @@ impl Question<'_> {
                 pairs.attainable_p()
             };
         }
-        let p = |means: &Means| self.world(means, false).p(self.limit).unwrap_or(NEVER);
+        let p = |means: &RowMeans| self.scenario(means, false).p(self.limit).unwrap_or(NEVER);
         let mut against = means.clone();
         let drop = self.limit.key.wants_high();
         for (ours, theirs) in against.candidate.iter_mut().zip(&mut against.baseline) {
@@ -87,15 +102,15 @@ impl Question<'_> {
     }
 }
 
-/// Its bounds over all fillings of missing scores, of means, by Student's t: the size of each difference lies between
+/// Its bounds over all imputations of missing scores, of means, by Student's t: the size of each difference lies between
 /// two ends.
 ///
-/// The p of sizes falls with their mean in deviations. It is smallest for the filling whose sizes are least like
-/// chance, and no larger than for the smallest mean with the greatest deviation, although no filling may have both.
+/// The p of sizes falls with their mean in deviations. It is smallest for the imputation whose sizes are least like
+/// chance, and no larger than for the smallest mean with the greatest deviation, although no imputation may have both.
 ///
 /// Where all sizes may be alike, other patterns than the one that is bounded here may count. On many rows of means
 /// that one has a p of zero, which is bounded from above by anything; else there is no upper bound.
-fn of_means(worst: &Means, best: &Means, is_rate: bool) -> (f64, f64) {
+fn of_means(worst: &RowMeans, best: &RowMeans, is_rate: bool) -> (f64, f64) {
     let (one, other) = (worst.values(true), best.values(true));
     // Negative, so that low is least like chance.
     let ends = |end: fn(f64, f64) -> f64| -> Vec<f64> {
@@ -107,11 +122,11 @@ fn of_means(worst: &Means, best: &Means, is_rate: bool) -> (f64, f64) {
         let straddles = (a < 0.0) != (b < 0.0);
         if straddles { 0.0 } else { a.abs().min(b.abs()) }
     });
-    let fillings = Fillings::new(&largest, &smallest);
+    let imputations = Imputations::new(&largest, &smallest);
     let p = |sample: Option<Sample>| sample.and_then(|sample| sample.p(true));
-    let least = p(fillings.least_by_chance(f64::INFINITY)).unwrap_or(0.0);
+    let least = p(imputations.least_by_chance(f64::INFINITY)).unwrap_or(0.0);
     let most = p(Sample::of(&smallest).map(|sample| Sample {
-        deviation: fillings.greatest_deviation(),
+        deviation: imputations.greatest_deviation(),
         ..sample
     }));
     let highest_low = largest.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -122,12 +137,12 @@ fn of_means(worst: &Means, best: &Means, is_rate: bool) -> (f64, f64) {
     (least.min(most), most)
 }
 
-/// Its bounds over all fillings of rows with one trial each, by Newcombe's interval.
+/// Its bounds over all imputations of rows with one trial each, by Newcombe's interval.
 ///
 /// It falls with every row that turned, wherever that row was before. So it is smallest where as many rows turned as can
 /// have, and largest where as few did. Rows that are missing in both runs may then have passed in both or in neither,
 /// of which neither is always larger: every split is looked at.
-fn of_pairs(worst: &Means, best: &Means) -> (f64, f64) {
+fn of_pairs(worst: &RowMeans, best: &RowMeans) -> (f64, f64) {
     let (mut most, mut fewest, mut either) = (Pairs::default(), Pairs::default(), 0);
     let ours = worst.candidate.iter().zip(&best.candidate);
     let theirs = worst.baseline.iter().zip(&best.baseline);
@@ -170,9 +185,9 @@ fn of_pairs(worst: &Means, best: &Means) -> (f64, f64) {
     (least, splits.fold(LEAST_KNOWN.max(least), f64::max))
 }
 
-/// The attainable p and the p of the fillings of rows with one trial each that fail most easily: every other filling has
-/// both at least as large as one of these. Empty where there are too many fillings to look at.
-fn of_fillings(worst: &Means, best: &Means, drop: bool) -> Vec<(f64, f64)> {
+/// The attainable p and the p of the imputations of rows with one trial each that fail most easily: every other imputation has
+/// both at least as large as one of these. Empty where there are too many imputations to look at.
+fn of_fillings(worst: &RowMeans, best: &RowMeans, drop: bool) -> Vec<(f64, f64)> {
     /// A table of rows that passed in both runs, regressed, were fixed, and passed in neither.
     type Table = [u64; 4];
     let (mut known, mut open): (Table, BTreeMap<Vec<usize>, u64>) = Default::default();
@@ -207,9 +222,9 @@ fn of_fillings(worst: &Means, best: &Means, drop: bool) -> Vec<(f64, f64)> {
                     (table, left - here)
                 })
             });
-            of_these = more.take(MOST_FILLINGS + 1).collect();
+            of_these = more.take(MOST_IMPUTATIONS + 1).collect();
         }
-        if of_these.len() * tables.len() > MOST_FILLINGS {
+        if of_these.len() * tables.len() > MOST_IMPUTATIONS {
             return Vec::new();
         }
         let both = tables.iter().flat_map(|one| {
@@ -239,7 +254,7 @@ fn of_fillings(worst: &Means, best: &Means, drop: bool) -> Vec<(f64, f64)> {
 }
 
 /// Those of which no other has both numbers at most as large.
-pub(super) fn least(mut all: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+pub(in crate::judge) fn least(mut all: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     all.sort_by(|one, other| one.1.total_cmp(&other.1).then(one.0.total_cmp(&other.0)));
     let mut least = f64::INFINITY;
     all.retain(|(attainable, _)| {
@@ -256,14 +271,14 @@ mod tests {
 
     use super::*;
     use crate::judge::limit::Pairing;
-    use crate::judge::measure::Measure;
+    use crate::judge::measure::value::Measure;
     use crate::judge::slice::Selection;
     use crate::policy::{self, RemovedRows};
 
     /// Rows as (candidate, baseline).
-    fn means(rows: &[(f64, f64)], one_trial: bool) -> Means {
+    fn means(rows: &[(f64, f64)], one_trial: bool) -> RowMeans {
         let (candidate, baseline) = rows.iter().copied().unzip();
-        Means {
+        RowMeans {
             candidate,
             baseline,
             one_trial,
@@ -271,7 +286,7 @@ mod tests {
     }
 
     /// Asks of a gate on changes of a rate or a mean.
-    fn ask<T>(metric: &str, key: &str, of: impl FnOnce(&Question<'_>) -> T) -> T {
+    fn ask<T>(metric: &str, key: &str, of: impl FnOnce(&RowTest<'_>) -> T) -> T {
         let text = format!(
             "version: 1\ngates:\n- {{name: g, scorer: s, metric: {metric}, {key}: 0, evidence: significant}}"
         );
@@ -293,7 +308,7 @@ mod tests {
             baseline: None,
             text_counts: false,
         };
-        of(&Question {
+        of(&RowTest {
             gate: &policy.gates[0],
             limit: policy.gates[0].limits[0],
             subject: None,
@@ -304,14 +319,16 @@ mod tests {
     }
 
     fn attainable(metric: &str, key: &str, rows: &[(f64, f64)], one_trial: bool) -> f64 {
-        ask(metric, key, |question| {
-            question.attainable_p(&means(rows, one_trial), one_trial)
+        ask(metric, key, |row_test| {
+            row_test.attainable_p(&means(rows, one_trial), one_trial)
         })
     }
 
     fn p(metric: &str, key: &str, rows: &[(f64, f64)]) -> Option<f64> {
-        ask(metric, key, |question| {
-            question.world(&means(rows, false), false).p(question.limit)
+        ask(metric, key, |row_test| {
+            row_test
+                .scenario(&means(rows, false), false)
+                .p(row_test.limit)
         })
     }
 
@@ -449,24 +466,24 @@ mod tests {
             prop_assume!((1..=9).contains(&missing.len()));
             let (worst, best) = (filled(&rows, [0.0, 1.0]), filled(&rows, [1.0, 0.0]));
             let (low, high) = of_pairs(&means(&worst, true), &means(&best, true));
-            let fillings = of_fillings(&means(&worst, true), &means(&best, true), true);
+            let imputations = of_fillings(&means(&worst, true), &means(&best, true), true);
             let mut seen = Vec::new();
             let mut found = (f64::INFINITY, 0.0_f64);
-            for filling in 0..1_u32 << missing.len() {
+            for imputation in 0..1_u32 << missing.len() {
                 let mut rows = rows.clone();
                 for (place, (row, ours)) in missing.iter().enumerate() {
-                    let value = u8::from(filling >> place & 1 == 1);
+                    let value = u8::from(imputation >> place & 1 == 1);
                     *if *ours { &mut rows[*row].0 } else { &mut rows[*row].1 } = value;
                 }
                 let filled = filled(&rows, [0.0, 0.0]);
                 let p = attainable("pass_rate", "max_drop", &filled, true);
                 let own = means(&filled, true).pairs().p(true);
-                prop_assert!(fillings.iter().any(|(attainable, least)| *attainable <= p && *least <= own));
+                prop_assert!(imputations.iter().any(|(attainable, least)| *attainable <= p && *least <= own));
                 seen.push((p, own));
                 prop_assert!(low <= p && p <= high, "{} {} {}", low, p, high);
                 found = (found.0.min(p), found.1.max(p));
             }
-            prop_assert!(fillings.iter().all(|filling| seen.contains(filling)));
+            prop_assert!(imputations.iter().all(|imputation| seen.contains(imputation)));
             prop_assert!(found.0 - low <= LEAST_KNOWN && high - found.1 <= LEAST_KNOWN);
         }
 

@@ -1,10 +1,13 @@
 //! Hints: what a policy asks of its rows that they cannot tell, though every check came out as it did.
 
+mod logger_latency;
+mod power;
+
 use std::collections::BTreeSet;
 
-use super::comparability::{Effect, Finding, Name};
-use super::{Check, Status, logger_latency, noise};
 use crate::evidence::{Baseline, Evidence, Kind, Role};
+use crate::judge::check::{Check, Status};
+use crate::judge::finding::{Finding, Name};
 use crate::number::{count, full, nearest_count, plural};
 use crate::policy::{self, LimitKey, Policy};
 use crate::prose::Prose;
@@ -14,11 +17,15 @@ use crate::stats::{Pairs, wilson};
 const MOST_ROWS: u64 = 10_000_000;
 
 /// Looks at the checks once they are judged.
-pub(super) fn hints(policy: &Policy, evidence: &Evidence, checks: &[Check]) -> Vec<Finding> {
+pub(in crate::judge) fn hints(
+    policy: &Policy,
+    evidence: &Evidence,
+    checks: &[Check],
+) -> Vec<Finding> {
     let judged: Vec<&Check> = checks.iter().filter(|check| is_judged(check)).collect();
     let of_limits = judged.iter().flat_map(|check| {
         let beside = evidence.beside(check.against.as_deref());
-        let below = beside.and_then(|evidence| noise::below(evidence, check));
+        let below = beside.and_then(|evidence| power::below(evidence, check));
         [below, cannot_be_proven(check)].into_iter().flatten()
     });
     let mut findings: Vec<Finding> = of_limits.collect();
@@ -42,14 +49,6 @@ pub(super) fn hints(policy: &Policy, evidence: &Evidence, checks: &[Check]) -> V
 
 fn is_judged(check: &Check) -> bool {
     check.status != Status::Skipped && check.finding.is_none() && check.candidate.is_some()
-}
-
-pub(super) fn hint(name: Name, message: Prose) -> Finding {
-    Finding {
-        name,
-        effect: Effect::Hint,
-        message,
-    }
 }
 
 /// A proof that so few rows cannot give, whatever they had said.
@@ -107,7 +106,7 @@ fn cannot_be_proven(check: &Check) -> Option<Finding> {
     } else {
         "no number of rows would".to_owned()
     };
-    Some(hint(
+    Some(Finding::hint(
         Name::CannotBeProven,
         Prose::from("the gate ").name(&check.gate).text(format!(
             " asks for a proof of {} {} on {}, and {outcome} it; {takes}",
@@ -157,7 +156,7 @@ fn same_everywhere(evidence: &Evidence, subject: &str) -> Option<Finding> {
             is_same.then(|| full(low))?
         }
     };
-    Some(hint(
+    Some(Finding::hint(
         Name::ConstantScorer,
         Prose::new().name(subject).text(format!(
             " is {said} on every row of both runs, so it shows no difference between them"

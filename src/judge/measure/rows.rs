@@ -4,24 +4,25 @@
 
 use std::collections::BTreeMap;
 
-use super::columns::fixed_value;
-use super::latency;
-use super::measure::{Lack, Measure, leaves_out};
-use super::slice::Selection;
 use crate::evidence::{Role, Rows};
+use crate::judge::measure::columns::fixed_value;
+use crate::judge::measure::latency;
+use crate::judge::measure::summary::{Unmeasurable, leaves_out};
+use crate::judge::measure::value::Measure;
+use crate::judge::slice::Selection;
 use crate::number::{count, sum};
 use crate::policy::{Aggregate, Gate, Kind, MissingValue, RemovedRows};
 
 /// Measures one gate on one subject and slice.
 #[derive(Clone, Copy)]
-pub(super) struct ByRow<'a> {
-    pub(super) gate: &'a Gate,
-    pub(super) rows: &'a Rows,
+pub(in crate::judge) struct ByRow<'a> {
+    pub(in crate::judge) gate: &'a Gate,
+    pub(in crate::judge) rows: &'a Rows,
     /// The column that the metric is measured on.
-    pub(super) column: usize,
-    pub(super) selection: &'a Selection,
+    pub(in crate::judge) column: usize,
+    pub(in crate::judge) selection: &'a Selection,
     /// Whether a text is a score of the dimension.
-    pub(super) text_counts: bool,
+    pub(in crate::judge) text_counts: bool,
 }
 
 /// A run's trials of one row, as a metric sees them.
@@ -50,7 +51,7 @@ enum End {
 
 impl ByRow<'_> {
     /// A run's value, over all rows that it has.
-    pub(super) fn value(&self, role: Role) -> Result<Measure, Lack> {
+    pub(in crate::judge) fn value(&self, role: Role) -> Result<Measure, Unmeasurable> {
         let cells = self.cells(role, |row| self.rows.trials(role, row) > 0);
         let side = Side::new(self.gate, cells)?;
         let all = vec![true; side.cells.len()];
@@ -59,13 +60,16 @@ impl ByRow<'_> {
 
     /// The values of both runs, on the rows of the baseline or on those that both have. Where a run's missing
     /// scores are left out, a row without any drops out on both sides.
-    pub(super) fn change(&self, removed_rows: RemovedRows) -> Result<[Measure; 2], (Role, Lack)> {
+    pub(in crate::judge) fn change(
+        &self,
+        removed_rows: RemovedRows,
+    ) -> Result<[Measure; 2], (Role, Unmeasurable)> {
         let is_compared = |row: usize| {
             let has = |role| self.rows.trials(role, row) > 0;
             has(Role::Baseline) && (removed_rows == RemovedRows::Missing || has(Role::Candidate))
         };
         let [ours, theirs] = [Role::Candidate, Role::Baseline].map(|role| {
-            Side::new(self.gate, self.cells(role, is_compared)).map_err(|lack| (role, lack))
+            Side::new(self.gate, self.cells(role, is_compared)).map_err(|cause| (role, cause))
         });
         let (ours, theirs) = (ours?, theirs?);
         let both = ours.cells.iter().zip(&theirs.cells);
@@ -73,7 +77,7 @@ impl ByRow<'_> {
         let is_in: Vec<bool> = is_in.collect();
         let of = |role, side| {
             self.measure(role, side, &is_in)
-                .map_err(|lack| (role, lack))
+                .map_err(|cause| (role, cause))
         };
         Ok([of(Role::Candidate, &ours)?, of(Role::Baseline, &theirs)?])
     }
@@ -142,14 +146,14 @@ impl ByRow<'_> {
         values.get(trial).copied().filter(|value| !value.is_nan())
     }
 
-    fn measure(&self, role: Role, side: &Side, is_in: &[bool]) -> Result<Measure, Lack> {
+    fn measure(&self, role: Role, side: &Side, is_in: &[bool]) -> Result<Measure, Unmeasurable> {
         let zipped = side.cells.iter().zip(is_in);
         let cells: Vec<&Cell> = zipped
             .filter(|(_, is_in)| **is_in)
             .map(|(c, _)| c)
             .collect();
         if cells.iter().all(|cell| cell.known == 0) {
-            return Err(Lack::NoScores);
+            return Err(Unmeasurable::NoScores);
         }
         let aggregate = self.gate.metric.aggregate();
         let at = |end| match aggregate {
@@ -245,7 +249,7 @@ impl ByRow<'_> {
 }
 
 /// What a missing value can be at its lowest and at its highest.
-pub(super) fn ends(gate: &Gate) -> (f64, f64) {
+pub(in crate::judge) fn ends(gate: &Gate) -> (f64, f64) {
     match gate.metric.definition().missing {
         MissingValue::Never => (0.0, 0.0),
         MissingValue::Counts(value) => (value, value),
@@ -267,7 +271,7 @@ impl Side {
     /// # Errors
     ///
     /// No row has a value.
-    fn new(gate: &Gate, cells: Vec<Cell>) -> Result<Self, Lack> {
+    fn new(gate: &Gate, cells: Vec<Cell>) -> Result<Self, Unmeasurable> {
         let lacks = |cell: &Cell| cell.trials - cell.known;
         let mut fraction = Mean::default();
         for cell in &cells {
@@ -278,7 +282,7 @@ impl Side {
             cell.row.is_some() && cell.known > 0 && is_covered
         };
         if !cells.iter().any(has_any) {
-            return Err(Lack::NoScores);
+            return Err(Unmeasurable::NoScores);
         }
         let missing = cells.iter().map(lacks).sum();
         Ok(Self {

@@ -1,15 +1,13 @@
-//! From rows to worlds: what a check is measured on, with missing scores filled in every way that matters.
+//! From rows to scenarios: what a check is measured on, with missing scores filled in every way that matters.
 
-use super::by_row::ends;
-use super::chance::Trial;
-use super::columns::{column, fixed_value};
-use super::comparability::Obstacle;
-use super::envelope::Envelope;
-use super::limit::Pairing;
-use super::measure::Measure;
-use super::slice::Selection;
-use super::world::{Basis, World, is_flat};
 use crate::evidence::{Role, Rows};
+use crate::judge::finding::Blocker;
+use crate::judge::limit::Pairing;
+use crate::judge::measure::columns::{column, fixed_value};
+use crate::judge::measure::rows::ends;
+use crate::judge::measure::value::Measure;
+use crate::judge::significance::scenario::{IntervalMethod, Scenario, is_flat};
+use crate::judge::slice::Selection;
 use crate::number::{count, sum};
 use crate::policy::{self, Aggregate, Change, Gate, Limit, RemovedRows};
 use crate::stats::{Pairs, Rates, Sample};
@@ -18,79 +16,23 @@ use crate::stats::{Pairs, Rates, Sample};
 const MOST_BETWEEN: u64 = 2_500;
 
 /// What is looked at: a gate's column, and how missing scores and rows are taken.
-pub(super) struct Question<'a> {
-    pub(super) gate: &'a Gate,
-    pub(super) limit: Limit,
-    pub(super) subject: Option<&'a str>,
-    pub(super) selection: &'a Selection,
-    pub(super) removed_rows: RemovedRows,
+pub(in crate::judge) struct RowTest<'a> {
+    pub(in crate::judge) gate: &'a Gate,
+    pub(in crate::judge) limit: Limit,
+    pub(in crate::judge) subject: Option<&'a str>,
+    pub(in crate::judge) selection: &'a Selection,
+    pub(in crate::judge) removed_rows: RemovedRows,
     /// The measured values, which say whether missing scores are left out.
-    pub(super) pairing: &'a Pairing,
+    pub(in crate::judge) pairing: &'a Pairing,
 }
 
-impl Question<'_> {
-    /// Looks at the rows in every world that matters.
-    ///
-    /// Where each row has one trial, these are the fillings at which all missing scores are at an end. A t
-    /// interval depends on how far rows lie apart, too: there they are those of an [`Envelope`].
-    pub(super) fn ask(&self, rows: &Rows) -> Result<Trial, Obstacle> {
-        let column = column(rows, self.gate.metric, self.subject)?;
-        let high_is_good = self.limit.key.wants_high();
-        let worst = self.means(rows, column, [!high_is_good, high_is_good]);
-        let best = self.means(rows, column, [high_is_good, !high_is_good]);
-        let is_open = worst != best;
-        // A relative change depends on how large the baseline is, not on the change alone.
-        let others: Vec<Means> = if self.limit.key.is_relative() {
-            let both = |high| self.means(rows, column, [high, high]);
-            vec![both(true), both(false)]
-        } else {
-            Vec::new()
-        };
-        let mut all = [&worst, &best].into_iter().chain(&others);
-        let one_trial = all.all(|means| means.one_trial);
-        let world = |means: &Means| self.world(means, one_trial);
-        let (at_worst, at_best) = (world(&worst), world(&best));
-        let mut others: Vec<World> = others.iter().map(world).collect();
-        if is_open && one_trial && self.evidence() == policy::Evidence::Proven {
-            let corners = [&at_worst, &at_best].into_iter().chain(&others);
-            let between = self.between(&corners.cloned().collect::<Vec<_>>());
-            others.extend(between);
-        }
-        let is_sizeless = self.limit.key.is_relative() && {
-            let mut all = [&at_worst, &at_best].into_iter().chain(&others);
-            let straddles = all.clone().any(|world| world.baseline < 0.0)
-                && all.clone().any(|world| world.baseline > 0.0);
-            // A part of zero is no size, but where nothing changed.
-            straddles || is_open && all.any(|world| world.baseline == 0.0 && world.candidate != 0.0)
-        };
-        let attainable = self.attainable(&worst, &best, one_trial);
-        let (prone, immune) = if is_open && !one_trial {
-            let envelope = Envelope::new(self, [&worst, &best], [&at_worst, &at_best]);
-            (envelope.prone(), envelope.immune())
-        } else {
-            let all = [at_worst.clone()]
-                .into_iter()
-                .chain(others)
-                .chain([at_best]);
-            let prone: Vec<World> = all.collect();
-            (prone.clone(), prone.into_iter().rev().collect())
-        };
-        Ok(Trial::new(
-            at_worst,
-            prone,
-            immune,
-            is_open,
-            is_sizeless,
-            attainable,
-        ))
-    }
-
+impl RowTest<'_> {
     /// The changes of a rate between these, in which all missing scores of a run are at one end, for a relative limit: the
     /// width of an interval depends on which rows of the baseline pass, and so does the limit itself, so that the worst of
     /// them need not be at an end. Of too many, bounds that are at least as bad.
-    fn between(&self, corners: &[World]) -> Vec<World> {
-        let of = |world: &World| match world.basis {
-            Basis::Pairs(pairs) => Some(pairs),
+    pub(in crate::judge) fn between(&self, corners: &[Scenario]) -> Vec<Scenario> {
+        let of = |scenario: &Scenario| match scenario.method {
+            IntervalMethod::Pairs(pairs) => Some(pairs),
             _ => None,
         };
         let mut pairs: Vec<Pairs> = Vec::new();
@@ -107,16 +49,16 @@ impl Question<'_> {
         {
             let (right, wrong) = (high.both - low.both, high.regressed - low.regressed);
             if (right + 1).saturating_mul(wrong + 1) > MOST_BETWEEN {
-                let by_change = |one: &&World, other: &&World| {
-                    let change = |world: &World| world.candidate - world.baseline;
+                let by_change = |one: &&Scenario, other: &&Scenario| {
+                    let change = |scenario: &Scenario| scenario.candidate - scenario.baseline;
                     change(one).total_cmp(&change(other))
                 };
                 let by_baseline =
-                    |one: &&World, other: &&World| one.baseline.total_cmp(&other.baseline);
+                    |one: &&Scenario, other: &&Scenario| one.baseline.total_cmp(&other.baseline);
                 let all = || corners.iter();
                 for of in [all().min_by(by_change), all().max_by(by_change)] {
                     for size in [all().min_by(by_baseline), all().max_by(by_baseline)] {
-                        made.extend(of.zip(size).map(|(of, size)| World {
+                        made.extend(of.zip(size).map(|(of, size)| Scenario {
                             baseline: size.baseline,
                             ..of.clone()
                         }));
@@ -138,31 +80,31 @@ impl Question<'_> {
     }
 
     /// A change of a rate, one trial a row.
-    fn of_pairs(&self, pairs: Pairs) -> World {
+    fn of_pairs(&self, pairs: Pairs) -> Scenario {
         let rows = pairs.rows();
         let rate = |passed: u64| count(passed) / count(rows);
-        World {
+        Scenario {
             rows,
             size: self.pairing.precision().size,
             candidate: rate(pairs.both + pairs.fixed),
             baseline: rate(pairs.both + pairs.regressed),
-            basis: Basis::Pairs(pairs),
+            method: IntervalMethod::Pairs(pairs),
         }
     }
 
     /// How much evidence the check needs.
-    pub(super) fn evidence(&self) -> policy::Evidence {
+    pub(in crate::judge) fn evidence(&self) -> policy::Evidence {
         self.gate.evidence_of(self.limit)
     }
 
     /// Whether it is a fraction of trials, each of which counts or does not.
-    pub(super) fn is_rate(&self) -> bool {
+    pub(in crate::judge) fn is_rate(&self) -> bool {
         self.gate.metric.is_rate()
     }
 
     /// Counts rows that turned: that passed in one run and do not in the other. A row passes where all its
     /// trials do. In between lie the rows of which missing scores decide.
-    pub(super) fn count(&self, rows: &Rows) -> Result<Measure, Obstacle> {
+    pub(in crate::judge) fn count(&self, rows: &Rows) -> Result<Measure, Blocker> {
         let column = column(rows, self.gate.metric, self.subject)?;
         let regressed = self.gate.metric.aggregate() == Aggregate::ChangedRows(Change::Regressed);
         let turned = |high: bool| {
@@ -191,7 +133,7 @@ impl Question<'_> {
     }
 
     /// The means of rows where the missing scores of the candidate and of the baseline are high, or low.
-    fn means(&self, rows: &Rows, column: usize, high: [bool; 2]) -> Means {
+    pub(in crate::judge) fn means(&self, rows: &Rows, column: usize, high: [bool; 2]) -> RowMeans {
         let (low_fill, high_fill) = ends(self.gate);
         let fill = |high| if high { high_fill } else { low_fill };
         let ignores = |measure: Option<&Measure>| measure.is_some_and(|known| known.ignores);
@@ -210,7 +152,7 @@ impl Question<'_> {
             ignores: ignores(self.pairing.baseline.as_ref()),
         };
         let single = |side: &Side, row| rows.trials(side.role, row) <= 1;
-        let mut means = Means {
+        let mut means = RowMeans {
             candidate: Vec::new(),
             baseline: Vec::new(),
             one_trial: self.is_rate() || self.gate.metric.compares(),
@@ -244,7 +186,7 @@ impl Question<'_> {
         means
     }
 
-    pub(super) fn world(&self, means: &Means, one_trial: bool) -> World {
+    pub(in crate::judge) fn scenario(&self, means: &RowMeans, one_trial: bool) -> Scenario {
         let is_change = self.limit.key.is_change();
         let rows = means.candidate.len() as u64;
         let pairs = means.pairs();
@@ -253,12 +195,12 @@ impl Question<'_> {
         }
         if one_trial {
             let passed = trues(&means.candidate);
-            return World {
+            return Scenario {
                 rows,
                 size: self.pairing.precision().size,
                 candidate: count(passed) / count(rows),
                 baseline: 0.0,
-                basis: Basis::Rate { passed, rows },
+                method: IntervalMethod::Rate { passed, rows },
             };
         }
         let mean = |means| Sample::of(means).map_or(f64::NAN, |sample: Sample| sample.mean);
@@ -266,16 +208,16 @@ impl Question<'_> {
         let is_flat = sample.is_some_and(|sample| is_flat(sample.deviation, means.scale()));
         let (ours, theirs) = (mean(&means.candidate), mean(&means.baseline));
         let is_same = self.is_rate() && is_flat && means.is_same_everywhere(is_change);
-        World {
+        Scenario {
             rows,
             size: self.pairing.precision().size,
             candidate: ours,
             baseline: if is_change { theirs } else { 0.0 },
             // Rates that are the same in every row tell no more than as many rows of one trial would.
-            basis: match (is_same, is_change) {
-                (true, true) => Basis::SameRates(Rates { ours, theirs, rows }),
-                (true, false) => Basis::SameRate { rate: ours, rows },
-                (false, _) => Basis::Means {
+            method: match (is_same, is_change) {
+                (true, true) => IntervalMethod::SameRates(Rates { ours, theirs, rows }),
+                (true, false) => IntervalMethod::SameRate { rate: ours, rows },
+                (false, _) => IntervalMethod::Means {
                     sample: sample.unwrap_or(Sample {
                         rows: 0,
                         mean: f64::NAN,
@@ -288,18 +230,18 @@ impl Question<'_> {
     }
 }
 
-/// The means of rows in one world: of a change those of both runs, row by row.
+/// The means of rows in one scenario: of a change those of both runs, row by row.
 #[derive(Clone, PartialEq)]
-pub(super) struct Means {
-    pub(super) candidate: Vec<f64>,
-    pub(super) baseline: Vec<f64>,
+pub(in crate::judge) struct RowMeans {
+    pub(in crate::judge) candidate: Vec<f64>,
+    pub(in crate::judge) baseline: Vec<f64>,
     /// Whether each row has one trial, so that a truth value stays one.
-    pub(super) one_trial: bool,
+    pub(in crate::judge) one_trial: bool,
 }
 
-impl Means {
+impl RowMeans {
     /// What is averaged: the differences of a change, or the values themselves.
-    pub(super) fn values(&self, is_change: bool) -> Vec<f64> {
+    pub(in crate::judge) fn values(&self, is_change: bool) -> Vec<f64> {
         if !is_change {
             return self.candidate.clone();
         }
@@ -308,13 +250,13 @@ impl Means {
     }
 
     /// The size of the numbers, below which a difference is nothing but rounding.
-    pub(super) fn scale(&self) -> f64 {
+    pub(in crate::judge) fn scale(&self) -> f64 {
         let all = self.candidate.iter().chain(&self.baseline);
         all.fold(0.0, |scale, value| scale.max(value.abs()))
     }
 
     /// Whether the rows of each run are alike, and not only their differences.
-    pub(super) fn is_same_everywhere(&self, is_change: bool) -> bool {
+    pub(in crate::judge) fn is_same_everywhere(&self, is_change: bool) -> bool {
         let is_same = |values: &[f64]| {
             let sample = Sample::of(values);
             sample.is_some_and(|sample| is_flat(sample.deviation, self.scale()))
@@ -322,7 +264,7 @@ impl Means {
         is_same(&self.candidate) && (!is_change || is_same(&self.baseline))
     }
 
-    pub(super) fn pairs(&self) -> Pairs {
+    pub(in crate::judge) fn pairs(&self) -> Pairs {
         let mut pairs = Pairs::default();
         for (ours, theirs) in self.candidate.iter().zip(&self.baseline) {
             *match (*ours == 1.0, *theirs == 1.0) {
@@ -336,7 +278,7 @@ impl Means {
     }
 }
 
-/// One run's part in a world.
+/// One run's part in a scenario.
 struct Side {
     role: Role,
     /// What a score counts, whatever it is; `None` where it counts as it is.

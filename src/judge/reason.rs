@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::Margin;
-use super::chance::{Chance, Ruling as Said};
-use super::comparability::{Name, Obstacle};
-use super::limit::{Decision, Pairing};
-use super::measure::{Lack, Measure};
-use super::slice::Slice;
 use crate::evidence::{Flaw, Role, Run};
+use crate::judge::check::Margin;
+use crate::judge::finding::{Blocker, Name};
+use crate::judge::limit::{Decision, Pairing};
+use crate::judge::measure::summary::Unmeasurable;
+use crate::judge::measure::value::Measure;
+use crate::judge::significance::scenario::RuleOutcome;
+use crate::judge::significance::test::TestResult;
+use crate::judge::slice::Slice;
 use crate::number::{full, plural, show, signed};
 use crate::policy::{self, Gate, Kind, Limit, LimitKey, Unit};
 use crate::prose::Prose;
@@ -16,7 +18,7 @@ use crate::prose::Prose;
 /// As many names are listed where a name is not known.
 const MOST_NAMES: usize = 12;
 
-pub(super) fn unknown_dimension(scorer: &str, known: &BTreeSet<&str>) -> Obstacle {
+pub(super) fn unknown_dimension(scorer: &str, known: &BTreeSet<&str>) -> Blocker {
     let nearest = known
         .iter()
         .map(|name| (strsim::jaro_winkler(scorer, name), *name))
@@ -37,31 +39,31 @@ pub(super) fn unknown_dimension(scorer: &str, known: &BTreeSet<&str>) -> Obstacl
             .text("; there are ")
             .names(known.iter().copied(), MOST_NAMES)
     };
-    Obstacle {
+    Blocker {
         name: Name::UnknownDimension,
         message,
     }
 }
 
 /// Why a run has no value.
-pub(super) fn lack(
-    lack: &Lack,
+pub(super) fn unmeasurable(
+    cause: &Unmeasurable,
     gate: &Gate,
     subject: Option<&str>,
     role: &str,
     run: &Run,
-) -> Obstacle {
+) -> Blocker {
     let dimension = subject.unwrap_or_default();
     let in_role = format!(" in the {role}");
-    let (name, message) = match lack {
-        Lack::NoScores => (
+    let (name, message) = match cause {
+        Unmeasurable::NoScores => (
             Name::NoScores,
             Prose::from("no trial has a score of ")
                 .name(dimension)
                 .text(in_role)
                 .then(others(run)),
         ),
-        Lack::NotAvailable(metrics) => (
+        Unmeasurable::NotAvailable(metrics) => (
             Name::MetricNotAvailable,
             Prose::new().name(dimension).text(format!(
                 " has no {}{in_role}; it has {}",
@@ -69,7 +71,7 @@ pub(super) fn lack(
                 metrics.join(", ")
             )),
         ),
-        Lack::OutOfRange(mean) => {
+        Unmeasurable::OutOfRange(mean) => {
             let (low, high) = gate.range.unwrap_or_default();
             (
                 Name::OutOfRange,
@@ -81,21 +83,21 @@ pub(super) fn lack(
                 )),
             )
         }
-        Lack::Flawed(Flaw::Ambiguous) => (
+        Unmeasurable::Flawed(Flaw::Ambiguous) => (
             Name::AmbiguousDimension,
             Prose::from("two dimensions")
                 .text(in_role)
                 .text(" are called ")
                 .name(dimension),
         ),
-        Lack::Flawed(Flaw::Inconsistent) => (
+        Unmeasurable::Flawed(Flaw::Inconsistent) => (
             Name::InconsistentCounts,
             Prose::from("the counts of ")
                 .name(dimension)
                 .text(in_role)
                 .text(" contradict each other"),
         ),
-        Lack::NoPredictCall => (
+        Unmeasurable::NoPredictCall => (
             Name::MetricNotAvailable,
             Prose::from(format!(
                 "Weave finds no call of the model alone in any trial{in_role}, so there is no {}: its op needs a name with \
@@ -103,7 +105,7 @@ pub(super) fn lack(
                 gate.metric.word()
             )),
         ),
-        Lack::NoUsage => (
+        Unmeasurable::NoUsage => (
             Name::MetricNotAvailable,
             Prose::from(format!(
                 "no trial{in_role} {}, so there is no {}",
@@ -116,12 +118,12 @@ pub(super) fn lack(
             )),
         ),
     };
-    Obstacle { name, message }
+    Blocker { name, message }
 }
 
 /// No score in a slice.
-pub(super) fn no_scores_in(slice: &Slice, subject: Option<&str>, role: Role) -> Obstacle {
-    Obstacle {
+pub(super) fn no_scores_in(slice: &Slice, subject: Option<&str>, role: Role) -> Blocker {
+    Blocker {
         name: Name::NoScores,
         message: Prose::from("no trial has a score of ")
             .name(subject.unwrap_or_default())
@@ -131,9 +133,9 @@ pub(super) fn no_scores_in(slice: &Slice, subject: Option<&str>, role: Role) -> 
 }
 
 /// A score that its gate says cannot be.
-pub(super) fn out_of_range(score: f64, range: (f64, f64), dimension: &str, role: Role) -> Obstacle {
+pub(super) fn out_of_range(score: f64, range: (f64, f64), dimension: &str, role: Role) -> Blocker {
     let (low, high) = range;
-    Obstacle {
+    Blocker {
         name: Name::OutOfRange,
         message: Prose::from("a score of ").name(dimension).text(format!(
             " in the {} is {}, outside its range [{}, {}]",
@@ -201,10 +203,10 @@ pub(super) fn decision(
 
 /// Why chance leaves a limit standing, breaks it, or leaves it open.
 pub(super) fn chance(
-    said: Option<Said>,
+    said: Option<RuleOutcome>,
     gate: &Gate,
     limit: Limit,
-    chance: &Chance,
+    chance: &TestResult,
     pairing: &Pairing,
 ) -> Prose {
     let bound = full(limit.value);
@@ -224,15 +226,15 @@ pub(super) fn chance(
     };
     let detail = detail(limit, chance);
     Prose::from(match said {
-        Some(Said::Holds) if chance.rule == policy::Evidence::Proven => {
+        Some(RuleOutcome::Holds) if chance.rule == policy::Evidence::Proven => {
             format!("{what}; all plausible values are within {key} {bound}: {detail}")
         }
-        Some(Said::Holds) => format!("{what}, within {key} {bound}: {detail}"),
-        Some(Said::Noise) if chance.shows_nothing => format!(
+        Some(RuleOutcome::Holds) => format!("{what}, within {key} {bound}: {detail}"),
+        Some(RuleOutcome::Noise) if chance.shows_nothing => format!(
             "{what}, beyond {key} {bound}; but {} so alike show nothing",
             plural(chance.rows, "row")
         ),
-        Some(Said::Noise) => {
+        Some(RuleOutcome::Noise) => {
             let uncounted = if chance.counted == Some(false) {
                 "; not counted as a test: no pattern of these changes would be significant"
             } else {
@@ -240,19 +242,19 @@ pub(super) fn chance(
             };
             format!("{what}, beyond {key} {bound}, which may be noise: {detail}{uncounted}")
         }
-        Some(Said::Broken) if chance.rule == policy::Evidence::Proven => {
+        Some(RuleOutcome::Broken) if chance.rule == policy::Evidence::Proven => {
             format!("{what}; no plausible value is within {key} {bound}: {detail}")
         }
-        Some(Said::Broken) => {
+        Some(RuleOutcome::Broken) => {
             format!("{what}, beyond {key} {bound}, and chance does not explain it: {detail}")
         }
-        Some(Said::Open) => {
+        Some(RuleOutcome::Open) => {
             let more = chance.rows_needed.map_or_else(String::new, |rows| {
                 format!("; about {} of this kind would decide", plural(rows, "row"))
             });
             format!("{what}; plausible values lie on both sides of {key} {bound}: {detail}{more}")
         }
-        Some(Said::TooFew) => format!(
+        Some(RuleOutcome::TooFew) => format!(
             "{} {} too few, or too much alike, to tell chance from change",
             plural(chance.rows, "row"),
             if chance.rows == 1 { "is" } else { "are" }
@@ -265,7 +267,7 @@ pub(super) fn chance(
 }
 
 /// The interval and what it rests on.
-fn detail(limit: Limit, chance: &Chance) -> String {
+fn detail(limit: Limit, chance: &TestResult) -> String {
     let percent = show(chance.confidence * 100.0, 0.0);
     let shown = |end: f64| {
         if limit.key.is_change() {

@@ -1,34 +1,43 @@
 //! What a check is measured on: which run, which rows of it, and whether the summary or the rows are counted.
 
-use super::by_row::ByRow;
-use super::columns::{column, is_told, text_counts, unknown_rows};
-use super::comparability::{self, Obstacle};
-use super::limit::Pairing;
-use super::measure::{Lack, Measure, Sample, is_outside};
-use super::plan::Matter;
-use super::slice::{self, Selection};
-use super::words;
+pub(in crate::judge) mod columns;
+pub(in crate::judge) mod latency;
+pub(in crate::judge) mod rows;
+pub(in crate::judge) mod summary;
+pub(in crate::judge) mod value;
+
 use crate::evidence::{Baseline, Completeness, Evidence, Role, Rows, Run, Totals};
+use crate::judge::finding::Blocker;
+use crate::judge::finding::unknown_rows;
+use crate::judge::limit::Pairing;
+use crate::judge::measure::columns::{column, is_told, text_counts};
+use crate::judge::measure::rows::ByRow;
+use crate::judge::measure::summary::{Sample, Unmeasurable, is_outside};
+use crate::judge::measure::value::Measure;
+use crate::judge::plan::CheckSpec;
+use crate::judge::preconditions;
+use crate::judge::reason;
+use crate::judge::slice::{self, Selection};
 use crate::policy::{Aggregate, Counted, Gate, Kind, Limit, RemovedRows};
 
 /// The values that a limit is about.
-pub(super) struct Measured {
-    pub(super) pairing: Pairing,
+pub(in crate::judge) struct Measured {
+    pub(in crate::judge) pairing: Pairing,
     /// How removed rows were taken.
-    pub(super) removed_rows: RemovedRows,
+    pub(in crate::judge) removed_rows: RemovedRows,
 }
 
 /// Measures checks on the evidence.
 #[derive(Clone, Copy)]
-pub(super) struct Surveyor<'a> {
-    pub(super) evidence: &'a Evidence,
+pub(in crate::judge) struct Measurer<'a> {
+    pub(in crate::judge) evidence: &'a Evidence,
     /// What a row means that the candidate lacks.
-    pub(super) removed_rows: RemovedRows,
+    pub(in crate::judge) removed_rows: RemovedRows,
 }
 
-impl Surveyor<'_> {
+impl Measurer<'_> {
     /// Whether a limit of a gate is judged on what rows say, rather than on what the summary says.
-    pub(super) fn uses_rows(&self, gate: &Gate, limit: Limit) -> bool {
+    pub(in crate::judge) fn uses_rows(&self, gate: &Gate, limit: Limit) -> bool {
         let baseline = match &self.evidence.baseline {
             Baseline::Found(run, _) if gate.compares(limit) => Some(&run.totals),
             _ => None,
@@ -39,13 +48,13 @@ impl Surveyor<'_> {
     }
 
     /// The values that a limit is about, and what they are measured on.
-    pub(super) fn measure(&self, matter: Matter<'_>) -> Result<Measured, Obstacle> {
-        let Matter { gate, limit, .. } = matter;
-        self.usable(matter)?;
-        self.in_range(matter)?;
-        let (pairing, removed_rows) = match self.on_summary(matter)? {
-            Some((pairing, removed_rows)) => (self.sized(matter, pairing), removed_rows),
-            None => (self.on_rows(matter)?, self.removed_rows),
+    pub(in crate::judge) fn measure(&self, spec: CheckSpec<'_>) -> Result<Measured, Blocker> {
+        let CheckSpec { gate, limit, .. } = spec;
+        self.usable(spec)?;
+        self.in_range(spec)?;
+        let (pairing, removed_rows) = match self.on_summary(spec)? {
+            Some((pairing, removed_rows)) => (self.sized(spec, pairing), removed_rows),
+            None => (self.on_rows(spec)?, self.removed_rows),
         };
         if !gate.metric.compares() {
             return Ok(Measured {
@@ -55,10 +64,10 @@ impl Surveyor<'_> {
         }
         // The two pass rates say how missing scores are taken; the rows are counted.
         let rows = self.rows()?;
-        let selection = Selection::of(matter.slice, rows);
-        let question = matter.question(&selection, removed_rows, &pairing);
+        let selection = Selection::of(spec.slice, rows);
+        let row_test = spec.row_test(&selection, removed_rows, &pairing);
         let pairing = Pairing {
-            candidate: question.count(rows)?,
+            candidate: row_test.count(rows)?,
             baseline: None,
             text_counts: false,
         };
@@ -70,18 +79,18 @@ impl Surveyor<'_> {
     }
 
     /// Makes sure that the counts of the dimension can be used, in every run that is looked at as a whole.
-    fn usable(&self, matter: Matter<'_>) -> Result<(), Obstacle> {
-        for role in roles(matter) {
+    fn usable(&self, spec: CheckSpec<'_>) -> Result<(), Blocker> {
+        for role in roles(spec) {
             let totals = &self.run(role).totals;
-            let known = matter.subject.and_then(|name| totals.dimensions.get(name));
+            let known = spec.subject.and_then(|name| totals.dimensions.get(name));
             if let Some(flaw) = known.and_then(|known| known.flaw) {
-                return Err(self.obstacle(matter, &Lack::Flawed(flaw), role));
+                return Err(self.blocker(spec, &Unmeasurable::Flawed(flaw), role));
             }
         }
         Ok(())
     }
 
-    fn rows(&self) -> Result<&Rows, Obstacle> {
+    fn rows(&self) -> Result<&Rows, Blocker> {
         self.evidence.rows.as_ref().ok_or_else(unknown_rows)
     }
 
@@ -90,8 +99,8 @@ impl Surveyor<'_> {
     ///
     /// What a summary cannot give is not in its rows either: no scores, or scores of another kind, or two
     /// dimensions of one name. But a latency or a usage that it lacks may be.
-    fn on_summary(&self, matter: Matter<'_>) -> Result<Option<(Pairing, RemovedRows)>, Obstacle> {
-        let Matter { gate, limit, .. } = matter;
+    fn on_summary(&self, spec: CheckSpec<'_>) -> Result<Option<(Pairing, RemovedRows)>, Blocker> {
+        let CheckSpec { gate, limit, .. } = spec;
         if gate.metric.is_latency() {
             return Ok(None);
         }
@@ -99,10 +108,10 @@ impl Surveyor<'_> {
             let each = self.evidence.each.iter().map(|each| &each.candidate);
             let mut runs = each.chain([&self.evidence.candidate]);
             if runs.any(|run| run.completeness == Completeness::Repeated) {
-                return Err(comparability::repeated_calls());
+                return Err(preconditions::repeated_calls());
             }
         }
-        let text_counts = text_counts(self.evidence, matter.subject);
+        let text_counts = text_counts(self.evidence, spec.subject);
         if !gate.compares(limit) {
             let candidate = &self.evidence.candidate;
             let ours = Sample {
@@ -111,10 +120,10 @@ impl Surveyor<'_> {
                 removed: 0,
                 text_counts,
             };
-            let ours = measured(matter, &ours, Role::Candidate);
-            let is_told = matter.slice.is_none() && self.tells(gate, &[&candidate.totals]);
+            let ours = measured(spec, &ours, Role::Candidate);
+            let is_told = spec.slice.is_none() && self.tells(gate, &[&candidate.totals]);
             return match ours {
-                Err(obstacle) if is_told || matter.subject.is_some() => Err(obstacle),
+                Err(blocker) if is_told || spec.subject.is_some() => Err(blocker),
                 Ok(candidate) if is_told => {
                     let pairing = Pairing {
                         candidate,
@@ -126,9 +135,9 @@ impl Surveyor<'_> {
                 _ => Ok(None),
             };
         }
-        let is_told = matter.slice.is_none() && self.tells(gate, &self.totals(self.removed_rows)?);
-        let pairing = match self.change(matter, self.removed_rows, text_counts) {
-            Err(obstacle) if is_told || matter.subject.is_some() => return Err(obstacle),
+        let is_told = spec.slice.is_none() && self.tells(gate, &self.totals(self.removed_rows)?);
+        let pairing = match self.change(spec, self.removed_rows, text_counts) {
+            Err(blocker) if is_told || spec.subject.is_some() => return Err(blocker),
             Ok(pairing) if is_told => pairing,
             _ => return Ok(None),
         };
@@ -147,7 +156,7 @@ impl Surveyor<'_> {
         if !is_whole || self.removed() == 0 {
             return Ok(None);
         }
-        let mut common = self.change(matter, RemovedRows::Ignore, text_counts)?;
+        let mut common = self.change(spec, RemovedRows::Ignore, text_counts)?;
         if leaves_out(&common) {
             return Ok(None);
         }
@@ -163,14 +172,14 @@ impl Surveyor<'_> {
     /// The values of both runs on the rows of a comparison.
     fn change(
         &self,
-        matter: Matter<'_>,
+        spec: CheckSpec<'_>,
         removed_rows: RemovedRows,
         text_counts: bool,
-    ) -> Result<Pairing, Obstacle> {
+    ) -> Result<Pairing, Blocker> {
         let (ours, theirs) = self.samples(removed_rows, text_counts)?;
         Ok(Pairing {
-            candidate: measured(matter, &ours, Role::Candidate)?,
-            baseline: Some(measured(matter, &theirs, Role::Baseline)?),
+            candidate: measured(spec, &ours, Role::Candidate)?,
+            baseline: Some(measured(spec, &theirs, Role::Baseline)?),
             text_counts,
         })
     }
@@ -186,12 +195,12 @@ impl Surveyor<'_> {
     }
 
     /// Counts the rows themselves.
-    fn on_rows(&self, matter: Matter<'_>) -> Result<Pairing, Obstacle> {
-        let Matter { gate, limit, .. } = matter;
+    fn on_rows(&self, spec: CheckSpec<'_>) -> Result<Pairing, Blocker> {
+        let CheckSpec { gate, limit, .. } = spec;
         let rows = self.rows()?;
-        let selection = Selection::of(matter.slice, rows);
-        look_into(matter, rows, &selection)?;
-        let text_counts = text_counts(self.evidence, matter.subject);
+        let selection = Selection::of(spec.slice, rows);
+        look_into(spec, rows, &selection)?;
+        let text_counts = text_counts(self.evidence, spec.subject);
         if let Aggregate::Count(what) = gate.metric.aggregate() {
             return Ok(Pairing {
                 candidate: self.counted(what, rows, &selection),
@@ -202,27 +211,27 @@ impl Surveyor<'_> {
         let by_row = ByRow {
             gate,
             rows,
-            column: column(rows, gate.metric, matter.subject)?,
+            column: column(rows, gate.metric, spec.subject)?,
             selection: &selection,
             text_counts,
         };
-        let lack = |(role, lack): (Role, Lack)| {
+        let blocked = |(role, cause): (Role, Unmeasurable)| {
             let has_no_call = rows.without_call(role).trials >= self.run(role).totals.trials;
-            let lack = match gate.metric.column() {
+            let cause = match gate.metric.column() {
                 Some(Kind::Latency | Kind::Tokens | Kind::Cost) if has_no_call => {
-                    Lack::NoPredictCall
+                    Unmeasurable::NoPredictCall
                 }
-                Some(Kind::Latency | Kind::Tokens | Kind::Cost) => Lack::NoUsage,
-                _ => lack,
+                Some(Kind::Latency | Kind::Tokens | Kind::Cost) => Unmeasurable::NoUsage,
+                _ => cause,
             };
-            self.obstacle(matter, &lack, role)
+            self.blocker(spec, &cause, role)
         };
         let is_found = matches!(self.evidence.baseline, Baseline::Found(..));
         if !gate.compares(limit) || !is_found {
             return Ok(Pairing {
                 candidate: by_row
                     .value(Role::Candidate)
-                    .map_err(|found| lack((Role::Candidate, found)))?,
+                    .map_err(|found| blocked((Role::Candidate, found)))?,
                 baseline: None,
                 text_counts,
             });
@@ -230,9 +239,9 @@ impl Surveyor<'_> {
         let has = |role, row| rows.trials(role, row) > 0 && selection.has(rows, row);
         let is_common = |row: usize| has(Role::Candidate, row) && has(Role::Baseline, row);
         if !(0..rows.len()).any(is_common) {
-            return Err(comparability::no_common_rows(self.evidence));
+            return Err(preconditions::no_common_rows(self.evidence));
         }
-        let [candidate, baseline] = by_row.change(self.removed_rows).map_err(lack)?;
+        let [candidate, baseline] = by_row.change(self.removed_rows).map_err(blocked)?;
         Ok(Pairing {
             candidate,
             baseline: Some(baseline),
@@ -254,20 +263,20 @@ impl Surveyor<'_> {
     }
 
     /// A pairing of means from summaries, with the size of the scores as far as it can be told.
-    fn sized(&self, matter: Matter<'_>, mut pairing: Pairing) -> Pairing {
-        let Matter { gate, subject, .. } = matter;
+    fn sized(&self, spec: CheckSpec<'_>, mut pairing: Pairing) -> Pairing {
+        let CheckSpec { gate, subject, .. } = spec;
         if gate.metric.column() != Some(Kind::Number) {
             return pairing;
         }
         let known = self.evidence.rows.as_ref().and_then(|rows| {
             let column = column(rows, gate.metric, subject).ok()?;
-            let ends = roles(matter).filter_map(|role| rows.extremes(role, column, |_| true));
+            let ends = roles(spec).filter_map(|role| rows.extremes(role, column, |_| true));
             ends.map(|(low, high)| low.abs().max(high.abs()))
                 .reduce(f64::max)
         });
         let range = gate.range.map(|(low, high)| low.abs().max(high.abs()));
         // Of nothing that is known, a limit of 0 has no size: then scores are taken to be of size 1.
-        let unknown = if matter.limit.value == 0.0 { 1.0 } else { 0.0 };
+        let unknown = if spec.limit.value == 0.0 { 1.0 } else { 0.0 };
         let size = known.or(range).unwrap_or(unknown);
         let mut all = std::iter::once(&mut pairing.candidate).chain(&mut pairing.baseline);
         all.by_ref()
@@ -279,26 +288,26 @@ impl Surveyor<'_> {
     ///
     /// Of all rows of the runs, also where fewer are compared or in the slice: one outside shows that the range
     /// is not the scores' own.
-    fn in_range(&self, matter: Matter<'_>) -> Result<(), Obstacle> {
-        let Matter { gate, subject, .. } = matter;
+    fn in_range(&self, spec: CheckSpec<'_>) -> Result<(), Blocker> {
+        let CheckSpec { gate, subject, .. } = spec;
         let (Some(range), Some(name)) = (gate.range, subject) else {
             return Ok(());
         };
         let rows = self.evidence.rows.as_ref();
         let known = rows.and_then(|rows| Some((rows, rows.column(name, Kind::Number)?)));
         let mut means = Vec::new();
-        for role in roles(matter) {
+        for role in roles(spec) {
             let ends = known.and_then(|(rows, column)| rows.extremes(role, column, |_| true));
             let scores = ends.into_iter().flat_map(|(least, most)| [least, most]);
             if let Some(score) = scores.into_iter().find(|score| is_outside(*score, range)) {
-                return Err(words::out_of_range(score, range, name, role));
+                return Err(reason::out_of_range(score, range, name, role));
             }
             let dimension = self.run(role).totals.dimensions.get(name);
             let mean = dimension.and_then(|known| known.mean);
             means.extend(mean.map(|mean| (role, mean)));
         }
         if let Some((role, mean)) = means.iter().find(|(_, mean)| is_outside(*mean, range)) {
-            return Err(self.obstacle(matter, &Lack::OutOfRange(*mean), *role));
+            return Err(self.blocker(spec, &Unmeasurable::OutOfRange(*mean), *role));
         }
         // Whether a score lies outside only the rows tell.
         if known.is_none() && !means.is_empty() {
@@ -323,7 +332,7 @@ impl Surveyor<'_> {
     }
 
     /// The totals of the runs of a comparison, on the rows that it is made on.
-    fn totals(&self, removed_rows: RemovedRows) -> Result<[&Totals; 2], Obstacle> {
+    fn totals(&self, removed_rows: RemovedRows) -> Result<[&Totals; 2], Blocker> {
         let (ours, theirs) = self.samples(removed_rows, false)?;
         Ok([ours.totals, theirs.totals])
     }
@@ -333,8 +342,8 @@ impl Surveyor<'_> {
         &self,
         removed_rows: RemovedRows,
         text_counts: bool,
-    ) -> Result<(Sample<'_>, Sample<'_>), Obstacle> {
-        let unknown = || comparability::common_rows_unknown(self.evidence);
+    ) -> Result<(Sample<'_>, Sample<'_>), Blocker> {
+        let unknown = || preconditions::common_rows_unknown(self.evidence);
         let Baseline::Found(baseline, pair) = &self.evidence.baseline else {
             return Err(unknown());
         };
@@ -361,21 +370,21 @@ impl Surveyor<'_> {
         Ok((ours, theirs))
     }
 
-    fn obstacle(&self, matter: Matter<'_>, lack: &Lack, role: Role) -> Obstacle {
-        obstacle(matter, lack, role, self.run(role))
+    fn blocker(&self, spec: CheckSpec<'_>, cause: &Unmeasurable, role: Role) -> Blocker {
+        blocker(spec, cause, role, self.run(role))
     }
 }
 
 /// The runs that a check looks at.
-fn roles(matter: Matter<'_>) -> impl Iterator<Item = Role> + Clone {
+fn roles(spec: CheckSpec<'_>) -> impl Iterator<Item = Role> + Clone {
     let roles = [Role::Candidate, Role::Baseline].into_iter();
-    roles.take(1 + usize::from(matter.gate.compares(matter.limit)))
+    roles.take(1 + usize::from(spec.gate.compares(spec.limit)))
 }
 
 /// Makes sure that a slice has rows in every run that is looked at.
-fn look_into(matter: Matter<'_>, rows: &Rows, selection: &Selection) -> Result<(), Obstacle> {
-    let mut roles = roles(matter);
-    if let Some(slice) = matter.slice {
+fn look_into(spec: CheckSpec<'_>, rows: &Rows, selection: &Selection) -> Result<(), Blocker> {
+    let mut roles = roles(spec);
+    if let Some(slice) = spec.slice {
         let has = |role, row| rows.trials(role, row) > 0 && selection.has(rows, row);
         let any = |role| (0..rows.len()).any(|row| has(role, row));
         if !any(Role::Candidate) && !any(Role::Baseline) {
@@ -389,15 +398,15 @@ fn look_into(matter: Matter<'_>, rows: &Rows, selection: &Selection) -> Result<(
 }
 
 /// Measures a sample, or says what it lacks.
-fn measured(matter: Matter<'_>, sample: &Sample<'_>, role: Role) -> Result<Measure, Obstacle> {
-    let measured = sample.measure(matter.gate, matter.subject);
-    measured.map_err(|lack| obstacle(matter, &lack, role, sample.run))
+fn measured(spec: CheckSpec<'_>, sample: &Sample<'_>, role: Role) -> Result<Measure, Blocker> {
+    let measured = sample.measure(spec.gate, spec.subject);
+    measured.map_err(|cause| blocker(spec, &cause, role, sample.run))
 }
 
-fn obstacle(matter: Matter<'_>, lack: &Lack, role: Role, run: &Run) -> Obstacle {
-    let Matter { gate, subject, .. } = matter;
-    match (lack, matter.slice) {
-        (Lack::NoScores, Some(slice)) => words::no_scores_in(slice, subject, role),
-        _ => words::lack(lack, gate, subject, role.word(), run),
+fn blocker(spec: CheckSpec<'_>, cause: &Unmeasurable, role: Role, run: &Run) -> Blocker {
+    let CheckSpec { gate, subject, .. } = spec;
+    match (cause, spec.slice) {
+        (Unmeasurable::NoScores, Some(slice)) => reason::no_scores_in(slice, subject, role),
+        _ => reason::unmeasurable(cause, gate, subject, role.word(), run),
     }
 }

@@ -1,10 +1,10 @@
 //! Limits on observed changes that chance alone breaks.
 
-use super::comparability::{Finding, Name};
-use super::hints::hint;
-use super::slice::Selection;
-use super::{Check, world};
 use crate::evidence::{Baseline, Evidence, Role, Rows, Run};
+use crate::judge::check::Check;
+use crate::judge::finding::{Finding, Name};
+use crate::judge::significance::scenario;
+use crate::judge::slice::Selection;
 use crate::number::{TOLERANCE, count, full, nearest_count, plural, show};
 use crate::policy::{self, Kind};
 use crate::prose::Prose;
@@ -25,7 +25,7 @@ struct Power {
 }
 
 /// A hint, where the limit is smaller than what its rows show.
-pub(super) fn below(evidence: &Evidence, check: &Check) -> Option<Finding> {
+pub(in crate::judge) fn below(evidence: &Evidence, check: &Check) -> Option<Finding> {
     let limit = check.limit;
     let theirs = check.baseline?.observed?;
     if check.evidence != policy::Evidence::Observed || !limit.key.is_change() {
@@ -45,7 +45,7 @@ pub(super) fn below(evidence: &Evidence, check: &Check) -> Option<Finding> {
         || "no change at all".to_owned(),
         |shows| format!("no change below {}", show(shows, size)),
     );
-    Some(hint(
+    Some(Finding::hint(
         Name::LimitBelowNoise,
         Prose::from("the gate ").name(&check.gate).text(format!(
             " has {} {}, and {} show {least}: a model that did not change, {}, breaks it in {} % of runs; \
@@ -108,7 +108,7 @@ fn of_flips(check: &Check, size: f64, rows: u64, flips: f64, model: &'static str
     let allowed = nearest_count((size * count(rows) + TOLERANCE).floor());
     Some(Power {
         rows,
-        shows: world::resolution(&typical, USUAL, check.limit.key.wants_high()),
+        shows: scenario::resolution(&typical, USUAL, check.limit.key.wants_high()),
         chance: chance_of_net(rows, flips, allowed),
         model,
     })

@@ -1,16 +1,15 @@
 //! A hint for latencies of a run that was logged by `EvaluationLogger` after its predictions had been made.
 
-use super::comparability::{Finding, Name};
-use super::hints::hint;
-use super::{Check, Status};
 use crate::evidence::{Baseline, Evidence, Kind, Role};
+use crate::judge::check::{Check, Status};
+use crate::judge::finding::{Finding, Name};
 use crate::prose::Prose;
 
 /// No prediction of a model takes less, in seconds.
 const SHORTEST: f64 = 0.05;
 
 /// A hint for each gate on the latency of a run of which all latencies are the logger's own.
-pub(super) fn hints(evidence: &Evidence, checks: &[&Check]) -> Vec<Finding> {
+pub(in crate::judge) fn hints(evidence: &Evidence, checks: &[&Check]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for check in checks.iter().filter(|check| check.metric.is_latency()) {
         let Some(evidence) = evidence.beside(check.against.as_deref()) else {
@@ -25,7 +24,7 @@ pub(super) fn hints(evidence: &Evidence, checks: &[&Check]) -> Vec<Finding> {
             if !run.is_logged || !are_short(evidence, role) || check.status == Status::Skipped {
                 continue;
             }
-            let finding = hint(
+            let finding = Finding::hint(
                 Name::LoggerLatency,
                 Prose::from("the gate ").name(&check.gate).text(format!(
                     " judges the latencies of a run of EvaluationLogger, the {}, and all are below {:.0} ms: these are \

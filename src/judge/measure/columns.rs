@@ -1,10 +1,11 @@
 //! What gates have to see of rows, and why they cannot.
 
+use crate::judge::finding::unknown_rows;
 use std::collections::BTreeSet;
 
-use super::comparability::{Name, Obstacle};
-use super::limit::{Precision, holds};
 use crate::evidence::{Baseline, Column, Columns, Evidence, Input, Role, Rows, Totals, Usage};
+use crate::judge::finding::{Blocker, Name};
+use crate::judge::limit::{Precision, holds};
 use crate::policy::{Aggregate, Gate, Kind, Limit, Metric, MissingRule, Policy};
 use crate::prose::Prose;
 
@@ -75,7 +76,7 @@ fn reads_rows(gate: &Gate, runs: &[&Totals], known: &BTreeSet<&str>) -> bool {
 }
 
 /// Whether summaries tell a metric of all rows: a mean over rows only where each has one trial.
-pub(super) fn is_told(metric: Metric, runs: &[&Totals]) -> bool {
+pub(in crate::judge) fn is_told(metric: Metric, runs: &[&Totals]) -> bool {
     let every = |is_told: fn(&Totals) -> bool| {
         let mut runs = runs.iter();
         runs.all(|totals| totals.has_one_trial_a_row() || is_told(totals))
@@ -121,7 +122,7 @@ fn is_broken(limit: Limit, means: &[f64]) -> bool {
 }
 
 /// What one gate has to see.
-pub(super) fn of_gate(gate: &Gate, known: &BTreeSet<&str>) -> Columns {
+pub(in crate::judge) fn of_gate(gate: &Gate, known: &BTreeSet<&str>) -> Columns {
     let column = |name: &str, kind| Column {
         dimension: name.to_owned(),
         kind,
@@ -153,7 +154,7 @@ pub(super) fn of_gate(gate: &Gate, known: &BTreeSet<&str>) -> Columns {
 }
 
 /// The value of every trial that has a score, where it does not depend on the score: no error, or covered.
-pub(super) fn fixed_value(metric: Metric, text_counts: bool) -> Option<f64> {
+pub(in crate::judge) fn fixed_value(metric: Metric, text_counts: bool) -> Option<f64> {
     match metric.column()? {
         Kind::Anything => Some(0.0),
         Kind::Scored => text_counts.then_some(1.0),
@@ -164,7 +165,7 @@ pub(super) fn fixed_value(metric: Metric, text_counts: bool) -> Option<f64> {
 }
 
 /// Whether a text is a score of a dimension: where neither run has a truth value or a number there.
-pub(super) fn text_counts(evidence: &Evidence, subject: Option<&str>) -> bool {
+pub(in crate::judge) fn text_counts(evidence: &Evidence, subject: Option<&str>) -> bool {
     let baseline = match &evidence.baseline {
         Baseline::Found(run, _) => Some(&run.totals),
         Baseline::Unnamed | Baseline::NotFound(_) => None,
@@ -175,11 +176,11 @@ pub(super) fn text_counts(evidence: &Evidence, subject: Option<&str>) -> bool {
 }
 
 /// The column that a metric of a subject is measured on.
-pub(super) fn column(
+pub(in crate::judge) fn column(
     rows: &Rows,
     metric: Metric,
     subject: Option<&str>,
-) -> Result<usize, Obstacle> {
+) -> Result<usize, Blocker> {
     metric
         .column()
         .and_then(|kind| rows.column(subject.unwrap_or_default(), kind))
@@ -187,7 +188,7 @@ pub(super) fn column(
 }
 
 /// The run whose rows are not what its summary says, where there is one.
-pub(super) fn contradicted(evidence: &Evidence) -> Option<(Role, Obstacle)> {
+pub(in crate::judge) fn contradicted(evidence: &Evidence) -> Option<(Role, Blocker)> {
     let rows = evidence.rows.as_ref()?;
     let baseline = match &evidence.baseline {
         Baseline::Found(baseline, _) => Some((Role::Baseline, baseline.as_ref())),
@@ -199,23 +200,13 @@ pub(super) fn contradicted(evidence: &Evidence) -> Option<(Role, Obstacle)> {
         .find_map(|(role, run)| {
             let what = rows.disagree(role, run.rows, &run.totals)?;
             let word = role.word();
-            let obstacle = Obstacle {
+            let blocker = Blocker {
                 name: Name::RowsDisagree,
                 message: Prose::from(format!(
                     "the rows of the {word} are not what its summary says of "
                 ))
                 .name(what),
             };
-            Some((role, obstacle))
+            Some((role, blocker))
         })
-}
-
-pub(super) fn unknown_rows() -> Obstacle {
-    Obstacle {
-        name: Name::RowsUnknown,
-        message: Prose::from(
-            "it needs the scores of single rows, and the snapshot has none; take the snapshot with --rows, or judge the \
-             run in Weave itself",
-        ),
-    }
 }

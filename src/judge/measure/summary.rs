@@ -1,38 +1,14 @@
 //! From the counts and sums of a summary to a measured value, with the ends that missing scores leave open.
 
-use super::limit::Precision;
 use crate::evidence::{Dimension, Flaw, Run, Totals};
+use crate::judge::limit::Precision;
+use crate::judge::measure::value::Measure;
 use crate::number::{TOLERANCE, count};
 use crate::policy::{Aggregate, Counted, Gate, Kind, MissingRule};
 
-/// What a metric is on some rows.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Measure {
-    /// The value on the scores there are; `None` where these do not tell one value.
-    pub observed: Option<f64>,
-    /// The value with every missing score at its lowest.
-    pub low: f64,
-    /// The value with every missing score at its highest.
-    pub high: f64,
-    /// Trials that have the score.
-    pub scored: u64,
-    /// All trials; a removed row counts as one.
-    pub trials: u64,
-    /// The rows that these trials are of, those of removed rows included.
-    pub rows: u64,
-    /// Whether scores are missing that were left out.
-    pub ignores: bool,
-    /// Whether the value is a count or a rate: exact in floating point.
-    pub exact: bool,
-    /// The size of the largest score, as far as it is known: 1 for rates, 0 for counts.
-    pub size: f64,
-    /// The count that a ratio of counts was divided by.
-    pub steps: Option<u64>,
-}
-
 /// Why there is no value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Lack {
+pub(in crate::judge) enum Unmeasurable {
     /// No trial has a score in the dimension.
     NoScores,
     /// It has scores, and not of the kind that the metric needs; these metrics can be had.
@@ -49,18 +25,22 @@ pub(super) enum Lack {
 
 /// What is measured: rows of a run, of one trial each, except for what is a sum.
 #[derive(Clone, Copy)]
-pub(super) struct Sample<'a> {
-    pub(super) run: &'a Run,
-    pub(super) totals: &'a Totals,
+pub(in crate::judge) struct Sample<'a> {
+    pub(in crate::judge) run: &'a Run,
+    pub(in crate::judge) totals: &'a Totals,
     /// Rows that are not there, each of which counts as one trial.
-    pub(super) removed: u64,
+    pub(in crate::judge) removed: u64,
     /// Whether a text is a score of the dimension.
-    pub(super) text_counts: bool,
+    pub(in crate::judge) text_counts: bool,
 }
 
 impl Sample<'_> {
     /// Measures a gate's metric; `dimension` is the name of its subject, if it has one.
-    pub(super) fn measure(&self, gate: &Gate, dimension: Option<&str>) -> Result<Measure, Lack> {
+    pub(in crate::judge) fn measure(
+        &self,
+        gate: &Gate,
+        dimension: Option<&str>,
+    ) -> Result<Measure, Unmeasurable> {
         if let Aggregate::Count(what) = gate.metric.aggregate() {
             return Ok(self.count(what));
         }
@@ -76,16 +56,16 @@ impl Sample<'_> {
             Some(Kind::Anything) => Ok(self.error_rate()),
             Some(Kind::Tokens | Kind::Cost) => self.usage(gate),
             // A summary has no latencies; see `by_row`.
-            Some(Kind::Latency | Kind::Elapsed) | None => Err(Lack::NoUsage),
+            Some(Kind::Latency | Kind::Elapsed) | None => Err(Unmeasurable::NoUsage),
         }
     }
 
     /// The dimension, where it has scores of this kind.
-    fn known(&self, kind: Kind, dimension: Option<&str>) -> Result<&Dimension, Lack> {
+    fn known(&self, kind: Kind, dimension: Option<&str>) -> Result<&Dimension, Unmeasurable> {
         let known = dimension.and_then(|name| self.totals.dimensions.get(name));
-        let known = known.ok_or(Lack::NoScores)?;
+        let known = known.ok_or(Unmeasurable::NoScores)?;
         if let Some(flaw) = known.flaw {
-            return Err(Lack::Flawed(flaw));
+            return Err(Unmeasurable::Flawed(flaw));
         }
         let has_it = match kind {
             Kind::Number => known.mean.is_some() && known.measured > 0,
@@ -95,8 +75,8 @@ impl Sample<'_> {
         };
         match (has_it, kind, known.scored) {
             (true, ..) => Ok(known),
-            (false, Kind::Scored, _) | (false, _, 0) => Err(Lack::NoScores),
-            _ => Err(Lack::NotAvailable(known.metrics())),
+            (false, Kind::Scored, _) | (false, _, 0) => Err(Unmeasurable::NoScores),
+            _ => Err(Unmeasurable::NotAvailable(known.metrics())),
         }
     }
 
@@ -110,7 +90,7 @@ impl Sample<'_> {
     }
 
     /// How many rows or trials there are.
-    pub(super) fn count(&self, what: Counted) -> Measure {
+    pub(in crate::judge) fn count(&self, what: Counted) -> Measure {
         let value = count(match what {
             Counted::Rows => self.totals.rows,
             Counted::Trials => self.totals.trials,
@@ -164,10 +144,10 @@ impl Sample<'_> {
         }
     }
 
-    fn numeric_mean(&self, gate: &Gate, known: &Dimension) -> Result<Measure, Lack> {
+    fn numeric_mean(&self, gate: &Gate, known: &Dimension) -> Result<Measure, Unmeasurable> {
         let mean = known.mean.unwrap_or(f64::NAN);
         if gate.range.is_some_and(|range| is_outside(mean, range)) {
-            return Err(Lack::OutOfRange(mean));
+            return Err(Unmeasurable::OutOfRange(mean));
         }
         let (worst, best) = gate.range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
         let trials = self.trials();
@@ -205,15 +185,15 @@ impl Sample<'_> {
     /// Tokens or cost. A trial that reports none, or has no price, may have used any amount from nothing upwards. Where it
     /// is not known how many these are, any of them may be; and then the tokens may be those of scorers, too, where Weave
     /// finds no predict call.
-    fn usage(&self, gate: &Gate) -> Result<Measure, Lack> {
-        let usage = self.totals.usage.ok_or(Lack::NoUsage)?;
+    fn usage(&self, gate: &Gate) -> Result<Measure, Unmeasurable> {
+        let usage = self.totals.usage.ok_or(Unmeasurable::NoUsage)?;
         let is_tokens = !gate.metric.is_cost();
         let (total, reporting) = if is_tokens {
             (usage.tokens.map(count), usage.reported)
         } else {
             (usage.cost, usage.priced)
         };
-        let total = total.ok_or(Lack::NoUsage)?;
+        let total = total.ok_or(Unmeasurable::NoUsage)?;
         let trials = self.trials();
         let is_mean = gate.metric.aggregate() == Aggregate::RowMean;
         let over = |trials: u64| {
@@ -225,7 +205,7 @@ impl Sample<'_> {
         };
         let missing = reporting.map(|known| trials.saturating_sub(known));
         if is_mean && reporting == Some(0) {
-            return Err(Lack::NoUsage);
+            return Err(Unmeasurable::NoUsage);
         }
         let ignores = missing.is_some_and(|missing| self.leaves_out(gate, missing));
         let observed = reporting.map(over);
@@ -254,22 +234,8 @@ impl Sample<'_> {
     }
 }
 
-impl Measure {
-    /// Whether missing scores leave the value open.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.low != self.high
-    }
-
-    /// Whether missing scores leave it without any end.
-    #[must_use]
-    pub fn is_unbounded(&self) -> bool {
-        self.low.is_infinite() || self.high.is_infinite()
-    }
-}
-
 /// Whether a fraction of missing scores is left out: the gate says so, or they are few enough.
-pub(super) fn leaves_out(gate: &Gate, fraction: f64, exact: bool) -> bool {
+pub(in crate::judge) fn leaves_out(gate: &Gate, fraction: f64, exact: bool) -> bool {
     let slack = if exact {
         0.0
     } else {
@@ -279,7 +245,7 @@ pub(super) fn leaves_out(gate: &Gate, fraction: f64, exact: bool) -> bool {
 }
 
 /// Whether a number lies outside a range, by more than its end may be off.
-pub(super) fn is_outside(value: f64, (low, high): (f64, f64)) -> bool {
+pub(in crate::judge) fn is_outside(value: f64, (low, high): (f64, f64)) -> bool {
     let slack = TOLERANCE * low.abs().max(high.abs());
     value < low - slack || value > high + slack
 }

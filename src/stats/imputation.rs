@@ -10,12 +10,12 @@ const ROUNDING: f64 = 1e-9;
 /// So much of the largest number is rounding.
 const EPSILON: f64 = 1e-12;
 
-/// Numbers, some of which lie anywhere between two ends. A filling is one way to settle those.
+/// Numbers, some of which lie anywhere between two ends. A imputation is one way to settle those.
 ///
-/// Of all fillings with one mean the numbers of that one deviate least in which each open number is as near to one
+/// Of all imputations with one mean the numbers of that one deviate least in which each open number is as near to one
 /// level as it can be. So wherever a low mean with a small deviation is looked for, it is found by trying levels.
 #[derive(Clone, Debug)]
-pub struct Fillings {
+pub struct Imputations {
     rows: u64,
     known: Moments,
     /// Low and high ends.
@@ -24,7 +24,7 @@ pub struct Fillings {
     scale: f64,
 }
 
-impl Fillings {
+impl Imputations {
     /// Of numbers each of which lies between its place in one list and in the other; none of them is infinite.
     #[must_use]
     pub fn new(one: &[f64], other: &[f64]) -> Self {
@@ -40,9 +40,9 @@ impl Fillings {
         }
     }
 
-    /// The greatest standard deviation of all fillings, or a little more.
+    /// The greatest standard deviation of all imputations, or a little more.
     ///
-    /// No filling's sum of squares is above that around any one number from which each open number is as far away as
+    /// No imputation's sum of squares is above that around any one number from which each open number is as far away as
     /// it can be.
     #[must_use]
     pub fn greatest_deviation(&self) -> f64 {
@@ -62,8 +62,8 @@ impl Fillings {
         (squares / (count(self.rows) - 1.0).max(1.0)).sqrt() * (1.0 + ROUNDING)
     }
 
-    /// Of the fillings whose mean is at most `ceiling` the one whose mean, in standard deviations, is lowest; `None`
-    /// where no mean is that low. That is the filling that is least like chance.
+    /// Of the imputations whose mean is at most `ceiling` the one whose mean, in standard deviations, is lowest; `None`
+    /// where no mean is that low. That is the imputation that is least like chance.
     #[must_use]
     pub fn least_by_chance(&self, ceiling: f64) -> Option<Sample> {
         let turns = |stretch: &Stretch| {
@@ -81,7 +81,7 @@ impl Fillings {
         })
     }
 
-    /// The filling whose interval's high end is lowest; `None` of no numbers. `confidence` is one-sided.
+    /// The imputation whose interval's high end is lowest; `None` of no numbers. `confidence` is one-sided.
     #[must_use]
     pub fn lowest_end(&self, confidence: f64) -> Option<Sample> {
         let freedom = count(self.rows) - 1.0;
@@ -98,7 +98,7 @@ impl Fillings {
         self.lowest(turns, |mean, squares| Some(mean + part * squares.sqrt()))
     }
 
-    /// The filling of least score among those of the least deviation for their mean. Along a stretch of levels the score
+    /// The imputation of least score among those of the least deviation for their mean. Along a stretch of levels the score
     /// is least at its ends or where it `turns`.
     fn lowest(
         &self,
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn the_greatest_deviation_is_as_near_as_it_is_said_to_be() {
         let is = |one: &[f64], other: &[f64], expected: f64| {
-            let found = Fillings::new(one, other).greatest_deviation();
+            let found = Imputations::new(one, other).greatest_deviation();
             assert!((found - expected).abs() < 1e-8, "{found} {expected}");
         };
         // Around 10.5, in the middle of both: half away each.
@@ -280,20 +280,20 @@ mod tests {
     }
 
     #[test]
-    fn the_filling_least_like_chance() {
+    fn the_imputation_least_like_chance() {
         // Of -1, -3 and one between -9 and 9: the ratio is least at the known ones' mean plus 2 / (2 * -2).
-        let fillings = Fillings::new(&[-1.0, -3.0, -9.0], &[-1.0, -3.0, 9.0]);
+        let imputations = Imputations::new(&[-1.0, -3.0, -9.0], &[-1.0, -3.0, 9.0]);
         let squares = 2.0 + 2.0 / 3.0 * 0.25;
         is(
-            fillings.least_by_chance(f64::INFINITY),
+            imputations.least_by_chance(f64::INFINITY),
             -6.5 / 3.0,
             f64::sqrt(squares / 2.0),
         );
         // With a mean of at most -3 it has to be -5.
-        is(fillings.least_by_chance(-3.0), -3.0, 2.0);
-        assert_eq!(fillings.least_by_chance(-4.4), None);
+        is(imputations.least_by_chance(-3.0), -3.0, 2.0);
+        assert_eq!(imputations.least_by_chance(-4.4), None);
         // What is only rounded above the ceiling is at it.
-        let large = Fillings::new(&[-1e5, -3e5, -9e5], &[-1e5, -3e5, 9e5]);
+        let large = Imputations::new(&[-1e5, -3e5, -9e5], &[-1e5, -3e5, 9e5]);
         for step in 0..50 {
             let ceiling = -3e5 - 1_234.567 * f64::from(step);
             is(large.least_by_chance(ceiling), ceiling, {
@@ -302,37 +302,37 @@ mod tests {
             });
         }
         // Of none that is open they are the numbers themselves.
-        let known = Fillings::new(&[-1.0, -3.0], &[-1.0, -3.0]);
+        let known = Imputations::new(&[-1.0, -3.0], &[-1.0, -3.0]);
         is(known.least_by_chance(-1.0), -2.0, 2.0_f64.sqrt());
         is(known.lowest_end(0.9), -2.0, 2.0_f64.sqrt());
         // Both can be alike at every level: the lowest comes first.
         is(
-            Fillings::new(&[-2.0, -2.0], &[-1.0, -1.0]).least_by_chance(f64::INFINITY),
+            Imputations::new(&[-2.0, -2.0], &[-1.0, -1.0]).least_by_chance(f64::INFINITY),
             -2.0,
             0.0,
         );
         // All can be alike, and below nothing.
         is(
-            Fillings::new(&[-1.0, -3.0, -2.0], &[-1.0, 0.0, 0.0]).least_by_chance(f64::INFINITY),
+            Imputations::new(&[-1.0, -3.0, -2.0], &[-1.0, 0.0, 0.0]).least_by_chance(f64::INFINITY),
             -1.0,
             0.0,
         );
     }
 
     #[test]
-    fn the_filling_of_the_lowest_end() {
+    fn the_imputation_of_the_lowest_end() {
         // Of 1, 3 and one from -9 on: the end falls with it as long as the mean does more than the deviation.
-        let fillings = Fillings::new(&[1.0, 3.0, -9.0], &[1.0, 3.0, 9.0]);
+        let imputations = Imputations::new(&[1.0, 3.0, -9.0], &[1.0, 3.0, 9.0]);
         is(
-            fillings.lowest_end(0.51),
+            imputations.lowest_end(0.51),
             -5.0 / 3.0,
             f64::sqrt(124.0 / 3.0),
         );
         // SciPy's t.ppf(0.95, 2) is 2.919986: the end is lowest with the third at 1.368651.
-        is(fillings.lowest_end(0.95), 1.789_550_376, 1.064_362_313);
+        is(imputations.lowest_end(0.95), 1.789_550_376, 1.064_362_313);
     }
 
-    /// Low ends, high ends, and a filling.
+    /// Low ends, high ends, and an imputation.
     fn ends() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, Vec<f64>)> {
         let one = (-3.0..2.0_f64, 0.0..2.0_f64, 0.0..=1.0_f64, any::<bool>());
         proptest::collection::vec(one, 2..9).prop_map(|all| {
@@ -351,21 +351,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_filling_lies_outside((low, high, filled) in ends(), confidence in 0.51..0.999_f64, ceiling in -3.0..1.0_f64) {
-            let fillings = Fillings::new(&low, &high);
+        fn no_imputation_lies_outside((low, high, filled) in ends(), confidence in 0.51..0.999_f64, ceiling in -3.0..1.0_f64) {
+            let imputations = Imputations::new(&low, &high);
             prop_assume!(low != high);
             let found = Sample::of(&filled).unwrap();
-            prop_assert!(found.deviation <= fillings.greatest_deviation() + 1e-12);
+            prop_assert!(found.deviation <= imputations.greatest_deviation() + 1e-12);
             let end = |sample: Sample| sample.interval(confidence).unwrap().high;
-            prop_assert!(end(fillings.lowest_end(confidence).unwrap()) <= end(found) + 1e-8);
+            prop_assert!(end(imputations.lowest_end(confidence).unwrap()) <= end(found) + 1e-8);
             if found.mean <= ceiling && found.mean < 0.0 {
-                let least = fillings.least_by_chance(ceiling).unwrap();
+                let least = imputations.least_by_chance(ceiling).unwrap();
                 prop_assert!(least.mean / least.deviation <= found.mean / found.deviation + 1e-6);
             }
         }
 
         #[test]
-        fn what_is_found_is_a_filling_and_the_lowest(
+        fn what_is_found_is_a_imputation_and_the_lowest(
             (low, high, _) in ends(),
             confidence in 0.51..0.999_f64,
             is_large in any::<bool>(),
@@ -374,7 +374,7 @@ mod tests {
             let size = if is_large { 1e6 } else { 1.0 };
             let sized = |values: Vec<f64>| -> Vec<f64> { values.iter().map(|value| value * size).collect() };
             let (low, high) = (sized(low), sized(high));
-            let fillings = Fillings::new(&low, &high);
+            let imputations = Imputations::new(&low, &high);
             let at = |level: f64| {
                 let values = low.iter().zip(&high).map(|(low, high)| level.clamp(*low, *high));
                 Sample::of(&values.collect::<Vec<f64>>()).unwrap()
@@ -394,10 +394,10 @@ mod tests {
                 (same.mean - found.mean).abs() < 1e-9 * size && (same.deviation - found.deviation).abs() < 1e-6 * size
             };
             let end = |sample: Sample| sample.interval(confidence).unwrap().high;
-            let lowest = fillings.lowest_end(confidence).unwrap();
+            let lowest = imputations.lowest_end(confidence).unwrap();
             prop_assert!(is_one(lowest), "{:?}", lowest);
             prop_assert!(levels().all(|sample| end(lowest) <= end(sample) + 1e-6 * size));
-            if let Some(least) = fillings.least_by_chance(-0.01 * size) {
+            if let Some(least) = imputations.least_by_chance(-0.01 * size) {
                 prop_assert!(is_one(least), "{:?}", least);
                 let ratio = |sample: Sample| (sample.mean / sample.deviation).max(-1e6);
                 let mut low = levels().filter(|sample| sample.mean <= -0.01 * size);

@@ -1,10 +1,10 @@
-//! The worlds between which every filling of missing scores lies, for means of rows and their t intervals.
+//! The scenarios between which every imputation of missing scores lies, for means of rows and their t intervals.
 
-use super::limit::Precision;
-use super::question::{Means, Question};
-use super::world::{Basis, World, is_flat};
+use crate::judge::limit::Precision;
+use crate::judge::significance::row_means::{RowMeans, RowTest};
+use crate::judge::significance::scenario::{IntervalMethod, Scenario, is_flat};
 use crate::policy;
-use crate::stats::{Fillings, Rates, Sample};
+use crate::stats::{Imputations, Rates, Sample};
 
 /// By so much of their size numbers may differ once they are added and subtracted.
 const ROUNDING: f64 = 16.0 * f64::EPSILON;
@@ -13,9 +13,9 @@ const ROUNDING: f64 = 16.0 * f64::EPSILON;
 ///
 /// `proven` is told least easily where rows lie apart: it is judged with the worst mean, or the best, and the
 /// greatest deviation that there can be. `significant` is told most easily where they are alike, and is judged by the
-/// very fillings that break the limit if any does.
-pub(super) struct Envelope<'a> {
-    question: &'a Question<'a>,
+/// very imputations that break the limit if any does.
+pub(in crate::judge) struct ScenarioBounds<'a> {
+    row_test: &'a RowTest<'a>,
     /// The values of rows, or their changes.
     worst: Vec<f64>,
     best: Vec<f64>,
@@ -31,20 +31,20 @@ pub(super) struct Envelope<'a> {
     scale: f64,
 }
 
-impl<'a> Envelope<'a> {
-    /// Of the means of rows at the worst and at the best, and the worlds of both.
-    pub(super) fn new(
-        question: &'a Question<'a>,
-        [worst_means, best_means]: [&Means; 2],
-        [worst, best]: [&World; 2],
+impl<'a> ScenarioBounds<'a> {
+    /// Of the means of rows at the worst and at the best, and the scenarios of both.
+    pub(in crate::judge) fn new(
+        row_test: &'a RowTest<'a>,
+        [worst_means, best_means]: [&RowMeans; 2],
+        [worst, best]: [&Scenario; 2],
     ) -> Self {
-        let key = question.limit.key;
+        let key = row_test.limit.key;
         let mut baselines = vec![worst.baseline];
         if key.is_relative() {
             baselines.push(best.baseline);
         }
         Self {
-            question,
+            row_test,
             worst: worst_means.values(key.is_change()),
             best: best_means.values(key.is_change()),
             same: [
@@ -61,39 +61,39 @@ impl<'a> Envelope<'a> {
                 one == other
                     && sample.is_some_and(|sample| is_flat(sample.deviation, worst_means.scale()))
             }),
-            worst_mean: worst.point(question.limit),
-            best_mean: best.point(question.limit),
+            worst_mean: worst.point(row_test.limit),
+            best_mean: best.point(row_test.limit),
             baselines,
             scale: worst_means.scale().max(best_means.scale()),
         }
     }
 
-    /// The worlds in which the limit is broken, if it is in any.
-    pub(super) fn prone(&self) -> Vec<World> {
-        let significant = self.question.evidence() == policy::Evidence::Significant;
+    /// The scenarios in which the limit is broken, if it is in any.
+    pub(in crate::judge) fn worst_cases(&self) -> Vec<Scenario> {
+        let significant = self.row_test.evidence() == policy::Evidence::Significant;
         let samples = if significant {
             self.least_like_chance()
         } else {
             vec![self.apart(self.worst_mean)]
         };
-        let mut worlds: Vec<World> = samples
+        let mut scenarios: Vec<Scenario> = samples
             .iter()
-            .flat_map(|sample| self.worlds(*sample, false))
+            .flat_map(|sample| self.scenarios(*sample, false))
             .collect();
         // That `significant` fails where rows are not quite alike may be; where they may be, nothing is proven.
         if !significant {
-            worlds.extend(self.flat());
+            scenarios.extend(self.flat());
         }
-        worlds.extend(self.same_rates());
-        worlds
+        scenarios.extend(self.same_rates());
+        scenarios
     }
 
-    /// The worlds in which it holds, if it does in any.
-    pub(super) fn immune(&self) -> Vec<World> {
-        let mut worlds = self.worlds(self.apart(self.best_mean), false);
-        worlds.extend(self.flat());
-        worlds.extend(self.same_rates());
-        worlds
+    /// The scenarios in which it holds, if it does in any.
+    pub(in crate::judge) fn best_cases(&self) -> Vec<Scenario> {
+        let mut scenarios = self.scenarios(self.apart(self.best_mean), false);
+        scenarios.extend(self.flat());
+        scenarios.extend(self.same_rates());
+        scenarios
     }
 
     /// With rows as far apart as they can be.
@@ -101,14 +101,14 @@ impl<'a> Envelope<'a> {
         Sample {
             rows: self.rows(),
             mean,
-            deviation: Fillings::new(&self.worst, &self.best).greatest_deviation(),
+            deviation: Imputations::new(&self.worst, &self.best).greatest_deviation(),
         }
     }
 
-    /// The fillings that break a limit if any does: of a value the one whose interval ends first, of a change the one
+    /// The imputations that break a limit if any does: of a value the one whose interval ends first, of a change the one
     /// that is least like chance of those beyond the limit, and of all, which says how small its p can be.
     fn least_like_chance(&self) -> Vec<Sample> {
-        let limit = self.question.limit;
+        let limit = self.row_test.limit;
         // Turned so that low is bad.
         let turn = |value: f64| {
             if limit.key.wants_high() {
@@ -118,13 +118,13 @@ impl<'a> Envelope<'a> {
             }
         };
         let turned = |values: &[f64]| -> Vec<f64> { values.iter().copied().map(turn).collect() };
-        let fillings = Fillings::new(&turned(&self.worst), &turned(&self.best));
+        let imputations = Imputations::new(&turned(&self.worst), &turned(&self.best));
         let back = |sample: Sample| Sample {
             mean: turn(sample.mean),
             ..sample
         };
         if !limit.key.is_change() {
-            let lowest = fillings.lowest_end(self.question.gate.confidence);
+            let lowest = imputations.lowest_end(self.row_test.gate.confidence);
             return lowest.map(back).into_iter().collect();
         }
         let precision = self.precision();
@@ -137,50 +137,50 @@ impl<'a> Envelope<'a> {
             allowed + precision.slack(allowed)
         });
         let bound = -bounds.fold(f64::INFINITY, f64::min);
-        let beyond = fillings.least_by_chance(bound).map(|sample| Sample {
+        let beyond = imputations.least_by_chance(bound).map(|sample| Sample {
             // A little more, so that it is not taken to be at the limit.
             mean: sample.mean.min(bound - ROUNDING * self.scale.max(1.0)),
             ..sample
         });
-        let any = fillings.least_by_chance(f64::INFINITY);
+        let any = imputations.least_by_chance(f64::INFINITY);
         beyond.into_iter().chain(any).map(back).collect()
     }
 
-    /// The fillings by which a rate is the same in every row of each run, if there are any: at the ends of what it can be,
+    /// The imputations by which a rate is the same in every row of each run, if there are any: at the ends of what it can be,
     /// between which the intervals of all others lie.
-    fn same_rates(&self) -> Vec<World> {
-        let is_change = self.question.limit.key.is_change();
+    fn same_rates(&self) -> Vec<Scenario> {
+        let is_change = self.row_test.limit.key.is_change();
         let [ours, theirs] = self.same;
         let can_be = |(low, high): (f64, f64)| is_flat(low - high, self.scale);
-        if !self.question.is_rate() || !can_be(ours) || (is_change && !can_be(theirs)) {
+        if !self.row_test.is_rate() || !can_be(ours) || (is_change && !can_be(theirs)) {
             return Vec::new();
         }
         let rows = self.rows();
         let ends = |(low, high): (f64, f64)| [low, high.max(low)];
         if !is_change {
-            let world = |rate: f64| World {
+            let scenario = |rate: f64| Scenario {
                 rows,
                 size: self.precision().size,
                 candidate: rate,
                 baseline: 0.0,
-                basis: Basis::SameRate { rate, rows },
+                method: IntervalMethod::SameRate { rate, rows },
             };
-            return ends(ours).map(world).into();
+            return ends(ours).map(scenario).into();
         }
-        let world = |ours: f64, theirs: f64| World {
+        let scenario = |ours: f64, theirs: f64| Scenario {
             rows,
             size: self.precision().size,
             candidate: ours,
             baseline: theirs,
-            basis: Basis::SameRates(Rates { ours, theirs, rows }),
+            method: IntervalMethod::SameRates(Rates { ours, theirs, rows }),
         };
-        let of = |ours: f64| ends(theirs).map(|theirs| world(ours, theirs));
+        let of = |ours: f64| ends(theirs).map(|theirs| scenario(ours, theirs));
         ends(ours).into_iter().flat_map(of).collect()
     }
 
-    fn worlds(&self, sample: Sample, is_flat: bool) -> Vec<World> {
-        let is_change = self.question.limit.key.is_change();
-        let world = |baseline: &f64| World {
+    fn scenarios(&self, sample: Sample, is_flat: bool) -> Vec<Scenario> {
+        let is_change = self.row_test.limit.key.is_change();
+        let scenario = |baseline: &f64| Scenario {
             rows: sample.rows,
             size: self.precision().size,
             candidate: if is_change {
@@ -189,25 +189,25 @@ impl<'a> Envelope<'a> {
                 sample.mean
             },
             baseline: *baseline,
-            basis: Basis::Means { sample, is_flat },
+            method: IntervalMethod::Means { sample, is_flat },
         };
-        self.baselines.iter().map(world).collect()
+        self.baselines.iter().map(scenario).collect()
     }
 
     fn precision(&self) -> Precision {
-        Precision::computed(self.question.pairing.precision().size)
+        Precision::computed(self.row_test.pairing.precision().size)
     }
 
     fn rows(&self) -> u64 {
         self.worst.len() as u64
     }
 
-    /// A filling by which the t interval has no width, if there is one: all rows are alike, other than by a rate that is
+    /// A imputation by which the t interval has no width, if there is one: all rows are alike, other than by a rate that is
     /// the same in every row of each run.
-    fn flat(&self) -> Vec<World> {
+    fn flat(&self) -> Vec<Scenario> {
         let (low, high) = common(&self.worst, &self.best);
-        let is_change = self.question.limit.key.is_change();
-        let is_same_rate = self.question.is_rate() && (!is_change || self.is_one_same);
+        let is_change = self.row_test.limit.key.is_change();
+        let is_same_rate = self.row_test.is_rate() && (!is_change || self.is_one_same);
         if is_same_rate || !is_flat(low - high, self.scale) {
             return Vec::new();
         }
@@ -216,7 +216,7 @@ impl<'a> Envelope<'a> {
             mean: f64::midpoint(low, high),
             deviation: 0.0,
         };
-        self.worlds(sample, true)
+        self.scenarios(sample, true)
     }
 }
 

@@ -20,60 +20,60 @@
 //! - K falls, or stays, as attainable p-values rise: fewer tests could reject at any K.
 //! - What is counted stays counted, at the same K, as its own attainable p falls, and with it that of the tests on the same
 //!   rows, which have the same error rate: as many tests could reject at that K as before, and K does not fall.
-//! - So a test is counted in every filling if it is at its own upper bound, with the tests on the same rows at theirs,
+//! - So a test is counted in every imputation if it is at its own upper bound, with the tests on the same rows at theirs,
 //!   beside the lower bounds of all others; and in none if it is not at its own lower bound, with the tests on the same
 //!   rows at theirs, beside the upper bounds of all others.
 //! - An adjusted p of Holm's method never falls when any p rises, nor when another test is counted: Holm's method is
 //!   Bonferroni's on every subset that contains the test, and both only add to what has to be rejected.
 //!
-//! The p of a test and its attainable p come from the same filling, and are small together only in some: where the
-//! fillings of a test can be looked at one by one, it is counted, and fails, at both of one of them.
+//! The p of a test and its attainable p come from the same imputation, and are small together only in some: where the
+//! imputations of a test can be looked at one by one, it is counted, and fails, at both of one of them.
 //!
-//! So in no filling the adjusted p of a test is below the one beside the tests that are counted in every filling, at
+//! So in no imputation the adjusted p of a test is below the one beside the tests that are counted in every imputation, at
 //! their smallest p, or above the one beside all that are counted in any, at their largest. If it fails by the latter, and
-//! is counted in every filling, it fails in every filling; if it does not fail by the former, or is counted in none,
+//! is counted in every imputation, it fails in every imputation; if it does not fail by the former, or is counted in none,
 //! it fails in none.
 
 use crate::stats::{Attainable, holm, tarone};
 
 /// What is known of one test, over all ways to fill in missing scores.
 #[derive(Clone, Debug)]
-pub(super) struct Test {
+pub(in crate::judge) struct Test {
     /// The error rate of its gate.
-    pub(super) alpha: f64,
+    pub(in crate::judge) alpha: f64,
     /// The smallest p that it could have: its least and its greatest value; infinite where it may not be testable.
-    pub(super) attainable: (f64, f64),
+    pub(in crate::judge) attainable: (f64, f64),
     /// Its least and its greatest p.
-    pub(super) p: (f64, f64),
-    /// The attainable p and the p of the fillings that fail most easily: every other filling has both at least as large as
+    pub(in crate::judge) p: (f64, f64),
+    /// The attainable p and the p of the imputations that fail most easily: every other imputation has both at least as large as
     /// one of these. Empty where only the bounds above are known.
-    pub(super) fillings: Vec<(f64, f64)>,
+    pub(in crate::judge) imputations: Vec<(f64, f64)>,
     /// Tests with the same value are made on the same rows for the same gate.
-    pub(super) rows: Option<TestedRows>,
+    pub(in crate::judge) rows: Option<TestedRows>,
 }
 
 /// The rows that a test is made on: the place of its gate, and the number of its subject and slice among those of the gate.
-pub(super) type TestedRows = (usize, usize);
+pub(in crate::judge) type TestedRows = (usize, usize);
 
 impl Test {
     /// A test that missing scores without bound hide: it may be any.
-    pub(super) fn unknown(alpha: f64) -> Self {
+    pub(in crate::judge) fn unknown(alpha: f64) -> Self {
         Self {
             alpha,
             attainable: (0.0, f64::INFINITY),
             p: (0.0, 1.0),
-            fillings: Vec::new(),
+            imputations: Vec::new(),
             rows: None,
         }
     }
 
-    /// Whether both tests have the same attainable p in every filling.
+    /// Whether both tests have the same attainable p in every imputation.
     fn is_on_rows_of(&self, other: &Self) -> bool {
         self.rows.is_some() && self.rows == other.rows
     }
 
     /// As it is where nothing is corrected.
-    pub(super) fn alone(&self) -> Corrected {
+    pub(in crate::judge) fn alone(&self) -> Corrected {
         Corrected {
             least: Some(self.p.0),
             most: Some(self.p.1),
@@ -92,13 +92,13 @@ impl Test {
 
 /// The p-value of a test, corrected for the others of its family.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Corrected {
-    /// No filling of missing scores has a smaller one; `None` where the test is counted in no filling.
-    pub(super) least: Option<f64>,
-    /// No filling has a larger one; `None` where it is not counted in some filling.
-    pub(super) most: Option<f64>,
+pub(in crate::judge) struct Corrected {
+    /// No imputation of missing scores has a smaller one; `None` where the test is counted in no imputation.
+    pub(in crate::judge) least: Option<f64>,
+    /// No imputation has a larger one; `None` where it is not counted in some imputation.
+    pub(in crate::judge) most: Option<f64>,
     /// How many tests are counted, where as few are as can be.
-    pub(super) family: u64,
+    pub(in crate::judge) family: u64,
 }
 
 /// Whether a test is counted at this attainable p of its own and of the tests on the same rows, beside others as they are
@@ -116,7 +116,7 @@ fn is_counted(tests: &[Test], place: usize, own: f64, others: fn(&Test) -> f64) 
 }
 
 /// Corrects the tests of one family, in their order.
-pub(super) fn corrected(tests: &[Test]) -> Vec<Corrected> {
+pub(in crate::judge) fn corrected(tests: &[Test]) -> Vec<Corrected> {
     let counted = counted(tests);
     let of = |is_one: fn(&(bool, bool)) -> bool, p: fn(&Test) -> f64| -> Vec<f64> {
         let both = tests.iter().zip(&counted);
@@ -138,11 +138,11 @@ pub(super) fn corrected(tests: &[Test]) -> Vec<Corrected> {
     for (place, (test, (is_always, is_ever))) in tests.iter().zip(&counted).enumerate() {
         let largest = if *is_ever { of_ever.next() } else { None };
         let of_bounds = if *is_always { of_always.next() } else { None };
-        let smallest = if test.fillings.is_empty() {
+        let smallest = if test.imputations.is_empty() {
             of_bounds.or_else(|| is_ever.then(|| beside(place, test.p.0)).flatten())
         } else {
             let mut least: Option<f64> = None;
-            for (attainable, p) in &test.fillings {
+            for (attainable, p) in &test.imputations {
                 if is_counted(tests, place, *attainable, |test| test.attainable.1) {
                     let p = beside(place, *p);
                     least = least.map_or(p, |least| p.map(|p| p.min(least)));
@@ -159,7 +159,7 @@ pub(super) fn corrected(tests: &[Test]) -> Vec<Corrected> {
     corrected
 }
 
-/// Whether each test is counted in every filling, and whether in any.
+/// Whether each test is counted in every imputation, and whether in any.
 fn counted(tests: &[Test]) -> Vec<(bool, bool)> {
     let is_known = |test: &Test| test.attainable.0 == test.attainable.1;
     if tests.iter().all(is_known) {
@@ -189,14 +189,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::judge::attainable::least;
+    use crate::judge::significance::attainable::least;
 
     fn known(alpha: f64, attainable: f64, p: f64) -> Test {
         Test {
             alpha,
             attainable: (attainable, attainable),
             p: (p, p),
-            fillings: Vec::new(),
+            imputations: Vec::new(),
             rows: None,
         }
     }
@@ -244,14 +244,14 @@ mod tests {
             .collect()
     }
 
-    /// A test that could reject only beside one that is counted in any case is counted in no filling.
+    /// A test that could reject only beside one that is counted in any case is counted in no imputation.
     #[test]
     fn a_test_is_held_against_the_others_as_they_are_where_it_could_reject() {
         let open = Test {
             alpha: 0.05,
             attainable: (0.0382, 0.2),
             p: (0.0382, 0.5),
-            fillings: Vec::new(),
+            imputations: Vec::new(),
             rows: None,
         };
         let found = corrected(&[open, known(0.05, 0.0318, 0.0609)]);
@@ -313,7 +313,7 @@ mod tests {
             unreachable!();
         };
         assert_eq!((beside.least, beside.most), (Some(0.03), Some(0.06)));
-        // One that is counted only in some fillings never fails surely.
+        // One that is counted only in some imputations never fails surely.
         let hidden = Test {
             attainable: (0.001, 0.5),
             ..one
@@ -352,7 +352,7 @@ mod tests {
                     alpha,
                     attainable,
                     p,
-                    fillings: Vec::new(),
+                    imputations: Vec::new(),
                     rows: None,
                 },
                 filled,
@@ -388,7 +388,7 @@ mod tests {
             prop_assert_eq!(&may_fail(&tests), &fails(&tests));
         }
 
-        /// What surely fails does in every filling, and what cannot fail in none.
+        /// What surely fails does in every imputation, and what cannot fail in none.
         #[test]
         fn no_filling_is_out_of_bounds(
             mut tests in proptest::collection::vec(test(), 1..12),
@@ -405,7 +405,7 @@ mod tests {
             }
         }
 
-        /// The same where the fillings of each test are known one by one, and two of them are on the same rows.
+        /// The same where the imputations of each test are known one by one, and two of them are on the same rows.
         #[test]
         fn no_filling_that_is_looked_at_is_out_of_bounds(
             tests in proptest::collection::vec(
@@ -414,29 +414,29 @@ mod tests {
             ),
         ) {
             let (mut bounded, mut filled) = (Vec::new(), Vec::new());
-            for (place, (fillings, which, is_pair)) in tests.into_iter().enumerate() {
+            for (place, (imputations, which, is_pair)) in tests.into_iter().enumerate() {
                 let mut add = |raised: fn(&(f64, f64, f64)) -> f64| {
-                    let fillings: Vec<(f64, f64)> = fillings
+                    let imputations: Vec<(f64, f64)> = imputations
                         .iter()
-                        .map(|filling| (filling.0, (filling.0 * raised(filling)).min(1.0)))
+                        .map(|imputation| (imputation.0, (imputation.0 * raised(imputation)).min(1.0)))
                         .collect();
                     let ends = |of: fn(&(f64, f64)) -> f64| {
-                        let all = fillings.iter().map(of);
+                        let all = imputations.iter().map(of);
                         (all.clone().fold(f64::INFINITY, f64::min), all.fold(0.0, f64::max))
                     };
-                    let (attainable, p) = fillings[which % fillings.len()];
+                    let (attainable, p) = imputations[which % imputations.len()];
                     filled.push(known(0.05, attainable, p));
                     bounded.push(Test {
                         alpha: 0.05,
-                        attainable: ends(|filling| filling.0),
-                        p: ends(|filling| filling.1),
-                        fillings: least(fillings),
+                        attainable: ends(|imputation| imputation.0),
+                        p: ends(|imputation| imputation.1),
+                        imputations: least(imputations),
                         rows: Some((place, 0)),
                     });
                 };
-                add(|filling| filling.1);
+                add(|imputation| imputation.1);
                 if is_pair {
-                    add(|filling| filling.2);
+                    add(|imputation| imputation.2);
                 }
             }
             let found = fails(&filled);

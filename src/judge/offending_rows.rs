@@ -2,10 +2,11 @@
 
 use std::cmp::Ordering;
 
-use super::columns::{column, of_gate};
-use super::slice::Selection;
-use super::{Check, Judgement, Status};
 use crate::evidence::{Columns, Role, Rows, Totals};
+use crate::judge::check::{Check, Status};
+use crate::judge::measure::columns::{column, of_gate};
+use crate::judge::slice::Selection;
+use crate::judge::verdict::Judgement;
 use crate::policy::{Aggregate, Change, Gate, Kind, LimitKey, Metric, Policy, RemovedRows};
 
 /// As many rows of a check are shown.
@@ -13,18 +14,18 @@ const MOST_SHOWN: usize = 10;
 
 /// The rows behind one check.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Behind {
+pub struct OffendingRows {
     /// The place of the check among those of its judgement.
     pub check: usize,
     /// The worst of them, the worst first.
-    pub rows: Vec<RowBehind>,
+    pub rows: Vec<OffendingRow>,
     /// How many there are in all.
     pub total: u64,
 }
 
 /// One of these rows.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RowBehind {
+pub struct OffendingRow {
     /// Its digest.
     pub digest: String,
     /// What it has in the candidate.
@@ -59,7 +60,7 @@ fn is_explained(check: &Check) -> bool {
 /// What has to be seen of the rows to name those behind a judgement's checks that compare with one baseline; empty where
 /// there are none.
 #[must_use]
-pub fn columns_behind(
+pub fn offending_columns(
     policy: &Policy,
     judgement: &Judgement,
     against: Option<&str>,
@@ -92,14 +93,14 @@ pub fn behind(
     rows: &Rows,
     judgement: &Judgement,
     against: Option<&str>,
-) -> Vec<Behind> {
+) -> Vec<OffendingRows> {
     let checks = judgement.checks.iter().enumerate();
     checks
         .filter(|(_, check)| check.against.as_deref() == against && is_explained(check))
         .filter_map(|(place, check)| {
             let gate = policy.gates.iter().find(|gate| gate.name == check.gate)?;
             let worst = worst(policy, gate, check, rows).filter(|worst| !worst.is_empty())?;
-            Some(Behind {
+            Some(OffendingRows {
                 check: place,
                 total: worst.len() as u64,
                 rows: worst
@@ -118,7 +119,7 @@ fn worst(
     gate: &Gate,
     check: &Check,
     rows: &Rows,
-) -> Option<Vec<(f64, RowBehind)>> {
+) -> Option<Vec<(f64, OffendingRow)>> {
     // What was left out of the check is not behind it.
     let ignores = check.candidate.is_some_and(|measure| measure.ignores);
     let leaves_rows = ignores || policy.baseline.removed_rows == RemovedRows::Ignore;
@@ -130,7 +131,7 @@ fn worst(
         ends.is_none_or(|(_, most)| most < 1.0)
     });
     let has_baseline = (0..rows.len()).any(|row| rows.trials(Role::Baseline, row) > 0);
-    let mut found: Vec<(f64, RowBehind)> = (0..rows.len())
+    let mut found: Vec<(f64, OffendingRow)> = (0..rows.len())
         .filter(|row| selection.has(rows, *row))
         .filter_map(|row| {
             let of = |role| scored(rows, gate.metric, text_counts, role, column, row);
@@ -143,7 +144,7 @@ fn worst(
                 candidate.scored = candidate.trials;
             }
             let badness = badness(gate, check, candidate, baseline)?;
-            let shown = RowBehind {
+            let shown = OffendingRow {
                 digest: rows.digest(row).to_owned(),
                 candidate: shown,
                 baseline: has_baseline.then_some(baseline),

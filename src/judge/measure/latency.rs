@@ -4,7 +4,7 @@ use crate::number::{count, nearest_count};
 
 /// Between the two nearest values, as `NumPy` and R do by default (Hyndman & Fan 1996, type 7). Sorts the values;
 /// not a number where there are none.
-pub(super) fn percentile(share: f64, values: &mut [f64]) -> f64 {
+pub(in crate::judge) fn percentile(share: f64, values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     let at = |place: u64| {
         let place = usize::try_from(place).ok();

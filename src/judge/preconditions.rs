@@ -1,259 +1,53 @@
-//! What stands between the evidence and a judgement, each with a name, never silent.
+//! What the runs themselves allow: whether they can be judged and compared at all.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Check;
-use super::selection;
 use crate::evidence::{Baseline, Dimension, Evidence, Fact, Pair, Role, Run};
+use crate::judge::finding::{Blocker, Effect, Finding, Name};
+use crate::judge::selection;
+use crate::judge::terms::Terms;
 use crate::number::plural;
-use crate::policy::{Completeness, Policy, RemovedRows, Required, Reruns};
+use crate::policy::{Completeness, RemovedRows, Required};
 use crate::prose::Prose;
 
-/// Something to be known about the comparison.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// Its stable name.
-    pub name: Name,
-    /// What it does to the verdict.
-    pub effect: Effect,
-    /// What was found, in words.
-    pub message: Prose,
-}
-
-/// What a finding does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// It leaves checks undecided.
-    Undecided,
-    /// It may make the comparison say less than it seems to.
-    Warning,
-    /// It is only to be known.
-    Note,
-    /// Something to be done about the policy or the dataset.
-    Hint,
-}
-
-/// Declares the names, so that none can lack its word.
-macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident = $word:literal),+ $(,)?) => {
-        /// The name of a finding.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Name {
-            $($(#[$doc])* $name,)+
-        }
-
-        impl Name {
-            /// Every name.
-            pub const ALL: &'static [Self] = &[$(Self::$name),+];
-
-            /// The word in every report.
-            #[must_use]
-            pub const fn word(self) -> &'static str {
-                match self {
-                    $(Self::$name => $word,)+
-                }
-            }
-        }
-    };
-}
-
-names! {
-    /// A run still goes on, or its status is not known.
-    RunNotFinished = "run-not-finished",
-    /// A run failed: undecided, or a warning where the policy accepts that.
-    RunFailed = "run-failed",
-    /// Weave does not have all of a run, or the run never logged its summary.
-    RunIncomplete = "run-incomplete",
-    /// A run does not say how many calls it made, so that whether it is complete is not known.
-    CompletenessUnknown = "completeness-unknown",
-    /// The run that is named is not the one that the policy's `candidate:` means.
-    WrongCandidate = "wrong-candidate",
-    /// A key of the policy's `candidate:` could not be compared with the run that is named.
-    CommitNotChecked = "commit-not-checked",
-    /// The commit that was asked for is a prefix of several.
-    CommitAmbiguous = "commit-ambiguous",
-    /// The candidate finished longer ago than the policy allows.
-    CandidateStale = "candidate-stale",
-    /// The runs of the candidate's commit cannot be judged as one.
-    RerunsAmbiguous = "reruns-ambiguous",
-    /// Several runs of the candidate's commit are judged as one.
-    RerunsPooled = "reruns-pooled",
-    /// A run of the candidate's commit is not judged.
-    RerunsLeftOut = "reruns-left-out",
-    /// All runs together meet a limit, and the newest alone does not.
-    NewestRunWorse = "newest-run-worse",
-    /// The command line leaves a run out.
-    RunExcluded = "run-excluded",
-    /// A run, or a dimension of it, has no scores.
-    NoScores = "no-scores",
-    /// No dimension has the name, or matches the pattern.
-    UnknownDimension = "unknown-dimension",
-    /// The dimension has no scores of the kind that the metric needs.
-    MetricNotAvailable = "metric-not-available",
-    /// Two dimensions of a run have the same name.
-    AmbiguousDimension = "ambiguous-dimension",
-    /// The counts of a dimension contradict each other.
-    InconsistentCounts = "inconsistent-counts",
-    /// A baseline was asked for, and none found.
-    NoBaseline = "no-baseline",
-    /// The baseline finished longer ago than the policy allows.
-    BaselineStale = "baseline-stale",
-    /// The baseline began after the candidate.
-    BaselineNewer = "baseline-newer",
-    /// A run that would have been the baseline was passed over.
-    BaselineSkipped = "baseline-skipped",
-    /// More runs than one match what was asked for.
-    SeveralRunsMatch = "several-runs-match",
-    /// Candidate and baseline are the same run, or were scored from the same outputs.
-    SameRun = "same-run",
-    /// The two runs have no row in common.
-    NoCommonRows = "no-common-rows",
-    /// Snapshots do not tell what was scored on the common rows.
-    CommonRowsUnknown = "common-rows-unknown",
-    /// A gate needs single rows, and they are not known.
-    RowsUnknown = "rows-unknown",
-    /// The rows of a run are not what its summary says.
-    RowsDisagree = "rows-disagree",
-    /// No row of a run is in a slice.
-    EmptySlice = "empty-slice",
-    /// A value that a gate names is that of no row.
-    UnknownValue = "unknown-value",
-    /// An input has more values than are judged one by one.
-    TooManySlices = "too-many-slices",
-    /// The mean of scores, or a score, lies outside the declared range.
-    OutOfRange = "out-of-range",
-    /// Rows that only the baseline has.
-    RowsRemoved = "rows-removed",
-    /// Rows that only the candidate has.
-    RowsAdded = "rows-added",
-    /// The runs are of different versions of the evaluation, or of different evaluations.
-    EvaluationChanged = "evaluation-changed",
-    /// The runs have different numbers of trials on the same rows.
-    TrialsDiffer = "trials-differ",
-    /// A dimension holds truth values and numbers, or texts among either.
-    MixedTypes = "mixed-types",
-    /// The summary does not say how many trials tokens or cost are known of.
-    UsageMayBePartial = "usage-may-be-partial",
-    /// A limit on an observed change is smaller than what its rows can show.
-    LimitBelowNoise = "limit-below-noise",
-    /// So few rows prove nothing, whatever they had said.
-    CannotBeProven = "cannot-be-proven",
-    /// The latencies of a run of `EvaluationLogger` are so short that they are the logger's own.
-    LoggerLatency = "logger-latency",
-    /// A scorer says the same of every row of both runs.
-    ConstantScorer = "constant-scorer",
-    /// A gate is excused.
-    WaiverActive = "waiver-active",
-    /// A gate's excuse is over.
-    WaiverExpired = "waiver-expired",
-    /// No gate of the policy can block.
-    NothingCanBlock = "nothing-can-block",
-    /// Every check was skipped.
-    NothingJudged = "nothing-judged",
-}
-
-impl Finding {
-    /// The same, of the comparison with the further baseline of this name.
-    pub(super) fn beside(self, name: &str) -> Self {
-        Self {
-            message: Prose::from("against ")
-                .name(name)
-                .text(": ")
-                .then(self.message),
-            ..self
-        }
-    }
-}
-
-/// Why a check cannot be judged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Obstacle {
-    pub(super) name: Name,
-    pub(super) message: Prose,
-}
-
 /// What the runs themselves allow.
-pub(super) struct Ground {
+pub(super) struct Preconditions {
     /// What keeps every check from being judged.
-    pub(super) candidate: Option<Obstacle>,
+    pub(super) candidate: Option<Blocker>,
     /// What keeps the checks on changes from being judged.
-    pub(super) change: Option<Obstacle>,
+    pub(super) change: Option<Blocker>,
     /// Whether these are skipped.
     pub(super) skips_changes: bool,
 }
 
-impl Ground {
+impl Preconditions {
     /// A summary that its own rows contradict is no evidence, also for gates that do without rows.
     pub(super) fn contradict(
         &mut self,
         role: Role,
-        obstacle: &Obstacle,
+        blocker: &Blocker,
         findings: &mut Vec<Finding>,
     ) {
-        findings.push(undecided(obstacle));
+        findings.push(undecided(blocker));
         if role == Role::Candidate {
-            self.candidate.get_or_insert_with(|| obstacle.clone());
+            self.candidate.get_or_insert_with(|| blocker.clone());
         }
-        self.change.get_or_insert_with(|| obstacle.clone());
-    }
-}
-
-/// What of a policy bears on whether runs can be compared.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
-    /// Whether anything is compared.
-    pub(super) compares: bool,
-    /// Whether a failed run is judged.
-    pub(super) accept_failed: bool,
-    /// Whether a missing baseline leaves changes undecided, or skips them.
-    pub(super) required: Required,
-    /// What a run means of which calls are missing.
-    pub(super) completeness: Completeness,
-    /// What several runs of the candidate's commit mean.
-    pub(super) reruns: Reruns,
-    /// How long ago the candidate may have finished.
-    pub(super) candidate_max_age: Option<SignedDuration>,
-    /// What a row means that the candidate lacks.
-    pub(super) removed_rows: RemovedRows,
-    /// How long ago a baseline may have finished.
-    pub(super) max_age: Option<SignedDuration>,
-}
-
-impl Terms {
-    /// Those of the comparison with `baseline`, or with the further baseline of this name.
-    pub(super) fn of(policy: &Policy, against: Option<&str>) -> Self {
-        let further = against.and_then(|name| policy.baselines.get(name));
-        Self {
-            compares: policy.compares(against),
-            accept_failed: policy.accept_failed,
-            required: match against {
-                None => policy.baseline.required,
-                Some(_) => Required::Always,
-            },
-            completeness: policy.completeness,
-            reruns: policy.candidate.reruns,
-            candidate_max_age: policy.candidate.max_age,
-            removed_rows: policy.baseline.removed_rows,
-            max_age: match against {
-                None => policy.baseline.max_age,
-                Some(_) => further.and_then(|further| further.max_age),
-            },
-        }
+        self.change.get_or_insert_with(|| blocker.clone());
     }
 }
 
 /// Looks at the runs, and keeps what it finds.
-pub(super) fn ground(
+pub(super) fn preconditions(
     terms: &Terms,
     evidence: &Evidence,
     now: Timestamp,
     findings: &mut Vec<Finding>,
-) -> Ground {
+) -> Preconditions {
     findings.extend(chosen(evidence, Role::Candidate));
     let stale_candidate = terms
         .candidate_max_age
         .and_then(|most| stale(most, &evidence.candidate, Role::Candidate, now));
-    let against: Vec<Obstacle> = unfit(terms, &evidence.candidate, "candidate")
+    let against: Vec<Blocker> = unfit(terms, &evidence.candidate, "candidate")
         .into_iter()
         .chain(selection::against(evidence, Role::Candidate))
         .chain(stale_candidate)
@@ -261,7 +55,7 @@ pub(super) fn ground(
     findings.extend(against.iter().map(undecided));
     findings.extend(selection::notes(terms, evidence, Role::Candidate));
     let candidate = against.into_iter().next();
-    let mut ground = Ground {
+    let mut preconditions = Preconditions {
         change: candidate.clone(),
         candidate,
         skips_changes: false,
@@ -269,7 +63,7 @@ pub(super) fn ground(
     match &evidence.baseline {
         Baseline::Found(baseline, pair) => {
             findings.extend(chosen(evidence, Role::Baseline));
-            let mut against: Vec<Obstacle> = incomparable(terms, evidence, baseline, pair)
+            let mut against: Vec<Blocker> = incomparable(terms, evidence, baseline, pair)
                 .into_iter()
                 .chain(selection::against(evidence, Role::Baseline))
                 .collect();
@@ -281,7 +75,7 @@ pub(super) fn ground(
                 findings.extend(against.iter().map(undecided));
                 findings.extend(selection::notes(terms, evidence, Role::Baseline));
             }
-            ground.change = ground.change.or(against.into_iter().next());
+            preconditions.change = preconditions.change.or(against.into_iter().next());
             let has_several = selection::has_several_runs(evidence);
             differences(
                 terms,
@@ -302,7 +96,7 @@ pub(super) fn ground(
                 }
                 Required::Always | Required::AfterFirst => None,
             };
-            ground.skips_changes = how_long.is_some();
+            preconditions.skips_changes = how_long.is_some();
             if let Some(how_long) = how_long {
                 let skipped = format!("; the change limits are skipped{how_long}");
                 findings.push(Finding {
@@ -312,13 +106,13 @@ pub(super) fn ground(
                 });
             } else {
                 findings.push(undecided(&found));
-                ground.change = ground.change.or(Some(found));
+                preconditions.change = preconditions.change.or(Some(found));
             }
         }
         _ => {}
     }
     mixed_types(evidence, findings);
-    ground
+    preconditions
 }
 
 /// What the tokens and the cost of a summary are worth.
@@ -333,30 +127,8 @@ pub(super) fn usage_may_be_partial() -> Finding {
     }
 }
 
-/// Looks at the checks as a whole.
-pub(super) fn whole(checks: &[Check], can_block: bool, findings: &mut Vec<Finding>) {
-    if !can_block {
-        findings.push(Finding {
-            name: Name::NothingCanBlock,
-            effect: Effect::Warning,
-            message: Prose::from(
-                "no gate of this policy can block: each only warns, or is excused",
-            ),
-        });
-    }
-    if super::nothing_judged(checks) {
-        findings.push(Finding {
-            name: Name::NothingJudged,
-            effect: Effect::Undecided,
-            message: Prose::from(
-                "every check that could have blocked was skipped, so nothing was judged",
-            ),
-        });
-    }
-}
-
 /// A change cannot be measured where what was scored on the common rows is not known.
-pub(super) fn common_rows_unknown(evidence: &Evidence) -> Obstacle {
+pub(super) fn common_rows_unknown(evidence: &Evidence) -> Blocker {
     let baseline = &evidence.baseline;
     let Baseline::Found(_, pair) = baseline else {
         return no_baseline(baseline);
@@ -364,7 +136,7 @@ pub(super) fn common_rows_unknown(evidence: &Evidence) -> Obstacle {
     if pair.common == 0 {
         return no_common_rows(evidence);
     }
-    Obstacle {
+    Blocker {
         name: Name::CommonRowsUnknown,
         message: Prose::from(format!(
             "{} of the candidate and {} of the baseline have no partner, and a snapshot does not tell \
@@ -376,8 +148,8 @@ pub(super) fn common_rows_unknown(evidence: &Evidence) -> Obstacle {
 }
 
 /// A summary counts a trial twice that is stored twice.
-pub(super) fn repeated_calls() -> Obstacle {
-    Obstacle {
+pub(super) fn repeated_calls() -> Blocker {
+    Blocker {
         name: Name::InconsistentCounts,
         message: Prose::from(
             "calls of the candidate are stored twice until Weave merges them, so the number of its trials is unknown; \
@@ -386,7 +158,7 @@ pub(super) fn repeated_calls() -> Obstacle {
     }
 }
 
-pub(super) fn no_common_rows(evidence: &Evidence) -> Obstacle {
+pub(super) fn no_common_rows(evidence: &Evidence) -> Blocker {
     let mut facts = evidence.selection.facts.iter();
     let message = if facts.any(|(_, fact)| *fact == Fact::KeysInOtherOrder) {
         "candidate and baseline have no row in common, although their inputs are equal but for the order of the keys, \
@@ -394,24 +166,24 @@ pub(super) fn no_common_rows(evidence: &Evidence) -> Obstacle {
     } else {
         "candidate and baseline have no row in common; an edited row counts as another one"
     };
-    Obstacle {
+    Blocker {
         name: Name::NoCommonRows,
         message: Prose::from(message),
     }
 }
 
-fn undecided(obstacle: &Obstacle) -> Finding {
+fn undecided(blocker: &Blocker) -> Finding {
     Finding {
-        name: obstacle.name,
+        name: blocker.name,
         effect: Effect::Undecided,
-        message: obstacle.message.clone(),
+        message: blocker.message.clone(),
     }
 }
 
 /// Why a run cannot be judged at all.
-fn unfit(terms: &Terms, run: &Run, role: &str) -> Option<Obstacle> {
+fn unfit(terms: &Terms, run: &Run, role: &str) -> Option<Blocker> {
     let about = |name, what: Prose| {
-        Some(Obstacle {
+        Some(Blocker {
             name,
             message: Prose::from(format!("the {role} "))
                 .name(&run.id)
@@ -471,7 +243,7 @@ fn chosen(evidence: &Evidence, role: Role) -> Option<Finding> {
 }
 
 /// Why a run is too old. One that does not say when it finished cannot be told to be young.
-fn stale(most: SignedDuration, run: &Run, role: Role, now: Timestamp) -> Option<Obstacle> {
+fn stale(most: SignedDuration, run: &Run, role: Role, now: Timestamp) -> Option<Blocker> {
     let finished = run.finished_at.or(run.started_at);
     let age = finished.map(|finished| now.duration_since(finished));
     let what = match age {
@@ -479,7 +251,7 @@ fn stale(most: SignedDuration, run: &Run, role: Role, now: Timestamp) -> Option<
         Some(age) => format!(" finished {} ago, and {} is allowed", days(age), days(most)),
         None => " does not say when it finished, so its age is not known".to_owned(),
     };
-    Some(Obstacle {
+    Some(Blocker {
         name: match role {
             Role::Candidate => Name::CandidateStale,
             Role::Baseline => Name::BaselineStale,
@@ -501,12 +273,12 @@ fn days(time: SignedDuration) -> String {
     }
 }
 
-fn no_baseline(baseline: &Baseline) -> Obstacle {
+fn no_baseline(baseline: &Baseline) -> Blocker {
     let message = match baseline {
         Baseline::NotFound(reason) => Prose::from("there is no baseline: ").then(reason.clone()),
         Baseline::Unnamed | Baseline::Found(..) => Prose::from("no baseline is named"),
     };
-    Obstacle {
+    Blocker {
         name: Name::NoBaseline,
         message,
     }
@@ -518,9 +290,9 @@ fn incomparable(
     evidence: &Evidence,
     baseline: &Run,
     pair: &Pair,
-) -> Option<Obstacle> {
+) -> Option<Blocker> {
     if evidence.candidate.id == baseline.id {
-        return Some(Obstacle {
+        return Some(Blocker {
             name: Name::SameRun,
             message: Prose::from("candidate and baseline are the same run, ").name(&baseline.id),
         });
@@ -528,8 +300,8 @@ fn incomparable(
     if selection::shares_outputs(evidence, baseline) {
         return Some(selection::same_outputs(&baseline.id));
     }
-    if let Some(obstacle) = unfit(terms, baseline, "baseline") {
-        return Some(obstacle);
+    if let Some(blocker) = unfit(terms, baseline, "baseline") {
+        return Some(blocker);
     }
     let needs_theirs = terms.removed_rows == RemovedRows::Ignore;
     if pair.common == 0 || pair.candidate.is_none() || (needs_theirs && pair.baseline.is_none()) {

@@ -1,0 +1,351 @@
+//! What chance did: intervals and tests on rows, in the scenarios that missing scores leave open.
+//!
+//! The unit is the row: trials of a row are averaged first, and a change is measured on rows that both runs
+//! have, each against itself. Where scores are missing a check is decided only where it would be in every scenario,
+//! however they had come out.
+
+use crate::evidence::Rows;
+use crate::judge::finding::Blocker;
+use crate::judge::measure::columns::column;
+use crate::judge::significance::attainable::AttainableP;
+use crate::judge::significance::bounds::ScenarioBounds;
+use crate::judge::significance::family::{self, Corrected, Test, TestedRows};
+use crate::judge::significance::row_means::{RowMeans, RowTest};
+use crate::judge::significance::scenario::{RuleOutcome, Scenario};
+use crate::policy::{self, Correction, Gate, Limit, MissingRule};
+use crate::stats::Interval;
+
+/// What chance has to say of a check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestResult {
+    /// The gate's rule.
+    pub rule: policy::Evidence,
+    /// The gate's confidence, one-sided.
+    pub confidence: f64,
+    /// Rows that it is measured on.
+    pub rows: u64,
+    /// Rows that were true in the baseline and are not in the candidate, and the other way round, where each has
+    /// one test.
+    pub discordant: Option<(u64, u64)>,
+    /// Whether missing scores are at their worst here; where none is missing, all is as it was measured.
+    pub is_open: bool,
+    /// Whether the rows are few, and so alike that they show nothing.
+    pub shows_nothing: bool,
+    /// The value or the change, averaged over rows; with missing scores at their worst.
+    pub point: f64,
+    /// The plausible values of it, or of the change.
+    pub interval: Interval,
+    /// How likely such a change is where nothing changed, one-sided; of changes only.
+    pub p: Option<f64>,
+    /// The same, corrected for the other tests of its family; `None` where the test is not counted.
+    pub adjusted_p: Option<f64>,
+    /// How many tests are counted in its family; `None` where nothing is tested or corrected.
+    pub family: Option<u64>,
+    /// Whether it is one of them; a test that is not counted cannot fail.
+    pub counted: Option<bool>,
+    /// The smallest change that so many rows could have shown, if it were the only test.
+    pub resolution: Option<f64>,
+    /// About how many rows it would take to decide, if they were like these; where these do not.
+    pub rows_needed: Option<u64>,
+}
+
+/// A check in the scenarios between which all others lie, and its p-values once they are corrected.
+#[derive(Clone, Debug)]
+pub(in crate::judge) struct SignificanceTest {
+    /// With every missing score at its worst.
+    worst: Scenario,
+    /// Those in which the limit is broken, if in any.
+    worst_cases: Vec<Scenario>,
+    /// Those in which it holds, if in any.
+    best_cases: Vec<Scenario>,
+    /// Whether anything is missing.
+    is_open: bool,
+    /// Whether the baseline of a relative change is zero in some scenario, so that the change has no size there.
+    is_sizeless: bool,
+    /// The smallest p that it could have had.
+    attainable: AttainableP,
+    /// The p-value once it is corrected; nothing where it is not tested.
+    corrected: Option<Corrected>,
+    /// The same over all ways to fill in missing scores, also where they count as the worst.
+    corrected_anyhow: Option<Corrected>,
+    /// Whether it was corrected for other tests.
+    is_in_family: bool,
+}
+
+impl SignificanceTest {
+    /// Looks at the rows in every scenario that matters.
+    ///
+    /// Where each row has one test, these are the imputations at which all missing scores are at an end. A t
+    /// interval depends on how far rows lie apart, too: there they are those of an [`ScenarioBounds`].
+    pub(in crate::judge) fn of(row_test: &RowTest<'_>, rows: &Rows) -> Result<Self, Blocker> {
+        let column = column(rows, row_test.gate.metric, row_test.subject)?;
+        let high_is_good = row_test.limit.key.wants_high();
+        let worst = row_test.means(rows, column, [!high_is_good, high_is_good]);
+        let best = row_test.means(rows, column, [high_is_good, !high_is_good]);
+        let is_open = worst != best;
+        // A relative change depends on how large the baseline is, not on the change alone.
+        let others: Vec<RowMeans> = if row_test.limit.key.is_relative() {
+            let both = |high| row_test.means(rows, column, [high, high]);
+            vec![both(true), both(false)]
+        } else {
+            Vec::new()
+        };
+        let mut all = [&worst, &best].into_iter().chain(&others);
+        let one_trial = all.all(|means| means.one_trial);
+        let scenario = |means: &RowMeans| row_test.scenario(means, one_trial);
+        let (at_worst, at_best) = (scenario(&worst), scenario(&best));
+        let mut others: Vec<Scenario> = others.iter().map(scenario).collect();
+        if is_open && one_trial && row_test.evidence() == policy::Evidence::Proven {
+            let corners = [&at_worst, &at_best].into_iter().chain(&others);
+            let between = row_test.between(&corners.cloned().collect::<Vec<_>>());
+            others.extend(between);
+        }
+        let is_sizeless = row_test.limit.key.is_relative() && {
+            let mut all = [&at_worst, &at_best].into_iter().chain(&others);
+            let straddles = all.clone().any(|scenario| scenario.baseline < 0.0)
+                && all.clone().any(|scenario| scenario.baseline > 0.0);
+            // A part of zero is no size, but where nothing changed.
+            straddles
+                || is_open
+                    && all.any(|scenario| scenario.baseline == 0.0 && scenario.candidate != 0.0)
+        };
+        let attainable = row_test.attainable(&worst, &best, one_trial);
+        let (worst_cases, best_cases) = if is_open && !one_trial {
+            let bounds = ScenarioBounds::new(row_test, [&worst, &best], [&at_worst, &at_best]);
+            (bounds.worst_cases(), bounds.best_cases())
+        } else {
+            let all = [at_worst.clone()]
+                .into_iter()
+                .chain(others)
+                .chain([at_best]);
+            let worst_cases: Vec<Scenario> = all.collect();
+            (worst_cases.clone(), worst_cases.into_iter().rev().collect())
+        };
+        Ok(Self::new(
+            at_worst,
+            worst_cases,
+            best_cases,
+            is_open,
+            is_sizeless,
+            attainable,
+        ))
+    }
+
+    pub(in crate::judge) fn new(
+        worst: Scenario,
+        worst_cases: Vec<Scenario>,
+        best_cases: Vec<Scenario>,
+        is_open: bool,
+        is_sizeless: bool,
+        attainable: AttainableP,
+    ) -> Self {
+        Self {
+            worst,
+            worst_cases,
+            best_cases,
+            is_open,
+            is_sizeless,
+            attainable,
+            corrected: None,
+            corrected_anyhow: None,
+            is_in_family: false,
+        }
+    }
+
+    /// What its family has to know of it; `None` where it cannot be tested.
+    fn test(&self, gate: &Gate, limit: Limit) -> Option<Test> {
+        if !self.is_at_worst(gate) {
+            return self.test_anyhow(gate, limit);
+        }
+        let p = self.worst.p(limit)?;
+        Some(Test {
+            alpha: 1.0 - gate.confidence,
+            attainable: (self.attainable.at_worst, self.attainable.at_worst),
+            p: (p, p),
+            imputations: Vec::new(),
+            rows: None,
+        })
+    }
+
+    /// The same over all ways to fill in missing scores: the p-values of the worst and of the best
+    /// cases.
+    fn test_anyhow(&self, gate: &Gate, limit: Limit) -> Option<Test> {
+        let worst_cases = self
+            .worst_cases
+            .iter()
+            .filter_map(|scenario| scenario.p(limit));
+        // A scenario that cannot be tested cannot fail.
+        let best_cases = self
+            .best_cases
+            .iter()
+            .map(|scenario| scenario.p(limit).unwrap_or(1.0));
+        let (least, most) = (worst_cases.reduce(f64::min)?, best_cases.reduce(f64::max)?);
+        Some(Test {
+            alpha: 1.0 - gate.confidence,
+            attainable: self.attainable.bounds,
+            p: (least, most.max(least)),
+            imputations: self.attainable.imputations.clone(),
+            rows: None,
+        })
+    }
+
+    /// What the gate's rule says, and what is to be shown of it. `None` where missing scores decide.
+    pub(in crate::judge) fn judge(
+        &self,
+        gate: &Gate,
+        limit: Limit,
+    ) -> (Option<RuleOutcome>, TestResult) {
+        let adjusted = self
+            .corrected
+            .map_or((None, None), |of| (of.least, of.most));
+        let of = |scenarios: &[Scenario], p: Option<f64>| -> Vec<RuleOutcome> {
+            // That p is the least of several scenarios', and no p is corrected to a lower one.
+            let p = |scenario: &Scenario| p.map(|p| scenario.p(limit).map_or(p, |own| own.max(p)));
+            let outcomes = scenarios
+                .iter()
+                .map(|scenario| scenario.judge(gate, limit, p(scenario)));
+            outcomes.collect()
+        };
+        let (worst_cases, best_cases) = (
+            of(&self.worst_cases, adjusted.0),
+            of(&self.best_cases, adjusted.1),
+        );
+        let is = |outcome| move |other: &RuleOutcome| *other == outcome;
+        let all = |outcome| worst_cases.iter().chain(&best_cases).all(is(outcome));
+        let can_break = worst_cases.iter().any(is(RuleOutcome::Broken));
+        let blind =
+            |outcome: &RuleOutcome| matches!(outcome, RuleOutcome::TooFew | RuleOutcome::Open);
+        let is_known = !worst_cases.iter().any(blind);
+        let is_significant = gate.evidence_of(limit) == policy::Evidence::Significant;
+        let passes = is_significant && is_known && !can_break;
+        // Of no scenario nothing is known.
+        let outcome = if worst_cases.is_empty() || best_cases.is_empty() {
+            None
+        } else if self.is_at_worst(gate) {
+            // All of them at their worst, though not where that would only hide what the others show, or where it depends
+            // on what the other tests would have shown.
+            let worst = self.worst.judge(gate, limit, adjusted.0);
+            let depends = worst != self.worst.judge(gate, limit, adjusted.1);
+            let anyhow = self.corrected_anyhow.and_then(|of| of.least);
+            let hides = of(&self.worst_cases, anyhow).contains(&RuleOutcome::Broken);
+            let is_hidden = worst == RuleOutcome::Noise && hides;
+            // At its worst a change beyond the limit has a size, also where it has none in other scenarios.
+            let has_size = !self.is_sizeless || worst != RuleOutcome::Holds;
+            (!depends && !is_hidden && has_size).then_some(worst)
+        } else if self.is_sizeless {
+            None
+        } else if passes && worst_cases.iter().all(is(RuleOutcome::Holds)) {
+            Some(RuleOutcome::Holds)
+        } else if passes {
+            Some(RuleOutcome::Noise)
+        } else {
+            let same = [
+                RuleOutcome::Holds,
+                RuleOutcome::Broken,
+                RuleOutcome::TooFew,
+                RuleOutcome::Open,
+            ];
+            let same = same.into_iter().find(|outcome| all(*outcome));
+            same.or_else(|| {
+                let breaks = best_cases.iter().all(is(RuleOutcome::Broken));
+                breaks.then_some(RuleOutcome::Broken)
+            })
+        };
+        (outcome, self.chance(gate, limit, outcome))
+    }
+
+    /// Whether missing scores count as the worst, and any is missing.
+    fn is_at_worst(&self, gate: &Gate) -> bool {
+        gate.missing.rule == MissingRule::Fail && self.is_open
+    }
+
+    fn chance(&self, gate: &Gate, limit: Limit, outcome: Option<RuleOutcome>) -> TestResult {
+        let shown = match self.worst_cases.first() {
+            Some(worst_cases) if !self.is_at_worst(gate) => worst_cases,
+            _ => &self.worst,
+        };
+        let p = shown.p(limit);
+        let interval = shown.interval(gate.confidence).unwrap_or(Interval {
+            low: f64::NEG_INFINITY,
+            high: f64::INFINITY,
+        });
+        let is_undecided = matches!(outcome, Some(RuleOutcome::Open));
+        let family = self.corrected.filter(|_| self.is_in_family);
+        TestResult {
+            rule: gate.evidence_of(limit),
+            confidence: gate.confidence,
+            rows: shown.rows,
+            discordant: shown.discordant(),
+            is_open: self.is_open,
+            shows_nothing: shown.shows_nothing(),
+            point: shown.point(limit),
+            interval,
+            p,
+            adjusted_p: (self.corrected.and_then(|of| of.least).zip(p)).map(|(of, p)| of.max(p)),
+            family: family.map(|of| of.family),
+            counted: family.map(|of| of.least.is_some()),
+            resolution: shown.resolution(limit, gate.confidence),
+            rows_needed: is_undecided
+                .then(|| shown.rows_needed(limit, gate.confidence))
+                .flatten(),
+        }
+    }
+}
+
+/// A test, and what its family has to know of it.
+pub(in crate::judge) struct FamilyMember<'a> {
+    pub(in crate::judge) rows: TestedRows,
+    pub(in crate::judge) gate: &'a Gate,
+    pub(in crate::judge) limit: Limit,
+    pub(in crate::judge) test: &'a mut SignificanceTest,
+}
+
+/// Corrects the p-values of the tests of one family for each other. What cannot be tested is no part of it.
+///
+/// `unmade` are the error rates of tests that missing scores without bound keep from being made: of these any p may be.
+pub(in crate::judge) fn correct(
+    family: &mut [FamilyMember<'_>],
+    unmade: &[f64],
+    correction: Correction,
+) {
+    let mut tested = Vec::new();
+    let mut tests = Vec::new();
+    for FamilyMember {
+        rows,
+        gate,
+        limit,
+        test,
+    } in family
+    {
+        // Of tests that are at their worst each is at an imputation of its own.
+        let rows = (!test.is_at_worst(gate)).then_some(*rows);
+        let on_rows = |test: Test| Test { rows, ..test };
+        let usual = test.test(gate, *limit).map(on_rows);
+        let anyhow = test.test_anyhow(gate, *limit).map(on_rows);
+        let anyhow = anyhow.filter(|_| test.is_at_worst(gate));
+        // Where it cannot be tested at its worst, it may be tested with other imputations.
+        if usual.is_some() || anyhow.is_some() {
+            let place = usual.as_ref().map(|_| tests.len());
+            tested.push((test, place, anyhow));
+            tests.extend(usual);
+        }
+    }
+    tests.extend(unmade.iter().copied().map(Test::unknown));
+    let all = |tests: &[Test]| match correction {
+        Correction::Holm => family::corrected(tests),
+        Correction::None => tests.iter().map(Test::alone).collect(),
+    };
+    let corrected = all(&tests);
+    for (test, place, anyhow) in tested {
+        if let Some(place) = place {
+            test.corrected = corrected.get(place).copied();
+            test.is_in_family = correction == Correction::Holm;
+        }
+        if let Some(anyhow) = anyhow {
+            let mut tests = tests.clone();
+            let place = place.unwrap_or(tests.len());
+            tests.splice(place..(place + 1).min(tests.len()), [anyhow]);
+            test.corrected_anyhow = all(&tests).get(place).copied();
+        }
+    }
+}
