@@ -1,5 +1,5 @@
 //! weave-gate decides from evaluations logged in W&B Weave whether a model may be deployed.
-#![doc = "See ARCHITECTURE.md for the plan of the rooms and for what always holds."]
+#![doc = "See ARCHITECTURE.md for the plan of the modules and for what always holds."]
 
 pub mod app;
 pub mod cli;
@@ -20,5 +20,7 @@ mod proxy;
 pub mod report;
 pub mod secret;
 pub mod selector;
+pub mod site;
 pub mod stats;
+mod visible;
 pub mod weave;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ureq::{Proxy, ProxyProtocol};
 
 use crate::fault::Fault;
-use crate::http::{Lookup, Site};
+use crate::site::{Lookup, Site};
 
 /// The variables that name a proxy; the first that is set counts.
 const NAMES: [&str; 3] = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"];

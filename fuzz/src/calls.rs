@@ -5,11 +5,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use weave_gate::evidence::{BaselineRules, RunInfo};
 use weave_gate::evidence::{Completeness, Gap};
 use weave_gate::report::runs::{self, Listing};
 use weave_gate::secret::Secrets;
 use weave_gate::selector::{Identity, Selector, is_same_commit};
-use weave_gate::weave::{BaselineRules, Eligible, Finder, Found, Head, Named, State};
+use weave_gate::weave::{Eligible, Finder, Found, Named, State};
 
 use super::made::{project, run};
 use super::results::client;
@@ -97,8 +98,9 @@ fn looked(pages: &[&str], selector: &Selector, eligible: Eligible<'_>) {
                 assert!(head.matches(selector, &identity), "another run: {head:?}");
                 is_eligible(head, eligible);
             }
-            let newest_first =
-                |one: &Head, next: &Head| one.started_at >= next.started_at && one.id != next.id;
+            let newest_first = |one: &RunInfo, next: &RunInfo| {
+                one.started_at >= next.started_at && one.id != next.id
+            };
             assert!(found.heads.is_sorted_by(newest_first));
             let choice = found.heads[0].choice.as_ref().expect("how it was chosen");
             assert!(choice.matches > 0 && choice.selector == *selector);
@@ -118,7 +120,7 @@ fn looked(pages: &[&str], selector: &Selector, eligible: Eligible<'_>) {
     }
 }
 
-fn is_eligible(head: &Head, eligible: Eligible<'_>) {
+fn is_eligible(head: &RunInfo, eligible: Eligible<'_>) {
     let status = head.status.as_deref();
     match eligible {
         Eligible::Any => {}
@@ -154,7 +156,7 @@ fn repeated(pages: &[&str], selector: &Selector, found: &Found) {
             assert!(commits.is_some_and(|(one, other)| is_same_commit(&one, &other)));
             assert!(head.matches(selector, &identity), "another run: {head:?}");
             assert_eq!(head.evaluation_key(), newest.evaluation_key());
-            let model = |head: &Head| head.model.as_ref().map(|model| model.name.clone());
+            let model = |head: &RunInfo| head.model.as_ref().map(|model| model.name.clone());
             assert_eq!(model(head), model(newest));
         }
     }
@@ -198,7 +200,7 @@ fn listed(pages: &[&str], selector: &Selector) {
     };
     assert!(heads.len() <= MOST);
     let identity = Identity::default();
-    let matches = |head: &Head| head.matches(selector, &identity);
+    let matches = |head: &RunInfo| head.matches(selector, &identity);
     assert!(heads.iter().all(matches));
     assert!(heads.is_sorted_by(|one, next| one.started_at >= next.started_at));
     let project = project();

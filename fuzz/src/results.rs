@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
+use weave_gate::evidence::RunInfo;
 use weave_gate::evidence::{Baseline, Completeness, Evidence, Run, Totals, Usage, snapshot};
 use weave_gate::policy::Policy;
 use weave_gate::weave::{
-    Address, Client, Head, Needs, Noise, Side, Sides, find_credential, read_evidence, read_run,
-    run_rows,
+    Address, Client, Needs, Noise, Side, Sides, find_credential, read_evidence, read_run, run_rows,
 };
 
 use super::made::{Claims, holds_together, now, project};
@@ -128,9 +128,9 @@ pub fn check(data: &[u8]) {
 
 static CLAIMS: LazyLock<Claims> = LazyLock::new(Claims::new);
 
-fn head(id: &str) -> Head {
+fn head(id: &str) -> RunInfo {
     let run = super::made::run(id);
-    Head {
+    RunInfo {
         id: run.id,
         display_name: None,
         evaluation: run.evaluation,

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::candidates::{Candidates, not_checked, several_models};
 use super::console::Console;
-use super::environment;
+use super::environment::environment;
 use super::plan::Plan;
 use super::request::{BaselineRequest, CandidateRequest, Request};
 use super::search::{Baselines, Place, Search, both, live, skipped};
@@ -18,6 +18,7 @@ use crate::evidence::{
     Baseline, Columns, Completeness, Details, Evidence, Fact, LeftOut, ListedRun, Role,
     RowSource as _, Rows, Run, Selection, Totals, attribute, gathered, joined,
 };
+use crate::evidence::{BaselineRules, EvaluationKey, RunInfo, saved_mismatches};
 use crate::fault::Fault;
 use crate::judge::{OffendingRows, behind, offending_columns};
 use crate::policy::{Reruns, Source};
@@ -26,8 +27,8 @@ use crate::prose::Prose;
 use crate::report::{DetailsBeside, Judged};
 use crate::selector::Identity;
 use crate::weave::{
-    BaselineRules, EvaluationKey, Head, Needs, Side, Sides, differ_by_key_order, read_details,
-    read_evidence, read_rows, run_rows, saved_evidence, saved_mismatches, web,
+    Needs, Side, Sides, differ_by_key_order, read_details, read_evidence, read_rows, run_rows,
+    saved_evidence, web,
 };
 
 /// The runs of one side, and what their choice has to say.
@@ -740,12 +741,12 @@ fn together(
 }
 
 /// The runs of Weave of which it is not known yet whether they are complete.
-fn uncounted(sides: &Sides) -> Vec<&Head> {
+fn uncounted(sides: &Sides) -> Vec<&RunInfo> {
     let baselines = match &sides.baselines {
         Some(Ok(found)) => found.as_slice(),
         Some(Err(_)) | None => &[],
     };
-    let mut heads: Vec<&Head> = Vec::new();
+    let mut heads: Vec<&RunInfo> = Vec::new();
     for side in sides.candidates.iter().chain(baselines) {
         if let Side::Live(head) = side
             && head.completeness == Completeness::NotAsked

@@ -7,18 +7,19 @@ use jiff::Timestamp;
 
 use super::request::CandidateRequest;
 use crate::evidence::{Completeness, Fact, Gap, LeftOut, ListedRun, Reference, Role};
+use crate::evidence::{EvaluationKey, RunInfo};
 use crate::fault::Fault;
 use crate::policy::{Reruns, Source};
 use crate::selector::{Identity, is_same_commit};
-use crate::weave::{EvaluationKey, Finder, Found, Head, Unread};
+use crate::weave::{Finder, Found, Unread};
 
 /// The runs that are judged as the candidate.
 #[derive(Clone, Debug)]
 pub(super) struct Candidates {
     /// The newest first; never empty.
-    pub(super) judged: Vec<Head>,
+    pub(super) judged: Vec<RunInfo>,
     /// Runs of the same commit that are not judged.
-    pub(super) others: Vec<Head>,
+    pub(super) others: Vec<RunInfo>,
     /// What the choice has to say.
     pub(super) facts: Vec<Fact>,
     /// The runs that are left out, as reports list them.
@@ -97,8 +98,8 @@ fn reruns(
     finder: Finder<'_>,
     request: &CandidateRequest,
     found: &Found,
-    named: &Head,
-) -> Result<Vec<Head>, Unread> {
+    named: &RunInfo,
+) -> Result<Vec<RunInfo>, Unread> {
     if request.reruns.is_none() {
         return Ok(vec![named.clone()]);
     }
@@ -141,10 +142,10 @@ impl Candidates {
     /// Those of the older runs that have finished; what the others mean is kept.
     fn finished(
         &mut self,
-        older: Vec<Head>,
+        older: Vec<RunInfo>,
         request: &CandidateRequest,
         identity: &Identity,
-    ) -> Vec<Head> {
+    ) -> Vec<RunInfo> {
         let now = Timestamp::now();
         let mut finished = Vec::new();
         for head in older {
@@ -171,15 +172,15 @@ impl Candidates {
         &mut self,
         finder: Finder<'_>,
         identity: &Identity,
-        mut finished: Vec<Head>,
+        mut finished: Vec<RunInfo>,
         request: &CandidateRequest,
         counts: bool,
     ) -> Result<(), Unread> {
         let accept_incomplete = request.accepts_incomplete();
-        let newest_runs = self.judged.first().is_some_and(Head::is_running);
+        let newest_runs = self.judged.first().is_some_and(RunInfo::is_running);
         if !finished.is_empty() || counts {
             let newest = self.judged.iter().filter(|_| !newest_runs);
-            let asked: Vec<&Head> = newest.chain(&finished).collect();
+            let asked: Vec<&RunInfo> = newest.chain(&finished).collect();
             let answers = completeness(finder, &asked)?;
             let newest = self.judged.iter_mut().filter(|_| !newest_runs);
             for (head, answer) in newest.chain(&mut finished).zip(answers) {
@@ -213,7 +214,7 @@ impl Candidates {
         Ok(())
     }
 
-    fn leave_out(&mut self, head: Head, why: LeftOut, identity: &Identity) {
+    fn leave_out(&mut self, head: RunInfo, why: LeftOut, identity: &Identity) {
         self.facts.push(Fact::LeftOut {
             id: head.id.clone(),
             why,
@@ -225,7 +226,11 @@ impl Candidates {
 }
 
 /// What differs between the run that is named and the policy's `candidate:`.
-fn held_against_policy(head: &Head, request: &CandidateRequest, identity: &Identity) -> Vec<Fact> {
+fn held_against_policy(
+    head: &RunInfo,
+    request: &CandidateRequest,
+    identity: &Identity,
+) -> Vec<Fact> {
     if !request.is_named {
         return Vec::new();
     }
@@ -249,7 +254,7 @@ pub(super) fn not_checked(request: &CandidateRequest) -> impl Iterator<Item = Fa
 
 /// Whether the commit that was asked for is a prefix of several.
 fn ambiguous_commit(
-    heads: &[Head],
+    heads: &[RunInfo],
     request: &CandidateRequest,
     identity: &Identity,
 ) -> Option<Fact> {
@@ -292,7 +297,7 @@ pub(super) fn several_models<'r>(
 /// The calls of one cannot be counted.
 pub(super) fn completeness(
     finder: Finder<'_>,
-    heads: &[&Head],
+    heads: &[&RunInfo],
 ) -> Result<Vec<Completeness>, Unread> {
     match heads {
         [] => Ok(Vec::new()),

@@ -1,7 +1,7 @@
 //! Comments on the pull or merge request that is checked. None of them changes a verdict.
 
 use super::console::Console;
-use super::environment;
+use super::environment::environment;
 use crate::cli::CheckArgs;
 use crate::fault::Fault;
 use crate::forge::{Absence, Comment, GitHub, GitLab, Kept, Origin};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anstream::{AutoStream, ColorChoice};
 use jiff::SignedDuration;
 
-use super::environment;
+use super::environment::environment;
 use super::output::Failure;
 use super::server::{known_key, options};
 use crate::cli::{Cli, Color, ServerArgs, Voice};

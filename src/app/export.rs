@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::archive::read_snapshot;
 use super::console::Console;
-use super::environment;
+use super::environment::environment;
 use super::output::{Failure, Output};
 use super::search::{Place, Search, live};
 use super::server::needed_project;

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::console::Console;
-use super::environment;
+use super::environment::environment;
 use super::outputs::{Form, Outputs};
 use crate::cli::CiArgs;
 use crate::report::{self, Report};

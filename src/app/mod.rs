@@ -1,4 +1,4 @@
-//! The commands: the only rooms with I/O besides the client, and the only ones that know all others.
+//! The commands. Besides the client only these do I/O, and only these know all other modules.
 
 mod archive;
 mod candidates;
@@ -7,6 +7,7 @@ mod comments;
 mod compare;
 mod completions;
 mod console;
+mod environment;
 mod explain;
 mod export;
 mod github;
@@ -16,6 +17,7 @@ mod man;
 mod output;
 mod outputs;
 mod plan;
+mod policies;
 mod prediction;
 mod request;
 mod runs;
@@ -32,7 +34,6 @@ use clap::Parser as _;
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::policy::{Policy, PolicyFile, Problem};
 use console::Console;
 
 /// Does what these arguments say; the first is the name of the program.
@@ -71,43 +72,5 @@ fn done(outcome: Result<(), Fault>, console: &Console) -> Exit {
             console.fault(&fault);
             fault.exit
         }
-    }
-}
-
-/// A variable of the environment; one that is not UTF-8 counts as not set.
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
-/// Reads and checks policies; the fault names every problem of every file.
-fn policies(files: &[PolicyFile]) -> Result<Vec<Policy>, Fault> {
-    let mut policies = Vec::new();
-    let mut lines = Vec::new();
-    for file in files {
-        match file.read() {
-            Ok(text) => match crate::policy::parse(&file.path, &text) {
-                Ok(policy) => policies.push(policy),
-                Err(problems) => {
-                    lines.extend(problems.iter().map(|problem| line(&file.path, problem)));
-                }
-            },
-            Err(fault) => {
-                lines.push(fault.message);
-                lines.extend(fault.help.map(|help| format!("help: {help}")));
-            }
-        }
-    }
-    if lines.is_empty() {
-        return Ok(policies);
-    }
-    Err(Fault::usage(lines.join("\n")))
-}
-
-/// A message is one line, whatever somebody wrote into the policy.
-fn line(path: &str, problem: &Problem) -> String {
-    let message = problem.message.replace(['\n', '\r'], " ");
-    match problem.place.as_str() {
-        "" => format!("{path}: {message}"),
-        place => format!("{path}: {place}: {message}"),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::environment;
+use super::environment::environment;
 use super::request::{BaselineRequest, CandidateRequest, Request};
 use super::server::{no_project, project};
 use crate::cli::JudgeArgs;

@@ -1,14 +1,15 @@
 //! `runs`: what there is to judge.
 
 use super::console::Console;
-use super::environment;
+use super::environment::environment;
 use super::server::{client, needed_project};
 use crate::cli::RunsArgs;
+use crate::evidence::RunInfo;
 use crate::fault::Fault;
 use crate::policy::Source;
 use crate::report::runs::{self, Listing};
 use crate::selector::{Identity, Selector};
-use crate::weave::{Eligible, Finder, Head, Named, read_trials, web};
+use crate::weave::{Eligible, Finder, Named, read_trials, web};
 
 pub(super) fn run(arguments: &RunsArgs, console: &Console) -> Result<(), Fault> {
     let selector = selector(arguments.selector.as_deref())?;
@@ -19,7 +20,7 @@ pub(super) fn run(arguments: &RunsArgs, console: &Console) -> Result<(), Fault> 
     let most = usize::from(arguments.limit);
     let ask = || finder.recent(&selector, most);
     let found = console.while_waiting("asking Weave", ask)?;
-    let (runs, absence): (Vec<Head>, _) = match found {
+    let (runs, absence): (Vec<RunInfo>, _) = match found {
         Ok(runs) => (runs, None),
         Err(absence) => (Vec::new(), Some(absence)),
     };

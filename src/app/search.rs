@@ -10,16 +10,14 @@ use super::console::{Console, WaitingLine};
 use super::request::{BaselineRequest, CandidateRequest};
 use super::server::client;
 use crate::cli::ServerArgs;
+use crate::evidence::{BaselineRules, EvaluationKey, RunInfo};
 use crate::evidence::{Completeness, Fact, LeftOut, ListedRun, Role};
 use crate::fault::Fault;
 use crate::policy::Source;
 use crate::project::Project;
 use crate::prose::Prose;
 use crate::selector::{Identity, Selector};
-use crate::weave::{
-    Absence, BaselineRules, Client, Eligible, EvaluationKey, Finder, Found, Head, Named, State,
-    Unread,
-};
+use crate::weave::{Absence, Client, Eligible, Finder, Found, Named, State, Unread};
 
 /// Between the first two looks; each further pause is half as long again.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -44,7 +42,7 @@ pub(super) fn live(source: &Source) -> Option<Named<'_>> {
 #[derive(Debug)]
 pub(super) struct Baselines {
     /// The runs that are compared with, the newest first.
-    pub(super) heads: Vec<Head>,
+    pub(super) heads: Vec<RunInfo>,
     /// What the choice has to say.
     pub(super) facts: Vec<Fact>,
 }
@@ -76,7 +74,7 @@ pub(super) struct Search<'a> {
     /// Candidates that were found: the newest stays the same for all policies.
     found: Vec<(Project, CandidateRequest, Candidates)>,
     /// Runs that were read by their ids before they were needed.
-    known: Vec<(Project, Head)>,
+    known: Vec<(Project, RunInfo)>,
 }
 
 impl<'a> Search<'a> {
@@ -147,7 +145,7 @@ impl<'a> Search<'a> {
     /// # Errors
     ///
     /// It is not there, or could not be read.
-    pub(super) fn find(&mut self, place: Place<'_>, source: &Source) -> Result<Head, Fault> {
+    pub(super) fn find(&mut self, place: Place<'_>, source: &Source) -> Result<RunInfo, Fault> {
         let request = CandidateRequest::only(source.clone());
         let found = self.candidates(place, &request)?;
         found
@@ -368,7 +366,7 @@ impl<'a> Search<'a> {
             ids: all().map(|head| head.id.clone()).collect(),
             rescored_from,
             started_at: all().filter_map(|head| head.started_at).min(),
-            evaluation: newest.and_then(Head::evaluation_key),
+            evaluation: newest.and_then(RunInfo::evaluation_key),
             commit: newest
                 .and_then(|head| head.commit(place.identity))
                 .filter(|_| !request.names_other_model(model.as_deref())),
@@ -401,7 +399,7 @@ impl<'a> Search<'a> {
     pub(super) fn completeness(
         &self,
         place: Place<'_>,
-        heads: &[&Head],
+        heads: &[&RunInfo],
     ) -> Result<Vec<Completeness>, Fault> {
         let finder = self.finder(place);
         Ok(super::candidates::completeness(finder, heads)?)
@@ -544,7 +542,7 @@ fn is_first((first, has_match): (Option<Timestamp>, bool), now: Timestamp) -> bo
 }
 
 /// A run of a baseline that was passed over, as reports list it.
-pub(super) fn skipped(head: &Head, why: LeftOut, identity: &Identity) -> (Fact, ListedRun) {
+pub(super) fn skipped(head: &RunInfo, why: LeftOut, identity: &Identity) -> (Fact, ListedRun) {
     let fact = Fact::BaselineSkipped {
         id: head.id.clone(),
         why,

@@ -1,6 +1,6 @@
 //! From the options about the server to a project and a client.
 
-use super::environment;
+use super::environment::environment;
 use crate::cli::{Cli, Command, ServerArgs};
 use crate::fault::Fault;
 use crate::project::Project;

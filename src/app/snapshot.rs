@@ -10,12 +10,13 @@ use super::request::CandidateRequest;
 use super::search::{Place, Search, both, live};
 use super::server::needed_project;
 use crate::cli::SnapshotArgs;
+use crate::evidence::RunInfo;
 use crate::evidence::{Completeness, Fact, RowSource, Run, snapshot, snapshot::Spool};
 use crate::fault::Fault;
 use crate::number::plural;
 use crate::policy::{Reruns, Source};
 use crate::selector::Identity;
-use crate::weave::{Client, Head, read_run, read_setup, run_rows};
+use crate::weave::{Client, read_run, read_setup, run_rows};
 
 pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fault> {
     let source = Source::from_argument(&arguments.run).map_err(Fault::usage)?;
@@ -41,7 +42,7 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
         ..CandidateRequest::only(source)
     };
     let mut found = search.candidates(place, &request)?;
-    let uncounted: Vec<&Head> = found
+    let uncounted: Vec<&RunInfo> = found
         .judged
         .iter()
         .filter(|head| is_uncounted(head))
@@ -104,7 +105,7 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
 
 /// One run and how it was measured, with a warning where every check of it will be undecided.
 fn read(
-    head: Head,
+    head: RunInfo,
     place: Place<'_>,
     client: &Client<'_>,
     console: &Console,
@@ -171,7 +172,7 @@ impl Write for Noting<'_> {
     }
 }
 
-fn is_uncounted(head: &Head) -> bool {
+fn is_uncounted(head: &RunInfo) -> bool {
     head.completeness == Completeness::NotAsked && !head.is_running()
 }
 

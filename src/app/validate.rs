@@ -1,7 +1,7 @@
 //! `validate`: every problem of every policy, offline.
 
 use super::console::Console;
-use super::policies;
+use super::policies::policies;
 use crate::cli::ValidateArgs;
 use crate::exit::Exit;
 use crate::number::plural;

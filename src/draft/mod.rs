@@ -18,7 +18,7 @@ use crate::fault::Fault;
 use crate::judge::{Check, Status, Verdict, judge, value};
 use crate::number::{count, full, plural, show};
 use crate::policy::{self, LimitKey, Metric, MissingRule, Policy};
-use crate::report::visible;
+use crate::visible::visible;
 
 /// A drop of so much of a rate is allowed, or of two rows, whichever is more.
 const SMALL_DROP: f64 = 0.02;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::report::visible;
+use crate::visible::visible;
 
 /// Text as a YAML scalar of a key in which `$` starts a variable.
 pub(super) fn template(text: &str) -> String {

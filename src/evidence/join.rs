@@ -3,35 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::columns::{Columns, Wanted};
-use super::gather::Gatherer;
-use super::rows::{Role, Rows};
+use super::rows::Rows;
+use super::source::{Known, RowSource, gathered, joined, unreadable};
 use super::tally::Tally;
-use super::trial::RunRow;
 use super::{Baseline, Evidence, Pair, Run, Selection, Totals, pool};
 use crate::fault::Fault;
 use crate::prose::Prose;
-
-/// What takes rows, one after the other.
-pub type Take<'a> = dyn FnMut(&RunRow<'_>) -> Result<(), Fault> + 'a;
-
-/// Where the rows of one run can be read, in the order of their digests.
-pub trait RowSource {
-    /// Hands over every row, with what these columns need.
-    ///
-    /// # Errors
-    ///
-    /// The rows cannot be had, or whoever takes them has had enough.
-    fn each(&self, columns: &Columns, take: &mut Take<'_>) -> Result<(), Fault>;
-}
-
-/// A run, and its rows where they can be read.
-#[derive(Clone)]
-pub struct Known<'a> {
-    /// The run.
-    pub run: Run,
-    /// Its rows; `None` for a snapshot without.
-    pub rows: Option<&'a dyn RowSource>,
-}
 
 impl Evidence {
     /// Evidence of a candidate that has no re-runs.
@@ -175,50 +152,4 @@ fn on_rows_of(
         Ok(())
     })?;
     Ok(tally.totals())
-}
-
-/// The columns of one run's rows, read as a candidate's.
-///
-/// # Errors
-///
-/// They cannot be read.
-pub fn gathered(source: &dyn RowSource, columns: &Columns) -> Result<Rows, Fault> {
-    let mut gatherer = Gatherer::new(columns.clone());
-    source.each(columns, &mut |row| {
-        for trial in &row.trials {
-            gatherer
-                .trial(Role::Candidate, trial)
-                .map_err(|error| unreadable(&error))?;
-        }
-        let trials = u32::try_from(row.trials.len()).unwrap_or(u32::MAX);
-        gatherer
-            .end_row(&row.row_digest, row.raw_data_row, (trials, 0))
-            .map_err(|_| unresolved(&row.row_digest))
-    })?;
-    Ok(gatherer.finish())
-}
-
-/// The rows of two runs, joined on their digests.
-///
-/// # Errors
-///
-/// A row has other inputs in one run than in the other.
-pub fn joined(candidate: &Rows, baseline: &Rows) -> Result<Rows, Fault> {
-    Rows::joined(candidate, baseline).map_err(|digest| {
-        Fault::evidence(format!(
-            "the row `{digest}` has other inputs in the candidate than in the baseline"
-        ))
-        .help("a digest is that of a row's content; was a snapshot edited?")
-    })
-}
-
-fn unreadable(error: &serde_json::Error) -> Fault {
-    Fault::evidence(format!("the scores of a trial cannot be read: {error}"))
-}
-
-/// Inputs that `where` or `by` needs are not there.
-#[must_use]
-pub fn unresolved(digest: &str) -> Fault {
-    Fault::evidence(format!("the inputs of the row `{digest}` are not there"))
-        .help("`where` and `by` need the inputs themselves, not a reference to them; was the dataset deleted?")
 }

@@ -3,6 +3,7 @@
 //! The same types whether they were read from Weave or from snapshot files. Nothing here knows of
 //! limits: these are counts and sums, with what is missing from them.
 
+mod baseline_rules;
 mod choice;
 mod columns;
 mod detail;
@@ -13,8 +14,10 @@ mod pool;
 #[cfg(test)]
 mod row_tests;
 mod rows;
+mod run_info;
 mod setup;
 pub mod snapshot;
+mod source;
 mod sums;
 mod tally;
 #[cfg(test)]
@@ -26,16 +29,18 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+pub use baseline_rules::BaselineRules;
 pub use choice::{
     Completeness, Fact, Gap, LeftOut, ListedRun, Selection, attribute, scalar_text, values,
 };
 pub use columns::{Column, Columns, Input, Kind, Wanted};
 pub use detail::{Answer, Detail, Details};
 pub use gather::Gatherer;
-pub use join::{Known, RowSource, Take, gathered, joined, unresolved};
 pub use pair::Pair;
 pub use rows::{MOST_VALUES, Role, Rows, Sort, WithoutCall};
+pub use run_info::{EvaluationKey, Match, RunInfo, saved_mismatches};
 pub use setup::Setup;
+pub use source::{Known, RowSource, Take, gathered, joined, unresolved};
 pub use tally::Tally;
 pub use trial::{RunRow, Trial};
 

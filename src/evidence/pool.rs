@@ -1,8 +1,8 @@
 //! Several runs judged as one: the runs of one commit, logged again.
 
 use super::columns::{Column, Columns, Kind, Wanted};
-use super::join::{Known, gathered, joined};
 use super::rows::{Role, Rows};
+use super::source::{Known, gathered, joined};
 use super::{Baseline, Dimension, Evidence, Fact, Pair, Run, Totals, Usage};
 use crate::fault::Fault;
 use crate::number::count;

@@ -9,8 +9,9 @@ use ureq::Agent;
 use ureq::http::{HeaderMap, Method, Request, header};
 
 use crate::fault::Fault;
-use crate::http::{self, Lookup, Site};
+use crate::http::{self};
 use crate::secret::Secret;
+use crate::site::{Lookup, Site};
 
 /// A comment is not worth a longer wait.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -12,10 +12,12 @@ use serde_json::{Map, Value, json};
 use ureq::http::Method;
 
 use super::client::{Client, Repeat};
-use super::{Absence, Comment, Kept, Moment, Note, Origin, Thread, keep, number, variable};
+use super::marker::Moment;
+use super::thread::{Absence, Comment, Kept, Note, Origin, Thread, keep};
+use super::variables::{number, variable};
 use crate::fault::Fault;
-use crate::http::Lookup;
 use crate::secret::Secret;
+use crate::site::Lookup;
 
 /// Whose password a token is, to git.
 pub(super) const USER: &str = "x-access-token";

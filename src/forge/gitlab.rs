@@ -5,11 +5,13 @@ use serde_json::{Value, json};
 use ureq::http::{HeaderValue, Method};
 
 use super::client::{Answer, Client, Repeat};
-use super::{Absence, Comment, Kept, Moment, Note, Origin, Thread, keep, number, variable};
+use super::marker::Moment;
+use super::thread::{Absence, Comment, Kept, Note, Origin, Thread, keep};
+use super::variables::{number, variable};
 use crate::fault::Fault;
-use crate::http::Lookup;
 use crate::project::encode;
 use crate::secret::Secret;
+use crate::site::Lookup;
 
 /// Whose password a token is, to git.
 pub(super) const USER: &str = "oauth2";

@@ -1,7 +1,13 @@
 //! The marker by which a comment is found again: invisible, at its very start, where no foreign text can stand.
 
-use super::Moment;
 use crate::project::encode;
+
+/// Which of two pipelines is newer: their number, and that of the attempt or the job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    pub(super) pipeline: u64,
+    pub(super) attempt: u64,
+}
 
 const START: &str = "<!-- weave-gate comment policy=";
 

@@ -6,110 +6,17 @@ mod client;
 mod github;
 mod gitlab;
 mod marker;
+mod thread;
+mod variables;
 
 pub use github::GitHub;
 pub use gitlab::GitLab;
+pub use marker::Moment;
+pub use thread::{Absence, Comment, Kept, Origin};
 
 use crate::fault::Fault;
-use crate::http::Lookup;
 use crate::secret::Secret;
-
-/// A comment as it should be: of one policy.
-#[derive(Clone, Debug)]
-pub struct Comment {
-    /// The policy's path, by which its comment is found again.
-    pub policy: String,
-    /// Markdown.
-    pub text: String,
-}
-
-/// Which of two pipelines is newer: their number, and that of the attempt or the job.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment {
-    pipeline: u64,
-    attempt: u64,
-}
-
-/// What a comment comes from.
-#[derive(Clone, Debug)]
-pub struct Origin {
-    /// When.
-    pub moment: Moment,
-    /// The commit that was evaluated, not the merge that it is tested in.
-    pub commit: Option<String>,
-    /// The page of the pipeline that wrote it.
-    pub pipeline: Option<String>,
-}
-
-/// Why there is nothing to comment on, or why it cannot be done.
-#[derive(Clone, Debug)]
-pub enum Absence {
-    /// No comment is due, and nothing is wrong.
-    NotDue(String),
-    /// It should be there.
-    Wrong(Fault),
-}
-
-/// A comment that is there.
-struct Note {
-    id: String,
-    body: String,
-}
-
-/// What came of a comment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
-    /// It was written.
-    Written,
-    /// A newer pipeline has written it.
-    Newer,
-}
-
-/// A pull or merge request on which the holder of a token can comment.
-trait Thread {
-    /// The comments that the holder of the token wrote, on all pages.
-    fn ours(&self) -> Result<Vec<Note>, Fault>;
-    fn create(&self, body: &str) -> Result<(), Fault>;
-    fn update(&self, id: &str, body: &str) -> Result<(), Fault>;
-}
-
-/// Brings comments up to date: those that are there are written over, unless a newer pipeline wrote them.
-///
-/// # Errors
-///
-/// Why it could not be done; what permission is missing.
-fn keep(thread: &dyn Thread, moment: Moment, comments: &[Comment]) -> Result<Vec<Kept>, Fault> {
-    // Read late: whoever wrote in between was earlier than this.
-    let notes = thread.ours()?;
-    let mut kept = Vec::new();
-    for comment in comments {
-        let body = format!(
-            "{}\n{}",
-            marker::write(&comment.policy, moment),
-            comment.text
-        );
-        // Two pipelines at once may each have made one: an old verdict stays on show in neither.
-        let known: Vec<(&Note, Moment)> = notes
-            .iter()
-            .filter_map(|note| {
-                let when = marker::read(&note.body, &comment.policy)?;
-                Some((note, when))
-            })
-            .collect();
-        if known.iter().any(|(_, when)| *when > moment) {
-            kept.push(Kept::Newer);
-            continue;
-        }
-        for (note, _) in &known {
-            thread.update(&note.id, &body)?;
-        }
-        if known.is_empty() {
-            thread.create(&body)?;
-        }
-        kept.push(Kept::Written);
-    }
-    Ok(kept)
-}
+use crate::site::Lookup;
 
 /// Why this pipeline is given no secrets, where it is of a request that gets none: one from a fork, or by Dependabot.
 ///
@@ -141,21 +48,11 @@ pub fn tokens(lookup: &Lookup<'_>) -> Vec<Secret> {
     names.into_iter().filter_map(token).collect()
 }
 
-/// A variable that is set and not empty.
-fn variable(lookup: &Lookup<'_>, name: &str) -> Option<String> {
-    lookup(name).filter(|value| !value.is_empty())
-}
-
-fn number(lookup: &Lookup<'_>, name: &str) -> u64 {
-    lookup(name)
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
 
+    use super::thread::{Note, Thread, keep};
     use super::*;
 
     /// A request whose comments are a list.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use super::MAX_BYTES;
+use super::yaml::MAX_BYTES;
 use crate::fault::Fault;
 
 /// A policy file that was found.

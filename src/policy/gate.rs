@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
+use super::metric::{LimitKey, Metric, Unit};
+use super::model::{Condition, Evidence, Gate, Limit, Missing, MissingRule, Waiver};
 use super::raw::{Field, RawAnyOf, RawGate, RawWaiver};
 use super::reify::Defaults;
 use super::scope::{Scope, nearest, out_of_fraction};
-use super::{
-    Condition, Evidence, Gate, Limit, LimitKey, Metric, Missing, MissingRule, Unit, Waiver,
-};
 use crate::input::Value;
 
 /// A larger relative change is a slip of the pen: 25 where 0.25 is meant.

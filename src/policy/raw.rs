@@ -3,6 +3,7 @@
 //! Reading never fails here: a key that is absent, or holds something of another kind, is kept as
 //! such, and a key that nobody knows is kept by name. [`super::reify`] turns all of it into problems.
 
+use schemars::generate::SchemaSettings;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -10,7 +11,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 use serde_yaml::Value;
 
-use super::{Evidence, Metric, Required, Reruns, schema};
+use super::metric::Metric;
+use super::model::{Evidence, Required, Reruns};
+use super::schema;
 
 /// What stands at a key.
 #[derive(Debug, Default)]
@@ -456,4 +459,12 @@ block! {
         #[schemars(regex(pattern = r"\S"))]
         reason: String,
     }
+}
+
+/// The JSON Schema of a policy file. It knows every key and word, and which limits each metric can have;
+/// what `validate` knows beyond that is in no schema.
+#[must_use]
+pub fn policy_schema() -> serde_json::Value {
+    let generator = SchemaSettings::draft07().into_generator();
+    generator.into_root_schema_for::<RawPolicy>().to_value()
 }

@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_yaml::Value;
 
+use super::model::{
+    BaselineRule, CandidateRule, Completeness, Correction, Evidence, FurtherBaseline, Gate,
+    MissingRule, Problem, RemovedRows, Reruns, Severity,
+};
 use super::raw::{
     Field, RawAttributes, RawBaseline, RawCandidate, RawDefaults, RawFurtherBaseline, RawGate,
     RawIdentity, RawPolicy, RawRequired, RawScalar,
 };
 use super::scope::Scope;
-use super::{
-    BaselineRule, CandidateRule, Completeness, Correction, Evidence, FurtherBaseline, Gate,
-    MissingRule, Problem, RemovedRows, Reruns, SelectorTemplate, Severity, Source, SourceTemplate,
-    Template,
-};
+use super::source::{SelectorTemplate, SourceTemplate};
+use super::source::{Source, Template};
 use crate::project::Project;
 use crate::selector::Identity;
 

@@ -1,11 +1,9 @@
 //! The policy language as a JSON Schema, for editors: made from the types that read it.
 
 use schemars::Schema;
-use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::raw::RawPolicy;
-use super::{LimitKey, Metric, Unit};
+use super::metric::{LimitKey, Metric, Unit};
 
 /// Text with `${NAME}`, `${NAME:-fallback}` and `$$`; not empty.
 pub(super) const TEMPLATE: &str = r"^([^$]|\$\$|\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}${]*)?\})+$";
@@ -18,14 +16,6 @@ pub(super) const RUN: &str =
     r"^((?!latest$)(?!file:)(?!\.{1,2}$)[^\s=$]+|(https?://|weave:///)[^\s$]+|.*\$\{.*)$";
 /// How long ago something may be: minutes to weeks, and not nothing.
 pub(super) const AGE: &str = r"^(?=.*[1-9])\s*(\d+(\.\d+)?\s*[A-Za-z]+[\s,]*)+$";
-
-/// The JSON Schema of a policy file. It knows every key and word, and which limits each metric can have;
-/// what `validate` knows beyond that is in no schema.
-#[must_use]
-pub fn schema() -> Value {
-    let generator = SchemaSettings::draft07().into_generator();
-    generator.into_root_schema_for::<RawPolicy>().to_value()
-}
 
 /// `run`, `file` and the keys that select a run exclude each other.
 pub(super) fn one_source(schema: &mut Schema) {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_yaml::Value;
 
+use super::model::Problem;
 use super::raw::Field;
-use super::{Problem, Template};
+use super::source::Template;
 
 /// Keys of the policy language that this version does not implement.
 const LATER: [&str; 8] = [

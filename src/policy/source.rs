@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{SelectorTemplate, SourceTemplate};
 use crate::project::Project;
 use crate::selector::Selector;
 
@@ -139,6 +138,32 @@ impl fmt::Display for Source {
             Self::Find(selector) => write!(f, "{selector}"),
         }
     }
+}
+
+/// A run or a snapshot, as a policy names it: `${NAME}` not yet replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceTemplate {
+    /// A run id.
+    Run(Template),
+    /// The path of a snapshot.
+    File(Template),
+    /// The newest run that matches.
+    Find(SelectorTemplate),
+}
+
+/// What a run has to be, as a policy says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SelectorTemplate {
+    /// The name of its evaluation.
+    pub evaluation: Option<Template>,
+    /// The name of its model.
+    pub model: Option<Template>,
+    /// Its commit, in full or as a prefix.
+    pub commit: Option<Template>,
+    /// Its branch.
+    pub branch: Option<Template>,
+    /// Attributes that it was logged with, by path.
+    pub attributes: BTreeMap<String, Template>,
 }
 
 impl SourceTemplate {

@@ -8,7 +8,10 @@ use serde::de::{
 };
 use serde_yaml::{Mapping, Number, Value};
 
-use super::Problem;
+use super::model::Problem;
+
+/// A policy file larger than this is refused: YAML parsers are quadratic in depth.
+pub const MAX_BYTES: u64 = 64 * 1024;
 
 /// A YAML document in which a key may stand several times.
 #[derive(Debug)]

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::escape::{label, visible};
+use super::escape::label;
 use super::{Judged, Report, links};
 use crate::evidence::Baseline;
 use crate::judge::{Check, Status};
+use crate::visible::visible;
 
 /// What a family of metrics tells of a check.
 type Value = fn(&Check) -> Option<f64>;

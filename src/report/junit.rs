@@ -4,11 +4,11 @@ use quick_junit::{
     NonSuccessKind, Report as Junit, SerializeError, TestCase, TestCaseStatus, TestSuite,
 };
 
-use super::escape::spelled_out;
 use super::{Judged, Report, view};
 use crate::fault::Fault;
 use crate::judge::{Check, Name, Status};
 use crate::policy::Severity;
+use crate::visible::spelled_out;
 
 /// Renders the report. Names of test cases hold no values, so that they stay the same from run to run.
 ///

@@ -24,7 +24,7 @@ use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::judge::{Check, Comparison, Effect, Finding, Judgement, OffendingRows, Verdict};
 
-pub use escape::{message, visible};
+pub use escape::message;
 pub use explain::explain;
 pub use github::annotations as github_annotations;
 pub use gitlab::{annotations as gitlab_annotations, metrics};

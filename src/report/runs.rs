@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::escape::{no_command, visible};
+use super::escape::no_command;
 use super::json::version;
 use super::links;
 use super::redact::value_without;
+use crate::evidence::RunInfo;
 use crate::project::Project;
 use crate::secret::Secrets;
 use crate::selector::Selector;
-use crate::weave::Head;
+use crate::visible::visible;
 
 /// Changes only where an old reader would misread a new list.
 const SCHEMA_VERSION: u32 = 1;
@@ -29,7 +30,7 @@ pub struct Listing<'a> {
     /// What they had to be.
     pub selector: &'a Selector,
     /// The runs.
-    pub runs: &'a [Head],
+    pub runs: &'a [RunInfo],
     /// What must not be shown of them.
     pub secrets: &'a Secrets,
     /// How many trials they have, by id; `None` where that could not be counted.
@@ -48,7 +49,7 @@ impl Listing<'_> {
     }
 
     /// A run that has no rows has no trials, and Weave does not speak of it.
-    fn trials(&self, head: &Head) -> Option<u64> {
+    fn trials(&self, head: &RunInfo) -> Option<u64> {
         let counts = self.trials.as_ref()?;
         Some(counts.get(&head.id).copied().unwrap_or(0))
     }
@@ -89,7 +90,7 @@ pub fn terminal(listing: &Listing<'_>) -> String {
     no_command(&text)
 }
 
-fn row(listing: &Listing<'_>, head: &Head) -> [String; 7] {
+fn row(listing: &Listing<'_>, head: &RunInfo) -> [String; 7] {
     let dash = || "-".to_owned();
     let attributes = head.own_attributes();
     let shown = attributes.iter().map(|(path, value)| {
@@ -158,7 +159,7 @@ pub fn json(listing: &Listing<'_>) -> Result<String, serde_json::Error> {
     super::json::text(&wire)
 }
 
-fn wire<'a>(listing: &Listing<'a>, head: &'a Head) -> JsonHead<'a> {
+fn wire<'a>(listing: &Listing<'a>, head: &'a RunInfo) -> JsonHead<'a> {
     let text = |text: Option<&'a str>| text.map(|text| listing.text(text));
     let attributes = Value::Object(head.attributes.clone());
     JsonHead {

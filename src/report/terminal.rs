@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Effects};
 
-use super::escape::{message, no_command, visible};
+use super::escape::{message, no_command};
 use super::json::effect_word;
 use super::rows::{self, excerpt};
 use super::{Compared, Judged, Report, links, view};
@@ -14,6 +14,7 @@ use crate::fault::Fault;
 use crate::judge::{Check, Effect, Finding, Line, Status, Verdict};
 use crate::number::plural;
 use crate::prose::{Prose, Span};
+use crate::visible::visible;
 
 const WIDTH: usize = 80;
 /// As many rows behind a check are shown.

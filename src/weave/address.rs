@@ -2,7 +2,7 @@
 
 use super::settings;
 use crate::fault::Fault;
-use crate::http::{Lookup, Site};
+use crate::site::{Lookup, Site};
 
 const PUBLIC_API: &str = "https://api.wandb.ai";
 const PUBLIC_API_HOST: &str = "api.wandb.ai";

@@ -18,8 +18,9 @@ use super::identity::Failure;
 use super::patience::{Patience, jittered, retry_after};
 use super::refusal::Refusal;
 use crate::fault::Fault;
-use crate::http::{self, Lookup};
+use crate::http::{self};
 use crate::json::object;
+use crate::site::Lookup;
 
 /// An answer larger than this is refused, decompressed.
 const MAX_BODY: u64 = 64 * 1024 * 1024;

@@ -12,8 +12,8 @@ use super::Address;
 use super::identity::{self, Identity};
 use super::settings::{expand, home};
 use crate::fault::Fault;
-use crate::http::Lookup;
 use crate::secret::Secret;
+use crate::site::Lookup;
 
 /// Whose password the key is.
 const USER: &str = "api";

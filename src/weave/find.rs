@@ -10,12 +10,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::body::named;
 use super::client::Client;
-use super::head::{BaselineRules, EvaluationKey, Head, Match};
-use super::nothing;
-use super::read::named;
+use super::eligible::Eligible;
+use super::not_found;
 use super::refusal::{Refusal, contradiction};
 use super::wire::{CallRead, CallStats};
+use crate::evidence::{BaselineRules, EvaluationKey, Match, RunInfo};
 use crate::evidence::{Choice, Completeness, Gap};
 use crate::fault::Fault;
 use crate::project::Project;
@@ -62,27 +63,6 @@ const COLUMNS: [&str; 12] = [
     "summary",
 ];
 
-/// Which runs of a project are asked for.
-#[derive(Clone, Copy, Debug)]
-pub enum Eligible<'a> {
-    /// All that match.
-    Any,
-    /// Those that have completed.
-    Completed,
-    /// Those that can be the baseline of a candidate.
-    Baselines(&'a BaselineRules),
-}
-
-impl Eligible<'_> {
-    fn allows(self, head: &Head) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Completed => head.has_finished(false),
-            Self::Baselines(rules) => rules.allows(head),
-        }
-    }
-}
-
 /// A run in Weave, as it was named.
 #[derive(Clone, Copy, Debug)]
 pub enum Named<'a> {
@@ -96,7 +76,7 @@ pub enum Named<'a> {
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The runs that were listed, the newest first; never empty. The newest says how it was chosen.
-    pub heads: Vec<Head>,
+    pub heads: Vec<RunInfo>,
     /// Whether these are all that match.
     pub is_whole: bool,
 }
@@ -118,14 +98,14 @@ pub struct Absence {
     /// What Weave said, where it said something.
     pub reason: Option<String>,
     /// The newest runs of the project, where a search looked through them.
-    recent: Vec<Head>,
+    recent: Vec<RunInfo>,
 }
 
 /// What a search found.
 enum Searched {
     Found(Found),
     /// Nothing, also among these newest runs of the project.
-    Nothing(Vec<Head>),
+    Nothing(Vec<RunInfo>),
 }
 
 impl State {
@@ -262,13 +242,13 @@ impl<'a> Finder<'a> {
                     return Err(Refusal::NotFound { what, reason }.into());
                 }
                 contradicts(eligible, &recent)?;
-                let asked = nothing::Asked {
+                let asked = not_found::Asked {
                     project: self.project,
                     identity: self.identity,
                     selector,
                     eligible,
                 };
-                Ok(nothing::explain(&asked, &recent))
+                Ok(not_found::explain(&asked, &recent))
             }
         }
     }
@@ -278,7 +258,7 @@ impl<'a> Finder<'a> {
     /// # Errors
     ///
     /// They cannot be read, or an answer is about something else.
-    pub(super) fn by_ids(self, ids: &[&str]) -> Result<Vec<Head>, Refusal> {
+    pub(super) fn by_ids(self, ids: &[&str]) -> Result<Vec<RunInfo>, Refusal> {
         let body = json!({
             "project_id": self.project.to_string(),
             "filter": {"call_ids": ids},
@@ -288,7 +268,7 @@ impl<'a> Finder<'a> {
         let what = format!("the root call of {}", named(ids));
         let calls: Vec<CallRead> = self.client.post_lines(&what, CALLS, &body)?;
         let confused = |what: &str| Refusal::Fault(contradiction(what)).of("a run");
-        let mut heads: Vec<Head> = Vec::new();
+        let mut heads: Vec<RunInfo> = Vec::new();
         for call in calls {
             if !ids.contains(&call.id.as_str()) {
                 return Err(confused("asked for one run, it sent another"));
@@ -298,7 +278,7 @@ impl<'a> Finder<'a> {
                     .help("name the run by the id of its root call, the last part of its address; `weave-gate runs` lists runs");
                 return Err(Refusal::Fault(fault));
             }
-            let head = Head::from(call);
+            let head = RunInfo::from(call);
             match heads.iter().find(|known| known.id == head.id) {
                 None => heads.push(head),
                 Some(known) if *known == head => {}
@@ -314,7 +294,7 @@ impl<'a> Finder<'a> {
     /// # Errors
     ///
     /// As [`Self::look`].
-    pub fn look_up_all(self, ids: &[&str]) -> Result<Vec<Head>, Fault> {
+    pub fn look_up_all(self, ids: &[&str]) -> Result<Vec<RunInfo>, Fault> {
         Ok(self.by_ids(ids)?)
     }
 
@@ -323,7 +303,7 @@ impl<'a> Finder<'a> {
     /// # Errors
     ///
     /// The calls cannot be counted.
-    pub fn completeness(self, head: &Head) -> Result<Completeness, Unread> {
+    pub fn completeness(self, head: &RunInfo) -> Result<Completeness, Unread> {
         let own = head.own_completeness();
         let (Completeness::NotAsked, Some(made)) = (own, head.calls_made) else {
             return Ok(own);
@@ -362,7 +342,7 @@ impl<'a> Finder<'a> {
     }
 
     /// How many calls with different ids a trace has. A call that was sent twice may be stored twice.
-    fn distinct_calls(self, head: &Head) -> Result<u64, Unread> {
+    fn distinct_calls(self, head: &RunInfo) -> Result<u64, Unread> {
         let body = json!({
             "project_id": self.project.to_string(),
             "filter": {"trace_ids": [head.trace_id]},
@@ -403,14 +383,14 @@ impl<'a> Finder<'a> {
     /// They cannot be read, or there are too many.
     pub fn reruns(
         self,
-        of: &Head,
+        of: &RunInfo,
         expected: &Selector,
         known: Option<&Found>,
-    ) -> Result<Vec<Head>, Unread> {
+    ) -> Result<Vec<RunInfo>, Unread> {
         let Some(commit) = of.commit(self.identity) else {
             return Ok(vec![of.clone()]);
         };
-        let is_rerun = |head: &Head| {
+        let is_rerun = |head: &RunInfo| {
             let same_model = match (&head.model, &of.model) {
                 (Some(one), Some(other)) => one.name == other.name,
                 (one, other) => one.is_none() && other.is_none(),
@@ -483,7 +463,7 @@ impl<'a> Finder<'a> {
         let oldest: Vec<CallRead> =
             self.client
                 .post_lines("the first run of the evaluation", CALLS, &body)?;
-        let mut oldest = oldest.into_iter().map(Head::from);
+        let mut oldest = oldest.into_iter().map(RunInfo::from);
         let first = oldest.find(|head| head.matches(&of_evaluation, self.identity));
         // A candidate in a snapshot may be the first, and is not listed.
         let own = rules.started_at.filter(|_| !rules.is_live && is_own);
@@ -520,7 +500,7 @@ impl<'a> Finder<'a> {
                 .help("name the baseline by its id"),
             ));
         }
-        let mut matching: Vec<(Match, Head)> = Vec::new();
+        let mut matching: Vec<(Match, RunInfo)> = Vec::new();
         let (mut unwanted, mut read, mut pages) = (0, 0, 0);
         let is_last = loop {
             let (page, lines) = match self.page(selector, eligible, PAGE, read) {
@@ -558,7 +538,7 @@ impl<'a> Finder<'a> {
             }
         };
         let best = matching.iter().map(|(fit, _)| *fit).max();
-        let mut heads: Vec<Head> = matching
+        let mut heads: Vec<RunInfo> = matching
             .into_iter()
             .filter(|(fit, _)| Some(*fit) == best)
             .map(|(_, head)| head)
@@ -599,10 +579,10 @@ impl<'a> Finder<'a> {
             let fit = head.fit(selector, self.identity)?;
             eligible.allows(head).then_some((fit, head))
         });
-        let matching: Vec<(Match, &Head)> = fits.collect();
+        let matching: Vec<(Match, &RunInfo)> = fits.collect();
         let best = matching.iter().map(|(fit, _)| *fit).max();
         let best = matching.into_iter().filter(|(fit, _)| Some(*fit) == best);
-        let mut heads: Vec<Head> = best.map(|(_, head)| head.clone()).collect();
+        let mut heads: Vec<RunInfo> = best.map(|(_, head)| head.clone()).collect();
         let matches = heads.len() as u64;
         let is_whole = lines < RECENT;
         let Some(newest) = heads.first_mut() else {
@@ -625,7 +605,7 @@ impl<'a> Finder<'a> {
         self,
         selector: &Selector,
         most: usize,
-    ) -> Result<Result<Vec<Head>, Absence>, Fault> {
+    ) -> Result<Result<Vec<RunInfo>, Absence>, Fault> {
         let (mut found, _) = self.page(selector, Eligible::Any, most, 0)?;
         found.retain(|head| head.matches(selector, self.identity));
         if !found.is_empty() {
@@ -670,7 +650,7 @@ impl<'a> Finder<'a> {
         eligible: Eligible<'_>,
         limit: usize,
         offset: usize,
-    ) -> Result<(Vec<Head>, usize), Refusal> {
+    ) -> Result<(Vec<RunInfo>, usize), Refusal> {
         let body = self.list(selector, eligible, "desc", limit, offset);
         let calls: Vec<CallRead> =
             self.client
@@ -689,9 +669,9 @@ impl<'a> Finder<'a> {
             ));
         }
         let lines = calls.len();
-        let mut heads: Vec<Head> = Vec::new();
+        let mut heads: Vec<RunInfo> = Vec::new();
         for call in calls.into_iter().filter(|call| is_root(&call.op_name)) {
-            let head = Head::from(call);
+            let head = RunInfo::from(call);
             match heads.iter().find(|known| known.id == head.id) {
                 None => heads.push(head),
                 Some(known) if *known == head => {}
@@ -726,11 +706,11 @@ impl<'a> Finder<'a> {
     /// that name, so one without any may be the newest of them.
     fn refuse_nameless(
         self,
-        page: &[Head],
+        page: &[RunInfo],
         selector: &Selector,
         eligible: Eligible<'_>,
     ) -> Result<(), Refusal> {
-        let is_nameless = |head: &&Head| {
+        let is_nameless = |head: &&RunInfo| {
             selector.evaluation.is_some() && head.evaluation.is_none()
                 || selector.model.is_some() && head.model.is_none()
         };
@@ -802,7 +782,7 @@ impl<'a> Finder<'a> {
 
 /// Whether an empty list of recent runs contradicts that a candidate was read: an answer that was lost says that there is
 /// no baseline, and a policy may let that pass.
-fn contradicts(eligible: Eligible<'_>, recent: &[Head]) -> Result<(), Fault> {
+fn contradicts(eligible: Eligible<'_>, recent: &[RunInfo]) -> Result<(), Fault> {
     match eligible {
         Eligible::Baselines(rules) if recent.is_empty() && rules.is_live => {
             let ids: Vec<&str> = rules.ids.iter().map(String::as_str).collect();

@@ -9,8 +9,9 @@ use ureq::Agent;
 use ureq::http::header;
 
 use crate::fault::Fault;
-use crate::http::{self, Lookup, Site};
+use crate::http::{self};
 use crate::secret::Secret;
+use crate::site::{Lookup, Site};
 
 /// Names the file with the token of the CI system.
 pub(super) const FILE: &str = "WANDB_IDENTITY_TOKEN_FILE";

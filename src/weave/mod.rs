@@ -1,13 +1,15 @@
 //! W&B Weave: where it is, how it is asked, and how its answers become evidence.
 
 mod address;
+mod body;
 mod client;
 mod counts;
 mod credentials;
+mod eligible;
 mod find;
-mod head;
 mod identity;
-mod nothing;
+mod info;
+mod not_found;
 mod patience;
 mod read;
 mod refusal;
@@ -19,8 +21,8 @@ mod wire;
 pub use address::{Address, web};
 pub use client::{Answers, Client, Noise};
 pub use credentials::{Credential, find_credential, known_secret, password as netrc_password};
-pub use find::{Absence, Eligible, Finder, Found, Named, State, Unread};
-pub use head::{BaselineRules, EvaluationKey, Head, saved_mismatches};
+pub use eligible::Eligible;
+pub use find::{Absence, Finder, Found, Named, State, Unread};
 pub use read::{
     Needs, Side, Sides, differ_by_key_order, read_details, read_evidence, read_prediction,
     read_rows, read_run, read_trials, run_rows, saved_evidence,

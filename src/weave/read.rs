@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::body::{named, set};
 use super::client::{CHILDREN, COSTS, Client};
 use super::counts::{RowCounts, apart};
-use super::head::Head;
 use super::refusal::{Refusal, contradiction};
 use super::rows::{self, LiveRows};
 use super::wire::{EvaluationSummary, RowsAnswer, Summary, SummaryAnswer, Tokens};
+use crate::evidence::RunInfo;
 use crate::evidence::snapshot::{Saved, SavedRows};
 use crate::evidence::{
     Baseline, Columns, Details, Dimension, Evidence, Known, Pair, Role, RowSource, Rows, Run,
@@ -27,7 +28,7 @@ const PAGE: usize = 500;
 #[derive(Clone, Debug)]
 pub enum Side {
     /// A run in Weave.
-    Live(Box<Head>),
+    Live(Box<RunInfo>),
     /// A run that a snapshot holds.
     Snapshot(Box<Run>, Saved),
 }
@@ -160,7 +161,7 @@ fn side_by_side<T: Sync, R: Send>(
 /// # Errors
 ///
 /// As [`read_evidence`].
-pub fn read_run(client: &Client<'_>, project: &Project, head: Head) -> Result<Run, Fault> {
+pub fn read_run(client: &Client<'_>, project: &Project, head: RunInfo) -> Result<Run, Fault> {
     let reader = Reader {
         client,
         project,
@@ -353,7 +354,7 @@ impl Reader<'_> {
     }
 
     /// One run: its own statistics, and its row digests where asked for, side by side.
-    fn one(&self, head: Head, digests: bool) -> Result<Run, Refusal> {
+    fn one(&self, head: RunInfo, digests: bool) -> Result<Run, Refusal> {
         let id = &*head.id.clone();
         let ids = [id];
         let (own, digests) = thread::scope(|scope| {
@@ -378,7 +379,7 @@ impl Reader<'_> {
 
     /// Both runs: their own statistics and those over the common rows, side by side; and one request
     /// more only where rows were both removed and added.
-    fn both(&self, ours: Head, theirs: Head) -> Result<Evidence, Fault> {
+    fn both(&self, ours: RunInfo, theirs: RunInfo) -> Result<Evidence, Fault> {
         let (candidate, baseline) = (&*ours.id.clone(), &*theirs.id.clone());
         let ids = [candidate, baseline];
         let (own, common) = thread::scope(|scope| {
@@ -554,7 +555,7 @@ impl Reader<'_> {
 
     fn assemble(
         &self,
-        head: Head,
+        head: RunInfo,
         (mut totals, display_name): (Totals, Option<String>),
         rows: u64,
         digests: Option<BTreeMap<String, u64>>,
@@ -638,19 +639,6 @@ impl Reader<'_> {
                 }
             }
         }
-    }
-}
-
-/// Runs as messages name them.
-pub(super) fn named(ids: &[&str]) -> String {
-    let quoted: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
-    quoted.join(" and ")
-}
-
-/// Sets a key of a request.
-pub(super) fn set(body: &mut Value, key: &str, value: bool) {
-    if let Some(keys) = body.as_object_mut() {
-        keys.insert(key.to_owned(), value.into());
     }
 }
 

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::body::{named, set};
 use super::client::{CHILDREN, COSTS, Client};
-use super::read::{named, set};
 use super::refusal::{Refusal, contradiction};
 use crate::evidence::{
     Columns, Gatherer, Role, RowSource, Rows, RunRow, Take, Trial, joined, unresolved,

@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::fault::Fault;
-use crate::http::Lookup;
+use crate::site::Lookup;
 
 /// A larger file is refused, in bytes.
 const MAX_SETTINGS: u64 = 1024 * 1024;

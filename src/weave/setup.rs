@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::head::Head;
 use super::refusal::{Refusal, contradiction};
+use crate::evidence::RunInfo;
 use crate::evidence::Setup;
 use crate::fault::Fault;
 use crate::project::Project;
@@ -30,7 +30,7 @@ struct Objects {
 /// # Errors
 ///
 /// Weave cannot be reached, or gives no answer that can be used.
-pub fn read_setup(client: &Client<'_>, project: &Project, head: &Head) -> Result<Setup, Fault> {
+pub fn read_setup(client: &Client<'_>, project: &Project, head: &RunInfo) -> Result<Setup, Fault> {
     let mut setup = Setup {
         evaluation: head.evaluation_ref.clone(),
         objects: BTreeMap::new(),

@@ -12,15 +12,15 @@ use std::sync::Arc;
 use serde_json::Map;
 
 use super::columns::Columns;
-use super::join::{RowSource, Take};
+use super::source::{RowSource, Take};
 use super::tally::Tally;
 use super::trial::{RowTexts, RunRow, Trial};
 use super::{Completeness, Dimension, Reference, Run, Totals, Usage};
 use crate::fault::Fault;
 use crate::project::Project;
 use wire::{
-    Header, Named, OldResults, OldSnapshot, Results, SavedRun, SavedSetup, SavedUsage, Snapshot,
-    Texts,
+    FORMAT, Header, Named, OldResults, OldSnapshot, Results, SavedRun, SavedSetup, SavedUsage,
+    Snapshot, Texts, VERSION,
 };
 use write::agree;
 pub use write::{Spool, Written, write};
@@ -30,10 +30,6 @@ mod tests;
 mod wire;
 mod write;
 
-/// Says that a file is a snapshot.
-const FORMAT: &str = "weave-gate-snapshot";
-/// The version that is written.
-const VERSION: u64 = 2;
 /// The oldest version that is read.
 const OLDEST_VERSION: u64 = 1;
 /// A larger file is refused: it is a million rows or many long outputs, or no snapshot.

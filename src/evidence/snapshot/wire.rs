@@ -11,6 +11,11 @@ use crate::evidence::trial::{RowTexts, RunRow};
 use crate::evidence::{Completeness, Gap, Setup};
 use crate::json::{counts, distinct, object, objects};
 
+/// Says that a file is a snapshot.
+pub(super) const FORMAT: &str = "weave-gate-snapshot";
+/// The version that is written.
+pub(super) const VERSION: u64 = 2;
+
 /// The rows of a file of version 1.
 #[derive(Deserialize)]
 pub(super) struct OldResults<'a> {
@@ -115,8 +120,8 @@ impl Snapshot {
         taken_at: Timestamp,
     ) -> Self {
         Self {
-            format: super::FORMAT.to_owned(),
-            version: super::VERSION,
+            format: FORMAT.to_owned(),
+            version: VERSION,
             tool: concat!("weave-gate ", env!("CARGO_PKG_VERSION")).to_owned(),
             taken_at,
             project,

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::find::Eligible;
-use super::head::{BaselineRules, Head};
+use super::eligible::Eligible;
+use crate::evidence::{BaselineRules, RunInfo};
 use crate::project::Project;
 use crate::prose::Prose;
 use crate::selector::{Identity, Selector};
@@ -21,7 +21,7 @@ pub(super) struct Asked<'a> {
 }
 
 /// Says why no run matches, from the newest runs of the project, newest first.
-pub(super) fn explain(asked: &Asked<'_>, recent: &[Head]) -> Prose {
+pub(super) fn explain(asked: &Asked<'_>, recent: &[RunInfo]) -> Prose {
     let Asked {
         project,
         identity,
@@ -39,7 +39,7 @@ pub(super) fn explain(asked: &Asked<'_>, recent: &[Head]) -> Prose {
         1 => "the newest run".to_owned(),
         count => format!("the newest {count} runs"),
     };
-    let matching: Vec<&Head> = recent
+    let matching: Vec<&RunInfo> = recent
         .iter()
         .filter(|head| head.matches(selector, identity))
         .collect();
@@ -59,7 +59,7 @@ pub(super) fn explain(asked: &Asked<'_>, recent: &[Head]) -> Prose {
             ..Selector::default()
         };
         if !recent.iter().any(|head| head.matches(&of_name, identity)) {
-            let known = recent.iter().filter_map(Head::evaluation_name);
+            let known = recent.iter().filter_map(RunInfo::evaluation_name);
             return asked
                 .text(format!("; evaluations of {among}: "))
                 .names(nearest(name, known), MOST);
@@ -80,8 +80,8 @@ pub(super) fn explain(asked: &Asked<'_>, recent: &[Head]) -> Prose {
 const OWN: &str = "the candidate itself";
 
 /// Why runs that match cannot be a baseline.
-fn ineligible(matching: &[&Head], rules: &BaselineRules) -> Prose {
-    let why = |head: &Head| match head.status.as_deref() {
+fn ineligible(matching: &[&RunInfo], rules: &BaselineRules) -> Prose {
+    let why = |head: &RunInfo| match head.status.as_deref() {
         _ if rules.ids.contains(&head.id) => OWN,
         _ if rules.shares_outputs(head) => "scored from the same outputs",
         _ if rules.is_own_commit(head) => "of the candidate's own commit",
@@ -110,7 +110,7 @@ fn attributes(
     asked: Prose,
     selector: &Selector,
     identity: &Identity,
-    recent: &[Head],
+    recent: &[RunInfo],
     among: &str,
 ) -> Prose {
     let commit = selector.commit.iter().map(|text| {
@@ -136,7 +136,8 @@ fn attributes(
         if recent.iter().any(|head| head.matches(&one, identity)) {
             continue;
         }
-        let known: Vec<(String, String)> = recent.iter().flat_map(Head::own_attributes).collect();
+        let known: Vec<(String, String)> =
+            recent.iter().flat_map(RunInfo::own_attributes).collect();
         let values: Vec<&str> = known
             .iter()
             .filter(|(known, _)| known == path)

@@ -1,0 +1,35 @@
+//! Foreign text as it is shown: characters that could hide or reorder text are spelled out.
+
+/// Longer names are cut; nobody reads on, and a table has to stay one.
+const LONGEST: usize = 160;
+
+/// Text in which nothing moves a cursor, turns a line around, or hides: such characters are spelled
+/// out, and an overlong text is cut.
+#[must_use]
+pub(crate) fn visible(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => spelled_out(text.get(..end).unwrap_or_default()) + "…",
+        None => spelled_out(text),
+    }
+}
+
+/// The same, in whole.
+pub(crate) fn spelled_out(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hidden(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Characters that are not seen, or that change how others are seen. None that XML cannot hold is missing.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
+}

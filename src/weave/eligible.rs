@@ -1,0 +1,24 @@
+//! Which runs a search may find.
+
+use crate::evidence::{BaselineRules, RunInfo};
+
+/// Which runs of a project are asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Eligible<'a> {
+    /// All that match.
+    Any,
+    /// Those that have completed.
+    Completed,
+    /// Those that can be the baseline of a candidate.
+    Baselines(&'a BaselineRules),
+}
+
+impl Eligible<'_> {
+    pub(super) fn allows(self, head: &RunInfo) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Completed => head.has_finished(false),
+            Self::Baselines(rules) => rules.allows(head),
+        }
+    }
+}
