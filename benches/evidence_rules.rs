@@ -17,7 +17,7 @@
 use jiff::Timestamp;
 use weave_gate::evidence::{
     Baseline, Column, Columns, Completeness, Dimension, Evidence, Kind, Pair, Role, Rows, Run,
-    Totals,
+    RunStatus, Totals,
 };
 use weave_gate::judge::{Status, judge};
 use weave_gate::number::count;
@@ -66,7 +66,7 @@ fn run(id: &str, rows: u64, totals: Totals) -> Run {
         display_name: None,
         evaluation: None,
         model: None,
-        status: Some("completed".to_owned()),
+        status: Some(RunStatus::Completed),
         started_at: None,
         finished_at: None,
         rescored_from: None,

@@ -13,7 +13,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use weave_gate::evidence::{
     Baseline, Column, Columns, Completeness, Dimension, Evidence, Kind, Pair, Role, Rows, Run,
-    Totals,
+    RunStatus, Totals,
 };
 use weave_gate::judge::judge;
 use weave_gate::policy;
@@ -31,7 +31,7 @@ fn run(id: &str, totals: Totals) -> Run {
         display_name: None,
         evaluation: None,
         model: None,
-        status: Some("completed".to_owned()),
+        status: Some(RunStatus::Completed),
         started_at: None,
         finished_at: None,
         rescored_from: None,

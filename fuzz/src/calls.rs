@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use weave_gate::evidence::{BaselineRules, RunInfo};
+use weave_gate::evidence::{BaselineRules, RunInfo, RunStatus};
 use weave_gate::evidence::{Completeness, Gap};
 use weave_gate::report::runs::{self, Listing};
 use weave_gate::secret::Secrets;
@@ -121,7 +121,7 @@ fn looked(pages: &[&str], selector: &Selector, eligible: Eligible<'_>) {
 }
 
 fn is_eligible(head: &RunInfo, eligible: Eligible<'_>) {
-    let status = head.status.as_deref();
+    let status = head.status.as_ref().map(RunStatus::word);
     match eligible {
         Eligible::Any => {}
         Eligible::Completed => assert_eq!(status, Some("completed")),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Map;
 use weave_gate::evidence::{
     Baseline, Column, Columns, Completeness, Dimension, Evidence, Kind, Pair, Reference, Role,
-    Rows, Run, Totals, Usage,
+    Rows, Run, RunStatus, Totals, Usage,
 };
 use weave_gate::judge::{Verdict, columns, judge};
 use weave_gate::policy::{self, Policy};
@@ -28,7 +28,7 @@ pub(super) fn run(id: &str) -> Run {
         display_name: None,
         evaluation: Reference::parse("weave:///my-team/bot/object/answers:v1"),
         model: Reference::parse("weave:///my-team/bot/object/bot:v1"),
-        status: Some("completed".to_owned()),
+        status: Some(RunStatus::Completed),
         started_at: Timestamp::from_second(1_789_990_000).ok(),
         finished_at: Timestamp::from_second(1_789_999_000).ok(),
         rescored_from: None,

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 use weave_gate::evidence::{
     Baseline, Columns, Details, Evidence, Fact, Gap, Gatherer, LeftOut, ListedRun, Pair, Reference,
-    Role, Run, RunRow, Tally, Totals,
+    Role, Run, RunRow, RunStatus, Tally, Totals,
 };
 use weave_gate::fault::Fault;
 use weave_gate::judge::{behind, columns, compare, judge, offending_columns};
@@ -214,7 +214,7 @@ impl Case {
         evidence.rows = Some(gathered(&rows, wanted)?);
         let whole = judged(&policy, &evidence, &rows);
         let mut other = evidence.clone();
-        other.candidate.status = Some(names.status.clone());
+        other.candidate.status = Some(RunStatus::of(names.status.clone()));
         other.selection.facts.extend(against(names));
         let reason = Prose::new().name(&names.texts[0]).text(" is not there");
         other.baseline = Baseline::NotFound(reason);

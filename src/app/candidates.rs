@@ -1,5 +1,6 @@
 //! Which runs of a commit are judged: all of its complete re-runs, and what the others mean.
 
+use crate::evidence::RunStatus;
 use std::collections::BTreeSet;
 use std::thread;
 
@@ -158,7 +159,7 @@ impl Candidates {
                 self.running.get_or_insert_with(|| id.clone());
                 self.facts.push(Fact::RerunRunning { id });
                 self.others.push(head);
-            } else if head.status.as_deref() == Some("failed") && !request.accept_failed {
+            } else if head.status == Some(RunStatus::Failed) && !request.accept_failed {
                 self.leave_out(head, LeftOut::Failed, identity);
             } else {
                 finished.push(head);

@@ -1,5 +1,6 @@
 //! `export`: the rows of runs as a table.
 
+use crate::evidence::RunStatus;
 use std::collections::{BTreeSet, HashSet};
 use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
@@ -186,8 +187,9 @@ fn found(
     let run = run.candidate;
     if let Some(status) = run
         .status
-        .as_deref()
-        .filter(|status| *status != "completed")
+        .as_ref()
+        .filter(|status| **status != RunStatus::Completed)
+        .map(RunStatus::word)
     {
         console.warn(&format!("the run {} has the status {status}", run.id));
     }

@@ -1,5 +1,6 @@
 //! `snapshot`: the runs of one commit in a file.
 
+use crate::evidence::RunStatus;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
@@ -123,8 +124,9 @@ fn read(
     };
     if let Some(status) = run
         .status
-        .as_deref()
-        .filter(|status| *status != "completed")
+        .as_ref()
+        .filter(|status| **status != RunStatus::Completed)
+        .map(RunStatus::word)
     {
         console.warn(&format!(
             "the status of run {} is {status}; every check of this snapshot will be undecided",

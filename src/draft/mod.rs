@@ -13,7 +13,9 @@ use jiff::Timestamp;
 
 use self::limits::{ceil, decimals, floor, wider, wilson_low};
 use self::scalar::{scalar, template};
-use crate::evidence::{Baseline, Column, Columns, Dimension, Evidence, Kind, Run, Totals};
+use crate::evidence::{
+    Baseline, Column, Columns, Dimension, Evidence, Kind, Run, RunStatus, Totals,
+};
 use crate::fault::Fault;
 use crate::judge::{Check, Status, Verdict, judge, value};
 use crate::number::{count, full, plural, show};
@@ -75,13 +77,13 @@ pub fn columns(runs: &[&Totals]) -> Columns {
 /// The run cannot be judged: it has not finished, or nothing was scored.
 pub fn policy(evidence: &Evidence, named: Named<'_>, now: Timestamp) -> Result<String, Fault> {
     let run = &evidence.candidate;
-    match run.status.as_deref() {
-        Some("completed") => {}
+    match &run.status {
+        Some(RunStatus::Completed) => {}
         status => {
             return Err(Fault::evidence(format!(
                 "the status of run {} is {}; a policy is drafted from one that is completed",
                 run.id,
-                status.unwrap_or("not known")
+                status.as_ref().map_or("not known", RunStatus::word)
             ))
             .help("name another run, or wait until this one has finished"));
         }

@@ -1,5 +1,6 @@
 //! How the runs were chosen: which of them are judged, which are left out, and what is wrong with the choice.
 
+use crate::evidence::RunStatus;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -186,7 +187,7 @@ pub struct ListedRun {
     /// Its branch.
     pub branch: Option<String>,
     /// Its status.
-    pub status: Option<String>,
+    pub status: Option<RunStatus>,
     /// When it began.
     pub started_at: Option<Timestamp>,
     /// When it ended.

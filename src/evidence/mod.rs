@@ -15,6 +15,7 @@ mod pool;
 mod row_tests;
 mod rows;
 mod run_info;
+mod run_status;
 mod setup;
 pub mod snapshot;
 mod source;
@@ -39,6 +40,7 @@ pub use gather::Gatherer;
 pub use pair::Pair;
 pub use rows::{MOST_VALUES, Role, Rows, Sort, WithoutCall};
 pub use run_info::{EvaluationKey, Match, RunInfo, saved_mismatches};
+pub use run_status::RunStatus;
 pub use setup::Setup;
 pub use source::{Known, RowSource, Take, gathered, joined, unresolved};
 pub use tally::Tally;
@@ -115,7 +117,7 @@ pub struct Run {
     /// What was evaluated.
     pub model: Option<Reference>,
     /// `running`, `completed`, `failed`, or whatever else a server says.
-    pub status: Option<String>,
+    pub status: Option<RunStatus>,
     /// When it began.
     pub started_at: Option<Timestamp>,
     /// When it ended.

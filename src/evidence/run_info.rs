@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::{
-    Choice, Completeness, Gap, LeftOut, ListedRun, Reference, Role, Run, attribute, scalar_text,
-    values,
+    Choice, Completeness, Gap, LeftOut, ListedRun, Reference, Role, Run, RunStatus, attribute,
+    scalar_text, values,
 };
 use crate::selector::{Identity, Selector, is_same_commit};
 
@@ -31,8 +31,8 @@ pub struct RunInfo {
     pub evaluation_ref: Option<String>,
     /// What was evaluated.
     pub model: Option<Reference>,
-    /// `running`, `completed`, `failed`, or whatever else a server says.
-    pub status: Option<String>,
+    /// Its status; `None` where Weave does not say.
+    pub status: Option<RunStatus>,
     /// When it began.
     pub started_at: Option<Timestamp>,
     /// When it ended.
@@ -137,7 +137,7 @@ impl RunInfo {
     /// Whether the run still goes on, or does not say.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        matches!(self.status.as_deref(), None | Some("running"))
+        matches!(self.status, None | Some(RunStatus::Running))
     }
 
     /// Whether it has been running for so long that it will not finish.
@@ -150,10 +150,10 @@ impl RunInfo {
     /// Whether the run has finished with a status that is accepted.
     #[must_use]
     pub fn has_finished(&self, accept_failed: bool) -> bool {
-        match self.status.as_deref() {
-            Some("completed") => true,
-            Some("failed") => accept_failed,
-            _ => false,
+        match self.status {
+            Some(RunStatus::Completed) => true,
+            Some(RunStatus::Failed) => accept_failed,
+            Some(RunStatus::Running | RunStatus::Other(_)) | None => false,
         }
     }
 
@@ -162,7 +162,7 @@ impl RunInfo {
     #[must_use]
     pub fn own_completeness(&self) -> Completeness {
         let has_no_summary =
-            self.is_logged && !self.has_output && self.status.as_deref() == Some("completed");
+            self.is_logged && !self.has_output && self.status == Some(RunStatus::Completed);
         if has_no_summary {
             Completeness::Incomplete(Gap::NoSummary)
         } else if self.calls_made.is_none() && !self.is_running() {

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::evidence::{Baseline, Dimension, Evidence, Fact, Pair, Role, Run};
+use crate::evidence::{Baseline, Dimension, Evidence, Fact, Pair, Role, Run, RunStatus};
 use crate::judge::finding::{Blocker, Effect, Finding, Name};
 use crate::judge::selection;
 use crate::judge::terms::Terms;
@@ -191,17 +191,19 @@ fn unfit(terms: &Terms, run: &Run, role: &str) -> Option<Blocker> {
                 .then(what),
         })
     };
-    match run.status.as_deref() {
-        Some("completed") => {}
-        Some("failed") if terms.accept_failed => {}
-        Some("failed") => {
+    match &run.status {
+        Some(RunStatus::Completed) => {}
+        Some(RunStatus::Failed) if terms.accept_failed => {}
+        Some(RunStatus::Failed) => {
             return about(
                 Name::RunFailed,
                 Prose::from("failed; to judge it anyway, set `accept_status: [completed, failed]`"),
             );
         }
-        Some("running") => return about(Name::RunNotFinished, Prose::from("is still running")),
-        Some(other) => {
+        Some(RunStatus::Running) => {
+            return about(Name::RunNotFinished, Prose::from("is still running"));
+        }
+        Some(RunStatus::Other(other)) => {
             let what = Prose::from("has the status ")
                 .name(other)
                 .text(", which is not one of a finished run");

@@ -1,6 +1,6 @@
 //! What the choice of the runs means for the checks: which of it leaves them undecided, and what is only to be known.
 
-use crate::evidence::{Baseline, Completeness, Evidence, Fact, Gap, LeftOut, Role, Run};
+use crate::evidence::{Baseline, Completeness, Evidence, Fact, Gap, LeftOut, Role, Run, RunStatus};
 use crate::judge::finding::{Blocker, Effect, Finding, Name};
 use crate::judge::terms::Terms;
 use crate::number::plural;
@@ -225,7 +225,7 @@ fn of_run(terms: &Terms, run: &Run, role: Role) -> Vec<Finding> {
             .then(what),
     };
     let mut findings = Vec::new();
-    if terms.accept_failed && run.status.as_deref() == Some("failed") {
+    if terms.accept_failed && run.status == Some(RunStatus::Failed) {
         findings.push(about(
             Name::RunFailed,
             Prose::from("failed; what it scored is judged anyway"),

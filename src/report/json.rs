@@ -1,5 +1,6 @@
 //! The JSON report: a wire type, documented in the README, all numbers in full.
 
+use crate::evidence::RunStatus;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -484,7 +485,7 @@ fn listed(evidence: &Evidence) -> Vec<JsonListedRun<'_>> {
         display_name: run.display_name.as_deref(),
         commit: run.commit.as_deref(),
         branch: run.branch.as_deref(),
-        status: run.status.as_deref(),
+        status: run.status.as_ref().map(RunStatus::word),
         started_at: run.started_at.map(|time| time.to_string()),
         finished_at: run.finished_at.map(|time| time.to_string()),
         rows: run.rows,
@@ -545,7 +546,7 @@ fn run(run: &Run) -> JsonRun<'_> {
         evaluation_version: version(run.evaluation.as_ref()),
         model: name(run.model.as_ref()),
         model_version: version(run.model.as_ref()),
-        status: run.status.as_deref(),
+        status: run.status.as_ref().map(RunStatus::word),
         started_at: run.started_at.map(|time| time.to_string()),
         finished_at: run.finished_at.map(|time| time.to_string()),
         rows: run.rows,

@@ -1,5 +1,6 @@
 //! The Markdown report, for a person in a hurry.
 
+use crate::evidence::RunStatus;
 use std::fmt::{self, Write as _};
 
 use super::escape::{html_code, markdown as code, markdown_block};
@@ -384,7 +385,8 @@ fn write_run(page: &mut String, role: &str, run: &Run) -> fmt::Result {
         named(run.model.as_ref()),
         named(run.evaluation.as_ref()),
         run.status
-            .as_deref()
+            .as_ref()
+            .map(RunStatus::word)
             .map_or_else(|| "–".to_owned(), |status| code(status, true)),
         time.map_or_else(
             || "–".to_owned(),

@@ -3,6 +3,7 @@
 //! Foreign texts are redacted one by one, and in whole: a secret may be a word of ours or a part of our markup, and a
 //! renderer may cut or escape a text, so that the secret in it would not be found any more.
 
+use crate::evidence::RunStatus;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::mem;
@@ -336,8 +337,18 @@ impl Redact for ListedRun {
             trials: _,
         } = self;
         id.redact(secrets);
-        for text in [display_name, commit, branch, status] {
+        for text in [display_name, commit, branch] {
             text.redact(secrets);
+        }
+        status.redact(secrets);
+    }
+}
+
+impl Redact for RunStatus {
+    fn redact(&mut self, secrets: &Secrets) {
+        match self {
+            Self::Other(word) => word.redact(secrets),
+            Self::Running | Self::Completed | Self::Failed => {}
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A list of runs, for a person and for a script.
 
+use crate::evidence::RunStatus;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -103,7 +104,7 @@ fn row(listing: &Listing<'_>, head: &RunInfo) -> [String; 7] {
     let or_dash = |text: Option<&str>| text.map_or_else(dash, |text| listing.cell(text));
     [
         listing.cell(&head.id),
-        or_dash(head.status.as_deref()),
+        or_dash(head.status.as_ref().map(RunStatus::word)),
         head.started_at
             .map_or_else(dash, |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string()),
         listing
@@ -169,7 +170,7 @@ fn wire<'a>(listing: &Listing<'a>, head: &'a RunInfo) -> JsonHead<'a> {
         evaluation_version: text(version(head.evaluation.as_ref())),
         model: text(head.model.as_ref().map(|model| model.name.as_str())),
         model_version: text(version(head.model.as_ref())),
-        status: text(head.status.as_deref()),
+        status: text(head.status.as_ref().map(RunStatus::word)),
         started_at: head.started_at.map(|time| time.to_string()),
         finished_at: head.finished_at.map(|time| time.to_string()),
         trials: listing.trials(head),

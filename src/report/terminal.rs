@@ -1,5 +1,6 @@
 //! The report on a terminal, or in the log of a CI system: 80 columns, the verdict last.
 
+use crate::evidence::RunStatus;
 use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Effects};
@@ -326,7 +327,8 @@ impl Page {
     fn run(&mut self, role: &str, run: &Run) -> fmt::Result {
         let status = run
             .status
-            .as_deref()
+            .as_ref()
+            .map(RunStatus::word)
             .map_or_else(|| "no status".to_owned(), visible);
         let what = [
             Some(visible(&run.id)),

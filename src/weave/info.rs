@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::wire::{CallRead, CallSummary};
-use crate::evidence::{Completeness, Reference, RunInfo};
+use crate::evidence::{Completeness, Reference, RunInfo, RunStatus};
 
 impl From<CallRead> for RunInfo {
     fn from(call: CallRead) -> Self {
@@ -22,9 +22,9 @@ impl From<CallRead> for RunInfo {
             .or_else(|| input("this"));
         let model = of_weave("model").or_else(|| input("model"));
         let status = match (&call.ended_at, &call.exception) {
-            (None, _) => "running",
-            (Some(_), None) => "completed",
-            (Some(_), Some(_)) => "failed",
+            (None, _) => RunStatus::Running,
+            (Some(_), None) => RunStatus::Completed,
+            (Some(_), Some(_)) => RunStatus::Failed,
         };
         let imperative = call
             .attributes
@@ -36,7 +36,7 @@ impl From<CallRead> for RunInfo {
             evaluation: evaluation.as_deref().and_then(Reference::parse),
             evaluation_ref: evaluation,
             model: model.as_deref().and_then(Reference::parse),
-            status: Some(status.to_owned()),
+            status: Some(status),
             started_at: Some(call.started_at),
             finished_at: call.ended_at,
             is_logged: imperative == Some(&Value::Bool(true)),

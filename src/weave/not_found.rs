@@ -1,5 +1,6 @@
 //! Why no run matches: what was asked, where, and the nearest things that exist.
 
+use crate::evidence::RunStatus;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::eligible::Eligible;
@@ -81,14 +82,14 @@ const OWN: &str = "the candidate itself";
 
 /// Why runs that match cannot be a baseline.
 fn ineligible(matching: &[&RunInfo], rules: &BaselineRules) -> Prose {
-    let why = |head: &RunInfo| match head.status.as_deref() {
+    let why = |head: &RunInfo| match &head.status {
         _ if rules.ids.contains(&head.id) => OWN,
         _ if rules.shares_outputs(head) => "scored from the same outputs",
         _ if rules.is_own_commit(head) => "of the candidate's own commit",
         _ if !rules.is_older(head) => "newer than the candidate",
         _ if rules.skipped.contains(&head.id) => "incomplete",
-        Some("failed") if !rules.accept_failed => "failed",
-        None | Some("running") => "still running",
+        Some(RunStatus::Failed) if !rules.accept_failed => "failed",
+        None | Some(RunStatus::Running) => "still running",
         _ => "not finished",
     };
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();

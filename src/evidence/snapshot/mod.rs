@@ -4,6 +4,7 @@
 //! measured, its scores row by row, and after all scores the inputs and outputs, which judging does not read. Version 1
 //! of the format held one run, and neither what it was logged with nor whether it was complete.
 
+use crate::evidence::RunStatus;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -377,7 +378,7 @@ fn run(
         display_name: saved.display_name,
         evaluation: saved.evaluation.map(reference),
         model: saved.model.map(reference),
-        status: saved.status,
+        status: saved.status.map(RunStatus::of),
         started_at: saved.started_at,
         finished_at: saved.finished_at,
         rescored_from: saved.rescored_from,

@@ -208,7 +208,7 @@ fn text(
             display_name: run.display_name.clone(),
             evaluation: run.evaluation.as_ref().map(named),
             model: run.model.as_ref().map(named),
-            status: run.status.clone(),
+            status: run.status.as_ref().map(|status| status.word().to_owned()),
             started_at: run.started_at,
             finished_at: run.finished_at,
             rescored_from: run.rescored_from.clone(),

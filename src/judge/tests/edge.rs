@@ -1,6 +1,7 @@
 //! Values on their very limit, what is said of them, and two runs side by side.
 
 use super::{against, alone, judged, mean, names, passes, status, statuses, totals};
+use crate::evidence::RunStatus;
 use crate::evidence::{Baseline, Dimension, Flaw, Pair, Totals};
 use crate::judge::limit::{Decision, Pairing, decide};
 use crate::judge::*;
@@ -278,7 +279,7 @@ fn runs_without_a_common_score_cannot_be_compared() {
 fn of_a_failed_run_and_of_flawed_counts_it_is_said() {
     let of = || totals(4, &[("a", passes(1, 4))]);
     let mut evidence = against(of(), of());
-    evidence.candidate.status = Some("failed".to_owned());
+    evidence.candidate.status = Some(RunStatus::Failed);
     let now = "2026-11-23T12:00:00Z".parse().unwrap();
     let failed = compare(&evidence, now).unwrap();
     let said: Vec<String> = failed

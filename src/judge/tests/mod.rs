@@ -9,6 +9,7 @@ mod rerun;
 pub(in crate::judge) mod row;
 mod value;
 
+use crate::evidence::RunStatus;
 use crate::policy::Limit;
 use crate::prose::Prose;
 use proptest::prelude::*;
@@ -67,7 +68,7 @@ pub(super) fn run(id: &str, totals: Totals) -> Run {
         display_name: None,
         evaluation: Reference::parse("weave:///a/b/object/answers:v1"),
         model: Reference::parse("weave:///a/b/object/bot:v1"),
-        status: Some("completed".to_owned()),
+        status: Some(RunStatus::Completed),
         started_at: None,
         finished_at: None,
         rescored_from: None,
@@ -628,7 +629,7 @@ fn runs_that_are_not_fit_decide_nothing() {
     let good = || totals(10, &[("s", passes(10, 10))]);
     let with = |status: Option<&str>, of_candidate: bool| {
         let mut evidence = against(good(), good());
-        let status = status.map(str::to_owned);
+        let status = status.map(|word| RunStatus::of(word.to_owned()));
         match &mut evidence.baseline {
             Baseline::Found(baseline, _) if !of_candidate => baseline.status = status,
             _ => evidence.candidate.status = status,
