@@ -114,7 +114,7 @@ def test_a_draft_allows_what_changed_since_its_baseline(place):
     assert {check["status"] for check in report["policies"][0]["checks"]} == {"pass"}
 
 
-def test_a_draft_of_a_wounded_run(place):
+def test_a_draft_of_a_corrupted_run(place):
     # The model crashed on some rows, and no row is that of the last run.
     evaluate(Bot(), questions(range(50, 60)), [correctness, tone])
     run = evaluate(Bot(crash=[1, 2], wrong=[3]), questions(range(12)), [correctness, tone])

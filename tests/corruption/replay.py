@@ -7,7 +7,7 @@ import json
 import re
 import threading
 
-from patient import Answer
+from answer import Answer
 
 Question = tuple[str, str, str]
 # A search for a baseline says when the candidate began; a server would answer much the same a second later.

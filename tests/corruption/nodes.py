@@ -1,4 +1,4 @@
-"""Where each value of a JSON text stands, so that a wound can cut it out to the byte."""
+"""Where each value of a JSON text stands, so that a corruption can cut it out to the byte."""
 
 from __future__ import annotations
 

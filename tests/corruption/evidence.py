@@ -12,7 +12,7 @@ from typing import Any
 
 import reading
 from cases import ENTITY, PROJECT
-from patient import Answer
+from answer import Answer
 from reading import Root, Row, Summary, Totals, Trial, Unproven
 
 # How many runs are asked for at once.

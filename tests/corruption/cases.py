@@ -1,4 +1,4 @@
-"""The policies whose evidence is wounded, each a few plain limits that hold while nothing is wounded.
+"""The policies whose evidence is corrupted, each a few plain limits that hold while nothing is corrupted.
 
 A policy is written here as data: `weave-gate` reads it as YAML, of which JSON is a part, and `proof` reads
 the same. They are kept to what `proof` can decide: no waiver, no `severity`, nothing in `defaults`.

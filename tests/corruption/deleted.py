@@ -1,7 +1,7 @@
 """What a server answers after something of a run was deleted, lost or changed: the same in every answer.
 
 Each kind is a function from chance and the answers of a check to other answers, or `None` where it does not
-apply. Unlike the kinds of `wound`, which change one place of one answer, these change all answers alike, so
+apply. Unlike the kinds of `corruption`, which change one place of one answer, these change all answers alike, so
 that they do not contradict each other.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from patient import Answer
+from answer import Answer
 
 Kind = Callable[[random.Random, list[Answer]], list[Answer] | None]
 KINDS: dict[str, tuple[int, Kind]] = {}

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from patient import Answer
+from answer import Answer
 
 # The largest count that is exact as a number, and the largest that JSON readers take.
 MOST = 2**53

@@ -1,4 +1,4 @@
-"""What is wounded: an answer, as text of which it is known where each value stands."""
+"""What is corrupted: an answer, as text of which it is known where each value stands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from nodes import Node, index
 
-# Fields that policies rest on: half of the wounds are to these, since most of an answer is not.
+# Fields that policies rest on: half of the corruptions are to these, since most of an answer is not.
 VITAL = {
     "evaluation_run_id", "status", "summary", "row_count", "evaluations", "evaluation_call_id", "trial_count",
     "scorer_stats", "scorer_key", "path", "numeric_count", "numeric_mean", "pass_true_count",
@@ -31,7 +31,7 @@ class Answer:
     breaks: str = "never"
 
 
-class Patient:
+class Corruptible:
     """One answer of an exchange, the others beside it, and chance."""
 
     def __init__(self, chance: random.Random, answer: Answer, others: list[Answer]) -> None:

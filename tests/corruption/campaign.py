@@ -29,8 +29,8 @@ import proof
 from cases import ENTITY, POLICIES, PROJECT
 from replay import Case, Question, Replay, question
 from evidence import Answers, Evidence
-from patient import API_KEY, Answer
-from wound import inflict
+from answer import API_KEY, Answer
+from corrupt import corrupt
 
 RECORDED = pathlib.Path(__file__).resolve().parent / "recorded"
 # What no report may hold.
@@ -90,14 +90,14 @@ def load() -> list[Record]:
     return records
 
 
-class Ward:
+class Campaign:
     """One server, one folder of policies, one binary after the other."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
         self.replay = Replay()
         self.records = load()
-        #: What is read of the answers while nothing is wounded.
+        #: What is read of the answers while nothing is corrupted.
         self.whole = {record.name: record.proof(record.answers)[2] for record in self.records}
         self.binary = os.environ["WEAVE_GATE"]
         for record in self.records:
@@ -129,15 +129,15 @@ class Ward:
         finally:
             del self.replay.cases[name]
 
-    def wounded(self, chance: random.Random) -> tuple[Record, str, int, list[Answer]]:
-        """A policy, how one of its answers was wounded first, which, and all of its answers."""
+    def corrupted(self, chance: random.Random) -> tuple[Record, str, int, list[Answer]]:
+        """A policy, how one of its answers was corrupted first, which, and all of its answers."""
         record = chance.choice(self.records)
-        kind, place, wounded = inflict(chance, record.answers[: record.asked])
-        return record, kind, place, wounded + record.answers[record.asked :]
+        kind, place, corrupted = corrupt(chance, record.answers[: record.asked])
+        return record, kind, place, corrupted + record.answers[record.asked :]
 
     def case(self, seed: int, show: bool = False) -> Result:
         chance = random.Random(seed)
-        record, kind, place, answers = self.wounded(chance)
+        record, kind, place, answers = self.corrupted(chance)
         breaks = {answer.breaks for answer in answers}
         timeout = 1 if "always" in breaks else 5
         done = self.check(record, answers, f"s{seed}", chance.choice(FORMATS), timeout)
@@ -211,28 +211,28 @@ def _show(
 def _work(seeds: list[int], results: multiprocessing.Queue) -> None:
     try:
         with tempfile.TemporaryDirectory() as folder:
-            ward = Ward(pathlib.Path(folder))
+            campaign = Campaign(pathlib.Path(folder))
             for seed in seeds:
-                results.put(ward.case(seed))
+                results.put(campaign.case(seed))
     except BaseException:
         results.put(f"at seed {seed}: {traceback.format_exc()}")
     results.put(None)
 
 
-def _sound(ward: Ward) -> None:
-    """Makes sure that what is wounded passes while it is not, and is proven to; and that wounds do harm."""
-    for record in ward.records:
-        done = ward.check(record, record.answers, f"whole-{record.name}", "terminal", 10)
+def _ensure_valid(campaign: Campaign) -> None:
+    """Makes sure that what is corrupted passes while it is not, and is proven to; and that corruptions do harm."""
+    for record in campaign.records:
+        done = campaign.check(record, record.answers, f"whole-{record.name}", "terminal", 10)
         proven, why, _ = record.proof(record.answers)
         if done is None or done.returncode != 0 or proven is not True:
-            sys.exit(f"{record.name} does not pass unwounded: {done}; {why}")
+            sys.exit(f"{record.name} does not pass uncorrupted: {done}; {why}")
     unproven = 0
     for seed in range(100):
-        record, _, _, answers = ward.wounded(random.Random(seed))
+        record, _, _, answers = campaign.corrupted(random.Random(seed))
         unproven += record.proof(answers)[0] is not True
     # Else a gate that is always green would be found right.
     if unproven < 30:
-        sys.exit(f"only {unproven} of 100 wounds leave the pass unproven")
+        sys.exit(f"only {unproven} of 100 corruptions leave the pass unproven")
 
 
 def _table(results: list[Result], of: str) -> None:
@@ -255,10 +255,10 @@ def main() -> None:
     parser.add_argument("number", type=int, nargs="?", default=1000)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        ward = Ward(pathlib.Path(folder))
-        _sound(ward)
+        campaign = Campaign(pathlib.Path(folder))
+        _ensure_valid(campaign)
         if arguments.seed is not None:
-            sys.exit(ward.case(arguments.seed, show=True).column in ("0 UNPROVEN", "BROKEN"))
+            sys.exit(campaign.case(arguments.seed, show=True).column in ("0 UNPROVEN", "BROKEN"))
     started = time.monotonic()
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
@@ -283,7 +283,7 @@ def main() -> None:
         else:
             results.append(result)
             if len(results) % 10_000 == 0:
-                print(f"{len(results)} wounds in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+                print(f"{len(results)} corruptions in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     for of in ("asked", "policy", "kind"):
         _table(results, of)
     bad = [result for result in results if result.column in ("0 UNPROVEN", "BROKEN")]
@@ -295,7 +295,7 @@ def main() -> None:
             print(f"  --seed {result.seed}: {result.column}, {result.policy}, {result.kind}: {result.why}")
     doubtful = sum(result.doubtful for result in results)
     print(f"\n{doubtful} of the proven passes rest on counts of which the server made another pass rate")
-    print(f"{len(results)} wounds in {time.monotonic() - started:.0f} s, {len(bad)} violations")
+    print(f"{len(results)} corruptions in {time.monotonic() - started:.0f} s, {len(bad)} violations")
     sys.exit(bool(bad) or len(results) != arguments.number)
 
 

@@ -1,9 +1,9 @@
 """Records what the real server answers to a few checks that pass: one file of exchanges for each policy.
 
-Usage: WEAVE_GATE=target/debug/weave-gate target/live-venv/bin/python tests/wounds/record.py [NAME…]
+Usage: WEAVE_GATE=target/debug/weave-gate target/live-venv/bin/python tests/corruption/record.py [NAME…]
 
 The server, the SDK and the models are those of the live suite (`tests/live/run` makes the environment).
-Answers are kept to the byte, but for the versions of this machine's software. Where a wound may lead to other
+Answers are kept to the byte, but for the versions of this machine's software. Where a corruption may lead to other
 questions than those of the check that passes (a run that is not in a list any more), their answers are
 recorded, too.
 """
@@ -200,7 +200,7 @@ def record(name: str) -> None:
             baseline = named[named.index("--baseline") + 1]
             options = ["-o", "saved.json", "--base-url", world.running.url, *project]
             world.run("snapshot", baseline, *options).check_returncode()
-            # Read like an answer, and wounded like one.
+            # Read like an answer, and corrupted like one.
             file = {"method": "FILE", "path": "saved.json", "body": "", "status": 200, "type": "application/json"}
             saved = MACHINE.sub(rb'"\1":"recorded"', (work / "saved.json").read_bytes())
             (work / "saved.json").write_bytes(saved)
