@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import itertools
 import json
 import os
 from collections.abc import Callable
@@ -92,6 +93,10 @@ class MemoryStore:
                 record.ended_at = record.started_at + timedelta(seconds=seconds)
 
 
+# Of tables in which rows are kept.
+_numbers = itertools.count(1)
+
+
 @functools.cache
 def _clickhouse():  # noqa: ANN202
     """The one embedded ClickHouse of this process, and its trace server."""
@@ -143,7 +148,7 @@ class ClickHouseStore:
     def hide(self, run: str) -> Callable[[], None]:
         """Takes one trial of a run off the server; what is returned brings it back."""
         trial = self.trials(run)[0].id
-        aside = f"weave.aside_{trial.replace('-', '')}"
+        aside = f"weave.aside_{next(_numbers)}"
         where = f"id = '{trial}' OR parent_id = '{trial}'"
         self._client.command(f"CREATE TABLE {aside} AS {self._table} ENGINE = Memory")
         self._client.command(f"INSERT INTO {aside} SELECT * FROM {self._table} FINAL WHERE {where}")
@@ -157,7 +162,9 @@ class ClickHouseStore:
 
     def _copy(self, call: str, replaced: str) -> None:
         self._client.command(
-            f"INSERT INTO {self._table} SELECT * REPLACE ({replaced}) FROM {self._table} FINAL WHERE id = '{call}'"
+            # Within one query the condition would be on what replaces the id.
+            f"INSERT INTO {self._table} SELECT * REPLACE ({replaced}) "
+            f"FROM (SELECT * FROM {self._table} FINAL WHERE id = '{call}')"
         )
 
     def repeat(self, run: str) -> None:
@@ -186,7 +193,7 @@ class ClickHouseStore:
         if ended is not None:
             replaced.append(f"{time(ended)} AS ended_at")
         # When a call began is a part of its key, which cannot be changed.
-        aside = f"weave.clock_{run.replace('-', '')}"
+        aside = f"weave.aside_{next(_numbers)}"
         self._client.command(f"CREATE TABLE {aside} AS {self._table} ENGINE = Memory")
         self._client.command(
             f"INSERT INTO {aside} SELECT * REPLACE ({', '.join(replaced)}) FROM {self._table} FINAL WHERE id = '{run}'"

@@ -69,7 +69,7 @@ class World:
             self.server, {KEY: {self.project, "my-team/empty"}, OTHER_KEY: {"other/project"}}
         )
         self.running = weave_server.Running(app)
-        scenarios.connect(self.server, self.running.url, KEY)
+        self.client = scenarios.connect(self.server, self.running.url, KEY)
         scenarios.set_price(self.server)
         self.work = work
         self.binary = os.environ["WEAVE_GATE"]
@@ -155,5 +155,6 @@ def place(tmp_path: pathlib.Path):  # noqa: ANN201
     before = weave_client_context.get_weave_client()
     world = World(tmp_path)
     yield world
+    scenarios.disconnect(world.client)
     world.running.stop()
     scenarios.use(before)

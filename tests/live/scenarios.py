@@ -46,6 +46,13 @@ def connect(
     return client
 
 
+def disconnect(client: WeaveClient) -> None:
+    """Ends the threads of a client, which would go on asking for work."""
+    if isinstance(client.server, RemoteHTTPTraceServer):
+        for sender in (client.server.call_processor, client.server.feedback_processor):
+            sender.stop_accepting_new_work_and_flush_queue()
+
+
 def use(client: WeaveClient | None) -> None:
     """Makes it the client of the SDK; one that is in use has to be taken away first."""
     weave_client_context.set_weave_client_global(None)
