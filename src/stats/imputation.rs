@@ -10,7 +10,7 @@ const ROUNDING: f64 = 1e-9;
 /// So much of the largest number is rounding.
 const EPSILON: f64 = 1e-12;
 
-/// Numbers, some of which lie anywhere between two ends. A imputation is one way to settle those.
+/// Numbers, some of which lie anywhere between two ends. An imputation gives each of those a value.
 ///
 /// Of all imputations with one mean the numbers of that one deviate least in which each open number is as near to one
 /// level as it can be. So wherever a low mean with a small deviation is looked for, it is found by trying levels.

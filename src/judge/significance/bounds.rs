@@ -1,4 +1,4 @@
-//! The scenarios between which every imputation of missing scores lies, for means of rows and their t intervals.
+//! The scenarios that all others lie between, for means of rows and their t intervals.
 
 use crate::judge::limit::Precision;
 use crate::judge::significance::row_means::{RowMeans, RowTest};
@@ -32,7 +32,7 @@ pub(in crate::judge) struct ScenarioBounds<'a> {
 }
 
 impl<'a> ScenarioBounds<'a> {
-    /// Of the means of rows at the worst and at the best, and the scenarios of both.
+    /// From the means of rows with missing scores at their worst and at their best, and the two scenarios.
     pub(in crate::judge) fn new(
         row_test: &'a RowTest<'a>,
         [worst_means, best_means]: [&RowMeans; 2],
@@ -68,7 +68,7 @@ impl<'a> ScenarioBounds<'a> {
         }
     }
 
-    /// The scenarios in which the limit is broken, if it is in any.
+    /// If the limit is broken in any scenario, it is in one of these.
     pub(in crate::judge) fn worst_cases(&self) -> Vec<Scenario> {
         let significant = self.row_test.evidence() == policy::Evidence::Significant;
         let samples = if significant {
@@ -88,7 +88,7 @@ impl<'a> ScenarioBounds<'a> {
         scenarios
     }
 
-    /// The scenarios in which it holds, if it does in any.
+    /// If the limit holds in any scenario, it does in one of these.
     pub(in crate::judge) fn best_cases(&self) -> Vec<Scenario> {
         let mut scenarios = self.scenarios(self.apart(self.best_mean), false);
         scenarios.extend(self.flat());
@@ -202,7 +202,7 @@ impl<'a> ScenarioBounds<'a> {
         self.worst.len() as u64
     }
 
-    /// A imputation by which the t interval has no width, if there is one: all rows are alike, other than by a rate that is
+    /// An imputation by which the t interval has no width, if there is one: all rows are alike, other than by a rate that is
     /// the same in every row of each run.
     fn flat(&self) -> Vec<Scenario> {
         let (low, high) = common(&self.worst, &self.best);

@@ -1,4 +1,4 @@
-//! From rows to scenarios: what a check is measured on, with missing scores filled in every way that matters.
+//! The means of rows that a check is tested on, with each missing score at one end of what it can be.
 
 use crate::evidence::{Role, Rows};
 use crate::judge::finding::Blocker;
@@ -230,7 +230,7 @@ impl RowTest<'_> {
     }
 }
 
-/// The means of rows in one scenario: of a change those of both runs, row by row.
+/// The means of rows in one scenario; for a change those of both runs, in pairs.
 #[derive(Clone, PartialEq)]
 pub(in crate::judge) struct RowMeans {
     pub(in crate::judge) candidate: Vec<f64>,
@@ -278,7 +278,7 @@ impl RowMeans {
     }
 }
 
-/// One run's part in a scenario.
+/// How one run's scores are taken in a scenario.
 struct Side {
     role: Role,
     /// What a score counts, whatever it is; `None` where it counts as it is.

@@ -1,4 +1,4 @@
-//! One scenario: what is measured once every missing score is settled, and what an evidence rule says of it.
+//! One scenario: the measured rows once every missing score has a value, and what the evidence rule decides.
 
 use crate::judge::limit::{Precision, holds};
 use crate::number::{TOLERANCE, count, nearest_count};
@@ -12,10 +12,10 @@ const ROUNDING: f64 = 1e-9;
 /// More rows than this are no advice.
 const MOST_ROWS: u64 = 10_000_000;
 
-/// What a rule says of one scenario.
+/// What an evidence rule decides in one scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::judge) enum RuleOutcome {
-    /// The limit holds; or `significant` cannot say that it does not.
+    /// The limit holds; under `significant`, the observed value is within it.
     Holds,
     /// It does not hold, and chance may have done it: `significant` passes.
     Noise,

@@ -1,8 +1,8 @@
-//! What chance did: intervals and tests on rows, in the scenarios that missing scores leave open.
+//! Confidence intervals and significance tests of a check.
 //!
-//! The unit is the row: trials of a row are averaged first, and a change is measured on rows that both runs
-//! have, each against itself. Where scores are missing a check is decided only where it would be in every scenario,
-//! however they had come out.
+//! The unit is the row: the trials of a row are averaged first, and a change is measured on the rows of both runs, in pairs.
+//! Each way in which missing scores could come out is a scenario, and a check is decided only if every scenario decides it
+//! in the same way.
 
 use crate::evidence::Rows;
 use crate::judge::finding::Blocker;
@@ -15,68 +15,71 @@ use crate::judge::significance::scenario::{RuleOutcome, Scenario};
 use crate::policy::{self, Correction, Gate, Limit, MissingRule};
 use crate::stats::Interval;
 
-/// What chance has to say of a check.
+/// The confidence interval and the test of a check, as reports show them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TestResult {
-    /// The gate's rule.
+    /// The gate's evidence rule.
     pub rule: policy::Evidence,
-    /// The gate's confidence, one-sided.
+    /// The gate's one-sided confidence, as a fraction.
     pub confidence: f64,
-    /// Rows that it is measured on.
+    /// The number of rows.
     pub rows: u64,
-    /// Rows that were true in the baseline and are not in the candidate, and the other way round, where each has
-    /// one test.
+    /// The numbers of regressed and of fixed rows; `None` unless each row has one trial.
     pub discordant: Option<(u64, u64)>,
-    /// Whether missing scores are at their worst here; where none is missing, all is as it was measured.
+    /// Whether scores are missing; then the numbers here are those with each missing score at its worst.
     pub is_open: bool,
-    /// Whether the rows are few, and so alike that they show nothing.
+    /// Whether there are too few rows, and all are alike, so that they show nothing.
     pub shows_nothing: bool,
-    /// The value or the change, averaged over rows; with missing scores at their worst.
+    /// The mean over rows of the value or of the change.
     pub point: f64,
-    /// The plausible values of it, or of the change.
+    /// The confidence interval of `point`.
     pub interval: Interval,
-    /// How likely such a change is where nothing changed, one-sided; of changes only.
+    /// The one-sided p-value of a change; `None` for a value.
     pub p: Option<f64>,
-    /// The same, corrected for the other tests of its family; `None` where the test is not counted.
+    /// The p-value corrected for the other tests of its family; `None` if the test is not counted.
     pub adjusted_p: Option<f64>,
-    /// How many tests are counted in its family; `None` where nothing is tested or corrected.
+    /// The number of tests that are counted in its family; `None` if nothing is tested or corrected.
     pub family: Option<u64>,
-    /// Whether it is one of them; a test that is not counted cannot fail.
+    /// Whether this test is counted. A test that is not counted cannot fail.
     pub counted: Option<bool>,
-    /// The smallest change that so many rows could have shown, if it were the only test.
+    /// The smallest change that this number of rows can detect, if this were the only test.
     pub resolution: Option<f64>,
-    /// About how many rows it would take to decide, if they were like these; where these do not.
+    /// About how many rows like these would decide the check; `None` if it is decided, or no number would.
     pub rows_needed: Option<u64>,
 }
 
-/// A check in the scenarios between which all others lie, and its p-values once they are corrected.
+/// The scenarios of a check that all others lie between, and its corrected p-values.
 #[derive(Clone, Debug)]
 pub(in crate::judge) struct SignificanceTest {
     /// With every missing score at its worst.
     worst: Scenario,
-    /// Those in which the limit is broken, if in any.
+    /// If the limit is broken in any scenario, it is in one of these.
     worst_cases: Vec<Scenario>,
-    /// Those in which it holds, if in any.
+    /// If the limit holds in any scenario, it does in one of these.
     best_cases: Vec<Scenario>,
-    /// Whether anything is missing.
+    /// Whether scores are missing.
     is_open: bool,
-    /// Whether the baseline of a relative change is zero in some scenario, so that the change has no size there.
+    /// Whether a relative change is undefined in some scenario, because the baseline is zero there.
     is_sizeless: bool,
-    /// The smallest p that it could have had.
+    /// The smallest p-value that it could have had.
     attainable: AttainableP,
-    /// The p-value once it is corrected; nothing where it is not tested.
+    /// The corrected p-value; `None` if it is not tested.
     corrected: Option<Corrected>,
-    /// The same over all ways to fill in missing scores, also where they count as the worst.
+    /// The corrected p-value over all scenarios, also if the policy takes each missing score as the worst.
     corrected_anyhow: Option<Corrected>,
-    /// Whether it was corrected for other tests.
+    /// Whether it was corrected for the other tests of a family.
     is_in_family: bool,
 }
 
 impl SignificanceTest {
-    /// Looks at the rows in every scenario that matters.
+    /// Builds the scenarios of a check from its rows.
     ///
-    /// Where each row has one test, these are the imputations at which all missing scores are at an end. A t
-    /// interval depends on how far rows lie apart, too: there they are those of an [`ScenarioBounds`].
+    /// If each row has one trial, these are the scenarios with all missing scores at an end. The t interval of other rows also
+    /// depends on how much they vary: their scenarios come from [`ScenarioBounds`].
+    ///
+    /// # Errors
+    ///
+    /// The rows do not have the column that the metric needs.
     pub(in crate::judge) fn of(row_test: &RowTest<'_>, rows: &Rows) -> Result<Self, Blocker> {
         let column = column(rows, row_test.gate.metric, row_test.subject)?;
         let high_is_good = row_test.limit.key.wants_high();
@@ -218,18 +221,18 @@ impl SignificanceTest {
         let is_known = !worst_cases.iter().any(blind);
         let is_significant = gate.evidence_of(limit) == policy::Evidence::Significant;
         let passes = is_significant && is_known && !can_break;
-        // Of no scenario nothing is known.
+        // Without a scenario nothing is known.
         let outcome = if worst_cases.is_empty() || best_cases.is_empty() {
             None
         } else if self.is_at_worst(gate) {
-            // All of them at their worst, though not where that would only hide what the others show, or where it depends
-            // on what the other tests would have shown.
+            // With each missing score at its worst. Undecided if that hides a failure that another scenario shows, or if it
+            // depends on the scores that other tests miss.
             let worst = self.worst.judge(gate, limit, adjusted.0);
             let depends = worst != self.worst.judge(gate, limit, adjusted.1);
             let anyhow = self.corrected_anyhow.and_then(|of| of.least);
             let hides = of(&self.worst_cases, anyhow).contains(&RuleOutcome::Broken);
             let is_hidden = worst == RuleOutcome::Noise && hides;
-            // At its worst a change beyond the limit has a size, also where it has none in other scenarios.
+            // At its worst a change beyond the limit is defined, even if it is not in other scenarios.
             let has_size = !self.is_sizeless || worst != RuleOutcome::Holds;
             (!depends && !is_hidden && has_size).then_some(worst)
         } else if self.is_sizeless {
@@ -317,13 +320,13 @@ pub(in crate::judge) fn correct(
         test,
     } in family
     {
-        // Of tests that are at their worst each is at an imputation of its own.
+        // Each test with missing scores at their worst has its own scenario, so no two share their rows' values.
         let rows = (!test.is_at_worst(gate)).then_some(*rows);
         let on_rows = |test: Test| Test { rows, ..test };
         let usual = test.test(gate, *limit).map(on_rows);
         let anyhow = test.test_anyhow(gate, *limit).map(on_rows);
         let anyhow = anyhow.filter(|_| test.is_at_worst(gate));
-        // Where it cannot be tested at its worst, it may be tested with other imputations.
+        // A test that cannot be made with the scores at their worst may be made in other scenarios.
         if usual.is_some() || anyhow.is_some() {
             let place = usual.as_ref().map(|_| tests.len());
             tested.push((test, place, anyhow));
