@@ -25,7 +25,7 @@ pub struct Cli {
 
     /// How much is written, and in which colours.
     #[command(flatten)]
-    pub voice: Voice,
+    pub output: OutputOptions,
 }
 
 /// What to do.
@@ -413,7 +413,7 @@ pub struct ServerArgs {
 
 /// How much is written, and in which colours.
 #[derive(Clone, Copy, Debug, Args)]
-pub struct Voice {
+pub struct OutputOptions {
     /// Colour the terminal report
     #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
     pub color: Color,

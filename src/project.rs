@@ -28,7 +28,7 @@ impl Project {
     /// Reads `entity/project`; `None` where it has another form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let sound = |part: &str| {
+        let is_valid = |part: &str| {
             !part.trim().is_empty()
                 && part.trim() == part
                 && !matches!(part, "." | "..")
@@ -36,7 +36,7 @@ impl Project {
                 && !part.chars().any(char::is_control)
         };
         let (entity, name) = text.split_once('/')?;
-        (sound(entity) && sound(name)).then(|| Self {
+        (is_valid(entity) && is_valid(name)).then(|| Self {
             entity: entity.to_owned(),
             name: name.to_owned(),
         })

@@ -14,7 +14,8 @@ use weave_gate::evidence::RunInfo;
 use weave_gate::evidence::{Baseline, Completeness, Evidence, Run, Totals, Usage, snapshot};
 use weave_gate::policy::Policy;
 use weave_gate::weave::{
-    Address, Client, Needs, Noise, Side, Sides, find_credential, read_evidence, read_run, run_rows,
+    Address, Client, Needs, Progress, Side, Sides, find_credential, read_evidence, read_run,
+    run_rows,
 };
 
 use super::made::{Claims, holds_together, now, project};
@@ -26,7 +27,7 @@ pub(super) const KEY: &str = "local-0123456789abcdef0123456789abcdef01234567";
 /// Says nothing.
 pub(super) struct Silence;
 
-impl Noise for Silence {
+impl Progress for Silence {
     fn answered(&self, _: &str, _: u16, _: Duration) {}
     fn retrying(&self, _: &str, _: Duration) {}
 }

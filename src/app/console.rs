@@ -12,12 +12,12 @@ use jiff::SignedDuration;
 use super::environment::environment;
 use super::output::Failure;
 use super::server::{known_key, options};
-use crate::cli::{Cli, Color, ServerArgs, Voice};
+use crate::cli::{Cli, Color, OutputOptions, ServerArgs};
 use crate::fault::Fault;
 use crate::forge::tokens;
 use crate::report::{self, Style, message};
 use crate::secret::Secrets;
-use crate::weave::Noise;
+use crate::weave::Progress;
 
 /// A wait shorter than this is not worth a word.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -32,7 +32,7 @@ const LIVE: usize = 79;
 
 /// Where the command speaks.
 pub(super) struct Console {
-    voice: Voice,
+    output: OutputOptions,
     /// The key and the tokens. They are taken out of foreign texts before those are rendered, and looked for once more
     /// in all that is written.
     secrets: Secrets,
@@ -41,7 +41,7 @@ pub(super) struct Console {
 impl Console {
     pub(super) fn new(cli: &Cli) -> Self {
         Self {
-            voice: cli.voice,
+            output: cli.output,
             secrets: secrets(options(cli)),
         }
     }
@@ -66,7 +66,7 @@ impl Console {
     pub(super) fn style(&self) -> Style {
         Style {
             color: self.choice(&io::stdout()) != ColorChoice::Never,
-            brief: self.voice.quiet,
+            brief: self.output.quiet,
         }
     }
 
@@ -110,7 +110,7 @@ impl Console {
 
     /// Says that something was done.
     pub(super) fn done(&self, text: &str) {
-        if !self.voice.quiet {
+        if !self.output.quiet {
             self.say(&format!("{}\n", message(text)));
         }
     }
@@ -135,7 +135,7 @@ impl Console {
 
     /// Says what could be done better.
     pub(super) fn hint(&self, text: &str) {
-        if !self.voice.quiet {
+        if !self.output.quiet {
             self.say(&format!("hint: {}\n", message(text)));
         }
     }
@@ -150,7 +150,7 @@ impl Console {
     /// Does something that may take long, and shows that it goes on: on a terminal in a line that is written over, in a
     /// log in a line now and then.
     pub(super) fn while_waiting<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
-        if self.voice.quiet || self.voice.verbose {
+        if self.output.quiet || self.output.verbose {
             return work();
         }
         let is_live = self.is_live();
@@ -187,11 +187,11 @@ impl Console {
 
     /// Whether a line can be written over.
     fn is_live(&self) -> bool {
-        !self.voice.verbose && io::stderr().is_terminal()
+        !self.output.verbose && io::stderr().is_terminal()
     }
 
     fn choice(&self, stream: &impl anstream::stream::RawStream) -> ColorChoice {
-        match self.voice.color {
+        match self.output.color {
             Color::Always => ColorChoice::AlwaysAnsi,
             Color::Never => ColorChoice::Never,
             Color::Auto => AutoStream::choice(stream),
@@ -244,7 +244,7 @@ impl<'a> WaitingLine<'a> {
 
     /// Whether anything is shown.
     pub(super) fn is_shown(&self) -> bool {
-        !self.console.voice.quiet
+        !self.console.output.quiet
     }
 
     /// Waits, and says for what, and how far that is. Progress alone is said now and then.
@@ -296,9 +296,9 @@ impl<'a> WaitingLine<'a> {
     }
 }
 
-impl Noise for Console {
+impl Progress for Console {
     fn answered(&self, request: &str, status: u16, took: Duration) {
-        if self.voice.verbose {
+        if self.output.verbose {
             let millis = took.as_millis();
             self.say(&format!(
                 "{}: {status} after {millis} ms\n",
@@ -308,7 +308,7 @@ impl Noise for Console {
     }
 
     fn retrying(&self, reason: &str, pause: Duration) {
-        if !self.voice.quiet {
+        if !self.output.quiet {
             let seconds = pause.as_secs_f64();
             self.say(&format!(
                 "{}; trying again in {seconds:.1} s\n",

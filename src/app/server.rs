@@ -5,7 +5,7 @@ use crate::cli::{Cli, Command, ServerArgs};
 use crate::fault::Fault;
 use crate::project::Project;
 use crate::secret::Secret;
-use crate::weave::{self, Address, Client, Noise, find_credential};
+use crate::weave::{self, Address, Client, Progress, find_credential};
 
 /// The project: the argument, else the policy's, else from the SDK's variables.
 ///
@@ -59,7 +59,10 @@ pub(super) fn needed_project(server: &ServerArgs) -> Result<Project, Fault> {
 /// # Errors
 ///
 /// No address, no key, no usable proxy or no usable certificates.
-pub(super) fn client<'a>(server: &ServerArgs, noise: &'a dyn Noise) -> Result<Client<'a>, Fault> {
+pub(super) fn client<'a>(
+    server: &ServerArgs,
+    progress: &'a dyn Progress,
+) -> Result<Client<'a>, Fault> {
     let address = Address::find(
         server.base_url.as_deref(),
         server.insecure_http,
@@ -67,7 +70,7 @@ pub(super) fn client<'a>(server: &ServerArgs, noise: &'a dyn Noise) -> Result<Cl
     )?;
     let credential = find_credential(&address, server.insecure_http, &environment)?;
     let timeout = server.timeout.unsigned_abs();
-    Client::new(address, credential, timeout, &environment, noise)
+    Client::new(address, credential, timeout, &environment, progress)
 }
 
 /// The API key or the identity token that a command would send, if there is one.

@@ -225,7 +225,7 @@ impl GitHub {
         let answer = self
             .client
             .send(&Method::POST, &self.url, Some(&body), repeat)?;
-        let refusal: Refusal = answer.read().unwrap_or_default();
+        let refusal: ApiError = answer.read().unwrap_or_default();
         let error = refusal.errors.first();
         let said = error.map_or(refusal.message.as_deref(), |error| Some(&error.message));
         let said = self.client.quoted(said);
@@ -310,7 +310,7 @@ struct Answered<T> {
 /// What it says where it does not do what it was asked for.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Refusal {
+struct ApiError {
     errors: Vec<GraphError>,
     message: Option<String>,
 }

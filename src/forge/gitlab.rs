@@ -107,7 +107,7 @@ impl GitLab {
         repeat: Repeat,
     ) -> Result<Answer, Fault> {
         let answer = self.client.send(method, url, body, repeat)?;
-        let refusal: Refusal = answer.read().unwrap_or_default();
+        let refusal: ApiError = answer.read().unwrap_or_default();
         let said = refusal.message.or(refusal.error_description);
         let said = self.client.quoted(said.or(refusal.error).as_deref());
         match answer.status {
@@ -185,7 +185,7 @@ struct User {
 /// What it says where it does not do what it was asked for: by its own API, or by its gateway.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Refusal {
+struct ApiError {
     message: Option<String>,
     error_description: Option<String>,
     error: Option<String>,

@@ -1,4 +1,4 @@
-//! One HTTP client: authenticated, bounded in time and bytes, patient with a busy server.
+//! The HTTP client of a trace server: authenticated, bounded in time and bytes, with retries.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,12 +13,12 @@ use ureq::http::{HeaderMap, Response, Version, header};
 use ureq::{Agent, Body};
 
 use super::Address;
+use super::api_error::ApiError;
 use super::credentials::Credential;
 use super::identity::Failure;
-use super::patience::{Patience, jittered, retry_after};
-use super::refusal::Refusal;
+use super::retry::{RetryPolicy, jittered, retry_after};
 use crate::fault::Fault;
-use crate::http::{self};
+use crate::http;
 use crate::json::object;
 use crate::site::Lookup;
 
@@ -27,7 +27,7 @@ const MAX_BODY: u64 = 64 * 1024 * 1024;
 const MAX_ATTEMPTS: u32 = 5;
 
 /// Where the client says what it does.
-pub trait Noise: Sync {
+pub trait Progress: Sync {
     /// A request was answered.
     fn answered(&self, request: &str, status: u16, took: Duration);
     /// A request is made again after a pause.
@@ -49,8 +49,8 @@ pub struct Client<'a> {
     way: String,
     credential: Credential,
     timeout: Duration,
-    patience: Patience,
-    noise: &'a dyn Noise,
+    retry: RetryPolicy,
+    progress: &'a dyn Progress,
     /// Keys of queries for results that the server does not know, and that are not sent again.
     unknown: Mutex<BTreeSet<&'static str>>,
     /// Whether costs are judged, so that the evidence is not to be had without them.
@@ -71,7 +71,7 @@ enum Attempt {
     Answer(Vec<u8>),
     /// It may pass: what was wrong, and how long the server asks to wait.
     Again(String, Option<Duration>),
-    Refused(Refusal),
+    Refused(ApiError),
 }
 
 /// One request.
@@ -83,7 +83,7 @@ struct Request<'r> {
     body: Option<String>,
     /// Whether it is answered with JSON Lines.
     of_lines: bool,
-    patience: Patience,
+    retry: RetryPolicy,
 }
 
 impl<'a> Client<'a> {
@@ -97,7 +97,7 @@ impl<'a> Client<'a> {
         credential: Credential,
         timeout: Duration,
         lookup: &Lookup<'_>,
-        noise: &'a dyn Noise,
+        progress: &'a dyn Progress,
     ) -> Result<Self, Fault> {
         let agent = http::agent(&address.site, timeout, lookup)?;
         let way = if agent.config().proxy().is_some() {
@@ -112,8 +112,8 @@ impl<'a> Client<'a> {
             way,
             credential,
             timeout,
-            patience: Patience::new(timeout, MAX_ATTEMPTS),
-            noise,
+            retry: RetryPolicy::new(timeout, MAX_ATTEMPTS),
+            progress,
             unknown: Mutex::default(),
             needs_costs: false,
             answers: None,
@@ -147,14 +147,14 @@ impl<'a> Client<'a> {
     /// Starts the time for all requests anew. With `at_most` there is no more time than that, and each
     /// request is made once: whoever calls tries again.
     pub fn restart(&mut self, at_most: Option<Duration>) {
-        self.patience = match at_most {
-            Some(most) => Patience::new(most.min(self.timeout), 1),
-            None => Patience::new(self.timeout, MAX_ATTEMPTS),
+        self.retry = match at_most {
+            Some(most) => RetryPolicy::new(most.min(self.timeout), 1),
+            None => RetryPolicy::new(self.timeout, MAX_ATTEMPTS),
         };
     }
 
     /// Reads what stands at a path. Here as below, `what` says in messages what could not be read.
-    pub(super) fn get<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<T, Refusal> {
+    pub(super) fn get<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<T, ApiError> {
         let bytes = self.answer(&self.request(what, path, None))?;
         self.decode(what, &bytes)
     }
@@ -165,7 +165,7 @@ impl<'a> Client<'a> {
         what: &str,
         path: &str,
         body: &Value,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, ApiError> {
         self.decode(what, &self.post_bytes(what, path, body)?)
     }
 
@@ -175,7 +175,7 @@ impl<'a> Client<'a> {
         what: &str,
         path: &str,
         body: &Value,
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<Vec<u8>, ApiError> {
         self.answer(&self.request(what, path, Some(body)))
     }
 
@@ -186,14 +186,14 @@ impl<'a> Client<'a> {
         what: &str,
         path: &str,
         body: &Value,
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<Vec<u8>, ApiError> {
         loop {
             let mut known = body.clone();
             if let Some(keys) = known.as_object_mut() {
                 keys.retain(|key, _| !self.unknown().contains(key.as_str()));
             }
             match self.post_bytes(what, path, &known) {
-                Err(Refusal::UnknownKey(keys, fault)) => {
+                Err(ApiError::UnknownKey(keys, fault)) => {
                     let dispensable = [Some(CHILDREN), (!self.needs_costs).then_some(COSTS)];
                     // A request beside this one may have been told so before.
                     let is_named = |key: &&str| {
@@ -219,9 +219,9 @@ impl<'a> Client<'a> {
         what: &str,
         path: &str,
         body: &Value,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, ApiError> {
         let bytes = self.answer(&Request {
-            patience: self.patience.for_aside(),
+            retry: self.retry.for_aside(),
             ..self.request(what, path, Some(body))
         })?;
         self.decode(what, &bytes)
@@ -233,7 +233,7 @@ impl<'a> Client<'a> {
         what: &str,
         path: &str,
         body: &Value,
-    ) -> Result<Vec<T>, Refusal> {
+    ) -> Result<Vec<T>, ApiError> {
         let bytes = self.answer(&Request {
             of_lines: true,
             ..self.request(what, path, Some(body))
@@ -251,7 +251,7 @@ impl<'a> Client<'a> {
             path,
             body: body.map(Value::to_string),
             of_lines: false,
-            patience: self.patience,
+            retry: self.retry,
         }
     }
 
@@ -260,28 +260,28 @@ impl<'a> Client<'a> {
         &self,
         what: &str,
         bytes: &'b [u8],
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, ApiError> {
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         object(&mut reader)
             .and_then(|value| reader.end().map(|()| value))
-            .map_err(|error| Refusal::Busy(self.unreadable(bytes, &error), None).of(what))
+            .map_err(|error| ApiError::Busy(self.unreadable(bytes, &error), None).of(what))
     }
 
     /// What is wrong with a part of an answer that was decoded elsewhere.
-    pub(super) fn misread(&self, what: &str, error: &serde_json::Error) -> Refusal {
-        Refusal::Fault(self.unreadable(b"", error)).of(what)
+    pub(super) fn misread(&self, what: &str, error: &serde_json::Error) -> ApiError {
+        ApiError::Fault(self.unreadable(b"", error)).of(what)
     }
 
     /// A whole answer, whatever it holds.
-    fn answer(&self, request: &Request<'_>) -> Result<Vec<u8>, Refusal> {
+    fn answer(&self, request: &Request<'_>) -> Result<Vec<u8>, ApiError> {
         let mut attempt = 1;
         let bytes = loop {
             match self.attempt(request) {
                 Attempt::Answer(bytes) => break bytes,
                 Attempt::Refused(refusal) => return Err(refusal.of(request.what)),
                 Attempt::Again(reason, wait) => {
-                    self.pause(request.patience, attempt, &reason, wait)
-                        .map_err(|fault| Refusal::Busy(fault, wait).of(request.what))?;
+                    self.pause(request.retry, attempt, &reason, wait)
+                        .map_err(|fault| ApiError::Busy(fault, wait).of(request.what))?;
                     attempt += 1;
                 }
             }
@@ -292,15 +292,15 @@ impl<'a> Client<'a> {
                 "an answer of Weave holds the API key or a token, and is not shown",
             )
             .help("somebody logged the key as a name or a text; revoke it, and log without it");
-            return Err(Refusal::Fault(fault).of(request.what));
+            return Err(ApiError::Fault(fault).of(request.what));
         }
         Ok(bytes)
     }
 
     fn attempt(&self, request: &Request<'_>) -> Attempt {
-        let (path, patience) = (request.path, request.patience);
-        let Some(left) = patience.left() else {
-            return Attempt::Refused(Refusal::Busy(self.too_late(patience, ""), None));
+        let (path, retry) = (request.path, request.retry);
+        let Some(left) = retry.left() else {
+            return Attempt::Refused(ApiError::Busy(self.too_late(retry, ""), None));
         };
         if let Some(answers) = self.answers {
             return Attempt::Answer(answers(path, request.body.as_deref()));
@@ -310,8 +310,8 @@ impl<'a> Client<'a> {
             Err(attempt) => return attempt,
         };
         // An identity token may have been exchanged in this time.
-        let Some(left) = patience.left() else {
-            return Attempt::Refused(Refusal::Busy(self.too_late(patience, ""), None));
+        let Some(left) = retry.left() else {
+            return Attempt::Refused(ApiError::Busy(self.too_late(retry, ""), None));
         };
         let free = self.free().pop();
         let agent = free.unwrap_or_else(|| self.config.new_agent());
@@ -348,14 +348,14 @@ impl<'a> Client<'a> {
         match answer {
             Ok((response, bytes)) => {
                 let status = response.status().as_u16();
-                self.noise
+                self.progress
                     .answered(&format!("{method} {path}"), status, started.elapsed());
                 if status == 200 {
                     self.free().push(agent);
                 }
                 self.sort(request, &response, bytes)
             }
-            Err(error) => self.broken(patience, &error),
+            Err(error) => self.broken(retry, &error),
         }
     }
 
@@ -366,7 +366,7 @@ impl<'a> Client<'a> {
             Credential::Identity(identity) => {
                 identity.bearer(left).map_err(|failure| match failure {
                     Failure::Again(reason) => Attempt::Again(reason, None),
-                    Failure::Refused(fault) => Attempt::Refused(Refusal::Fault(fault)),
+                    Failure::Refused(fault) => Attempt::Refused(ApiError::Fault(fault)),
                 })
             }
         }
@@ -394,7 +394,7 @@ impl<'a> Client<'a> {
     /// What a whole answer means.
     fn sort(&self, request: &Request<'_>, response: &Response<Body>, bytes: Vec<u8>) -> Attempt {
         let status = response.status().as_u16();
-        let refuse = |fault| Attempt::Refused(Refusal::Fault(fault));
+        let refuse = |fault| Attempt::Refused(ApiError::Fault(fault));
         if status == 200 {
             // Unlike one value, lines do not tell themselves whether more were to come.
             return if request.of_lines && !has_end(response.version(), response.headers()) {
@@ -428,7 +428,7 @@ impl<'a> Client<'a> {
                 }))
                 .help("look at the project's name, and at whether the key's owner is in its team"),
             ),
-            400 if said.as_deref().is_some_and(has_too_many_trials) => Attempt::Refused(Refusal::TooManyTrials(
+            400 if said.as_deref().is_some_and(has_too_many_trials) => Attempt::Refused(ApiError::TooManyTrials(
                 Fault::evidence(format!("Weave answered {status}{quoted}")).help(
                     "this server reads latencies, tokens and costs of a thousand trials at most, as W&B's in-memory server does; \
                      others have no such limit",
@@ -439,9 +439,9 @@ impl<'a> Client<'a> {
                 let named = named.join(" and ");
                 let problem = format!("the trace server does not know {named} in a request (422)");
                 let fault = Fault::evidence(problem).help("it is too old for what is asked; upgrade it");
-                Attempt::Refused(Refusal::UnknownKey(keys, fault))
+                Attempt::Refused(ApiError::UnknownKey(keys, fault))
             }
-            404 if said.is_some() => Attempt::Refused(Refusal::NotFound {
+            404 if said.is_some() => Attempt::Refused(ApiError::NotFound {
                 what: request.what.to_owned(),
                 reason: said.unwrap_or_default(),
             }),
@@ -461,18 +461,18 @@ impl<'a> Client<'a> {
     }
 
     /// What a request means that got no whole answer.
-    fn broken(&self, patience: Patience, error: &ureq::Error) -> Attempt {
-        let refuse = |fault| Attempt::Refused(Refusal::Fault(fault));
+    fn broken(&self, retry: RetryPolicy, error: &ureq::Error) -> Attempt {
+        let refuse = |fault| Attempt::Refused(ApiError::Fault(fault));
         let host = &self.way;
         match error {
-            ureq::Error::Timeout(ureq::Timeout::Connect) if patience.left().is_some() => {
+            ureq::Error::Timeout(ureq::Timeout::Connect) if retry.left().is_some() => {
                 Attempt::Again(format!("no connection to {host} in time"), None)
             }
             ureq::Error::Timeout(_) => {
-                Attempt::Refused(Refusal::Busy(self.too_late(patience, ""), None))
+                Attempt::Refused(ApiError::Busy(self.too_late(retry, ""), None))
             }
             ureq::Error::BodyExceedsLimit(_) => {
-                Attempt::Refused(Refusal::TooLarge(Fault::evidence(format!(
+                Attempt::Refused(ApiError::TooLarge(Fault::evidence(format!(
                     "an answer of {host} is larger than {} MiB",
                     MAX_BODY / 1024 / 1024
                 ))
@@ -513,12 +513,12 @@ impl<'a> Client<'a> {
     /// Waits before the next attempt, or says why there is none.
     fn pause(
         &self,
-        patience: Patience,
+        retry: RetryPolicy,
         attempt: u32,
         reason: &str,
         wait: Option<Duration>,
     ) -> Result<(), Fault> {
-        if attempt >= patience.attempts {
+        if attempt >= retry.attempts {
             let times = if attempt > 1 {
                 format!(", {attempt} times")
             } else {
@@ -529,14 +529,14 @@ impl<'a> Client<'a> {
         }
         // Never sooner than the server asks, and never at once, whatever it asks.
         let pause = jittered(attempt).max(wait.unwrap_or_default());
-        if patience.left().is_none_or(|left| pause >= left) {
+        if retry.left().is_none_or(|left| pause >= left) {
             let reason = match wait {
                 Some(wait) => format!("{reason} and asks to wait {} s", wait.as_secs()),
                 None => reason.to_owned(),
             };
-            return Err(self.too_late(patience, &reason));
+            return Err(self.too_late(retry, &reason));
         }
-        self.noise.retrying(reason, pause);
+        self.progress.retrying(reason, pause);
         thread::sleep(pause);
         Ok(())
     }
@@ -554,8 +554,8 @@ impl<'a> Client<'a> {
         Some(line.chars().take(300).collect())
     }
 
-    fn too_late(&self, patience: Patience, reason: &str) -> Fault {
-        let seconds = patience.given.as_secs_f64().ceil();
+    fn too_late(&self, retry: RetryPolicy, reason: &str) -> Fault {
+        let seconds = retry.given.as_secs_f64().ceil();
         let message = if reason.is_empty() {
             format!(
                 "{} gave no whole answer within {seconds} s",
@@ -632,9 +632,9 @@ fn unknown_keys(answer: &[u8]) -> Option<Vec<String>> {
 }
 
 /// Says what takes a newer server.
-fn too_old(keys: &[String], fault: Fault) -> Refusal {
+fn too_old(keys: &[String], fault: Fault) -> ApiError {
     let is_cost = keys.iter().any(|key| key == COSTS);
-    Refusal::Fault(if is_cost {
+    ApiError::Fault(if is_cost {
         fault.help(format!(
             "limits on cost need a trace server of Weave {COSTS_SINCE} or later; upgrade it, or leave those gates out"
         ))

@@ -1,6 +1,6 @@
 //! How many rows two runs have in common, and how many each has of its own.
 
-use super::refusal::contradiction;
+use super::api_error::contradiction;
 use crate::evidence::Totals;
 use crate::fault::Fault;
 

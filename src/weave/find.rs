@@ -10,11 +10,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::api_error::{ApiError, contradiction};
 use super::body::named;
 use super::client::Client;
 use super::eligible::Eligible;
 use super::not_found;
-use super::refusal::{Refusal, contradiction};
 use super::wire::{CallRead, CallStats};
 use crate::evidence::{BaselineRules, EvaluationKey, Match, RunInfo};
 use crate::evidence::{Choice, Completeness, Gap};
@@ -114,17 +114,17 @@ impl State {
     /// # Errors
     ///
     /// What will not pass.
-    fn refused(refusal: Refusal) -> Result<Self, Fault> {
+    fn refused(refusal: ApiError) -> Result<Self, Fault> {
         match refusal {
-            Refusal::NotFound { reason, .. } => Ok(Self::Absent(Absence {
+            ApiError::NotFound { reason, .. } => Ok(Self::Absent(Absence {
                 reason: Some(reason),
                 recent: Vec::new(),
             })),
-            Refusal::Busy(fault, asked) => Ok(Self::Busy(fault, asked)),
-            Refusal::TooLarge(fault)
-            | Refusal::UnknownKey(_, fault)
-            | Refusal::TooManyTrials(fault)
-            | Refusal::Fault(fault) => Err(fault),
+            ApiError::Busy(fault, asked) => Ok(Self::Busy(fault, asked)),
+            ApiError::TooLarge(fault)
+            | ApiError::UnknownKey(_, fault)
+            | ApiError::TooManyTrials(fault)
+            | ApiError::Fault(fault) => Err(fault),
         }
     }
 }
@@ -138,10 +138,10 @@ pub enum Unread {
     Fault(Fault),
 }
 
-impl From<Refusal> for Unread {
-    fn from(refusal: Refusal) -> Self {
+impl From<ApiError> for Unread {
+    fn from(refusal: ApiError) -> Self {
         match refusal {
-            Refusal::Busy(fault, asked) => Self::Busy(fault, asked),
+            ApiError::Busy(fault, asked) => Self::Busy(fault, asked),
             other => Self::Fault(other.into()),
         }
     }
@@ -239,7 +239,7 @@ impl<'a> Finder<'a> {
                 // That there is no such list does not say that there is no run.
                 if let Some(reason) = reason {
                     let what = "the list of evaluation runs".to_owned();
-                    return Err(Refusal::NotFound { what, reason }.into());
+                    return Err(ApiError::NotFound { what, reason }.into());
                 }
                 contradicts(eligible, &recent)?;
                 let asked = not_found::Asked {
@@ -258,7 +258,7 @@ impl<'a> Finder<'a> {
     /// # Errors
     ///
     /// They cannot be read, or an answer is about something else.
-    pub(super) fn by_ids(self, ids: &[&str]) -> Result<Vec<RunInfo>, Refusal> {
+    pub(super) fn by_ids(self, ids: &[&str]) -> Result<Vec<RunInfo>, ApiError> {
         let body = json!({
             "project_id": self.project.to_string(),
             "filter": {"call_ids": ids},
@@ -267,7 +267,7 @@ impl<'a> Finder<'a> {
         });
         let what = format!("the root call of {}", named(ids));
         let calls: Vec<CallRead> = self.client.post_lines(&what, CALLS, &body)?;
-        let confused = |what: &str| Refusal::Fault(contradiction(what)).of("a run");
+        let confused = |what: &str| ApiError::Fault(contradiction(what)).of("a run");
         let mut heads: Vec<RunInfo> = Vec::new();
         for call in calls {
             if !ids.contains(&call.id.as_str()) {
@@ -276,7 +276,7 @@ impl<'a> Finder<'a> {
             if !is_root(&call.op_name) {
                 let fault = Fault::evidence(format!("`{}` is a call, and not an evaluation run", call.id))
                     .help("name the run by the id of its root call, the last part of its address; `weave-gate runs` lists runs");
-                return Err(Refusal::Fault(fault));
+                return Err(ApiError::Fault(fault));
             }
             let head = RunInfo::from(call);
             match heads.iter().find(|known| known.id == head.id) {
@@ -489,11 +489,11 @@ impl<'a> Finder<'a> {
     }
 
     /// The newest runs that match, and how many do.
-    fn newest(self, selector: &Selector, eligible: Eligible<'_>) -> Result<Searched, Refusal> {
+    fn newest(self, selector: &Selector, eligible: Eligible<'_>) -> Result<Searched, ApiError> {
         if let Eligible::Baselines(rules) = eligible
             && rules.started_at.is_none()
         {
-            return Err(Refusal::Fault(
+            return Err(ApiError::Fault(
                 Fault::evidence(
                     "the candidate has no start time, so no run can be told to be older",
                 )
@@ -504,7 +504,7 @@ impl<'a> Finder<'a> {
         let (mut unwanted, mut read, mut pages) = (0, 0, 0);
         let is_last = loop {
             let (page, lines) = match self.page(selector, eligible, PAGE, read) {
-                Err(Refusal::NotFound { .. }) if pages == 0 => {
+                Err(ApiError::NotFound { .. }) if pages == 0 => {
                     return self.among_recent(selector, eligible);
                 }
                 page => page?,
@@ -529,7 +529,7 @@ impl<'a> Finder<'a> {
                 if !matching.is_empty() {
                     break false;
                 }
-                return Err(Refusal::Fault(
+                return Err(ApiError::Fault(
                     Fault::evidence(format!(
                         "gave up the search for `{selector}` after {read} runs that do not match"
                     ))
@@ -573,7 +573,7 @@ impl<'a> Finder<'a> {
         self,
         selector: &Selector,
         eligible: Eligible<'_>,
-    ) -> Result<Searched, Refusal> {
+    ) -> Result<Searched, ApiError> {
         let (recent, lines) = self.page(&Selector::default(), Eligible::Any, RECENT, 0)?;
         let fits = recent.iter().filter_map(|head| {
             let fit = head.fit(selector, self.identity)?;
@@ -650,7 +650,7 @@ impl<'a> Finder<'a> {
         eligible: Eligible<'_>,
         limit: usize,
         offset: usize,
-    ) -> Result<(Vec<RunInfo>, usize), Refusal> {
+    ) -> Result<(Vec<RunInfo>, usize), ApiError> {
         let body = self.list(selector, eligible, "desc", limit, offset);
         let calls: Vec<CallRead> =
             self.client
@@ -664,7 +664,7 @@ impl<'a> Finder<'a> {
         };
         if let Some(wrong) = wrong {
             let fault = format!("Weave listed {wrong}, so the newest is not known");
-            return Err(Refusal::Fault(
+            return Err(ApiError::Fault(
                 Fault::evidence(fault).help("name the runs by their ids"),
             ));
         }
@@ -676,7 +676,7 @@ impl<'a> Finder<'a> {
                 None => heads.push(head),
                 Some(known) if *known == head => {}
                 Some(_) => {
-                    return Err(Refusal::Fault(Fault::evidence(
+                    return Err(ApiError::Fault(Fault::evidence(
                         "the answers of Weave contradict each other: one run is listed twice, and differs",
                     )));
                 }
@@ -685,7 +685,7 @@ impl<'a> Finder<'a> {
         Ok((heads, lines))
     }
 
-    fn count(self, selector: &Selector, eligible: Eligible<'_>) -> Result<u64, Refusal> {
+    fn count(self, selector: &Selector, eligible: Eligible<'_>) -> Result<u64, ApiError> {
         let body = json!({
             "project_id": self.project.to_string(),
             "filter": self.filter(),
@@ -709,7 +709,7 @@ impl<'a> Finder<'a> {
         page: &[RunInfo],
         selector: &Selector,
         eligible: Eligible<'_>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         let is_nameless = |head: &&RunInfo| {
             selector.evaluation.is_some() && head.evaluation.is_none()
                 || selector.model.is_some() && head.model.is_none()
@@ -721,7 +721,7 @@ impl<'a> Finder<'a> {
             .find(is_nameless);
         match nameless {
         None => Ok(()),
-        Some(head) => Err(Refusal::Fault(
+        Some(head) => Err(ApiError::Fault(
             Fault::evidence(format!(
                 "Weave lists run `{}` among those of `{selector}`, and does not say of which evaluation or model it is",
                 head.id

@@ -1,6 +1,7 @@
 //! W&B Weave: where it is, how it is asked, and how its answers become evidence.
 
 mod address;
+mod api_error;
 mod body;
 mod client;
 mod counts;
@@ -10,16 +11,15 @@ mod find;
 mod identity;
 mod info;
 mod not_found;
-mod patience;
 mod read;
-mod refusal;
+mod retry;
 mod rows;
 mod settings;
 mod setup;
 mod wire;
 
 pub use address::{Address, web};
-pub use client::{Answers, Client, Noise};
+pub use client::{Answers, Client, Progress};
 pub use credentials::{Credential, find_credential, known_secret, password as netrc_password};
 pub use eligible::Eligible;
 pub use find::{Absence, Finder, Found, Named, State, Unread};

@@ -5,10 +5,10 @@ use std::thread;
 
 use serde_json::json;
 
+use super::api_error::{ApiError, contradiction};
 use super::body::{named, set};
 use super::client::{CHILDREN, COSTS, Client};
 use super::counts::{RowCounts, apart};
-use super::refusal::{Refusal, contradiction};
 use super::rows::{self, LiveRows};
 use super::wire::{EvaluationSummary, RowsAnswer, Summary, SummaryAnswer, Tokens};
 use crate::evidence::RunInfo;
@@ -96,7 +96,7 @@ pub fn read_evidence(
     // Without the server's help the rows are joined here, on their digests. Of several runs all rows are read anyway.
     let has_several = sides.candidates.len() > 1 || found.len() > 1;
     let digests = is_compared && !has_several;
-    let loaded = |sides: &[Side]| -> Result<Vec<Loaded<'_>>, Refusal> {
+    let loaded = |sides: &[Side]| -> Result<Vec<Loaded<'_>>, ApiError> {
         let side = |side: &Side| reader.side(side.clone(), digests);
         side_by_side(sides, &side)
     };
@@ -141,8 +141,8 @@ pub fn saved_evidence(sides: &Sides, wanted: Option<&Wanted<'_>>) -> Result<Evid
 /// Does something with several things at the same time, and keeps their order.
 fn side_by_side<T: Sync, R: Send>(
     things: &[T],
-    work: &(dyn Fn(&T) -> Result<R, Refusal> + Sync),
-) -> Result<Vec<R>, Refusal> {
+    work: &(dyn Fn(&T) -> Result<R, ApiError> + Sync),
+) -> Result<Vec<R>, ApiError> {
     match things {
         [] => Ok(Vec::new()),
         [one] => Ok(vec![work(one)?]),
@@ -243,7 +243,7 @@ pub fn read_prediction(
     let path = format!("/v2/{}/predictions/{}", project.encoded(), encode(id));
     let what = format!("prediction `{id}`");
     client.get(&what, &path).map_err(|refusal| match refusal {
-        Refusal::NotFound { reason, .. } => {
+        ApiError::NotFound { reason, .. } => {
             Fault::evidence(format!("there is no prediction `{id}`: {reason}"))
                 .help("it is the id of the model's own call in a trial, its `predict_call_id`")
         }
@@ -327,7 +327,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// One run, and where its rows are.
-    fn side(&self, side: Side, digests: bool) -> Result<Loaded<'_>, Refusal> {
+    fn side(&self, side: Side, digests: bool) -> Result<Loaded<'_>, ApiError> {
         match side {
             Side::Snapshot(run, saved) => Ok(Loaded::saved(run, &saved)),
             Side::Live(head) => {
@@ -342,7 +342,7 @@ impl Reader<'_> {
     }
 
     /// The rows of one run or two, the candidate first, if any are wanted.
-    fn rows(&self, ids: &[&str], totals: &[&Totals]) -> Result<Option<Rows>, Refusal> {
+    fn rows(&self, ids: &[&str], totals: &[&Totals]) -> Result<Option<Rows>, ApiError> {
         let Some(wanted) = self.needs.rows else {
             return Ok(None);
         };
@@ -354,7 +354,7 @@ impl Reader<'_> {
     }
 
     /// One run: its own statistics, and its row digests where asked for, side by side.
-    fn one(&self, head: RunInfo, digests: bool) -> Result<Run, Refusal> {
+    fn one(&self, head: RunInfo, digests: bool) -> Result<Run, ApiError> {
         let id = &*head.id.clone();
         let ids = [id];
         let (own, digests) = thread::scope(|scope| {
@@ -363,18 +363,18 @@ impl Reader<'_> {
             (own, digests.map(join))
         });
         let mut own = own?;
-        let totals = self.totals(&mut own, id).map_err(Refusal::Fault)?;
+        let totals = self.totals(&mut own, id).map_err(ApiError::Fault)?;
         let digests = digests.transpose()?;
         if let Some(digests) = &digests {
             let trials: u64 = digests.values().sum();
             if digests.len() as u64 != own.row_count || trials != totals.0.trials {
-                return Err(Refusal::Fault(contradiction(
+                return Err(ApiError::Fault(contradiction(
                     "the rows of the run are not those of its summary",
                 )));
             }
         }
         self.assemble(head, totals, own.row_count, digests)
-            .map_err(Refusal::Fault)
+            .map_err(ApiError::Fault)
     }
 
     /// Both runs: their own statistics and those over the common rows, side by side; and one request
@@ -445,7 +445,7 @@ impl Reader<'_> {
         Ok(Evidence::new(ours, baseline, rows))
     }
 
-    fn summary(&self, ids: &[&str], intersect: bool) -> Result<Summary, Refusal> {
+    fn summary(&self, ids: &[&str], intersect: bool) -> Result<Summary, ApiError> {
         let mut body = json!({
             "evaluation_run_ids": ids,
             "include_rows": false,
@@ -469,7 +469,7 @@ impl Reader<'_> {
         };
         let path = self.results_path();
         let mut asked = self.client.post_results(&what, &path, &body);
-        let without_calls = matches!(asked, Err(Refusal::TooManyTrials(_)));
+        let without_calls = matches!(asked, Err(ApiError::TooManyTrials(_)));
         if without_calls {
             // The rows of each run tell its usage.
             set(&mut body, CHILDREN, false);
@@ -484,7 +484,7 @@ impl Reader<'_> {
         match strange {
             None => Ok(answer.summary),
             // Its rows would be counted among those of the runs that were asked for.
-            Some(id) => Err(Refusal::Fault(contradiction(&format!(
+            Some(id) => Err(ApiError::Fault(contradiction(&format!(
                 "asked for {}, it sent the statistics of `{id}`, too",
                 named(ids)
             )))),
@@ -590,7 +590,7 @@ impl Reader<'_> {
     }
 
     /// The digests of all rows of a run, with the number of its trials, page by page.
-    fn digests(&self, id: &str) -> Result<BTreeMap<String, u64>, Refusal> {
+    fn digests(&self, id: &str) -> Result<BTreeMap<String, u64>, ApiError> {
         let what = format!("the row digests of {}", named(&[id]));
         let mut digests = BTreeMap::new();
         let mut total = None;
@@ -607,7 +607,7 @@ impl Reader<'_> {
                 .post_results(&what, &self.results_path(), &body)?;
             let page: RowsAnswer = self.client.decode(&what, &bytes)?;
             if *total.get_or_insert(page.total_rows) != page.total_rows {
-                return Err(Refusal::Fault(contradiction(
+                return Err(ApiError::Fault(contradiction(
                     "the run grew while it was read",
                 )));
             }
@@ -623,7 +623,7 @@ impl Reader<'_> {
                     .last_key_value()
                     .is_none_or(|(last, _)| *last < row.row_digest);
                 if !ascends || trials == 0 {
-                    return Err(Refusal::Fault(contradiction(
+                    return Err(ApiError::Fault(contradiction(
                         "a page repeats or loses rows",
                     )));
                 }
@@ -633,7 +633,7 @@ impl Reader<'_> {
                 std::cmp::Ordering::Equal => return Ok(digests),
                 std::cmp::Ordering::Less if got > 0 => {}
                 _ => {
-                    return Err(Refusal::Fault(contradiction(
+                    return Err(ApiError::Fault(contradiction(
                         "a page repeats or loses rows",
                     )));
                 }

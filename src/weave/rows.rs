@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::api_error::{ApiError, contradiction};
 use super::body::{named, set};
 use super::client::{CHILDREN, COSTS, Client};
-use super::refusal::{Refusal, contradiction};
 use crate::evidence::{
     Columns, Gatherer, Role, RowSource, Rows, RunRow, Take, Trial, joined, unresolved,
 };
@@ -54,11 +54,11 @@ pub(super) fn read(
     path: &str,
     ids: &[&str],
     columns: &Columns,
-) -> Result<Rows, Refusal> {
+) -> Result<Rows, ApiError> {
     match (together(client, path, ids, columns.clone()), ids) {
-        (Err(Refusal::TooManyTrials(_)), [candidate, baseline]) => {
+        (Err(ApiError::TooManyTrials(_)), [candidate, baseline]) => {
             let alone = |id: &str| together(client, path, &[id], columns.clone());
-            joined(&alone(candidate)?, &alone(baseline)?).map_err(Refusal::Fault)
+            joined(&alone(candidate)?, &alone(baseline)?).map_err(ApiError::Fault)
         }
         (rows, _) => rows,
     }
@@ -69,7 +69,7 @@ fn together(
     path: &str,
     ids: &[&str],
     columns: Columns,
-) -> Result<Rows, Refusal> {
+) -> Result<Rows, ApiError> {
     let ask = Ask::of(&columns);
     let roles = [Role::Candidate, Role::Baseline];
     let mut gatherer = Gatherer::new(columns);
@@ -93,7 +93,7 @@ fn together(
         let [ours, theirs] = trials;
         gatherer
             .end_row(&row.digest, row.inputs, (ours, theirs))
-            .map_err(|_| Refusal::Fault(unresolved(&row.digest)))
+            .map_err(|_| ApiError::Fault(unresolved(&row.digest)))
     })?;
     Ok(gatherer.finish())
 }
@@ -118,7 +118,7 @@ impl RowSource for LiveRows<'_> {
                 raw_data_row: row.inputs,
                 trials: trials.collect(),
             };
-            take(&row).map_err(Refusal::Fault)
+            take(&row).map_err(ApiError::Fault)
         })?;
         Ok(())
     }
@@ -130,8 +130,8 @@ pub(super) fn each(
     path: &str,
     ids: &[&str],
     ask: Ask,
-    take: &mut dyn FnMut(&Row<'_>) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
+    take: &mut dyn FnMut(&Row<'_>) -> Result<(), ApiError>,
+) -> Result<(), ApiError> {
     let what = &*rows_of(ids);
     let fetch = |offset: usize, limit: usize| {
         let mut body = json!({
@@ -165,7 +165,7 @@ pub(super) fn each(
     let (mut limit, mut most) = (FIRST_PAGE, MOST_ROWS);
     let smaller = |offset: usize, limit: &mut usize, most: &mut usize| loop {
         match fetch(offset, *limit) {
-            Err(Refusal::TooLarge(_)) if *limit > FEWEST_ROWS => {
+            Err(ApiError::TooLarge(_)) if *limit > FEWEST_ROWS => {
                 *most = *limit / 2;
                 *limit = (*limit / 4).max(FEWEST_ROWS);
             }
@@ -188,7 +188,7 @@ pub(super) fn each(
             decoded.map(|()| next)
         })?;
         match next {
-            Some(Err(Refusal::TooLarge(_))) => {
+            Some(Err(ApiError::TooLarge(_))) => {
                 page = smaller(reader.read, &mut limit, &mut most)?;
             }
             Some(next) => page = next?,
@@ -210,7 +210,7 @@ pub(super) fn few(
     ids: &[&str],
     digests: &[&str],
     take: &mut dyn FnMut(&str, RunRow<'_>),
-) -> Result<(), Refusal> {
+) -> Result<(), ApiError> {
     let what = format!("what stands in {}", rows_of(ids));
     for some in digests.chunks(FIRST_PAGE) {
         let literals: Vec<Value> = some
@@ -231,7 +231,7 @@ pub(super) fn few(
         let bytes = client.post_results(&what, path, &body)?;
         let mut page: Page<'_> = client.decode(&what, &bytes)?;
         for run in page.rows.iter_mut().flat_map(|row| &mut row.evaluations) {
-            in_order(&mut run.trials, false).map_err(Refusal::Fault)?;
+            in_order(&mut run.trials, false).map_err(ApiError::Fault)?;
         }
         // A server that does not know the filter sends other rows.
         let wanted = page
@@ -254,7 +254,7 @@ pub(super) fn few(
 
 /// The inputs of a run's first rows, as JSON with the keys in their own order. Whether they can be read makes no
 /// difference to a verdict.
-pub(super) fn inputs(client: &Client<'_>, path: &str, id: &str) -> Result<Vec<String>, Refusal> {
+pub(super) fn inputs(client: &Client<'_>, path: &str, id: &str) -> Result<Vec<String>, ApiError> {
     #[derive(Deserialize)]
     struct Inputs {
         rows: Vec<RawRow>,
@@ -334,20 +334,20 @@ impl Reader<'_> {
         client: &Client<'_>,
         bytes: &[u8],
         asked: usize,
-        take: &mut dyn FnMut(&Row<'_>) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+        take: &mut dyn FnMut(&Row<'_>) -> Result<(), ApiError>,
+    ) -> Result<(), ApiError> {
         let mut page: Page<'_> = client.decode(self.what, bytes)?;
         for run in page.rows.iter_mut().flat_map(|row| &mut row.evaluations) {
-            in_order(&mut run.trials, self.calls).map_err(Refusal::Fault)?;
+            in_order(&mut run.trials, self.calls).map_err(ApiError::Fault)?;
         }
         if *self.total.get_or_insert(page.total_rows) != page.total_rows {
-            return Err(Refusal::Fault(contradiction(
+            return Err(ApiError::Fault(contradiction(
                 "a run grew while it was read",
             )));
         }
         let left = page.total_rows.saturating_sub(self.read as u64);
         if page.rows.len() as u64 != left.min(asked as u64) {
-            return Err(Refusal::Fault(contradiction(
+            return Err(ApiError::Fault(contradiction(
                 "a page repeats or loses rows",
             )));
         }
@@ -355,7 +355,7 @@ impl Reader<'_> {
             // Rows are sorted by digest: one that is not above the last was repeated or lost.
             let ascends = self.last.as_deref().is_none_or(|last| *last < *row.digest);
             if !ascends {
-                return Err(Refusal::Fault(contradiction(
+                return Err(ApiError::Fault(contradiction(
                     "a page repeats or loses rows",
                 )));
             }
@@ -366,10 +366,10 @@ impl Reader<'_> {
                 runs.filter(|run| run.evaluation_call_id == *id).count() > 1
             };
             if self.ids.iter().any(stands_twice) {
-                return Err(Refusal::Fault(contradiction("a row has one run twice")));
+                return Err(ApiError::Fault(contradiction("a row has one run twice")));
             }
             if !runs.any(|run| !run.trials.is_empty()) {
-                return Err(Refusal::Fault(contradiction("a row has no trials")));
+                return Err(ApiError::Fault(contradiction("a row has no trials")));
             }
             take(row)?;
             let last = self.last.get_or_insert_default();

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::api_error::{ApiError, contradiction};
 use super::client::Client;
-use super::refusal::{Refusal, contradiction};
 use crate::evidence::RunInfo;
 use crate::evidence::Setup;
 use crate::fault::Fault;
@@ -62,7 +62,7 @@ pub fn read_setup(client: &Client<'_>, project: &Project, head: &RunInfo) -> Res
 }
 
 /// Adds the objects of these references.
-fn read(client: &Client<'_>, refs: &[String], setup: &mut Setup) -> Result<(), Refusal> {
+fn read(client: &Client<'_>, refs: &[String], setup: &mut Setup) -> Result<(), ApiError> {
     if refs.is_empty() {
         return Ok(());
     }
@@ -77,10 +77,10 @@ fn read(client: &Client<'_>, refs: &[String], setup: &mut Setup) -> Result<(), R
         }
         Ok(_) => {
             let fault = contradiction("it sent another number of objects than was asked for");
-            Err(Refusal::Fault(fault).of(what))
+            Err(ApiError::Fault(fault).of(what))
         }
         // One that Weave does not have makes it refuse all.
-        Err(Refusal::NotFound { .. }) => match refs {
+        Err(ApiError::NotFound { .. }) => match refs {
             [_] => Ok(()),
             several => several
                 .iter()

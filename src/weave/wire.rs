@@ -17,7 +17,7 @@ pub(super) struct CallRead {
     #[serde(default)]
     pub(super) parent_id: Option<String>,
     pub(super) op_name: String,
-    #[serde(deserialize_with = "sure_time")]
+    #[serde(deserialize_with = "required_time")]
     pub(super) started_at: Timestamp,
     #[serde(default, deserialize_with = "time")]
     pub(super) ended_at: Option<Timestamp>,
@@ -169,7 +169,7 @@ fn optional_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 #[serde(bound(deserialize = "T: Deserialize<'de>"))]
 struct OneObject<T>(#[serde(deserialize_with = "object")] T);
 
-fn sure_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+fn required_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     time(deserializer)?.ok_or_else(|| serde::de::Error::custom("a call without a time"))
 }
 

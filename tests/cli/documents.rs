@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
 use serde_json::Value;
@@ -293,6 +293,28 @@ fn the_version_is_in_the_changelog() {
     assert!(document("CHANGELOG.md").contains(&format!("## {version}")));
 }
 
+/// Every file that the architecture names as the answer to a question is there.
+#[test]
+fn questions_lead_to_files() {
+    let text = document("ARCHITECTURE.md");
+    let table = text.split("## Where things are decided").nth(1).unwrap();
+    let table = table.split("\n## ").next().unwrap();
+    let files: Vec<&str> = table
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| {
+            Path::new(word)
+                .extension()
+                .is_some_and(|extension| extension == "rs")
+        })
+        .collect();
+    assert!(files.len() >= 20, "{files:?}");
+    for file in files {
+        assert!(path("src").join(file).exists(), "src/{file} is not there");
+    }
+}
+
 /// Every relative link of every document leads to a file.
 #[test]
 fn links_lead_somewhere() {
@@ -300,6 +322,7 @@ fn links_lead_somewhere() {
         "README.md",
         "ARCHITECTURE.md",
         "CHANGELOG.md",
+        "CONTRIBUTING.md",
         "SECURITY.md",
     ] {
         let text = document(name);

@@ -33,7 +33,7 @@ import selection
 
 BINARY = os.environ["WEAVE_GATE"]
 KEY = "0123456789abcdef0123456789abcdef01234567"
-# Where Student's t is asked under missing scores the program may bound mean and deviation apart (ARCHITECTURE.md), and
+# Where Student's t is asked under missing scores the program may bound mean and deviation apart (ARCHITECTURE.md, 15), and
 # leave undecided what a sharper bound decides. Of the checks where it may, at most this part.
 MOST_LEFT_OPEN = 0.04
 # The same of a few hundred cases, where it varies.

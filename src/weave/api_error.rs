@@ -6,7 +6,7 @@ use crate::fault::Fault;
 
 /// Why a request got no usable answer; what branches on it are searches and waits.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(super) enum ApiError {
     /// The server knows the path and not the thing.
     NotFound {
         /// What was to be read.
@@ -26,23 +26,23 @@ pub(super) enum Refusal {
     Fault(Fault),
 }
 
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Self {
+impl From<ApiError> for Fault {
+    fn from(refusal: ApiError) -> Self {
         match refusal {
-            Refusal::NotFound { what, reason } => Self::evidence(format!(
+            ApiError::NotFound { what, reason } => Self::evidence(format!(
                 "cannot read {what}: Weave does not know it: {reason}"
             ))
             .help("look at the project's name, and at whether a run was deleted meanwhile"),
-            Refusal::TooLarge(fault)
-            | Refusal::Busy(fault, _)
-            | Refusal::UnknownKey(_, fault)
-            | Refusal::TooManyTrials(fault)
-            | Refusal::Fault(fault) => fault,
+            ApiError::TooLarge(fault)
+            | ApiError::Busy(fault, _)
+            | ApiError::UnknownKey(_, fault)
+            | ApiError::TooManyTrials(fault)
+            | ApiError::Fault(fault) => fault,
         }
     }
 }
 
-impl Refusal {
+impl ApiError {
     /// Says in front of a fault what could not be read.
     pub(super) fn of(self, what: &str) -> Self {
         let named = |fault: Fault| Fault {

@@ -1,4 +1,4 @@
-//! How long is waited: for all answers together, and between two attempts.
+//! How long answers are waited for, and how often a request is made.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ const ASIDE: u32 = 4;
 
 /// How long answers are waited for, and how often a request is made.
 #[derive(Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct RetryPolicy {
     /// When it ends.
     deadline: Instant,
     /// The time until the deadline, when it was set.
@@ -25,8 +25,8 @@ pub(super) struct Patience {
     pub(super) attempts: u32,
 }
 
-impl Patience {
-    /// Patience from now on.
+impl RetryPolicy {
+    /// A policy that begins now.
     pub(super) fn new(given: Duration, attempts: u32) -> Self {
         Self {
             deadline: Instant::now() + given,
