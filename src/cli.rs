@@ -1,4 +1,4 @@
-//! The command line: its types and their help, nothing else.
+//! The command line: its types and their help texts.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Why nothing could be judged: the message, the next action, and the exit code that follows.
+//! An error: the message, the next action, and the exit code.
 
 use std::fmt::Display;
 

@@ -1,4 +1,4 @@
-//! What all requests have in common, whoever they are for: proxies, certificates, limits.
+//! The settings of all HTTP requests: proxies, certificates, limits.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Inputs of dataset rows: how one is found in a row, and how its values are told apart.
+//! Inputs of dataset rows: how one is found in a row, and how values are compared.
 
 use std::fmt;
 

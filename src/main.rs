@@ -1,4 +1,4 @@
-//! The binary: run, exit.
+//! The binary.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Sentences that keep apart what we wrote and what somebody else wrote.
+//! Sentences that keep foreign names apart from our own words.
 //!
 //! Names of scorers, models, gates and runs come from whoever logged the run or wrote the policy. A
 //! sentence carries them as spans of their own, so that each output escapes them in its own way and

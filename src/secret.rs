@@ -1,4 +1,4 @@
-//! Keys and tokens: what may be sent, and never shown.
+//! Keys and tokens, which are sent and never shown.
 
 use std::borrow::Cow;
 

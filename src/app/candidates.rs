@@ -1,4 +1,4 @@
-//! Which runs of a commit are judged: all of its complete re-runs, and what the others mean.
+//! Chooses among the runs of a commit: which re-runs are judged, and what the others mean.
 
 use crate::evidence::RunStatus;
 use std::collections::BTreeSet;

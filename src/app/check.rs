@@ -1,4 +1,4 @@
-//! `check`: policies, then evidence, then judgement, then reports, then the exit code.
+//! `check`: reads policies and evidence, judges, writes reports, and returns the exit code.
 
 use std::collections::BTreeMap;
 use std::path::Path;

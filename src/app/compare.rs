@@ -1,4 +1,4 @@
-//! `compare`: two runs side by side, without a policy.
+//! `compare`: compares two runs without a policy.
 
 use std::collections::BTreeMap;
 

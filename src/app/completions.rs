@@ -1,4 +1,4 @@
-//! `completions`: what a shell reads to complete command lines.
+//! `completions`: prints the completion script of a shell.
 
 use clap::CommandFactory as _;
 use clap_complete::{Generator, shells};

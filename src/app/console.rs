@@ -1,4 +1,4 @@
-//! The one place that prints: reports to stdout; errors, progress and hints to stderr.
+//! The only module that prints: reports to stdout; errors, progress and hints to stderr.
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal as _, Write};

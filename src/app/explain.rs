@@ -1,4 +1,4 @@
-//! `explain`: why one check came out as it did, in full.
+//! `explain`: shows the reason of one check, with its rows.
 
 use std::fs;
 use std::path::Path;

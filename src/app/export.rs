@@ -1,4 +1,4 @@
-//! `export`: the rows of runs as a table.
+//! `export`: writes the rows of runs as CSV or JSON lines.
 
 use crate::evidence::RunStatus;
 use std::collections::{BTreeSet, HashSet};

@@ -1,4 +1,4 @@
-//! `init`: a policy to start from.
+//! `init`: drafts a policy from a run.
 
 use jiff::Timestamp;
 

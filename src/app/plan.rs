@@ -1,4 +1,4 @@
-//! What each policy is judged on: settled before anything is asked of anybody.
+//! Decides which runs each policy is judged on, before any request.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! `prediction`: one prediction, as Weave has it.
+//! `prediction`: prints one prediction from Weave.
 
 use super::console::Console;
 use super::server::{client, needed_project};

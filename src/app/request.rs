@@ -1,4 +1,4 @@
-//! Which runs a policy asks for, as far as that is known before anything is asked of Weave.
+//! The runs that a policy asks for, as far as they are known before any request.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `runs`: what there is to judge.
+//! `runs`: lists the runs that can be judged.
 
 use super::console::Console;
 use super::environment::environment;

@@ -1,4 +1,4 @@
-//! `schema`: what policies and reports look like, for editors and scripts.
+//! `schema`: prints the JSON schemas of policies and reports.
 
 use super::console::Console;
 use crate::cli::{Document, SchemaArgs};

@@ -1,4 +1,4 @@
-//! From named sources to runs: asked for by id, looked for by selector, waited for.
+//! Finds the runs of a request: by id or by selector, and waits for them.
 
 use std::thread;
 use std::time::{Duration, Instant};

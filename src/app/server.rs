@@ -1,4 +1,4 @@
-//! From the options about the server to a project and a client.
+//! Builds the client and finds the project from the options of the command line.
 
 use super::environment::environment;
 use crate::cli::{Cli, Command, ServerArgs};

@@ -1,4 +1,4 @@
-//! `snapshot`: the runs of one commit in a file.
+//! `snapshot`: writes the runs of one commit to a file.
 
 use crate::evidence::RunStatus;
 use std::io::{self, Write};

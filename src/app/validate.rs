@@ -1,4 +1,4 @@
-//! `validate`: every problem of every policy, offline.
+//! `validate`: reports every problem of policies, offline.
 
 use super::console::Console;
 use super::policies::policies;

@@ -1,4 +1,4 @@
-//! Names as YAML, whatever they are.
+//! Names as YAML scalars, quoted where needed.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Which columns of rows are wanted: of scores, of the model's own calls, and of the inputs.
+//! The columns of rows that a policy needs: scores, predict calls, and inputs.
 
 use super::Totals;
 use crate::input::Value;

@@ -1,4 +1,4 @@
-//! What stands in a few rows: inputs and outputs, to be shown and not to be judged.
+//! Inputs and outputs of a few rows, which are shown and not judged.
 
 use std::collections::BTreeMap;
 

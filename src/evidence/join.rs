@@ -1,4 +1,4 @@
-//! Runs whose rows are read one run at a time, joined here on row digests.
+//! Joins the rows of two runs by their digests.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What is known of one run, and of a pair of runs.
+//! Evidence: what is known about a run and about a pair of runs.
 //!
 //! The same types whether they were read from Weave or from snapshot files. Nothing here knows of
 //! limits: these are counts and sums, with what is missing from them.

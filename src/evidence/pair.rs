@@ -1,4 +1,4 @@
-//! What is known of the rows that two runs have in common.
+//! The numbers of rows that two runs have in common, and what each scored on them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Several runs judged as one: the runs of one commit, logged again.
+//! Pools the re-runs of one commit into one run.
 
 use super::columns::{Column, Columns, Kind, Wanted};
 use super::rows::{Role, Rows};

@@ -1,4 +1,4 @@
-//! What is known of single rows: of two runs on the same rows, or of one.
+//! The values of single rows, of one run or of two.
 //!
 //! Columns hold numbers only, one for each trial: true is 1, false is 0, and a score that is missing is not a
 //! number. A row is known by its place; rows are sorted by their digests.

@@ -1,4 +1,4 @@
-//! What rows come to, held against what the summary says.
+//! Compares the sums of rows with the summary.
 
 use super::columns::{Column, Kind};
 use super::rows::{Role, Rows, WithoutCall};

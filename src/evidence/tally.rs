@@ -1,4 +1,4 @@
-//! Counts what trials come to as Weave's summary does: every leaf of a scorer's output is a dimension.
+//! Adds up trials as Weave's summary does: every leaf of a scorer's output is a dimension.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! One client for both forges: a token, a deadline for all requests together, few attempts.
+//! The HTTP client of both forges: a token, one deadline for all requests, few attempts.
 
 use std::thread;
 use std::time::{Duration, Instant};

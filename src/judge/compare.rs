@@ -1,4 +1,4 @@
-//! Two runs side by side, with no policy: every dimension, and what the comparison is worth.
+//! Compares two runs without a policy: every dimension, and whether they can be compared.
 
 use crate::judge::finding::unknown_rows;
 use std::collections::BTreeSet;

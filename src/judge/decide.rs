@@ -1,4 +1,4 @@
-//! A check on its way: measured, tested beside the other tests of its family, decided, and excused.
+//! Takes a check through its steps: measured, tested with the others of its family, decided, excused.
 
 use crate::judge::check::{Check, Margin, Status};
 use crate::judge::finding::{Blocker, Finding, Name};

@@ -1,4 +1,4 @@
-//! Findings: what is to be known about a comparison, each with a stable name.
+//! Findings: facts about the runs or the policy, each with a stable name.
 
 use crate::prose::Prose;
 

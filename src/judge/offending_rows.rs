@@ -1,4 +1,4 @@
-//! The rows behind a check: those that made it fail, the worst first.
+//! The rows that made a check fail, the worst first.
 
 use std::cmp::Ordering;
 

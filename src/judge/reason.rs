@@ -1,4 +1,4 @@
-//! Why a check came out as it did, in words.
+//! The reason of a check in words.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What each run of the candidate's commit measures alone, and whether the newest alone meets what all of them meet.
+//! Measures each re-run alone, and requires that the newest one meets the limit, too.
 
 use crate::evidence::{Evidence, LeftOut};
 use crate::judge::check::{Check, RunValue, Status};

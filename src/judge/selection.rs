@@ -1,4 +1,4 @@
-//! What the choice of the runs means for the checks: which of it leaves them undecided, and what is only to be known.
+//! Findings about how the runs were chosen: which leave checks undecided, and which are notes.
 
 use crate::evidence::{Baseline, Completeness, Evidence, Fact, Gap, LeftOut, Role, Run, RunStatus};
 use crate::judge::finding::{Blocker, Effect, Finding, Name};

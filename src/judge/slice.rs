@@ -1,4 +1,4 @@
-//! Slices: the rows whose inputs have certain values.
+//! Slices: the rows whose inputs have given values.
 
 use crate::judge::finding::unknown_rows;
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! From the arguments of the command line to policy files.
+//! Finds the policy files of the command line.
 
 use std::fs::File;
 use std::io::Read as _;

@@ -1,4 +1,4 @@
-//! What can be measured, and which limits each metric can have.
+//! The metrics, each defined by one row of a table, and the limits.
 
 /// Declares the metrics, each with its whole definition: a column that is left out is an error of the compiler.
 macro_rules! metrics {

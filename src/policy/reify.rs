@@ -371,7 +371,7 @@ impl Scope<'_> {
         self.word("evidence", field, &words)
     }
 
-    /// How sure is sure: a number above 0.5 and below 1.
+    /// The one-sided confidence: a number above 0.5 and below 1.
     pub(super) fn confidence(&mut self, field: Field<f64>) -> Option<f64> {
         let number = self.number("confidence", field)?;
         if number > 0.5 && number <= MOST_CONFIDENCE {

@@ -1,4 +1,4 @@
-//! An interval against its limit, as a line of text of equal width.
+//! An interval and its limit as a line of characters.
 
 use crate::judge::TestResult;
 use crate::policy::Limit;

@@ -1,4 +1,4 @@
-//! Foreign text, made safe for each sink: one function each.
+//! Escapes foreign text: one function for each output format.
 
 use crate::visible::{is_hidden, spelled_out, visible};
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! One check of a JSON report, in full, for a person.
+//! One check of a JSON report as text.
 
 use std::fmt::{self, Write as _};
 

@@ -1,4 +1,4 @@
-//! GitLab's own reports: links beside a job, and values that a merge request compares.
+//! GitLab's reports: links on a job, and metrics that a merge request compares.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

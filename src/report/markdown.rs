@@ -1,4 +1,4 @@
-//! The Markdown report, for a person in a hurry.
+//! The Markdown report.
 
 use crate::evidence::RunStatus;
 use std::fmt::{self, Write as _};

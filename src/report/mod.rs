@@ -1,4 +1,4 @@
-//! What the gate says, in several formats: one file each, `fn(&Report) -> String`. Nothing here judges.
+//! Reports: one file for each format, `fn(&Report) -> String`. Nothing here judges.
 
 mod bar;
 mod escape;

@@ -1,4 +1,4 @@
-//! The rows behind a check, as people and JSON see them.
+//! The offending rows of a check in reports.
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! A list of runs, for a person and for a script.
+//! A list of runs, as a table and as JSON.
 
 use crate::evidence::RunStatus;
 use std::borrow::Cow;

@@ -1,4 +1,4 @@
-//! The report in a few lines, for a comment and for where the whole one has no room: verdict, what blocks, links.
+//! The short report: verdict, blocking checks and links, for comments and where the whole report is too long.
 
 use std::fmt::{self, Write as _};
 

@@ -1,4 +1,4 @@
-//! Rows as a table: one line a row and trial, for spreadsheets, notebooks and BI.
+//! Rows as CSV or JSON lines: one line for each trial, for spreadsheets, notebooks and BI tools.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};

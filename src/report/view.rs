@@ -1,4 +1,4 @@
-//! What the formats for people have in common: the order of checks, and their numbers as text.
+//! What the formats for people share: the order of checks, and numbers as text.
 
 use crate::evidence::{Baseline, Evidence, LeftOut, ListedRun, Role, Run};
 use crate::judge::{Check, Judgement, Line, Measure, Status, Verdict};

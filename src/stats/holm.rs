@@ -1,4 +1,4 @@
-//! Several tests at once: which of them are counted, and how their p-values are corrected for each other.
+//! Corrections for several tests: Tarone 1990 and Holm 1979.
 
 /// Holm's step-down adjustment (Holm 1979): the p-values, in their order, each so that it can be compared
 /// with the error rate of the whole family.

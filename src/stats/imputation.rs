@@ -1,4 +1,4 @@
-//! What a mean and a deviation can come to where some numbers are only known to lie between two ends.
+//! Bounds of means and deviations of numbers, some of which are known only to lie between two ends.
 
 use super::Sample;
 use super::mean::sum;

@@ -1,4 +1,4 @@
-//! Rates of true and false: of one run, and of two runs on the same rows.
+//! Rates: confidence intervals of one rate, and of the difference of two on the same rows.
 
 use super::Interval;
 use statrs::distribution::{Binomial, Discrete as _, DiscreteCDF as _};

@@ -1,4 +1,4 @@
-//! Quantiles and tails of the two distributions that are used.
+//! Quantiles and tails of the normal and the t distribution.
 
 use statrs::distribution::{ContinuousCDF as _, Normal, StudentsT};
 

@@ -1,4 +1,4 @@
-//! Where Weave is, found as its SDK finds it.
+//! The address of Weave, found as its SDK finds it.
 
 use super::settings;
 use crate::fault::Fault;

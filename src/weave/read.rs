@@ -1,4 +1,4 @@
-//! From requests to evidence: which are made, which go side by side, and what must agree.
+//! Reads results: which requests are made, which run in parallel, and which answers must agree.
 
 use std::collections::BTreeMap;
 use std::thread;

@@ -1,4 +1,4 @@
-//! What the v2 Evaluation API answers. Fields that we do not use are ignored, absent ones are `None`.
+//! The answers of the v2 Evaluation API. Unused fields are ignored, absent ones are `None`.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Runs in a file: what `check` would know of them, judged with no network and no key.
+//! Snapshots: runs in a file, which can be judged without network and key.
 //!
 //! A file holds the runs of one candidate or baseline, the newest first. What follows them is optional: how each run was
 //! measured, its scores row by row, and after all scores the inputs and outputs, which judging does not read. Version 1

@@ -1,4 +1,4 @@
-//! The types that a file is written from and read into.
+//! The types of a snapshot file.
 
 use std::collections::BTreeMap;
 

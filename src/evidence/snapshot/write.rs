@@ -1,4 +1,4 @@
-//! Writes runs into a file.
+//! Writes runs to a snapshot file.
 
 use std::io::{self, BufWriter, Read, Seek, Write};
 

@@ -1,4 +1,4 @@
-//! Hints: what a policy asks of its rows that they cannot tell, though every check came out as it did.
+//! Hints: limits that the rows of a dataset cannot decide, and the like. They change no check.
 
 mod logger_latency;
 mod power;

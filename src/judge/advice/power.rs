@@ -1,4 +1,4 @@
-//! Limits on observed changes that chance alone breaks.
+//! Hints about change limits that chance alone exceeds.
 
 use crate::evidence::{Baseline, Evidence, Role, Rows, Run};
 use crate::judge::check::Check;

@@ -1,4 +1,4 @@
-//! What gates have to see of rows, and why they cannot.
+//! Which columns of rows a gate needs, and whether the summary is enough.
 
 use crate::judge::finding::unknown_rows;
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! What a check is measured on: which run, which rows of it, and whether the summary or the rows are counted.
+//! Measures a check: on which run and rows, and from the summary or from the rows.
 
 pub(in crate::judge) mod columns;
 pub(in crate::judge) mod latency;

@@ -1,4 +1,4 @@
-//! The value of a metric, counted on the rows themselves: trials of a row are averaged first, and then rows.
+//! Measures a metric from rows: the trials of a row are averaged first, and then the rows.
 //!
 //! A row of the baseline that the candidate lacks weighs one row, of which every trial is missing.
 

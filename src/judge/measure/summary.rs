@@ -1,4 +1,4 @@
-//! From the counts and sums of a summary to a measured value, with the ends that missing scores leave open.
+//! Measures a metric from the counts and sums of a summary, with bounds for missing scores.
 
 use crate::evidence::{Dimension, Flaw, Run, Totals};
 use crate::judge::limit::Precision;

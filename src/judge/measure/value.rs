@@ -1,4 +1,4 @@
-//! A measured value, between the ends that missing scores leave open.
+//! A measured value, with bounds for missing scores.
 
 /// What a metric is on some rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
