@@ -14,6 +14,7 @@ import itertools
 import os
 import sys
 import threading
+import time
 import types
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -303,10 +304,10 @@ class Running:
         while not self._server.started:
             if not self._thread.is_alive():
                 raise RuntimeError("the server on loopback did not start")
+            time.sleep(0.005)
         port = self._server.servers[0].sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self.app = app
 
     def stop(self) -> None:
         self._server.should_exit = True
-        self._thread.join(timeout=10)
