@@ -1,6 +1,6 @@
 //! Foreign text as it is shown: characters that could hide or reorder text are spelled out.
 
-/// Longer names are cut; nobody reads on, and a table has to stay one.
+/// Longer names are cut, in characters, so that a table keeps its form.
 const LONGEST: usize = 160;
 
 /// Text in which nothing moves a cursor, turns a line around, or hides: such characters are spelled

@@ -29,7 +29,7 @@ pub struct Policy {
     pub baselines: BTreeMap<String, FurtherBaseline>,
     /// What a run means of which calls are missing.
     pub completeness: Completeness,
-    /// Whether a run whose status is `failed` is judged all the same.
+    /// Whether a run whose status is `failed` is judged, too.
     pub accept_failed: bool,
     /// Whether `significant` limits on changes are corrected for each other.
     pub correction: Correction,
