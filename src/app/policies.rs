@@ -27,7 +27,7 @@ pub(super) fn policies(files: &[PolicyFile]) -> Result<Vec<Policy>, Fault> {
     Err(Fault::usage(lines.join("\n")))
 }
 
-/// A message is one line, whatever somebody wrote into the policy.
+/// A problem in one line: line breaks in the policy's own text are replaced.
 fn line(path: &str, problem: &Problem) -> String {
     let message = problem.message.replace(['\n', '\r'], " ");
     match problem.place.as_str() {

@@ -65,8 +65,8 @@ impl<'a> Pending<'a> {
         limit.key.is_change() && gate.evidence_of(limit) == policy::Evidence::Significant
     }
 
-    /// Looks at the rows, where the evidence rule needs them.
-    fn look(&mut self) {
+    /// Builds the significance test from the rows, if the evidence rule needs one.
+    fn build_test(&mut self) {
         let State::Measured(Measured {
             pairing,
             removed_rows,
@@ -199,7 +199,7 @@ fn measured(plan: &GatePlan<'_>, spec: CheckSpec<'_>) -> State {
 /// whatever they compare with; those that can block today and those that cannot are families of their own.
 pub(super) fn test(pending: &mut [Pending<'_>], correction: Correction) {
     for check in &mut *pending {
-        check.look();
+        check.build_test();
     }
     for can_block in [true, false] {
         let mut family = Vec::new();
