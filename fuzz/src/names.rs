@@ -528,7 +528,7 @@ fn reports(case: &Case, names: &Names) {
         sinks::are_links(&gitlab_annotations(report).unwrap());
         report.faults().for_each(is_told);
         for hint in report.hints() {
-            let hint = report::message(&hint.message.to_string());
+            let hint = report::message(&hint.to_string());
             is_plain(&hint);
             assert!(!hint.contains('\n'));
         }

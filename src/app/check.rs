@@ -75,7 +75,7 @@ fn publish(arguments: &CheckArgs, outputs: &Outputs, report: Report, console: &C
         console.fault(fault);
     }
     for hint in report.hints() {
-        console.hint(&hint.message.to_string());
+        console.hint(&hint.to_string());
     }
     let forms = Forms {
         terminal: &|style| report::terminal(report, style),

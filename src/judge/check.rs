@@ -1,11 +1,12 @@
 //! A judged check: one limit of one gate on one subject.
 
-use crate::judge::finding::Name;
+use crate::judge::limit::Pairing;
 use crate::judge::measure::value::Measure;
+use crate::judge::name::Name;
+use crate::judge::reason::Reason;
 use crate::judge::significance::test::TestResult;
 use crate::judge::slice::Slice;
 use crate::policy::{self, Limit, Metric, Severity};
-use crate::prose::Prose;
 
 /// One limit of one gate on one subject, judged.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,10 +31,8 @@ pub struct Check {
     pub excused: bool,
     /// What came of it.
     pub status: Status,
-    /// The reason.
-    pub reason: Prose,
-    /// The finding that left it undecided, if one did.
-    pub finding: Option<Name>,
+    /// Why.
+    pub reason: Reason,
     /// How far it is from the limit, where rows can tell.
     pub margin: Option<Margin>,
     /// The confidence interval and the test, where its evidence rule needs them.
@@ -95,10 +94,29 @@ impl Check {
         parts.chain([limit]).collect::<Vec<_>>().join(" / ")
     }
 
+    /// The finding that left it undecided or skipped, if one did.
+    #[must_use]
+    pub const fn finding(&self) -> Option<Name> {
+        self.reason.finding()
+    }
+
     /// Whether it keeps the verdict from being passed.
     #[must_use]
     pub fn blocks(&self) -> bool {
         self.severity == Severity::Block && matches!(self.status, Status::Fail | Status::Undecided)
+    }
+
+    /// By how much a computed value may be beyond the limit and still meet it, in the metric's unit.
+    #[must_use]
+    pub fn rounding(&self) -> f64 {
+        self.candidate.map_or(0.0, |candidate| {
+            let pairing = Pairing {
+                candidate,
+                baseline: self.baseline,
+                text_counts: false,
+            };
+            pairing.precision().slack(self.limit.value)
+        })
     }
 
     /// Candidate − baseline, on the scores there are, in the metric's unit.

@@ -1,22 +1,22 @@
 //! Compares two runs without a policy: every dimension, and whether they can be compared.
 
-use crate::judge::finding::unknown_rows;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
 use crate::evidence::{Baseline, Column, Columns, Evidence, Kind, Pair, Role, Run, Totals};
-use crate::judge::finding::{Blocker, Effect, Finding, Name};
+use crate::judge::cause::Cause;
+use crate::judge::finding::Finding;
 use crate::judge::measure::columns::{column, contradicted, is_told, text_counts};
 use crate::judge::measure::rows::ByRow;
 use crate::judge::measure::summary::{Sample, Unmeasurable};
+use crate::judge::measure::unmeasurable;
 use crate::judge::measure::value::Measure;
+use crate::judge::name::Effect;
 use crate::judge::preconditions;
-use crate::judge::reason;
 use crate::judge::slice::Selection;
 use crate::judge::terms::Terms;
 use crate::policy::{self, Gate, Metric, Missing, MissingRule, RemovedRows, Severity};
-use crate::prose::Prose;
 
 /// Two runs side by side.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,12 +75,8 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
     for name in names {
         for metric in metrics(name, candidate, baseline) {
             let gate = gate(name, metric);
-            let mut note = |blocker: Blocker| {
-                let finding = Finding {
-                    name: blocker.name,
-                    effect: Effect::Warning,
-                    message: blocker.message,
-                };
+            let mut note = |cause: Cause| {
+                let finding = Finding::new(Effect::Warning, cause);
                 if !findings.contains(&finding) {
                     findings.push(finding);
                 }
@@ -89,15 +85,9 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
                 let measured = measure(evidence, run, role, &gate, name);
                 match &measured {
                     Err(Unmeasured::Unmeasurable(cause @ Unmeasurable::Flawed(_))) => {
-                        note(reason::unmeasurable(
-                            cause,
-                            &gate,
-                            Some(name),
-                            role.word(),
-                            run,
-                        ));
+                        note(unmeasurable(cause, &gate, Some(name), None, role, run));
                     }
-                    Err(Unmeasured::NoRows) => note(unknown_rows()),
+                    Err(Unmeasured::NoRows) => note(Cause::RowsUnknown),
                     Ok(_) | Err(Unmeasured::Unmeasurable(_)) => {}
                 }
                 measured.ok()
@@ -106,7 +96,7 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
             let change = match change(evidence, baseline, pair, &gate, name) {
                 Ok(change) => Some(change),
                 Err(Unmeasured::NoRows) => {
-                    note(unknown_rows());
+                    note(Cause::RowsUnknown);
                     None
                 }
                 Err(Unmeasured::Unmeasurable(_)) => None,
@@ -122,13 +112,7 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
     }
     let has_change = lines.iter().any(|line| line.change.is_some());
     if !has_change && preconditions.change.is_none() {
-        findings.push(Finding {
-            name: Name::NoScores,
-            effect: Effect::Undecided,
-            message: Prose::from(
-                "no dimension has scores in both runs, on the rows that both have",
-            ),
-        });
+        findings.push(Finding::new(Effect::Undecided, Cause::NoCommonScores));
     }
     Some(Comparison {
         is_comparable: preconditions.change.is_none() && has_change,

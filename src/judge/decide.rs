@@ -1,16 +1,16 @@
 //! Takes a check through its steps: measured, tested with the others of its family, decided, excused.
 
+use crate::judge::cause::Cause;
 use crate::judge::check::{Check, Margin, Status};
-use crate::judge::finding::{Blocker, Finding, Name};
+use crate::judge::finding::Finding;
 use crate::judge::limit::{self, Decision, Pairing};
 use crate::judge::measure::{Measured, Measurer};
 use crate::judge::plan::{CheckSpec, GatePlan, noted};
-use crate::judge::reason;
+use crate::judge::reason::Reason;
 use crate::judge::significance::scenario::RuleOutcome;
 use crate::judge::significance::test::{self, FamilyMember, SignificanceTest, TestResult};
 use crate::judge::slice::Selection;
 use crate::policy::{self, Correction, Limit};
-use crate::prose::Prose;
 
 /// A check before it is decided.
 pub(super) struct Pending<'a> {
@@ -27,7 +27,7 @@ enum State {
     Skipped,
     /// It cannot be decided; the values are shown where there are any.
     Blocked {
-        blocker: Blocker,
+        blocker: Cause,
         values: Option<Pairing>,
         /// Whether the blocker is the gate's own, and no finding yet.
         is_new: bool,
@@ -41,8 +41,7 @@ enum State {
 /// What came of a check before its waiver is applied.
 struct Outcome {
     status: Status,
-    reason: Prose,
-    finding: Option<Name>,
+    reason: Reason,
     margin: Option<Margin>,
     chance: Option<TestResult>,
     values: Option<Pairing>,
@@ -95,8 +94,7 @@ impl<'a> Pending<'a> {
         let outcome = match self.state {
             State::Skipped => Outcome {
                 status: Status::Skipped,
-                reason: Prose::from("there is no baseline, and the policy does not require one"),
-                finding: Some(Name::NoBaseline),
+                reason: Reason::Skipped,
                 margin: None,
                 chance: None,
                 values: None,
@@ -109,8 +107,7 @@ impl<'a> Pending<'a> {
                 finding = is_new.then(|| (self.plan.place, noted(gate, &blocker)));
                 Outcome {
                     status: Status::Undecided,
-                    reason: blocker.message,
-                    finding: Some(blocker.name),
+                    reason: Reason::Blocked(blocker),
                     margin: None,
                     chance: None,
                     values,
@@ -136,7 +133,6 @@ impl<'a> Pending<'a> {
                 outcome.status
             },
             reason: outcome.reason,
-            finding: outcome.finding,
             margin: outcome.margin,
             chance: outcome.chance,
             baseline: outcome.values.and_then(|values| values.baseline),
@@ -238,8 +234,7 @@ fn by_test(spec: CheckSpec<'_>, pairing: Pairing, test: &SignificanceTest) -> Ou
             Some(RuleOutcome::Broken) => Status::Fail,
             Some(RuleOutcome::TooFew | RuleOutcome::Open) | None => Status::Undecided,
         },
-        reason: reason::chance(said, gate, limit, &chance, &pairing),
-        finding: None,
+        reason: said.map_or(Reason::MissingScoresDecide, Reason::Test),
         margin: None,
         chance: Some(chance),
         values: Some(pairing),
@@ -262,8 +257,7 @@ fn by_values(spec: CheckSpec<'_>, pairing: Pairing) -> Outcome {
             Decision::Broken => Status::Fail,
             Decision::Depends | Decision::Unbounded | Decision::ZeroBaseline => Status::Undecided,
         },
-        reason: reason::decision(decision, limit, gate, &pairing, margin),
-        finding: None,
+        reason: Reason::Values(decision),
         margin,
         chance: None,
         values: Some(pairing),

@@ -6,7 +6,7 @@ use crate::policy::{Limit, LimitKey, MissingRule};
 
 /// What a limit says of measured values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Decision {
+pub enum Decision {
     /// It holds.
     Holds,
     /// It does not.

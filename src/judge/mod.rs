@@ -4,12 +4,14 @@
 //! decided is never a pass.
 
 mod advice;
+mod cause;
 mod check;
 mod compare;
 mod decide;
 mod finding;
 mod limit;
 mod measure;
+mod name;
 mod offending_rows;
 mod plan;
 mod preconditions;
@@ -18,6 +20,7 @@ mod reruns;
 mod selection;
 mod significance;
 mod slice;
+mod slices;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -28,12 +31,19 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+pub use cause::{
+    Advice, Cause, ConstantScore, RunCause, ScoreCause, Skips, SliceCause, UnchangedModel,
+};
 pub use check::{Check, Margin, RunValue, Status};
 pub use compare::{Comparison, Line, columns_to_compare, compare, value};
-pub use finding::{Effect, Finding, Name};
+pub use finding::Finding;
+pub use limit::Decision;
 pub use measure::columns::columns;
 pub use measure::value::Measure;
+pub use name::{Effect, Name};
 pub use offending_rows::{OffendingRow, OffendingRows, Scored, behind, offending_columns};
+pub use reason::Reason;
+pub use significance::scenario::RuleOutcome;
 pub use significance::test::TestResult;
 pub use slice::Slice;
 pub use verdict::{Judgement, Verdict};
@@ -119,16 +129,16 @@ fn compared_runs<'a>(
     let unknown = evidence.rows.is_none() && policy.needs_rows();
     let rows = contradicted
         .map(|(_, blocker)| blocker)
-        .or_else(|| unknown.then(finding::unknown_rows));
+        .or_else(|| unknown.then_some(Cause::RowsUnknown));
     if policy.needs_usage() && !tells_usage(evidence) {
-        found.push(preconditions::usage_may_be_partial());
+        found.push(Finding::new(Effect::Warning, Cause::UsageMayBePartial));
     }
     for finding in found {
         // A finding about the candidate is reported once; the others name the baseline.
         if !findings.contains(&finding) {
             findings.push(match against {
                 None => finding,
-                Some(name) => finding.beside(name),
+                Some(name) => finding.against(name),
             });
         }
     }

@@ -49,7 +49,7 @@ pub struct Scored {
 fn is_explained(check: &Check) -> bool {
     let of_rows = check.metric.column().is_some();
     // What was undecided for another reason than its scores has numbers of no run.
-    let is_measured = check.candidate.is_some() && check.finding.is_none();
+    let is_measured = check.candidate.is_some() && check.finding().is_none();
     let is_wrong = matches!(
         check.status,
         Status::Fail | Status::Undecided | Status::Waived

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 
 use crate::evidence::{Baseline, Evidence, Rows};
-use crate::judge::finding::{Blocker, Effect, Finding, Name};
+use crate::judge::cause::Cause;
+use crate::judge::finding::Finding;
 use crate::judge::limit::Pairing;
+use crate::judge::name::Effect;
 use crate::judge::preconditions::Preconditions;
-use crate::judge::reason;
 use crate::judge::significance::row_means::RowTest;
-use crate::judge::slice::{self, Selection, Slice};
+use crate::judge::slice::{Selection, Slice};
+use crate::judge::slices;
 use crate::policy::{Gate, Limit, Policy, RemovedRows, Severity};
-use crate::prose::Prose;
 
 /// The candidate and one baseline, and what they allow.
 pub(super) struct ComparedRuns<'a> {
@@ -22,7 +23,7 @@ pub(super) struct ComparedRuns<'a> {
     /// What the runs themselves allow.
     pub(super) preconditions: Preconditions,
     /// Why rows cannot be used, where a gate needs them.
-    pub(super) rows: Option<Blocker>,
+    pub(super) rows: Option<Cause>,
     /// What a row means that the candidate lacks.
     pub(super) removed_rows: RemovedRows,
 }
@@ -34,7 +35,7 @@ impl ComparedRuns<'_> {
     }
 
     /// What keeps a limit from being judged, whatever the scores are.
-    pub(super) fn blocker(&self, gate: &Gate, limit: Limit) -> Option<&Blocker> {
+    pub(super) fn blocker(&self, gate: &Gate, limit: Limit) -> Option<&Cause> {
         if gate.compares(limit) {
             self.preconditions.change.as_ref()
         } else {
@@ -54,7 +55,7 @@ impl ComparedRuns<'_> {
     }
 
     /// The dimensions of a gate: the one of that name, else those that match the pattern.
-    fn subjects(&self, gate: &Gate) -> Result<Vec<Option<String>>, Blocker> {
+    fn subjects(&self, gate: &Gate) -> Result<Vec<Option<String>>, Cause> {
         let Some(scorer) = &gate.scorer else {
             return Ok(vec![None]);
         };
@@ -62,7 +63,10 @@ impl ComparedRuns<'_> {
         let matching = gate.subjects(&known).into_iter();
         let matching: Vec<Option<String>> = matching.map(|name| Some(name.to_owned())).collect();
         if matching.is_empty() {
-            return Err(reason::unknown_dimension(scorer, &known));
+            return Err(Cause::UnknownDimension {
+                scorer: scorer.clone(),
+                known: known.into_iter().map(str::to_owned).collect(),
+            });
         }
         Ok(matching)
     }
@@ -109,7 +113,7 @@ pub(super) struct GatePlan<'a> {
     /// Whether a check of it can block today.
     pub(super) can_block: bool,
     /// Why its subjects or its slices are not known.
-    pub(super) blocker: Option<Blocker>,
+    pub(super) blocker: Option<Cause>,
     /// Its dimensions; one `None` where the metric is of the run itself.
     subjects: Vec<Option<String>>,
     /// Its slices; `None` stands for all rows.
@@ -140,7 +144,7 @@ impl<'a> GatePlan<'a> {
         let is_waived = (gate.waive.as_ref()).is_some_and(|waiver| today <= waiver.until);
         let mut findings: Vec<Finding> = waiver(gate, is_waived).into_iter().collect();
         let (blockers, subjects, slices) =
-            match (runs.subjects(gate), slice::of(gate, runs.evidence)) {
+            match (runs.subjects(gate), slices::of(gate, runs.evidence)) {
                 (Ok(subjects), Ok(slices)) => (Vec::new(), subjects, slices),
                 // A check that names the subject and the conditions as the policy does.
                 (subjects, slices) => (
@@ -196,49 +200,25 @@ impl<'a> GatePlan<'a> {
 /// Reports a waiver, whether it still counts or not.
 fn waiver(gate: &Gate, counts: bool) -> Option<Finding> {
     let waiver = gate.waive.as_ref()?;
-    let (name, effect, words) = if counts {
-        (
-            Name::WaiverActive,
-            Effect::Note,
-            "is excused until the end of",
-        )
+    let effect = if counts {
+        Effect::Note
     } else {
-        (
-            Name::WaiverExpired,
-            Effect::Warning,
-            "was excused until the end of",
-        )
+        Effect::Warning
     };
-    Some(Finding {
-        name,
-        effect,
-        message: Prose::from("the gate ")
-            .name(&gate.name)
-            .text(format!(" {words} {} (UTC): ", waiver.until))
-            .name(&waiver.reason),
-    })
+    let cause = Cause::Waiver {
+        until: waiver.until,
+        reason: waiver.reason.clone(),
+        is_active: counts,
+    };
+    Some(Finding::of_gate(&gate.name, effect, cause))
 }
 
 fn unknown_values(gate: &Gate, rows: &Rows) -> Option<Finding> {
-    let unknown = slice::unknown_values(gate, rows)?;
-    Some(Finding {
-        name: Name::UnknownValue,
-        effect: Effect::Warning,
-        message: Prose::from("the gate ")
-            .name(&gate.name)
-            .text(": ")
-            .then(unknown),
-    })
+    let unknown = slices::unknown_values(gate, rows)?;
+    Some(Finding::of_gate(&gate.name, Effect::Warning, unknown))
 }
 
 /// What left a gate undecided, as a finding.
-pub(super) fn noted(gate: &Gate, blocker: &Blocker) -> Finding {
-    Finding {
-        name: blocker.name,
-        effect: Effect::Undecided,
-        message: Prose::from("the gate ")
-            .name(&gate.name)
-            .text(": ")
-            .then(blocker.message.clone()),
-    }
+pub(super) fn noted(gate: &Gate, blocker: &Cause) -> Finding {
+    Finding::of_gate(&gate.name, Effect::Undecided, blocker.clone())
 }

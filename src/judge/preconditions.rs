@@ -3,31 +3,26 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::evidence::{Baseline, Dimension, Evidence, Fact, Pair, Role, Run, RunStatus};
-use crate::judge::finding::{Blocker, Effect, Finding, Name};
+use crate::judge::cause::{Cause, RunCause, Skips};
+use crate::judge::finding::Finding;
+use crate::judge::name::Effect;
 use crate::judge::selection;
 use crate::judge::terms::Terms;
-use crate::number::plural;
 use crate::policy::{Completeness, RemovedRows, Required};
-use crate::prose::Prose;
 
 /// What the runs themselves allow.
 pub(super) struct Preconditions {
     /// What keeps every check from being judged.
-    pub(super) candidate: Option<Blocker>,
+    pub(super) candidate: Option<Cause>,
     /// What keeps the checks on changes from being judged.
-    pub(super) change: Option<Blocker>,
+    pub(super) change: Option<Cause>,
     /// Whether these are skipped.
     pub(super) skips_changes: bool,
 }
 
 impl Preconditions {
     /// A summary that its own rows contradict is no evidence, also for gates that do without rows.
-    pub(super) fn contradict(
-        &mut self,
-        role: Role,
-        blocker: &Blocker,
-        findings: &mut Vec<Finding>,
-    ) {
+    pub(super) fn contradict(&mut self, role: Role, blocker: &Cause, findings: &mut Vec<Finding>) {
         findings.push(undecided(blocker));
         if role == Role::Candidate {
             self.candidate.get_or_insert_with(|| blocker.clone());
@@ -47,7 +42,7 @@ pub(super) fn preconditions(
     let stale_candidate = terms
         .candidate_max_age
         .and_then(|most| stale(most, &evidence.candidate, Role::Candidate, now));
-    let against: Vec<Blocker> = unfit(terms, &evidence.candidate, "candidate")
+    let against: Vec<Cause> = unfit(terms, &evidence.candidate, Role::Candidate)
         .into_iter()
         .chain(selection::against(evidence, Role::Candidate))
         .chain(stale_candidate)
@@ -63,7 +58,7 @@ pub(super) fn preconditions(
     match &evidence.baseline {
         Baseline::Found(baseline, pair) => {
             findings.extend(chosen(evidence, Role::Baseline));
-            let mut against: Vec<Blocker> = incomparable(terms, evidence, baseline, pair)
+            let mut against: Vec<Cause> = incomparable(terms, evidence, baseline, pair)
                 .into_iter()
                 .chain(selection::against(evidence, Role::Baseline))
                 .collect();
@@ -87,23 +82,15 @@ pub(super) fn preconditions(
             );
         }
         missing if terms.compares => {
-            let found = no_baseline(missing);
-            let is_first = evidence.selection.is_first;
-            let how_long = match terms.required {
-                Required::Never => Some(""),
-                Required::AfterFirst if is_first => {
-                    Some(", for at most 14 days after the first run of the evaluation")
-                }
-                Required::Always | Required::AfterFirst => None,
+            let skips = match terms.required {
+                Required::Never => Skips::NotRequired,
+                Required::AfterFirst if evidence.selection.is_first => Skips::UntilFirst,
+                Required::Always | Required::AfterFirst => Skips::No,
             };
-            preconditions.skips_changes = how_long.is_some();
-            if let Some(how_long) = how_long {
-                let skipped = format!("; the change limits are skipped{how_long}");
-                findings.push(Finding {
-                    name: found.name,
-                    effect: Effect::Warning,
-                    message: found.message.text(skipped),
-                });
+            let found = no_baseline(missing, skips);
+            preconditions.skips_changes = skips != Skips::No;
+            if preconditions.skips_changes {
+                findings.push(Finding::new(Effect::Warning, found));
             } else {
                 findings.push(undecided(&found));
                 preconditions.change = preconditions.change.or(Some(found));
@@ -115,110 +102,51 @@ pub(super) fn preconditions(
     preconditions
 }
 
-/// What the tokens and the cost of a summary are worth.
-pub(super) fn usage_may_be_partial() -> Finding {
-    Finding {
-        name: Name::UsageMayBePartial,
-        effect: Effect::Warning,
-        message: Prose::from(
-            "Weave adds up the tokens and the cost of the trials that report them, and does not say how many do: \
-             a trial without a price counts as nothing",
-        ),
-    }
-}
-
 /// A change cannot be measured where what was scored on the common rows is not known.
-pub(super) fn common_rows_unknown(evidence: &Evidence) -> Blocker {
+pub(super) fn common_rows_unknown(evidence: &Evidence) -> Cause {
     let baseline = &evidence.baseline;
     let Baseline::Found(_, pair) = baseline else {
-        return no_baseline(baseline);
+        return no_baseline(baseline, Skips::No);
     };
     if pair.common == 0 {
         return no_common_rows(evidence);
     }
-    Blocker {
-        name: Name::CommonRowsUnknown,
-        message: Prose::from(format!(
-            "{} of the candidate and {} of the baseline have no partner, and a snapshot does not tell \
-             what was scored on the others; compare the runs in Weave itself, by their ids",
-            plural(pair.added, "row"),
-            plural(pair.removed, "row"),
-        )),
+    Cause::CommonRowsUnknown {
+        added: pair.added,
+        removed: pair.removed,
     }
 }
 
-/// A summary counts a trial twice that is stored twice.
-pub(super) fn repeated_calls() -> Blocker {
-    Blocker {
-        name: Name::InconsistentCounts,
-        message: Prose::from(
-            "calls of the candidate are stored twice until Weave merges them, so the number of its trials is unknown; \
-             try again later",
-        ),
-    }
-}
-
-pub(super) fn no_common_rows(evidence: &Evidence) -> Blocker {
+pub(super) fn no_common_rows(evidence: &Evidence) -> Cause {
     let mut facts = evidence.selection.facts.iter();
-    let message = if facts.any(|(_, fact)| *fact == Fact::KeysInOtherOrder) {
-        "candidate and baseline have no row in common, although their inputs are equal but for the order of the keys, \
-         which this server takes for other rows; log the keys in one order, and the baseline again"
-    } else {
-        "candidate and baseline have no row in common; an edited row counts as another one"
-    };
-    Blocker {
-        name: Name::NoCommonRows,
-        message: Prose::from(message),
+    Cause::NoCommonRows {
+        keys_in_other_order: facts.any(|(_, fact)| *fact == Fact::KeysInOtherOrder),
     }
 }
 
-fn undecided(blocker: &Blocker) -> Finding {
-    Finding {
-        name: blocker.name,
-        effect: Effect::Undecided,
-        message: blocker.message.clone(),
-    }
+fn undecided(cause: &Cause) -> Finding {
+    Finding::new(Effect::Undecided, cause.clone())
 }
 
 /// Why a run cannot be judged at all.
-fn unfit(terms: &Terms, run: &Run, role: &str) -> Option<Blocker> {
-    let about = |name, what: Prose| {
-        Some(Blocker {
-            name,
-            message: Prose::from(format!("the {role} "))
-                .name(&run.id)
-                .text(" ")
-                .then(what),
-        })
-    };
+fn unfit(terms: &Terms, run: &Run, role: Role) -> Option<Cause> {
+    let about = |what| Some(Cause::of_run(role, run, what));
     match &run.status {
         Some(RunStatus::Completed) => {}
         Some(RunStatus::Failed) if terms.accept_failed => {}
-        Some(RunStatus::Failed) => {
-            return about(
-                Name::RunFailed,
-                Prose::from("failed; to judge it anyway, set `accept_status: [completed, failed]`"),
-            );
+        Some(RunStatus::Failed) => return about(RunCause::Failed { is_judged: false }),
+        Some(RunStatus::Running | RunStatus::Other(_)) | None => {
+            let status = run.status.clone();
+            return about(RunCause::NotFinished { status });
         }
-        Some(RunStatus::Running) => {
-            return about(Name::RunNotFinished, Prose::from("is still running"));
-        }
-        Some(RunStatus::Other(other)) => {
-            let what = Prose::from("has the status ")
-                .name(other)
-                .text(", which is not one of a finished run");
-            return about(Name::RunNotFinished, what);
-        }
-        None => return about(Name::RunNotFinished, Prose::from("has no status")),
     }
     if run.totals.trials == 0 {
-        return about(Name::NoScores, Prose::from("has no rows"));
+        return about(RunCause::WithoutRows);
     }
-    let incomplete = selection::incomplete(run)?;
     if terms.completeness == Completeness::Warn {
         return None;
     }
-    about(Name::RunIncomplete, incomplete)
+    selection::incomplete(run, role)
 }
 
 /// Says that a run is the newest of several, where these are not all listed as runs of its commit.
@@ -231,78 +159,44 @@ fn chosen(evidence: &Evidence, role: Role) -> Option<Finding> {
     let choice = run.choice.as_ref()?;
     let listed = evidence.selection.runs.iter();
     let listed = listed.filter(|run| run.role == role).count() as u64;
-    (choice.matches > listed.max(1)).then(|| Finding {
-        name: Name::SeveralRunsMatch,
-        effect: Effect::Note,
-        message: Prose::from(format!(
-            "{}{} runs match ",
-            if choice.is_exact { "" } else { "at least " },
-            choice.matches
-        ))
-        .name(choice.selector.to_string())
-        .text(format!("; the newest is the {}", role.word())),
+    (choice.matches > listed.max(1)).then(|| {
+        let cause = Cause::SeveralRunsMatch {
+            role,
+            matches: choice.matches,
+            is_exact: choice.is_exact,
+            selector: choice.selector.to_string(),
+        };
+        Finding::new(Effect::Note, cause)
     })
 }
 
 /// Why a run is too old. One that does not say when it finished cannot be told to be young.
-fn stale(most: SignedDuration, run: &Run, role: Role, now: Timestamp) -> Option<Blocker> {
+fn stale(allowed: SignedDuration, run: &Run, role: Role, now: Timestamp) -> Option<Cause> {
     let finished = run.finished_at.or(run.started_at);
     let age = finished.map(|finished| now.duration_since(finished));
-    let what = match age {
-        Some(age) if age <= most => return None,
-        Some(age) => format!(" finished {} ago, and {} is allowed", days(age), days(most)),
-        None => " does not say when it finished, so its age is not known".to_owned(),
-    };
-    Some(Blocker {
-        name: match role {
-            Role::Candidate => Name::CandidateStale,
-            Role::Baseline => Name::BaselineStale,
-        },
-        message: Prose::from(format!("the {} ", role.word()))
-            .name(&run.id)
-            .text(what),
-    })
+    let is_young = age.is_some_and(|age| age <= allowed);
+    (!is_young).then(|| Cause::of_run(role, run, RunCause::Stale { age, allowed }))
 }
 
-/// A length of time in days and hours, or in hours and minutes where it is less than two days.
-fn days(time: SignedDuration) -> String {
-    let (hours, minutes) = (time.as_hours(), time.as_mins() % 60);
-    match (hours / 24, hours % 24) {
-        (0 | 1, _) if minutes == 0 => plural(hours.unsigned_abs(), "hour"),
-        (0 | 1, _) => format!("{hours} h {minutes} min"),
-        (days, 0) => plural(days.unsigned_abs(), "day"),
-        (days, hours) => format!("{days} d {hours} h"),
-    }
-}
-
-fn no_baseline(baseline: &Baseline) -> Blocker {
-    let message = match baseline {
-        Baseline::NotFound(reason) => Prose::from("there is no baseline: ").then(reason.clone()),
-        Baseline::Unnamed | Baseline::Found(..) => Prose::from("no baseline is named"),
+fn no_baseline(baseline: &Baseline, skips: Skips) -> Cause {
+    let why = match baseline {
+        Baseline::NotFound(why) => Some(why.clone()),
+        Baseline::Unnamed | Baseline::Found(..) => None,
     };
-    Blocker {
-        name: Name::NoBaseline,
-        message,
-    }
+    Cause::NoBaseline { why, skips }
 }
 
 /// Why a candidate cannot be compared with a baseline.
-fn incomparable(
-    terms: &Terms,
-    evidence: &Evidence,
-    baseline: &Run,
-    pair: &Pair,
-) -> Option<Blocker> {
+fn incomparable(terms: &Terms, evidence: &Evidence, baseline: &Run, pair: &Pair) -> Option<Cause> {
     if evidence.candidate.id == baseline.id {
-        return Some(Blocker {
-            name: Name::SameRun,
-            message: Prose::from("candidate and baseline are the same run, ").name(&baseline.id),
-        });
+        let run = baseline.id.clone();
+        return Some(Cause::SameRun { run });
     }
     if selection::shares_outputs(evidence, baseline) {
-        return Some(selection::same_outputs(&baseline.id));
+        let run = baseline.id.clone();
+        return Some(Cause::SameOutputs { run });
     }
-    if let Some(blocker) = unfit(terms, baseline, "baseline") {
+    if let Some(blocker) = unfit(terms, baseline, Role::Baseline) {
         return Some(blocker);
     }
     let needs_theirs = terms.removed_rows == RemovedRows::Ignore;
@@ -321,80 +215,37 @@ fn differences(
     has_several_runs: bool,
     findings: &mut Vec<Finding>,
 ) {
-    let mut add = |name, effect, message: Prose| {
-        findings.push(Finding {
-            name,
-            effect,
-            message,
-        });
-    };
+    let mut add = |effect, cause| findings.push(Finding::new(effect, cause));
     if pair.removed > 0 {
-        let effect = match terms.removed_rows {
-            RemovedRows::Missing => {
-                "; they are missing scores, which each gate judges by its own rule"
-            }
-            RemovedRows::Ignore => "; only the common rows are compared",
+        let cause = Cause::RowsRemoved {
+            rows: pair.removed,
+            rule: terms.removed_rows,
         };
-        add(
-            Name::RowsRemoved,
-            Effect::Warning,
-            Prose::from(format!(
-                "{} of the baseline {} not in the candidate{effect}",
-                plural(pair.removed, "row"),
-                are(pair.removed)
-            )),
-        );
+        add(Effect::Warning, cause);
     }
     if pair.added > 0 {
-        add(
-            Name::RowsAdded,
-            Effect::Note,
-            Prose::from(format!(
-                "{} of the candidate {} not in the baseline; no change is measured on {}",
-                plural(pair.added, "row"),
-                are(pair.added),
-                if pair.added == 1 { "it" } else { "them" }
-            )),
-        );
+        add(Effect::Note, Cause::RowsAdded { rows: pair.added });
     }
-    let evaluations = match (&candidate.evaluation, &baseline.evaluation) {
-        (Some(ours), Some(theirs)) if ours == theirs => None,
-        (Some(ours), Some(theirs)) if ours.name == theirs.name => Some(
-            Prose::from("the runs are of different versions of the evaluation ").name(&ours.name),
-        ),
-        (Some(ours), Some(theirs)) => Some(
-            Prose::from("the candidate is a run of the evaluation ")
-                .name(&ours.name)
-                .text(", the baseline one of ")
-                .name(&theirs.name),
-        ),
-        _ => Some(Prose::from(
-            "it is not known whether the runs are of the same evaluation",
-        )),
+    let names = match (&candidate.evaluation, &baseline.evaluation) {
+        (Some(ours), Some(theirs)) => Some((ours, theirs)),
+        _ => None,
     };
-    if let Some(message) = evaluations {
-        add(Name::EvaluationChanged, Effect::Warning, message);
+    if names.is_none_or(|(ours, theirs)| ours != theirs) {
+        let names = names.map(|(ours, theirs)| (ours.name.clone(), theirs.name.clone()));
+        add(Effect::Warning, Cause::EvaluationChanged { names });
     }
     // Several runs of one side have more trials, whatever each of them has.
     if let (Some(ours), Some(theirs)) = (&pair.candidate, &pair.baseline)
         && ours.trials != theirs.trials
         && !has_several_runs
     {
-        add(
-            Name::TrialsDiffer,
-            Effect::Warning,
-            Prose::from(format!(
-                "on the same {} the candidate has {}, the baseline {}",
-                plural(pair.common, "row"),
-                plural(ours.trials, "trial"),
-                theirs.trials
-            )),
-        );
+        let cause = Cause::TrialsDiffer {
+            rows: pair.common,
+            candidate: ours.trials,
+            baseline: theirs.trials,
+        };
+        add(Effect::Warning, cause);
     }
-}
-
-fn are(count: u64) -> &'static str {
-    if count == 1 { "is" } else { "are" }
 }
 
 fn mixed_types(evidence: &Evidence, findings: &mut Vec<Finding>) {
@@ -402,42 +253,27 @@ fn mixed_types(evidence: &Evidence, findings: &mut Vec<Finding>) {
         Baseline::Found(run, _) => Some(&run.totals),
         Baseline::Unnamed | Baseline::NotFound(_) => None,
     };
-    let mut add = |name: &str, message: String| {
-        findings.push(Finding {
-            name: Name::MixedTypes,
-            effect: Effect::Warning,
-            message: Prose::from("the dimension ").name(name).text(message),
-        });
-    };
+    let mut add = |cause| findings.push(Finding::new(Effect::Warning, cause));
     for (name, ours) in &evidence.candidate.totals.dimensions {
+        let dimension = name.clone();
         let other = theirs.and_then(|theirs| theirs.dimensions.get(name));
+        let texts = (ours.texts(), other.map_or(0, Dimension::texts));
+        let has_scores =
+            ours.covered(false) > 0 || other.is_some_and(|other| other.covered(false) > 0);
+        if has_scores && texts != (0, 0) {
+            add(Cause::TextAmongScores {
+                dimension: dimension.clone(),
+                candidate: texts.0,
+                baseline: texts.1,
+            });
+        }
         let switched = other.is_some_and(|other| {
             (ours.judged > 0, ours.measured > 0) != (other.judged > 0, other.measured > 0)
         });
-        let both = [("candidate", Some(ours)), ("baseline", other)];
-        let with_text: Vec<String> = both
-            .iter()
-            .filter_map(|(role, known)| Some((role, known.as_ref()?.texts())))
-            .filter(|(_, texts)| *texts > 0)
-            .map(|(role, texts)| format!("{} of the {role}", plural(texts, "trial")))
-            .collect();
-        let has_scores = both
-            .iter()
-            .any(|(_, known)| known.is_some_and(|known| known.covered(false) > 0));
-        if has_scores && !with_text.is_empty() {
-            let trials = with_text.join(" and ");
-            add(
-                name,
-                format!(" holds a text on {trials}, which counts as a missing score"),
-            );
-        }
         if ours.is_mixed() || other.is_some_and(Dimension::is_mixed) {
-            let message = " holds truth values on some trials and numbers on others; each metric sees only its own kind";
-            add(name, message.to_owned());
+            add(Cause::MixedTypes { dimension });
         } else if switched && ours.covered(false) > 0 {
-            let message =
-                " holds scores of one kind in the candidate and of another in the baseline";
-            add(name, message.to_owned());
+            add(Cause::TypesDiffer { dimension });
         }
     }
 }

@@ -1,17 +1,15 @@
 //! Measures each re-run alone, and requires that the newest one meets the limit, too.
 
 use crate::evidence::{Evidence, LeftOut};
+use crate::judge::cause::Cause;
 use crate::judge::check::{Check, RunValue, Status};
-use crate::judge::finding::{Effect, Finding, Name};
+use crate::judge::finding::Finding;
 use crate::judge::limit::{self, Decision};
 use crate::judge::measure::{Measured, Measurer};
+use crate::judge::name::Effect;
 use crate::judge::plan::CheckSpec;
-use crate::number::full;
+use crate::judge::reason::Reason;
 use crate::policy::{Policy, Reruns};
-use crate::prose::Prose;
-
-/// As many values of a run are listed in a message.
-const MOST_LISTED: usize = 8;
 
 /// Measures every check on each run alone. A check that passes on all runs together is undecided where the newest run
 /// alone does not meet its limit: else runs that are older and better would hide that it got worse.
@@ -72,33 +70,19 @@ pub(super) fn measure_each(
 }
 
 fn worse(check: &mut Check, evidence: &Evidence, findings: &mut Vec<Finding>) {
-    let value = check.runs.first().and_then(|run| run.value);
-    let what = match value {
-        Some(value) => format!("{} there", full(value)),
-        None => "its value there is unknown".to_owned(),
+    let cause = Cause::NewestRunWorse {
+        runs: evidence.each.len() as u64,
+        limit: check.limit,
+        value: check.runs.first().and_then(|run| run.value),
     };
-    let reason = Prose::from(format!(
-        "all {} runs together meet {} {}, and the newest run alone does not: {what}",
-        evidence.each.len(),
-        check.limit.key.word(),
-        full(check.limit.value)
-    ));
     check.status = if check.excused {
         Status::Waived
     } else {
         Status::Undecided
     };
-    check.finding = Some(Name::NewestRunWorse);
     check.margin = None;
-    check.reason = reason.clone();
-    let finding = Finding {
-        name: Name::NewestRunWorse,
-        effect: Effect::Undecided,
-        message: Prose::from("the gate ")
-            .name(&check.gate)
-            .text(": ")
-            .then(reason),
-    };
+    check.reason = Reason::Blocked(cause.clone());
+    let finding = Finding::of_gate(&check.gate, Effect::Undecided, cause);
     if !findings.contains(&finding) {
         findings.push(finding);
     }
@@ -113,26 +97,13 @@ fn older(evidence: &Evidence, checks: &[Check]) -> Vec<Finding> {
             let mut values = Vec::new();
             for check in checks {
                 let of_run = check.runs.iter().find(|value| value.id == run.id);
-                let value = of_run.and_then(|value| value.value);
-                let shown = format!(
-                    "{} {}",
-                    check.gate,
-                    value.map_or_else(|| "unknown".to_owned(), full)
-                );
-                if !values.contains(&shown) {
-                    values.push(shown);
+                let value = (check.gate.clone(), of_run.and_then(|value| value.value));
+                if !values.contains(&value) {
+                    values.push(value);
                 }
             }
-            Finding {
-                name: Name::RerunsLeftOut,
-                effect: Effect::Warning,
-                message: Prose::from(
-                    "only the newest run of the candidate's commit is judged; the run ",
-                )
-                .name(&run.id)
-                .text(" measured ")
-                .names(values, MOST_LISTED),
-            }
+            let run = run.id.clone();
+            Finding::new(Effect::Warning, Cause::OlderRun { run, values })
         })
         .collect()
 }

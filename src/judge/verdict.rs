@@ -1,9 +1,10 @@
 //! The verdict over all checks of a policy.
 
+use crate::judge::cause::Cause;
 use crate::judge::check::{Check, Status};
-use crate::judge::finding::{Effect, Finding, Name};
+use crate::judge::finding::Finding;
+use crate::judge::name::Effect;
 use crate::policy::Severity;
-use crate::prose::Prose;
 
 /// The verdict of one policy on one candidate.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,22 +31,10 @@ pub enum Verdict {
 /// Looks at the checks as a whole.
 pub(super) fn whole(checks: &[Check], can_block: bool, findings: &mut Vec<Finding>) {
     if !can_block {
-        findings.push(Finding {
-            name: Name::NothingCanBlock,
-            effect: Effect::Warning,
-            message: Prose::from(
-                "no gate of this policy can block: each only warns, or is excused",
-            ),
-        });
+        findings.push(Finding::new(Effect::Warning, Cause::NothingCanBlock));
     }
     if nothing_judged(checks) {
-        findings.push(Finding {
-            name: Name::NothingJudged,
-            effect: Effect::Undecided,
-            message: Prose::from(
-                "every check that could have blocked was skipped, so nothing was judged",
-            ),
-        });
+        findings.push(Finding::new(Effect::Undecided, Cause::NothingJudged));
     }
 }
 

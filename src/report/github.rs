@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use super::escape::{command_data, command_property};
+use super::finding::finding_text;
+use super::reason::reason_text;
 use super::{Judged, Report, view};
 use crate::judge::{Check, Status};
 use crate::number::plural;
@@ -62,7 +64,7 @@ fn of_checks(
         let annotation = Annotation {
             file: Some(path.to_owned()),
             title: format!("{}: {}", view::status_label(check), check.id()),
-            message: check.reason.to_string(),
+            message: reason_text(check).to_string(),
         };
         if check.blocks() {
             errors.push(annotation);
@@ -72,11 +74,11 @@ fn of_checks(
     }
     if judged.judgement.checks.iter().all(|check| !check.blocks()) {
         let findings = judged.judgement.findings.iter();
-        let blocks = findings.filter(|finding| finding.name == crate::judge::Name::NothingJudged);
+        let blocks = findings.filter(|finding| finding.name() == crate::judge::Name::NothingJudged);
         errors.extend(blocks.map(|finding| Annotation {
             file: Some(path.to_owned()),
             title: "weave-gate: undecided".to_owned(),
-            message: finding.message.to_string(),
+            message: finding_text(finding).to_string(),
         }));
     }
 }

@@ -9,6 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::escape::visible_json;
+use super::finding::finding_text;
+use super::reason::reason_text;
 use super::rows::{self, Row};
 use super::{Compared, Judged, Report, Section, links, view};
 use crate::evidence::{Baseline, Evidence, LeftOut, Reference, Role, Run, Sort};
@@ -261,6 +263,10 @@ struct JsonCheck<'a> {
     status: &'static str,
     /// The finding that left it undecided.
     finding: Option<&'static str>,
+    /// Why, as a stable word: the name of a finding, or `meets-limit`, `beyond-limit`, `missing-scores-decide`,
+    /// `missing-scores-without-bounds`, `zero-baseline`, `interval-meets-limit`, `interval-beyond-limit`,
+    /// `interval-spans-limit`, `beyond-limit-within-noise` or `too-few-rows`.
+    reason_kind: &'static str,
     /// Why it came out so, in words.
     reason: String,
     /// What each run of the candidate's commit measures alone, the newest first; empty where it is a single one.
@@ -587,9 +593,9 @@ pub(super) fn version(reference: Option<&Reference>) -> Option<&str> {
 
 fn finding(finding: &Finding) -> JsonFinding {
     JsonFinding {
-        name: finding.name.word(),
+        name: finding.name().word(),
         effect: effect_word(finding.effect),
-        message: finding.message.to_string(),
+        message: finding_text(finding).to_string(),
     }
 }
 
@@ -654,8 +660,9 @@ fn check<'r>(judged: &Judged, check: &'r Check) -> JsonCheck<'r> {
         },
         blocks: check.blocks(),
         status: view::status_word(check.status),
-        finding: check.finding.map(Name::word),
-        reason: check.reason.to_string(),
+        finding: check.finding().map(Name::word),
+        reason_kind: check.reason.kind(),
+        reason: reason_text(check).to_string(),
         runs: check.runs.iter().map(run_value).collect(),
         rows_behind: behind.map(|behind| behind.total),
         rows: behind.map_or_else(Vec::new, |behind| rows::rows(judged, behind)),

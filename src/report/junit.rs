@@ -4,6 +4,8 @@ use quick_junit::{
     NonSuccessKind, Report as Junit, SerializeError, TestCase, TestCaseStatus, TestSuite,
 };
 
+use super::finding::finding_text;
+use super::reason::reason_text;
 use super::{Judged, Report, view};
 use crate::fault::Fault;
 use crate::judge::{Check, Name, Status};
@@ -62,8 +64,8 @@ fn suite(path: &str, judged: &Judged) -> TestSuite {
     }
     // A suite of which everything is skipped looks fine.
     let findings = judged.judgement.findings.iter();
-    for finding in findings.filter(|finding| finding.name == Name::NothingJudged) {
-        let message = spelled_out(&finding.message.to_string());
+    for finding in findings.filter(|finding| finding.name() == Name::NothingJudged) {
+        let message = spelled_out(&finding_text(finding).to_string());
         suite.add_test_case(error(path, "the verdict", "undecided", &message));
     }
     suite
@@ -106,7 +108,7 @@ fn status(check: &Check) -> TestCaseStatus {
 }
 
 fn text(check: &Check) -> String {
-    let reason = check.reason.to_string();
+    let reason = reason_text(check).to_string();
     spelled_out(&format!("{}: {reason}", view::status_label(check)))
 }
 

@@ -4,7 +4,9 @@ use crate::evidence::RunStatus;
 use std::fmt::{self, Write as _};
 
 use super::escape::{html_code, markdown as code, markdown_block};
+use super::finding::finding_text;
 use super::json::effect_word;
+use super::reason::reason_text;
 use super::rows::{self, Side, excerpt};
 use super::{Compared, Judged, Report, Section, bar, links, view};
 use crate::evidence::{Baseline, Evidence, Reference, Run};
@@ -103,7 +105,7 @@ fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
             },
             code(&check.gate, false),
             subject(check, false),
-            prose(&check.reason)
+            prose(&reason_text(check))
         )?;
     }
     if !others.is_empty() {
@@ -193,8 +195,12 @@ fn write_findings(page: &mut String, findings: &[Finding]) -> fmt::Result {
     }
     writeln!(page, "**Findings**\n")?;
     for finding in findings {
-        let (name, effect) = (finding.name.word(), effect_word(finding.effect));
-        writeln!(page, "- `{name}` ({effect}): {}", prose(&finding.message))?;
+        let (name, effect) = (finding.name().word(), effect_word(finding.effect));
+        writeln!(
+            page,
+            "- `{name}` ({effect}): {}",
+            prose(&finding_text(finding))
+        )?;
     }
     writeln!(page)
 }

@@ -3,12 +3,14 @@
 mod bar;
 mod escape;
 mod explain;
+mod finding;
 mod github;
 mod gitlab;
 mod json;
 mod junit;
 mod links;
 mod markdown;
+mod reason;
 mod redact;
 mod rows;
 pub mod runs;
@@ -22,7 +24,8 @@ use std::collections::BTreeMap;
 use crate::evidence::{Details, Evidence};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{Check, Comparison, Effect, Finding, Judgement, OffendingRows, Verdict};
+use crate::judge::{Check, Comparison, Effect, Judgement, OffendingRows, Verdict};
+use crate::prose::Prose;
 
 pub use escape::message;
 pub use explain::explain;
@@ -40,6 +43,8 @@ pub use table::Table;
 pub use terminal::{
     Style, render as terminal, render_comparison as terminal_comparison, render_fault,
 };
+#[cfg(test)]
+pub(crate) use {finding::finding_text, reason::reason_text};
 
 /// All that one command has to say.
 #[derive(Clone, Debug)]
@@ -182,8 +187,8 @@ impl Report {
         }
     }
 
-    /// What could be done better, of all policies.
-    pub fn hints(&self) -> impl Iterator<Item = &Finding> {
+    /// What could be done better, of all policies, in words.
+    pub fn hints(&self) -> impl Iterator<Item = Prose> {
         let judged = self
             .sections
             .iter()
@@ -191,6 +196,7 @@ impl Report {
         judged
             .flat_map(|judged| &judged.judgement.findings)
             .filter(|finding| finding.effect == Effect::Hint)
+            .map(finding::finding_text)
     }
 
     /// The reasons why nothing, or not everything, could be judged.

@@ -3,7 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use super::escape::markdown as code;
+use super::finding::finding_text;
 use super::markdown::{SKIPPED, headline, prose, subject};
+use super::reason::reason_text;
 use super::{Judged, Report, Section, links, view};
 use crate::evidence::Baseline;
 use crate::judge::{Check, Effect, Finding, Name};
@@ -79,7 +81,7 @@ fn write_comment(
         && most > 0
     {
         let counts = |finding: &&Finding| {
-            finding.effect == Effect::Warning || finding.name == Name::NothingJudged
+            finding.effect == Effect::Warning || finding.name() == Name::NothingJudged
         };
         let findings = judged.judgement.findings.iter().filter(counts);
         let mut findings = findings.take(MOST_FINDINGS).peekable();
@@ -88,8 +90,8 @@ fn write_comment(
             writeln!(
                 page,
                 "- `{}`: {}",
-                finding.name.word(),
-                prose(&finding.message)
+                finding.name().word(),
+                prose(&finding_text(finding))
             )?;
         }
         if has_findings {
@@ -133,7 +135,7 @@ fn write_blocking(page: &mut String, judged: &Judged, most: usize) -> fmt::Resul
             view::status_label(check),
             code(&check.gate, false),
             subject(check, false),
-            prose(&check.reason)
+            prose(&reason_text(check))
         )?;
     }
     if blocking.len() > most {

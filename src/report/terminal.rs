@@ -6,7 +6,9 @@ use std::fmt::{self, Write as _};
 use anstyle::{AnsiColor, Effects};
 
 use super::escape::{message, no_command};
+use super::finding::finding_text;
 use super::json::effect_word;
+use super::reason::reason_text;
 use super::rows::{self, excerpt};
 use super::{Compared, Judged, Report, links, view};
 use crate::evidence::{Baseline, Evidence, Reference, Run};
@@ -192,8 +194,8 @@ impl Page {
                 Effect::Undecided | Effect::Warning => AnsiColor::Yellow,
                 Effect::Note | Effect::Hint => AnsiColor::Blue,
             };
-            let label = format!("{}[{}]", effect_word(finding.effect), finding.name.word());
-            self.block(2, &label, color, &prose(&finding.message))?;
+            let label = format!("{}[{}]", effect_word(finding.effect), finding.name().word());
+            self.block(2, &label, color, &prose(&finding_text(finding)))?;
         }
         Ok(())
     }
@@ -289,7 +291,7 @@ impl Page {
             (Some(_), _) => format!(" ({} → {})", view::baseline(check), view::candidate(check)),
             (None, _) => String::new(),
         };
-        let why = format!("{}{movement}", prose(&check.reason));
+        let why = format!("{}{movement}", prose(&reason_text(check)));
         self.wrapped(6, 6, &why)
     }
 

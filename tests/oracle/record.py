@@ -13,7 +13,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -30,8 +29,6 @@ KEPT = Path(__file__).with_name("recorded.jsonl")
 MOST_BYTES = 1_500_000
 # When it is judged: of what the cases ask for and the oracle says, nothing changes after this.
 NOW = datetime(2026, 12, 1, tzinfo=timezone.utc)
-# Its words tell how long ago it was, by the program's clock.
-AGES = "baseline-stale"
 # What no reader of a snapshot judges by.
 UNREAD = {"predict_and_score_call_id"}
 # What is in trials for the metrics that begin so. Whether there is an output tells which calls crashed.
@@ -93,16 +90,11 @@ def look(seed: int) -> Seen | None:
     for check in checks:
         words.add((check["metric"], check["limit_key"], check["status"]))
         words.add((check["evidence"], check["slice"] is not None, check["finding"], check["status"]))
-        words.add((check["status"], shape(check["reason"])))
-    words |= {(finding["effect"], shape(finding["message"])) for finding in report["policies"][0]["findings"]}
+        words.add((check["status"], check["reason_kind"]))
+    words |= {(finding["effect"], finding["name"]) for finding in report["policies"][0]["findings"]}
     runs = [run for run in (case.evidence.candidate, case.evidence.baseline) if run]
     trials = sum(len(row.trials) for run in runs for row in run.rows)
     return Seen(seed, rules, words, 2500 + (450 - 50 * len(unread(case))) * trials + 500 * len(checks))
-
-
-def shape(text: str) -> str:
-    """A sentence without its numbers and names."""
-    return re.sub(r"[0-9][0-9.,]*", "0", re.sub(r"`[^`]*`", "``", text))
 
 
 def choose(seen: Iterable[Seen]) -> list[int]:
@@ -174,8 +166,7 @@ def line(case: generate.Case) -> dict:
             {"id": check["id"], "status": statuses[compare.key_of(check)], "told": told(check)} for check in checks
         ],
         "findings": [
-            [one["name"], one["effect"], None if one["name"] == AGES else one["message"]]
-            for one in report["policies"][0]["findings"]
+            [one["name"], one["effect"]] for one in report["policies"][0]["findings"]
         ],
     }
 
@@ -216,12 +207,10 @@ def snapshot(id: str, leave_out: set[str], inputs: set[str]) -> dict:
 
 
 def told(check: dict) -> dict:
-    """In what words and numbers the program says it; what is null is left out."""
-    keys = ["reason", "finding", "margin", "baseline", "baseline_range", "candidate", "candidate_range", "change"]
+    """The kind of reason and the numbers of the program; what is null is left out."""
+    keys = ["reason_kind", "margin", "baseline", "baseline_range", "candidate", "candidate_range", "change"]
     keys += ["scored", "trials"]
     made = {key: check[key] for key in keys}
-    if check["finding"] == AGES:
-        made["reason"] = None
     chance = check["chance"] or {}
     keys = ["rows", "regressed", "fixed", "point", "interval", "p", "adjusted_p", "family", "counted"]
     keys += ["resolution", "rows_needed"]

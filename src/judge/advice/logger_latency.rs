@@ -1,9 +1,10 @@
 //! A hint for latencies of a run that was logged by `EvaluationLogger` after its predictions had been made.
 
 use crate::evidence::{Baseline, Evidence, Kind, Role};
+use crate::judge::cause::{Advice, Cause};
 use crate::judge::check::{Check, Status};
-use crate::judge::finding::{Finding, Name};
-use crate::prose::Prose;
+use crate::judge::finding::Finding;
+use crate::judge::name::Effect;
 
 /// No prediction of a model takes less, in seconds.
 const SHORTEST: f64 = 0.05;
@@ -24,15 +25,11 @@ pub(in crate::judge) fn hints(evidence: &Evidence, checks: &[&Check]) -> Vec<Fin
             if !run.is_logged || !are_short(evidence, role) || check.status == Status::Skipped {
                 continue;
             }
-            let finding = Finding::hint(
-                Name::LoggerLatency,
-                Prose::from("the gate ").name(&check.gate).text(format!(
-                    " judges the latencies of a run of EvaluationLogger, the {}, and all are below {:.0} ms: these are \
-                     the logger's own times where the predictions were logged after they were made",
-                    role.word(),
-                    SHORTEST * 1000.0,
-                )),
-            );
+            let advice = Advice::LoggerLatency {
+                role,
+                below: SHORTEST,
+            };
+            let finding = Finding::of_gate(&check.gate, Effect::Hint, Cause::Advice(advice));
             if !findings.contains(&finding) {
                 findings.push(finding);
             }
@@ -52,7 +49,7 @@ fn are_short(evidence: &Evidence, role: Role) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::judge::name::Name;
     use crate::judge::tests::row::judged_runs;
 
     #[test]
@@ -65,7 +62,7 @@ mod tests {
             let gate = "- {name: fast, metric: latency_p50, max: 1}";
             let judgement = judged_runs("", gate, &rows, "", |run, _| run.is_logged = is_logged);
             let mut findings = judgement.findings.iter();
-            findings.any(|finding| finding.name == Name::LoggerLatency)
+            findings.any(|finding| finding.name() == Name::LoggerLatency)
         };
         assert!(found(true, "0.04"));
         assert!(!found(true, "0.06"));

@@ -6,11 +6,12 @@ mod power;
 use std::collections::BTreeSet;
 
 use crate::evidence::{Baseline, Evidence, Kind, Role};
+use crate::judge::cause::{Advice, Cause, ConstantScore};
 use crate::judge::check::{Check, Status};
-use crate::judge::finding::{Finding, Name};
-use crate::number::{count, full, nearest_count, plural};
+use crate::judge::finding::Finding;
+use crate::judge::name::Effect;
+use crate::number::{count, nearest_count};
 use crate::policy::{self, LimitKey, Policy};
-use crate::prose::Prose;
 use crate::stats::{Pairs, wilson};
 
 /// More rows than this are no advice.
@@ -48,7 +49,7 @@ pub(in crate::judge) fn hints(
 }
 
 fn is_judged(check: &Check) -> bool {
-    check.status != Status::Skipped && check.finding.is_none() && check.candidate.is_some()
+    check.status != Status::Skipped && check.finding().is_none() && check.candidate.is_some()
 }
 
 /// A proof that so few rows cannot give, whatever they had said.
@@ -87,12 +88,7 @@ fn cannot_be_proven(check: &Check) -> Option<Finding> {
     if proves(chance.rows) {
         return None;
     }
-    let outcome = if limit.key.is_change() {
-        "not even the same answers on every row would prove"
-    } else {
-        "not even the best answer on every row would prove"
-    };
-    let takes = if proves(MOST_ROWS) {
+    let needed = proves(MOST_ROWS).then(|| {
         let (mut too_few, mut enough) = (chance.rows, MOST_ROWS);
         while enough > too_few + 1 {
             let middle = u64::midpoint(too_few, enough);
@@ -102,18 +98,17 @@ fn cannot_be_proven(check: &Check) -> Option<Finding> {
                 too_few = middle;
             }
         }
-        format!("it takes {}", plural(enough, "row"))
-    } else {
-        "no number of rows would".to_owned()
+        enough
+    });
+    let advice = Advice::CannotBeProven {
+        limit,
+        rows: chance.rows,
+        needed,
     };
-    Some(Finding::hint(
-        Name::CannotBeProven,
-        Prose::from("the gate ").name(&check.gate).text(format!(
-            " asks for a proof of {} {} on {}, and {outcome} it; {takes}",
-            limit.key.word(),
-            full(limit.value),
-            plural(chance.rows, "row")
-        )),
+    Some(Finding::of_gate(
+        &check.gate,
+        Effect::Hint,
+        Cause::Advice(advice),
     ))
 }
 
@@ -129,13 +124,13 @@ fn same_everywhere(evidence: &Evidence, subject: &str) -> Option<Finding> {
     };
     let always = |dimension: &crate::evidence::Dimension| match (dimension.judged, dimension.passed)
     {
-        (judged, 0) if judged >= 2 => Some("false"),
-        (judged, passed) if judged >= 2 && judged == passed => Some("true"),
+        (judged, 0) if judged >= 2 => Some(false),
+        (judged, passed) if judged >= 2 && judged == passed => Some(true),
         _ => None,
     };
-    let said = match (always(ours), always(theirs)) {
+    let score = match (always(ours), always(theirs)) {
         (Some(ours), Some(theirs)) if ours == theirs && evidence.candidate.rows >= 2 => {
-            ours.to_owned()
+            ConstantScore::Truth(ours)
         }
         _ => {
             let rows = evidence.rows.as_ref()?;
@@ -153,13 +148,10 @@ fn same_everywhere(evidence: &Evidence, subject: &str) -> Option<Finding> {
                 && rows.len() >= 2
                 && is_whole(Role::Candidate)
                 && is_whole(Role::Baseline);
-            is_same.then(|| full(low))?
+            is_same.then_some(ConstantScore::Number(low))?
         }
     };
-    Some(Finding::hint(
-        Name::ConstantScorer,
-        Prose::new().name(subject).text(format!(
-            " is {said} on every row of both runs, so it shows no difference between them"
-        )),
-    ))
+    let dimension = subject.to_owned();
+    let advice = Advice::ConstantScorer { dimension, score };
+    Some(Finding::new(Effect::Hint, Cause::Advice(advice)))
 }

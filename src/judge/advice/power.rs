@@ -1,13 +1,14 @@
 //! Hints about change limits that chance alone exceeds.
 
 use crate::evidence::{Baseline, Evidence, Role, Rows, Run};
+use crate::judge::cause::{Advice, Cause, UnchangedModel};
 use crate::judge::check::Check;
-use crate::judge::finding::{Finding, Name};
+use crate::judge::finding::Finding;
+use crate::judge::name::Effect;
 use crate::judge::significance::scenario;
 use crate::judge::slice::Selection;
-use crate::number::{TOLERANCE, count, full, nearest_count, plural, show};
+use crate::number::{TOLERANCE, count, nearest_count};
 use crate::policy::{self, Kind};
-use crate::prose::Prose;
 use crate::stats::{Pairs, Sample, chance_of_net};
 
 /// The confidence at which a change is said to show.
@@ -21,7 +22,7 @@ struct Power {
     /// How likely a model that did not change breaks the limit.
     chance: f64,
     /// What is taken of such a model.
-    model: &'static str,
+    model: UnchangedModel,
 }
 
 /// A hint, where the limit is smaller than what its rows show.
@@ -41,21 +42,18 @@ pub(in crate::judge) fn below(evidence: &Evidence, check: &Check) -> Option<Find
     if power.shows.is_some_and(|shows| size >= shows - TOLERANCE) || power.chance == 0.0 {
         return None;
     }
-    let least = power.shows.map_or_else(
-        || "no change at all".to_owned(),
-        |shows| format!("no change below {}", show(shows, size)),
-    );
-    Some(Finding::hint(
-        Name::LimitBelowNoise,
-        Prose::from("the gate ").name(&check.gate).text(format!(
-            " has {} {}, and {} show {least}: a model that did not change, {}, breaks it in {} % of runs; \
-             `evidence: significant`, a larger limit or more rows would tell",
-            limit.key.word(),
-            full(limit.value),
-            plural(power.rows, "row"),
-            power.model,
-            show((power.chance * 100.0).round(), 0.0)
-        )),
+    let advice = Advice::LimitBelowNoise {
+        limit,
+        rows: power.rows,
+        size,
+        shows: power.shows,
+        chance: power.chance,
+        model: power.model,
+    };
+    Some(Finding::of_gate(
+        &check.gate,
+        Effect::Hint,
+        Cause::Advice(advice),
     ))
 }
 
@@ -63,7 +61,7 @@ fn power(evidence: &Evidence, check: &Check, size: f64) -> Option<Power> {
     let rows = evidence.rows.as_ref();
     if check.metric.column() == Some(Kind::Truth) {
         if let Some((rows, flips)) = rows.and_then(|rows| flips(rows, check)) {
-            let model = "but whose answers flip as often as here";
+            let model = UnchangedModel::FlipsAsOften;
             return of_flips(check, size, rows, flips, model);
         }
         let Baseline::Found(run, _) = &evidence.baseline else {
@@ -75,7 +73,7 @@ fn power(evidence: &Evidence, check: &Check, size: f64) -> Option<Power> {
         if once(&evidence.candidate) && once(run) && check.slice.is_none() {
             let rate = f64::midpoint(ours.observed?, theirs.observed?);
             let flips = 2.0 * rate * (1.0 - rate);
-            let model = "but answers every row afresh";
+            let model = UnchangedModel::AnswersAfresh;
             return of_flips(check, size, theirs.trials, flips, model);
         }
     }
@@ -86,12 +84,18 @@ fn power(evidence: &Evidence, check: &Check, size: f64) -> Option<Power> {
         rows: sample.rows,
         shows: Some(unchanged(0.0).interval(USUAL)?.high),
         chance: unchanged(-size).p(true)?,
-        model: "but whose rows vary as they do here",
+        model: UnchangedModel::VariesAsMuch,
     })
 }
 
 /// Of rows with one trial each that are true or false, of which this fraction turns from run to run.
-fn of_flips(check: &Check, size: f64, rows: u64, flips: f64, model: &'static str) -> Option<Power> {
+fn of_flips(
+    check: &Check,
+    size: f64,
+    rows: u64,
+    flips: f64,
+    model: UnchangedModel,
+) -> Option<Power> {
     let each_way = nearest_count(flips * count(rows) / 2.0);
     if rows < 2 || each_way == 0 {
         return None;

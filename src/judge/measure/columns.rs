@@ -1,13 +1,11 @@
 //! Which columns of rows a gate needs, and whether the summary is enough.
 
-use crate::judge::finding::unknown_rows;
 use std::collections::BTreeSet;
 
 use crate::evidence::{Baseline, Column, Columns, Evidence, Input, Role, Rows, Totals, Usage};
-use crate::judge::finding::{Blocker, Name};
+use crate::judge::cause::Cause;
 use crate::judge::limit::{Precision, holds};
 use crate::policy::{Aggregate, Gate, Kind, Limit, Metric, MissingRule, Policy};
-use crate::prose::Prose;
 
 /// What a policy's gates have to see of the rows of these runs, of which the candidate is the first.
 #[must_use]
@@ -180,15 +178,15 @@ pub(in crate::judge) fn column(
     rows: &Rows,
     metric: Metric,
     subject: Option<&str>,
-) -> Result<usize, Blocker> {
+) -> Result<usize, Cause> {
     metric
         .column()
         .and_then(|kind| rows.column(subject.unwrap_or_default(), kind))
-        .ok_or_else(unknown_rows)
+        .ok_or(Cause::RowsUnknown)
 }
 
 /// The run whose rows are not what its summary says, where there is one.
-pub(in crate::judge) fn contradicted(evidence: &Evidence) -> Option<(Role, Blocker)> {
+pub(in crate::judge) fn contradicted(evidence: &Evidence) -> Option<(Role, Cause)> {
     let rows = evidence.rows.as_ref()?;
     let baseline = match &evidence.baseline {
         Baseline::Found(baseline, _) => Some((Role::Baseline, baseline.as_ref())),
@@ -199,14 +197,6 @@ pub(in crate::judge) fn contradicted(evidence: &Evidence) -> Option<(Role, Block
         .chain(baseline)
         .find_map(|(role, run)| {
             let what = rows.disagree(role, run.rows, &run.totals)?;
-            let word = role.word();
-            let blocker = Blocker {
-                name: Name::RowsDisagree,
-                message: Prose::from(format!(
-                    "the rows of the {word} are not what its summary says of "
-                ))
-                .name(what),
-            };
-            Some((role, blocker))
+            Some((role, Cause::RowsDisagree { role, what }))
         })
 }

@@ -6,9 +6,8 @@ pub(in crate::judge) mod rows;
 pub(in crate::judge) mod summary;
 pub(in crate::judge) mod value;
 
-use crate::evidence::{Baseline, Completeness, Evidence, Role, Rows, Run, Totals};
-use crate::judge::finding::Blocker;
-use crate::judge::finding::unknown_rows;
+use crate::evidence::{Baseline, Completeness, Evidence, Flaw, Role, Rows, Run, Totals};
+use crate::judge::cause::{Cause, ScoreCause, SliceCause};
 use crate::judge::limit::Pairing;
 use crate::judge::measure::columns::{column, is_told, text_counts};
 use crate::judge::measure::rows::ByRow;
@@ -16,8 +15,8 @@ use crate::judge::measure::summary::{Sample, Unmeasurable, is_outside};
 use crate::judge::measure::value::Measure;
 use crate::judge::plan::CheckSpec;
 use crate::judge::preconditions;
-use crate::judge::reason;
-use crate::judge::slice::{self, Selection};
+use crate::judge::slice::{Selection, Slice};
+use crate::judge::slices;
 use crate::policy::{Aggregate, Counted, Gate, Kind, Limit, RemovedRows};
 
 /// The values that a limit is about.
@@ -48,7 +47,7 @@ impl Measurer<'_> {
     }
 
     /// The values that a limit is about, and what they are measured on.
-    pub(in crate::judge) fn measure(&self, spec: CheckSpec<'_>) -> Result<Measured, Blocker> {
+    pub(in crate::judge) fn measure(&self, spec: CheckSpec<'_>) -> Result<Measured, Cause> {
         let CheckSpec { gate, limit, .. } = spec;
         self.usable(spec)?;
         self.in_range(spec)?;
@@ -79,7 +78,7 @@ impl Measurer<'_> {
     }
 
     /// Makes sure that the counts of the dimension can be used, in every run that is looked at as a whole.
-    fn usable(&self, spec: CheckSpec<'_>) -> Result<(), Blocker> {
+    fn usable(&self, spec: CheckSpec<'_>) -> Result<(), Cause> {
         for role in roles(spec) {
             let totals = &self.run(role).totals;
             let known = spec.subject.and_then(|name| totals.dimensions.get(name));
@@ -90,8 +89,8 @@ impl Measurer<'_> {
         Ok(())
     }
 
-    fn rows(&self) -> Result<&Rows, Blocker> {
-        self.evidence.rows.as_ref().ok_or_else(unknown_rows)
+    fn rows(&self) -> Result<&Rows, Cause> {
+        self.evidence.rows.as_ref().ok_or(Cause::RowsUnknown)
     }
 
     /// The values as the summary tells them, and how removed rows are taken; `None` where the rows have to be
@@ -99,7 +98,7 @@ impl Measurer<'_> {
     ///
     /// What a summary cannot give is not in its rows either: no scores, or scores of another kind, or two
     /// dimensions of one name. But a latency or a usage that it lacks may be.
-    fn on_summary(&self, spec: CheckSpec<'_>) -> Result<Option<(Pairing, RemovedRows)>, Blocker> {
+    fn on_summary(&self, spec: CheckSpec<'_>) -> Result<Option<(Pairing, RemovedRows)>, Cause> {
         let CheckSpec { gate, limit, .. } = spec;
         if gate.metric.is_latency() {
             return Ok(None);
@@ -108,7 +107,7 @@ impl Measurer<'_> {
             let each = self.evidence.each.iter().map(|each| &each.candidate);
             let mut runs = each.chain([&self.evidence.candidate]);
             if runs.any(|run| run.completeness == Completeness::Repeated) {
-                return Err(preconditions::repeated_calls());
+                return Err(Cause::RepeatedCalls);
             }
         }
         let text_counts = text_counts(self.evidence, spec.subject);
@@ -175,7 +174,7 @@ impl Measurer<'_> {
         spec: CheckSpec<'_>,
         removed_rows: RemovedRows,
         text_counts: bool,
-    ) -> Result<Pairing, Blocker> {
+    ) -> Result<Pairing, Cause> {
         let (ours, theirs) = self.samples(removed_rows, text_counts)?;
         Ok(Pairing {
             candidate: measured(spec, &ours, Role::Candidate)?,
@@ -195,7 +194,7 @@ impl Measurer<'_> {
     }
 
     /// Counts the rows themselves.
-    fn on_rows(&self, spec: CheckSpec<'_>) -> Result<Pairing, Blocker> {
+    fn on_rows(&self, spec: CheckSpec<'_>) -> Result<Pairing, Cause> {
         let CheckSpec { gate, limit, .. } = spec;
         let rows = self.rows()?;
         let selection = Selection::of(spec.slice, rows);
@@ -288,7 +287,7 @@ impl Measurer<'_> {
     ///
     /// Of all rows of the runs, also where fewer are compared or in the slice: one outside shows that the range
     /// is not the scores' own.
-    fn in_range(&self, spec: CheckSpec<'_>) -> Result<(), Blocker> {
+    fn in_range(&self, spec: CheckSpec<'_>) -> Result<(), Cause> {
         let CheckSpec { gate, subject, .. } = spec;
         let (Some(range), Some(name)) = (gate.range, subject) else {
             return Ok(());
@@ -300,7 +299,15 @@ impl Measurer<'_> {
             let ends = known.and_then(|(rows, column)| rows.extremes(role, column, |_| true));
             let scores = ends.into_iter().flat_map(|(least, most)| [least, most]);
             if let Some(score) = scores.into_iter().find(|score| is_outside(*score, range)) {
-                return Err(reason::out_of_range(score, range, name, role));
+                return Err(Cause::Scores {
+                    role,
+                    dimension: name.to_owned(),
+                    what: ScoreCause::OutOfRange {
+                        value: score,
+                        range,
+                        is_mean: false,
+                    },
+                });
             }
             let dimension = self.run(role).totals.dimensions.get(name);
             let mean = dimension.and_then(|known| known.mean);
@@ -311,7 +318,7 @@ impl Measurer<'_> {
         }
         // Whether a score lies outside only the rows tell.
         if known.is_none() && !means.is_empty() {
-            return Err(unknown_rows());
+            return Err(Cause::RowsUnknown);
         }
         Ok(())
     }
@@ -332,7 +339,7 @@ impl Measurer<'_> {
     }
 
     /// The totals of the runs of a comparison, on the rows that it is made on.
-    fn totals(&self, removed_rows: RemovedRows) -> Result<[&Totals; 2], Blocker> {
+    fn totals(&self, removed_rows: RemovedRows) -> Result<[&Totals; 2], Cause> {
         let (ours, theirs) = self.samples(removed_rows, false)?;
         Ok([ours.totals, theirs.totals])
     }
@@ -342,7 +349,7 @@ impl Measurer<'_> {
         &self,
         removed_rows: RemovedRows,
         text_counts: bool,
-    ) -> Result<(Sample<'_>, Sample<'_>), Blocker> {
+    ) -> Result<(Sample<'_>, Sample<'_>), Cause> {
         let unknown = || preconditions::common_rows_unknown(self.evidence);
         let Baseline::Found(baseline, pair) = &self.evidence.baseline else {
             return Err(unknown());
@@ -370,7 +377,7 @@ impl Measurer<'_> {
         Ok((ours, theirs))
     }
 
-    fn blocker(&self, spec: CheckSpec<'_>, cause: &Unmeasurable, role: Role) -> Blocker {
+    fn blocker(&self, spec: CheckSpec<'_>, cause: &Unmeasurable, role: Role) -> Cause {
         blocker(spec, cause, role, self.run(role))
     }
 }
@@ -382,31 +389,67 @@ fn roles(spec: CheckSpec<'_>) -> impl Iterator<Item = Role> + Clone {
 }
 
 /// Makes sure that a slice has rows in every run that is looked at.
-fn look_into(spec: CheckSpec<'_>, rows: &Rows, selection: &Selection) -> Result<(), Blocker> {
+fn look_into(spec: CheckSpec<'_>, rows: &Rows, selection: &Selection) -> Result<(), Cause> {
     let mut roles = roles(spec);
     if let Some(slice) = spec.slice {
         let has = |role, row| rows.trials(role, row) > 0 && selection.has(rows, row);
         let any = |role| (0..rows.len()).any(|row| has(role, row));
         if !any(Role::Candidate) && !any(Role::Baseline) {
-            return Err(slice::empty(slice, None, rows));
+            return Err(slices::empty(slice, None, rows));
         }
         if let Some(role) = roles.find(|role| !any(*role)) {
-            return Err(slice::empty_in(slice, role.word()));
+            return Err(Cause::Slice(SliceCause::NoRowInSlice {
+                role,
+                slice: slice.clone(),
+            }));
         }
     }
     Ok(())
 }
 
 /// Measures a sample, or says what it lacks.
-fn measured(spec: CheckSpec<'_>, sample: &Sample<'_>, role: Role) -> Result<Measure, Blocker> {
+fn measured(spec: CheckSpec<'_>, sample: &Sample<'_>, role: Role) -> Result<Measure, Cause> {
     let measured = sample.measure(spec.gate, spec.subject);
     measured.map_err(|cause| blocker(spec, &cause, role, sample.run))
 }
 
-fn blocker(spec: CheckSpec<'_>, cause: &Unmeasurable, role: Role, run: &Run) -> Blocker {
-    let CheckSpec { gate, subject, .. } = spec;
-    match (cause, spec.slice) {
-        (Unmeasurable::NoScores, Some(slice)) => reason::no_scores_in(slice, subject, role),
-        _ => reason::unmeasurable(cause, gate, subject, role.word(), run),
+fn blocker(spec: CheckSpec<'_>, cause: &Unmeasurable, role: Role, run: &Run) -> Cause {
+    unmeasurable(cause, spec.gate, spec.subject, spec.slice, role, run)
+}
+
+/// Why a run has no value on these rows.
+pub(in crate::judge) fn unmeasurable(
+    cause: &Unmeasurable,
+    gate: &Gate,
+    subject: Option<&str>,
+    slice: Option<&Slice>,
+    role: Role,
+    run: &Run,
+) -> Cause {
+    let metric = gate.metric;
+    let what = match cause {
+        Unmeasurable::NoScores => ScoreCause::NoScores {
+            slice: slice.cloned(),
+            known: run.totals.dimensions.keys().cloned().collect(),
+        },
+        Unmeasurable::NotAvailable(metrics) => ScoreCause::MetricNotAvailable {
+            metric,
+            available: metrics.clone(),
+        },
+        Unmeasurable::OutOfRange(mean) => ScoreCause::OutOfRange {
+            value: *mean,
+            range: gate.range.unwrap_or_default(),
+            is_mean: true,
+        },
+        Unmeasurable::Flawed(Flaw::Ambiguous) => ScoreCause::AmbiguousDimension,
+        Unmeasurable::Flawed(Flaw::Inconsistent) => ScoreCause::InconsistentCounts,
+        Unmeasurable::NoPredictCall => return Cause::NoPredictCall { metric, role },
+        Unmeasurable::NoUsage => return Cause::NoUsage { metric, role },
+    };
+    let dimension = subject.unwrap_or_default().to_owned();
+    Cause::Scores {
+        role,
+        dimension,
+        what,
     }
 }

@@ -1,7 +1,7 @@
 //! The means of rows that a check is tested on, with each missing score at one end of what it can be.
 
 use crate::evidence::{Role, Rows};
-use crate::judge::finding::Blocker;
+use crate::judge::cause::Cause;
 use crate::judge::limit::Pairing;
 use crate::judge::measure::columns::{column, fixed_value};
 use crate::judge::measure::rows::ends;
@@ -104,7 +104,7 @@ impl RowTest<'_> {
 
     /// Counts rows that turned: that passed in one run and do not in the other. A row passes where all its
     /// trials do. In between lie the rows of which missing scores decide.
-    pub(in crate::judge) fn count(&self, rows: &Rows) -> Result<Measure, Blocker> {
+    pub(in crate::judge) fn count(&self, rows: &Rows) -> Result<Measure, Cause> {
         let column = column(rows, self.gate.metric, self.subject)?;
         let regressed = self.gate.metric.aggregate() == Aggregate::ChangedRows(Change::Regressed);
         let turned = |high: bool| {

@@ -14,7 +14,7 @@ const MOST_ROWS: u64 = 10_000_000;
 
 /// What an evidence rule decides in one scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::judge) enum RuleOutcome {
+pub enum RuleOutcome {
     /// The limit holds; under `significant`, the observed value is within it.
     Holds,
     /// It does not hold, and chance may have done it: `significant` passes.

@@ -5,7 +5,7 @@
 //! in the same way.
 
 use crate::evidence::Rows;
-use crate::judge::finding::Blocker;
+use crate::judge::cause::Cause;
 use crate::judge::measure::columns::column;
 use crate::judge::significance::attainable::AttainableP;
 use crate::judge::significance::bounds::ScenarioBounds;
@@ -80,7 +80,7 @@ impl SignificanceTest {
     /// # Errors
     ///
     /// The rows do not have the column that the metric needs.
-    pub(in crate::judge) fn of(row_test: &RowTest<'_>, rows: &Rows) -> Result<Self, Blocker> {
+    pub(in crate::judge) fn of(row_test: &RowTest<'_>, rows: &Rows) -> Result<Self, Cause> {
         let column = column(rows, row_test.gate.metric, row_test.subject)?;
         let high_is_good = row_test.limit.key.wants_high();
         let worst = row_test.means(rows, column, [!high_is_good, high_is_good]);

@@ -1,5 +1,6 @@
 //! Judging by rows what chance did, with scores that are missing.
 
+use super::why;
 use crate::policy;
 use proptest::prelude::*;
 
@@ -24,7 +25,7 @@ fn what_is_left_out_is_left_out_of_tests_too() {
         );
         let judgement = on_rows("", &gate, &ours, &theirs);
         let check = &judgement.checks[0];
-        assert_ne!(check.status, Status::Pass, "{rule}: {}", check.reason);
+        assert_ne!(check.status, Status::Pass, "{rule}: {}", why(check));
         if let Some(chance) = &check.chance {
             assert_eq!((chance.rows, chance.discordant), (100, Some((5, 0))));
         }
@@ -132,7 +133,7 @@ fn a_missing_score_leaves_nothing_open_that_it_cannot_turn() {
                 check.status,
                 Status::Pass,
                 "{limit}, {missing}: {}",
-                check.reason
+                why(&check)
             );
         }
     }
@@ -145,7 +146,7 @@ fn a_missing_score_leaves_nothing_open_that_it_cannot_turn() {
     // Three have a t of 1.96.
     ours[2] = "_";
     let check = check(&ours, "max_drop: 0.01", "bound");
-    assert_eq!(check.status, Status::Undecided, "{}", check.reason);
+    assert_eq!(check.status, Status::Undecided, "{}", why(&check));
 }
 
 #[test]
@@ -173,7 +174,7 @@ fn the_filling_that_is_least_like_chance_has_to_be_beyond_the_limit() {
             ("max_drop: 3", Status::Pass),
         ] {
             let check = of(size, limit);
-            assert_eq!(check.status, status, "{size} {limit}: {}", check.reason);
+            assert_eq!(check.status, status, "{size} {limit}: {}", why(&check));
         }
     }
     let at = |limit: &str| of(100.0, limit).chance.unwrap();
@@ -253,10 +254,7 @@ fn rows_that_are_alike_but_for_rounding_show_nothing() {
     let of = |keys: &str| {
         let gate = format!("- {{name: g, scorer: s, metric: numeric_mean, {keys}}}");
         let judgement = on_rows("", &gate, &ours, &theirs);
-        (
-            judgement.checks[0].status,
-            judgement.checks[0].reason.to_string(),
-        )
+        (judgement.checks[0].status, why(&judgement.checks[0]))
     };
     assert_eq!(of("max_drop: 0.2, evidence: proven").0, Status::Undecided);
     assert_eq!(
@@ -410,7 +408,7 @@ fn no_number_of_rows_decides_what_lies_on_the_limit() {
     let (ours, theirs) = both(&values, &[]);
     let gate = "- {name: g, scorer: s, metric: numeric_mean, min: 0.9, evidence: proven}";
     let check = on_rows("", gate, &ours, &theirs).checks[0].clone();
-    assert_eq!(check.status, Status::Undecided, "{}", check.reason);
+    assert_eq!(check.status, Status::Undecided, "{}", why(&check));
     assert_eq!(check.chance.unwrap().rows_needed, None);
 }
 
@@ -503,9 +501,9 @@ fn numbers_too_large_to_be_averaged_decide_nothing() {
         assert_ne!(judgement.checks[0].status, Status::Fail);
         assert!(rule == "significant" || judgement.checks[0].status == Status::Undecided);
         assert!(
-            !judgement.checks[0].reason.to_string().contains("NaN"),
+            !why(&judgement.checks[0]).contains("NaN"),
             "{}",
-            judgement.checks[0].reason
+            why(&judgement.checks[0])
         );
     }
 }
@@ -706,7 +704,7 @@ fn constant_dimensions_make_no_check_more_lenient() {
                 check.status,
                 Status::Fail,
                 "{constant} {keys}: {}",
-                check.reason
+                why(check)
             );
             let chance = check.chance.as_ref().unwrap();
             assert!((chance.p.unwrap() - 0.0015).abs() < 5e-5, "{chance:?}");
@@ -789,12 +787,10 @@ fn a_check_that_could_not_reject_cannot_fail_and_says_so() {
     let check = &on_rows("", gate, &ours, &theirs).checks[0];
     assert_eq!(check.status, Status::Pass);
     assert!(
-        check
-            .reason
-            .to_string()
+        why(check)
             .ends_with("; not counted as a test: no pattern of these changes would be significant"),
         "{}",
-        check.reason
+        why(check)
     );
     let chance = check.chance.as_ref().unwrap();
     assert_eq!(
@@ -1126,7 +1122,7 @@ proptest! {
         let baseline = vec!["0.7".to_owned(); rows];
         let statuses = |ours: &[String], theirs: &[String], numbers: &[String]| {
             let judgement = on_rows("", &gates, &run(ours, numbers), &run(theirs, &baseline));
-            judgement.checks.into_iter().map(|check| (check.status, check.reason)).collect::<Vec<_>>()
+            judgement.checks.into_iter().map(|check| (check.status, why(&check))).collect::<Vec<_>>()
         };
         let decided = statuses(ours, theirs, numbers);
         for ours in imputations(ours, &["true", "false"]) {

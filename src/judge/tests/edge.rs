@@ -1,5 +1,6 @@
 //! Values on their very limit, what is said of them, and two runs side by side.
 
+use super::why;
 use super::{against, alone, judged, mean, names, passes, status, statuses, totals};
 use crate::evidence::RunStatus;
 use crate::evidence::{Baseline, Dimension, Flaw, Pair, Totals};
@@ -8,6 +9,7 @@ use crate::judge::*;
 use crate::policy;
 use crate::policy::Limit;
 use crate::policy::{LimitKey, MissingRule};
+use crate::report::finding_text;
 
 /// A value between two ends.
 fn between(low: f64, high: f64) -> Measure {
@@ -112,9 +114,9 @@ fn evaluations_of_another_version_and_of_another_name_are_told_apart() {
         let policy = policy::parse("gates.yaml", text).unwrap();
         let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
         let messages = judgement.findings.iter();
-        let found = messages.filter(|finding| finding.name == Name::EvaluationChanged);
+        let found = messages.filter(|finding| finding.name() == Name::EvaluationChanged);
         found
-            .map(|finding| finding.message.to_string())
+            .map(|finding| finding_text(finding).to_string())
             .collect::<Vec<_>>()
     };
     assert_eq!(changed("answers:v1"), Vec::<String>::new());
@@ -240,7 +242,7 @@ fn two_runs_are_put_side_by_side_metric_by_metric() {
 fn runs_without_a_common_score_cannot_be_compared() {
     let found = |comparison: &Comparison| {
         let findings = comparison.findings.iter();
-        findings.map(|finding| finding.name).collect::<Vec<_>>()
+        findings.map(Finding::name).collect::<Vec<_>>()
     };
     let apart = side_by_side(
         totals(4, &[("a", passes(1, 4))]),
@@ -285,7 +287,7 @@ fn of_a_failed_run_and_of_flawed_counts_it_is_said() {
     let said: Vec<String> = failed
         .findings
         .iter()
-        .map(|finding| finding.message.to_string())
+        .map(|finding| finding_text(finding).to_string())
         .collect();
     assert_eq!(
         said,
@@ -375,7 +377,7 @@ fn a_mean_of_the_common_rows_may_lie_outside_its_range_by_itself() {
             statuses(&judgement),
             [status],
             "{}",
-            judgement.checks[0].reason
+            why(&judgement.checks[0])
         );
     }
 }
@@ -384,7 +386,7 @@ fn a_mean_of_the_common_rows_may_lie_outside_its_range_by_itself() {
 fn reasons_tell_why_errors_are_not_decided() {
     let evidence = alone(totals(4, &[("s", passes(3, 3)), ("t", passes(3, 3))]));
     let judgement = judged("", "- {name: g, metric: error_rate, max: 0.1}", &evidence);
-    let reason = judgement.checks[0].reason.to_string();
+    let reason = why(&judgement.checks[0]);
     assert!(
         reason.starts_with(
             "the summary tells how many trials each scorer scored, not which, and no lists: "
@@ -400,7 +402,7 @@ fn a_move_the_other_way_needs_no_more_digits_than_others() {
         totals(4, &[("s", mean(0.500_004, 4))]),
     );
     let gates = "- {name: g, scorer: s, metric: numeric_mean, max_drop: 0.02}";
-    let reason = judged("", gates, &evidence).checks[0].reason.to_string();
+    let reason = why(&judged("", gates, &evidence).checks[0]);
     assert!(reason.contains("rose by 0.02,"), "{reason}");
 }
 
@@ -411,7 +413,7 @@ fn an_end_close_to_the_limit_is_told_apart_from_it() {
         totals(2, &[("s", mean(0.520_000_1, 2))]),
     );
     let gates = "- {name: g, scorer: s, metric: numeric_mean, range: [0, 1], max_drop: 0.02}";
-    let reason = judged("", gates, &evidence).checks[0].reason.to_string();
+    let reason = why(&judged("", gates, &evidence).checks[0]);
     assert!(
         reason.contains("changed by -0.0200001 to +0.48"),
         "{reason}"

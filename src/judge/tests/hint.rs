@@ -2,6 +2,7 @@
 
 use super::row::{both, on_rows, repeated};
 use crate::judge::*;
+use crate::report::finding_text;
 
 #[test]
 fn hints_tell_of_means_and_of_several_trials_too() {
@@ -17,9 +18,9 @@ fn hints_tell_of_means_and_of_several_trials_too() {
     assert_eq!(
         said,
         [
-            "limit-below-noise: the gate `g` has max_drop 0.05, and 16 rows show no change below 0.226: a model that did not \
-             change, but whose rows vary as they do here, breaks it in 35 % of runs; `evidence: significant`, a larger limit or \
-             more rows would tell"
+            "limit-below-noise: the gate `g`: max_drop 0.05 is below the noise, since 16 rows show no change below 0.226: a model that did not \
+             change, but whose rows vary as they do here, breaks it in 35 % of runs; use `evidence: significant`, a larger limit or \
+             more rows"
         ]
     );
     let wide = mean.replace("0.05", "0.23");
@@ -51,7 +52,7 @@ fn hints(gates: &str, candidate: &str, baseline: &str) -> Vec<String> {
     let hints = judgement.findings.iter();
     hints
         .filter(|finding| finding.effect == Effect::Hint)
-        .map(|finding| format!("{}: {}", finding.name.word(), finding.message))
+        .map(|finding| format!("{}: {}", finding.name().word(), finding_text(finding)))
         .collect()
 }
 
@@ -67,9 +68,8 @@ fn hints_say_what_so_few_rows_cannot_tell() {
     assert_eq!(
         hints(&gate("max_drop: 0.02"), &ours, &theirs),
         [
-            "limit-below-noise: the gate `g` has max_drop 0.02, and 100 rows show no change below 0.09: a model that did not \
-             change, but answers every row afresh, breaks it in 28 % of runs; `evidence: significant`, a larger limit or more rows \
-             would tell"
+            "limit-below-noise: the gate `g`: max_drop 0.02 is below the noise, since 100 rows show no change below 0.09: a model that did not \
+             change, but answers every row afresh, breaks it in 28 % of runs; use `evidence: significant`, a larger limit or more rows"
         ]
     );
     let with_rows = format!(
@@ -100,7 +100,9 @@ fn hints_say_what_so_few_rows_cannot_tell() {
     // A relative limit is as large as its part of the baseline's 0.9.
     let relative = hints(&gate("max_relative_drop: 0.03"), &ours, &theirs);
     assert!(
-        relative[0].contains("max_relative_drop 0.03, and 100 rows show no change below 0.09"),
+        relative[0].contains(
+            "max_relative_drop 0.03 is below the noise, since 100 rows show no change below 0.09"
+        ),
         "{}",
         relative[0]
     );
@@ -113,9 +115,9 @@ fn hints_say_what_so_few_rows_cannot_tell() {
             &theirs
         ),
         [
-            "cannot-be-proven: the gate `g` asks for a proof of min 0.99 on 40 rows, and not even the best answer on every row would \
+            "cannot-be-proven: the gate `g`: min 0.99 cannot be proven on 40 rows: not even the best answer on every row would \
              prove it; it takes 268 rows",
-            "cannot-be-proven: the gate `g` asks for a proof of max_drop 0.02 on 40 rows, and not even the same answers on every row \
+            "cannot-be-proven: the gate `g`: max_drop 0.02 cannot be proven on 40 rows: not even the same answers on every row \
              would prove it; it takes 133 rows",
             "constant-scorer: `s` is true on every row of both runs, so it shows no difference between them",
         ]
@@ -147,7 +149,7 @@ fn hints_of_rates_near_their_ends() {
     };
     let begins = |said: Vec<String>, with: &str| {
         assert!(
-            said[0].contains(&format!(", and {with}: a model")),
+            said[0].contains(&format!(", since {with}: a model")),
             "{said:?}"
         );
     };
@@ -215,7 +217,7 @@ fn hints_are_of_the_rows_that_both_runs_have_scored() {
     );
     let said = hints(gates, &ours, &theirs);
     assert!(
-        said[0].contains(" and 90 rows show no change below 0.0"),
+        said[0].contains(" 90 rows show no change below 0.0"),
         "{said:?}"
     );
     assert!(

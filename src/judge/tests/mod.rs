@@ -12,6 +12,7 @@ mod value;
 use crate::evidence::RunStatus;
 use crate::policy::Limit;
 use crate::prose::Prose;
+use crate::report::{finding_text, reason_text};
 use proptest::prelude::*;
 
 use crate::evidence::{
@@ -22,6 +23,11 @@ use crate::judge::limit::Decision;
 use crate::judge::*;
 use crate::policy::{self, Gate, LimitKey};
 use crate::selector::Selector;
+
+/// Why a check has its status, in the words of a report.
+pub(super) fn why(check: &Check) -> String {
+    reason_text(check).to_string()
+}
 
 /// A binary dimension.
 pub(super) fn passes(passed: u64, judged: u64) -> Dimension {
@@ -188,7 +194,7 @@ pub(super) fn names(judgement: &Judgement) -> Vec<&'static str> {
         .iter()
         // Hints have tests of their own.
         .filter(|finding| finding.effect != Effect::Hint)
-        .map(|finding| finding.name.word())
+        .map(|finding| finding.name().word())
         .collect()
 }
 
@@ -616,7 +622,7 @@ fn no_reason_says_nan() {
     );
     assert_eq!(statuses(&judgement), [Status::Undecided; 3]);
     for check in &judgement.checks {
-        let reason = check.reason.to_string();
+        let reason = why(check);
         assert!(!reason.contains("NaN") && !reason.contains('∞'), "{reason}");
     }
 }
@@ -692,7 +698,7 @@ fn a_baseline_ages() {
         let found = judgement
             .findings
             .iter()
-            .map(|found| found.message.to_string());
+            .map(|found| finding_text(found).to_string());
         (judgement.verdict, found.collect::<Vec<_>>().join("; "))
     };
     // It is noon.
@@ -754,7 +760,7 @@ fn the_newest_of_several_runs_says_so() {
         let found = judgement
             .findings
             .iter()
-            .map(|found| found.message.to_string());
+            .map(|found| finding_text(found).to_string());
         assert_eq!(found.collect::<Vec<_>>().join("; "), said);
         assert_eq!(judgement.verdict, Verdict::Passed);
     }
@@ -877,9 +883,9 @@ fn dimensions_that_are_not_there() {
                 names(&judgement)
             );
             assert!(
-                judgement.checks[0].reason.to_string().contains(words),
+                why(&judgement.checks[0]).contains(words),
                 "{}",
-                judgement.checks[0].reason
+                why(&judgement.checks[0])
             );
         }
     }
@@ -1066,7 +1072,7 @@ fn a_relative_change_has_ends_beside_a_baseline_that_has_none() {
 fn margins_are_counted_in_rows() {
     let reason = |limit: &str, evidence: &Evidence| {
         let gate = format!("- {{name: g, scorer: s, metric: pass_rate, {limit}}}");
-        judged("", &gate, evidence).checks[0].reason.to_string()
+        why(&judged("", &gate, evidence).checks[0])
     };
     let of = |passed| alone(totals(200, &[("s", passes(passed, 200))]));
     assert_eq!(

@@ -2,6 +2,7 @@
 //! pass.
 
 use crate::policy;
+use crate::report::finding_text;
 use proptest::prelude::*;
 
 use super::row::OfRun;
@@ -71,7 +72,7 @@ fn the_newest_run_has_to_meet_each_limit_too() {
     let keys = "metric: pass_rate, min: 0.9";
     let judgement = judged(keys, "", &runs, None);
     assert_eq!(statuses(&judgement), [Status::Undecided]);
-    assert_eq!(judgement.checks[0].finding, Some(Name::NewestRunWorse));
+    assert_eq!(judgement.checks[0].finding(), Some(Name::NewestRunWorse));
     let better = [95, 88, 96].map(|passed| rows(&passes(passed, 100)));
     assert_eq!(statuses(&judged(keys, "", &better, None)), [Status::Pass]);
 }
@@ -85,7 +86,7 @@ fn only_the_newest_counts_where_the_policy_says_so() {
     let said: Vec<String> = judgement
         .findings
         .iter()
-        .map(|finding| finding.message.to_string())
+        .map(|finding| finding_text(finding).to_string())
         .collect();
     assert_eq!(names(&judgement), ["reruns-left-out"]);
     assert!(said[0].contains("`c1` measured `g 0.86`"), "{said:?}");
@@ -176,7 +177,7 @@ fn what_is_wrong_with_the_choice_leaves_every_check_undecided() {
         let judgement = chosen(vec![fact], Completeness::Complete, "");
         assert_eq!(statuses(&judgement), [Status::Undecided], "{name}");
         assert_eq!(names(&judgement), [name]);
-        assert_eq!(judgement.checks[0].finding.map(Name::word), Some(name));
+        assert_eq!(judgement.checks[0].finding().map(Name::word), Some(name));
     }
 }
 

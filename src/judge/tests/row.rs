@@ -1,6 +1,8 @@
 //! Judging by rows: slices, counts, ranges.
 
+use super::why;
 use crate::policy;
+use crate::report::finding_text;
 use serde_json::{Value, json};
 
 use super::{names, run};
@@ -151,7 +153,7 @@ fn lines(judgement: &Judgement) -> Vec<String> {
     judgement
         .checks
         .iter()
-        .map(|check| format!("{}: {:?}: {}", check.id(), check.status, check.reason))
+        .map(|check| format!("{}: {:?}: {}", check.id(), check.status, why(check)))
         .collect()
 }
 
@@ -419,7 +421,7 @@ fn a_listed_value_that_no_row_has_is_said() {
     assert_eq!(judgement.verdict, Verdict::Passed);
     assert_eq!(names(&judgement), ["unknown-value"]);
     assert_eq!(
-        judgement.findings[0].message.to_string(),
+        finding_text(&judgement.findings[0]).to_string(),
         "the gate `g`: no row has `topic: biling`"
     );
 }
@@ -433,7 +435,7 @@ fn the_inputs_that_there_are_are_those_of_the_first_row_of_both() {
     for (candidate, baseline) in [(one, other), (other, one)] {
         let judgement = on_rows("", gate, candidate, baseline);
         assert_eq!(
-            judgement.checks[0].reason.to_string(),
+            why(&judgement.checks[0]),
             "no row has an input `subject`; the inputs are `topic`"
         );
     }
@@ -506,7 +508,7 @@ fn a_summary_that_its_rows_contradict_judges_nothing() {
         [Status::Pass, Status::Undecided, Status::Undecided]
     );
     assert_eq!(names(&theirs)[0], "rows-disagree");
-    let words = theirs.findings[0].message.to_string();
+    let words = finding_text(&theirs.findings[0]).to_string();
     assert_eq!(
         words,
         "the rows of the baseline are not what its summary says of `s`"
@@ -642,6 +644,6 @@ fn a_gate_whose_further_baseline_was_not_read_is_undecided() {
         );
         let judgement = on_rows(head, &gates, rows, rows);
         assert_eq!(judgement.verdict, Verdict::Undecided, "{rule}");
-        assert_eq!(judgement.checks[0].finding, Some(Name::NoBaseline));
+        assert_eq!(judgement.checks[0].finding(), Some(Name::NoBaseline));
     }
 }

@@ -1,6 +1,8 @@
 //! The value of a metric: rows are the unit, whatever their numbers of trials; and what is a score.
 
+use super::why;
 use crate::policy;
+use crate::report::finding_text;
 use proptest::prelude::*;
 
 use super::row::{both, judged_runs, on_rows, repeated};
@@ -48,7 +50,7 @@ fn retries_in_the_candidate_make_no_drop() {
     let retried = repeated(&[(18, "true"), (2, "false false false")]);
     for metric in ["pass_rate", "coverage"] {
         let found = check(&format!("metric: {metric}, max_drop: 0"), &retried, &theirs);
-        assert_eq!(found.status, Status::Pass, "{metric}: {}", found.reason);
+        assert_eq!(found.status, Status::Pass, "{metric}: {}", why(&found));
     }
 }
 
@@ -86,7 +88,7 @@ fn missing_scores_are_filled_in_and_left_out_by_row() {
         ("min: 1, max_missing: 0.37", Status::Undecided),
     ] {
         let found = check(&format!("metric: pass_rate, {keys}"), &rows, &[]);
-        assert_eq!(found.status, expected, "{keys}: {}", found.reason);
+        assert_eq!(found.status, expected, "{keys}: {}", why(&found));
     }
     let found = check("metric: coverage, min: 0.625", &rows, &[]);
     assert_eq!(found.candidate.unwrap().observed, Some(0.625));
@@ -126,7 +128,7 @@ fn a_change_without_missing_scores_is_one_on_rows_that_both_runs_scored() {
             &ours,
             &theirs,
         );
-        assert_eq!(found.status, Status::Pass, "{}", found.reason);
+        assert_eq!(found.status, Status::Pass, "{}", why(&found));
         assert_eq!(found.change(), Some(0.0));
     }
     // The one that only the baseline scored would have hidden a drop.
@@ -172,7 +174,7 @@ fn a_row_whose_summary_alone_is_known_has_no_mean() {
             Status::Pass
         ]
     );
-    assert_eq!(judgement.checks[0].finding, Some(Name::RowsUnknown));
+    assert_eq!(judgement.checks[0].finding(), Some(Name::RowsUnknown));
     // Rows are asked for exactly where they are needed.
     let wanted = |keys: &str, runs: &[&Totals]| {
         let text = format!("version: 1\ngates:\n- {{name: g, {keys}}}\n");
@@ -221,7 +223,7 @@ fn a_text_among_truth_values_is_a_missing_score() {
     );
     assert_eq!(judgement.checks[1].candidate.unwrap().observed, Some(0.5));
     assert_eq!(names(&judgement), ["mixed-types"]);
-    let words = judgement.findings[0].message.to_string();
+    let words = finding_text(&judgement.findings[0]).to_string();
     assert!(
         words.contains("holds a text on 10 trials of the candidate"),
         "{words}"
@@ -232,7 +234,7 @@ fn a_text_among_truth_values_is_a_missing_score() {
     for evidence in ["observed", "proven"] {
         let keys = format!("metric: coverage, min: 0.95, evidence: {evidence}");
         let found = check(&keys, &cells, &[]);
-        assert_eq!(found.status, Status::Fail, "{}", found.reason);
+        assert_eq!(found.status, Status::Fail, "{}", why(&found));
         assert_eq!(found.candidate.unwrap().observed, Some(0.5));
     }
     let bounded = check("metric: pass_rate, min: 0.9", &cells, &[]);
@@ -275,20 +277,20 @@ fn one_score_outside_the_range_leaves_a_mean_undecided() {
         let keys = format!("metric: numeric_mean, range: [0, 1], min: 0.9{more}");
         let found = check(&keys, &rows, &[]);
         assert_eq!(found.status, Status::Undecided, "{more}");
-        assert_eq!(found.finding, Some(Name::OutOfRange), "{more}");
+        assert_eq!(found.finding(), Some(Name::OutOfRange), "{more}");
     }
     // Also one of a row that the check is not about.
     let (rows, _) = both(&rows, &[]);
     let rows = rows.replace("000 {}", "000 {\"golden\": true}");
     let gate = "- {name: g, scorer: s, metric: numeric_mean, range: [0, 1], max: 0.9, where: {golden: true}}";
     let judgement = on_rows("", gate, &rows, "");
-    assert_eq!(judgement.checks[0].finding, Some(Name::OutOfRange));
+    assert_eq!(judgement.checks[0].finding(), Some(Name::OutOfRange));
     // Without the rows it is not known.
     let summary = alone(totals(20, &[("s", mean(0.5, 20))]));
     let text = "version: 1\ngates:\n- {name: g, scorer: s, metric: numeric_mean, range: [0, 1], min: 0.4}\n";
     let policy = policy::parse("gates.yaml", text).unwrap();
     let judgement = judge(&policy, &summary, "2026-11-23T12:00:00Z".parse().unwrap());
-    assert_eq!(judgement.checks[0].finding, Some(Name::RowsUnknown));
+    assert_eq!(judgement.checks[0].finding(), Some(Name::RowsUnknown));
 }
 
 #[test]
@@ -361,7 +363,7 @@ fn fields_that_the_sdk_adds_are_no_dimensions() {
         .filter_map(|check| check.subject.as_deref())
         .collect();
     assert_eq!(subjects, ["p.of.n", "p.passed", "p._type"]);
-    assert_eq!(judgement.checks[2].finding, Some(Name::UnknownDimension));
+    assert_eq!(judgement.checks[2].finding(), Some(Name::UnknownDimension));
 }
 
 #[test]
@@ -439,10 +441,7 @@ fn without_a_call_of_the_model_its_usage_is_missing() {
             let usage = run.totals.usage.get_or_insert_default();
             usage.tokens = Some(1040);
         });
-        let reasons = judgement
-            .checks
-            .iter()
-            .map(|check| check.reason.to_string());
+        let reasons = judgement.checks.iter().map(why);
         (statuses(&judgement), reasons.collect::<Vec<_>>())
     };
     let (mixed, _) = judged("");
@@ -646,7 +645,7 @@ proptest! {
                 let once = measured(&keys, &ours, &baseline);
                 for (ours, theirs) in [(twice(&ours), baseline.clone()), (ours.clone(), twice(&baseline))] {
                     let doubled = measured(&keys, &ours, &theirs);
-                    prop_assert_eq!(doubled.status, once.status, "{} {}", &keys, doubled.reason);
+                    prop_assert_eq!(doubled.status, once.status, "{} {}", &keys, why(&doubled));
                     let ends = |measure: Option<Measure>| measure.map(|measure| (measure.low, measure.high));
                     let is_near = |one: Option<(f64, f64)>, other: Option<(f64, f64)>| match (one, other) {
                         (Some(one), Some(other)) => {
@@ -672,7 +671,7 @@ proptest! {
                 let keys = format!("metric: pass_rate, missing: {missing}, {key}: {}", f64::from(limit) / 10.0);
                 let baseline = if key == "min" { Vec::new() } else { theirs.clone() };
                 let (before, after) = (measured(&keys, &ours, &baseline), measured(&keys, &worse, &baseline));
-                prop_assert!(!(before.status == Status::Fail && after.status == Status::Pass), "{keys} {}", after.reason);
+                prop_assert!(!(before.status == Status::Fail && after.status == Status::Pass), "{keys} {}", why(&after));
                 // A score less that is missing may decide what was open; but not for the better, where nothing was.
                 let has_open = ours.iter().flatten().any(|score| *score == "_");
                 prop_assert!(has_open || key == "max_drop" || rank(after.status) <= rank(before.status));
@@ -717,7 +716,10 @@ fn counts_of_a_run_that_cannot_be_used_decide_nothing_on_its_rows_either() {
         totals.dimensions.get_mut("s").unwrap().flaw = Some(Flaw::Ambiguous);
         let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
         assert_eq!(statuses(&judgement), [Status::Undecided], "{limit}");
-        assert_eq!(judgement.checks[0].finding, Some(Name::AmbiguousDimension));
+        assert_eq!(
+            judgement.checks[0].finding(),
+            Some(Name::AmbiguousDimension)
+        );
     }
 }
 

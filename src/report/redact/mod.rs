@@ -3,6 +3,8 @@
 //! Foreign texts are redacted one by one, and in whole: a secret may be a word of ours or a part of our markup, and a
 //! renderer may cut or escape a text, so that the secret in it would not be found any more.
 
+mod cause;
+
 use crate::evidence::RunStatus;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,7 +12,6 @@ use std::mem;
 
 use serde_json::Value as Json;
 
-use super::{Compared, Judged, Report, Section};
 use crate::evidence::{Answer, Baseline, Detail, Evidence, ListedRun, Reference, Run, Sort};
 use crate::fault::Fault;
 use crate::input::Value;
@@ -19,6 +20,7 @@ use crate::judge::{
 };
 use crate::policy::Condition;
 use crate::prose::Prose;
+use crate::report::{Compared, Judged, Report, Section};
 use crate::secret::Secrets;
 use crate::selector::Selector;
 
@@ -231,11 +233,14 @@ impl Redact for Value {
 impl Redact for Finding {
     fn redact(&mut self, secrets: &Secrets) {
         let Self {
-            name: _,
             effect: _,
-            message,
+            gate,
+            against,
+            cause,
         } = self;
-        message.redact(secrets);
+        gate.redact(secrets);
+        against.redact(secrets);
+        cause.redact(secrets);
     }
 }
 

@@ -1,0 +1,178 @@
+//! Takes secrets out of what was found.
+
+use super::Redact;
+use crate::evidence::Fact;
+use crate::judge::{Advice, Cause, Reason, RunCause, ScoreCause, SliceCause};
+use crate::secret::Secrets;
+
+impl Redact for Reason {
+    fn redact(&mut self, secrets: &Secrets) {
+        match self {
+            Self::Blocked(cause) => cause.redact(secrets),
+            Self::Skipped | Self::Values(_) | Self::Test(_) | Self::MissingScoresDecide => {}
+        }
+    }
+}
+
+impl Redact for Cause {
+    fn redact(&mut self, secrets: &Secrets) {
+        match self {
+            Self::Run { role: _, run, what } => {
+                run.redact(secrets);
+                what.redact(secrets);
+            }
+            Self::Scores {
+                role: _,
+                dimension,
+                what,
+            } => {
+                dimension.redact(secrets);
+                what.redact(secrets);
+            }
+            Self::Slice(what) => what.redact(secrets),
+            Self::Advice(what) => what.redact(secrets),
+            Self::SameRun { run } | Self::SameOutputs { run } => run.redact(secrets),
+            Self::SeveralRunsMatch { selector, .. } => selector.redact(secrets),
+            Self::RerunsPooled { role: _, runs } => runs.redact(secrets),
+            Self::OlderRun { run, values } => {
+                run.redact(secrets);
+                for (gate, _) in values {
+                    gate.redact(secrets);
+                }
+            }
+            Self::NoBaseline { why, skips: _ } => why.redact(secrets),
+            Self::RowsDisagree { role: _, what } => what.redact(secrets),
+            Self::EvaluationChanged { names } => {
+                if let Some((candidate, baseline)) = names {
+                    candidate.redact(secrets);
+                    baseline.redact(secrets);
+                }
+            }
+            Self::TextAmongScores { dimension, .. }
+            | Self::MixedTypes { dimension }
+            | Self::TypesDiffer { dimension } => dimension.redact(secrets),
+            Self::UnknownDimension { scorer, known } => {
+                scorer.redact(secrets);
+                known.redact(secrets);
+            }
+            Self::Waiver { reason, .. } => reason.redact(secrets),
+            Self::NewestRunWorse { .. }
+            | Self::NoCommonRows { .. }
+            | Self::CommonRowsUnknown { .. }
+            | Self::NoCommonScores
+            | Self::RowsUnknown
+            | Self::RepeatedCalls
+            | Self::RowsRemoved { .. }
+            | Self::RowsAdded { .. }
+            | Self::TrialsDiffer { .. }
+            | Self::UsageMayBePartial
+            | Self::NoPredictCall { .. }
+            | Self::NoUsage { .. }
+            | Self::NothingCanBlock
+            | Self::NothingJudged => {}
+        }
+    }
+}
+
+impl Redact for RunCause {
+    fn redact(&mut self, secrets: &Secrets) {
+        match self {
+            Self::NotFinished { status } => status.redact(secrets),
+            Self::Choice { fact } => fact.redact(secrets),
+            Self::Failed { .. }
+            | Self::WithoutRows
+            | Self::Incomplete { .. }
+            | Self::CompletenessUnknown
+            | Self::Stale { .. }
+            | Self::BaselineNewer => {}
+        }
+    }
+}
+
+impl Redact for ScoreCause {
+    fn redact(&mut self, secrets: &Secrets) {
+        match self {
+            Self::NoScores { slice, known } => {
+                slice.redact(secrets);
+                known.redact(secrets);
+            }
+            Self::MetricNotAvailable { .. }
+            | Self::OutOfRange { .. }
+            | Self::AmbiguousDimension
+            | Self::InconsistentCounts => {}
+        }
+    }
+}
+
+impl Redact for SliceCause {
+    fn redact(&mut self, secrets: &Secrets) {
+        match self {
+            Self::TooManyValues { input, values: _ } => input.redact(secrets),
+            Self::UnknownInput { input, known } => {
+                input.redact(secrets);
+                known.redact(secrets);
+            }
+            Self::EmptySlice { slice, values } => {
+                slice.redact(secrets);
+                for (input, values) in values {
+                    input.redact(secrets);
+                    values.redact(secrets);
+                }
+            }
+            Self::NoRowInSlice { role: _, slice } => slice.redact(secrets),
+            Self::UnknownValues { values } => values.redact(secrets),
+        }
+    }
+}
+
+impl Redact for Advice {
+    fn redact(&mut self, secrets: &Secrets) {
+        match self {
+            Self::ConstantScorer {
+                dimension,
+                score: _,
+            } => dimension.redact(secrets),
+            Self::LimitBelowNoise { .. }
+            | Self::CannotBeProven { .. }
+            | Self::LoggerLatency { .. } => {}
+        }
+    }
+}
+
+impl Redact for Fact {
+    fn redact(&mut self, secrets: &Secrets) {
+        match self {
+            Self::WrongCandidate {
+                key,
+                expected,
+                found,
+            } => {
+                key.redact(secrets);
+                expected.redact(secrets);
+                found.redact(secrets);
+            }
+            Self::NotChecked { problem, in_ci: _ } => problem.redact(secrets),
+            Self::CommitAmbiguous { asked, commits } => {
+                asked.redact(secrets);
+                commits.redact(secrets);
+            }
+            Self::SeveralModelVersions { model, versions } => {
+                model.redact(secrets);
+                versions.redact(secrets);
+            }
+            Self::NoSharedRow { runs } => runs.iter_mut().for_each(|run| run.redact(secrets)),
+            Self::NotNewest { newest: id }
+            | Self::RerunRunning { id }
+            | Self::LeftOut { id, why: _ }
+            | Self::BaselineSkipped { id, why: _ } => id.redact(secrets),
+            Self::Excluded { id, reason } => {
+                id.redact(secrets);
+                reason.redact(secrets);
+            }
+            Self::UnnamedRuns { runs: _ }
+            | Self::SeveralReruns { runs: _ }
+            | Self::SameOutputs
+            | Self::KeysInOtherOrder => {}
+        }
+    }
+}
