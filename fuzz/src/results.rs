@@ -12,10 +12,10 @@ use std::time::Duration;
 use serde_json::Value;
 use weave_gate::evidence::RunInfo;
 use weave_gate::evidence::{Baseline, Completeness, Evidence, Run, Totals, Usage, snapshot};
+use weave_gate::http::Progress;
 use weave_gate::policy::Policy;
 use weave_gate::weave::{
-    Address, Client, Needs, Progress, Side, Sides, find_credential, read_evidence, read_run,
-    run_rows,
+    Address, Client, Needs, Side, Sides, find_credential, read_evidence, read_run, run_rows,
 };
 
 use super::made::{Claims, holds_together, now, project};

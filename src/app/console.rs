@@ -15,9 +15,9 @@ use super::server::{known_key, options};
 use crate::cli::{Cli, Color, OutputOptions, ServerArgs};
 use crate::fault::Fault;
 use crate::forge::tokens;
+use crate::http::Progress;
 use crate::report::{self, Style, message};
 use crate::secret::Secrets;
-use crate::weave::Progress;
 
 /// A wait shorter than this is not worth a word.
 const PATIENCE: Duration = Duration::from_millis(700);

@@ -3,9 +3,10 @@
 use super::environment::environment;
 use crate::cli::{Cli, Command, ServerArgs};
 use crate::fault::Fault;
+use crate::http::Progress;
 use crate::project::Project;
 use crate::secret::Secret;
-use crate::weave::{self, Address, Client, Progress, find_credential};
+use crate::weave::{self, Address, Client, find_credential};
 
 /// The project: the argument, else the policy's, else from the SDK's variables.
 ///

@@ -1,45 +1,38 @@
 //! The HTTP client of both forges: a token, one deadline for all requests, few attempts.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use ureq::Agent;
-use ureq::http::{HeaderMap, Method, Request, header};
+use ureq::http::Method;
 
 use crate::fault::Fault;
-use crate::http::{self};
+use crate::http::{self, Answer, Attempt, Message, Progress, RetryPolicy, Sender, retry_after};
 use crate::secret::Secret;
 use crate::site::{Lookup, Site};
 
-/// A comment is not worth a longer wait.
+/// One request is not waited for longer.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// All requests together end by then, the pauses included that a rate limit asks for: GitHub's are a minute.
+const DEADLINE: Duration = Duration::from_secs(90);
+/// The pause after a rate limit that does not say how long it lasts, as GitHub's documentation asks for.
+const UNKNOWN_PAUSE: Duration = Duration::from_secs(60);
 const MAX_BODY: u64 = 16 * 1024 * 1024;
 const MAX_ATTEMPTS: u32 = 3;
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Sends requests to one forge.
 pub(super) struct Client {
     /// As messages name it.
     pub(super) forge: &'static str,
-    agent: Agent,
+    sender: Sender,
     token: Secret,
-    deadline: Instant,
+    retry: RetryPolicy,
+    is_rate_limit: fn(&Answer) -> bool,
 }
 
-/// What a forge answered, whatever its status.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    /// The answer as JSON of some form; `None` where it is not.
-    pub(super) fn read<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_slice(&self.body).ok()
-    }
+/// The answer as JSON of some form; `None` where it is not.
+pub(super) fn read<T: DeserializeOwned>(answer: &Answer) -> Option<T> {
+    serde_json::from_slice(&answer.body).ok()
 }
 
 /// Whether a request that may have been done can be made again.
@@ -51,7 +44,8 @@ pub(super) enum Repeat {
 }
 
 impl Client {
-    /// Prepares a client; nothing is sent.
+    /// Prepares a client; nothing is sent. `is_rate_limit` tells whether an answer refuses a request only because there
+    /// were too many: such a request was not done.
     ///
     /// # Errors
     ///
@@ -60,6 +54,7 @@ impl Client {
         forge: &'static str,
         address: &str,
         token: Secret,
+        is_rate_limit: fn(&Answer) -> bool,
         lookup: &Lookup<'_>,
     ) -> Result<Self, Fault> {
         let site = Site::of(address).map_err(|problem| {
@@ -78,17 +73,18 @@ impl Client {
         }
         Ok(Self {
             forge,
-            agent: http::agent(&site, TIMEOUT, lookup)?,
+            sender: Sender::new(&site, TIMEOUT, lookup)?,
             token,
-            deadline: Instant::now() + TIMEOUT,
+            retry: RetryPolicy::new(DEADLINE, MAX_ATTEMPTS),
+            is_rate_limit,
         })
     }
 
-    /// Sends a request, and again where the forge is busy.
+    /// Sends a request, and again where the forge is busy or has a rate limit.
     ///
     /// # Errors
     ///
-    /// There is no whole answer.
+    /// There is no whole answer, or the rate limit lasts too long.
     pub(super) fn send(
         &self,
         method: &Method,
@@ -96,61 +92,81 @@ impl Client {
         body: Option<&Value>,
         repeat: Repeat,
     ) -> Result<Answer, Fault> {
-        let mut attempt = 1;
-        loop {
-            let answer = self.attempt(method, url, body);
-            let is_busy = match &answer {
-                Ok(answer) => matches!(answer.status, 408 | 429 | 500..=599),
-                Err(_) => true,
-            };
-            let pause = FIRST_PAUSE.saturating_mul(attempt);
-            let is_over = attempt >= MAX_ATTEMPTS || self.left() <= pause;
-            if !is_busy || is_over || repeat == Repeat::Never {
-                return answer.map_err(|cause| {
-                    Fault::evidence(format!("the connection to {} failed: {cause}", self.forge))
-                });
-            }
-            thread::sleep(pause);
-            attempt += 1;
-        }
-    }
-
-    fn attempt(&self, method: &Method, url: &str, body: Option<&Value>) -> Result<Answer, String> {
-        let request = Request::builder()
-            .method(method)
-            .uri(url)
-            .header(header::AUTHORIZATION, self.token.bearer())
-            .header(header::ACCEPT, "application/json")
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body.map(Value::to_string).unwrap_or_default())
-            .map_err(|error| error.to_string())?;
-        let request = self
-            .agent
-            .configure_request(request)
-            .timeout_global(Some(self.left().max(Duration::from_millis(1))))
-            .build();
-        let answer = self.agent.run(request).and_then(|mut response| {
-            let limited = response.body_mut().with_config().limit(MAX_BODY);
-            Ok((limited.read_to_vec()?, response))
+        let body = body.map(Value::to_string);
+        let made = self.retry.run(&Silent, || {
+            self.attempt(method, url, body.as_deref(), repeat)
         });
-        let (body, response) = answer.map_err(|error| http::cause(&error))?;
-        Ok(Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body,
+        made.unwrap_or_else(|gave_up| {
+            let fault = Fault::evidence(gave_up.text());
+            Err(match gave_up.wait {
+                Some(_) => fault.help("run the job again when the rate limit has ended"),
+                None => fault,
+            })
         })
     }
 
-    fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+    fn attempt(
+        &self,
+        method: &Method,
+        url: &str,
+        body: Option<&str>,
+        repeat: Repeat,
+    ) -> Attempt<Result<Answer, Fault>> {
+        let forge = self.forge;
+        let message = Message {
+            method: method.clone(),
+            url,
+            accept: "application/json",
+            authorization: Some(&self.token.bearer()),
+            body: body.map(|body| ("application/json", body)),
+            max_answer: MAX_BODY,
+            is_plain: false,
+        };
+        let left = self.retry.left().unwrap_or(Duration::from_millis(1));
+        match self.sender.send(&message, left.min(TIMEOUT)) {
+            Ok(answer) if (self.is_rate_limit)(&answer) => {
+                let wait = retry_after(&answer.headers).unwrap_or(UNKNOWN_PAUSE);
+                let reason = format!("the rate limit of {forge} is reached ({})", answer.status);
+                Attempt::Again(reason, Some(wait))
+            }
+            Ok(answer)
+                if matches!(answer.status, 408 | 500..=599) && repeat == Repeat::Harmless =>
+            {
+                let said = self.said(&answer);
+                Attempt::Again(format!("{forge} answered {}{said}", answer.status), None)
+            }
+            Ok(answer) => Attempt::Done(Ok(answer)),
+            Err(error) => {
+                let reason = format!("the connection to {forge} failed: {}", http::cause(&error));
+                match repeat {
+                    Repeat::Harmless => Attempt::Again(reason, None),
+                    Repeat::Never => Attempt::Done(Err(Fault::evidence(reason))),
+                }
+            }
+        }
+    }
+
+    /// What an error says of itself, in the one place where both forges say it.
+    fn said(&self, answer: &Answer) -> String {
+        let value: Option<Value> = read(answer);
+        let said = value
+            .as_ref()
+            .and_then(|value| value.get("message")?.as_str());
+        self.quoted(said)
     }
 
     /// What a forge said of itself, to be put after our own words: a line, without the token.
     pub(super) fn quoted(&self, said: Option<&str>) -> String {
         said.map_or(String::new(), |said| {
-            let said = self.token.redact(said);
-            let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
-            format!(": {}", line.chars().take(200).collect::<String>())
+            format!(": {}", http::one_line(&self.token.redact(said), 200))
         })
     }
+}
+
+/// Comments are written after the report: nobody waits for them.
+struct Silent;
+
+impl Progress for Silent {
+    fn answered(&self, _: &str, _: u16, _: Duration) {}
+    fn retrying(&self, _: &str, _: Duration) {}
 }

@@ -11,11 +11,12 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value, json};
 use ureq::http::Method;
 
-use super::client::{Client, Repeat};
+use super::client::{Client, Repeat, read};
 use super::marker::Moment;
 use super::thread::{Absence, Comment, Kept, Note, Origin, Thread, keep};
 use super::variables::{number, variable};
 use crate::fault::Fault;
+use crate::http::Answer;
 use crate::secret::Secret;
 use crate::site::Lookup;
 
@@ -181,7 +182,8 @@ impl GitHub {
             )
         })?;
         let url = variable(lookup, "GITHUB_GRAPHQL_URL").unwrap_or_else(|| PUBLIC_API.to_owned());
-        let client = Client::new("GitHub", &url, token, lookup).map_err(Absence::Wrong)?;
+        let client =
+            Client::new("GitHub", &url, token, is_rate_limit, lookup).map_err(Absence::Wrong)?;
         Ok(Self {
             client,
             url,
@@ -225,7 +227,7 @@ impl GitHub {
         let answer = self
             .client
             .send(&Method::POST, &self.url, Some(&body), repeat)?;
-        let refusal: ApiError = answer.read().unwrap_or_default();
+        let refusal: ApiError = read(&answer).unwrap_or_default();
         let error = refusal.errors.first();
         let said = error.map_or(refusal.message.as_deref(), |error| Some(&error.message));
         let said = self.client.quoted(said);
@@ -238,8 +240,7 @@ impl GitHub {
                 let what = "the token may not comment on this pull request";
                 Err(Fault::evidence(format!("{what}{said}")).help(PERMISSION))
             }
-            (200, None) => answer
-                .read()
+            (200, None) => read(&answer)
                 .map(|Answered { data }| data)
                 .ok_or_else(|| Fault::evidence("an answer of GitHub is not what its API sends")),
             (status, _) => Err(Fault::evidence(format!("GitHub answered {status}{said}"))),
@@ -298,6 +299,30 @@ impl Thread for GitHub {
         let variables = json!({"id": id, "body": body});
         self.ask::<IgnoredAny>(UPDATE, &variables, Repeat::Harmless)
             .map(drop)
+    }
+}
+
+/// Whether GitHub refuses a request only because there were too many: GraphQL says so with 200, and the limits on bursts
+/// with 403 or 429.
+fn is_rate_limit(answer: &Answer) -> bool {
+    let none_left = |name| {
+        let left = answer.headers.get(name);
+        left.is_some_and(|left| left.as_bytes() == b"0")
+    };
+    let refusal: ApiError = read(answer).unwrap_or_default();
+    let says_so = |text: &str| text.to_ascii_lowercase().contains("rate limit");
+    match answer.status {
+        429 => true,
+        403 => {
+            answer.headers.contains_key("retry-after")
+                || none_left("x-ratelimit-remaining")
+                || refusal.message.as_deref().is_some_and(says_so)
+        }
+        200 => refusal
+            .errors
+            .iter()
+            .any(|error| error.kind == "RATE_LIMITED"),
+        _ => false,
     }
 }
 

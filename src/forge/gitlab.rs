@@ -4,11 +4,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use ureq::http::{HeaderValue, Method};
 
-use super::client::{Answer, Client, Repeat};
+use super::client::{Client, Repeat, read};
 use super::marker::Moment;
 use super::thread::{Absence, Comment, Kept, Note, Origin, Thread, keep};
 use super::variables::{number, variable};
 use crate::fault::Fault;
+use crate::http::Answer;
 use crate::project::encode;
 use crate::secret::Secret;
 use crate::site::Lookup;
@@ -62,7 +63,8 @@ impl GitLab {
         let api = get("CI_API_V4_URL")
             .ok_or_else(|| wrong("CI_API_V4_URL is not set", "GitLab's runner sets it"))?;
         let api = api.trim_end_matches('/').to_owned();
-        let client = Client::new("GitLab", &api, token, lookup).map_err(Absence::Wrong)?;
+        let client =
+            Client::new("GitLab", &api, token, is_rate_limit, lookup).map_err(Absence::Wrong)?;
         let notes = format!(
             "{api}/projects/{}/merge_requests/{}/notes",
             encode(&project),
@@ -107,7 +109,7 @@ impl GitLab {
         repeat: Repeat,
     ) -> Result<Answer, Fault> {
         let answer = self.client.send(method, url, body, repeat)?;
-        let refusal: ApiError = answer.read().unwrap_or_default();
+        let refusal: ApiError = read(&answer).unwrap_or_default();
         let said = refusal.message.or(refusal.error_description);
         let said = self.client.quoted(said.or(refusal.error).as_deref());
         match answer.status {
@@ -127,7 +129,7 @@ impl GitLab {
     fn holder(&self) -> Result<u64, Fault> {
         let url = format!("{}/user", self.api);
         let answer = self.ask(&Method::GET, &url, None, Repeat::Harmless)?;
-        let User { id } = answer.read().ok_or_else(strange)?;
+        let User { id } = read(&answer).ok_or_else(strange)?;
         Ok(id)
     }
 }
@@ -142,7 +144,7 @@ impl Thread for GitLab {
                 self.notes
             );
             let answer = self.ask(&Method::GET, &url, None, Repeat::Harmless)?;
-            let known: Vec<Known> = answer.read().ok_or_else(strange)?;
+            let known: Vec<Known> = read(&answer).ok_or_else(strange)?;
             let ours = known.into_iter().filter(|note| note.author.id == holder);
             notes.extend(ours.map(|note| Note {
                 id: note.id.to_string(),
@@ -167,6 +169,12 @@ impl Thread for GitLab {
         self.ask(&Method::PUT, &url, Some(&body), Repeat::Harmless)
             .map(drop)
     }
+}
+
+/// Whether GitLab refuses a request only because there were too many: its own limits say so with 429, and a gateway
+/// before it may with 403.
+fn is_rate_limit(answer: &Answer) -> bool {
+    answer.status == 429 || (answer.status == 403 && answer.headers.contains_key("retry-after"))
 }
 
 /// A note as GitLab lists it.

@@ -3,22 +3,18 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::de::{Deserialize, DeserializeOwned};
 use serde_json::Value;
-use ureq::config::Config;
-use ureq::http::{HeaderMap, Response, Version, header};
-use ureq::{Agent, Body};
+use ureq::http::{HeaderMap, Method, Version, header};
 
 use super::Address;
 use super::api_error::ApiError;
 use super::credentials::Credential;
 use super::identity::Failure;
-use super::retry::{RetryPolicy, jittered, retry_after};
 use crate::fault::Fault;
-use crate::http;
+use crate::http::{self, Answer, GaveUp, Message, Progress, RetryPolicy, Sender, retry_after};
 use crate::json::object;
 use crate::site::Lookup;
 
@@ -26,24 +22,12 @@ use crate::site::Lookup;
 const MAX_BODY: u64 = 64 * 1024 * 1024;
 const MAX_ATTEMPTS: u32 = 5;
 
-/// Where the client says what it does.
-pub trait Progress: Sync {
-    /// A request was answered.
-    fn answered(&self, request: &str, status: u16, took: Duration);
-    /// A request is made again after a pause.
-    fn retrying(&self, reason: &str, pause: Duration);
-}
-
 /// Answers in the server's place: to a request's path and body, the bytes of an answer that came whole.
 pub type Answers<'a> = dyn Fn(&str, Option<&str>) -> Vec<u8> + Sync + 'a;
 
 /// A client of one trace server. All its requests together end by one deadline.
 pub struct Client<'a> {
-    /// How agents are configured.
-    config: Config,
-    /// Agents that no request uses now, with their connections. Requests that run side by side never share one: after an
-    /// error the real answer may still come on its connection, and would be taken for that to the next request.
-    free: Mutex<Vec<Agent>>,
+    sender: Sender,
     address: Address,
     /// The address as messages name it.
     way: String,
@@ -66,13 +50,8 @@ pub(super) const COSTS: &str = "include_costs";
 /// The first version of Weave whose trace server knows it.
 const COSTS_SINCE: &str = "0.53.2";
 
-/// What came of one attempt.
-enum Attempt {
-    Answer(Vec<u8>),
-    /// It may pass: what was wrong, and how long the server asks to wait.
-    Again(String, Option<Duration>),
-    Refused(ApiError),
-}
+/// What came of one attempt: an answer or the reason why there is none, or a reason to try again.
+type Attempt = http::Attempt<Result<Vec<u8>, ApiError>>;
 
 /// One request.
 struct Request<'r> {
@@ -99,15 +78,14 @@ impl<'a> Client<'a> {
         lookup: &Lookup<'_>,
         progress: &'a dyn Progress,
     ) -> Result<Self, Fault> {
-        let agent = http::agent(&address.site, timeout, lookup)?;
-        let way = if agent.config().proxy().is_some() {
+        let sender = Sender::new(&address.site, timeout, lookup)?;
+        let way = if sender.has_proxy() {
             format!("{}, through the proxy of the environment", address.trace)
         } else {
             address.trace.clone()
         };
         Ok(Self {
-            config: agent.config().clone(),
-            free: Mutex::new(vec![agent]),
+            sender,
             address,
             way,
             credential,
@@ -274,18 +252,10 @@ impl<'a> Client<'a> {
 
     /// A whole answer, whatever it holds.
     fn answer(&self, request: &Request<'_>) -> Result<Vec<u8>, ApiError> {
-        let mut attempt = 1;
-        let bytes = loop {
-            match self.attempt(request) {
-                Attempt::Answer(bytes) => break bytes,
-                Attempt::Refused(refusal) => return Err(refusal.of(request.what)),
-                Attempt::Again(reason, wait) => {
-                    self.pause(request.retry, attempt, &reason, wait)
-                        .map_err(|fault| ApiError::Busy(fault, wait).of(request.what))?;
-                    attempt += 1;
-                }
-            }
-        };
+        let made = request.retry.run(self.progress, || self.attempt(request));
+        let bytes = made
+            .unwrap_or_else(|gave_up| Err(self.gave_up(request.retry, &gave_up)))
+            .map_err(|refusal| refusal.of(request.what))?;
         // A name that is the key would be shown in every report.
         if self.holds_secret(&bytes) {
             let fault = Fault::evidence(
@@ -299,11 +269,12 @@ impl<'a> Client<'a> {
 
     fn attempt(&self, request: &Request<'_>) -> Attempt {
         let (path, retry) = (request.path, request.retry);
+        let late = || refused(ApiError::Busy(self.too_late(retry, ""), None));
         let Some(left) = retry.left() else {
-            return Attempt::Refused(ApiError::Busy(self.too_late(retry, ""), None));
+            return late();
         };
         if let Some(answers) = self.answers {
-            return Attempt::Answer(answers(path, request.body.as_deref()));
+            return Attempt::Done(Ok(answers(path, request.body.as_deref())));
         }
         let authorization = match self.authorization(left) {
             Ok(authorization) => authorization,
@@ -311,49 +282,30 @@ impl<'a> Client<'a> {
         };
         // An identity token may have been exchanged in this time.
         let Some(left) = retry.left() else {
-            return Attempt::Refused(ApiError::Busy(self.too_late(retry, ""), None));
+            return late();
         };
-        let free = self.free().pop();
-        let agent = free.unwrap_or_else(|| self.config.new_agent());
         let started = Instant::now();
-        let url = format!("{}{path}", self.address.trace);
-        let (method, sent) = match &request.body {
-            None => {
-                let get = agent.get(&url);
-                let get = get.header(header::AUTHORIZATION, &authorization);
-                let get = get.config().timeout_global(Some(left)).build();
-                ("GET", get.call())
-            }
-            Some(body) => {
-                let post = agent.post(&url);
-                let post = post
-                    .header(header::AUTHORIZATION, &authorization)
-                    .header(header::CONTENT_TYPE, "application/json");
-                let mut config = post.config().timeout_global(Some(left));
-                if request.of_lines {
-                    // Of what it unpacks the library does not tell whether it had a length.
-                    config = config.accept_encoding("identity");
-                }
-                ("POST", config.build().send(body))
-            }
+        let message = Message {
+            method: match &request.body {
+                None => Method::GET,
+                Some(_) => Method::POST,
+            },
+            url: &format!("{}{path}", self.address.trace),
+            accept: "*/*",
+            authorization: Some(&authorization),
+            body: request
+                .body
+                .as_deref()
+                .map(|body| ("application/json", body)),
+            max_answer: MAX_BODY,
+            is_plain: request.of_lines,
         };
-        let answer = sent.and_then(|mut response| {
-            let body = response
-                .body_mut()
-                .with_config()
-                .limit(MAX_BODY)
-                .read_to_vec()?;
-            Ok((response, body))
-        });
-        match answer {
-            Ok((response, bytes)) => {
-                let status = response.status().as_u16();
+        match self.sender.send(&message, left) {
+            Ok(answer) => {
+                let what = format!("{} {path}", message.method);
                 self.progress
-                    .answered(&format!("{method} {path}"), status, started.elapsed());
-                if status == 200 {
-                    self.free().push(agent);
-                }
-                self.sort(request, &response, bytes)
+                    .answered(&what, answer.status, started.elapsed());
+                self.sort(request, answer)
             }
             Err(error) => self.broken(retry, &error),
         }
@@ -366,7 +318,7 @@ impl<'a> Client<'a> {
             Credential::Identity(identity) => {
                 identity.bearer(left).map_err(|failure| match failure {
                     Failure::Again(reason) => Attempt::Again(reason, None),
-                    Failure::Refused(fault) => Attempt::Refused(ApiError::Fault(fault)),
+                    Failure::Refused(fault) => refused(ApiError::Fault(fault)),
                 })
             }
         }
@@ -387,23 +339,19 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn free(&self) -> MutexGuard<'_, Vec<Agent>> {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What a whole answer means.
-    fn sort(&self, request: &Request<'_>, response: &Response<Body>, bytes: Vec<u8>) -> Attempt {
-        let status = response.status().as_u16();
-        let refuse = |fault| Attempt::Refused(ApiError::Fault(fault));
+    fn sort(&self, request: &Request<'_>, answer: Answer) -> Attempt {
+        let status = answer.status;
+        let refuse = |fault| refused(ApiError::Fault(fault));
         if status == 200 {
             // Unlike one value, lines do not tell themselves whether more were to come.
-            return if request.of_lines && !has_end(response.version(), response.headers()) {
+            return if request.of_lines && !has_end(answer.version, &answer.headers) {
                 refuse(self.endless())
             } else {
-                Attempt::Answer(bytes)
+                Attempt::Done(Ok(answer.body))
             };
         }
-        let said = self.reason(&bytes);
+        let said = self.reason(&answer.body);
         let quoted = said
             .as_ref()
             .map_or(String::new(), |said| format!(": {said}"));
@@ -428,20 +376,20 @@ impl<'a> Client<'a> {
                 }))
                 .help("look at the project's name, and at whether the key's owner is in its team"),
             ),
-            400 if said.as_deref().is_some_and(has_too_many_trials) => Attempt::Refused(ApiError::TooManyTrials(
+            400 if said.as_deref().is_some_and(has_too_many_trials) => refused(ApiError::TooManyTrials(
                 Fault::evidence(format!("Weave answered {status}{quoted}")).help(
                     "this server reads latencies, tokens and costs of a thousand trials at most, as W&B's in-memory server does; \
                      others have no such limit",
                 ),
             )),
-            422 if let Some(keys) = unknown_keys(&bytes) => {
+            422 if let Some(keys) = unknown_keys(&answer.body) => {
                 let named: Vec<String> = keys.iter().map(|key| format!("`{}`", self.redact(key))).collect();
                 let named = named.join(" and ");
                 let problem = format!("the trace server does not know {named} in a request (422)");
                 let fault = Fault::evidence(problem).help("it is too old for what is asked; upgrade it");
-                Attempt::Refused(ApiError::UnknownKey(keys, fault))
+                refused(ApiError::UnknownKey(keys, fault))
             }
-            404 if said.is_some() => Attempt::Refused(ApiError::NotFound {
+            404 if said.is_some() => refused(ApiError::NotFound {
                 what: request.what.to_owned(),
                 reason: said.unwrap_or_default(),
             }),
@@ -451,7 +399,7 @@ impl<'a> Client<'a> {
             ),
             408 | 409 | 425 | 429 | 500..=599 if status != 501 => Attempt::Again(
                 format!("Weave answered {status}{quoted}"),
-                retry_after(response.headers()),
+                retry_after(&answer.headers),
             ),
             _ => refuse(
                 Fault::evidence(format!("Weave answered {status}{quoted}"))
@@ -462,17 +410,17 @@ impl<'a> Client<'a> {
 
     /// What a request means that got no whole answer.
     fn broken(&self, retry: RetryPolicy, error: &ureq::Error) -> Attempt {
-        let refuse = |fault| Attempt::Refused(ApiError::Fault(fault));
+        let refuse = |fault| refused(ApiError::Fault(fault));
         let host = &self.way;
         match error {
             ureq::Error::Timeout(ureq::Timeout::Connect) if retry.left().is_some() => {
                 Attempt::Again(format!("no connection to {host} in time"), None)
             }
             ureq::Error::Timeout(_) => {
-                Attempt::Refused(ApiError::Busy(self.too_late(retry, ""), None))
+                refused(ApiError::Busy(self.too_late(retry, ""), None))
             }
             ureq::Error::BodyExceedsLimit(_) => {
-                Attempt::Refused(ApiError::TooLarge(Fault::evidence(format!(
+                refused(ApiError::TooLarge(Fault::evidence(format!(
                     "an answer of {host} is larger than {} MiB",
                     MAX_BODY / 1024 / 1024
                 ))
@@ -510,35 +458,14 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Waits before the next attempt, or says why there is none.
-    fn pause(
-        &self,
-        retry: RetryPolicy,
-        attempt: u32,
-        reason: &str,
-        wait: Option<Duration>,
-    ) -> Result<(), Fault> {
-        if attempt >= retry.attempts {
-            let times = if attempt > 1 {
-                format!(", {attempt} times")
-            } else {
-                String::new()
-            };
-            return Err(Fault::evidence(format!("{reason}{times}"))
-                .help("try again later; the evidence is not lost"));
-        }
-        // Never sooner than the server asks, and never at once, whatever it asks.
-        let pause = jittered(attempt).max(wait.unwrap_or_default());
-        if retry.left().is_none_or(|left| pause >= left) {
-            let reason = match wait {
-                Some(wait) => format!("{reason} and asks to wait {} s", wait.as_secs()),
-                None => reason.to_owned(),
-            };
-            return Err(self.too_late(retry, &reason));
-        }
-        self.progress.retrying(reason, pause);
-        thread::sleep(pause);
-        Ok(())
+    /// Why no more attempts are made.
+    fn gave_up(&self, retry: RetryPolicy, gave_up: &GaveUp) -> ApiError {
+        let fault = if gave_up.has_time {
+            Fault::evidence(gave_up.text()).help("try again later; the evidence is not lost")
+        } else {
+            self.too_late(retry, &gave_up.text())
+        };
+        ApiError::Busy(fault, gave_up.wait)
     }
 
     /// The reason in an answer that is an error, as the trace server writes it; one line, and short.
@@ -549,9 +476,7 @@ impl<'a> Client<'a> {
             (_, Some(detail @ Value::Array(_))) => detail.to_string(),
             _ => return None,
         };
-        let said = self.redact(&said);
-        let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        Some(line.chars().take(300).collect())
+        Some(http::one_line(&self.redact(&said), 300))
     }
 
     fn too_late(&self, retry: RetryPolicy, reason: &str) -> Fault {
@@ -588,6 +513,10 @@ impl<'a> Client<'a> {
         ))
         .help("look at --base-url, at what stands between, and at whether the server is older than the v2 Evaluation API")
     }
+}
+
+const fn refused(error: ApiError) -> Attempt {
+    Attempt::Done(Err(error))
 }
 
 /// Whether an answer says where it ends, by its length or by chunks. Any other answer ends where its connection

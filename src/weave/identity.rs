@@ -5,11 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use ureq::Agent;
-use ureq::http::header;
+use ureq::http::Method;
 
 use crate::fault::Fault;
-use crate::http::{self};
+use crate::http::{self, Message, Sender};
+use crate::project::encode;
 use crate::secret::Secret;
 use crate::site::{Lookup, Site};
 
@@ -26,7 +26,7 @@ const UNKNOWN_LIFE: Duration = Duration::from_secs(300);
 
 /// The token of a CI system, and the access token that it was exchanged for, which is kept in memory alone.
 pub struct Identity {
-    agent: Agent,
+    sender: Sender,
     /// Where tokens are exchanged.
     url: String,
     assertion: Secret,
@@ -76,7 +76,7 @@ impl Identity {
             .help("use https, or --insecure-http if everybody on the way may read the token"));
         }
         Ok(Self {
-            agent: http::agent(&site, Duration::MAX, lookup)?,
+            sender: Sender::new(&site, Duration::MAX, lookup)?,
             url: format!("{base}/oidc/token"),
             assertion,
             access: Mutex::default(),
@@ -122,19 +122,26 @@ impl Identity {
 
     fn exchange(&self, left: Duration) -> Result<Access, Failure> {
         let asked = Instant::now();
-        let form = [("grant_type", GRANT), ("assertion", self.assertion.text())];
-        let request = self.agent.post(&self.url);
-        let request = request.header(header::ACCEPT, "application/json");
-        let request = request.config().timeout_global(Some(left)).build();
-        let sent = request.send_form(form).and_then(|mut response| {
-            let body = response.body_mut().with_config().limit(MAX_ANSWER);
-            let bytes = body.read_to_vec()?;
-            Ok((response.status().as_u16(), bytes))
-        });
-        let (status, bytes) = sent.map_err(|error| {
+        // A JWT is of letters, digits, `-`, `_` and `.`; whatever else is in the file is encoded.
+        let form = format!(
+            "grant_type={}&assertion={}",
+            encode(GRANT),
+            encode(self.assertion.text())
+        );
+        let message = Message {
+            method: Method::POST,
+            url: &self.url,
+            accept: "application/json",
+            authorization: None,
+            body: Some(("application/x-www-form-urlencoded", &form)),
+            max_answer: MAX_ANSWER,
+            is_plain: false,
+        };
+        let answer = self.sender.send(&message, left).map_err(|error| {
             let cause = http::cause(&error);
             Failure::Again(format!("the connection to {} failed: {cause}", self.url))
         })?;
+        let (status, bytes) = (answer.status, answer.body);
         match status {
             200 => self.read(&bytes, asked),
             408 | 425 | 429 | 500 | 502..=599 => {
@@ -178,9 +185,7 @@ impl Identity {
             let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
             let said = ["error_description", "error", "reason"];
             let said = said.iter().find_map(|key| value.get(key)?.as_str())?;
-            let said = self.assertion.redact(said);
-            let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
-            Some(line.chars().take(300).collect::<String>())
+            Some(http::one_line(&self.assertion.redact(said), 300))
         };
         said().map_or(String::new(), |said| format!(": {said}"))
     }

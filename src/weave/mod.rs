@@ -12,14 +12,13 @@ mod identity;
 mod info;
 mod not_found;
 mod read;
-mod retry;
 mod rows;
 mod settings;
 mod setup;
 mod wire;
 
 pub use address::{Address, web};
-pub use client::{Answers, Client, Progress};
+pub use client::{Answers, Client};
 pub use credentials::{Credential, find_credential, known_secret, password as netrc_password};
 pub use eligible::Eligible;
 pub use find::{Absence, Finder, Found, Named, State, Unread};

@@ -38,47 +38,49 @@ fn ours(policy: &str, run: &str) -> Note {
 /// GitHub's GraphQL API, in pages of a hundred comments.
 fn github(notes: &Notes) -> Weave {
     let notes = Arc::clone(notes);
-    Weave::with(move |request, _| {
-        assert!(request.head.contains(&format!("{GITHUB_TOKEN}\r\n")));
-        assert_eq!((&*request.method, &*request.path), ("POST", "/graphql"));
-        let variables = &request.body["variables"];
-        let query = request.body["query"].as_str().unwrap();
-        let mut notes = notes.lock().unwrap();
-        let text = |name: &str| variables[name].as_str().unwrap().to_owned();
-        let data = if query.contains("addComment") {
-            assert_eq!(text("subject"), "PR_7");
-            notes.push(Note {
-                is_ours: true,
-                body: text("body"),
-            });
-            json!({"addComment": {"clientMutationId": null}})
-        } else if query.contains("updateIssueComment") {
-            let place: usize = text("id").parse().unwrap();
-            notes[place].body = text("body");
-            json!({"updateIssueComment": {"clientMutationId": null}})
-        } else {
-            assert_eq!(
-                (text("owner"), text("name"), variables["number"].as_u64()),
-                ("my-team".to_owned(), "bot".to_owned(), Some(7))
-            );
-            if query.contains("comments(") {
-                let after = variables["after"].as_str().unwrap_or("0");
-                let from: usize = after.parse().unwrap();
-                let listed: Vec<Value> = notes
+    Weave::with(move |request, _| Some(on_github_graphql(&notes, request)))
+}
+
+fn on_github_graphql(notes: &Notes, request: &Request) -> Reply {
+    assert!(request.head.contains(&format!("{GITHUB_TOKEN}\r\n")));
+    assert_eq!((&*request.method, &*request.path), ("POST", "/graphql"));
+    let variables = &request.body["variables"];
+    let query = request.body["query"].as_str().unwrap();
+    let mut notes = notes.lock().unwrap();
+    let text = |name: &str| variables[name].as_str().unwrap().to_owned();
+    let data = if query.contains("addComment") {
+        assert_eq!(text("subject"), "PR_7");
+        notes.push(Note {
+            is_ours: true,
+            body: text("body"),
+        });
+        json!({"addComment": {"clientMutationId": null}})
+    } else if query.contains("updateIssueComment") {
+        let place: usize = text("id").parse().unwrap();
+        notes[place].body = text("body");
+        json!({"updateIssueComment": {"clientMutationId": null}})
+    } else {
+        assert_eq!(
+            (text("owner"), text("name"), variables["number"].as_u64()),
+            ("my-team".to_owned(), "bot".to_owned(), Some(7))
+        );
+        if query.contains("comments(") {
+            let after = variables["after"].as_str().unwrap_or("0");
+            let from: usize = after.parse().unwrap();
+            let listed: Vec<Value> = notes
                     .iter()
                     .enumerate()
                     .skip(from)
                     .take(100)
                     .map(|(place, note)| json!({"id": place.to_string(), "body": note.body, "viewerDidAuthor": note.is_ours}))
                     .collect();
-                let page = json!({"hasNextPage": from + 100 < notes.len(), "endCursor": (from + 100).to_string()});
-                json!({"repository": {"pullRequest": {"comments": {"nodes": listed, "pageInfo": page}}}})
-            } else {
-                json!({"repository": {"pullRequest": {"id": "PR_7"}}})
-            }
-        };
-        Some(Reply::json(&json!({ "data": data })))
-    })
+            let page = json!({"hasNextPage": from + 100 < notes.len(), "endCursor": (from + 100).to_string()});
+            json!({"repository": {"pullRequest": {"comments": {"nodes": listed, "pageInfo": page}}}})
+        } else {
+            json!({"repository": {"pullRequest": {"id": "PR_7"}}})
+        }
+    };
+    Reply::json(&json!({ "data": data }))
 }
 
 /// GitLab's REST API, in pages of a hundred notes.
@@ -390,6 +392,79 @@ fn what_a_token_may_not_is_named() {
         ),
         &["answered 302"],
     );
+}
+
+/// The answers by which the forges say that there were too many requests.
+fn rate_limits(after: u64) -> Vec<Reply> {
+    let refused = |status, headers: String, message: &str| {
+        let body = json!({"message": message}).to_string().into_bytes();
+        Reply::Whole(status, headers, body)
+    };
+    let reset = jiff::Timestamp::now().as_second().unsigned_abs() + after;
+    let limited = json!({"data": null, "errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]});
+    vec![
+        refused(
+            429,
+            format!("Retry-After: {after}\r\n"),
+            "Too many requests",
+        ),
+        refused(
+            403,
+            format!("Retry-After: {after}\r\n"),
+            "You have exceeded a secondary rate limit",
+        ),
+        refused(
+            403,
+            format!("X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: {reset}\r\n"),
+            "API rate limit exceeded",
+        ),
+        Reply::Whole(
+            200,
+            format!("X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: {reset}\r\n"),
+            limited.to_string().into_bytes(),
+        ),
+    ]
+}
+
+#[test]
+fn a_rate_limit_is_waited_for() {
+    for limit in rate_limits(1) {
+        let notes = Notes::default();
+        let written = Arc::clone(&notes);
+        let server = Weave::with(move |request, place| {
+            let is_limited = place == 0 && request.body["query"].to_string().contains("omment");
+            Some(if is_limited {
+                limit.clone()
+            } else {
+                on_github_graphql(&written, request)
+            })
+        });
+        let outcome = on_github(example(&["--github-comment"]), &server, "1").run();
+        let outcome = outcome.code(1);
+        assert!(!outcome.stderr.contains("warning"), "{}", outcome.stderr);
+        assert_eq!(notes.lock().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn a_rate_limit_that_lasts_is_no_missing_permission() {
+    for limit in rate_limits(3000) {
+        let server = Weave::with(move |_, _| Some(limit.clone()));
+        let outcome = on_github(example(&["--github-comment"]), &server, "1").run();
+        let outcome = outcome
+            .code(1)
+            .says("the rate limit of GitHub is reached")
+            .says("asks to wait")
+            .says("help: run the job again when the rate limit has ended");
+        assert!(!outcome.stderr.contains("permission"), "{}", outcome.stderr);
+        assert_eq!(server.requests().len(), 1);
+    }
+    let limit = rate_limits(3000).remove(0);
+    let server = Weave::with(move |_, _| Some(limit.clone()));
+    on_gitlab(example(&["--gitlab-note"]), &server, "1")
+        .run()
+        .code(1)
+        .says("the rate limit of GitLab is reached (429) and asks to wait 3000 s");
 }
 
 #[test]

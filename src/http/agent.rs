@@ -1,4 +1,4 @@
-//! The settings of all HTTP requests: proxies, certificates, limits.
+//! How every request is made: certificates, proxy, limits.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// `SSL_CERT_FILE` names something that holds no certificates, or a proxy cannot be used.
-pub(crate) fn agent(site: &Site, timeout: Duration, lookup: &Lookup<'_>) -> Result<Agent, Fault> {
+pub(super) fn agent(site: &Site, timeout: Duration, lookup: &Lookup<'_>) -> Result<Agent, Fault> {
     let tls = TlsConfig::builder().root_certs(roots(lookup)?).build();
     let config = Agent::config_builder()
         .user_agent(concat!("weave-gate/", env!("CARGO_PKG_VERSION")))
@@ -31,13 +31,6 @@ pub(crate) fn agent(site: &Site, timeout: Duration, lookup: &Lookup<'_>) -> Resu
         .proxy(proxy::find(site, lookup)?)
         .build();
     Ok(config.new_agent())
-}
-
-/// The error without the library's word for its kind.
-pub(crate) fn cause(error: &ureq::Error) -> String {
-    let text = error.to_string();
-    text.strip_prefix("io: ")
-        .map_or_else(|| text.clone(), str::to_owned)
 }
 
 fn roots(lookup: &Lookup<'_>) -> Result<RootCerts, Fault> {

@@ -1,0 +1,244 @@
+//! How long answers are waited for, how often a request is made, and the pauses between.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use ureq::http::{HeaderMap, header};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// When a limit on the number of requests ends: in seconds from now by W&B, as a Unix time by GitLab and GitHub.
+const RATE_LIMIT_RESET: [&str; 2] = ["ratelimit-reset", "x-ratelimit-reset"];
+/// How many requests are left until then.
+const RATE_LIMIT_LEFT: [&str; 2] = ["ratelimit-remaining", "x-ratelimit-remaining"];
+/// A larger number of seconds is a Unix time: it is in 2001.
+const OLDEST_TIME: f64 = 1e9;
+/// The part of the time that is left which an answer gets that can be done without: a quarter.
+const ASIDE: u32 = 4;
+
+/// How long answers are waited for, and how often a request is made.
+#[derive(Clone, Copy)]
+pub(crate) struct RetryPolicy {
+    /// When it ends.
+    deadline: Instant,
+    /// The time until the deadline, when it was set.
+    pub(crate) given: Duration,
+    /// How often a request is made, at most.
+    attempts: u32,
+}
+
+impl RetryPolicy {
+    /// A policy that begins now.
+    pub(crate) fn new(given: Duration, attempts: u32) -> Self {
+        Self {
+            deadline: Instant::now() + given,
+            given,
+            attempts,
+        }
+    }
+
+    /// The time until the deadline; none where it is over.
+    pub(crate) fn left(self) -> Option<Duration> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        (left > Duration::ZERO).then_some(left)
+    }
+
+    /// For what can be done without: one attempt, and a part of the time that is left.
+    pub(crate) fn for_aside(self) -> Self {
+        Self::new(self.left().unwrap_or_default() / ASIDE, 1)
+    }
+
+    /// Makes attempts until one is done. Between them are pauses: never shorter than the server asks, and never none.
+    ///
+    /// # Errors
+    ///
+    /// The last attempt that is allowed was not done, or no time is left for another one.
+    pub(crate) fn run<T>(
+        self,
+        progress: &dyn Progress,
+        mut attempt: impl FnMut() -> Attempt<T>,
+    ) -> Result<T, GaveUp> {
+        let mut times = 1;
+        loop {
+            let (reason, wait) = match attempt() {
+                Attempt::Done(result) => return Ok(result),
+                Attempt::Again(reason, wait) => (reason, wait),
+            };
+            let gave_up = |has_time| GaveUp {
+                reason: reason.clone(),
+                wait,
+                times,
+                has_time,
+            };
+            if times >= self.attempts {
+                return Err(gave_up(true));
+            }
+            let pause = jittered(times).max(wait.unwrap_or_default());
+            if self.left().is_none_or(|left| pause >= left) {
+                return Err(gave_up(false));
+            }
+            progress.retrying(&reason, pause);
+            thread::sleep(pause);
+            times += 1;
+        }
+    }
+}
+
+/// What came of one attempt.
+pub(crate) enum Attempt<T> {
+    /// It has a result.
+    Done(T),
+    /// Another one may have: what was wrong, and how long the server asks to wait.
+    Again(String, Option<Duration>),
+}
+
+/// Why no more attempts are made.
+pub(crate) struct GaveUp {
+    /// What was wrong with the last one.
+    pub(crate) reason: String,
+    /// How long the server asks to wait.
+    pub(crate) wait: Option<Duration>,
+    /// How many attempts were made.
+    pub(crate) times: u32,
+    /// Whether there is time left, and only no attempt.
+    pub(crate) has_time: bool,
+}
+
+impl GaveUp {
+    /// The reason, with how often it was tried or how long the server asks to wait.
+    pub(crate) fn text(&self) -> String {
+        let reason = &self.reason;
+        match (self.has_time, self.wait) {
+            (true, _) if self.times > 1 => format!("{reason}, {} times", self.times),
+            (false, Some(wait)) => format!("{reason} and asks to wait {} s", wait.as_secs()),
+            (true, _) | (false, None) => reason.clone(),
+        }
+    }
+}
+
+/// Where a client says what it does.
+pub trait Progress: Sync {
+    /// A request was answered.
+    fn answered(&self, request: &str, status: u16, took: Duration);
+    /// A request is made again after a pause.
+    fn retrying(&self, reason: &str, pause: Duration);
+}
+
+/// How long the server asks to wait: `Retry-After`, in seconds or as a date, else when its limit on the number of
+/// requests ends. More seconds than can be counted are still a wait.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = |text: &str| {
+        let seconds: f64 = text.parse().ok()?;
+        let wait = Duration::try_from_secs_f64(seconds.ceil());
+        wait.ok().or((seconds > 0.0).then_some(Duration::MAX))
+    };
+    let Some(asked) = headers.get(header::RETRY_AFTER) else {
+        let number = |names: [&str; 2]| -> Option<f64> {
+            let value = names.iter().find_map(|name| headers.get(*name))?;
+            value.to_str().ok()?.trim().parse().ok()
+        };
+        // A server may tell this with every answer, also where requests are left.
+        let reset = number(RATE_LIMIT_RESET)?;
+        if number(RATE_LIMIT_LEFT).is_some_and(|left| left > 0.0) {
+            return None;
+        }
+        let since = if reset < OLDEST_TIME {
+            0.0
+        } else {
+            unix_time()
+        };
+        return seconds(&(reset - since).max(0.0).to_string());
+    };
+    let text = asked.to_str().ok()?.trim();
+    if text.parse::<f64>().is_ok() {
+        return seconds(text);
+    }
+    let date = rfc2822::parse(text).ok()?.timestamp();
+    let wait = date.duration_since(Timestamp::now());
+    Some(Duration::try_from(wait).unwrap_or(Duration::ZERO))
+}
+
+/// Exponential back-off, somewhere between half and the whole of the step.
+fn jittered(attempt: u32) -> Duration {
+    let step = FIRST_PAUSE
+        .saturating_mul(2_u32.saturating_pow(attempt - 1))
+        .min(LONGEST_PAUSE);
+    let random = RandomState::new().hash_one(attempt) % 1000;
+    let share = u32::try_from(random).unwrap_or(0);
+    step / 2 + step.mul_f64(f64::from(share) / 2000.0)
+}
+
+/// The time now, in seconds since 1970.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a double holds microseconds until the year 2255"
+)]
+fn unix_time() -> f64 {
+    Timestamp::now().as_microsecond() as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(headers: &[(&'static str, String)]) -> Option<u64> {
+        let headers = headers.iter();
+        let headers: HeaderMap = headers
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect();
+        retry_after(&headers).map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn a_server_says_in_three_ways_how_long_to_wait() {
+        let number = |number: u64| number.to_string();
+        assert_eq!(asked(&[]), None);
+        assert_eq!(asked(&[("retry-after", number(7))]), Some(7));
+        assert_eq!(asked(&[("retry-after", "0.2".to_owned())]), Some(1));
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT".to_owned();
+        assert_eq!(asked(&[("retry-after", date)]), Some(0));
+        assert_eq!(asked(&[("ratelimit-reset", number(12))]), Some(12));
+        let now = Timestamp::now().as_second().unsigned_abs();
+        for name in ["ratelimit-reset", "x-ratelimit-reset"] {
+            let wait = asked(&[(name, number(now + 40))]).unwrap();
+            assert!((39..=40).contains(&wait), "{wait}");
+            assert_eq!(asked(&[(name, number(now - 40))]), Some(0));
+        }
+    }
+
+    #[test]
+    fn a_limit_that_is_not_reached_asks_for_no_wait() {
+        let told = |left: &str| {
+            let left = ("x-ratelimit-remaining", left.to_owned());
+            asked(&[left, ("x-ratelimit-reset", "30".to_owned())])
+        };
+        assert_eq!(told("4999"), None);
+        assert_eq!(told("0"), Some(30));
+    }
+
+    #[test]
+    fn attempts_end_by_their_number() {
+        struct Quiet;
+        impl Progress for Quiet {
+            fn answered(&self, _: &str, _: u16, _: Duration) {}
+            fn retrying(&self, _: &str, _: Duration) {}
+        }
+        let policy = RetryPolicy::new(Duration::from_secs(60), 2);
+        let mut made = 0;
+        let result = policy.run(&Quiet, || {
+            made += 1;
+            Attempt::<()>::Again("busy".to_owned(), None)
+        });
+        let gave_up = result.err().unwrap();
+        assert_eq!((made, gave_up.has_time), (2, true));
+        assert_eq!(gave_up.text(), "busy, 2 times");
+        let wait = Some(Duration::from_secs(3600));
+        let result = policy.run(&Quiet, || Attempt::<()>::Again("busy".to_owned(), wait));
+        let gave_up = result.err().unwrap();
+        assert!(!gave_up.has_time);
+        assert_eq!(gave_up.text(), "busy and asks to wait 3600 s");
+    }
+}
