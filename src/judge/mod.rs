@@ -60,7 +60,7 @@ use terms::Terms;
 /// its gate is waived.
 #[must_use]
 pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement {
-    let today = now.to_zoned(TimeZone::UTC).date();
+    let today = now.to_zoned_datetime(TimeZone::UTC).date();
     let mut findings = Vec::new();
     // A gate is judged also where its baseline was not read: then there is none.
     let is_unread = |(name, _): (&str, _)| !evidence.named.contains_key(name);

@@ -125,7 +125,7 @@ fn elements(xml: &str) -> Vec<String> {
                 for attribute in element.attributes() {
                     attribute.unwrap();
                 }
-                names.push(String::from_utf8(element.name().as_ref().to_vec()).unwrap());
+                names.push(element.name().as_ref().to_owned());
             }
             Event::Eof => return names,
             _ => {}
