@@ -15,7 +15,7 @@ use crate::evidence::RunInfo;
 use crate::project::Project;
 use crate::secret::Secrets;
 use crate::selector::Selector;
-use crate::visible::visible;
+use crate::visible::{columns, padded, visible};
 
 /// Changes only where an old reader would misread a new list.
 const SCHEMA_VERSION: u32 = 1;
@@ -76,15 +76,13 @@ pub fn terminal(listing: &Listing<'_>) -> String {
     let widths: Vec<usize> = (0..head.len())
         .map(|column| {
             let cells = table.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+            cells.map(|cell| columns(cell)).max().unwrap_or(0)
         })
         .collect();
     let mut text = String::new();
     for row in table {
         let cells = row.iter().zip(&widths);
-        let line: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
+        let line: Vec<String> = cells.map(|(cell, width)| padded(cell, *width)).collect();
         text.push_str(line.join("  ").trim_end());
         text.push('\n');
     }

@@ -17,7 +17,7 @@ use crate::fault::Fault;
 use crate::judge::{Check, Effect, Finding, Line, Status, Verdict};
 use crate::number::plural;
 use crate::prose::{Prose, Span};
-use crate::visible::visible;
+use crate::visible::{columns, padded, visible};
 
 const WIDTH: usize = 80;
 /// As many rows behind a check are shown.
@@ -254,11 +254,12 @@ impl Page {
             .collect();
         let width = |column: usize| {
             let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+            cells.map(|cell| columns(cell)).max().unwrap_or(0)
         };
         let (first, second, third) = (width(0), width(1), width(2));
         for [what, values, change, scored] in &rows {
-            let line = format!("  {what:<first$}  {values:<second$}  {change:<third$}  {scored}");
+            let (what, values) = (padded(what, first), padded(values, second));
+            let line = format!("  {what}  {values}  {}  {scored}", padded(change, third));
             writeln!(self.text, "{}", line.trim_end())?;
         }
         Ok(())
@@ -370,7 +371,7 @@ impl Page {
         let mut column = first;
         write!(self.text, "{:first$}", "")?;
         for (index, word) in text.split(' ').enumerate() {
-            let width = word.chars().count();
+            let width = columns(word);
             if index > 0 && column + 1 + width > WIDTH {
                 write!(self.text, "\n{:next$}", "")?;
                 column = next;
