@@ -34,6 +34,18 @@ impl Fault {
         }
     }
 
+    /// The command line or a policy is wrong (exit code 2): the error, and what caused it.
+    #[must_use]
+    pub fn usage_of(error: &anyhow::Error) -> Self {
+        Self::usage(format_args!("{error:#}"))
+    }
+
+    /// The evidence could not be had (exit code 3): the error, and what caused it.
+    #[must_use]
+    pub fn evidence_of(error: &anyhow::Error) -> Self {
+        Self::evidence(format_args!("{error:#}"))
+    }
+
     /// The same fault, with the messages of others after its own.
     #[must_use]
     pub fn and(mut self, others: &[Self]) -> Self {

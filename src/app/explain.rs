@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use super::check::{gather, prepare};
@@ -27,27 +28,27 @@ pub(super) fn run(arguments: &ExplainArgs, console: &Console) -> Result<(), Faul
 fn judged(arguments: &ExplainArgs, console: &Console) -> Result<Value, Fault> {
     let plans = prepare(&arguments.judge, &mut |_| Ok(()))?;
     let report = gather(&arguments.judge, &plans, false, console)?.without(console.secrets());
-    let unreadable = |error| Fault::evidence(format!("cannot write the report as JSON: {error}"));
-    let text = report::json(&report).map_err(unreadable)?;
-    serde_json::from_str(&text).map_err(unreadable)
+    let text = report::json(&report);
+    let read = text.and_then(|text| serde_json::from_str(&text));
+    read.context("cannot write the report as JSON")
+        .map_err(|error| Fault::evidence_of(&error))
 }
 
 fn read(path: &Path) -> Result<Value, Fault> {
-    let shown = path.display();
-    let fault = |problem: String| {
-        Fault::usage(format!("cannot read the report `{shown}`: {problem}"))
+    let what = format!("cannot read the report `{}`", path.display());
+    parsed(path).context(what).map_err(|error| {
+        Fault::usage_of(&error)
             .help("name a JSON report, as `weave-gate check --json FILE` writes it")
-    };
-    let size = fs::metadata(path)
-        .map_err(|error| fault(error.to_string()))?
-        .len();
-    if size > MAX_BYTES {
-        return Err(fault("it is too large for a report".to_owned()));
-    }
-    let text = fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
-    let report: Value = serde_json::from_str(&text).map_err(|error| fault(error.to_string()))?;
-    if report.get("policies").is_some_and(Value::is_array) {
-        return Ok(report);
-    }
-    Err(fault("it is none of `check`".to_owned()))
+    })
+}
+
+fn parsed(path: &Path) -> anyhow::Result<Value> {
+    ensure!(
+        fs::metadata(path)?.len() <= MAX_BYTES,
+        "it is too large for a report"
+    );
+    let report: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
+    let is_of_check = report.get("policies").is_some_and(Value::is_array);
+    ensure!(is_of_check, "it is no report of `check`");
+    Ok(report)
 }

@@ -4,10 +4,12 @@
 //! No file is written through a link that leads out of the folder that was named: in a checked-out pull request
 //! `report.json` may be a link to any file of the user's.
 
-use std::fs::{self, File, OpenOptions};
-use std::hash::{BuildHasher as _, RandomState};
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use tempfile::NamedTempFile;
 
 use crate::fault::Fault;
 
@@ -28,35 +30,39 @@ impl Output {
     /// It cannot: a directory, in a directory that is not there, or without permission.
     pub(super) fn prepare(path: &Path) -> Result<Self, Fault> {
         let shown = path.display().to_string();
-        let fault = |problem: &str| {
-            Fault::usage(format!("cannot write `{shown}`: {problem}"))
+        let what = format!("cannot write `{shown}`");
+        if !is_open_file(path)
+            && let Ok(Some(link)) = leading_out(path)
+        {
+            return Err(link.fault(&what));
+        }
+        Self::writable(path, shown).context(what).map_err(|error| {
+            Fault::usage_of(&error)
                 .help("nothing was asked of Weave yet; name a file that can be written")
-        };
+        })
+    }
+
+    fn writable(path: &Path, shown: String) -> anyhow::Result<Self> {
         if is_open_file(path) {
-            let opened = OpenOptions::new().append(true).open(path);
-            opened.map_err(|error| fault(&error.to_string()))?;
+            OpenOptions::new().append(true).open(path)?;
             return Ok(Self {
                 target: path.to_owned(),
                 shown,
                 is_stream: true,
             });
         }
-        if let Some(link) = leading_out(path).map_err(|error| fault(&error.to_string()))? {
-            return Err(link.fault(&format!("cannot write `{shown}`")));
-        }
-        let target = resolve(path).map_err(|error| fault(&error.to_string()))?;
+        leading_out(path)?;
+        let target = resolve(path)?;
         let is_stream = match fs::metadata(&target) {
-            Ok(known) if known.is_dir() => return Err(fault("it is a directory")),
+            Ok(known) if known.is_dir() => bail!("it is a directory"),
             Ok(known) if known.is_file() && known.permissions().readonly() => {
-                return Err(fault("it is read-only"));
+                bail!("it is read-only")
             }
             Ok(known) => !known.is_file(),
             Err(_) => false,
         };
         if !is_stream {
-            let (file, aside) = beside(&target).map_err(|error| fault(&error.to_string()))?;
-            drop(file);
-            fs::remove_file(aside).map_err(|error| fault(&error.to_string()))?;
+            beside(&target)?.close()?;
         }
         Ok(Self {
             shown,
@@ -94,12 +100,10 @@ impl Output {
         if self.is_stream {
             return self.write(text);
         }
-        let written = beside(&self.target).and_then(|(mut file, aside)| {
-            let done = file
-                .write_all(text.as_bytes())
-                // Unlike a new name, a link never takes the place of a file.
-                .and_then(|()| fs::hard_link(&aside, &self.target));
-            fs::remove_file(&aside).and(done)
+        let written = beside(&self.target).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.persist_noclobber(&self.target)?;
+            Ok(())
         });
         written.map_err(|error| format!("cannot write `{}`: {error}", self.shown))
     }
@@ -145,20 +149,17 @@ impl Output {
         &self,
         write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let (file, aside) = beside(&self.target)?;
-        let mut buffer = BufWriter::new(file);
-        let done = write(&mut buffer).and_then(|()| {
-            buffer.flush()?;
-            // Who may read the old file may read the new one, and nobody else.
-            if let Ok(known) = fs::metadata(&self.target) {
-                fs::set_permissions(&aside, known.permissions())?;
-            }
-            Ok(fs::rename(&aside, &self.target)?)
-        });
-        done.inspect_err(|_| {
-            // Half a file helps nobody; that it may not be there is fine.
-            let _ = fs::remove_file(&aside);
-        })
+        let mut buffer = BufWriter::new(beside(&self.target)?);
+        write(&mut buffer)?;
+        let file = buffer
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
+        // Who may read the old file may read the new one, and nobody else.
+        if let Ok(known) = fs::metadata(&self.target) {
+            file.as_file().set_permissions(known.permissions())?;
+        }
+        file.persist(&self.target).map_err(|error| error.error)?;
+        Ok(())
     }
 }
 
@@ -168,15 +169,16 @@ impl Output {
 ///
 /// It cannot be made, or a link leads out of where it was named.
 pub(super) fn make_folder(path: &Path) -> Result<(), Fault> {
-    let shown = path.display();
-    let fault = |error: io::Error| {
-        Fault::usage(format!("cannot make the folder `{shown}`: {error}"))
+    let what = format!("cannot make the folder `{}`", path.display());
+    let fault = |error: anyhow::Error| {
+        Fault::usage_of(&error)
             .help("nothing was asked of Weave yet; name a folder that can be made")
     };
-    match link_on(path, 1).map_err(fault)? {
-        Some(link) => Err(link.fault(&format!("cannot make the folder `{shown}`"))),
-        None => fs::create_dir_all(path).map_err(fault),
+    let link = link_on(path, 1).context(what.clone()).map_err(fault)?;
+    if let Some(link) = link {
+        return Err(link.fault(&what));
     }
+    fs::create_dir_all(path).context(what).map_err(fault)
 }
 
 /// A link that leads out of where it may lead.
@@ -298,18 +300,22 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// A new file in the same folder, under a name that nobody can foresee. Who may not read the file that it takes the
-/// place of may not read this one either.
-fn beside(target: &Path) -> io::Result<(File, PathBuf)> {
-    let number = RandomState::new().hash_one(std::process::id());
-    let aside = target.with_file_name(format!(".weave-gate-{number:016x}.tmp"));
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+/// A new file in the same folder, under a name that nobody can foresee; it is removed unless it takes the place of the
+/// target. Who may not read the file that it takes the place of may not read this one either.
+fn beside(target: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".weave-gate-").suffix(".tmp");
     #[cfg(unix)]
-    if let Ok(known) = fs::metadata(target) {
-        use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-        options.mode(known.permissions().mode() & 0o777);
-    }
-    let file = options.open(&aside)?;
-    Ok((file, aside))
+    let permissions = {
+        use std::os::unix::fs::PermissionsExt as _;
+        // The umask applies, as to any new file.
+        let mode = fs::metadata(target).map_or(0o666, |known| known.permissions().mode() & 0o777);
+        fs::Permissions::from_mode(mode)
+    };
+    #[cfg(unix)]
+    builder.permissions(permissions);
+    let folder = target
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    builder.tempfile_in(folder.unwrap_or(Path::new(".")))
 }

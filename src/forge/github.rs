@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::Read as _;
 
+use anyhow::Context as _;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value, json};
@@ -107,17 +108,17 @@ fn event(lookup: &Lookup<'_>) -> Result<Option<Event>, Fault> {
     let Some(path) = variable(lookup, "GITHUB_EVENT_PATH") else {
         return Ok(None);
     };
-    let fault = |problem: String| {
-        Fault::evidence(format!(
-            "cannot read the event in GITHUB_EVENT_PATH: {problem}"
-        ))
+    let read = || -> anyhow::Result<Event> {
+        let mut text = String::new();
+        File::open(path)?
+            .take(MAX_EVENT)
+            .read_to_string(&mut text)?;
+        Ok(serde_json::from_str(&text)?)
     };
-    let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_EVENT).read_to_string(&mut text))
-        .map_err(|error| fault(error.to_string()))?;
-    let event = serde_json::from_str(&text).map_err(|error| fault(error.to_string()))?;
-    Ok(Some(event))
+    read()
+        .map(Some)
+        .context("cannot read the event in GITHUB_EVENT_PATH")
+        .map_err(|error| Fault::evidence_of(&error))
 }
 
 /// Why the running workflow is given no secrets, where it is of a pull request that gets none: by the event that the

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use anyhow::{Context as _, ensure};
 use ureq::Agent;
-use ureq::tls::{PemItem, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
 
 use crate::fault::Fault;
 use crate::proxy;
@@ -37,21 +38,22 @@ fn roots(lookup: &Lookup<'_>) -> Result<RootCerts, Fault> {
     let Some(path) = lookup("SSL_CERT_FILE").filter(|path| !path.is_empty()) else {
         return Ok(RootCerts::WebPki);
     };
-    let fault = |problem: String| {
-        Fault::evidence(format!("cannot read SSL_CERT_FILE `{path}`: {problem}"))
-            .help("it names a file of trusted certificates in PEM form")
-    };
-    let bytes = std::fs::read(&path).map_err(|error| fault(error.to_string()))?;
+    certificates(&path)
+        .map(|certificates| RootCerts::new_with_certs(&certificates))
+        .with_context(|| format!("cannot read SSL_CERT_FILE `{path}`"))
+        .map_err(|error| {
+            Fault::evidence_of(&error).help("it names a file of trusted certificates in PEM form")
+        })
+}
+
+fn certificates(path: &str) -> anyhow::Result<Vec<Certificate<'static>>> {
+    let bytes = std::fs::read(path)?;
     let mut certificates = Vec::new();
     for item in ureq::tls::parse_pem(&bytes) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
-            Ok(_) => {}
-            Err(error) => return Err(fault(error.to_string())),
+        if let PemItem::Certificate(certificate) = item? {
+            certificates.push(certificate);
         }
     }
-    if certificates.is_empty() {
-        return Err(fault("it holds no certificate".to_owned()));
-    }
-    Ok(RootCerts::new_with_certs(&certificates))
+    ensure!(!certificates.is_empty(), "it holds no certificate");
+    Ok(certificates)
 }

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
+use anyhow::Context as _;
+
 use super::yaml::MAX_BYTES;
 use crate::fault::Fault;
 
@@ -82,7 +84,6 @@ impl PolicyFile {
     /// Not a file, not readable, larger than [`MAX_BYTES`], or not UTF-8.
     pub fn read(&self) -> Result<String, Fault> {
         let path = &self.path;
-        let unreadable = |error| Fault::usage(format!("cannot read the policy `{path}`: {error}"));
         if Path::new(path).is_dir() {
             return Err(Fault::usage(format!("the policy `{path}` is a directory"))
                 .help(format!("name a file, or a pattern such as '{path}/*.yaml'")));
@@ -90,7 +91,8 @@ impl PolicyFile {
         let mut bytes = Vec::new();
         File::open(path)
             .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(unreadable)?;
+            .with_context(|| format!("cannot read the policy `{path}`"))
+            .map_err(|error| Fault::usage_of(&error))?;
         if bytes.len() as u64 > MAX_BYTES {
             return Err(Fault::usage(format!(
                 "the policy `{path}` is larger than {} KiB",
@@ -99,6 +101,7 @@ impl PolicyFile {
             .help("split it: several policies are judged in one run"));
         }
         String::from_utf8(bytes)
-            .map_err(|_| Fault::usage(format!("the policy `{path}` is not UTF-8")))
+            .with_context(|| format!("the policy `{path}` is not UTF-8"))
+            .map_err(|error| Fault::usage_of(&error))
     }
 }

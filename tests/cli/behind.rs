@@ -275,7 +275,7 @@ fn explain_reads_reports_and_nothing_else() {
             .code(2)
     };
     explain("{").says("cannot read the report `r.json`");
-    explain("[]").says("it is none of `check`");
+    explain("[]").says("it is no report of `check`");
     explain(r#"{"policies": [{"checks": [{"id": "a / min", "gate": "a"}]}]}"#)
         .says("there is no check `floor`")
         .says("`a / min`");

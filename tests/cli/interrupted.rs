@@ -79,7 +79,7 @@ pub fn is_aside(name: &str) -> bool {
         .strip_prefix(".weave-gate-")
         .and_then(|rest| rest.strip_suffix(".tmp"));
     number.is_some_and(|number| {
-        number.len() == 16 && number.bytes().all(|byte| byte.is_ascii_hexdigit())
+        number.len() == 6 && number.bytes().all(|byte| byte.is_ascii_alphanumeric())
     })
 }
 

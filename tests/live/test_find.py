@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import threading
 import time
@@ -327,7 +328,8 @@ def test_a_run_that_appears_and_finishes_while_we_wait(place):
     assert process.returncode == 0, stderr
     lines = stderr.splitlines()
     assert lines[0] == "waiting 0s of 30s for evaluation=api-answers: no run matches yet"
-    assert f"run {run} is still running, 3 of 3 rows" in lines[1]
+    # On a slow machine the run is seen before all of its rows are logged.
+    assert re.search(rf"run {run} is still running, ([1-3]) of \1 rows$", lines[1]), lines[1]
     assert len(lines) == 2
     assert "weave-gate: passed" in stdout
 

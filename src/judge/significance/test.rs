@@ -66,7 +66,7 @@ pub(in crate::judge) struct SignificanceTest {
     /// The corrected p-value; `None` if it is not tested.
     corrected: Option<Corrected>,
     /// The corrected p-value over all scenarios, also if the policy takes each missing score as the worst.
-    corrected_anyhow: Option<Corrected>,
+    corrected_over_all: Option<Corrected>,
     /// Whether it was corrected for the other tests of a family.
     is_in_family: bool,
 }
@@ -150,7 +150,7 @@ impl SignificanceTest {
             is_sizeless,
             attainable,
             corrected: None,
-            corrected_anyhow: None,
+            corrected_over_all: None,
             is_in_family: false,
         }
     }
@@ -158,7 +158,7 @@ impl SignificanceTest {
     /// What its family has to know of it; `None` where it cannot be tested.
     fn test(&self, gate: &Gate, limit: Limit) -> Option<Test> {
         if !self.is_at_worst(gate) {
-            return self.test_anyhow(gate, limit);
+            return self.test_over_all(gate, limit);
         }
         let p = self.worst.p(limit)?;
         Some(Test {
@@ -172,7 +172,7 @@ impl SignificanceTest {
 
     /// The same over all ways to fill in missing scores: the p-values of the worst and of the best
     /// cases.
-    fn test_anyhow(&self, gate: &Gate, limit: Limit) -> Option<Test> {
+    fn test_over_all(&self, gate: &Gate, limit: Limit) -> Option<Test> {
         let worst_cases = self
             .worst_cases
             .iter()
@@ -229,8 +229,8 @@ impl SignificanceTest {
             // depends on the scores that other tests miss.
             let worst = self.worst.judge(gate, limit, adjusted.0);
             let depends = worst != self.worst.judge(gate, limit, adjusted.1);
-            let anyhow = self.corrected_anyhow.and_then(|of| of.least);
-            let hides = of(&self.worst_cases, anyhow).contains(&RuleOutcome::Broken);
+            let over_all = self.corrected_over_all.and_then(|of| of.least);
+            let hides = of(&self.worst_cases, over_all).contains(&RuleOutcome::Broken);
             let is_hidden = worst == RuleOutcome::Noise && hides;
             // At its worst a change beyond the limit is defined, even if it is not in other scenarios.
             let has_size = !self.is_sizeless || worst != RuleOutcome::Holds;
@@ -324,12 +324,12 @@ pub(in crate::judge) fn correct(
         let rows = (!test.is_at_worst(gate)).then_some(*rows);
         let on_rows = |test: Test| Test { rows, ..test };
         let usual = test.test(gate, *limit).map(on_rows);
-        let anyhow = test.test_anyhow(gate, *limit).map(on_rows);
-        let anyhow = anyhow.filter(|_| test.is_at_worst(gate));
+        let over_all = test.test_over_all(gate, *limit).map(on_rows);
+        let over_all = over_all.filter(|_| test.is_at_worst(gate));
         // A test that cannot be made with the scores at their worst may be made in other scenarios.
-        if usual.is_some() || anyhow.is_some() {
+        if usual.is_some() || over_all.is_some() {
             let place = usual.as_ref().map(|_| tests.len());
-            tested.push((test, place, anyhow));
+            tested.push((test, place, over_all));
             tests.extend(usual);
         }
     }
@@ -339,16 +339,16 @@ pub(in crate::judge) fn correct(
         Correction::None => tests.iter().map(Test::alone).collect(),
     };
     let corrected = all(&tests);
-    for (test, place, anyhow) in tested {
+    for (test, place, over_all) in tested {
         if let Some(place) = place {
             test.corrected = corrected.get(place).copied();
             test.is_in_family = correction == Correction::Holm;
         }
-        if let Some(anyhow) = anyhow {
+        if let Some(over_all) = over_all {
             let mut tests = tests.clone();
             let place = place.unwrap_or(tests.len());
-            tests.splice(place..(place + 1).min(tests.len()), [anyhow]);
-            test.corrected_anyhow = all(&tests).get(place).copied();
+            tests.splice(place..(place + 1).min(tests.len()), [over_all]);
+            test.corrected_over_all = all(&tests).get(place).copied();
         }
     }
 }
