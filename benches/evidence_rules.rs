@@ -17,7 +17,7 @@
 use jiff::Timestamp;
 use weave_gate::evidence::{
     Baseline, Column, Columns, Completeness, Dimension, Evidence, Kind, Pair, Role, Rows, Run,
-    RunStatus, Totals,
+    RunStatus, Score, Totals,
 };
 use weave_gate::judge::{Status, judge};
 use weave_gate::number::count;
@@ -84,10 +84,7 @@ fn run(id: &str, rows: u64, totals: Totals) -> Run {
 /// Two runs of the model, of which the second drops the first scorer by `drop` percent.
 fn evidence(random: &mut Random, size: u64, trials: u32, scorers: usize, drop: u64) -> Evidence {
     let columns = (0..scorers)
-        .map(|scorer| Column {
-            dimension: format!("s{scorer}"),
-            kind: Kind::Truth,
-        })
+        .map(|scorer| Column::Dimension(format!("s{scorer}"), Kind::Truth))
         .collect();
     let mut rows = Rows::new(Columns {
         scores: columns,
@@ -95,8 +92,8 @@ fn evidence(random: &mut Random, size: u64, trials: u32, scorers: usize, drop: u
         patterns: Vec::new(),
     });
     let mut values = [
-        vec![0.0; scorers * trials as usize],
-        vec![0.0; scorers * trials as usize],
+        vec![Score::MISSING; scorers * trials as usize],
+        vec![Score::MISSING; scorers * trials as usize],
     ];
     for row in 0..size {
         for scorer in 0..scorers {
@@ -111,7 +108,7 @@ fn evidence(random: &mut Random, size: u64, trials: u32, scorers: usize, drop: u
                         !lost
                     };
                     if let Some(slot) = side.get_mut(trial * scorers + scorer) {
-                        *slot = f64::from(u8::from(right));
+                        *slot = Score::of(f64::from(u8::from(right)));
                     }
                 }
             }

@@ -13,7 +13,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use weave_gate::evidence::{
     Baseline, Column, Columns, Completeness, Dimension, Evidence, Kind, Pair, Role, Rows, Run,
-    RunStatus, Totals,
+    RunStatus, Score, Totals,
 };
 use weave_gate::judge::judge;
 use weave_gate::policy;
@@ -68,10 +68,7 @@ fn totals(rows: &Rows, role: Role) -> Totals {
 }
 
 fn main() {
-    let column = |number: usize, kind| Column {
-        dimension: format!("s{number}"),
-        kind,
-    };
+    let column = |number: usize, kind| Column::Dimension(format!("s{number}"), kind);
     // Three scorers of truth values, and two of numbers.
     let kinds = [
         Kind::Truth,
@@ -98,7 +95,7 @@ fn main() {
                     f64::from(u32::try_from(mixed % 1000).expect("a small number")) / 1000.0
                 };
             }
-            rows.push(role, &values);
+            rows.push(role, &values.map(Score::of));
         }
         rows.end_row(&format!("{row:043}"), 1, 1);
     }

@@ -74,15 +74,11 @@ pub(super) fn nothing(policy: &Policy) -> Vec<Evidence> {
 
 /// Every column that a run can have, but those of its calls.
 pub(super) fn every_column(totals: &Totals) -> Columns {
-    let column = |dimension: &str, kind| Column {
-        dimension: dimension.to_owned(),
-        kind,
-    };
     let kinds = [Kind::Truth, Kind::Number, Kind::Scored];
     let names = totals.dimensions.keys();
-    let scores = names.flat_map(|name| kinds.map(|kind| column(name, kind)));
+    let scores = names.flat_map(|name| kinds.map(|kind| Column::Dimension(name.clone(), kind)));
     Columns {
-        scores: scores.chain([column("", Kind::Anything)]).collect(),
+        scores: scores.chain([Column::Run(Kind::Anything)]).collect(),
         inputs: Vec::new(),
         patterns: Vec::new(),
     }
@@ -196,7 +192,7 @@ pub(super) fn holds_together(evidence: &Evidence) {
         assert!(trials(Role::Candidate) + trials(Role::Baseline) > 0);
         for role in [Role::Candidate, Role::Baseline] {
             for column in 0..rows.columns().len() {
-                assert_eq!(rows.values(role, column, row).len(), trials(role));
+                assert_eq!(rows.scores(role, column, row).len(), trials(role));
             }
         }
     }

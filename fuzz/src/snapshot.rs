@@ -129,20 +129,14 @@ fn rows_are_true(saved: &Saved, run: &Run, raw: &Value) {
             .iter()
             .filter(|(_, known)| known.flaw.is_none());
         for (name, _) in sound {
-            let truth = read.column(name, Kind::Truth).expect("a column");
-            let number = read.column(name, Kind::Number).expect("a column");
-            let values = |column| read.values(Role::Candidate, column, place);
+            let truth = read.column(Some(name), Kind::Truth).expect("a column");
+            let number = read.column(Some(name), Kind::Number).expect("a column");
+            let scores = |column| read.scores(Role::Candidate, column, place);
             for (trial, leaves) in trials.iter().enumerate() {
                 let leaf = leaves.get(name).copied().unwrap_or(&Value::Null);
                 let as_truth = leaf.as_bool().map(|passed| f64::from(u8::from(passed)));
-                assert_eq!(
-                    Some(values(truth)[trial]).filter(|value| !value.is_nan()),
-                    as_truth
-                );
-                assert_eq!(
-                    Some(values(number)[trial]).filter(|value| !value.is_nan()),
-                    leaf.as_f64()
-                );
+                assert_eq!(scores(truth)[trial].value(), as_truth);
+                assert_eq!(scores(number)[trial].value(), leaf.as_f64());
             }
         }
     }

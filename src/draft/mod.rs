@@ -53,10 +53,7 @@ pub fn columns(runs: &[&Totals]) -> Columns {
     if !is_little && runs.iter().all(|totals| is_whole(totals)) {
         return columns;
     }
-    let of = |dimension: &str, kind| Column {
-        dimension: dimension.to_owned(),
-        kind,
-    };
+    let of = |dimension: &str, kind| Column::Dimension(dimension.to_owned(), kind);
     for name in runs.iter().flat_map(|totals| totals.dimensions.keys()) {
         columns.add(Columns {
             scores: [Kind::Truth, Kind::Number, Kind::Scored]

@@ -4,13 +4,41 @@ use super::Totals;
 use crate::input::Value;
 pub use crate::policy::Kind;
 
-/// A column of scores.
+/// A column of what trials have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
-    /// The dimension.
-    pub dimension: String,
-    /// What is held of it.
-    pub kind: Kind,
+pub enum Column {
+    /// Of the trials themselves: whether anything was scored, what the call of the model took and used.
+    Run(Kind),
+    /// Of their scores in a dimension.
+    Dimension(String, Kind),
+}
+
+impl Column {
+    /// The column of a dimension's scores, or of the trials themselves where there is no dimension.
+    #[must_use]
+    pub fn of(dimension: Option<&str>, kind: Kind) -> Self {
+        match dimension {
+            Some(name) => Self::Dimension(name.to_owned(), kind),
+            None => Self::Run(kind),
+        }
+    }
+
+    /// What is held.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Run(kind) | Self::Dimension(_, kind) => *kind,
+        }
+    }
+
+    /// The dimension, if it is of one.
+    #[must_use]
+    pub fn dimension(&self) -> Option<&str> {
+        match self {
+            Self::Run(_) => None,
+            Self::Dimension(name, _) => Some(name),
+        }
+    }
 }
 
 /// An input of the dataset's rows, by which they are sliced.
@@ -40,12 +68,8 @@ impl Columns {
     /// Columns that need all that rows can come with.
     #[must_use]
     pub fn everything() -> Self {
-        let of_trial = |kind| Column {
-            dimension: String::new(),
-            kind,
-        };
         Self {
-            scores: vec![of_trial(Kind::Latency), of_trial(Kind::Cost)],
+            scores: vec![Column::Run(Kind::Latency), Column::Run(Kind::Cost)],
             inputs: vec![Input {
                 path: String::new(),
                 named: Vec::new(),
@@ -104,7 +128,7 @@ impl Columns {
     pub fn need_calls(&self) -> bool {
         let of_call = |column: &Column| {
             matches!(
-                column.kind,
+                column.kind(),
                 Kind::Latency | Kind::Elapsed | Kind::Tokens | Kind::Cost
             )
         };
@@ -114,6 +138,6 @@ impl Columns {
     /// Whether its price has to be known.
     #[must_use]
     pub fn need_costs(&self) -> bool {
-        self.scores.iter().any(|column| column.kind == Kind::Cost)
+        self.scores.iter().any(|column| column.kind() == Kind::Cost)
     }
 }

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::columns::{Column, Columns, Kind};
 use super::is_of_sdk;
 use super::rows::{Role, Rows, WithoutCall};
+use super::score::Score;
 use super::trial::Trial;
 use crate::input::Unresolved;
 use crate::json::{distinct, repeated};
@@ -20,7 +21,7 @@ use crate::number::count;
 pub struct Gatherer {
     names: Names,
     /// The trial that is being read.
-    values: Vec<f64>,
+    values: Vec<Score>,
     /// The dimension that is being read.
     name: String,
     rows: Rows,
@@ -32,7 +33,7 @@ impl Gatherer {
     pub fn new(columns: Columns) -> Self {
         Self {
             names: Names::new(&columns.scores, &columns.patterns),
-            values: vec![f64::NAN; columns.scores.len()],
+            values: vec![Score::MISSING; columns.scores.len()],
             name: String::new(),
             rows: Rows::new(columns),
         }
@@ -44,7 +45,7 @@ impl Gatherer {
     ///
     /// Its scores are no map, or a key of them stands twice.
     pub fn trial(&mut self, role: Role, trial: &Trial<'_>) -> Result<(), serde_json::Error> {
-        self.values.fill(f64::NAN);
+        self.values.fill(Score::MISSING);
         let mut returned = Scored::Nothing;
         let scores = Scores {
             names: &self.names,
@@ -81,7 +82,7 @@ impl Gatherer {
                 place.and_then(|place| self.values.get_mut(place)),
                 value.filter(|value| *value >= 0.0),
             ) {
-                *slot = value;
+                *slot = Score::of(value);
             }
         }
         self.rows.push(role, &self.values);
@@ -155,7 +156,7 @@ impl Names {
         let (mut anything, mut latency, mut elapsed) = (None, None, None);
         let (mut tokens, mut cost) = (None, None);
         for (place, column) in columns.iter().enumerate() {
-            let of_trial = match column.kind {
+            let of_trial = match column.kind() {
                 Kind::Anything => Some(&mut anything),
                 Kind::Latency => Some(&mut latency),
                 Kind::Elapsed => Some(&mut elapsed),
@@ -167,15 +168,16 @@ impl Names {
                 *slot = Some(place);
                 continue;
             }
-            let found = sorted
-                .iter()
-                .position(|(name, _)| *name == column.dimension);
+            let Some(dimension) = column.dimension() else {
+                continue;
+            };
+            let found = sorted.iter().position(|(name, _)| name == dimension);
             let at = found.unwrap_or_else(|| {
-                sorted.push((column.dimension.clone(), Places::default()));
+                sorted.push((dimension.to_owned(), Places::default()));
                 sorted.len() - 1
             });
             if let Some((_, places)) = sorted.get_mut(at) {
-                match column.kind {
+                match column.kind() {
                     Kind::Truth => places.truth = Some(place),
                     Kind::Number => places.number = Some(place),
                     Kind::Scored => places.scored = Some(place),
@@ -249,7 +251,7 @@ struct Scores<'a> {
     name: &'a mut String,
     /// Whether `name` is that of a key, which may be empty.
     is_inner: bool,
-    values: &'a mut [f64],
+    values: &'a mut [Score],
     scored: &'a mut Scored,
 }
 
@@ -283,7 +285,7 @@ impl Scores<'_> {
         };
         for (place, value) in [(place, value), (places.scored, scored)] {
             if let Some(slot) = place.and_then(|place| self.values.get_mut(place)) {
-                *slot = value;
+                *slot = Score::of(value);
             }
         }
         Ok(())
@@ -379,10 +381,7 @@ mod tests {
     use super::*;
 
     fn column(dimension: &str, kind: Kind) -> Column {
-        Column {
-            dimension: dimension.to_owned(),
-            kind,
-        }
+        Column::Dimension(dimension.to_owned(), kind)
     }
 
     #[test]
@@ -446,7 +445,7 @@ mod tests {
         ];
         let names = Names::new(&columns, &[]);
         let read = |text: &str| {
-            let mut values = vec![f64::NAN; columns.len()];
+            let mut values = vec![Score::MISSING; columns.len()];
             let scores = Scores {
                 names: &names,
                 name: &mut String::new(),
@@ -457,31 +456,35 @@ mod tests {
             scores
                 .deserialize(&mut serde_json::Deserializer::from_str(text))
                 .unwrap();
-            let shown = values.iter().map(f64::to_string);
+            let shown = values.iter().map(|score| {
+                score
+                    .value()
+                    .map_or("-".to_owned(), |value| value.to_string())
+            });
             shown.collect::<Vec<_>>().join(" ")
         };
         assert_eq!(
             read(
                 r#"{"a": {"b": true, "c": -3, "d": {"e": 1}}, "plain": 2, "text": "x", "other": {"a": 1}}"#
             ),
-            "1 -3 NaN 2 0 NaN NaN NaN"
+            "1 -3 - 2 0 - - -"
         );
         assert_eq!(
             read(
                 r#"{"a.b": false, "a-b": 1.5, "plain": true, "text": null, "list": [1, 2], "ab": 1}"#
             ),
-            "0 NaN 1 NaN NaN NaN 1.5 NaN"
+            "0 - 1 - - - 1.5 -"
         );
-        assert_eq!(read("{}"), "NaN NaN NaN NaN NaN NaN NaN NaN");
+        assert_eq!(read("{}"), "- - - - - - - -");
         // A scorer without a name is no other scorer.
         assert_eq!(
             read(r#"{"plain": true, "": {"plain": false}}"#),
-            "NaN NaN 1 NaN NaN NaN NaN 0"
+            "- - 1 - - - - 0"
         );
         // What nobody asks for is not looked into.
         assert_eq!(
             read(r#"{"other": 1, "other": 2, "text": "x"}"#),
-            "NaN NaN NaN NaN 0 NaN NaN NaN"
+            "- - - - 0 - - -"
         );
     }
 }

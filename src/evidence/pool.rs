@@ -70,12 +70,7 @@ pub(super) fn assembled(
 fn scores(totals: &[Totals]) -> Columns {
     let names = totals.iter().flat_map(|totals| totals.dimensions.keys());
     let kinds = [Kind::Truth, Kind::Number, Kind::Scored];
-    let of = |name: &String| {
-        kinds.map(|kind| Column {
-            dimension: name.clone(),
-            kind,
-        })
-    };
+    let of = |name: &String| kinds.map(|kind| Column::Dimension(name.clone(), kind));
     let mut columns = Columns::default();
     columns.add(Columns {
         scores: names.flat_map(of).collect(),

@@ -7,10 +7,7 @@ use super::*;
 use crate::input::{Unresolved, Value};
 
 fn column(dimension: &str, kind: Kind) -> Column {
-    Column {
-        dimension: dimension.to_owned(),
-        kind,
-    }
+    Column::Dimension(dimension.to_owned(), kind)
 }
 
 fn input(path: &str, named: &[serde_json::Value]) -> Input {
@@ -32,7 +29,10 @@ fn columns(scores: &[Column], inputs: &[Input]) -> Columns {
 fn numbers(wanted: &Columns, of: &[(&str, f64, serde_json::Value)]) -> Rows {
     let mut rows = Rows::new(wanted.clone());
     for (digest, number, inputs) in of {
-        rows.push(Role::Candidate, &vec![*number; wanted.scores.len()]);
+        rows.push(
+            Role::Candidate,
+            &vec![Score::of(*number); wanted.scores.len()],
+        );
         rows.push_inputs(inputs).unwrap();
         rows.end_row(digest, 1, 0);
     }
@@ -64,7 +64,7 @@ fn wanted_columns_are_those_of_all_policies_each_once() {
 #[test]
 fn calls_and_costs_are_asked_for_only_where_a_column_needs_them() {
     let needs = |kind| {
-        let wanted = columns(&[column("a", Kind::Truth), column("", kind)], &[]);
+        let wanted = columns(&[column("a", Kind::Truth), Column::Run(kind)], &[]);
         (wanted.need_calls(), wanted.need_costs())
     };
     assert_eq!(needs(Kind::Latency), (true, false));
@@ -173,7 +173,12 @@ fn two_runs_are_joined_row_by_row() {
     let joined = Rows::joined(&numbers(&wanted, &ours), &numbers(&wanted, &theirs)).unwrap();
     let lines: Vec<String> = (0..joined.len())
         .map(|row| {
-            let of = |role| joined.values(role, 0, row);
+            let of = |role| {
+                let scores = joined.scores(role, 0, row).iter();
+                scores
+                    .map(|score| score.value().unwrap())
+                    .collect::<Vec<f64>>()
+            };
             format!(
                 "{} {:?} {:?}",
                 joined.digest(row),
@@ -243,7 +248,7 @@ impl Told {
     fn disagree(&self) -> Option<String> {
         let mut rows = Rows::new(columns(&[column("a", self.kind)], &[]));
         for value in self.values {
-            rows.push(Role::Candidate, &[*value]);
+            rows.push(Role::Candidate, &[Score::of(*value)]);
             rows.end_row("d", 1, 0);
         }
         rows.disagree(Role::Candidate, self.values.len() as u64, &self.summary)
@@ -404,7 +409,7 @@ fn trials_without_any_score_are_as_many_as_the_summary_leaves_room_for() {
 
 #[test]
 fn known_usage_is_counted_beside_its_sum() {
-    let wanted = columns(&[column("", Kind::Tokens), column("", Kind::Cost)], &[]);
+    let wanted = columns(&[Column::Run(Kind::Tokens), Column::Run(Kind::Cost)], &[]);
     let mut rows = Rows::new(wanted);
     for values in [
         [10.0, 0.5],
@@ -412,7 +417,7 @@ fn known_usage_is_counted_beside_its_sum() {
         [20.0, f64::NAN],
         [0.0, f64::NAN],
     ] {
-        rows.push(Role::Candidate, &values);
+        rows.push(Role::Candidate, &values.map(Score::of));
         rows.end_row("d", 1, 0);
     }
     let usage = rows.totals(Role::Candidate).usage.unwrap();

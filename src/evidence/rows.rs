@@ -1,11 +1,11 @@
 //! The values of single rows, of one run or of two.
 //!
-//! Columns hold numbers only, one for each trial: true is 1, false is 0, and a score that is missing is not a
-//! number. A row is known by its place; rows are sorted by their digests.
+//! Columns hold one score for each trial. A row is known by its place; rows are sorted by their digests.
 
 use std::collections::HashMap;
 
 use super::columns::{Column, Columns, Input, Kind};
+use super::score::Score;
 use crate::input::{self, Unresolved, Value};
 
 /// More values of one input than this are not looked at one by one.
@@ -100,7 +100,7 @@ pub(super) struct Trials {
     /// Where the trials of each row begin; one more than there are rows.
     starts: Vec<u32>,
     /// The columns' values, trial by trial.
-    pub(super) columns: Vec<Vec<f64>>,
+    pub(super) columns: Vec<Vec<Score>>,
     /// Trials without a predict call, and the tokens of these as a whole.
     pub(super) without_call: WithoutCall,
 }
@@ -167,7 +167,7 @@ impl Trials {
     }
 
     /// Adds a trial to the row that is being read: its values, in the order of the columns.
-    fn push(&mut self, values: &[f64]) {
+    fn push(&mut self, values: &[Score]) {
         for (column, value) in self.columns.iter_mut().zip(values) {
             column.push(*value);
         }
@@ -180,7 +180,7 @@ impl Trials {
     }
 
     /// The values of a row's trials in a column.
-    fn row(&self, column: usize, row: usize) -> &[f64] {
+    fn row(&self, column: usize, row: usize) -> &[Score] {
         let range = self.range(row);
         self.columns
             .get(column)
@@ -239,7 +239,7 @@ impl Rows {
     }
 
     /// Adds a trial to the row that is being read.
-    pub fn push(&mut self, role: Role, values: &[f64]) {
+    pub fn push(&mut self, role: Role, values: &[Score]) {
         self.trials_mut(role).push(values);
     }
 
@@ -405,7 +405,7 @@ impl Rows {
         for run in runs {
             pooled.add_without_call(Role::Candidate, run.candidate.without_call);
         }
-        let missing = vec![f64::NAN; first.columns.len()];
+        let missing = vec![Score::MISSING; first.columns.len()];
         let mut places = vec![0; runs.len()];
         loop {
             let digests = runs.iter().zip(&places);
@@ -476,11 +476,11 @@ impl Rows {
         };
         let range = from.candidate.range(row);
         for trial in range.clone() {
-            let values: Vec<f64> = from
+            let values: Vec<Score> = from
                 .candidate
                 .columns
                 .iter()
-                .map(|column| column.get(trial).copied().unwrap_or(f64::NAN))
+                .map(|column| column.get(trial).copied().unwrap_or(Score::MISSING))
                 .collect();
             self.push(role, &values);
         }
@@ -507,17 +507,17 @@ impl Rows {
         }
     }
 
-    /// The place of a column.
+    /// The place of the column of a dimension's scores, or of the trials themselves where there is no dimension.
     #[must_use]
-    pub fn column(&self, dimension: &str, kind: Kind) -> Option<usize> {
+    pub fn column(&self, dimension: Option<&str>, kind: Kind) -> Option<usize> {
         self.columns
             .iter()
-            .position(|column| column.kind == kind && column.dimension == dimension)
+            .position(|column| column.kind() == kind && column.dimension() == dimension)
     }
 
-    /// The values of a row's trials in a column; empty where the run lacks the row.
+    /// The scores of a row's trials in a column; empty where the run lacks the row.
     #[must_use]
-    pub fn values(&self, role: Role, column: usize, row: usize) -> &[f64] {
+    pub fn scores(&self, role: Role, column: usize, row: usize) -> &[Score] {
         self.side(role).row(column, row)
     }
 

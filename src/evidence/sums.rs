@@ -22,10 +22,10 @@ impl Rows {
         }
         let none = Dimension::default();
         for column in self.columns() {
-            let name = &column.dimension;
+            let name = column.dimension().unwrap_or_default();
             let ours = rows.dimensions.get(name).unwrap_or(&none);
             let theirs = summary.dimensions.get(name).unwrap_or(&none);
-            let agrees = match column.kind {
+            let agrees = match column.kind() {
                 Kind::Truth => (ours.passed, ours.judged) == (theirs.passed, theirs.judged),
                 Kind::Number => {
                     let means = ours.mean.zip(theirs.mean);
@@ -40,7 +40,7 @@ impl Rows {
                     let (Some(ours), Some(theirs)) = (ours, theirs) else {
                         continue;
                     };
-                    match column.kind {
+                    match column.kind() {
                         // The server's sum holds those of the scorers where it finds no predict call.
                         Kind::Tokens => {
                             let mut sum = self.without_call(role);
@@ -66,11 +66,11 @@ impl Rows {
                 Kind::Latency | Kind::Elapsed => true,
             };
             if !agrees && theirs.flaw.is_none() {
-                return Some(match column.kind {
+                return Some(match column.kind() {
                     Kind::Anything => "trials without any score".to_owned(),
                     Kind::Tokens => "tokens".to_owned(),
                     Kind::Cost => "cost".to_owned(),
-                    _ => name.clone(),
+                    _ => name.to_owned(),
                 });
             }
         }
@@ -85,14 +85,14 @@ impl Rows {
         column: usize,
         is_wanted: impl Fn(usize) -> bool,
     ) -> Option<(f64, f64)> {
-        let values = (0..self.len())
+        let scores = (0..self.len())
             .filter(|row| is_wanted(*row))
-            .flat_map(|row| self.values(role, column, row));
-        values
-            .filter(|value| !value.is_nan())
+            .flat_map(|row| self.scores(role, column, row));
+        scores
+            .filter_map(|score| score.value())
             .fold(None, |ends, value| {
-                let (low, high) = ends.unwrap_or((*value, *value));
-                Some((low.min(*value), high.max(*value)))
+                let (low, high) = ends.unwrap_or((value, value));
+                Some((low.min(value), high.max(value)))
             })
     }
 
@@ -115,8 +115,8 @@ impl Rows {
             totals.trials += range.len() as u64;
             for (sum, column) in sums.iter_mut().zip(&side.columns) {
                 let values = column.get(range.clone()).unwrap_or_default();
-                for value in values {
-                    sum.add(*value);
+                for value in values.iter().filter_map(|score| score.value()) {
+                    sum.add(value);
                 }
             }
         }
@@ -139,18 +139,16 @@ struct Sum {
 
 impl Sum {
     fn add(&mut self, value: f64) {
-        if !value.is_nan() {
-            self.known += 1;
-            self.ones += u64::from(value == 1.0);
-            self.total += value;
-        }
+        self.known += 1;
+        self.ones += u64::from(value == 1.0);
+        self.total += value;
     }
 }
 
 impl Totals {
     /// Takes in what a column comes to.
     fn take(&mut self, column: &Column, sum: Sum) {
-        match column.kind {
+        match column.kind() {
             Kind::Anything => {
                 self.exact_unscored = Some(self.trials - sum.known);
                 self.scored_trials = Some(sum.ones);
@@ -168,8 +166,9 @@ impl Totals {
             }
             Kind::Truth | Kind::Number | Kind::Scored if sum.known == 0 => {}
             Kind::Truth | Kind::Number | Kind::Scored => {
-                let dimension = self.dimensions.entry(column.dimension.clone()).or_default();
-                match column.kind {
+                let name = column.dimension().unwrap_or_default().to_owned();
+                let dimension = self.dimensions.entry(name).or_default();
+                match column.kind() {
                     Kind::Truth => (dimension.judged, dimension.passed) = (sum.known, sum.ones),
                     Kind::Number => {
                         dimension.measured = sum.known;

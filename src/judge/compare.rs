@@ -160,10 +160,7 @@ pub fn columns_to_compare(runs: &[&Totals]) -> Columns {
             let kinds = kinds.into_iter().filter(|(scores, _)| is_wanted(*scores));
             columns.add(Columns {
                 scores: kinds
-                    .map(|(_, kind)| Column {
-                        dimension: name.clone(),
-                        kind,
-                    })
+                    .map(|(_, kind)| Column::Dimension(name.clone(), kind))
                     .collect(),
                 inputs: Vec::new(),
                 patterns: Vec::new(),

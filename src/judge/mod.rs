@@ -159,7 +159,7 @@ fn tells_usage(evidence: &Evidence) -> bool {
         Baseline::Unnamed | Baseline::NotFound(_) => None,
     };
     let mut runs = std::iter::once(&evidence.candidate.totals).chain(baseline);
-    columns.any(|column| matches!(column.kind, Kind::Tokens | Kind::Cost))
+    columns.any(|column| matches!(column.kind(), Kind::Tokens | Kind::Cost))
         || runs.all(|totals| {
             let usage = totals.usage.unwrap_or_default();
             usage.reported.is_some() && usage.priced.is_some()

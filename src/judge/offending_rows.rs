@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::evidence::{Columns, Role, Rows, Totals};
+use crate::evidence::{Columns, Role, Rows, Score, Totals};
 use crate::judge::check::{Check, Status};
 use crate::judge::measure::columns::{column, of_gate};
 use crate::judge::slice::Selection;
@@ -165,10 +165,13 @@ fn scored(
     column: usize,
     row: usize,
 ) -> Scored {
-    let values = rows.values(role, column, row);
+    let values = rows.scores(role, column, row);
     if metric.column() == Some(Kind::Scored) && !values.is_empty() {
         // A text is 0 there.
-        let covered = |value: &&f64| **value == 1.0 || (text_counts && **value == 0.0);
+        let covered = |score: &&Score| {
+            let value = score.value();
+            value == Some(1.0) || (text_counts && value == Some(0.0))
+        };
         let covered = values.iter().filter(covered).count() as u64;
         let trials = values.len() as u64;
         return Scored {
@@ -177,8 +180,7 @@ fn scored(
             trials,
         };
     }
-    let known = values.iter().copied().filter(|value| !value.is_nan());
-    let known: Vec<f64> = known.collect();
+    let known: Vec<f64> = values.iter().filter_map(|score| score.value()).collect();
     let scored = known.len() as u64;
     let sum = crate::number::sum(known);
     let trials = values.len() as u64;

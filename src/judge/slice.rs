@@ -35,8 +35,9 @@ impl fmt::Display for Slice {
 /// Tells which rows are in a slice.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Selection {
-    /// Inputs, and the codes of which a row has to have one; all rows where there are none.
-    tests: Vec<(usize, Vec<u32>)>,
+    /// Inputs, and the codes of which a row has to have one; all rows where there are none. An input that was not read
+    /// is no row's.
+    tests: Vec<(Option<usize>, Vec<u32>)>,
 }
 
 impl Selection {
@@ -54,10 +55,12 @@ impl Selection {
             .iter()
             .map(|(path, sort)| (path, vec![sort.clone()]));
         let tests = conditions.chain(by).map(|(path, sorts)| {
-            // An input that was not read is no row's.
-            let input = rows.input(path).unwrap_or(usize::MAX);
-            let codes = sorts.iter().filter_map(|sort| rows.code(input, sort));
-            (input, codes.collect())
+            let input = rows.input(path);
+            let codes = sorts
+                .iter()
+                .filter_map(|sort| rows.code(input?, sort))
+                .collect();
+            (input, codes)
         });
         Self {
             tests: tests.collect(),
@@ -67,6 +70,6 @@ impl Selection {
     pub(super) fn has(&self, rows: &Rows, row: usize) -> bool {
         self.tests
             .iter()
-            .all(|(input, codes)| rows.is_any_of(*input, row, codes))
+            .all(|(input, codes)| input.is_some_and(|input| rows.is_any_of(input, row, codes)))
     }
 }

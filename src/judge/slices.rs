@@ -71,8 +71,10 @@ pub(super) fn empty(slice: &Slice, by: Option<&str>, rows: &Rows) -> Cause {
         });
     }
     let values = slice.conditions.iter().map(|condition| {
-        let input = rows.input(&condition.input).unwrap_or(usize::MAX);
-        let sorts: BTreeSet<Sort> = (0..rows.len()).map(|row| rows.sort(input, row)).collect();
+        let input = rows.input(&condition.input);
+        let sorts: BTreeSet<Sort> = (0..rows.len())
+            .filter_map(|row| Some(rows.sort(input?, row)))
+            .collect();
         let values = sorts.iter().filter_map(|sort| match sort {
             Sort::Value(value) => Some(value.to_string()),
             Sort::Absent | Sort::Other => None,
@@ -93,10 +95,10 @@ pub(super) fn unknown_values(gate: &Gate, rows: &Rows) -> Option<Cause> {
         .iter()
         .filter(|condition| condition.any_of.len() > 1)
     {
-        let input = rows.input(&condition.input).unwrap_or(usize::MAX);
+        let input = rows.input(&condition.input);
         for value in &condition.any_of {
-            let code = rows.code(input, &Sort::Value(value.clone()));
-            let has = |row| rows.is_any_of(input, row, code.as_slice());
+            let code = input.and_then(|input| rows.code(input, &Sort::Value(value.clone())));
+            let has = |row| input.is_some_and(|input| rows.is_any_of(input, row, code.as_slice()));
             if !(0..rows.len()).any(has) {
                 unknown.push(format!("{}: {value}", condition.input));
             }

@@ -41,7 +41,7 @@ pub(in crate::judge) fn hints(evidence: &Evidence, checks: &[&Check]) -> Vec<Fin
 fn are_short(evidence: &Evidence, role: Role) -> bool {
     let longest = || {
         let rows = evidence.rows.as_ref()?;
-        let column = rows.column("", Kind::Latency)?;
+        let column = rows.column(None, Kind::Latency)?;
         rows.extremes(role, column, |_| true)
     };
     longest().is_some_and(|(_, longest)| longest < SHORTEST)

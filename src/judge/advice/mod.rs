@@ -134,13 +134,13 @@ fn same_everywhere(evidence: &Evidence, subject: &str) -> Option<Finding> {
         }
         _ => {
             let rows = evidence.rows.as_ref()?;
-            let column = rows.column(subject, Kind::Number)?;
+            let column = rows.column(Some(subject), Kind::Number)?;
             let of = |role| rows.extremes(role, column, |_| true);
             let ((low, high), (least, most)) = (of(Role::Candidate)?, of(Role::Baseline)?);
             // What is missing may be different.
             let is_whole = |role| {
-                let mut each = (0..rows.len()).flat_map(|row| rows.values(role, column, row));
-                !each.any(|value| value.is_nan())
+                let mut each = (0..rows.len()).flat_map(|row| rows.scores(role, column, row));
+                !each.any(|score| score.is_missing())
             };
             let is_same = low == high
                 && least == most

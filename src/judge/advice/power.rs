@@ -121,13 +121,13 @@ fn of_flips(
 /// How many rows both runs have scored once, and the fraction of them that turned; `None` where a row has several
 /// trials.
 fn flips(rows: &Rows, check: &Check) -> Option<(u64, f64)> {
-    let column = rows.column(check.subject.as_deref()?, Kind::Truth)?;
+    let column = rows.column(Some(check.subject.as_deref()?), Kind::Truth)?;
     let selection = Selection::of(check.slice.as_ref(), rows);
     let (mut both, mut turned) = (0_u64, 0_u64);
     for row in (0..rows.len()).filter(|row| selection.has(rows, *row)) {
-        let of = |role| rows.values(role, column, row);
+        let of = |role| rows.scores(role, column, row);
         match (of(Role::Candidate), of(Role::Baseline)) {
-            ([ours], [theirs]) if !ours.is_nan() && !theirs.is_nan() => {
+            ([ours], [theirs]) if !ours.is_missing() && !theirs.is_missing() => {
                 both += 1;
                 turned += u64::from(ours != theirs);
             }
@@ -142,11 +142,11 @@ fn flips(rows: &Rows, check: &Check) -> Option<(u64, f64)> {
 fn differences(rows: &Rows, check: &Check) -> Option<Vec<f64>> {
     let has_means = check.metric.has_interval() && check.metric.can_miss();
     let kind = check.metric.column().filter(|_| has_means)?;
-    let column = rows.column(check.subject.as_deref().unwrap_or_default(), kind)?;
+    let column = rows.column(check.subject.as_deref(), kind)?;
     let selection = Selection::of(check.slice.as_ref(), rows);
     let mean = |role, row| {
-        let known = rows.values(role, column, row).iter().copied();
-        let known: Vec<f64> = known.filter(|value| !value.is_nan()).collect();
+        let scores = rows.scores(role, column, row).iter();
+        let known: Vec<f64> = scores.filter_map(|score| score.value()).collect();
         Sample::of(&known).map(|sample| sample.mean)
     };
     let all = (0..rows.len()).filter(|row| selection.has(rows, *row));

@@ -121,18 +121,16 @@ fn is_broken(limit: Limit, means: &[f64]) -> bool {
 
 /// What one gate has to see.
 pub(in crate::judge) fn of_gate(gate: &Gate, known: &BTreeSet<&str>) -> Columns {
-    let column = |name: &str, kind| Column {
-        dimension: name.to_owned(),
-        kind,
-    };
     let scores = match gate.metric.column() {
         None => Vec::new(),
         // Of a call that crashed it is known how long it took at least.
-        Some(Kind::Latency) => vec![column("", Kind::Latency), column("", Kind::Elapsed)],
-        Some(kind @ (Kind::Anything | Kind::Tokens | Kind::Cost)) => vec![column("", kind)],
+        Some(Kind::Latency) => vec![Column::Run(Kind::Latency), Column::Run(Kind::Elapsed)],
+        Some(kind @ (Kind::Anything | Kind::Tokens | Kind::Cost)) => vec![Column::Run(kind)],
         Some(kind) => {
             let names = gate.subjects(known).into_iter();
-            names.map(|name| column(name, kind)).collect()
+            names
+                .map(|name| Column::Dimension(name.to_owned(), kind))
+                .collect()
         }
     };
     let named = gate.conditions.iter().map(|condition| Input {
@@ -181,7 +179,7 @@ pub(in crate::judge) fn column(
 ) -> Result<usize, Cause> {
     metric
         .column()
-        .and_then(|kind| rows.column(subject.unwrap_or_default(), kind))
+        .and_then(|kind| rows.column(subject, kind))
         .ok_or(Cause::RowsUnknown)
 }
 

@@ -186,7 +186,7 @@ impl Measurer<'_> {
     /// Whether summaries tell a gate's metric of all rows.
     fn tells(&self, gate: &Gate, runs: &[&Totals]) -> bool {
         let rows = self.evidence.rows.as_ref();
-        let has = |kind| rows.is_some_and(|rows| rows.column("", kind).is_some());
+        let has = |kind| rows.is_some_and(|rows| rows.column(None, kind).is_some());
         match gate.metric.column() {
             Some(kind @ (Kind::Tokens | Kind::Cost | Kind::Anything)) if has(kind) => false,
             _ => is_told(gate.metric, runs),
@@ -293,7 +293,7 @@ impl Measurer<'_> {
             return Ok(());
         };
         let rows = self.evidence.rows.as_ref();
-        let known = rows.and_then(|rows| Some((rows, rows.column(name, Kind::Number)?)));
+        let known = rows.and_then(|rows| Some((rows, rows.column(Some(name), Kind::Number)?)));
         let mut means = Vec::new();
         for role in roles(spec) {
             let ends = known.and_then(|(rows, column)| rows.extremes(role, column, |_| true));

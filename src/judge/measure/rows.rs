@@ -90,14 +90,14 @@ impl ByRow<'_> {
     }
 
     fn cell(&self, role: Role, row: usize) -> Cell {
-        let values = self.rows.values(role, self.column, row);
+        let scores = self.rows.scores(role, self.column, row);
         let (low, high) = ends(self.gate);
         let counts_missing = match self.gate.metric.definition().missing {
             MissingValue::Counts(value) => Some(value),
             MissingValue::Never | MissingValue::Between(..) | MissingValue::InRange => None,
         };
         let fixed = fixed_value(self.gate.metric, self.text_counts);
-        if values.is_empty() {
+        if scores.is_empty() {
             return Cell {
                 row: None,
                 trials: 1,
@@ -109,30 +109,29 @@ impl ByRow<'_> {
         }
         let mut cell = Cell {
             row: Some(row),
-            trials: values.len() as u64,
+            trials: scores.len() as u64,
             known: 0,
             sum: 0.0,
             low: 0.0,
             high: 0.0,
         };
         // The order in which trials come means nothing.
-        let (mut scores, mut elapsed_all) = (Vec::new(), Vec::new());
-        for (trial, value) in values.iter().enumerate() {
-            let known = if value.is_nan() {
-                counts_missing
-            } else {
-                Some(fixed.unwrap_or(*value))
+        let (mut values, mut elapsed_all) = (Vec::new(), Vec::new());
+        for (trial, score) in scores.iter().enumerate() {
+            let known = match score.value() {
+                None => counts_missing,
+                Some(value) => Some(fixed.unwrap_or(value)),
             };
             if let Some(known) = known {
                 cell.known += 1;
-                scores.push(known);
+                values.push(known);
             } else {
                 let elapsed = self.elapsed(role, row, trial);
                 elapsed_all.push(elapsed.unwrap_or(low));
                 cell.high += high;
             }
         }
-        (cell.sum, cell.low) = (sum(scores), sum(elapsed_all));
+        (cell.sum, cell.low) = (sum(values), sum(elapsed_all));
         cell
     }
 
@@ -141,9 +140,8 @@ impl ByRow<'_> {
         if !self.gate.metric.is_latency() {
             return None;
         }
-        let column = self.rows.column("", Kind::Elapsed)?;
-        let values = self.rows.values(role, column, row);
-        values.get(trial).copied().filter(|value| !value.is_nan())
+        let column = self.rows.column(None, Kind::Elapsed)?;
+        self.rows.scores(role, column, row).get(trial)?.value()
     }
 
     fn measure(&self, role: Role, side: &Side, is_in: &[bool]) -> Result<Measure, Unmeasurable> {
@@ -215,12 +213,13 @@ impl ByRow<'_> {
             let Some(row) = cell.row else {
                 continue;
             };
-            let values = self.rows.values(role, self.column, row).iter();
-            seconds.extend(values.enumerate().filter_map(|(trial, value)| match end {
-                _ if !value.is_nan() => Some(*value),
-                End::Observed => None,
-                End::Low => Some(self.elapsed(role, row, trial).unwrap_or(0.0)),
-                End::High => Some(f64::INFINITY),
+            let scores = self.rows.scores(role, self.column, row).iter();
+            seconds.extend(scores.enumerate().filter_map(|(trial, score)| {
+                score.value().or_else(|| match end {
+                    End::Observed => None,
+                    End::Low => Some(self.elapsed(role, row, trial).unwrap_or(0.0)),
+                    End::High => Some(f64::INFINITY),
+                })
             }));
         }
         let fill = match end {

@@ -292,11 +292,11 @@ struct Side {
 impl Side {
     /// The mean of a row's trials; `None` where none is left.
     fn mean(&self, rows: &Rows, column: usize, row: usize) -> Option<f64> {
-        let values = rows.values(self.role, column, row);
-        let mut counted = Vec::with_capacity(values.len());
-        for value in values {
-            if !value.is_nan() {
-                counted.push(self.known.unwrap_or(*value));
+        let scores = rows.scores(self.role, column, row);
+        let mut counted = Vec::with_capacity(scores.len());
+        for score in scores {
+            if let Some(value) = score.value() {
+                counted.push(self.known.unwrap_or(value));
             } else if !self.ignores {
                 counted.push(self.fill);
             }

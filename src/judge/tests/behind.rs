@@ -18,10 +18,10 @@ fn rows_that_do_not_count_are_not_behind_a_check() {
         let policy = policy::parse("gates.yaml", &text).unwrap();
         let (ours, theirs) = (OfRun::new(&ours), OfRun::new(&theirs));
         let every = |_: &[&Totals]| Columns {
-            scores: vec![crate::evidence::Column {
-                dimension: "s".to_owned(),
-                kind: crate::evidence::Kind::Truth,
-            }],
+            scores: vec![crate::evidence::Column::of(
+                Some("s"),
+                crate::evidence::Kind::Truth,
+            )],
             inputs: Vec::new(),
             patterns: Vec::new(),
         };

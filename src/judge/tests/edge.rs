@@ -323,7 +323,7 @@ fn errors_are_counted_by_rows_where_the_summary_does_not_tell() {
     let counts = |gates: &[&str], runs: &[&Totals]| {
         let text = format!("version: 1\ngates:\n{}\n", gates.join("\n"));
         let wanted = columns(&policy::parse("gates.yaml", &text).unwrap(), runs);
-        let mut kinds = wanted.scores.iter().map(|column| column.kind);
+        let mut kinds = wanted.scores.iter().map(crate::evidence::Column::kind);
         kinds.any(|kind| kind == Kind::Anything)
     };
     assert!(!counts(&[errors], &[&known]));

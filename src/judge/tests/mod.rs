@@ -16,8 +16,8 @@ use crate::report::{finding_text, reason_text};
 use proptest::prelude::*;
 
 use crate::evidence::{
-    Baseline, Choice, Column, Completeness, Dimension, Pair, Reference, Role, Run, Selection,
-    Totals, Usage,
+    Baseline, Choice, Column, Completeness, Dimension, Pair, Reference, Role, Run, Score,
+    Selection, Totals, Usage,
 };
 use crate::judge::limit::Decision;
 use crate::judge::*;
@@ -137,7 +137,7 @@ pub(super) fn with_rows(policy: &Policy, evidence: &Evidence) -> Evidence {
     let totals: Vec<&Totals> = runs.iter().map(|run| &run.totals).collect();
     let wanted = columns(policy, &totals);
     let is_told = policy.gates.iter().any(Gate::needs_rows) || wanted.scores.is_empty();
-    if evidence.rows.is_some() || is_told || wanted.scores.iter().any(|c| c.dimension.is_empty()) {
+    if evidence.rows.is_some() || is_told || wanted.scores.iter().any(|c| c.dimension().is_none()) {
         return evidence.clone();
     }
     let mut rows = Rows::new(wanted.clone());
@@ -150,8 +150,8 @@ pub(super) fn with_rows(policy: &Policy, evidence: &Evidence) -> Evidence {
             .zip(&mut trials)
         {
             let value = |column: &Column| {
-                let known = totals.dimensions.get(&column.dimension)?;
-                match column.kind {
+                let known = totals.dimensions.get(column.dimension()?)?;
+                match column.kind() {
                     Kind::Truth => {
                         (row < known.judged).then(|| f64::from(u8::from(row < known.passed)))
                     }
@@ -164,7 +164,7 @@ pub(super) fn with_rows(policy: &Policy, evidence: &Evidence) -> Evidence {
                 let values = wanted
                     .scores
                     .iter()
-                    .map(|column| value(column).unwrap_or(f64::NAN));
+                    .map(|column| value(column).map_or(Score::MISSING, Score::of));
                 rows.push(role, &values.collect::<Vec<_>>());
                 *trials = 1;
             }
