@@ -15,7 +15,7 @@ use weave_gate::evidence::{Baseline, Completeness, Evidence, Run, Totals, Usage,
 use weave_gate::http::Progress;
 use weave_gate::policy::Policy;
 use weave_gate::weave::{
-    Address, Client, Needs, Side, Sides, find_credential, read_evidence, read_run, run_rows,
+    Address, Client, Needs, RunSource, Sources, find_credential, read_evidence, read_run, run_rows,
 };
 
 use super::made::{Claims, holds_together, now, project};
@@ -162,13 +162,13 @@ fn read(script: &Script<'_>) -> Result<Evidence, weave_gate::fault::Fault> {
         costs: true,
         rows: Some(&wanted),
     };
-    let side = |id: &str| Side::Live(Box::new(head(id)));
-    let sides = Sides {
+    let side = |id: &str| RunSource::Live(Box::new(head(id)));
+    let sources = Sources {
         candidates: vec![side("c")],
         baselines: (!script.common.is_empty()).then(|| Ok(vec![side("b")])),
         newest_only: false,
     };
-    read_evidence(&client, &project(), &sides, needs)
+    read_evidence(&client, &project(), &sources, needs)
 }
 
 /// A run that can be read can be saved, and is then what it was; or what keeps it from being saved is said.

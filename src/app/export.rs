@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashSet};
 use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 
-use super::archive::read_snapshot;
 use super::console::Console;
 use super::environment::environment;
 use super::output::{Failure, Output};
+use super::saved::read_snapshot;
 use super::search::{Place, Search, live};
 use super::server::needed_project;
 use crate::cli::{ExportArgs, TableFormat};
@@ -19,7 +19,7 @@ use crate::number::plural;
 use crate::policy::Source;
 use crate::report::Table;
 use crate::selector::Identity;
-use crate::weave::{Client, Needs, Side, Sides, read_evidence, run_rows};
+use crate::weave::{Client, Needs, RunSource, Sources, read_evidence, run_rows};
 
 /// A run whose rows are written.
 struct Exported {
@@ -177,12 +177,12 @@ fn found(
     let head = search.find(place, source)?;
     let client = search.client();
     let run = console.while_waiting("asking Weave", || {
-        let sides = Sides {
-            candidates: vec![Side::Live(Box::new(head))],
+        let sources = Sources {
+            candidates: vec![RunSource::Live(Box::new(head))],
             baselines: None,
             newest_only: false,
         };
-        read_evidence(client, &project, &sides, Needs::default())
+        read_evidence(client, &project, &sources, Needs::default())
     })?;
     let run = run.candidate;
     if let Some(status) = run

@@ -12,7 +12,7 @@ use crate::draft;
 use crate::fault::Fault;
 use crate::policy::{Required, Source};
 use crate::selector::{Identity, Selector};
-use crate::weave::{Needs, Side, Sides, read_evidence};
+use crate::weave::{Needs, RunSource, Sources, read_evidence};
 
 pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> {
     let source = Source::from_argument(&arguments.run).map_err(Fault::usage)?;
@@ -51,8 +51,8 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
         None
     };
     let baseline = baseline.and_then(|found| found.heads.into_iter().next());
-    let live = |head| vec![Side::Live(Box::new(head))];
-    let sides = Sides {
+    let live = |head| vec![RunSource::Live(Box::new(head))];
+    let sources = Sources {
         candidates: live(head),
         baselines: baseline.map(|head| Ok(live(head))),
         newest_only: false,
@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
             rows: Some(&draft::columns),
             ..Needs::default()
         };
-        read_evidence(client, &project, &sides, needs)
+        read_evidence(client, &project, &sources, needs)
     })?;
     let named = draft::Named {
         evaluation: evaluation.as_deref(),

@@ -23,7 +23,7 @@ pub use credentials::{Credential, find_credential, known_secret, password as net
 pub use eligible::Eligible;
 pub use find::{Absence, Finder, Found, Named, State, Unread};
 pub use read::{
-    Needs, Side, Sides, differ_by_key_order, read_details, read_evidence, read_prediction,
+    Needs, RunSource, Sources, differ_by_key_order, read_details, read_evidence, read_prediction,
     read_rows, read_run, read_trials, run_rows, saved_evidence,
 };
 pub use setup::read_setup;

@@ -24,22 +24,50 @@ use crate::prose::Prose;
 /// Rows a page, where rows are read at all.
 const PAGE: usize = 500;
 
-/// A run that is judged, before it is read.
+/// Where a run that is judged is read from: chosen once, and then asked for its summary, rows and details.
 #[derive(Clone, Debug)]
-pub enum Side {
+pub enum RunSource {
     /// A run in Weave.
     Live(Box<RunInfo>),
     /// A run that a snapshot holds.
     Snapshot(Box<Run>, Saved),
 }
 
-impl Side {
+impl RunSource {
     /// The run's id.
     #[must_use]
     pub fn id(&self) -> &str {
         match self {
             Self::Live(head) => &head.id,
             Self::Snapshot(run, _) => &run.id,
+        }
+    }
+
+    /// Whether it is in Weave.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        matches!(self, Self::Live(_))
+    }
+
+    /// Where its rows can be read, if anywhere. Without a client only those of snapshots can be.
+    #[must_use]
+    pub fn rows<'a>(
+        &self,
+        client: Option<&'a Client<'a>>,
+        project: &Project,
+    ) -> Option<Box<dyn RowSource + 'a>> {
+        match self {
+            Self::Live(head) => Some(Box::new(run_rows(client?, project, &head.id))),
+            Self::Snapshot(..) => Some(Box::new(self.saved_rows()?)),
+        }
+    }
+
+    /// Its rows, where a snapshot holds them.
+    #[must_use]
+    pub fn saved_rows(&self) -> Option<SavedRows> {
+        match self {
+            Self::Live(_) => None,
+            Self::Snapshot(run, saved) => saved.rows_of(&run.id),
         }
     }
 }
@@ -57,13 +85,35 @@ pub struct Needs<'a> {
 
 /// The runs of each side, the newest first.
 #[derive(Clone, Debug)]
-pub struct Sides {
+pub struct Sources {
     /// The runs of the candidate.
-    pub candidates: Vec<Side>,
+    pub candidates: Vec<RunSource>,
     /// The runs of the baseline, or why there is none; `None` where nothing is compared.
-    pub baselines: Option<Result<Vec<Side>, Prose>>,
+    pub baselines: Option<Result<Vec<RunSource>, Prose>>,
     /// Whether only the newest run of the candidate is judged.
     pub newest_only: bool,
+}
+
+impl Sources {
+    /// The runs of the candidate that count, the newest first.
+    #[must_use]
+    pub fn judged_candidates(&self) -> &[RunSource] {
+        let count = if self.newest_only {
+            1
+        } else {
+            self.candidates.len()
+        };
+        self.candidates.get(..count).unwrap_or_default()
+    }
+
+    /// The runs of the baseline; none where nothing is compared or none was found.
+    #[must_use]
+    pub fn baselines(&self) -> &[RunSource] {
+        match &self.baselines {
+            Some(Ok(found)) => found,
+            Some(Err(_)) | None => &[],
+        }
+    }
 }
 
 /// Reads what is known of a candidate and, where there is one, of a baseline.
@@ -76,7 +126,7 @@ pub struct Sides {
 pub fn read_evidence(
     client: &Client<'_>,
     project: &Project,
-    sides: &Sides,
+    sources: &Sources,
     needs: Needs<'_>,
 ) -> Result<Evidence, Fault> {
     let reader = Reader {
@@ -84,31 +134,29 @@ pub fn read_evidence(
         project,
         needs,
     };
-    let found = match &sides.baselines {
-        Some(Ok(found)) => found.as_slice(),
-        Some(Err(_)) | None => &[],
-    };
-    let is_compared = matches!(sides.baselines, Some(Ok(_)));
-    if let ([Side::Live(candidate)], [Side::Live(baseline)]) = (sides.candidates.as_slice(), found)
+    let found = sources.baselines();
+    let is_compared = matches!(sources.baselines, Some(Ok(_)));
+    if let ([RunSource::Live(candidate)], [RunSource::Live(baseline)]) =
+        (sources.candidates.as_slice(), found)
     {
         return reader.both((**candidate).clone(), (**baseline).clone());
     }
     // Without the server's help the rows are joined here, on their digests. Of several runs all rows are read anyway.
-    let has_several = sides.candidates.len() > 1 || found.len() > 1;
+    let has_several = sources.candidates.len() > 1 || found.len() > 1;
     let digests = is_compared && !has_several;
-    let loaded = |sides: &[Side]| -> Result<Vec<Loaded<'_>>, ApiError> {
-        let side = |side: &Side| reader.side(side.clone(), digests);
-        side_by_side(sides, &side)
+    let loaded = |sources: &[RunSource]| -> Result<Vec<Loaded<'_>>, ApiError> {
+        let side = |side: &RunSource| reader.side(side.clone(), digests);
+        side_by_side(sources, &side)
     };
-    let ours = loaded(&sides.candidates)?;
+    let ours = loaded(&sources.candidates)?;
     let theirs = loaded(found)?;
-    let baselines = match &sides.baselines {
+    let baselines = match &sources.baselines {
         None => None,
         Some(Err(reason)) => Some(Err(reason.clone())),
         Some(Ok(_)) => Some(Ok(theirs.iter().map(Loaded::known).collect())),
     };
     let candidates = ours.iter().map(Loaded::known).collect();
-    Evidence::assembled(candidates, baselines, sides.newest_only, needs.rows)
+    Evidence::assembled(candidates, baselines, sources.newest_only, needs.rows)
 }
 
 /// The evidence of runs that snapshots hold, without any request.
@@ -116,16 +164,16 @@ pub fn read_evidence(
 /// # Errors
 ///
 /// The runs do not go together; or a run is in Weave.
-pub fn saved_evidence(sides: &Sides, wanted: Option<&Wanted<'_>>) -> Result<Evidence, Fault> {
-    let loaded = |sides: &[Side]| -> Result<Vec<Loaded<'static>>, Fault> {
-        let of = |side: &Side| match side {
-            Side::Snapshot(run, saved) => Ok(Loaded::saved(run.clone(), saved)),
-            Side::Live(head) => Err(Fault::evidence(format!("run `{}` is in Weave", head.id))),
+pub fn saved_evidence(sources: &Sources, wanted: Option<&Wanted<'_>>) -> Result<Evidence, Fault> {
+    let loaded = |sources: &[RunSource]| -> Result<Vec<Loaded<'static>>, Fault> {
+        let of = |side: &RunSource| match side {
+            RunSource::Snapshot(run, saved) => Ok(Loaded::saved(run.clone(), saved)),
+            RunSource::Live(head) => Err(Fault::evidence(format!("run `{}` is in Weave", head.id))),
         };
-        sides.iter().map(of).collect()
+        sources.iter().map(of).collect()
     };
-    let ours = loaded(&sides.candidates)?;
-    let theirs = match &sides.baselines {
+    let ours = loaded(&sources.candidates)?;
+    let theirs = match &sources.baselines {
         Some(Ok(found)) => Some(Ok(loaded(found)?)),
         Some(Err(reason)) => Some(Err(reason.clone())),
         None => None,
@@ -135,7 +183,7 @@ pub fn saved_evidence(sides: &Sides, wanted: Option<&Wanted<'_>>) -> Result<Evid
         Err(reason) => Err(reason.clone()),
     });
     let candidates = ours.iter().map(Loaded::known).collect();
-    Evidence::assembled(candidates, baselines, sides.newest_only, wanted)
+    Evidence::assembled(candidates, baselines, sources.newest_only, wanted)
 }
 
 /// Does something with several things at the same time, and keeps their order.
@@ -327,10 +375,10 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// One run, and where its rows are.
-    fn side(&self, side: Side, digests: bool) -> Result<Loaded<'_>, ApiError> {
+    fn side(&self, side: RunSource, digests: bool) -> Result<Loaded<'_>, ApiError> {
         match side {
-            Side::Snapshot(run, saved) => Ok(Loaded::saved(run, &saved)),
-            Side::Live(head) => {
+            RunSource::Snapshot(run, saved) => Ok(Loaded::saved(run, &saved)),
+            RunSource::Live(head) => {
                 let rows = LiveRows {
                     client: self.client,
                     path: self.results_path(),

@@ -1,0 +1,174 @@
+//! The runs of each side, what their choice has to say, and how they are listed in reports.
+
+use super::candidates::Candidates;
+use super::request::Request;
+use super::search::Baselines;
+use crate::evidence::{
+    Baseline, Completeness, Evidence, Fact, LeftOut, ListedRun, Role, RunInfo, Selection,
+};
+use crate::prose::Prose;
+use crate::selector::Identity;
+use crate::weave::{RunSource, Sources};
+
+/// The runs of one side, and what their choice has to say.
+#[derive(Clone, Default)]
+pub(super) struct Chosen {
+    /// The newest first.
+    pub(super) sources: Vec<RunSource>,
+    pub(super) facts: Vec<Fact>,
+    /// Runs that are left out.
+    pub(super) left_out: Vec<ListedRun>,
+}
+
+impl Chosen {
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.sources.iter().any(|side| side.id() == id)
+    }
+
+    /// Whether the newest run was looked for, and not named by its id.
+    pub(super) fn is_looked_for(&self) -> bool {
+        self.sources.iter().any(|side| match side {
+            RunSource::Live(head) => head.choice.is_some(),
+            RunSource::Snapshot(..) => false,
+        })
+    }
+}
+
+pub(super) fn live_candidates(found: &Candidates) -> Chosen {
+    let sources = found.judged.iter().cloned();
+    Chosen {
+        sources: sources
+            .map(|head| RunSource::Live(Box::new(head)))
+            .collect(),
+        facts: found.facts.clone(),
+        left_out: found.left_out.clone(),
+    }
+}
+
+pub(super) fn live_baselines(found: Baselines) -> Chosen {
+    let sources = found.heads.into_iter();
+    Chosen {
+        sources: sources
+            .map(|head| RunSource::Live(Box::new(head)))
+            .collect(),
+        facts: found.facts,
+        left_out: Vec::new(),
+    }
+}
+
+/// Both sources, and what their choice has to say.
+pub(super) fn together(
+    request: &Request,
+    ours: Chosen,
+    theirs: Option<Result<Chosen, Prose>>,
+) -> (Sources, Selection) {
+    let mut selection = Selection {
+        identity: request.identity.clone(),
+        ..Selection::default()
+    };
+    let mut add = |role: Role, chosen: &mut Chosen| {
+        let facts = std::mem::take(&mut chosen.facts).into_iter();
+        selection.facts.extend(facts.map(|fact| (role, fact)));
+        selection.runs.append(&mut chosen.left_out);
+    };
+    let mut ours = ours;
+    add(Role::Candidate, &mut ours);
+    let baselines = theirs.map(|theirs| {
+        theirs.map(|mut theirs| {
+            add(Role::Baseline, &mut theirs);
+            theirs.sources
+        })
+    });
+    let sources = Sources {
+        candidates: ours.sources,
+        baselines,
+        newest_only: request.candidate.is_newest_only(),
+    };
+    (sources, selection)
+}
+
+/// The runs of Weave of which it is not known yet whether they are complete.
+pub(super) fn uncounted(sources: &Sources) -> Vec<&RunInfo> {
+    let mut heads: Vec<&RunInfo> = Vec::new();
+    for side in sources.candidates.iter().chain(sources.baselines()) {
+        if let RunSource::Live(head) = side
+            && head.completeness == Completeness::NotAsked
+            && !heads.iter().any(|known| known.id == head.id)
+        {
+            heads.push(head);
+        }
+    }
+    heads
+}
+
+pub(super) fn set_completeness(evidence: &mut Evidence, id: &str, known: Completeness) {
+    if evidence.candidate.id == id {
+        evidence.candidate.completeness = known;
+    }
+    if let Baseline::Found(run, _) = &mut evidence.baseline
+        && run.id == id
+    {
+        run.completeness = known;
+    }
+    for each in &mut evidence.each {
+        set_completeness(each, id, known);
+    }
+}
+
+/// The evidence, with what the choice of its runs has to say, and a list of all of them.
+pub(super) fn selected(
+    mut evidence: Evidence,
+    selection: Selection,
+    sources: &Sources,
+    identity: &Identity,
+) -> Evidence {
+    let runs = |role: Role, sources: &[RunSource]| -> Vec<ListedRun> {
+        sources
+            .iter()
+            .enumerate()
+            .map(|(place, side)| {
+                let mut listed = match side {
+                    RunSource::Live(head) => head.listed(role, None, identity),
+                    RunSource::Snapshot(run, _) => ListedRun::judged(role, run, identity),
+                };
+                let alone = match role {
+                    Role::Candidate => match evidence.each.get(place) {
+                        Some(each) => Some(&each.candidate),
+                        None => Some(&evidence.candidate),
+                    },
+                    Role::Baseline => match &evidence.baseline {
+                        Baseline::Found(run, _) if sources.len() == 1 => Some(run.as_ref()),
+                        _ => None,
+                    },
+                };
+                if let Some(run) = alone {
+                    listed.rows = Some(run.rows);
+                    listed.trials = Some(run.totals.trials);
+                    listed.display_name.clone_from(&run.display_name);
+                }
+                listed
+            })
+            .collect()
+    };
+    let mut listed = runs(Role::Candidate, &sources.candidates);
+    if sources.newest_only {
+        for older in listed.iter_mut().skip(1) {
+            older.left_out = Some(LeftOut::Older);
+        }
+    }
+    listed.extend(runs(Role::Baseline, sources.baselines()));
+    let of_rows = std::mem::take(&mut evidence.selection.facts);
+    let mut selection = selection;
+    selection.facts.extend(of_rows);
+    listed.append(&mut selection.runs);
+    // Candidates first, each side from the newest on.
+    listed.sort_by_key(|run| {
+        (
+            run.role == Role::Baseline,
+            std::cmp::Reverse(run.started_at),
+        )
+    });
+    selection.runs = listed;
+    evidence.selection = selection;
+    evidence
+}

@@ -1,0 +1,203 @@
+//! Evidence of which Weave has at least one run.
+
+use super::chosen::{
+    Chosen, live_baselines, live_candidates, selected, set_completeness, together, uncounted,
+};
+use super::console::Console;
+use super::request::{BaselineRequest, Request};
+use super::saved::saved_rules;
+use super::search::{Place, Search, both, skipped};
+use crate::evidence::{Baseline, BaselineRules, Completeness, Evidence, Fact, Gap, LeftOut, Role};
+use crate::evidence::{ListedRun, RunInfo};
+use crate::fault::Fault;
+use crate::policy::Source;
+use crate::prose::Prose;
+use crate::weave::{Needs, RunSource, Sources, differ_by_key_order, read_evidence};
+
+/// What a candidate is compared with, as far as it is known before Weave is asked.
+pub(super) enum Theirs<'r> {
+    /// Nothing.
+    Unnamed,
+    /// A snapshot that is not there.
+    Lost(Prose),
+    /// The runs of a snapshot.
+    Saved(Chosen),
+    /// Runs in Weave.
+    Live(&'r BaselineRequest),
+}
+
+/// Evidence, and the runs that it was read from.
+#[derive(Clone)]
+pub(super) struct Read {
+    pub(super) evidence: Evidence,
+    pub(super) sources: Sources,
+}
+
+/// Asks Weave for the evidence for one request.
+pub(super) struct Online<'s, 'a> {
+    pub(super) search: &'s mut Search<'a>,
+    pub(super) console: &'s Console,
+    pub(super) needs: Needs<'s>,
+    pub(super) place: Place<'s>,
+    pub(super) request: &'s Request,
+}
+
+/// What is compared with, or why there is nothing; `None` where nothing is to be compared.
+type Compared = Option<Result<Chosen, Prose>>;
+
+impl Online<'_, '_> {
+    /// The evidence; `ours` are the candidate's runs where a snapshot has them.
+    ///
+    /// # Errors
+    ///
+    /// A run is not there, or cannot be read.
+    pub(super) fn evidence(
+        &mut self,
+        ours: Option<Chosen>,
+        theirs: &Theirs<'_>,
+    ) -> Result<Read, Fault> {
+        self.prefetch(theirs)?;
+        let (ours, mut rules) = self.candidates(ours, theirs)?;
+        let mut passed_over: Vec<(Fact, ListedRun)> = Vec::new();
+        loop {
+            let (theirs, is_first) = self.baselines(theirs, rules.as_ref())?;
+            let looked_for = matches!(&theirs, Some(Ok(chosen)) if chosen.is_looked_for());
+            let (sources, mut selection) = together(self.request, ours.clone(), theirs);
+            selection.is_first = is_first;
+            let (counted, evidence) = self.read(&sources)?;
+            let incomplete = self.incomplete_baseline(&counted, &ours);
+            // A baseline that was looked for is another one where that is not complete.
+            if let (Some((run, gap)), Some(rules), true) = (incomplete, &mut rules, looked_for) {
+                rules.skipped.push(run.id.clone());
+                let why = LeftOut::Incomplete(gap);
+                passed_over.push(skipped(run, why, self.place.identity));
+                continue;
+            }
+            let mut evidence = evidence?;
+            for (run, known) in &counted {
+                set_completeness(&mut evidence, &run.id, *known);
+            }
+            if self.keys_are_in_other_order(&evidence, &sources) {
+                let fact = (Role::Baseline, Fact::KeysInOtherOrder);
+                selection.facts.push(fact);
+            }
+            for (fact, listed) in passed_over {
+                selection.facts.push((Role::Baseline, fact));
+                selection.runs.push(listed);
+            }
+            let evidence = selected(evidence, selection, &sources, self.place.identity);
+            return Ok(Read { evidence, sources });
+        }
+    }
+
+    /// Reads two runs that are named by their ids with one request.
+    fn prefetch(&mut self, theirs: &Theirs<'_>) -> Result<(), Fault> {
+        if let (Source::Run(ours), Theirs::Live(baseline)) =
+            (&self.request.candidate.source, theirs)
+            && let Source::Run(theirs) = &baseline.source
+        {
+            self.search.prefetch(self.place, &[ours, theirs])?;
+        }
+        Ok(())
+    }
+
+    /// The candidate's runs, and which runs can be their baseline where that is looked for.
+    fn candidates(
+        &mut self,
+        saved: Option<Chosen>,
+        theirs: &Theirs<'_>,
+    ) -> Result<(Chosen, Option<BaselineRules>), Fault> {
+        let (place, request) = (self.place, self.request);
+        let baseline = match theirs {
+            Theirs::Live(baseline) => Some(baseline),
+            Theirs::Unnamed | Theirs::Lost(_) | Theirs::Saved(_) => None,
+        };
+        if let Some(ours) = saved {
+            let rules = baseline
+                .map(|baseline| saved_rules(&ours, request, baseline, self.search, place))
+                .transpose()?;
+            return Ok((ours, rules));
+        }
+        let found = self.search.candidates(place, &request.candidate)?;
+        let accept_failed = request.accept_failed;
+        let rules = baseline
+            .map(|baseline| self.search.rules(place, &found, baseline, accept_failed))
+            .transpose()?;
+        Ok((live_candidates(&found), rules))
+    }
+
+    /// The baseline's runs, and whether the evaluation is so new that it can have none.
+    fn baselines(
+        &self,
+        theirs: &Theirs<'_>,
+        rules: Option<&BaselineRules>,
+    ) -> Result<(Compared, bool), Fault> {
+        let known = match (theirs, rules) {
+            (Theirs::Unnamed, _) => None,
+            (Theirs::Lost(reason), _) => Some(Err(reason.clone())),
+            (Theirs::Saved(chosen), _) => Some(Ok(chosen.clone())),
+            (Theirs::Live(baseline), Some(rules)) => {
+                match self.search.baselines(self.place, baseline, rules)? {
+                    Ok(found) => Some(Ok(live_baselines(found))),
+                    Err(absent) => return Ok((Some(Err(absent.reason)), absent.is_first)),
+                }
+            }
+            (Theirs::Live(_), None) => {
+                return Err(Fault::evidence("no baseline can be looked for"));
+            }
+        };
+        Ok((known, false))
+    }
+
+    /// Reads the evidence, and beside it whether each run is complete.
+    #[expect(clippy::type_complexity, reason = "two answers that come side by side")]
+    fn read<'r>(
+        &self,
+        sources: &'r Sources,
+    ) -> Result<(Vec<(&'r RunInfo, Completeness)>, Result<Evidence, Fault>), Fault> {
+        let runs = uncounted(sources);
+        let client = self.search.client();
+        let (counted, evidence) = self.console.while_waiting("asking Weave", || {
+            both(
+                || self.search.completeness(self.place, &runs),
+                || read_evidence(client, self.place.project, sources, self.needs),
+            )
+        });
+        let counted = runs.iter().copied().zip(counted?).collect();
+        Ok((counted, evidence))
+    }
+
+    /// A run of the baseline that is not complete, where that matters.
+    fn incomplete_baseline<'r>(
+        &self,
+        counted: &[(&'r RunInfo, Completeness)],
+        ours: &Chosen,
+    ) -> Option<(&'r RunInfo, Gap)> {
+        if self.request.candidate.accepts_incomplete() {
+            return None;
+        }
+        counted.iter().find_map(|(run, known)| match known {
+            Completeness::Incomplete(gap) if !ours.has(&run.id) => Some((*run, *gap)),
+            _ => None,
+        })
+    }
+
+    /// Whether two runs without a common row have inputs that are equal but for the order of their keys.
+    fn keys_are_in_other_order(&self, evidence: &Evidence, sources: &Sources) -> bool {
+        let has_other_rows = match &evidence.baseline {
+            Baseline::Found(baseline, pair) => {
+                pair.common == 0 && evidence.candidate.rows > 0 && baseline.rows > 0
+            }
+            Baseline::Unnamed | Baseline::NotFound(_) => false,
+        };
+        let newest = (sources.candidates.first(), sources.baselines().first());
+        let (Some(RunSource::Live(ours)), Some(RunSource::Live(theirs))) = newest else {
+            return false;
+        };
+        let (client, project) = (self.search.client(), self.place.project);
+        has_other_rows
+            && self.console.while_waiting("asking Weave", || {
+                differ_by_key_order(client, project, &ours.id, &theirs.id)
+            })
+    }
+}
