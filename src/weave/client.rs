@@ -355,6 +355,11 @@ impl<'a> Client<'a> {
         let quoted = said
             .as_ref()
             .map_or(String::new(), |said| format!(": {said}"));
+        if status == 422
+            && let Some(keys) = unknown_keys(&answer.body)
+        {
+            return self.unknown_key(keys);
+        }
         match status {
             300..=399 => refuse(
                 Fault::evidence(format!(
@@ -382,13 +387,6 @@ impl<'a> Client<'a> {
                      others have no such limit",
                 ),
             )),
-            422 if let Some(keys) = unknown_keys(&answer.body) => {
-                let named: Vec<String> = keys.iter().map(|key| format!("`{}`", self.redact(key))).collect();
-                let named = named.join(" and ");
-                let problem = format!("the trace server does not know {named} in a request (422)");
-                let fault = Fault::evidence(problem).help("it is too old for what is asked; upgrade it");
-                refused(ApiError::UnknownKey(keys, fault))
-            }
             404 if said.is_some() => refused(ApiError::NotFound {
                 what: request.what.to_owned(),
                 reason: said.unwrap_or_default(),
@@ -406,6 +404,18 @@ impl<'a> Client<'a> {
                     .help("look at --base-url, at what stands between, and at whether the server is older than the v2 Evaluation API"),
             ),
         }
+    }
+
+    /// A server refuses a request because of keys that it does not know.
+    fn unknown_key(&self, keys: Vec<String>) -> Attempt {
+        let named: Vec<String> = keys
+            .iter()
+            .map(|key| format!("`{}`", self.redact(key)))
+            .collect();
+        let named = named.join(" and ");
+        let problem = format!("the trace server does not know {named} in a request (422)");
+        let fault = Fault::evidence(problem).help("it is too old for what is asked; upgrade it");
+        refused(ApiError::UnknownKey(keys, fault))
     }
 
     /// What a request means that got no whole answer.

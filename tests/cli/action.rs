@@ -1,5 +1,6 @@
 //! The GitHub action: its scripts, run as the runner would, and what it says of itself.
 
+use crate::gate::binary;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -72,7 +73,7 @@ fn script(name: &str, at: &str, variables: &[(&str, &str)]) -> Ran {
         .env("GITHUB_ACTIONS", "true")
         .env("GITHUB_OUTPUT", folder.join("output"))
         .env("GITHUB_STEP_SUMMARY", folder.join("summary"))
-        .env("WEAVE_GATE", env!("CARGO_BIN_EXE_weave-gate"))
+        .env("WEAVE_GATE", binary())
         .envs(INPUTS)
         .envs(variables.iter().copied())
         .output()

@@ -10,6 +10,12 @@ use serde_json::Value;
 
 use crate::secrets::Secrets;
 
+/// The binary that is tested: the one in `WEAVE_GATE`, such as that of a release, else the one that cargo built.
+pub fn binary() -> String {
+    let built = || env!("CARGO_BIN_EXE_weave-gate").to_owned();
+    std::env::var("WEAVE_GATE").unwrap_or_else(|_| built())
+}
+
 /// The key that the fake server accepts; no output may ever hold it.
 pub const KEY: &str = "0123456789abcdef0123456789abcdef01234567";
 /// What is sent of it.
@@ -124,8 +130,8 @@ impl Gate {
 
     /// The same, as the last arguments of another program.
     pub fn through(&self, program: &[&str]) -> Command {
-        let binary = env!("CARGO_BIN_EXE_weave-gate");
-        let mut words = program.iter().copied().chain([binary]);
+        let binary = binary();
+        let mut words = program.iter().copied().chain([binary.as_str()]);
         let mut command = Command::new(words.next().unwrap());
         command
             .args(words)

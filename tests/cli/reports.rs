@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::gate::{Gate, Outcome};
+use crate::gate::{Gate, Outcome, binary};
 use crate::weave::{Reply, Run, Weave, summary_of};
 
 fn root(name: &str) -> String {
@@ -210,7 +210,7 @@ fn a_reader_that_goes_away_changes_no_exit_code() {
     use std::process::{Command, Stdio};
     let status = Command::new("sh")
         .args(["-c", "{ \"$0\" check -q gates.example.yaml --candidate file:examples/candidate.json --baseline file:examples/baseline.json; echo $? >&3; } 3>&2 | true"])
-        .arg(env!("CARGO_BIN_EXE_weave-gate"))
+        .arg(binary())
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::piped())
         .output()

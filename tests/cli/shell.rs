@@ -1,6 +1,7 @@
 //! Pieces of shell that we offer, run as a CI system would: in a folder of their own, with no other environment than
 //! what they are given.
 
+use crate::gate::binary;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -61,11 +62,7 @@ impl Shell {
 
     /// The built weave-gate.
     pub fn real(self) -> Self {
-        symlink(
-            env!("CARGO_BIN_EXE_weave-gate"),
-            self.folder.join("bin/weave-gate"),
-        )
-        .unwrap();
+        symlink(&binary(), self.folder.join("bin/weave-gate")).unwrap();
         self
     }
 
