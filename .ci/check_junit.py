@@ -1,5 +1,6 @@
-"""Holds JUnit reports of the built binary against the schema that Jenkins publishes with its plug-in xunit: of the
-example, of names that nobody should have, and of no verdict.
+"""Checks JUnit reports of the built binary against the schema that Jenkins publishes with its plug-in xunit.
+
+Covers the report of the example, a report with unusual names, and a report without a verdict.
 
 Usage: check_junit.py WEAVE_GATE SCHEMA
 """
@@ -20,14 +21,14 @@ HOSTILE = 'a<b>&amp;"]]>\u0001\u001b[31m\n</testcase> disabled="1"\ufffe😀'
 
 def main(weave_gate: str, schema: str) -> None:
     valid = etree.XMLSchema(etree.parse(schema))
-    # The schema has to know what is wrong, or it proves nothing.
+    # The schema must reject an invalid report. Otherwise the check proves nothing.
     assert not valid.validate(etree.fromstring("<testsuites><testsuite name='a' disabled='1'/></testsuites>"))
     what = {"scorer": "correctness", "metric": "pass_rate"}
     gates = [{"name": f"{HOSTILE}{limit}", **what, "min": limit} for limit in (0.1, 0.99)]
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
         policy = folder / 'gates <"&>.yaml'
-        # YAML has no pairs of surrogates, as JSON has.
+        # YAML has no surrogate pairs, unlike JSON.
         text = json.dumps({"version": 1, "gates": gates}, ensure_ascii=False).replace("\ufffe", "\\ufffe")
         policy.write_text(text)
         candidate = f"--candidate=file:{ROOT}/examples/candidate.json"

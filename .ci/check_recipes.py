@@ -1,5 +1,6 @@
-"""Checks of recipes that no checker has: the Jenkinsfile's syntax, what the hook of pre-commit looks at. The shell that
-stands in YAML is written to a folder, for shellcheck.
+"""Checks what no other checker of recipes covers: the Jenkinsfile's syntax, and the files of the pre-commit hook.
+
+Writes the shell scripts that are embedded in YAML to a folder, for shellcheck.
 
 Usage: check_recipes.py FOLDER
 """
@@ -26,7 +27,7 @@ def check_jenkinsfile() -> None:
     text = (RECIPES / "Jenkinsfile").read_bytes()
     parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_groovy.language()))
     assert not parser.parse(text).root_node.has_error, "the Jenkinsfile is no Groovy"
-    # The parser has to know what is wrong, or it proves nothing.
+    # The parser must reject invalid syntax. Otherwise the check proves nothing.
     assert parser.parse(text.replace(b"steps {", b"steps ", 1)).root_node.has_error
     stage = text.decode().split("stage('Weave gate')")[1].split("stage('Deploy')")[0]
     before, post = stage.split("post {")
@@ -51,7 +52,7 @@ def write_shell(folder: pathlib.Path) -> None:
     (job,) = (
         job for job in documents(ROOT / "templates" / "weave-gate.yml")[1].values() if "script" in job
     )
-    # busybox has no more than this.
+    # busybox supports only these options.
     (folder / "gitlab-component.sh").write_text("#!/bin/sh\n" + "\n".join(job["script"]) + "\n")
     for step in documents(RECIPES / "buildkite.yml")[0]["steps"]:
         name = step["label"].lower().replace(" ", "-")

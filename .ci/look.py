@@ -1,9 +1,10 @@
-"""Shows the Markdown report as GitHub would, in a browser: in light and dark, wide and narrow. The pictures stay under
-target/look, to be looked at; what can be measured of them is.
+"""Renders the Markdown report in a browser as GitHub would: light and dark, wide and narrow.
+
+Keeps the pictures under target/look for a person to inspect. Checks automatically what can be measured.
 
 Usage: look.py WEAVE_GATE CHECKERS TARGET [PICTURE]
 
-PICTURE, docs/report.png, is the one of the README: light and wide, in fewer colours.
+PICTURE, docs/report.png, is the picture of the README: light and wide, with fewer colours.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ FLAGS = (
 )
 WIDTHS = {"wide": 1200, "narrow": 400}
 BACKGROUNDS = {"light": (255, 255, 255), "dark": (13, 17, 23)}
-# Taller pages are cut off below.
+# Taller pages are cut off at the bottom.
 TALLEST = 8000
 
 PAGE = """<!doctype html>
@@ -43,7 +44,7 @@ PAGE = """<!doctype html>
 <style>html, body {{ margin: 0; background: {background}; }} .markdown-body {{ padding: 24px; }}</style>
 </head><body><article class="markdown-body">{body}</article></body></html>
 """
-# A frame is as narrow as it is told to be; a window may have a least width.
+# A frame can have any width. A browser window may have a minimum width.
 FRAME = """<!doctype html><html><head><style>body {{ margin: 0; }} iframe {{ border: 0; display: block; }}</style></head>
 <body><iframe id="page" srcdoc="{srcdoc}" width="{width}" height="{height}"></iframe><script>
 const frame = document.getElementById("page");
@@ -66,7 +67,7 @@ frame.onload = () => {{
 
 
 class Title(html.parser.HTMLParser):
-    """The text of the page's own title."""
+    """Reads the text of the page's title."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,7 +105,7 @@ def main(weave_gate: str, checkers: str, target: str, picture_of_readme: str | N
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 1, done.returncode
-    # `unsafe` keeps <details>; the filter takes what GitHub takes out, too.
+    # `unsafe` keeps <details>. The filter removes what GitHub removes, too.
     body = cmarkgfm.github_flavored_markdown_to_html(report.read_text(), options=Options.CMARK_OPT_UNSAFE)
     styles = pathlib.Path(checkers) / "node_modules" / "github-markdown-css"
     for scheme, background in BACKGROUNDS.items():
@@ -133,7 +134,7 @@ def main(weave_gate: str, checkers: str, target: str, picture_of_readme: str | N
                 colours = pixels.getcolors(maxcolors=width * height)
                 most, commonest = max(colours)
                 assert pixels.getpixel((1, 1)) == background, f"{shot.name}: {pixels.getpixel((1, 1))}"
-                # A page of text is mostly background, and not only that.
+                # A page of text is mostly background, but it must contain other colours, too.
                 assert commonest == background, f"{shot.name}: mostly {commonest}"
                 assert 0.5 < most / (width * height) < 0.98, f"{shot.name}: {most / (width * height)} is background"
             print(f"{shot.name}: {width} by {height}, {shot.stat().st_size // 1024} KiB, {seen['folded']['scrolling']} tables scroll")

@@ -1,9 +1,10 @@
-"""Measures the structure of the sources under src/, and fails where files depend on each other in a circle, or a folder on
-one that comes after it.
+"""Measures the structure of the sources under src/.
 
-Usage: structure.py [--edges]. Tests are left out: files under a `tests` folder or named `…tests.rs`, and `mod tests` within a
-file. Lines count code, comments and blank lines. A name that a module re-exports (`pub use`) belongs to the file that
-defines it.
+Fails if files depend on each other in a circle, or if a folder depends on a folder that comes after it.
+
+Usage: structure.py [--edges]. Tests are left out: files under a `tests` folder or named `…tests.rs`, and `mod tests`
+within a file. Lines count code, comments and blank lines. A name that a module re-exports (`pub use`) belongs to the
+file that defines it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parents[1] / "src"
 TEST_MODULE = "#[cfg(test)]\nmod tests {"
-# A folder uses those of lower rank, and the files beside the folders, which use none of them.
+# A folder may use folders of lower rank and the files next to the folders. Those files use no folder.
 RANKS = {
     "stats": 1,
     "policy": 2,
@@ -33,12 +34,12 @@ RANKS = {
 
 
 def without_tests(text: str) -> str:
-    """The text up to the tests, which come last in a file."""
+    """Returns the text up to the tests, which come last in a file."""
     return text.split(TEST_MODULE)[0]
 
 
 def read() -> dict[tuple[str, ...], tuple[Path, str]]:
-    """The files by the paths of their modules: `("judge", "limit")`."""
+    """Returns the files by the paths of their modules: `("judge", "limit")`."""
     found = {}
     for file in sorted(SOURCES.rglob("*.rs")):
         parts = file.relative_to(SOURCES).with_suffix("").parts
@@ -52,13 +53,13 @@ def read() -> dict[tuple[str, ...], tuple[Path, str]]:
 
 
 def trees(text: str) -> list[tuple[bool, list[list[str]]]]:
-    """The declarations of use: whether each is public, and its paths."""
+    """Returns the `use` declarations: whether each is public, and its paths."""
     declared = re.findall(r"^\s*(pub(?:\([^)]*\))?\s+)?use\s+([^;]+);", text, re.MULTILINE)
     return [(public.strip() == "pub", flat(re.sub(r"\s+as\s+\w+|\s+", "", tree))) for public, tree in declared]
 
 
 def flat(tree: str) -> list[list[str]]:
-    """`a::{b,c::d}` as `[[a, b], [a, c, d]]`."""
+    """Flattens `a::{b,c::d}` to `[[a, b], [a, c, d]]`."""
     if "{" not in tree:
         path = [part for part in tree.split("::") if part]
         return [path[:-1] if path[1:] and path[-1] == "self" else path]
@@ -77,7 +78,7 @@ def flat(tree: str) -> list[list[str]]:
 
 
 class Crate:
-    """The modules, and what each of them re-exports."""
+    """The modules, and the names that each of them re-exports."""
 
     def __init__(self) -> None:
         self.files = read()
@@ -88,7 +89,7 @@ class Crate:
                     self.exports.setdefault(module, {})[path[-1]] = path
 
     def absolute(self, module: tuple[str, ...], path: list[str]) -> list[str] | None:
-        """The path from the root of the crate; None where it leads out of the crate."""
+        """Returns the path from the root of the crate, or None if it leads out of the crate."""
         if path[0] == "crate":
             return path[1:]
         if path[0] == "self":
@@ -101,7 +102,7 @@ class Crate:
         return [*module, *path] if (*module, path[0]) in self.files else None
 
     def file(self, path: list[str], seen: int = 0) -> tuple[str, ...] | None:
-        """The module whose file defines what the path names."""
+        """Returns the module whose file defines the item at the path."""
         here: tuple[str, ...] = ()
         for place, name in enumerate(path):
             if (*here, name) in self.files:
@@ -115,10 +116,10 @@ class Crate:
         return here
 
     def edges(self) -> dict[tuple[str, ...], set[tuple[str, ...]]]:
-        """The files that each file uses."""
+        """Returns the files that each file uses."""
         found: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
         for module, (_, text) in self.files.items():
-            # Comments name other modules freely.
+            # Comments may name any module.
             text = re.sub(r"//[^\n]*", "", text)
             paths = [path for is_public, paths in trees(text) for path in paths if not is_public]
             code = re.sub(r"^\s*(pub(\([^)]*\))?\s+)?use\s+[^;]+;", "", text, flags=re.MULTILINE)
@@ -134,7 +135,7 @@ class Crate:
 
 
 def circles(edges: dict) -> list[list]:
-    """The groups of files that reach each other (Tarjan 1972)."""
+    """Returns the groups of files that reach each other (Tarjan 1972)."""
     number, low, stack, found = {}, {}, [], []
 
     def visit(node) -> None:  # noqa: ANN001
@@ -163,7 +164,7 @@ def circles(edges: dict) -> list[list]:
 
 
 def upward(edges: dict) -> list[tuple]:
-    """The uses that lead to a folder of the same rank or of a higher one."""
+    """Returns the uses that lead to a folder of the same rank or of a higher one."""
 
     def rank(module: tuple[str, ...]) -> int:
         return RANKS.get(module[0], 0) if module else max(RANKS.values()) + 1
@@ -177,7 +178,7 @@ def upward(edges: dict) -> list[tuple]:
 
 
 def functions(text: str) -> list[tuple[int, str]]:
-    """The lines of each function, with its name."""
+    """Returns the number of lines and the name of each function."""
     found, lines = [], text.split("\n")
     for place, line in enumerate(lines):
         match = re.match(r"(\s*)(?:pub(?:\([^)]*\))?\s+)?(?:const\s+)?(?:async\s+)?fn\s+(\w+)", line)

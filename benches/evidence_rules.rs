@@ -1,12 +1,13 @@
-//! How often each evidence rule fails a model that did not change, and how often it finds a real drop.
+//! Measures how often each evidence rule fails a model that did not change, and how often it finds a real drop.
 //!
-//! Run by hand: `cargo bench --bench evidence_rules`. It prints a Markdown table, the same on every run.
+//! Run it by hand: `cargo bench --bench evidence_rules`. It prints a Markdown table, which is the same on every run.
 //!
-//! The model: eight rows in ten are always answered right, and two in ten every other time, so that the pass rate
-//! is 0.9 and one row in ten flips between two runs. A drop takes the always-right rows at random. The gates
-//! limit the drop to 0.02. Of ten scorers each is noisy by itself, all are judged by one policy, and a drop is in
-//! one of them; for them the table counts a policy in which any gate fails, and a drop that its own gate finds, with
-//! Holm's correction and with `correction: none`.
+//! The simulated model always answers eight rows in ten right. It answers each of the other two rows right with
+//! probability 1/2. So the pass rate is 0.9, and one row in ten flips between two runs. A drop affects random rows that
+//! are otherwise always right. The gates limit the drop to 0.02. With ten scorers, each has independent noise, one
+//! policy judges all of them, and only one of them drops. For ten scorers the table counts two cases: any gate of an
+//! unchanged model fails, and the gate of the dropped scorer finds the drop. Both are measured with Holm's correction
+//! and with `correction: none`.
 
 #![expect(
     clippy::expect_used,
@@ -27,7 +28,7 @@ use weave_gate::project::Project;
 const ROUNDS: u64 = 2_000;
 const DROPS: [u64; 3] = [2, 5, 10];
 
-/// `SplitMix64` (Steele, Lea & Flood 2014): small, and the same everywhere.
+/// `SplitMix64` (Steele, Lea & Flood 2014), a small random number generator with the same results on every machine.
 struct Random(u64);
 
 impl Random {
@@ -39,7 +40,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// True so many times in a thousand.
+    /// Returns true with probability `share` / 1000.
     fn permille(&mut self, share: u64) -> bool {
         self.next() % 1_000 < share
     }
@@ -81,7 +82,7 @@ fn run(id: &str, rows: u64, totals: Totals) -> Run {
     }
 }
 
-/// Two runs of the model, of which the second drops the first scorer by `drop` percent.
+/// Two runs of the model. The first scorer drops by `drop` percent in the candidate.
 fn evidence(random: &mut Random, size: u64, trials: u32, scorers: usize, drop: u64) -> Evidence {
     let columns = (0..scorers)
         .map(|scorer| Column::Dimension(format!("s{scorer}"), Kind::Truth))
@@ -98,7 +99,8 @@ fn evidence(random: &mut Random, size: u64, trials: u32, scorers: usize, drop: u
     for row in 0..size {
         for scorer in 0..scorers {
             let is_noisy = random.permille(200);
-            // Eight rows in ten are steady, so so many of them make the drop of all.
+            // Eight rows in ten are steady. The share of lost rows is scaled so that the drop over all rows is `drop`
+            // percent.
             let is_lost = scorer == 0 && !is_noisy && random.permille(drop * 10 * 10 / 8);
             for (side, lost) in values.iter_mut().zip([is_lost, false]) {
                 for trial in 0..trials as usize {
@@ -142,7 +144,7 @@ fn evidence(random: &mut Random, size: u64, trials: u32, scorers: usize, drop: u
     Evidence::new(run("c", size, candidate), baseline, Some(rows))
 }
 
-/// Of so many rounds, in how many hundred a rule fails, and leaves undecided.
+/// The percentage of rounds in which a rule fails, and in which it is undecided.
 struct Share {
     fails: f64,
     undecided: f64,
@@ -154,7 +156,7 @@ fn share(policy: &Policy, size: u64, trials: u32, scorers: usize, drop: u64) -> 
     for _ in 0..ROUNDS {
         let evidence = evidence(&mut random, size, trials, scorers, drop);
         let judgement = judge(policy, &evidence, Timestamp::UNIX_EPOCH);
-        // A drop is to be found where it is; without one no gate may fail.
+        // A drop must be found by the gate of the dropped scorer. Without a drop, no gate may fail.
         let looked_at = if drop > 0 { 1 } else { scorers };
         let has = |status| {
             let mut checks = judgement.checks.iter().take(looked_at);

@@ -1,6 +1,6 @@
-//! How long the judge alone takes: a million pairs of rows, ten checks, from rows in memory to a verdict.
+//! Measures the time of judging alone: a million pairs of rows in memory, and ten checks.
 //!
-//! Run by hand: `cargo bench --bench judge_rows`.
+//! Run it by hand: `cargo bench --bench judge_rows`.
 
 #![expect(
     clippy::expect_used,
@@ -69,7 +69,7 @@ fn totals(rows: &Rows, role: Role) -> Totals {
 
 fn main() {
     let column = |number: usize, kind| Column::Dimension(format!("s{number}"), kind);
-    // Three scorers of truth values, and two of numbers.
+    // Three scorers give truth values, and two give numbers.
     let kinds = [
         Kind::Truth,
         Kind::Truth,
@@ -85,7 +85,7 @@ fn main() {
     });
     for row in 0..ROWS {
         for (role, shift) in [(Role::Candidate, 3), (Role::Baseline, 0)] {
-            // The same on every run, and like nothing in particular.
+            // The values are pseudo-random and the same on every run.
             let mut values = [0.0; SCORERS];
             for (number, value) in (0_u64..).zip(&mut values) {
                 let mixed = (row + shift * number).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;

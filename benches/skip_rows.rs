@@ -1,5 +1,5 @@
-//! What any reader of rows has to do at least: fetch the same pages, and skip their JSON. `benches/rows_check.py`
-//! runs it beside the gate.
+//! The minimal work of any reader of rows: it fetches the same pages as the gate, and skips their JSON.
+//! `benches/rows_check.py` compares its time with that of the gate.
 //!
 //! Usage: `skip_rows URL ROWS PAGE`
 
@@ -12,7 +12,7 @@
 use serde::de::IgnoredAny;
 
 fn main() {
-    // `cargo bench` without arguments has nothing to do here.
+    // `cargo bench` runs this program without arguments. It then has nothing to do.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [url, rows, page] = arguments.as_slice() else {
         println!("usage: skip_rows URL ROWS PAGE");

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Says whether this source can be released under a tag: the version stands in Cargo.toml, and all that names it agrees.
+# Checks whether this source can be released under a tag. Cargo.toml has the version, and every other file must agree.
 # Usage: scripts/check-version.sh v1.2.3
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -11,7 +11,7 @@ wrong() {
     problems=1
 }
 
-# The value of a key in a table of a TOML file: FILE TABLE KEY.
+# Prints the value of a key in a table of a TOML file: FILE TABLE KEY.
 value() { sed -n "/^\\[$2\\]\$/,/^\\[/s/^$3 = \"\\(.*\\)\"\$/\\1/p" "$1"; }
 
 if [[ ! $tag =~ ^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$ ]]; then
@@ -29,7 +29,7 @@ heading=$(grep -m 1 '^## ' CHANGELOG.md || true)
 dated="^## ${version//./\\.}, [0-9]{4}-[0-9]{2}-[0-9]{2}\$"
 [[ $heading =~ $dated ]] || wrong "CHANGELOG.md begins with \`$heading\`; expected \`## $version, YEAR-MONTH-DAY\`"
 
-# Who has checked a released archive must never find another in its place.
+# A user who has verified a released archive must never find a different archive under the same name.
 if grep -qF "  weave-gate-$version-" scripts/checksums.txt; then
     wrong "scripts/checksums.txt has archives of $version: it is released already"
 fi
@@ -38,7 +38,7 @@ if [[ -n $action ]] && ! grep -qF "  weave-gate-$action-" scripts/checksums.txt;
     wrong "action.yml installs $action, of which scripts/checksums.txt has no archive"
 fi
 
-# cargo-binstall finds the archives by it. Only a runner knows where it is.
+# cargo-binstall finds the archives by the repository's address. Only a runner knows that address.
 if [[ -n ${GITHUB_REPOSITORY:-} ]]; then
     here=${GITHUB_SERVER_URL:-https://github.com}/$GITHUB_REPOSITORY
     repository=$(value Cargo.toml package repository)

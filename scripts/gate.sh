@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs the gate with the action's inputs. weave-gate itself writes summary, annotations and outputs.
-# It has to run with bash 3.2, which is what macOS has.
+# Runs the gate with the action's inputs. weave-gate itself writes the summary, the annotations and the outputs.
+# This script must work with bash 3.2, the version on macOS.
 set -uo pipefail
 
-# However this ends: the outputs say that there is no verdict, until weave-gate has written one.
+# The outputs say that there is no verdict until weave-gate writes one, however this script ends.
 printf 'verdict=none\nexit-code=\n' >>"${GITHUB_OUTPUT:?}"
 
 say_error() {
-    # What somebody wrote must not become a command to the runner.
+    # Foreign text must not become a command to the runner.
     local said=${1//'%'/'%25'}
     said=${said//$'\r'/'%0D'}
     said=${said//$'\n'/'%0A'}
@@ -20,8 +20,7 @@ usage() {
     exit 2
 }
 
-# Removes the reports of an earlier run: whatever keeps weave-gate from writing new ones, the old ones are not taken
-# for them.
+# Removes the reports of an earlier run. Otherwise they could be taken for new ones if weave-gate cannot write any.
 remove_reports() {
     local folder=$1 name
     if [[ ! -d $folder ]]; then
@@ -37,7 +36,8 @@ remove_reports() {
         ;;
     esac
     for name in report.md report.json junit.xml metrics.txt gitlab-annotations.json; do
-        # `-p`: not an rm of the checked-out repository, to which PATH may lead; the key is in the environment here.
+        # `-p` searches only the system's folders: PATH may lead to an rm in the checked-out repository, and the key is
+        # in the environment here.
         if [[ -e $folder/$name || -L $folder/$name ]] && ! command -p rm -f -- "$folder/$name"; then
             usage "cannot remove \`$folder/$name\`, the report of an earlier run"
         fi
@@ -53,7 +53,7 @@ not-passed | failed | never) ;;
 esac
 arguments=(check --github)
 is_empty=false
-# Names a run, unless it is the one that the policy names. weave-gate refuses an empty name, and its reports say so.
+# Names a run, unless the input leaves the choice to the policy. weave-gate rejects an empty name and reports it.
 run() {
     local name=$1 value=$2
     if [[ $value == policy ]]; then
@@ -67,7 +67,7 @@ run() {
 }
 run candidate "${INPUT_CANDIDATE-policy}"
 run baseline "${INPUT_BASELINE-policy}"
-# Adds an option with its value, unless that is empty.
+# Adds an option with its value, unless the value is empty.
 option() {
     local name=$1 value=$2
     if [[ -n $value ]]; then
@@ -78,7 +78,7 @@ option project "${INPUT_PROJECT:-}"
 option wait "${INPUT_WAIT:-}"
 option timeout "${INPUT_TIMEOUT:-}"
 option report-dir "${INPUT_REPORT_DIR:-}"
-# Adds an option where a switch is on, or off.
+# Adds an option if a switch has the given value (true or false).
 switch() {
     local name=$1 value=$2 wanted=$3 option=$4
     case $value in
@@ -110,18 +110,18 @@ fi
 "${WEAVE_GATE:?}" "${arguments[@]}" -- "${policies[@]}"
 code=$?
 if [[ $code -gt 3 ]]; then
-    # It was killed, or is none of ours: no verdict was written.
+    # weave-gate was killed, or the binary is not weave-gate: no verdict was written.
     printf 'verdict=none\nexit-code=%s\n' "$code" >>"$GITHUB_OUTPUT"
     say_error "it ended with exit code $code, which is no verdict"
     exit 3
 fi
 if [[ $is_empty == true ]]; then
-    # Nothing was judged, whatever `fail-on` says of verdicts.
+    # Nothing was judged, so `fail-on`, which is about verdicts, does not apply.
     exit 2
 fi
 case $INPUT_FAIL_ON in
 never) exit 0 ;;
-# A wrong policy is wrong whatever the verdict.
+# An invalid policy is an error whatever the verdict.
 failed) if [[ $code -eq 3 ]]; then exit 0; fi ;;
 esac
 exit "$code"

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Installs weave-gate for the action's next step, and names it in the output `binary`: a released version, if
-# INPUT_VERSION names one, else one that is built from the source that this script belongs to.
+# Installs weave-gate for the action's next step and names it in the output `binary`. Installs a released version if
+# INPUT_VERSION names one. Otherwise builds the source that this script belongs to.
 #
-# The repository that is checked out may be a stranger's, and the job may hold keys. So everything runs in folders that
-# are not the repository's, and whatever is started here gets a few variables of the environment that are named below.
-# By hand, the path of the binary is the last line that is printed. It has to run with bash 3.2, which is what macOS has.
+# The checked-out repository may be untrusted, and the job may hold keys. So everything runs in folders outside of the
+# repository, and each program that this script starts gets only the few environment variables that are named below.
+# When a person runs this script, its last line is the path of the binary.
+# This script must work with bash 3.2, the version on macOS.
 set -euo pipefail
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source=$(dirname "$scripts")
 
 refuse() {
-    # What somebody wrote must not become a command to the runner.
+    # Foreign text must not become a command to the runner.
     local said=${1//'%'/'%25'}
     said=${said//$'\r'/'%0D'}
     said=${said//$'\n'/'%0A'}
@@ -18,8 +19,8 @@ refuse() {
     exit 2
 }
 
-# The variables that reach what is started here. No key, token or input of the action is one of them, nor is a file by
-# which a program tells the runner something.
+# The variables that the started programs get. They include no key, token or input of the action, and no file through
+# which a program sends something to the runner.
 kept=(
     HOME USER LANG LC_ALL TMPDIR TEMP TMP RUNNER_TEMP
     RUSTUP_HOME RUSTUP_TOOLCHAIN CARGO_HOME CARGO_HTTP_CAINFO CARGO_HTTP_PROXY
@@ -36,12 +37,12 @@ if [[ -n ${GITHUB_WORKSPACE:-} && -d $GITHUB_WORKSPACE ]]; then
     workspace=$(cd "$GITHUB_WORKSPACE" && pwd)
 fi
 
-# Whether a path is in the checked-out repository.
+# Tells whether a path is in the checked-out repository.
 is_checked_out() {
     [[ -n $workspace && $1/ == "$workspace"/* ]]
 }
 
-# PATH without the folders of the checked-out repository, and without those that depend on the current folder.
+# Prints PATH without folders in the checked-out repository and without folders that depend on the current folder.
 search_path() {
     local folder folders=
     while IFS= read -r -d : folder; do
@@ -53,7 +54,7 @@ search_path() {
 }
 PATH=$(search_path)
 
-# Runs a command with the kept variables alone.
+# Runs a command with only the kept variables.
 clean() {
     local name
     local -a variables
@@ -75,7 +76,7 @@ sha256_of() {
     fi | cut -d ' ' -f 1
 }
 
-# The target triple of this runner, as releases name it.
+# Prints the target triple of this runner, as release names use it.
 target() {
     local runner=${RUNNER_OS:-}/${RUNNER_ARCH:-}
     case $runner in
@@ -88,7 +89,7 @@ target() {
     esac
 }
 
-# A new folder, in which no other job and no earlier step has left anything.
+# A new folder. No other job and no earlier step has written to it.
 new_folder() {
     local parent=${RUNNER_TEMP:-${TMPDIR:-/tmp}}
     mktemp -d "$parent/weave-gate.XXXXXXXX"
@@ -104,14 +105,14 @@ download() {
     fi
     stem=weave-gate-$version-$target
     archive=$stem.tar.gz
-    # A download counts only with the checksum that this very commit of the action has for it.
+    # A download is accepted only with the checksum that this commit of the action has for it.
     wanted=$(awk -v archive="$archive" '$2 == archive { print $1 }' "$scripts/checksums.txt")
     if [[ ! $wanted =~ ^[0-9a-f]{64}$ ]]; then
         refuse "this commit of the action has no checksum of \`$archive\`; name a version that its scripts/checksums.txt has, or take a newer commit of the action, or leave \`version\` out, and it builds its own source"
     fi
     url=${GITHUB_SERVER_URL:?}/${ACTION_REPOSITORY:-${GITHUB_REPOSITORY:?}}/releases/download/v$version/$archive
     folder=$(new_folder)
-    # A relative name, here and for tar, for which `D:` would be a host.
+    # A relative name, because tar reads the `D:` of an absolute name as a host.
     cd "$folder"
     if ! clean curl --fail --silent --show-error --location --proto '=https' --proto-redir '=https' --tlsv1.2 --retry 3 \
         --connect-timeout 30 --max-time 300 --output "$archive" "$url"; then
@@ -137,7 +138,7 @@ build() {
         fi
     done
     folder=$(new_folder)
-    # rustup and cargo read rust-toolchain.toml and .cargo/config.toml of the current folder and of those above it.
+    # rustup and cargo read rust-toolchain.toml and .cargo/config.toml from the current folder and its parents.
     cd "$source"
     if ! clean cargo build --quiet --release --locked --bin weave-gate --manifest-path Cargo.toml --target-dir "$folder"; then
         refuse "cannot build weave-gate; see what cargo said above"

@@ -148,7 +148,7 @@ pub struct JudgeArgs {
     #[arg(long, value_name = "RUN", help_heading = "Runs")]
     pub baseline: Option<String>,
 
-    /// Wait so long for the candidate to appear and to finish, such as 15m
+    /// Wait up to this long for the candidate to appear and to finish, such as 15m
     #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Runs")]
     pub wait: Option<SignedDuration>,
 
@@ -200,7 +200,7 @@ pub struct InitArgs {
     #[arg(long)]
     pub force: bool,
 
-    /// Wait so long for the run to appear and to finish, such as 15m
+    /// Wait up to this long for the run to appear and to finish, such as 15m
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub wait: Option<SignedDuration>,
 
@@ -218,7 +218,7 @@ pub struct CompareArgs {
     /// The run that is compared, named as in `check --candidate`
     pub candidate: String,
 
-    /// Wait so long for the candidate to appear and to finish, such as 15m
+    /// Wait up to this long for the candidate to appear and to finish, such as 15m
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub wait: Option<SignedDuration>,
 
@@ -306,7 +306,7 @@ pub struct RunsArgs {
     #[arg(value_name = "SELECTOR")]
     pub selector: Option<String>,
 
-    /// List at most so many
+    /// Maximum number of runs
     #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub limit: u16,
 
@@ -360,7 +360,7 @@ pub struct SnapshotArgs {
     #[arg(long, conflicts_with = "wait")]
     pub completed: bool,
 
-    /// Wait so long for the run to appear and to finish, such as 15m
+    /// Wait up to this long for the run to appear and to finish, such as 15m
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub wait: Option<SignedDuration>,
 

@@ -56,7 +56,7 @@ impl Fault {
         self
     }
 
-    /// Several faults of one kind as one: every message, and the first help. `None` where there is none.
+    /// Several faults of one kind as one: every message, and the first help. `None` without faults.
     #[must_use]
     pub fn all(faults: Vec<Self>) -> Option<Self> {
         let messages: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();

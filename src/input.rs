@@ -13,7 +13,7 @@ const LONGEST: usize = 1_000;
 pub struct Value(String);
 
 impl Value {
-    /// Reads a value; `None` where there is none.
+    /// Reads a value; `None` if it is missing.
     #[must_use]
     pub fn of(json: &Json) -> Option<Self> {
         match json {
@@ -40,7 +40,7 @@ impl Value {
 /// `2` and `2.0` are one number.
 fn spell(number: &serde_json::Number) -> String {
     match number.as_f64() {
-        // Up to this size each whole number is one of its own.
+        // Up to this size a double holds each whole number exactly.
         Some(value) if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 => {
             format!("{}", value + 0.0)
         }
@@ -49,7 +49,7 @@ fn spell(number: &serde_json::Number) -> String {
 }
 
 impl fmt::Display for Value {
-    /// Text stands without quotes, unless it could be taken for another value.
+    /// Text has no quotes, unless it could be read as another value.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Json::String(text) = self.json()
             && !text.trim().is_empty()
@@ -62,7 +62,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// A reference to an object of Weave stands where its value should be.
+/// There is a reference to an object of Weave instead of its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unresolved;
 

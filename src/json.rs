@@ -1,4 +1,4 @@
-//! JSON read strictly: every key of a map stands once, since a reader that takes the last of two hides the
+//! JSON read strictly: a key must not be repeated, since a reader that takes the last of two hides the
 //! first; and what has named fields is a map, since a list of their values says nothing of which is which.
 
 use std::collections::BTreeMap;
@@ -57,7 +57,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
 /// A value without repeated keys, however deep.
 struct Distinct(Value);
 
-/// Reads a map in which no key stands twice, however deep.
+/// Reads a map without repeated keys, at every depth.
 ///
 /// # Errors
 ///
@@ -71,11 +71,11 @@ pub fn distinct<'de, D: Deserializer<'de>>(
     }
 }
 
-/// Reads a map of counts in which no key stands twice.
+/// Reads a map of counts without repeated keys.
 ///
 /// # Errors
 ///
-/// It is no map, one does, or something else than a count stands in it.
+/// It is not a map, a key is repeated, or a value is not a count.
 pub fn counts<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, u64>, D::Error> {
@@ -103,10 +103,10 @@ impl<'de> Visitor<'de> for Counts {
     }
 }
 
-/// What is wrong with a map of which a key stands twice.
+/// The error for a repeated key.
 #[must_use]
 pub fn repeated<E: Error>(key: &str) -> E {
-    E::custom(format_args!("the key `{key}` stands twice"))
+    E::custom(format_args!("duplicate key `{key}`"))
 }
 
 impl<'de> Deserialize<'de> for Distinct {
@@ -224,7 +224,7 @@ mod tests {
             r#"{"b": {"c": {"a": {}, "\u0061": {}}}}"#,
         ] {
             let said = read(text).unwrap_err();
-            assert!(said.contains("the key `a` stands twice"), "{said}");
+            assert!(said.contains("duplicate key `a`"), "{said}");
         }
         for text in ["[]", "null", "1"] {
             assert!(read(text).is_err(), "{text}");

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 /// So 0.90 − 0.88 meets a limit of 0.02, which it would not otherwise.
 pub const TOLERANCE: f64 = 1e-9;
 
-/// What is closer to 0 than this is shown as 0 beside it: computed from numbers of any usual size, it is rounding.
+/// A value closer to 0 than this is shown as 0: it is the rounding error of numbers of usual size.
 const NOTHING: f64 = 1e-12;
 
 const MOST_DECIMALS: usize = 17;
@@ -152,7 +152,7 @@ mod tests {
             (4_821.333_3, 5000.0, "4821.3"),
             (0.000_012_34, 1.0, "0.0000123"),
             (0.9 - 0.88, 0.02, "0.02"),
-            // One failure in 10,000, and one success.
+            // One failure in 10,000 trials, and one success in 10,000.
             (0.9999, 0.9, "0.9999"),
             (0.9999, 0.0, "0.9999"),
             (0.0001, 0.5, "0.0001"),

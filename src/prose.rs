@@ -1,8 +1,7 @@
 //! Sentences that keep foreign names apart from our own words.
 //!
-//! Names of scorers, models, gates and runs come from whoever logged the run or wrote the policy. A
-//! sentence carries them as spans of their own, so that each output escapes them in its own way and
-//! none can forget to.
+//! Names of scorers, models, gates and runs come from the person who logged the run or wrote the policy. A
+//! sentence keeps them apart from its own words, so that every output has to escape them in its own way.
 
 use std::fmt::{self, Write as _};
 
@@ -11,7 +10,7 @@ use std::fmt::{self, Write as _};
 pub enum Span {
     /// Our own words.
     Text(String),
-    /// Somebody else's: to be escaped by whoever shows it.
+    /// A name from outside: each output escapes it.
     Name(String),
 }
 
@@ -101,7 +100,7 @@ impl fmt::Display for Prose {
         for span in &self.0 {
             match span {
                 Span::Text(text) => f.write_str(text)?,
-                // A line break in a name would make a line of its own.
+                // A line break in a name would start a new line.
                 Span::Name(name) => {
                     f.write_char('`')?;
                     for c in name.chars() {

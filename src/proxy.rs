@@ -68,7 +68,7 @@ fn exempts(list: &str, host: &str, port: u16) -> bool {
 }
 
 /// An entry, and its port where it has one: `host:port`, `[address]:port`. An address with colons has no port unless
-/// it stands in brackets.
+/// it is in brackets.
 fn parted(entry: &str) -> (&str, Option<&str>) {
     if let Some((address, rest)) = entry
         .strip_prefix('[')
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(found(trace, &[proxy, ("no_proxy", "wandb.ai:443")]), None);
         let other = [proxy, ("NO_PROXY", "wandb.ai:443")];
         assert_eq!(found("https://trace.wandb.ai:8443", &other), used);
-        // The one in lower case counts, unless it is empty.
+        // The lower-case variable has priority, unless it is empty.
         let both = [proxy, ("NO_PROXY", "wandb.ai"), ("no_proxy", "a.test")];
         assert_eq!(found(trace, &both), used);
         let both = [proxy, ("NO_PROXY", "wandb.ai"), ("no_proxy", "")];

@@ -151,7 +151,7 @@ impl FromIterator<Secret> for Secrets {
     }
 }
 
-/// A text without a word, wherever no letter, digit or underscore stands before or after it.
+/// A text without a word, wherever no letter, digit or underscore precedes or follows it.
 fn without_word<'t>(text: &'t str, word: &str) -> Cow<'t, str> {
     let goes_on = |c: char| c.is_alphanumeric() || c == '_';
     let mut shown = String::new();
@@ -172,7 +172,7 @@ fn without_word<'t>(text: &'t str, word: &str) -> Cow<'t, str> {
     Cow::Owned(shown)
 }
 
-/// In base64, without the padding that some leave out: with it, it is found all the same.
+/// In base64, without the padding: a text with padding contains it as well.
 fn encoded(text: &str) -> String {
     STANDARD.encode(text).trim_end_matches('=').to_owned()
 }

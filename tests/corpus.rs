@@ -1,5 +1,5 @@
-//! Every input that the fuzz targets have kept, once more: no fuzzer is needed. `fuzz/README.md` tells how they are
-//! found.
+//! Runs the checks of the fuzz targets on every kept input, without a fuzzer. `fuzz/README.md` describes how the inputs
+//! are found.
 
 #![expect(clippy::unwrap_used, reason = "a test that goes wrong has to say so")]
 
@@ -17,14 +17,14 @@ use std::time::{Duration, Instant};
 use properties::TARGETS;
 use weave_gate::policy::MAX_BYTES;
 
-/// More than this is no corpus that a repository should hold, in bytes of one input.
+/// The size limit of an input in bytes, so that the repository remains small.
 const LONGEST: u64 = 4096;
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus")
 }
 
-/// The kept inputs of a target, in the order of their names.
+/// The kept inputs of a target, sorted by name.
 fn inputs(target: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(corpus().join(target)).unwrap();
     let mut inputs: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -38,7 +38,7 @@ fn replay(target: &str) {
     assert!(!inputs.is_empty(), "no inputs of {target}");
     for input in inputs {
         let bytes = fs::read(&input).unwrap();
-        // What panics says what is wrong, and not of which input.
+        // The panic message does not name the input, so this code adds it.
         let outcome = std::panic::catch_unwind(|| check(&bytes));
         assert!(outcome.is_ok(), "found by {}", input.display());
     }
@@ -95,7 +95,7 @@ fn every_target_has_a_corpus_of_small_inputs() {
     }
 }
 
-/// What takes a reader of policies the longest, as large as a policy can be: no input in the corpus is so large.
+/// The slowest policies to read, at the size limit of a policy. No input in the corpus is this large.
 #[test]
 fn the_worst_policies_take_seconds_at_most() {
     let gates = "version: 1\ngates:\n";
@@ -131,7 +131,7 @@ fn the_worst_policies_take_seconds_at_most() {
         check(text.as_bytes());
         let took = since.elapsed();
         let start = text.get(..60).unwrap_or_default();
-        // A second at most on an idle machine, and a machine that tests is not idle.
+        // An idle machine takes at most one second. The machine may be busy with other tests.
         assert!(took < Duration::from_secs(60), "{took:?} for {start:?}…");
     }
 }

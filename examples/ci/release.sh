@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Deploys the commit that is checked out, if the gate passes it. Its exit code is the gate's where that is not 0.
+# Deploys the commit that is checked out, if the gate passes it. Exits with the gate's exit code if that is not 0.
 # Usage: WANDB_API_KEY=… ./release.sh
 set -euo pipefail
 cd "$(git rev-parse --show-toplevel)"
@@ -8,14 +8,14 @@ if [[ -n $(git status --porcelain --untracked-files=no) ]]; then
     echo "release: there are changes that are not committed, and so were not evaluated" >&2
     exit 2
 fi
-# Of a work tree with changes it would end in -dirty, and be no commit that anything was logged with.
+# In a work tree with changes, GATE_SHA would end in -dirty, and no run was logged with such a commit.
 GATE_SHA=$(git describe --always --dirty --abbrev=40 --exclude='*')
 GATE_BRANCH=$(git branch --show-current)
 export GATE_SHA GATE_BRANCH
 
-# What an earlier run has left is no report of this one.
+# Removes the reports of an earlier run, so that they are not taken for reports of this one.
 rm -rf weave-gate
-# No verdict may become one; a failed verdict is tried once.
+# Tries again if there is no verdict. A failed verdict is not repeated.
 for try in 1 2 3; do
     code=0
     weave-gate check --wait 15m --report-dir weave-gate || code=$?

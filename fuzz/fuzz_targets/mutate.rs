@@ -1,10 +1,10 @@
-//! Mutations of JSON that leave it JSON: bytes that change at random seldom do, and then nothing past the parser is
-//! seen. Every second mutation is one of bytes all the same.
+//! Mutations that keep JSON valid. Random changes of bytes usually break JSON, so they test only the parser. Half of
+//! the mutations still change bytes.
 
 use libfuzzer_sys::fuzzer_mutate;
 use serde_json::{Value, json};
 
-/// Mutates one line of the input: what of it comes after the first `{`, if that is JSON.
+/// Mutates one line of the input. The text from the first `{` must be JSON.
 pub(crate) fn line(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
     let mut dice = Dice(u64::from(seed) | 1 << 40);
     let mutated = (dice.roll(2) == 0)
@@ -103,7 +103,7 @@ fn nodes(value: &Value) -> usize {
     1 + children(value).into_iter().map(nodes).sum::<usize>()
 }
 
-/// The node of that number, counted from the outside in.
+/// The node with this number, in pre-order.
 fn pick(value: &Value, mut number: usize) -> &Value {
     for child in children(value) {
         if number == 0 {
@@ -136,7 +136,7 @@ fn pick_mut(value: &mut Value, mut number: usize) -> &mut Value {
     pick_mut(child.expect("a child that was counted"), number - 1)
 }
 
-/// Chance, from the fuzzer's seed alone.
+/// A random number generator that depends only on the fuzzer's seed.
 struct Dice(u64);
 
 impl Dice {

@@ -1,7 +1,8 @@
-//! JSON Lines, as `calls/stream_query` sends them: the run that is found is one that was asked for, and the newest.
+//! Fuzzes the JSON Lines of `calls/stream_query`. The run that is found must match the selector and must be the newest
+//! match.
 //!
-//! The first line of an input is a selector, as `--candidate` takes it. The rest are pages, with an empty line
-//! after each.
+//! The first line of an input is a selector, as for `--candidate`. The rest are pages, with an empty line after each
+//! page.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,16 +17,16 @@ use super::made::{project, run};
 use super::results::client;
 use super::text::{has_no_command, is_plain, is_told};
 
-/// How many calls of a trace the server counts.
+/// The number of calls that the server counts for a trace.
 const COUNTED: u64 = 3;
-/// Runs that are listed.
+/// The maximum number of listed runs.
 const MOST: usize = 20;
 
-/// Looks for runs in the pages.
+/// Searches for runs in the pages.
 ///
 /// # Panics
 ///
-/// What is found was not asked for, or what is said of it is not plain.
+/// Panics if a found run does not match the selector, or if an output text is not plain.
 pub fn check(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else {
         return;
@@ -53,7 +54,7 @@ pub fn check(data: &[u8]) {
     listed(&pages, &selector);
 }
 
-/// What a baseline of the run `c` has to be, which is of this commit.
+/// The rules for a baseline of the run `c` with this commit.
 fn rules(commit: Option<&str>) -> BaselineRules {
     let run = run("c");
     BaselineRules {
@@ -70,7 +71,7 @@ fn rules(commit: Option<&str>) -> BaselineRules {
     }
 }
 
-/// Hands out the pages in their order, the last of them over and over.
+/// Serves the pages in order, and repeats the last page.
 fn asking<T>(pages: &[&str], ask: impl FnOnce(Finder<'_>) -> T) -> T {
     let asked = AtomicUsize::new(0);
     let answers = |path: &str, _: Option<&str>| {
@@ -93,16 +94,16 @@ fn looked(pages: &[&str], selector: &Selector, eligible: Eligible<'_>) {
     let identity = Identity::default();
     match asking(pages, |finder| finder.look(selector, eligible)) {
         Ok(State::Here(found)) => {
-            assert!(!found.heads.is_empty());
-            for head in &found.heads {
+            assert!(!found.infos.is_empty());
+            for head in &found.infos {
                 assert!(head.matches(selector, &identity), "another run: {head:?}");
                 is_eligible(head, eligible);
             }
             let newest_first = |one: &RunInfo, next: &RunInfo| {
                 one.started_at >= next.started_at && one.id != next.id
             };
-            assert!(found.heads.is_sorted_by(newest_first));
-            let choice = found.heads[0].choice.as_ref().expect("how it was chosen");
+            assert!(found.infos.is_sorted_by(newest_first));
+            let choice = found.infos[0].choice.as_ref().expect("how it was chosen");
             assert!(choice.matches > 0 && choice.selector == *selector);
             repeated(pages, selector, &found);
         }
@@ -137,11 +138,11 @@ fn is_eligible(head: &RunInfo, eligible: Eligible<'_>) {
     }
 }
 
-/// The re-runs of the newest run, among those that were found and as they are asked for: of its commit, evaluation and
-/// model, and itself among them.
+/// Checks the re-runs of the newest run, both among the found runs and from a new search. They must have the same
+/// commit, evaluation and model, and include the run itself.
 fn repeated(pages: &[&str], selector: &Selector, found: &Found) {
     let identity = Identity::default();
-    let newest = &found.heads[0];
+    let newest = &found.infos[0];
     for known in [Some(found), None] {
         let reruns = match asking(pages, |finder| finder.reruns(newest, selector, known)) {
             Ok(reruns) => reruns,
@@ -162,10 +163,11 @@ fn repeated(pages: &[&str], selector: &Selector, found: &Found) {
     }
 }
 
-/// A run by its id: it is that run or none, and it is complete only where as many calls are stored as it made.
+/// Checks the search by id. It must find that run or no run. The run may be complete only if as many calls are stored
+/// as it made.
 fn named(pages: &[&str]) {
     let heads = match asking(pages, |finder| finder.look_up("a")) {
-        Ok(State::Here(found)) => found.heads,
+        Ok(State::Here(found)) => found.infos,
         Ok(State::Absent(absence)) => return assert_eq!(absence.reason, None),
         Ok(State::Busy(fault, _)) | Err(fault) => return is_told(&fault),
     };
@@ -216,7 +218,7 @@ fn listed(pages: &[&str], selector: &Selector) {
     let table = runs::terminal(&listing);
     is_plain(&table);
     has_no_command(&table);
-    // A line for each, and one for the head of the table.
+    // The table has one line for each run and one header line.
     let lines = if heads.is_empty() { 0 } else { heads.len() + 1 };
     assert_eq!(table.lines().count(), lines, "{table:?}");
     let json = runs::json(&listing).unwrap();

@@ -1,18 +1,18 @@
-//! A JSON report, as `explain --from` reads one that anybody may have written.
+//! Fuzzes `explain --from` with a JSON report from an untrusted source.
 
 use serde_json::Value;
 use weave_gate::report::explain;
 
 use super::text::{has_no_command, is_plain, is_told};
 
-/// As many checks of a report are explained.
+/// The maximum number of checks of a report that are explained.
 const MOST: usize = 4;
 
-/// Explains checks by their ids, and one that is not there.
+/// Explains checks by their ids, and one check that does not exist.
 ///
 /// # Panics
 ///
-/// The text is not plain.
+/// Panics if the text is not plain.
 pub fn check(data: &[u8]) {
     let Ok(report) = serde_json::from_slice::<Value>(data) else {
         return;

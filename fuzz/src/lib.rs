@@ -1,5 +1,6 @@
-//! What must hold for any input at all: one module a fuzz target, each with a `check` that panics where it does
-//! not. The fuzz targets and `tests/corpus.rs`, which replays the kept inputs, run the same checks.
+//! Properties that must hold for any input. Each fuzz target has one module with a function `check`, which panics if a
+//! property does not hold. The fuzz targets run these checks, and so does `tests/corpus.rs`, which replays the kept
+//! inputs.
 
 #![allow(
     clippy::expect_used,
@@ -20,10 +21,10 @@ mod sinks;
 pub mod snapshot;
 mod text;
 
-/// Panics where something does not hold of an input.
+/// A check of one input. It panics if a property does not hold.
 pub type Check = fn(&[u8]);
 
-/// Every target: its name, which is that of its corpus, too, and its check.
+/// Every target: its name, which is also the name of its corpus, and its check.
 pub const TARGETS: [(&str, Check); 7] = [
     ("calls", calls::check),
     ("explain", explain::check),

@@ -1,4 +1,4 @@
-//! Runs and policies that the checks are made with.
+//! Runs and policies that the checks use.
 
 use jiff::Timestamp;
 use serde_json::Map;
@@ -10,7 +10,7 @@ use weave_gate::judge::{Verdict, columns, judge};
 use weave_gate::policy::{self, Policy};
 use weave_gate::project::Project;
 
-/// When everything is judged.
+/// The time at which everything is judged.
 pub(super) fn now() -> Timestamp {
     Timestamp::from_second(1_790_000_000).unwrap()
 }
@@ -19,7 +19,7 @@ pub(super) fn project() -> Project {
     Project::parse("my-team/bot").unwrap()
 }
 
-/// A completed run that nothing is known of.
+/// A completed run without any data.
 pub(super) fn run(id: &str) -> Run {
     Run {
         project: project(),
@@ -46,7 +46,7 @@ pub(super) fn run(id: &str) -> Run {
     }
 }
 
-/// Nothing, in the ways in which there can be nothing.
+/// Every kind of empty evidence for a policy.
 pub(super) fn nothing(policy: &Policy) -> Vec<Evidence> {
     let pair = Pair {
         common: 0,
@@ -72,7 +72,7 @@ pub(super) fn nothing(policy: &Policy) -> Vec<Evidence> {
         .collect()
 }
 
-/// Every column that a run can have, but those of its calls.
+/// Every column that a run can have, except the columns of its calls.
 pub(super) fn every_column(totals: &Totals) -> Columns {
     let kinds = [Kind::Truth, Kind::Number, Kind::Scored];
     let names = totals.dimensions.keys();
@@ -84,7 +84,7 @@ pub(super) fn every_column(totals: &Totals) -> Columns {
     }
 }
 
-/// A policy of these gates, which are maps of YAML in their short form.
+/// A policy of these gates. Each gate is the inside of a YAML flow mapping.
 fn policy(gates: &[&str]) -> Policy {
     let gates: Vec<String> = gates.iter().map(|gate| format!("  - {{{gate}}}")).collect();
     let gates = gates.join("\n");
@@ -92,19 +92,19 @@ fn policy(gates: &[&str]) -> Policy {
     policy::parse("made.yaml", &text).unwrap_or_else(|problems| panic!("{problems:?} in {text}"))
 }
 
-/// The claims that the checks hold against what was really there: a gate each, all on the dimension `ok` but the last.
+/// Claims that the checks compare with the input. Each is a policy of one gate on the dimension `ok`, except `rest`.
 pub(super) struct Claims {
     /// Every trial of the candidate is true.
     pub(super) all_true: Policy,
-    /// The same, and the rows have to say so.
+    /// Every trial of the candidate is true, and the rows must confirm it.
     pub(super) rows_true: Policy,
-    /// The rows of the input `a` whose value is 1 are true.
+    /// The rows whose input `a` is 1 are true.
     pub(super) slice_true: Policy,
-    /// Every other kind of gate: that nothing of it panics.
+    /// Every other kind of gate. The checks only test that these do not panic.
     pub(super) rest: Policy,
-    /// The rate is no lower than the baseline's.
+    /// The pass rate is at least that of the baseline.
     pub(super) no_drop: Policy,
-    /// No row passed before and does not now.
+    /// No row passed in the baseline and fails in the candidate.
     pub(super) none_regressed: Policy,
 }
 
@@ -144,7 +144,7 @@ impl Claims {
         ]
     }
 
-    /// The columns that all of them need.
+    /// The columns that all claims need.
     pub(super) fn columns(&self, runs: &[&Totals]) -> Columns {
         let mut all = Columns::default();
         for policy in self.all() {
@@ -153,7 +153,7 @@ impl Claims {
         all
     }
 
-    /// Judges them all, and hands over those that pass.
+    /// Judges all claims, and returns those that pass.
     pub(super) fn passed(&self, evidence: &Evidence) -> Vec<&Policy> {
         let all = self.all().into_iter();
         all.filter(|policy| judge(policy, evidence, now()).verdict == Verdict::Passed)
@@ -161,11 +161,11 @@ impl Claims {
     }
 }
 
-/// What is known of runs does not contradict itself.
+/// Checks that the data of the runs does not contradict itself.
 ///
 /// # Panics
 ///
-/// It does.
+/// Panics if it does.
 pub(super) fn holds_together(evidence: &Evidence) {
     evidence.each.iter().for_each(holds_together);
     counts(&evidence.candidate.totals, evidence.candidate.rows);

@@ -1,7 +1,7 @@
-//! Foreign names in every place where one can stand, through every renderer: none is more than a name, and each is
-//! still recognisable.
+//! Fuzzes foreign names in every place that can hold one, with every renderer. Each name must remain only a name, and
+//! must remain recognisable.
 //!
-//! An input is a list of names with a byte 0xFF, which is none of UTF-8, between them.
+//! An input is a list of names. The separator is the byte 0xFF, which never occurs in UTF-8.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -9,10 +9,10 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 use weave_gate::evidence::{
     Baseline, Columns, Details, Evidence, Fact, Gap, Gatherer, LeftOut, ListedRun, Pair, Reference,
-    Role, Run, RunRow, RunStatus, Tally, Totals,
+    Role, Run, RunRow, RunStatus, SummaryBuilder, Totals,
 };
 use weave_gate::fault::Fault;
-use weave_gate::judge::{behind, columns, compare, judge, offending_columns};
+use weave_gate::judge::{columns, compare, judge, offending, offending_columns};
 use weave_gate::policy::{
     BaselineRule, CandidateRule, Completeness, Condition, Correction, Evidence as Rule, Gate,
     Limit, LimitKey, Metric, Missing, MissingRule, Policy, RemovedRows, Required, Severity, Waiver,
@@ -29,16 +29,16 @@ use super::made::{every_column, now, run};
 use super::sinks;
 use super::text::{has_no_command, is_plain, is_told};
 
-/// Rows of the made runs.
+/// The number of rows of the test runs.
 const ROWS: usize = 4;
-/// Names that are needed; fewer are used over and over.
+/// The number of names that are needed. An input with fewer names repeats them.
 const NEEDED: usize = 32;
 
-/// Renders reports that hold the names.
+/// Renders reports that contain the names.
 ///
 /// # Panics
 ///
-/// A name is more than a name in one of them, or is not to be recognised.
+/// Panics if a name changes the structure of a report, or is not recognisable in it.
 pub fn check(data: &[u8]) {
     let parts = data.split(|byte| *byte == 0xff);
     let parts: Vec<String> = parts
@@ -52,7 +52,7 @@ pub fn check(data: &[u8]) {
     comparison(&case.evidence);
     tables(&case, &names);
     drafted(&case.evidence, &names);
-    // A page is the same as the one with plain names, but for the names themselves.
+    // A page must equal the page with plain names, except for the names.
     for (page, plain) in pages(&case).iter().zip(&*PLAIN) {
         is_plain(page);
         has_no_command(page);
@@ -61,13 +61,13 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// The Markdown pages of plain names, without these.
+/// The Markdown pages with plain names, with the names removed.
 static PLAIN: LazyLock<Vec<String>> = LazyLock::new(|| {
     let case = Case::new(&Names::plain()).expect("plain names can be judged");
     pages(&case).iter().map(|page| bones(page)).collect()
 });
 
-/// Every page in Markdown.
+/// Every Markdown page.
 fn pages(case: &Case) -> Vec<String> {
     let reports = case.reports.iter();
     let mut pages: Vec<String> = reports
@@ -77,15 +77,17 @@ fn pages(case: &Case) -> Vec<String> {
     pages
 }
 
-/// What of a page does not depend on names.
+/// The parts of a page that do not depend on names.
 fn bones(page: &str) -> String {
-    // Of what is not there, a pattern is spoken of in other words than a name, and the nearest names are told.
+    // The message about a missing dimension has other words for a pattern than for a name, and it suggests similar
+    // names.
     let bones = sinks::skeleton(page);
     let bones = bones.replace("no dimension matches CODE;", "there is no dimension CODE;");
     bones.replace("; is CODE meant?", "")
 }
 
-/// In bytes of its JSON; a little less than rows are told by, since `apart` may add to it.
+/// The largest size of a value, in bytes of its JSON. It is below the limit for values that identify rows, because
+/// `apart` may make a value longer.
 const LONGEST_VALUE: usize = 900;
 
 /// Names, each for one place.
@@ -106,7 +108,7 @@ impl Names {
         let mut take = |count: usize| -> Vec<String> { names.by_ref().take(count).collect() };
         let mut gates = take(8);
         for gate in &mut gates {
-            // A policy has no gate without a name.
+            // A gate must have a name.
             if gate.trim().is_empty() {
                 gate.push('g');
             }
@@ -115,7 +117,7 @@ impl Names {
         let mut dimensions = take(3);
         let mut digests = take(ROWS);
         let mut values = take(2);
-        // Rows are not told by values that are longer: then there is no check for each.
+        // Longer values do not identify rows, and then `by` makes no check for each value.
         for value in &mut values {
             while json!(value).to_string().len() > LONGEST_VALUE {
                 value.pop();
@@ -126,7 +128,7 @@ impl Names {
             apart(some);
             some.sort();
         }
-        // In the order of their JSON, as values are.
+        // Values are sorted by their JSON.
         values.sort_by_key(|value| json!(value).to_string());
         for id in &mut ids {
             if id.is_empty() {
@@ -149,7 +151,8 @@ impl Names {
         }
     }
 
-    /// A word of the first gate's name, which every report has to show. A long name may be cut, but not here.
+    /// A word of the first gate's name, which every report must show. A report may cut a long name, but not at this
+    /// word.
     fn word(&self) -> String {
         let start: String = self.gates[0].chars().take(40).collect();
         let words = start.split(|c: char| !c.is_ascii_alphanumeric());
@@ -157,14 +160,14 @@ impl Names {
         longest.unwrap_or_default().to_owned()
     }
 
-    /// Such as nobody would notice.
+    /// Names that have no effect on any format.
     fn plain() -> Self {
         let parts: Vec<String> = (0..NEEDED).map(|place| format!("name{place:02}")).collect();
         Self::of(&parts)
     }
 }
 
-/// Makes names differ by more than the space around them.
+/// Makes the names different in more than the whitespace around them.
 fn apart(names: &mut [String]) {
     let mut known = BTreeSet::new();
     for (place, name) in names.iter_mut().enumerate() {
@@ -174,16 +177,16 @@ fn apart(names: &mut [String]) {
     }
 }
 
-/// A judgement of runs that are full of the names.
+/// A judgement of runs with these names in every place.
 struct Case {
-    /// Whole, and of a fault alone.
+    /// A complete report, and a report of an error.
     reports: [Report; 2],
     evidence: Evidence,
     rows: Vec<String>,
 }
 
 impl Case {
-    /// `None` where the names say that the inputs are not there.
+    /// `None` if the names imply that the inputs are missing.
     fn new(names: &Names) -> Option<Self> {
         let rows: Vec<[String; 2]> = (0..ROWS).map(|row| both_rows(names, row)).collect();
         let policy = policy(names);
@@ -209,7 +212,7 @@ impl Case {
         let first = judge(&policy, &evidence, now());
         let both = [&evidence.candidate.totals; 2];
         wanted.add(offending_columns(&policy, &first, None, &both));
-        // What a draft looks at, too.
+        // These columns are what a draft reads.
         wanted.add(every_column(&evidence.candidate.totals));
         evidence.rows = Some(gathered(&rows, wanted)?);
         let whole = judged(&policy, &evidence, &rows);
@@ -247,7 +250,7 @@ impl Case {
     }
 }
 
-/// A row in both runs, as snapshots hold it.
+/// A row in both runs, in the format of snapshots.
 fn both_rows(names: &Names, row: usize) -> [String; 2] {
     let [one, two, three] = <&[String; 3]>::try_from(&names.dimensions[..]).unwrap();
     [0, 1].map(|role| {
@@ -275,12 +278,12 @@ fn row(text: &str) -> RunRow<'_> {
 }
 
 fn totals(rows: &[[String; 2]], role: usize) -> Totals {
-    let mut tally = Tally::default();
+    let mut builder = SummaryBuilder::default();
     for both in rows {
-        tally.trial(&row(&both[role]).trials[0]).unwrap();
-        tally.end_row();
+        builder.trial(&row(&both[role]).trials[0]).unwrap();
+        builder.end_row();
     }
-    tally.totals()
+    builder.totals()
 }
 
 fn gathered(rows: &[[String; 2]], columns: Columns) -> Option<evidence::Rows> {
@@ -328,7 +331,7 @@ fn logged(names: &Names, place: usize, totals: Totals) -> Run {
     }
 }
 
-/// What the choice of the runs has to say, and a run that is left out.
+/// The facts about the choice of the runs, and a run that is left out.
 fn selection(names: &Names, judged: [(Role, &Run); 2]) -> evidence::Selection {
     let identity = Identity::default();
     let judged = judged.map(|(role, run)| ListedRun::judged(role, run, &identity));
@@ -368,7 +371,7 @@ fn selection(names: &Names, judged: [(Role, &Run); 2]) -> evidence::Selection {
     }
 }
 
-/// What of the choice of the candidate leaves its checks undecided.
+/// The facts about the choice of the candidate that make its checks undecided.
 fn against(names: &Names) -> impl Iterator<Item = (Role, Fact)> {
     let text = |place: usize| names.texts[place].clone();
     let facts = [
@@ -396,10 +399,10 @@ fn against(names: &Names) -> impl Iterator<Item = (Role, Fact)> {
 
 fn judged(policy: &Policy, evidence: &Evidence, rows: &[[String; 2]]) -> Judged {
     let judgement = judge(policy, evidence, now());
-    let behind = evidence
+    let offending = evidence
         .rows
         .as_ref()
-        .map_or_else(Vec::new, |known| behind(policy, known, &judgement, None));
+        .map_or_else(Vec::new, |known| offending(policy, known, &judgement, None));
     let mut details = Details::new();
     for [ours, theirs] in rows {
         for (role, text) in [(Role::Candidate, ours), (Role::Baseline, theirs)] {
@@ -411,13 +414,13 @@ fn judged(policy: &Policy, evidence: &Evidence, rows: &[[String; 2]]) -> Judged 
     Judged {
         judgement,
         evidence: evidence.clone(),
-        behind,
+        offending,
         details: BTreeMap::from([(None, details)]),
         unexplained: None,
     }
 }
 
-/// A gate of each kind: most fail, and some are undecided, waived, or only warn.
+/// A policy with a gate of each kind. Most gates fail, and some are undecided, waived, or only warn.
 fn policy(names: &Names) -> Policy {
     let [one, two, _] = <&[String; 3]>::try_from(&names.dimensions[..]).unwrap();
     let gate = |place: usize, metric, scorer: Option<&str>, key, value| Gate {
@@ -466,7 +469,7 @@ fn policy(names: &Names) -> Policy {
             evidence: Rule::Significant,
             ..gate(4, Metric::PassRate, Some(one), LimitKey::MaxDrop, 0.0)
         },
-        // No run has this dimension: it is longer than any.
+        // This dimension is longer than any that the runs have, so it does not exist.
         gate(
             5,
             Metric::Coverage,
@@ -538,7 +541,7 @@ fn reports(case: &Case, names: &Names) {
     }
 }
 
-/// How the test cases of a report are called, and how many there are.
+/// The number of test cases in each suite of a report.
 fn cases(report: &Report) -> Vec<usize> {
     let of = |section: &Section| match &section.outcome {
         Ok(judged) => judged.judgement.checks.len(),
@@ -552,7 +555,7 @@ fn cases(report: &Report) -> Vec<usize> {
         .collect()
 }
 
-/// Renders in every style, and hands over the whole text without colours.
+/// Renders in every style, and returns the complete text without colours.
 fn terminal(render: &dyn Fn(Style) -> String) -> String {
     let pages = [true, false].map(|brief| {
         let text = render(Style {
@@ -561,7 +564,7 @@ fn terminal(render: &dyn Fn(Style) -> String) -> String {
         });
         is_plain(&text);
         has_no_command(&text);
-        // Colours are all that colour adds.
+        // Colour must not change the text.
         let colored = render(Style { color: true, brief });
         assert_eq!(sinks::without_colors(&colored), text);
         let last = text.lines().last().unwrap_or_default();
@@ -585,7 +588,7 @@ fn explained(report: &Report, read: &Value) {
         for check in &judged.judgement.checks {
             let id = check.id();
             assert!(known.insert(id.clone()), "two checks of one id: {id}");
-            // The policies have the same checks, which are explained together.
+            // The policies have the same checks, so the checks are explained together.
             if place == 0 {
                 let text = report::explain(read, &id).expect("a check that is in the report");
                 is_plain(&text);
@@ -645,7 +648,7 @@ fn tables(case: &Case, names: &Names) {
     }
 }
 
-/// A draft is a policy, whatever the dimensions are called.
+/// A draft must be a valid policy for any names of dimensions.
 fn drafted(evidence: &Evidence, names: &Names) {
     let name = names.texts[1].as_str();
     let by = draft::Named {
@@ -660,7 +663,7 @@ fn drafted(evidence: &Evidence, names: &Names) {
         }
         Err(fault) => {
             is_told(&fault);
-            // With blank names the run is named by its id, and no run of Weave has such an id.
+            // A run with a blank name is named by its id. This id is not valid in Weave.
             let is_blank = name.trim().is_empty() && names.texts[2].trim().is_empty();
             let is_no_id = is_blank && fault.message.contains("candidate.run");
             let is_refused = fault.message.contains("cannot be drafted from this run");

@@ -1,18 +1,18 @@
-//! The text of a `.netrc`: the key that is found in it stands in it, and belongs to the host that was asked for.
+//! Fuzzes the text of a `.netrc`. A password that is found must occur in the text and belong to the requested host.
 
 use weave_gate::weave::netrc_password as password;
 
 const HOST: &str = "api.wandb.ai";
-/// Hosts that no text names, unless it was made to.
+/// Hosts that occur in no ordinary text.
 const OTHERS: [&str; 2] = ["nobody.invalid", "somebody.invalid"];
 
-/// Looks for the password of a host.
+/// Searches for the password of a host.
 ///
 /// # Panics
 ///
-/// One is found that is not there, or that is another host's.
+/// Panics if a password is found that is not in the text, or that belongs to another host.
 pub fn check(data: &[u8]) {
-    // A file that is not UTF-8 is refused before.
+    // The gate rejects a file that is not UTF-8 before it reads entries.
     let Ok(text) = str::from_utf8(data) else {
         return;
     };
@@ -25,12 +25,12 @@ pub fn check(data: &[u8]) {
     if OTHERS.iter().any(|host| lower.contains(host)) || text.contains('\\') || text.contains('"') {
         return;
     }
-    // Without an entry of its own a host has no password, also not that of `default`.
+    // A host needs an entry that names it. The entry `default` gives it no password.
     assert_eq!(OTHERS.map(|host| password(text, host)), [None, None]);
     if !lower.contains(HOST) {
         assert_eq!(found, None, "the password of another host");
     }
-    // An entry that is written with quotes is read as it was meant, whatever follows it but another password.
+    // A quoted password is read unchanged, unless another password follows it.
     let word = text.lines().next().unwrap_or_default();
     let quoted = format!("machine {} login x password \"{word}\"\n", OTHERS[0]);
     let read = password(&quoted, OTHERS[0]);
@@ -41,7 +41,7 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// A password is a part of one line, but for quotes and backslashes.
+/// Checks that a password is part of one line, if quotes and backslashes are ignored.
 fn stands_in(password: &str, text: &str) {
     assert!(!password.is_empty());
     let bare = |text: &str| text.replace(['"', '\\'], "");

@@ -1,4 +1,5 @@
-//! The text of a policy: read the same way each time, refused in plain words, and never passed on nothing.
+//! Fuzzes the text of a policy. Reading it must always give the same result, an error must have a reason, and a policy
+//! must not pass on empty evidence.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +10,13 @@ use weave_gate::policy::{self, MAX_BYTES, Policy, Problem};
 use super::made::{nothing, now};
 use super::text::is_told;
 
-/// Reads the text, and judges nothing by what comes of it.
+/// Reads the text, and judges empty evidence by the policy.
 ///
 /// # Panics
 ///
-/// A policy passes on nothing, has a wrong state, or is refused without a reason.
+/// Panics if a policy passes on empty evidence, has an invalid state, or is rejected without a reason.
 pub fn check(data: &[u8]) {
-    // A file that is not UTF-8, or larger, is refused before.
+    // The gate rejects a file that is not UTF-8, or is too large, before it parses the text.
     let Ok(text) = str::from_utf8(data) else {
         return;
     };
@@ -71,21 +72,21 @@ fn accepted(policy: &Policy) {
         .flatten()
     {
         for value in [None, Some("x"), Some("a\nb")] {
-            // Either way is fine; that it panics is not.
+            // Both results are valid. The calls must not panic.
             let lookup = |_: &str| value.map(str::to_owned);
             let _ = (source.resolve(&lookup), source.expected(&lookup));
         }
     }
     for evidence in nothing(policy) {
         let judgement = judge(policy, &evidence, now());
-        // A policy that only warns passes on anything, and says so.
+        // A policy with only warnings passes on any evidence, and reports that.
         let findings = &judgement.findings;
         let is_idle = findings
             .iter()
             .any(|finding| finding.name() == Name::NothingCanBlock);
         let has_passed = judgement.verdict == Verdict::Passed;
         assert!(!has_passed || is_idle, "passed on nothing: {evidence:?}");
-        // Not compared as they are: what is not a number is not itself.
+        // The debug texts are compared, because NaN is not equal to itself.
         let again = judge(policy, &evidence, now());
         assert_eq!(format!("{judgement:?}"), format!("{again:?}"));
     }

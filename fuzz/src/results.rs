@@ -1,8 +1,9 @@
-//! Result pages, in the server's place: what is accepted adds up, and nothing passes that they do not say.
+//! Fuzzes the result pages of the server. Accepted answers must be consistent, and no claim may pass that they do not
+//! support.
 //!
-//! Each line of an input is an answer, after a word that says to which question: `own` statistics of the runs,
-//! their `common` rows, a page of `rows`. Without a line for the common rows there is no baseline. The runs are `c`
-//! and `b`.
+//! Each line of an input is one answer. It starts with a word for the type of request: `own` for the statistics of the
+//! runs, `common` for their common rows, and `rows` for a page of rows. Without a line `common` there is no baseline.
+//! The runs are `c` and `b`.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -21,10 +22,10 @@ use weave_gate::weave::{
 use super::made::{Claims, holds_together, now, project};
 use super::text::{self, is_told};
 
-/// A key that no answer holds, unless somebody wants to see it refused.
+/// A key that no answer contains, unless an input is written to test its rejection.
 pub(super) const KEY: &str = "local-0123456789abcdef0123456789abcdef01234567";
 
-/// Says nothing.
+/// A log that prints nothing.
 pub(super) struct Silence;
 
 impl Progress for Silence {
@@ -32,7 +33,7 @@ impl Progress for Silence {
     fn retrying(&self, _: &str, _: Duration) {}
 }
 
-/// A client that has not been told who answers.
+/// A client without a server yet.
 pub(super) fn client<'a>() -> Client<'a> {
     let lookup = |name: &str| (name == "WANDB_API_KEY").then(|| KEY.to_owned());
     let address = Address::find(Some("http://127.0.0.1:9"), false, &lookup).unwrap();
@@ -41,7 +42,7 @@ pub(super) fn client<'a>() -> Client<'a> {
     Client::new(address, key, time, &lookup, &Silence).unwrap_or_else(|fault| panic!("{fault:?}"))
 }
 
-/// The answers of one input, each question's in their order; the last of them again where there are no more.
+/// The answers of one input, in order, for each type of request. The last answer is repeated.
 struct Script<'a> {
     own: Vec<&'a str>,
     common: Vec<&'a str>,
@@ -65,7 +66,7 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// The answers that were given: to the questions of each kind.
+    /// The answers that were sent, for each type of request.
     fn seen(&self) -> [&[&'a str]; 3] {
         let [own, common, rows] = &self.asked;
         let given = [(&self.own, own), (&self.common, common), (&self.rows, rows)];
@@ -95,7 +96,8 @@ impl<'a> Script<'a> {
 ///
 /// # Panics
 ///
-/// What is accepted does not add up, a claim passes that the answers do not bear out, or a snapshot of it is none.
+/// Panics if accepted data is inconsistent, if a claim passes that the answers do not support, or if a snapshot of the
+/// data cannot be read.
 pub fn check(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else {
         return;
@@ -171,7 +173,8 @@ fn read(script: &Script<'_>) -> Result<Evidence, weave_gate::fault::Fault> {
     read_evidence(&client, &project(), &sources, needs)
 }
 
-/// A run that can be read can be saved, and is then what it was; or what keeps it from being saved is said.
+/// Checks that a run that can be read can also be saved. The saved run must equal the original. A failure to save must
+/// have an error message.
 fn is_saved(text: &str) {
     let script = Script::new(text);
     let answers = |_: &str, body: Option<&str>| script.answer(body.unwrap_or_default());
@@ -203,7 +206,7 @@ fn is_saved(text: &str) {
     assert_eq!(without_counts(again), without_counts(&run));
 }
 
-/// The run, but for how many trials report what they used: a summary does not say that, and rows do.
+/// The run without the number of trials that report their usage. A summary lacks this number, and rows have it.
 fn without_counts(run: &Run) -> Run {
     let mut run = run.clone();
     run.totals.usage = run.totals.usage.map(|usage| Usage {
@@ -214,14 +217,14 @@ fn without_counts(run: &Run) -> Run {
     run
 }
 
-/// The answers, where each can be read in one way only.
+/// The answers. Each of them can be read in only one way.
 struct Answers {
     own: Vec<Value>,
     common: Vec<Value>,
     rows: Vec<Value>,
 }
 
-/// What was claimed is what the answers say, read once more and in another way.
+/// Checks a claim against the answers, with independent code.
 fn is_borne_out(policy: &Policy, answers: &Answers, evidence: &Evidence) {
     let claims = &*CLAIMS;
     let is = |claim: &Policy| std::ptr::eq(policy, claim);
@@ -259,10 +262,10 @@ fn is_borne_out(policy: &Policy, answers: &Answers, evidence: &Evidence) {
     if is(&claims.no_drop) {
         let common = &answers.common[0];
         let (ours, theirs) = (rate(&run(common, "c")), rate(&run(common, "b")));
-        // No trial of the candidate is missing where it counts; those of the baseline may be.
+        // The candidate has no missing score that counts. The baseline may have missing scores.
         assert!(ours.2 > 0 && theirs.2 > 0);
         let wide = |count: u64| u128::from(count);
-        // passed / trials >= passed / trials, whatever the missing scores of the two are.
+        // The pass rate of the candidate is at least that of the baseline, whatever the missing scores are.
         assert!(wide(ours.0) * wide(theirs.2) >= wide(theirs.0) * wide(ours.2));
     }
     if is(&claims.none_regressed) {
@@ -283,7 +286,7 @@ fn is_borne_out(policy: &Policy, answers: &Answers, evidence: &Evidence) {
     }
 }
 
-/// Trials that are true, that are true or false, and all, of the dimension `ok`.
+/// The numbers of trials of the dimension `ok`: true, true or false, and all.
 fn rate(run: &Value) -> (u64, u64, u64) {
     let stats = run["scorer_stats"].as_array().unwrap().iter();
     let mut of_ok = stats.filter(|stats| stats["scorer_key"] == "ok" && stats["path"].is_null());
@@ -297,7 +300,7 @@ fn rate(run: &Value) -> (u64, u64, u64) {
     )
 }
 
-/// Each trial of a run: its row's digest and input `a`, and its score.
+/// Each trial of a run: the digest of its row, the row's input `a`, and the trial's score.
 fn scores(answers: &Answers, id: &str) -> Vec<(String, Value, Value)> {
     let mut scores = Vec::new();
     for page in &answers.rows {

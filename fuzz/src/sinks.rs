@@ -1,4 +1,4 @@
-//! What a reader of each format finds in it, with a reader of its own.
+//! Checks of each output format, with an independent reader of the format.
 
 use std::collections::BTreeSet;
 
@@ -6,14 +6,14 @@ use quick_xml::XmlVersion;
 use quick_xml::events::Event;
 use serde_json::Value;
 
-/// What of a Markdown page no name can change: all but code and addresses.
+/// The parts of a Markdown page that no name may change: everything except code and addresses.
 pub(super) fn skeleton(page: &str) -> String {
     let mut bones = String::new();
     let mut lines = page.lines();
     while let Some(line) = lines.next() {
         let ticks = line.chars().take_while(|c| *c == '`').count();
         if ticks >= 3 && line[ticks..] == *"text" {
-            // A block of code ends at a fence that is as long, and nothing else ends it.
+            // A code block ends only at a fence of the same length.
             let is_end = |line: &str| line.len() >= ticks && line.chars().all(|c| c == '`');
             assert!(lines.any(is_end), "a block of code without an end: {page}");
             bones.push_str("BLOCK\n");
@@ -29,7 +29,8 @@ pub(super) fn skeleton(page: &str) -> String {
     bones
 }
 
-/// The line of a fold with a word for each element of code: in one there is no other element.
+/// Replaces each HTML code element with a word. The line is a summary of a `details` element. A code element must
+/// contain no other element.
 fn without_html_code(line: &str) -> String {
     let mut parts = line.split("<code>");
     let mut bare = parts.next().unwrap_or_default().to_owned();
@@ -42,7 +43,7 @@ fn without_html_code(line: &str) -> String {
     bare
 }
 
-/// The line with a word for each code span: what stands between two runs of equally many backticks.
+/// Replaces each code span with a word. A code span is the text between two equal runs of backticks.
 fn without_code(line: &str) -> String {
     let mut bare = String::new();
     let mut rest = line;
@@ -74,7 +75,7 @@ fn without_code(line: &str) -> String {
     bare + rest
 }
 
-/// The line without the addresses of its links, each of which is one of Weave's pages.
+/// Replaces the address of each link. Each address must be a page of Weave.
 fn without_addresses(line: &str) -> String {
     let mut parts = line.split("](");
     let mut bare = parts.next().unwrap_or_default().to_owned();
@@ -95,7 +96,7 @@ fn is_address(address: &str) {
     );
 }
 
-/// Its tables have as many cells in each line, and nothing stands in it that becomes HTML but our own.
+/// Checks that all rows of a table have the same number of cells, and that all HTML is the report's own.
 pub(super) fn is_markdown(page: &str) {
     let mut cells = None;
     for line in skeleton(page).lines() {
@@ -119,13 +120,13 @@ pub(super) fn is_markdown(page: &str) {
             cells = None;
             continue;
         }
-        // A table is cut into cells before anything else is read: a bar in code needs its backslash, too.
+        // A table is split into cells before anything else is parsed. So a bar in code also needs a backslash.
         let bars = line.replace("\\|", "").matches('|').count();
         assert_eq!(*cells.get_or_insert(bars), bars, "{line:?}");
     }
 }
 
-/// XML with a suite for each of these numbers of cases, and of no other element than those of JUnit.
+/// Checks that the text is JUnit XML with only JUnit elements, and with a suite for each of these numbers of cases.
 pub(super) fn is_junit(text: &str, suites: &[usize]) {
     let mut reader = quick_xml::Reader::from_str(text);
     reader.config_mut().check_end_names = true;
@@ -160,7 +161,8 @@ pub(super) fn is_junit(text: &str, suites: &[usize]) {
     assert_eq!(found, suites);
 }
 
-/// One `name value` a line, with labels of few characters, each series once, and the mark at the end.
+/// Checks the metrics: one `name value` on each line, only allowed characters in labels, no repeated series, and the
+/// end mark.
 pub(super) fn are_metrics(text: &str) {
     let lines = text.strip_suffix("# EOF\n").expect("its end").lines();
     let mut known = BTreeSet::new();
@@ -196,7 +198,7 @@ pub(super) fn are_metrics(text: &str) {
     }
 }
 
-/// Commands to GitHub's runner, a line each, of the two kinds that are ours, and no more than it shows.
+/// Checks commands to GitHub's runner: one on each line, only errors and warnings, and no more than GitHub shows.
 pub(super) fn are_commands(text: &str) {
     for level in ["error", "warning"] {
         let of_level = text
@@ -217,7 +219,7 @@ pub(super) fn are_commands(text: &str) {
     }
 }
 
-/// GitLab's links: to Weave's pages, and nowhere else.
+/// Checks that all links of the GitLab file lead to Weave's pages.
 pub(super) fn are_links(text: &str) {
     super::text::is_plain(text);
     let read: Value = serde_json::from_str(text).expect("JSON");
@@ -227,14 +229,14 @@ pub(super) fn are_links(text: &str) {
     }
 }
 
-/// A table of so many lines, each of so many cells; none is a formula.
+/// Checks that a table has this number of lines and cells, and that no cell is a formula.
 pub(super) fn is_table(text: &str, lines: usize, columns: usize) {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .from_reader(text.as_bytes());
     let mut count = 0;
     for record in reader.records() {
-        // Of another length than the first one a line is an error to the reader.
+        // The reader rejects a line whose length differs from the first line.
         let record = record.expect("a line of the table");
         assert_eq!(record.len(), columns);
         let is_formula = |cell: &str| cell.starts_with(['=', '+', '@', '\t', '\r', '\n']);
@@ -244,7 +246,7 @@ pub(super) fn is_table(text: &str, lines: usize, columns: usize) {
     assert_eq!(count, lines);
 }
 
-/// The text without the colours that we set.
+/// The text without the colours of the report.
 pub(super) fn without_colors(text: &str) -> String {
     let mut parts = text.split("\u{1b}[");
     let mut bare = parts.next().unwrap_or_default().to_owned();

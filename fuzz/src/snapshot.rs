@@ -1,4 +1,5 @@
-//! Snapshots: what is accepted adds up, comes out again as it went in, and passes nothing that it does not say.
+//! Fuzzes snapshots. An accepted snapshot must be consistent, must not change when it is written again, and must pass
+//! no claim that it does not support.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -22,11 +23,11 @@ fn read(bytes: Vec<u8>) -> Result<Saved, weave_gate::fault::Fault> {
     snapshot::parse(bytes, "made.json", WEB, &|_| false)
 }
 
-/// Reads a snapshot, judges it, alone and against itself, and writes it again.
+/// Reads a snapshot, judges it alone and against itself, and writes it again.
 ///
 /// # Panics
 ///
-/// What is accepted does not add up, is changed by writing it, or passes a claim that it does not bear out.
+/// Panics if accepted data is inconsistent, if writing changes it, or if it passes a claim that it does not support.
 pub fn check(data: &[u8]) {
     let saved = match read(data.to_vec()) {
         Ok(saved) => saved,
@@ -71,7 +72,7 @@ pub fn check(data: &[u8]) {
         }
     }
     if let Ok(joined) = &joined {
-        // Missing scores may leave it undecided; but no run is worse than itself.
+        // Missing scores may make the check undecided. But no run is worse than itself.
         for policy in [&CLAIMS.no_drop, &CLAIMS.none_regressed] {
             assert_ne!(judge(policy, joined, now()).verdict, Verdict::Failed);
         }
@@ -86,7 +87,7 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// The runs of a file, in version 1 of the format one.
+/// The runs of a file. A file in version 1 of the format holds one run.
 fn runs(raw: &Value) -> impl Iterator<Item = &Value> {
     let several = raw["version"] != 1;
     let runs = raw["runs"].as_array().into_iter().flatten();
@@ -94,7 +95,7 @@ fn runs(raw: &Value) -> impl Iterator<Item = &Value> {
     one.into_iter().chain(runs.filter(move |_| several))
 }
 
-/// The rows of one of its runs, or of all of them.
+/// The rows of one run of the file, or of all runs.
 fn rows<'v>(raw: &'v Value, run: Option<&str>) -> Vec<&'v Value> {
     let results = raw["results"].as_array().into_iter().flatten();
     if raw["version"] == 1 {
@@ -106,7 +107,7 @@ fn rows<'v>(raw: &'v Value, run: Option<&str>) -> Vec<&'v Value> {
         .collect()
 }
 
-/// Rows as the judge sees them are those of the file, read once more and in another way.
+/// Checks that the judge reads the same rows as independent code.
 fn rows_are_true(saved: &Saved, run: &Run, raw: &Value) {
     let totals = &run.totals;
     let source = saved.rows_of(&run.id).expect("its rows");
@@ -154,7 +155,7 @@ fn flatten<'v>(name: Option<&str>, value: &'v Value, leaves: &mut BTreeMap<Strin
     }
 }
 
-/// Written with the inputs and outputs or without them, the runs are what they were.
+/// Checks that the runs are unchanged after writing, with or without inputs and outputs.
 fn is_written_as_it_was(saved: &Saved, with_texts: bool) {
     let sources: Vec<Option<SavedRows>> = saved
         .runs()
@@ -184,8 +185,8 @@ fn is_written_as_it_was(saved: &Saved, with_texts: bool) {
     assert_eq!(again.has_rows(), saved.has_rows());
 }
 
-/// A run with what version 1 of the format does not say and the current one does: what it was logged with, and how many
-/// trials report what they used.
+/// Adds the data that version 1 of the format lacks: the run's attributes, and the number of trials that report their
+/// usage.
 fn completed(run: &Run, again: &Run) -> Run {
     let mut run = run.clone();
     run.attributes.get_or_insert_default();

@@ -1,11 +1,11 @@
-//! What must hold of every text that is shown, said without a look at how it is escaped.
+//! Properties of every text that is shown. The checks do not depend on how the text is escaped.
 
 use serde_json::Value;
 use weave_gate::fault::Fault;
 use weave_gate::report::render_fault;
 
-/// Characters that move a cursor, turn a line around, or are not seen: of Unicode's categories Cc, Cf, Zl and Zp
-/// those that any of the sinks obeys.
+/// Characters that move the cursor, change the text direction, or are invisible. They are those of Unicode's categories
+/// Cc, Cf, Zl and Zp that have an effect in any output.
 fn hides(c: char) -> bool {
     let is_bidi = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let is_unseen = matches!(
@@ -17,8 +17,8 @@ fn hides(c: char) -> bool {
     c.is_control() || is_bidi || is_unseen || breaks || is_tag
 }
 
-/// The JSON of a text, where there is one way to read it: no key stands twice in a map, and what nobody looks at is
-/// JSON, too.
+/// Parses a text as JSON. Returns `None` if a key occurs twice in a map, because such JSON can be read in different
+/// ways.
 pub(super) fn read(text: &str) -> Option<Value> {
     fn entries(value: &Value) -> usize {
         match value {
@@ -28,7 +28,7 @@ pub(super) fn read(text: &str) -> Option<Value> {
         }
     }
     let value = serde_json::from_str(text).ok()?;
-    // Outside of texts a colon stands in each entry of a map, and nowhere else.
+    // Outside of strings, each entry of a map has one colon, and colons occur nowhere else.
     let (mut is_text, mut is_escaped, mut colons) = (false, false, 0);
     for byte in text.bytes() {
         match byte {
@@ -42,14 +42,14 @@ pub(super) fn read(text: &str) -> Option<Value> {
     (colons == entries(&value)).then_some(value)
 }
 
-/// Nothing in it hides, and its only control character is the line break.
+/// Checks that no character is hidden, and that line breaks are the only control characters.
 #[track_caller]
 pub(super) fn is_plain(text: &str) {
     let found = text.chars().find(|c| hides(*c) && *c != '\n');
     assert_eq!(found, None, "hides something: {text:?}");
 }
 
-/// A runner finds no command in it.
+/// Checks that a CI runner finds no command in the text.
 #[track_caller]
 pub(super) fn has_no_command(text: &str) {
     let is_command = |line: &str| {
@@ -59,14 +59,14 @@ pub(super) fn has_no_command(text: &str) {
     assert_eq!(found, None, "a runner would obey");
 }
 
-/// What the terminal shows of a fault is plain.
+/// Checks that the terminal output of an error is plain.
 #[track_caller]
 pub(super) fn is_told(fault: &Fault) {
     assert!(!fault.message.trim().is_empty());
     let shown = render_fault(fault, false);
     is_plain(&shown);
     has_no_command(&shown);
-    // One line for each line of the message, and one for the help.
+    // The output has one line for each line of the message, and one for the help.
     let lines = fault.message.lines().count() + usize::from(fault.help.is_some());
     assert_eq!(shown.lines().count(), lines, "{shown:?}");
 }

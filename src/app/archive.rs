@@ -21,7 +21,7 @@ use crate::fault::Fault;
 use crate::judge::OffendingRows;
 use crate::policy::Source;
 use crate::prose::Prose;
-use crate::report::{DetailsBeside, Judged};
+use crate::report::{DetailsByBaseline, Judged};
 use crate::weave::{Needs, Sources, saved_evidence};
 
 /// What was read so far.
@@ -60,16 +60,18 @@ impl<'a> Archive<'a> {
     ///
     /// Why it could not be read.
     pub(super) fn evidence(&mut self, request: &Request) -> Result<Evidence, Fault> {
-        let mut evidence = self.beside_one(&request.beside(None))?.evidence;
+        let mut evidence = self
+            .evidence_with_one(&request.with_baseline(None))?
+            .evidence;
         for name in request.named.keys() {
-            let beside = self.beside_one(&request.beside(Some(name)))?;
-            evidence.named.insert(name.clone(), beside.evidence);
+            let compared = self.evidence_with_one(&request.with_baseline(Some(name)))?;
+            evidence.named.insert(name.clone(), compared.evidence);
         }
         Ok(evidence)
     }
 
     /// The evidence for a request that names no further baseline.
-    fn beside_one(&mut self, request: &Request) -> Result<Read, Fault> {
+    fn evidence_with_one(&mut self, request: &Request) -> Result<Read, Fault> {
         if let Some((_, read)) = self.known.iter().find(|(known, _)| known == request) {
             return read.clone();
         }
@@ -185,34 +187,34 @@ impl<'a> Archive<'a> {
     ///
     /// # Errors
     ///
-    /// They cannot be read; the judgement stands.
+    /// They cannot be read; the judgement is unchanged.
     pub(super) fn explain(
         &self,
         plan: &Plan,
         judged: &Judged,
-    ) -> Result<(Vec<OffendingRows>, DetailsBeside), Fault> {
-        let (mut all, mut details) = (Vec::new(), DetailsBeside::new());
+    ) -> Result<(Vec<OffendingRows>, DetailsByBaseline), Fault> {
+        let (mut all, mut details) = (Vec::new(), DetailsByBaseline::new());
         let named = judged.evidence.named.keys().cloned().map(Some);
         for name in std::iter::once(None).chain(named) {
-            let (behind, of_rows) = self.explain_beside(plan, judged, name.as_deref())?;
-            all.extend(behind);
+            let (offending, of_rows) = self.explain_with_baseline(plan, judged, name.as_deref())?;
+            all.extend(offending);
             details.insert(name, of_rows);
         }
-        all.sort_by_key(|behind| behind.check);
+        all.sort_by_key(|offending| offending.check);
         Ok((all, details))
     }
 
     /// The same for the checks that compare with one baseline.
-    fn explain_beside(
+    fn explain_with_baseline(
         &self,
         plan: &Plan,
         judged: &Judged,
         name: Option<&str>,
     ) -> Result<(Vec<OffendingRows>, Details), Fault> {
-        let request = plan.request.beside(name);
+        let request = plan.request.with_baseline(name);
         let read = self.known.iter().find(|(known, _)| *known == request);
         let read = read.and_then(|(_, read)| read.as_ref().ok());
-        let (Some(read), Some(evidence)) = (read, judged.evidence.beside(name)) else {
+        let (Some(read), Some(evidence)) = (read, judged.evidence.with_baseline(name)) else {
             return Ok((Vec::new(), Details::new()));
         };
         let reader = Reader {

@@ -46,11 +46,11 @@ pub(super) fn choose(
     found: &Found,
     counts: bool,
 ) -> Result<Candidates, Unread> {
-    let Some(named) = found.heads.first() else {
+    let Some(named) = found.infos.first() else {
         return Err(Fault::evidence("no run was found").into());
     };
     let mut facts = held_against_policy(named, request, identity);
-    facts.extend(ambiguous_commit(&found.heads, request, identity));
+    facts.extend(ambiguous_commit(&found.infos, request, identity));
     let mut chosen = Candidates {
         judged: reruns(finder, request, found, named)?,
         others: Vec::new(),
@@ -81,12 +81,12 @@ pub(super) fn choose(
     let older = chosen.judged.split_off(1);
     let finished = chosen.finished(older, request, identity);
     chosen.add_complete(finder, identity, finished, request, counts)?;
-    let models = chosen.judged.iter().filter_map(|head| head.model.as_ref());
+    let models = chosen.judged.iter().filter_map(|info| info.model.as_ref());
     chosen.facts.extend(several_models(models));
     if request.is_newest_only() {
         let older = chosen.judged.iter().skip(1);
-        let older = older.map(|head| Fact::LeftOut {
-            id: head.id.clone(),
+        let older = older.map(|info| Fact::LeftOut {
+            id: info.id.clone(),
             why: LeftOut::Older,
         });
         chosen.facts.extend(older);
@@ -107,7 +107,7 @@ fn reruns(
     // What the policy's own selector found is all that it asks for.
     let known = (!request.is_named).then_some(found);
     let mut runs = finder.reruns(named, &request.expected, known)?;
-    if let Some(first) = runs.iter_mut().find(|head| head.id == named.id) {
+    if let Some(first) = runs.iter_mut().find(|info| info.id == named.id) {
         first.choice.clone_from(&named.choice);
     }
     runs.sort_by(|one, other| (other.started_at, &other.id).cmp(&(one.started_at, &one.id)));
@@ -118,20 +118,20 @@ impl Candidates {
     /// Takes out the runs that the command line excludes.
     fn exclude(&mut self, request: &CandidateRequest, identity: &Identity) -> Result<(), Fault> {
         for (id, reason) in &request.excluded {
-            let Some(place) = self.judged.iter().position(|head| head.id == *id) else {
+            let Some(place) = self.judged.iter().position(|info| info.id == *id) else {
                 return Err(Fault::evidence(format!(
                     "run `{id}` is to be excluded, and is not among the runs of the candidate"
                 ))
                 .help("`weave-gate runs` lists the runs of a commit, as in `weave-gate runs commit=SHA`"));
             };
-            let head = self.judged.remove(place);
+            let info = self.judged.remove(place);
             self.facts.push(Fact::Excluded {
                 id: id.clone(),
                 reason: reason.clone(),
             });
-            let listed = head.listed(Role::Candidate, Some(LeftOut::Excluded), identity);
+            let listed = info.listed(Role::Candidate, Some(LeftOut::Excluded), identity);
             self.left_out.push(listed);
-            self.others.push(head);
+            self.others.push(info);
         }
         if self.judged.is_empty() {
             return Err(Fault::evidence("every run of the candidate is excluded")
@@ -149,20 +149,20 @@ impl Candidates {
     ) -> Vec<RunInfo> {
         let now = Timestamp::now();
         let mut finished = Vec::new();
-        for head in older {
-            if head.is_abandoned(now) {
-                self.leave_out(head, LeftOut::Abandoned, identity);
-            } else if head.is_running() {
-                let id = head.id.clone();
+        for info in older {
+            if info.is_abandoned(now) {
+                self.leave_out(info, LeftOut::Abandoned, identity);
+            } else if info.is_running() {
+                let id = info.id.clone();
                 let pending = format!("run {id} is still running");
                 self.pending.get_or_insert(pending);
                 self.running.get_or_insert_with(|| id.clone());
                 self.facts.push(Fact::RerunRunning { id });
-                self.others.push(head);
-            } else if head.status == Some(RunStatus::Failed) && !request.accept_failed {
-                self.leave_out(head, LeftOut::Failed, identity);
+                self.others.push(info);
+            } else if info.status == Some(RunStatus::Failed) && !request.accept_failed {
+                self.leave_out(info, LeftOut::Failed, identity);
             } else {
-                finished.push(head);
+                finished.push(info);
             }
         }
         finished
@@ -184,16 +184,16 @@ impl Candidates {
             let asked: Vec<&RunInfo> = newest.chain(&finished).collect();
             let answers = completeness(finder, &asked)?;
             let newest = self.judged.iter_mut().filter(|_| !newest_runs);
-            for (head, answer) in newest.chain(&mut finished).zip(answers) {
-                head.completeness = answer;
+            for (info, answer) in newest.chain(&mut finished).zip(answers) {
+                info.completeness = answer;
             }
         }
-        for head in finished {
-            match head.completeness {
+        for info in finished {
+            match info.completeness {
                 Completeness::Incomplete(gap) if !accept_incomplete => {
-                    self.leave_out(head, LeftOut::Incomplete(gap), identity);
+                    self.leave_out(info, LeftOut::Incomplete(gap), identity);
                 }
-                _ => self.judged.push(head),
+                _ => self.judged.push(info),
             }
         }
         if let Some(newest) = self.judged.first() {
@@ -215,27 +215,27 @@ impl Candidates {
         Ok(())
     }
 
-    fn leave_out(&mut self, head: RunInfo, why: LeftOut, identity: &Identity) {
+    fn leave_out(&mut self, info: RunInfo, why: LeftOut, identity: &Identity) {
         self.facts.push(Fact::LeftOut {
-            id: head.id.clone(),
+            id: info.id.clone(),
             why,
         });
         self.left_out
-            .push(head.listed(Role::Candidate, Some(why), identity));
-        self.others.push(head);
+            .push(info.listed(Role::Candidate, Some(why), identity));
+        self.others.push(info);
     }
 }
 
 /// What differs between the run that is named and the policy's `candidate:`.
 fn held_against_policy(
-    head: &RunInfo,
+    info: &RunInfo,
     request: &CandidateRequest,
     identity: &Identity,
 ) -> Vec<Fact> {
     if !request.is_named {
         return Vec::new();
     }
-    let wrong = head.mismatches(&request.expected, identity).into_iter();
+    let wrong = info.mismatches(&request.expected, identity).into_iter();
     let wrong = wrong.map(|(key, expected, found)| Fact::WrongCandidate {
         key,
         expected,
@@ -255,7 +255,7 @@ pub(super) fn not_checked(request: &CandidateRequest) -> impl Iterator<Item = Fa
 
 /// Whether the commit that was asked for is a prefix of several.
 fn ambiguous_commit(
-    heads: &[RunInfo],
+    infos: &[RunInfo],
     request: &CandidateRequest,
     identity: &Identity,
 ) -> Option<Fact> {
@@ -263,9 +263,9 @@ fn ambiguous_commit(
         Source::Find(selector) => selector.commit.as_ref(),
         Source::Run(_) | Source::File(_) => None,
     }?;
-    let commits: BTreeSet<String> = heads
+    let commits: BTreeSet<String> = infos
         .iter()
-        .filter_map(|head| head.commit(identity))
+        .filter_map(|info| info.commit(identity))
         .collect();
     let differ = |one: &String| commits.iter().any(|other| !is_same_commit(one, other));
     commits.iter().any(differ).then(|| Fact::CommitAmbiguous {
@@ -298,15 +298,15 @@ pub(super) fn several_models<'r>(
 /// The calls of one cannot be counted.
 pub(super) fn completeness(
     finder: Finder<'_>,
-    heads: &[&RunInfo],
+    infos: &[&RunInfo],
 ) -> Result<Vec<Completeness>, Unread> {
-    match heads {
+    match infos {
         [] => Ok(Vec::new()),
         [one] => Ok(vec![finder.completeness(one)?]),
         several => thread::scope(|scope| {
             let started: Vec<_> = several
                 .iter()
-                .map(|head| scope.spawn(move || finder.completeness(head)))
+                .map(|info| scope.spawn(move || finder.completeness(info)))
                 .collect();
             let answers = started.into_iter().map(|started| {
                 started

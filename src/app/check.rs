@@ -186,7 +186,7 @@ pub(super) fn gather(
                 // The clock is read late: waiting takes time.
                 judgement: judge(&plan.policy, &evidence, Timestamp::now()),
                 evidence,
-                behind: Vec::new(),
+                offending: Vec::new(),
                 details: BTreeMap::new(),
                 unexplained: None,
             }),
@@ -210,12 +210,12 @@ pub(super) fn gather(
     })
 }
 
-/// Adds the rows behind checks, once every policy is judged: it takes no time from any verdict, and changes none.
+/// Adds the rows of failed checks, once every policy is judged: it takes no time from any verdict, and changes none.
 fn explain(archive: &Archive<'_>, plans: &[Plan], sections: &mut [Section]) {
     for (plan, section) in plans.iter().zip(sections) {
         if let Ok(judged) = &mut section.outcome {
             match archive.explain(plan, judged) {
-                Ok(explained) => (judged.behind, judged.details) = explained,
+                Ok(explained) => (judged.offending, judged.details) = explained,
                 Err(fault) => judged.unexplained = Some(fault.message),
             }
         }

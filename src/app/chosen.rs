@@ -28,7 +28,7 @@ impl Chosen {
     /// Whether the newest run was looked for, and not named by its id.
     pub(super) fn is_looked_for(&self) -> bool {
         self.sources.iter().any(|side| match side {
-            RunSource::Live(head) => head.choice.is_some(),
+            RunSource::Live(info) => info.choice.is_some(),
             RunSource::Snapshot(..) => false,
         })
     }
@@ -38,7 +38,7 @@ pub(super) fn live_candidates(found: &Candidates) -> Chosen {
     let sources = found.judged.iter().cloned();
     Chosen {
         sources: sources
-            .map(|head| RunSource::Live(Box::new(head)))
+            .map(|info| RunSource::Live(Box::new(info)))
             .collect(),
         facts: found.facts.clone(),
         left_out: found.left_out.clone(),
@@ -46,10 +46,10 @@ pub(super) fn live_candidates(found: &Candidates) -> Chosen {
 }
 
 pub(super) fn live_baselines(found: Baselines) -> Chosen {
-    let sources = found.heads.into_iter();
+    let sources = found.infos.into_iter();
     Chosen {
         sources: sources
-            .map(|head| RunSource::Live(Box::new(head)))
+            .map(|info| RunSource::Live(Box::new(info)))
             .collect(),
         facts: found.facts,
         left_out: Vec::new(),
@@ -89,16 +89,16 @@ pub(super) fn together(
 
 /// The runs of Weave of which it is not known yet whether they are complete.
 pub(super) fn uncounted(sources: &Sources) -> Vec<&RunInfo> {
-    let mut heads: Vec<&RunInfo> = Vec::new();
+    let mut infos: Vec<&RunInfo> = Vec::new();
     for side in sources.candidates.iter().chain(sources.baselines()) {
-        if let RunSource::Live(head) = side
-            && head.completeness == Completeness::NotAsked
-            && !heads.iter().any(|known| known.id == head.id)
+        if let RunSource::Live(info) = side
+            && info.completeness == Completeness::NotAsked
+            && !infos.iter().any(|known| known.id == info.id)
         {
-            heads.push(head);
+            infos.push(info);
         }
     }
-    heads
+    infos
 }
 
 pub(super) fn set_completeness(evidence: &mut Evidence, id: &str, known: Completeness) {
@@ -128,7 +128,7 @@ pub(super) fn selected(
             .enumerate()
             .map(|(place, side)| {
                 let mut listed = match side {
-                    RunSource::Live(head) => head.listed(role, None, identity),
+                    RunSource::Live(info) => info.listed(role, None, identity),
                     RunSource::Snapshot(run, _) => ListedRun::judged(role, run, identity),
                 };
                 let alone = match role {

@@ -75,7 +75,7 @@ fn publish(
         },
     };
     let is_whole = outputs.write(&forms, console) & forms.show(arguments.reports.format, console);
-    // A comparison that nobody can read was not made.
+    // A comparison that could not be written counts as not made.
     if is_whole {
         compared.exit()
     } else {

@@ -22,7 +22,7 @@ use crate::secret::Secrets;
 /// A wait shorter than this is not worth a word.
 const PATIENCE: Duration = Duration::from_millis(700);
 const TICK: Duration = Duration::from_millis(500);
-/// In a log, the first line comes after so long, and each further one after twice as long, up to a longest pause.
+/// In a log, the first line comes after this time, and each further one after twice the time, up to the longest pause.
 const FIRST_LINE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A log is told as often that nothing has changed.

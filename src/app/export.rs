@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &ExportArgs, console: &Console) -> Result<(), Fault
             return Err(Fault::usage(format!(
                 "the table would overwrite `{shown}`, which is read"
             ))
-            .help("give the table a file of its own"));
+            .help("give the table a separate file"));
         }
     }
     let mut search = if sources.iter().any(|source| live(source).is_some()) {
@@ -174,11 +174,11 @@ fn found(
         project: &project,
         identity: &identity,
     };
-    let head = search.find(place, source)?;
+    let info = search.find(place, source)?;
     let client = search.client();
     let run = console.while_waiting("asking Weave", || {
         let sources = Sources {
-            candidates: vec![RunSource::Live(Box::new(head))],
+            candidates: vec![RunSource::Live(Box::new(info))],
             baselines: None,
             newest_only: false,
         };

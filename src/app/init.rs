@@ -33,10 +33,10 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
     };
     let mut search = Search::new(&arguments.server, arguments.wait, console)?;
     let found = search.candidates(place, &CandidateRequest::only(source))?;
-    let head = found.judged.first().cloned();
-    let head = head.ok_or_else(|| Fault::evidence("no run was found"))?;
-    let evaluation = head.evaluation_name().map(str::to_owned);
-    let model = head.model.as_ref().map(|model| model.name.clone());
+    let info = found.judged.first().cloned();
+    let info = info.ok_or_else(|| Fault::evidence("no run was found"))?;
+    let evaluation = info.evaluation_name().map(str::to_owned);
+    let model = info.model.as_ref().map(|model| model.name.clone());
     // The draft's own baseline: so it is drafted on what it will be judged on.
     let selector = Selector {
         evaluation: evaluation.clone(),
@@ -50,11 +50,11 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
     } else {
         None
     };
-    let baseline = baseline.and_then(|found| found.heads.into_iter().next());
-    let live = |head| vec![RunSource::Live(Box::new(head))];
+    let baseline = baseline.and_then(|found| found.infos.into_iter().next());
+    let live = |info| vec![RunSource::Live(Box::new(info))];
     let sources = Sources {
-        candidates: live(head),
-        baselines: baseline.map(|head| Ok(live(head))),
+        candidates: live(info),
+        baselines: baseline.map(|info| Ok(live(info))),
         newest_only: false,
     };
     let client = search.client();

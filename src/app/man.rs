@@ -39,7 +39,7 @@ fn write(page: &mut Vec<u8>) -> io::Result<()> {
     man.render_version_section(page)
 }
 
-/// What one command is called with. What all of them take stands once, at the end of the page.
+/// The synopsis of one command. Options of all commands come once, at the end of the page.
 fn section(command: &clap::Command) -> io::Result<String> {
     let heading = format!(
         ".SH \"WEAVE\\-GATE {}\"\n",
@@ -58,7 +58,7 @@ fn section(command: &clap::Command) -> io::Result<String> {
     if extra {
         man.render_extra_section(&mut text)?;
     }
-    // Sections of a page of its own are parts of a section here.
+    // Sections of a separate page become subsections here.
     let text = String::from_utf8_lossy(&text)
         .replace(".SH EXTRA", ".SS \"EXIT STATUS\"")
         .replace(".SH ", ".SS ");

@@ -8,7 +8,7 @@ use crate::evidence::{
     Baseline, Columns, Details, Evidence, Role, RowSource as _, Rows, Totals, gathered, joined,
 };
 use crate::fault::Fault;
-use crate::judge::{OffendingRows, behind, offending_columns};
+use crate::judge::{OffendingRows, offending, offending_columns};
 use crate::project::Project;
 use crate::report::Judged;
 use crate::weave::{Client, RunSource, Sources, read_details, read_rows};
@@ -47,18 +47,18 @@ impl Reader<'_> {
             return Ok((Vec::new(), Details::new()));
         }
         let known = evidence.rows.as_ref().filter(|rows| rows.has(&columns));
-        let behind = match known {
-            Some(rows) => behind(policy, rows, judgement, name),
-            None => behind(policy, &self.rows(evidence, &columns)?, judgement, name),
+        let offending = match known {
+            Some(rows) => offending(policy, rows, judgement, name),
+            None => offending(policy, &self.rows(evidence, &columns)?, judgement, name),
         };
-        let digests: BTreeSet<&str> = behind
+        let digests: BTreeSet<&str> = offending
             .iter()
-            .flat_map(|behind| &behind.rows)
+            .flat_map(|offending| &offending.rows)
             .map(|row| row.digest.as_str())
             .collect();
         let digests: Vec<&str> = digests.into_iter().collect();
         let details = self.details(&digests)?;
-        Ok((behind, details))
+        Ok((offending, details))
     }
 
     /// The runs that are judged, the newest of each side first.

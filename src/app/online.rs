@@ -149,7 +149,7 @@ impl Online<'_, '_> {
         Ok((known, false))
     }
 
-    /// Reads the evidence, and beside it whether each run is complete.
+    /// Reads the evidence and, at the same time, whether each run is complete.
     #[expect(clippy::type_complexity, reason = "two answers that come side by side")]
     fn read<'r>(
         &self,

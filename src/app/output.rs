@@ -62,7 +62,7 @@ impl Output {
             Err(_) => false,
         };
         if !is_stream {
-            beside(&target)?.close()?;
+            new_file(&target)?.close()?;
         }
         Ok(Self {
             shown,
@@ -100,7 +100,7 @@ impl Output {
         if self.is_stream {
             return self.write(text);
         }
-        let written = beside(&self.target).and_then(|mut file| {
+        let written = new_file(&self.target).and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.persist_noclobber(&self.target)?;
             Ok(())
@@ -149,12 +149,12 @@ impl Output {
         &self,
         write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let mut buffer = BufWriter::new(beside(&self.target)?);
+        let mut buffer = BufWriter::new(new_file(&self.target)?);
         write(&mut buffer)?;
         let file = buffer
             .into_inner()
             .map_err(io::IntoInnerError::into_error)?;
-        // Who may read the old file may read the new one, and nobody else.
+        // The new file has the permissions of the old one.
         if let Ok(known) = fs::metadata(&self.target) {
             file.as_file().set_permissions(known.permissions())?;
         }
@@ -273,7 +273,7 @@ impl From<Fault> for Failure {
     }
 }
 
-/// Whether a path stands for a file that this process has open, such as its stdout.
+/// Whether a path is that of a file that this process has open, such as its stdout.
 fn is_open_file(path: &Path) -> bool {
     let names = ["/dev/stdout", "/dev/stderr"];
     names.iter().any(|name| path == Path::new(name))
@@ -300,9 +300,9 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// A new file in the same folder, under a name that nobody can foresee; it is removed unless it takes the place of the
-/// target. Who may not read the file that it takes the place of may not read this one either.
-fn beside(target: &Path) -> io::Result<NamedTempFile> {
+/// A new file in the same folder, with a random name. It is removed unless it replaces the target. It has the target's
+/// permissions from the start.
+fn new_file(target: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".weave-gate-").suffix(".tmp");
     #[cfg(unix)]

@@ -67,7 +67,7 @@ impl Outputs {
             if distinct.iter().any(|(_, known)| known.is(&output)) {
                 let shown = output.shown();
                 let fault = Fault::usage(format!("two reports would be written to `{shown}`"));
-                faults.push(fault.help("give each a file of its own"));
+                faults.push(fault.help("give each a separate file"));
             } else {
                 // The first of them still says so.
                 distinct.push((form, output));
@@ -105,7 +105,7 @@ impl Outputs {
         Err(Fault::usage(format!(
             "the report would overwrite `{shown}`, which is read"
         ))
-        .help("give the report a file of its own"))
+        .help("give the report a separate file"))
     }
 
     /// The path of a file, as it was given.

@@ -29,8 +29,8 @@ impl Request {
         is_live(&self.candidate.source) || baselines.any(|baseline| is_live(&baseline.source))
     }
 
-    /// The request for the same candidate beside a further baseline alone; without a name, beside `baseline`.
-    pub(super) fn beside(&self, name: Option<&str>) -> Self {
+    /// The request for the same candidate and the baseline of this name; without a name, `baseline`.
+    pub(super) fn with_baseline(&self, name: Option<&str>) -> Self {
         let baseline = match name {
             None => self.baseline.as_ref(),
             Some(name) => self.named.get(name),
@@ -47,7 +47,7 @@ impl Request {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CandidateRequest {
     pub(super) source: Source,
-    /// Whether the command line names it, so that it has to be held against the policy.
+    /// Whether the command line names it, so that it must be compared with the policy.
     pub(super) is_named: bool,
     /// What the policy's `candidate:` asks of it.
     pub(super) expected: Selector,

@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &RunsArgs, console: &Console) -> Result<(), Fault> 
         Ok(runs) => (runs, None),
         Err(absence) => (Vec::new(), Some(absence)),
     };
-    let ids: Vec<&str> = runs.iter().map(|head| head.id.as_str()).collect();
+    let ids: Vec<&str> = runs.iter().map(|info| info.id.as_str()).collect();
     let trials = if let Some(absence) = absence {
         let nothing = finder.absence(Named::Newest(&selector), Eligible::Any, absence)?;
         console.done(&nothing.to_string());

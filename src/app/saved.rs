@@ -1,4 +1,5 @@
-//! Snapshots as sources of runs: the candidate's held against the policy, and what can be its baseline in Weave.
+//! Snapshots as sources of runs: the candidate's runs compared with the policy, and which runs in Weave can be their
+//! baseline.
 
 use std::path::Path;
 
@@ -33,7 +34,7 @@ pub(super) fn path(source: &Source) -> String {
 ///
 /// # Errors
 ///
-/// It is none, or holds what must not be shown.
+/// It is not a snapshot, or it holds a secret.
 pub(super) fn read_snapshot(path: &Path, console: &Console) -> Result<Option<Saved>, Fault> {
     let holds_secret = |bytes: &[u8]| console.secrets().are_in(bytes);
     snapshot::read(path, &web(&environment)?, &holds_secret)
@@ -71,7 +72,7 @@ pub(super) fn saved_baselines(saved: &Saved) -> Chosen {
     }
 }
 
-/// The runs of a candidate's snapshot, held against the policy.
+/// The runs of a candidate's snapshot, compared with the policy.
 pub(super) fn saved_candidates(
     saved: &Saved,
     request: &CandidateRequest,

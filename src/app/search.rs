@@ -42,7 +42,7 @@ pub(super) fn live(source: &Source) -> Option<Named<'_>> {
 #[derive(Debug)]
 pub(super) struct Baselines {
     /// The runs that are compared with, the newest first.
-    pub(super) heads: Vec<RunInfo>,
+    pub(super) infos: Vec<RunInfo>,
     /// What the choice has to say.
     pub(super) facts: Vec<Fact>,
 }
@@ -132,10 +132,10 @@ impl<'a> Search<'a> {
             return Ok(());
         }
         let finder = self.finder(place);
-        let heads = self
+        let infos = self
             .console
             .while_waiting("asking Weave", || finder.look_up_all(ids))?;
-        let known = heads.into_iter().map(|head| (place.project.clone(), head));
+        let known = infos.into_iter().map(|info| (place.project.clone(), info));
         self.known = known.collect();
         Ok(())
     }
@@ -217,9 +217,9 @@ impl<'a> Search<'a> {
         let known = self
             .known
             .iter()
-            .find(|(project, head)| project == place.project && head.id == id);
-        known.map(|(_, head)| Found {
-            heads: vec![head.clone()],
+            .find(|(project, info)| project == place.project && info.id == id);
+        known.map(|(_, info)| Found {
+            infos: vec![info.clone()],
             is_whole: true,
         })
     }
@@ -258,8 +258,8 @@ impl<'a> Search<'a> {
             Some(found) => State::Here(Box::new(found)),
             None => finder.look_up(id)?,
         };
-        let heads = match state {
-            State::Here(found) => found.heads,
+        let infos = match state {
+            State::Here(found) => found.infos,
             State::Busy(fault, _) => return Err(fault),
             State::Absent(absence) => {
                 let reason = finder.absence(Named::Id(id), Eligible::Any, absence)?;
@@ -270,15 +270,15 @@ impl<'a> Search<'a> {
             }
         };
         let mut facts = Vec::new();
-        if let Some(head) = heads.first() {
-            let sources = finder.sources(head.rescored_from.as_ref())?;
+        if let Some(info) = infos.first() {
+            let sources = finder.sources(info.rescored_from.as_ref())?;
             let is_ours = |id: &String| rules.ids.contains(id) || rules.rescored_from.contains(id);
-            let is_same = rules.ids.contains(&head.id);
-            if !is_same && (is_ours(&head.id) || sources.iter().any(is_ours)) {
+            let is_same = rules.ids.contains(&info.id);
+            if !is_same && (is_ours(&info.id) || sources.iter().any(is_ours)) {
                 facts.push(Fact::SameOutputs);
             }
         }
-        Ok(Ok(Baselines { heads, facts }))
+        Ok(Ok(Baselines { infos, facts }))
     }
 
     fn newest_baseline(
@@ -324,22 +324,22 @@ impl<'a> Search<'a> {
                 return Ok(Err(NoBaseline { reason, is_first }));
             }
         };
-        let Some(newest) = found.heads.first().cloned() else {
+        let Some(newest) = found.infos.first().cloned() else {
             return Err(unknown_evaluation());
         };
         let mut facts = Vec::new();
-        let mut heads = if newest.evaluation_key() == Some(EvaluationKey::Unnamed) {
+        let mut infos = if newest.evaluation_key() == Some(EvaluationKey::Unnamed) {
             vec![newest.clone()]
         } else {
             finder.reruns(&newest, selector, Some(&found))?
         };
-        heads.retain(|head| head.id == newest.id || rules.allows(head));
-        if let Some(first) = heads.iter_mut().find(|head| head.id == newest.id) {
+        infos.retain(|info| info.id == newest.id || rules.allows(info));
+        if let Some(first) = infos.iter_mut().find(|info| info.id == newest.id) {
             first.choice.clone_from(&newest.choice);
         }
-        let models = heads.iter().filter_map(|head| head.model.as_ref());
+        let models = infos.iter().filter_map(|info| info.model.as_ref());
         facts.extend(super::candidates::several_models(models));
-        Ok(Ok(Baselines { heads, facts }))
+        Ok(Ok(Baselines { infos, facts }))
     }
 
     /// What decides which runs can be the baseline of these candidates.
@@ -358,17 +358,17 @@ impl<'a> Search<'a> {
         let all = || candidates.judged.iter().chain(&candidates.others);
         let finder = self.finder(place);
         let mut rescored_from = Vec::new();
-        for head in all() {
-            rescored_from.extend(finder.sources(head.rescored_from.as_ref())?);
+        for info in all() {
+            rescored_from.extend(finder.sources(info.rescored_from.as_ref())?);
         }
-        let model = newest.and_then(|head| head.model.as_ref().map(|model| model.name.clone()));
+        let model = newest.and_then(|info| info.model.as_ref().map(|model| model.name.clone()));
         Ok(BaselineRules {
-            ids: all().map(|head| head.id.clone()).collect(),
+            ids: all().map(|info| info.id.clone()).collect(),
             rescored_from,
-            started_at: all().filter_map(|head| head.started_at).min(),
+            started_at: all().filter_map(|info| info.started_at).min(),
             evaluation: newest.and_then(RunInfo::evaluation_key),
             commit: newest
-                .and_then(|head| head.commit(place.identity))
+                .and_then(|info| info.commit(place.identity))
                 .filter(|_| !request.names_other_model(model.as_deref())),
             model,
             identity: place.identity.clone(),
@@ -399,10 +399,10 @@ impl<'a> Search<'a> {
     pub(super) fn completeness(
         &self,
         place: Place<'_>,
-        heads: &[&RunInfo],
+        infos: &[&RunInfo],
     ) -> Result<Vec<Completeness>, Fault> {
         let finder = self.finder(place);
-        Ok(super::candidates::completeness(finder, heads)?)
+        Ok(super::candidates::completeness(finder, infos)?)
     }
 
     /// Why the candidate is not there, and what to do.
@@ -542,12 +542,12 @@ fn is_first((first, has_match): (Option<Timestamp>, bool), now: Timestamp) -> bo
 }
 
 /// A run of a baseline that was passed over, as reports list it.
-pub(super) fn skipped(head: &RunInfo, why: LeftOut, identity: &Identity) -> (Fact, ListedRun) {
+pub(super) fn skipped(info: &RunInfo, why: LeftOut, identity: &Identity) -> (Fact, ListedRun) {
     let fact = Fact::BaselineSkipped {
-        id: head.id.clone(),
+        id: info.id.clone(),
         why,
     };
-    (fact, head.listed(Role::Baseline, Some(why), identity))
+    (fact, info.listed(Role::Baseline, Some(why), identity))
 }
 
 /// Does two things at the same time.

@@ -46,12 +46,12 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
     let uncounted: Vec<&RunInfo> = found
         .judged
         .iter()
-        .filter(|head| is_uncounted(head))
+        .filter(|info| is_uncounted(info))
         .collect();
     let counted = search.completeness(place, &uncounted)?;
-    let uncounted = found.judged.iter_mut().filter(|head| is_uncounted(head));
-    for (head, known) in uncounted.zip(counted) {
-        head.completeness = known;
+    let uncounted = found.judged.iter_mut().filter(|info| is_uncounted(info));
+    for (info, known) in uncounted.zip(counted) {
+        info.completeness = known;
     }
     if !arguments.completed {
         refuse_undecided(&found.facts)?;
@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
     let runs = found
         .judged
         .into_iter()
-        .map(|head| read(head, place, client, console))
+        .map(|info| read(info, place, client, console))
         .collect::<Result<Vec<Run>, Fault>>()?;
     let sources: Vec<_> = runs
         .iter()
@@ -106,16 +106,16 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
 
 /// One run and how it was measured, with a warning where every check of it will be undecided.
 fn read(
-    head: RunInfo,
+    info: RunInfo,
     place: Place<'_>,
     client: &Client<'_>,
     console: &Console,
 ) -> Result<Run, Fault> {
     let (setup, run) = console.while_waiting("asking Weave", || {
-        let of_setup = head.clone();
+        let of_setup = info.clone();
         both(
             || read_setup(client, place.project, &of_setup),
-            || read_run(client, place.project, head),
+            || read_run(client, place.project, info),
         )
     });
     let run = Run {
@@ -174,8 +174,8 @@ impl Write for Noting<'_> {
     }
 }
 
-fn is_uncounted(head: &RunInfo) -> bool {
-    head.completeness == Completeness::NotAsked && !head.is_running()
+fn is_uncounted(info: &RunInfo) -> bool {
+    info.completeness == Completeness::NotAsked && !info.is_running()
 }
 
 /// Refuses what would be undecided if it was judged now, and is not in the file.

@@ -111,7 +111,7 @@ pub fn policy(evidence: &Evidence, named: Named<'_>, now: Timestamp) -> Result<S
         "no policy can be drafted that passes on run {}: nothing in it can be judged",
         run.id
     ))
-    .help("look at it with `weave-gate compare`, or write the policy by hand"))
+    .help("inspect it with `weave-gate compare`, or write the policy by hand"))
 }
 
 fn checked(text: &str) -> Result<Policy, Fault> {

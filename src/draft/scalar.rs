@@ -28,7 +28,7 @@ fn nests(text: &str) -> bool {
     is_sound && open == 0
 }
 
-/// Text as a YAML scalar: plain where nobody can misread it, else in double quotes.
+/// Text as a YAML scalar: plain if it cannot be misread, else in double quotes.
 pub(super) fn scalar(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' ');
     let words = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];

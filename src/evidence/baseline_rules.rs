@@ -35,35 +35,35 @@ impl BaselineRules {
     /// Whether a run has the candidate's own outputs: it is the candidate, or one is a scoring of the other,
     /// or both are of a third.
     #[must_use]
-    pub fn shares_outputs(&self, head: &RunInfo) -> bool {
+    pub fn shares_outputs(&self, info: &RunInfo) -> bool {
         let is_ours = |id: &String| self.ids.contains(id) || self.rescored_from.contains(id);
-        is_ours(&head.id) || head.rescored_from.as_ref().is_some_and(is_ours)
+        is_ours(&info.id) || info.rescored_from.as_ref().is_some_and(is_ours)
     }
 
     /// Whether a run is of the candidate's commit.
     #[must_use]
-    pub fn is_own_commit(&self, head: &RunInfo) -> bool {
-        let commit = head.commit(&self.identity);
+    pub fn is_own_commit(&self, info: &RunInfo) -> bool {
+        let commit = info.commit(&self.identity);
         let both = commit.as_ref().zip(self.commit.as_ref());
         both.is_some_and(|(commit, ours)| is_same_commit(commit, ours))
     }
 
     /// Whether a run began no later than the candidate's first.
     #[must_use]
-    pub fn is_older(&self, head: &RunInfo) -> bool {
-        head.started_at <= self.started_at
+    pub fn is_older(&self, info: &RunInfo) -> bool {
+        info.started_at <= self.started_at
     }
 
     /// Whether a run can be the candidate's baseline: finished, no newer, of another commit, and not of the same
     /// outputs.
     #[must_use]
-    pub fn allows(&self, head: &RunInfo) -> bool {
+    pub fn allows(&self, info: &RunInfo) -> bool {
         let is_unnamed = self.evaluation == Some(EvaluationKey::Unnamed);
-        head.has_finished(self.accept_failed)
-            && (!is_unnamed || head.evaluation_key() == self.evaluation)
-            && self.is_older(head)
-            && !self.shares_outputs(head)
-            && !self.is_own_commit(head)
-            && !self.skipped.contains(&head.id)
+        info.has_finished(self.accept_failed)
+            && (!is_unnamed || info.evaluation_key() == self.evaluation)
+            && self.is_older(info)
+            && !self.shares_outputs(info)
+            && !self.is_own_commit(info)
+            && !self.skipped.contains(&info.id)
     }
 }

@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn of_a_long_value_the_beginning_is_kept() {
         let kept = |value: &Value| read(&RawValue::from_string(value.to_string()).unwrap());
-        // With its quotes this text is just as long as may be.
+        // With its quotes, this text has exactly the maximum length.
         let fits = json!("x".repeat(LONGEST - 2));
         assert_eq!(kept(&fits), fits);
         let long = "é".repeat(LONGEST + 1);
@@ -134,7 +134,7 @@ mod tests {
         let text = text.as_str().unwrap();
         assert!(text.starts_with(r#"["x","x""#) && text.ends_with('…'));
         assert_eq!(text.chars().count(), LONGEST + 1);
-        // A few characters of many bytes each are not long.
+        // The length is counted in characters, not in bytes.
         let bytes = json!("é".repeat(LONGEST / 2 + 1));
         assert_eq!(kept(&bytes), bytes);
     }

@@ -43,7 +43,7 @@ impl Gatherer {
     ///
     /// # Errors
     ///
-    /// Its scores are no map, or a key of them stands twice.
+    /// Its scores are not a map, or a key is repeated.
     pub fn trial(&mut self, role: Role, trial: &Trial<'_>) -> Result<(), serde_json::Error> {
         self.values.fill(Score::MISSING);
         let mut returned = Scored::Nothing;
@@ -135,7 +135,7 @@ struct Names {
     anything: Option<usize>,
     /// Patterns of which the dimensions are all known.
     patterns: Vec<glob::Pattern>,
-    /// The columns of what a trial tells beside its scores.
+    /// The columns of what a trial has besides its scores.
     latency: Option<usize>,
     elapsed: Option<usize>,
     tokens: Option<usize>,
@@ -245,7 +245,7 @@ enum Scored {
     Dimension,
 }
 
-/// The scores of a trial, or what stands at one of their keys: numbers go where their columns are.
+/// The scores of a trial, or the value of one of their keys: each number goes to its column.
 struct Scores<'a> {
     names: &'a Names,
     name: &'a mut String,
@@ -369,7 +369,7 @@ impl<'de> Visitor<'de> for Scores<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        // A list is no dimension, and something all the same.
+        // A list is no dimension, but it is something that was scored.
         *self.scored = Scored::Other.max(*self.scored);
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(())
@@ -476,12 +476,12 @@ mod tests {
             "0 - 1 - - - 1.5 -"
         );
         assert_eq!(read("{}"), "- - - - - - - -");
-        // A scorer without a name is no other scorer.
+        // A scorer with an empty name has its own dimension.
         assert_eq!(
             read(r#"{"plain": true, "": {"plain": false}}"#),
             "- - 1 - - - - 0"
         );
-        // What nobody asks for is not looked into.
+        // Fields that no check needs are not parsed.
         assert_eq!(
             read(r#"{"other": 1, "other": 2, "text": "x"}"#),
             "- - - - 0 - - -"

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::columns::{Columns, Wanted};
 use super::rows::Rows;
 use super::source::{Known, RowSource, gathered, joined, unreadable};
-use super::tally::Tally;
+use super::summary_builder::SummaryBuilder;
 use super::{Baseline, Evidence, Pair, Run, Selection, Totals, pool};
 use crate::fault::Fault;
 use crate::prose::Prose;
@@ -26,7 +26,7 @@ impl Evidence {
 
     /// Evidence of one run or several of each side, the newest first. An error in the place of the baseline says why it
     /// was not found; without one nothing is compared. With `newest_only` the newest candidate is judged, and the others
-    /// are measured beside it.
+    /// are measured as well.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl Evidence {
             .ok_or_else(|| Fault::evidence("the rows of a run were not read"))?;
         let mut rows = None;
         if let (Some(our_rows), Some(their_rows)) = (candidate.rows, baseline.rows) {
-            // Where a run has rows of its own, what it has on the others is counted.
+            // If a run has rows that the other lacks, its common rows are counted.
             if pair.candidate.is_none() {
                 pair.candidate = Some(on_rows_of(our_rows, theirs.digests.as_ref())?);
             }
@@ -141,15 +141,15 @@ fn on_rows_of(
     source: &dyn RowSource,
     digests: Option<&BTreeMap<String, u64>>,
 ) -> Result<Totals, Fault> {
-    let mut tally = Tally::default();
+    let mut builder = SummaryBuilder::default();
     source.each(&Columns::default(), &mut |row| {
         if digests.is_some_and(|digests| digests.contains_key(&*row.row_digest)) {
             for trial in &row.trials {
-                tally.trial(trial).map_err(|error| unreadable(&error))?;
+                builder.trial(trial).map_err(|error| unreadable(&error))?;
             }
-            tally.end_row();
+            builder.end_row();
         }
         Ok(())
     })?;
-    Ok(tally.totals())
+    Ok(builder.totals())
 }

@@ -20,8 +20,8 @@ mod score;
 mod setup;
 pub mod snapshot;
 mod source;
+mod summary_builder;
 mod sums;
-mod tally;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -45,7 +45,7 @@ pub use run_status::RunStatus;
 pub use score::Score;
 pub use setup::Setup;
 pub use source::{Known, RowSource, Take, gathered, joined, unresolved};
-pub use tally::Tally;
+pub use summary_builder::SummaryBuilder;
 pub use trial::{RunRow, Trial};
 
 use crate::fault::Fault;
@@ -67,15 +67,15 @@ pub struct Evidence {
     pub selection: Selection,
     /// Where the candidate has re-runs: the same evidence for each of them alone, the newest first. Else empty.
     pub each: Vec<Self>,
-    /// The same candidate beside each further baseline that the policy names. Empty in these.
+    /// The same candidate with each further baseline that the policy names. Empty in these.
     pub named: BTreeMap<String, Self>,
 }
 
 impl Evidence {
-    /// The evidence beside the further baseline of this name; without a name, beside `baseline`. `None` where it was not
+    /// The evidence with the further baseline of this name; without a name, with `baseline`. `None` if it was not
     /// read.
     #[must_use]
-    pub fn beside(&self, name: Option<&str>) -> Option<&Self> {
+    pub fn with_baseline(&self, name: Option<&str>) -> Option<&Self> {
         name.map_or(Some(self), |name| self.named.get(name))
     }
 }
@@ -165,7 +165,7 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Reads a reference. Text of any other form becomes a name without a version; empty text is none.
+    /// Reads a reference. Text of any other form becomes a name without a version; empty text is no reference.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text.is_empty() {
@@ -270,7 +270,7 @@ impl Dimension {
         self.scored.saturating_sub(self.judged + self.measured)
     }
 
-    /// The metrics that can be had of it.
+    /// The metrics that are available for it.
     #[must_use]
     pub fn metrics(&self) -> Vec<&'static str> {
         let mut metrics = Vec::new();

@@ -22,7 +22,7 @@ pub struct Pair {
 impl Pair {
     /// Joins two runs of which the row digests are known, and no scores by row.
     ///
-    /// A run that has no row of its own has its totals over the common rows; of any other they cannot
+    /// A run whose rows are all common has its totals over the common rows; of any other run they cannot
     /// be told. `None` where the digests of a run are not known.
     #[must_use]
     pub fn from_digests(candidate: &Run, baseline: &Run) -> Option<Self> {

@@ -1,4 +1,5 @@
-//! Rows: which columns are wanted, how inputs are told apart, how two runs are joined, and what must agree.
+//! Tests of rows: the required columns, the comparison of inputs, the join of two runs, and the agreement with the
+//! summary.
 
 use serde_json::json;
 
@@ -25,7 +26,7 @@ fn columns(scores: &[Column], inputs: &[Input]) -> Columns {
     }
 }
 
-/// Rows of a candidate with one number each; sliced by `by` where that is wanted.
+/// Rows of a candidate with one number each, and with the inputs of `by` if they are wanted.
 fn numbers(wanted: &Columns, of: &[(&str, f64, serde_json::Value)]) -> Rows {
     let mut rows = Rows::new(wanted.clone());
     for (digest, number, inputs) in of {
@@ -119,10 +120,10 @@ fn long_values_are_not_told_apart_unless_they_are_named() {
             Sort::Absent
         ]
     );
-    // A row that is not there, and an input that is not there, are absent.
+    // A missing row and a missing input are absent.
     assert_eq!(rows.sort(0, 4), Sort::Absent);
     assert_eq!(rows.sort(1, 0), Sort::Absent);
-    // None of the others can be looked for.
+    // Only known values have a code.
     assert_eq!(rows.code(0, &value(json!("never"))), None);
     assert_eq!(rows.code(1, &value(json!("short"))), None);
     for (row, sort) in sorts.iter().enumerate() {
@@ -134,7 +135,8 @@ fn long_values_are_not_told_apart_unless_they_are_named() {
     }
 }
 
-/// Past so many, values are one sort of their own; a named one is known however late it comes.
+/// A dataset may have more distinct values than the limit. Further values become one common sort, except values that a
+/// policy names.
 #[test]
 fn as_many_values_as_a_dataset_has_rows_stay_within_bounds() {
     let wanted = columns(&[], &[input("x", &[json!("named"), json!("late")])]);
@@ -192,7 +194,7 @@ fn two_runs_are_joined_row_by_row() {
         ["a [] [10.0]", "b [2.0] [20.0]", "d [4.0] []", "e [] [50.0]"]
     );
     assert_eq!(joined.sort(0, 3), Sort::Absent);
-    // The names of inputs are those of the first row of both.
+    // The names of inputs are those of the first row that both runs have.
     assert_eq!(joined.input_names(), ["other", "x"]);
     let names = |ours: &[_], theirs: &[_]| {
         let joined = Rows::joined(&numbers(&wanted, ours), &numbers(&wanted, theirs));
@@ -201,7 +203,7 @@ fn two_runs_are_joined_row_by_row() {
     assert_eq!(names(&ours, &theirs[2..]), "first x");
     assert_eq!(names(&[], &theirs), "other x");
     assert_eq!(names(&ours, &[]), "first x");
-    // Where both have it, it is the candidate's.
+    // If both runs have the row, the names are those of the candidate.
     let same = [("b", 2.0, json!({"x": 1, "later": 0}))];
     assert_eq!(names(&ours, &same), "first x");
 }
@@ -237,7 +239,7 @@ fn the_extremes_are_those_of_the_rows_that_are_meant() {
     assert_eq!(rows.extremes(Role::Baseline, 0, |_| true), None);
 }
 
-/// What a run's rows and its summary say of one dimension, or of one thing that trials tell beside scores.
+/// What the rows and the summary of a run say about one dimension, tokens, cost, or trials without a score.
 struct Told {
     kind: Kind,
     values: &'static [f64],
@@ -320,13 +322,13 @@ fn rows_and_summary_have_to_agree_in_each_dimension() {
     let large: &[f64] = &[1e6, 2e6, f64::NAN];
     assert_eq!(disagree(Kind::Number, large, mean(1.5e6 + 1e-3)), None);
     assert_eq!(disagree(Kind::Number, large, mean(1.5e6 + 2e-3)), differs);
-    // A summary that contradicts itself is not held against the rows: it decides nothing.
+    // A summary that contradicts itself is not used, so the rows need not agree with it.
     let flawed = Dimension {
         flaw: Some(Flaw::Ambiguous),
         ..of(3, 3, 3, 0, None)
     };
     assert_eq!(disagree(Kind::Truth, truths, flawed), None);
-    // Latencies stand in no summary.
+    // Summaries hold no latencies.
     assert_eq!(disagree(Kind::Latency, few, of(0, 0, 0, 0, None)), None);
 }
 
@@ -366,11 +368,11 @@ fn rows_and_summary_have_to_agree_in_usage() {
     assert_eq!(cost(known, None), differs);
     assert_eq!(cost(none, Some(3.0)), differs);
     assert_eq!(cost(none, None), None);
-    // Below one US dollar the tolerance is that of one.
+    // Below one US dollar, the tolerance is that of one US dollar.
     let cents: &[f64] = &[0.01, 0.01, 0.01];
     assert_eq!(cost(cents, Some(0.03 + 5e-10)), None);
     assert_eq!(cost(cents, Some(0.03 + 2e-9)), differs);
-    // Where the usage was not asked for, there is nothing to agree with.
+    // If the usage was not requested, there is nothing to compare.
     let unasked = Told {
         kind: Kind::Cost,
         values: known,
@@ -381,7 +383,7 @@ fn rows_and_summary_have_to_agree_in_usage() {
 
 #[test]
 fn trials_without_any_score_are_as_many_as_the_summary_leaves_room_for() {
-    // Of three trials two have a score in `a`: at most one can have none, and that one may have a list.
+    // Two of three trials have a score in `a`. So at most one trial has no score, and that trial may have a list.
     let disagree = |values| {
         let mut totals = Totals {
             trials: 3,
@@ -403,7 +405,7 @@ fn trials_without_any_score_are_as_many_as_the_summary_leaves_room_for() {
     let differs = Some("trials without any score".to_owned());
     assert_eq!(disagree(&[1.0, f64::NAN, f64::NAN]), differs);
     assert_eq!(disagree(&[1.0, 1.0, 0.0]), None);
-    // Three trials have a score of some dimension, and the summary has two scores.
+    // All three trials have a score of some dimension, but the summary has only two scores.
     assert_eq!(disagree(&[1.0, 1.0, 1.0]), differs);
 }
 

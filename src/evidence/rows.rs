@@ -319,7 +319,7 @@ impl Rows {
         code.is_some_and(|code| codes.contains(code))
     }
 
-    /// What stands in the rows for a value of an input; `None` where no row can have it.
+    /// The code of a value of an input; `None` if no row can have it.
     #[must_use]
     pub fn code(&self, input: usize, sort: &Sort) -> Option<u32> {
         match sort {

@@ -111,7 +111,7 @@ impl RunInfo {
         given.or_else(|| object.filter(|name| !(self.is_logged && *name == UNNAMED)))
     }
 
-    /// The evaluation as reports name it. `EvaluationLogger` makes a version of its own for each run, which
+    /// The evaluation as reports name it. `EvaluationLogger` makes a separate version for each run, which
     /// says nothing.
     #[must_use]
     pub fn evaluation(&self) -> Option<Reference> {
@@ -140,7 +140,7 @@ impl RunInfo {
         matches!(self.status, None | Some(RunStatus::Running))
     }
 
-    /// Whether it has been running for so long that it will not finish.
+    /// Whether it has been running for more than a day, so that it will not finish.
     #[must_use]
     pub fn is_abandoned(&self, now: Timestamp) -> bool {
         let age = self.started_at.map(|started| now.duration_since(started));
@@ -279,7 +279,7 @@ impl RunInfo {
     }
 }
 
-/// What is known of a run that is held against a selector.
+/// What is known of a run that is compared with a selector.
 struct Known<'a> {
     evaluation: Option<String>,
     is_of_evaluation: &'a dyn Fn(&str) -> bool,

@@ -2,8 +2,7 @@
 
 /// The score of one trial in a column, or none: true is 1, false is 0.
 ///
-/// It is as small as a number, since there is one for each trial and column: a missing score is stored as a number that
-/// is none, which no score can be.
+/// It takes 8 bytes, since there is one for each trial and column: a missing score is stored as NaN, which no score is.
 #[derive(Clone, Copy, Debug)]
 pub struct Score(f64);
 
@@ -11,7 +10,7 @@ impl Score {
     /// There is no score.
     pub const MISSING: Self = Self(f64::NAN);
 
-    /// A score; what is not a number is missing.
+    /// A score; NaN is a missing one.
     #[must_use]
     pub const fn of(value: f64) -> Self {
         Self(value)
@@ -23,7 +22,7 @@ impl Score {
         (!self.0.is_nan()).then_some(self.0)
     }
 
-    /// Whether there is none.
+    /// Whether it is missing.
     #[must_use]
     pub fn is_missing(self) -> bool {
         self.0.is_nan()

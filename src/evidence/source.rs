@@ -16,7 +16,7 @@ pub trait RowSource {
     ///
     /// # Errors
     ///
-    /// The rows cannot be had, or whoever takes them has had enough.
+    /// The rows cannot be read, or `take` fails.
     fn each(&self, columns: &Columns, take: &mut Take<'_>) -> Result<(), Fault>;
 }
 

@@ -96,19 +96,19 @@ impl Rows {
             })
     }
 
-    /// What all of a run's rows come to: counts and means of the columns, to be held against its summary.
+    /// The totals of a run's rows: counts and means of the columns, to be compared with its summary.
     #[must_use]
     pub fn totals(&self, role: Role) -> Totals {
         self.totals_of(role, |_| true).0
     }
 
-    /// What some of a run's rows come to, and how many of them it has.
+    /// The totals of some of a run's rows, and how many of them it has.
     #[must_use]
     pub fn totals_of(&self, role: Role, is_wanted: impl Fn(usize) -> bool) -> (Totals, u64) {
         let side = self.side(role);
         let mut totals = Totals::default();
         let mut rows = 0;
-        let mut sums = vec![Sum::default(); self.columns().len()];
+        let mut sums = vec![ColumnSums::default(); self.columns().len()];
         for row in (0..self.len()).filter(|row| is_wanted(*row)) {
             let range = side.range(row);
             rows += u64::from(!range.is_empty());
@@ -128,16 +128,16 @@ impl Rows {
     }
 }
 
-/// What a column's known values come to.
+/// The sums of a column's known values.
 #[derive(Clone, Copy, Default)]
-struct Sum {
+struct ColumnSums {
     known: u64,
     /// Those that are true.
     ones: u64,
     total: f64,
 }
 
-impl Sum {
+impl ColumnSums {
     fn add(&mut self, value: f64) {
         self.known += 1;
         self.ones += u64::from(value == 1.0);
@@ -146,8 +146,8 @@ impl Sum {
 }
 
 impl Totals {
-    /// Takes in what a column comes to.
-    fn take(&mut self, column: &Column, sum: Sum) {
+    /// Adds the sums of a column.
+    fn take(&mut self, column: &Column, sum: ColumnSums) {
         match column.kind() {
             Kind::Anything => {
                 self.exact_unscored = Some(self.trials - sum.known);

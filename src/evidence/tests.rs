@@ -1,4 +1,4 @@
-//! What is counted of a run, and what may not be.
+//! Tests of the counts of a run, and of the checks on them.
 
 use super::*;
 
@@ -68,7 +68,7 @@ fn errors_are_bounded_by_the_dimensions() {
         trials: 10,
         ..Totals::default()
     };
-    // A list or a field of the SDK may have been scored in any of them.
+    // A list or a field of the SDK may have been scored in any of the trials.
     assert_eq!(totals.unscored(), (0, 10));
     totals.add("a", None, scored(6));
     assert_eq!(totals.unscored(), (0, 4));
@@ -140,7 +140,7 @@ fn contradictions_are_found() {
     assert_eq!(totals.unscored(), (0, 5));
 }
 
-/// A dimension of numbers alone.
+/// A dimension that holds only numbers.
 fn numbers(mean: f64, measured: u64) -> Dimension {
     Dimension {
         scored: measured,
@@ -178,7 +178,7 @@ fn a_dimension_has_the_metrics_of_the_kinds_that_it_holds() {
         [&mixed, &scored(3), &numbers(0.5, 3), &text].map(Dimension::is_mixed),
         [true, false, false, false]
     );
-    // A count without a mean, and a mean of nothing, are no numbers.
+    // A count without a mean is invalid, and so is a mean without a count.
     for mean in [None, Some(0.5)] {
         let odd = Dimension {
             scored: 3,
@@ -217,7 +217,7 @@ fn counts_that_cannot_be_are_a_flaw() {
             mean: Some(f64::INFINITY),
             ..sound.clone()
         },
-        // A mean of no number.
+        // A mean without a count.
         Dimension {
             measured: 0,
             ..sound.clone()
@@ -238,7 +238,7 @@ fn a_mean_over_the_same_numbers_has_to_be_the_same() {
     assert!(fits(&numbers(0.5, 4), &numbers(0.5 + near / 2.0, 4)));
     assert!(!fits(&numbers(0.5, 4), &numbers(0.5 + near * 2.0, 4)));
     assert!(!fits(&numbers(0.5, 4), &numbers(-0.5, 4)));
-    // The tolerance grows with what is large.
+    // The tolerance grows with the size of the mean.
     assert!(fits(
         &numbers(1000.0, 4),
         &numbers(1000.0 + near * 500.0, 4)
@@ -247,19 +247,19 @@ fn a_mean_over_the_same_numbers_has_to_be_the_same() {
         &numbers(1000.0, 4),
         &numbers(1000.0 + near * 2000.0, 4)
     ));
-    // Of more numbers the mean may be another.
+    // A run with more numbers may have another mean than its part.
     let larger = |mean| of(10, "a", numbers(mean, 4));
     assert!(larger(0.5).contain(&of(9, "a", numbers(0.9, 3))));
-    // A part may have none of the numbers.
+    // A part may have no numbers.
     assert!(larger(0.5).contain(&of(6, "a", Dimension::default())));
-    // Numbers cannot vanish from a part that has all of them.
+    // If a part has all the numbers, the run must have them too.
     let without = Dimension {
         mean: None,
         ..numbers(0.5, 4)
     };
     assert!(!fits(&numbers(0.5, 4), &without));
     assert!(fits(&without, &without));
-    // As many are scored as before, and of another kind.
+    // The number of scores is the same, but their kind differs.
     assert!(!fits(&numbers(0.5, 4), &scored(4)));
     assert!(!fits(&scored(4), &numbers(0.5, 4)));
 }
@@ -269,7 +269,7 @@ fn what_contradicts_itself_is_not_held_against_a_part() {
     let flawed = |trials| of(trials, "a", scored(9));
     assert!(flawed(5).contain(&of(5, "a", scored(3))));
     assert!(of(5, "a", scored(3)).contain(&flawed(5)));
-    // Nor against one that lacks it.
+    // The same holds if the dimension is missing in the part.
     let lacking = Totals {
         trials: 1,
         ..Totals::default()
@@ -285,7 +285,7 @@ fn who_contradicts_himself_is_not_believed_elsewhere() {
     part.adopt_flaws(&of(5, "a", scored(9)));
     assert_eq!(part.dimensions["a"].flaw, Some(Flaw::Inconsistent));
     assert_eq!(part.dimensions["b"].flaw, None);
-    // A flaw of its own stays.
+    // The part keeps its own flaw.
     part.adopt_flaws(&of(5, "a", scored(3)));
     assert_eq!(part.dimensions["a"].flaw, Some(Flaw::Inconsistent));
 }

@@ -49,7 +49,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// The address is none, or the token would be sent in the open.
+    /// The address is invalid, or the token would be sent without encryption.
     pub(super) fn new(
         forge: &'static str,
         address: &str,
@@ -163,7 +163,7 @@ impl Client {
     }
 }
 
-/// Comments are written after the report: nobody waits for them.
+/// Comments are written after the report, so no progress is shown.
 struct Silent;
 
 impl Progress for Silent {

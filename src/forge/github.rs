@@ -138,7 +138,7 @@ pub(super) fn outsider(lookup: &Lookup<'_>) -> Result<Option<&'static str>, Faul
     let Some(request) = event.pull_request else {
         return Ok(None);
     };
-    // Whoever pushed to its branch, and only then whoever opened it: secrets go by the former.
+    // The user who pushed to its branch decides about secrets; if unknown, the user who opened it.
     let by = event.sender.as_ref().or(request.user.as_ref());
     Ok(if request.is_from_fork() {
         Some("the pull request is from a fork")
@@ -154,7 +154,7 @@ impl GitHub {
     ///
     /// # Errors
     ///
-    /// There is none to comment on, or it cannot be told which.
+    /// There is nothing to comment on, or it is unknown what.
     pub fn find(lookup: &Lookup<'_>) -> Result<Self, Absence> {
         let request = event(lookup)
             .map_err(Absence::Wrong)?

@@ -42,7 +42,7 @@ impl GitLab {
     ///
     /// # Errors
     ///
-    /// There is none to comment on, or it cannot be told which.
+    /// There is nothing to comment on, or it is unknown what.
     pub fn find(lookup: &Lookup<'_>) -> Result<Self, Absence> {
         let get = |name: &str| variable(lookup, name);
         let (Some(project), Some(request)) = (
@@ -79,7 +79,7 @@ impl GitLab {
                     pipeline: number(lookup, "CI_PIPELINE_ID"),
                     attempt: number(lookup, "CI_JOB_ID"),
                 },
-                // Set where a merged result is tested, which nobody pushed.
+                // Set where GitLab tests a merged result, which is not a pushed commit.
                 commit: get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA").or_else(|| get("CI_COMMIT_SHA")),
                 pipeline: get("CI_JOB_URL"),
             },

@@ -1,6 +1,6 @@
 //! Comments on pull and merge requests: one for each policy, kept up to date. Knows nothing of judging or rendering.
 //!
-//! A comment is found again by a marker, and by its author: whoever else writes the marker is not answered.
+//! A comment is found again by a marker and by its author: a marker that another user writes is ignored.
 
 mod client;
 mod github;
@@ -55,7 +55,7 @@ mod tests {
     use super::thread::{Note, Thread, keep};
     use super::*;
 
-    /// A request whose comments are a list.
+    /// A fake request. Its comments are a list in memory.
     #[derive(Default)]
     struct Page(RefCell<Vec<String>>);
 

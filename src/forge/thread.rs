@@ -65,7 +65,7 @@ pub(super) fn keep(
     moment: Moment,
     comments: &[Comment],
 ) -> Result<Vec<Kept>, Fault> {
-    // Read late: whoever wrote in between was earlier than this.
+    // Comments are read as late as possible: one that was written meanwhile is older than this one.
     let notes = thread.ours()?;
     let mut kept = Vec::new();
     for comment in comments {

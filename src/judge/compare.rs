@@ -52,7 +52,7 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
     };
     let terms = Terms {
         compares: true,
-        // That it failed is said; what was scored can be compared all the same.
+        // That it failed is reported; its scores can still be compared.
         accept_failed: true,
         required: policy::Required::Always,
         completeness: policy::Completeness::Warn,

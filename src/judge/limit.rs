@@ -13,7 +13,7 @@ pub enum Decision {
     Broken,
     /// It depends on the missing scores.
     Depends,
-    /// It depends on missing scores of which nobody knows how bad they can be.
+    /// It depends on missing scores, which have no bounds.
     Unbounded,
     /// The baseline is zero, so a change has no relative size.
     ZeroBaseline,

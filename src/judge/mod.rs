@@ -41,7 +41,7 @@ pub use limit::Decision;
 pub use measure::columns::columns;
 pub use measure::value::Measure;
 pub use name::{Effect, Name};
-pub use offending_rows::{OffendingRow, OffendingRows, Scored, behind, offending_columns};
+pub use offending_rows::{OffendingRow, OffendingRows, Scored, offending, offending_columns};
 pub use reason::Reason;
 pub use significance::scenario::RuleOutcome;
 pub use significance::test::TestResult;
@@ -56,13 +56,13 @@ use terms::Terms;
 
 /// Judges. `now` is the time by which waivers end and baselines age.
 ///
-/// Every check is planned once, measured once, tested beside the other tests of its family, decided, and excused where
-/// its gate is waived.
+/// Every check is planned once, measured once, tested with the other tests of its family, decided, and waived where its
+/// gate is waived.
 #[must_use]
 pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement {
     let today = now.to_zoned_datetime(TimeZone::UTC).date();
     let mut findings = Vec::new();
-    // A gate is judged also where its baseline was not read: then there is none.
+    // A gate is judged even if its baseline was not read: then there is no baseline.
     let is_unread = |(name, _): (&str, _)| !evidence.named.contains_key(name);
     let unread = policy.used_baselines().any(is_unread).then(|| Evidence {
         baseline: Baseline::Unnamed,
@@ -74,7 +74,7 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
     let against = std::iter::once(None).chain(named);
     let compared: Vec<ComparedRuns<'_>> = against
         .filter_map(|against| {
-            let evidence = evidence.beside(against).or(unread.as_ref())?;
+            let evidence = evidence.with_baseline(against).or(unread.as_ref())?;
             Some(compared_runs(policy, evidence, against, now, &mut findings))
         })
         .collect();

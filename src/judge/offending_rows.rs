@@ -12,7 +12,7 @@ use crate::policy::{Aggregate, Change, Gate, Kind, LimitKey, Metric, Policy, Rem
 /// As many rows of a check are shown.
 const MOST_SHOWN: usize = 10;
 
-/// The rows behind one check.
+/// The rows that one check fails on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OffendingRows {
     /// The place of the check among those of its judgement.
@@ -57,7 +57,7 @@ fn is_explained(check: &Check) -> bool {
     of_rows && is_measured && is_wrong
 }
 
-/// What has to be seen of the rows to name those behind a judgement's checks that compare with one baseline; empty where
+/// What has to be seen of the rows to name those of a judgement's failed checks that compare with one baseline; empty where
 /// there are none.
 #[must_use]
 pub fn offending_columns(
@@ -86,9 +86,9 @@ pub fn offending_columns(
     columns
 }
 
-/// Names the rows behind every check that does not pass, of those that compare with one baseline.
+/// Names the rows of every check that does not pass, of those that compare with one baseline.
 #[must_use]
-pub fn behind(
+pub fn offending(
     policy: &Policy,
     rows: &Rows,
     judgement: &Judgement,
@@ -120,7 +120,7 @@ fn worst(
     check: &Check,
     rows: &Rows,
 ) -> Option<Vec<(f64, OffendingRow)>> {
-    // What was left out of the check is not behind it.
+    // Scores that were left out of the check do not count.
     let ignores = check.candidate.is_some_and(|measure| measure.ignores);
     let leaves_rows = ignores || policy.baseline.removed_rows == RemovedRows::Ignore;
     let column = column(rows, gate.metric, check.subject.as_deref()).ok()?;

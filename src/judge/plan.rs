@@ -116,7 +116,7 @@ pub(super) struct GatePlan<'a> {
     pub(super) blocker: Option<Cause>,
     /// Its dimensions; one `None` where the metric is of the run itself.
     subjects: Vec<Option<String>>,
-    /// Its slices; `None` stands for all rows.
+    /// Its slices; `None` means all rows.
     slices: Vec<Option<Slice>>,
     /// What is to be known about it.
     pub(super) findings: Vec<Finding>,

@@ -32,10 +32,10 @@ pub(super) fn measure_each(
             subject: check.subject.as_deref(),
             slice: check.slice.as_ref(),
         };
-        let beside = evidence
-            .beside(check.against.as_deref())
+        let compared = evidence
+            .with_baseline(check.against.as_deref())
             .unwrap_or(evidence);
-        let measured: Vec<Option<Measured>> = beside
+        let measured: Vec<Option<Measured>> = compared
             .each
             .iter()
             .map(|alone| {
@@ -50,7 +50,7 @@ pub(super) fn measure_each(
         let holds = newest.is_some_and(|measured| {
             limit::decide(check.limit, &measured.pairing, gate.missing.rule) == Decision::Holds
         });
-        let values = beside.each.iter().zip(&measured);
+        let values = compared.each.iter().zip(&measured);
         check.runs = values
             .map(|(alone, measured)| RunValue {
                 id: alone.candidate.id.clone(),

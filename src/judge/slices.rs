@@ -7,7 +7,7 @@ use crate::judge::cause::{Cause, SliceCause};
 use crate::judge::slice::{Selection, Slice};
 use crate::policy::Gate;
 
-/// The slices that a gate judges, in a stable order; `None` stands for all rows.
+/// The slices that a gate judges, in a stable order; `None` means all rows.
 pub(super) fn of(gate: &Gate, evidence: &Evidence) -> Result<Vec<Option<Slice>>, Cause> {
     if !gate.is_sliced() {
         return Ok(vec![None]);

@@ -1,11 +1,11 @@
-//! Policies on the edge of what is right, what they need to be judged, and the files that they stand in.
+//! Tests of policies at the limits of validity, of the data they need, and of their files.
 
 use std::fs;
 use std::path::PathBuf;
 
 use super::*;
 
-/// The policy of one gate, or what is wrong with it.
+/// The policy of one gate, or its errors.
 fn gate(keys: &str) -> Result<Policy, Vec<String>> {
     let text = format!("version: 1\ngates:\n  - {{name: g, {keys}}}\n");
     parse("gates.yaml", &text).map_err(|problems| {
@@ -56,14 +56,14 @@ fn zero_has_no_sign() {
 fn a_short_key_is_meant_where_one_letter_differs() {
     let said = |key: &str| gate(&format!("metric: rows, min: 1, {key}: 1")).unwrap_err();
     assert!(said("bx")[0].contains("`by`"), "{:?}", said("bx"));
-    // Of one letter nothing is left to go by.
+    // One letter is too little for a suggestion.
     assert!(!said("y")[0].contains("did you mean"), "{:?}", said("y"));
     assert!(
         !said("qqqq")[0].contains("did you mean"),
         "{:?}",
         said("qqqq")
     );
-    // A word that Rust has, too, and a longer one with two slips.
+    // `where` is also a keyword of Rust. The next key is longer and has several errors.
     assert!(said("wheer")[0].contains("`where`"), "{:?}", said("wheer"));
     assert!(
         said("svrty")[0].contains("`severity`"),
@@ -74,14 +74,14 @@ fn a_short_key_is_meant_where_one_letter_differs() {
 
 #[test]
 fn texts_of_the_largest_size_and_depth_are_read() {
-    // A list and a text in it count 16 each, beside the text itself.
+    // A list counts 16, and a text in it counts 16 plus its length.
     let sized =
         |more: usize| yaml::parse(&format!("[{}]", "x".repeat(1024 * 1024 - 32 + more))).is_ok();
     assert_eq!((sized(0), sized(1)), (true, false));
     let deep =
         |depth: usize| yaml::parse(&format!("{}{}", "[".repeat(depth), "]".repeat(depth))).is_ok();
     assert_eq!((deep(100), deep(101)), (true, false));
-    // Side by side they are not deep.
+    // Neighbouring lists do not increase the depth.
     assert!(yaml::parse(&format!("[{}]", "[[]], {a: {}}, ".repeat(200))).is_ok());
 }
 
@@ -130,7 +130,7 @@ fn rows_and_usage_are_read_only_for_gates_that_need_them() {
     }
 }
 
-/// A folder of its own, removed at the end.
+/// A temporary folder that is removed at the end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -171,7 +171,7 @@ fn policies_are_named_by_their_files_or_by_patterns() {
     };
     let all = folder.path("?.yaml");
     assert_eq!(expanded(&[&all]), Ok(vec![one.clone(), two.clone()]));
-    // A file that is named twice counts once, and one that is there needs no pattern.
+    // A file that is named twice is read once. An existing file name is not treated as a pattern.
     assert_eq!(expanded(&[&two, &all]), Ok(vec![two, one]));
     assert_eq!(expanded(&[&odd]), Ok(vec![odd]));
     let nothing = folder.path("*.yml");

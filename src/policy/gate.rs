@@ -259,7 +259,7 @@ impl Scope<'_> {
             self.problem(
                 "range",
                 format!(
-                    "belongs to `numeric_mean`; `{}` has a range of its own",
+                    "belongs to `numeric_mean`; the range of `{}` is fixed",
                     metric.word()
                 ),
             );

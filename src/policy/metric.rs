@@ -495,7 +495,8 @@ mod tests {
 
     use super::*;
 
-    /// The files that name single metrics: the table, and those that choose which metrics to draft or to compare.
+    /// The files that may name single metrics: the table of metrics, and the files that choose metrics to draft or to
+    /// compare.
     const NAMES_METRICS: [&str; 4] = [
         "policy/metric.rs",
         "draft/mod.rs",
@@ -556,7 +557,7 @@ mod tests {
                 definition.missing == MissingValue::Never,
                 "{metric:?}"
             );
-            // An interval is one of a mean over rows.
+            // Only a mean over rows has an interval.
             assert!(
                 !metric.has_interval() || definition.aggregate == Aggregate::RowMean,
                 "{metric:?}"

@@ -1,6 +1,6 @@
 //! The policy: what must hold before a deployment.
 //!
-//! A file is read in three steps, each in a file of its own: `yaml` turns text into a tree and
+//! A file is read in three steps, each in a separate file: `yaml` turns text into a tree and
 //! finds repeated keys, `raw` says which keys there are, `reify` and `gate` check what they hold. Every
 //! problem of a file is found in one pass. What comes out, [`Policy`], has no wrong state left: its
 //! numbers are finite, its limits fit their metrics, its names are unique.

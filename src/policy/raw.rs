@@ -1,7 +1,7 @@
 //! The keys of a policy file, exactly as they are written.
 //!
 //! Reading never fails here: a key that is absent, or holds something of another kind, is kept as
-//! such, and a key that nobody knows is kept by name. [`super::reify`] turns all of it into problems.
+//! such, and an unknown key is kept by name. [`super::reify`] turns all of it into problems.
 
 use schemars::generate::SchemaSettings;
 use std::borrow::Cow;
@@ -15,7 +15,7 @@ use super::metric::Metric;
 use super::model::{Evidence, Required, Reruns};
 use super::schema;
 
-/// What stands at a key.
+/// The value of a key.
 #[derive(Debug, Default)]
 pub(super) enum Field<T> {
     /// The key is not there.

@@ -343,7 +343,7 @@ impl Scope<'_> {
             if let Some(word) = self.word(&place, item, &words)
                 && !seen.insert(word)
             {
-                self.problem(&place, "stands more than once");
+                self.problem(&place, "is listed twice");
             }
         }
         if !seen.contains(&false) {

@@ -10,7 +10,7 @@ use crate::selector::Selector;
 /// The newest run, whatever it is.
 const LATEST: &str = "latest";
 
-/// A run, named so that it can be had.
+/// How a run is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A run id.

@@ -1,8 +1,8 @@
-//! Every kind of wrong policy, and what is said of it.
+//! Tests of every kind of invalid policy, and of the error messages.
 
 use super::*;
 
-/// A policy of one gate, with more keys of the file before it.
+/// A policy of one gate, with more top-level keys.
 fn gate(file: &str, keys: &str) -> String {
     format!("version: 1\n{file}\ngates:\n  - {{name: g, {keys}}}\n")
 }
@@ -90,7 +90,7 @@ gates:
         Some("2026-12-31")
     );
     assert_eq!(policy.gates[1].severity, Severity::Block);
-    // printf '' | sha256sum, for a policy of no bytes.
+    // The digest of an empty policy, from `printf '' | sha256sum`.
     assert_eq!(
         sha256(b""),
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -358,7 +358,7 @@ gates:
         rules[..2],
         [(Evidence::Significant, 0.9), (Evidence::Proven, 0.99)]
     );
-    // What is not known of single rows is judged as it is measured, whatever the defaults say.
+    // A metric without values for single rows is judged by its measured value, whatever the defaults are.
     assert_eq!(
         (rules[2].0, rules[3].0),
         (Evidence::Observed, Evidence::Observed)
@@ -374,7 +374,8 @@ gates:
     );
 }
 
-/// `significant` in `defaults` governs limits on changes only; written in a gate it governs `min` and `max`, too.
+/// `significant` in `defaults` applies only to limits on changes. Written in a gate, it also applies to `min` and
+/// `max`.
 #[test]
 fn each_limit_has_its_evidence_rule() {
     use Evidence::{Observed, Proven, Significant};
@@ -438,7 +439,7 @@ fn each_limit_has_its_evidence_rule() {
     assert!(!policy(&format!("{rate}, min: 0.5")).needs_rows());
     assert!(policy(&format!("{rate}, max_drop: 0.5")).needs_rows());
     assert!(policy(&format!("{rate}, min: 0.5, where: {{a: b}}")).needs_rows());
-    // A confidence that no limit of the gate has a use for is a mistake.
+    // A confidence that no limit of the gate uses is an error.
     let confident = |keys: &str| {
         format!(
             "version: 1\ndefaults: {{evidence: significant}}\ngates:\n  - {{name: g, {rate}, {keys}, confidence: 0.9}}\n"
@@ -452,7 +453,7 @@ fn each_limit_has_its_evidence_rule() {
     );
     accepted(&confident("min: 0.5, max_drop: 0.1"));
     accepted(&confident("min: 0.5, evidence: significant"));
-    // Where the limits are wrong, that is all that is said.
+    // If the limits are invalid, only that is reported.
     refused(&confident("min: 90"), &["min: "]);
 }
 
@@ -557,11 +558,11 @@ fn slices_are_read() {
 fn repeated_keys_and_names() {
     refused(
         &gate("", "metric: rows, min: 1, min: 2"),
-        &["gates[0].min: stands more than once"],
+        &["gates[0].min: duplicate key"],
     );
     refused(
         "version: 1\nversion: 1\ngates: [{name: g, metric: rows, min: 1}]",
-        &["version: stands more than once"],
+        &["version: duplicate key"],
     );
     refused(
         "version: 1\ngates: [{name: g, metric: rows, min: 1}, {name: g, metric: rows, max: 1}]",
@@ -795,7 +796,7 @@ fn sources_and_statuses() {
     );
     refused(
         &file("accept_status: [completed, completed]"),
-        &["accept_status[1]: stands more than once"],
+        &["accept_status[1]: is listed twice"],
     );
 }
 

@@ -101,7 +101,7 @@ fn convert(node: Node, place: &str, problems: &mut Vec<Problem>) -> Value {
                 if mapping.insert(Value::String(key), value).is_some() {
                     problems.push(Problem {
                         place: inner,
-                        message: "stands more than once; which of them counts?".to_owned(),
+                        message: "duplicate key".to_owned(),
                     });
                 }
             }

@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(cell(""), "");
     }
 
-    /// What is left of a text in a command: line breaks are kept, and what else is hidden is spelled out.
+    /// A text as shown in a command. Line breaks remain, and other hidden characters are spelled out.
     fn spelled_out_but_breaks(text: &str) -> String {
         let parts = text.split_inclusive(['\n', '\r']);
         let spelled = parts.map(|part| {

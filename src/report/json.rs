@@ -58,7 +58,7 @@ struct JsonReport<'a> {
     schema_version: u32,
     /// The version of weave-gate.
     tool_version: &'static str,
-    /// Of all policies together; null where there is none.
+    /// Of all policies together; null if there is no verdict.
     #[schemars(extend("enum" = VERDICTS))]
     verdict: Option<&'static str>,
     /// What the process exits with.
@@ -107,7 +107,7 @@ struct JsonPolicy<'a> {
     findings: Vec<JsonFinding>,
     /// One for each limit of each gate on each slice of each of its dimensions.
     checks: Vec<JsonCheck<'a>>,
-    /// Why the rows behind the checks could not be had.
+    /// Why the rows of failed checks could not be read.
     unexplained: Option<&'a str>,
 }
 
@@ -248,7 +248,7 @@ struct JsonCheck<'a> {
     /// What the margin counts.
     #[schemars(extend("enum" = ["row", "trial", null]))]
     margin_unit: Option<&'static str>,
-    /// How sure is sure.
+    /// How much evidence the check needs: the one-sided confidence level.
     #[schemars(extend("enum" = Rule::ALL.map(Rule::word)))]
     evidence: &'static str,
     /// What chance has to say of it; null where the measured value decides, or where it was not looked at.
@@ -476,8 +476,8 @@ fn error(fault: &Fault) -> JsonError<'_> {
 /// All runs of the evidence, judged or left out.
 fn listed(evidence: &Evidence) -> Vec<JsonListedRun<'_>> {
     let runs = evidence.selection.runs.iter().map(|run| (None, run));
-    let named = evidence.named.iter().flat_map(|(name, beside)| {
-        let runs = beside.selection.runs.iter();
+    let named = evidence.named.iter().flat_map(|(name, compared)| {
+        let runs = compared.selection.runs.iter();
         let baselines = runs.filter(|run| run.role == Role::Baseline);
         baselines.map(|run| (Some(name.as_str()), run))
     });
@@ -627,8 +627,8 @@ fn slice(slice: &Slice) -> JsonSlice<'_> {
 
 fn check<'r>(judged: &Judged, check: &'r Check) -> JsonCheck<'r> {
     let observed = |measure: Option<Measure>| measure.and_then(|measure| measure.observed);
-    let behind = judged.behind(check);
-    // JSON has no infinity: an end that nobody knows is null.
+    let offending = judged.offending(check);
+    // JSON has no infinity: an unknown end is null.
     let finite = |end: f64| end.is_finite().then_some(end);
     let range = |measure: Option<Measure>| {
         measure.map(|measure| [finite(measure.low), finite(measure.high)])
@@ -664,7 +664,7 @@ fn check<'r>(judged: &Judged, check: &'r Check) -> JsonCheck<'r> {
         reason_kind: check.reason.kind(),
         reason: reason_text(check).to_string(),
         runs: check.runs.iter().map(run_value).collect(),
-        rows_behind: behind.map(|behind| behind.total),
-        rows: behind.map_or_else(Vec::new, |behind| rows::rows(judged, behind)),
+        rows_behind: offending.map(|offending| offending.total),
+        rows: offending.map_or_else(Vec::new, |offending| rows::rows(judged, offending)),
     }
 }

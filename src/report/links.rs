@@ -3,7 +3,7 @@
 use crate::evidence::Run;
 use crate::project::{Project, encode};
 
-/// The page of a run; `None` where the address of the web pages is none that a browser opens.
+/// The web page of a run; `None` if a browser cannot open the address.
 pub(super) fn run(run: &Run) -> Option<String> {
     call(&run.web, &run.project, &run.id)
 }

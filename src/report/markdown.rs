@@ -134,14 +134,14 @@ fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
     write_listed(page, judged)
 }
 
-/// The rows behind a check, folded.
+/// The rows that a check fails on, folded.
 fn write_behind(page: &mut String, judged: &Judged, check: &Check) -> fmt::Result {
-    let Some(behind) = judged.behind(check) else {
+    let Some(offending) = judged.offending(check) else {
         return Ok(());
     };
-    let rows = rows::rows(judged, behind);
-    let count = plural(behind.total, "row");
-    let shown = if behind.total > rows.len() as u64 {
+    let rows = rows::rows(judged, offending);
+    let count = plural(offending.total, "row");
+    let shown = if offending.total > rows.len() as u64 {
         format!("the worst {} of {count}", rows.len())
     } else {
         count

@@ -57,8 +57,8 @@ pub struct Report {
     pub skipped: Option<String>,
 }
 
-/// What stands in rows, by the further baseline that their checks compare with; `None` for `baseline`.
-pub type DetailsBeside = BTreeMap<Option<String>, Details>;
+/// Inputs, outputs and scores of rows, by the further baseline that their checks compare with; `None` for `baseline`.
+pub type DetailsByBaseline = BTreeMap<Option<String>, Details>;
 
 /// One policy and what came of it.
 #[derive(Clone, Debug)]
@@ -78,22 +78,22 @@ pub struct Judged {
     pub judgement: Judgement,
     /// The runs.
     pub evidence: Evidence,
-    /// The rows behind checks that do not pass, where they could be had.
-    pub behind: Vec<OffendingRows>,
-    /// What stands in these rows.
-    pub details: DetailsBeside,
+    /// The rows of failed checks that do not pass, if they could be read.
+    pub offending: Vec<OffendingRows>,
+    /// Inputs, outputs and scores of these rows.
+    pub details: DetailsByBaseline,
     /// Why they could not be had.
     pub unexplained: Option<String>,
 }
 
 impl Judged {
-    /// The rows behind a check.
-    fn behind(&self, check: &Check) -> Option<&OffendingRows> {
-        let is_it = |behind: &&OffendingRows| {
-            let found = self.judgement.checks.get(behind.check);
+    /// The rows that a check fails on.
+    fn offending(&self, check: &Check) -> Option<&OffendingRows> {
+        let is_it = |offending: &&OffendingRows| {
+            let found = self.judgement.checks.get(offending.check);
             found.is_some_and(|found| std::ptr::eq(found, check))
         };
-        self.behind.iter().find(is_it)
+        self.offending.iter().find(is_it)
     }
 }
 

@@ -195,7 +195,7 @@ fn missing(check: &Check) -> String {
     parts.join(", ")
 }
 
-/// A measured value beside its limit.
+/// A measured value and its limit.
 struct Value<'a> {
     check: &'a Check,
 }
@@ -221,7 +221,7 @@ impl Value<'_> {
         }
     }
 
-    /// Where the value may lie, beside its limit.
+    /// Where the value can be, and its limit.
     fn open(&self) -> String {
         let limit = self.check.limit;
         let word = limit.key.word();
@@ -288,7 +288,7 @@ impl Value<'_> {
             return "unchanged".to_owned();
         }
         if least.is_nan() || most.is_nan() || (least.is_infinite() && most.is_infinite()) {
-            return "changed by nobody knows how much".to_owned();
+            return "size of the change unknown".to_owned();
         }
         if least < 0.0 && most > 0.0 {
             let (low, high) = if drop { (-most, -least) } else { (least, most) };

@@ -9,7 +9,7 @@ use crate::evidence::{Answer, Baseline, Detail, Details, Evidence, Run};
 use crate::judge::{OffendingRow, OffendingRows, Scored};
 use crate::number::full;
 
-/// A row behind a check, with what stands in it.
+/// A row that a check fails on, with its inputs, outputs and scores.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "row")]
 pub(super) struct Row {
@@ -19,7 +19,7 @@ pub(super) struct Row {
     pub(super) inputs: Value,
     /// What the candidate has of it.
     pub(super) candidate: Side,
-    /// What the baseline has of it; null where there is none.
+    /// What the baseline has of it; null without a baseline.
     pub(super) baseline: Option<Side>,
 }
 
@@ -49,14 +49,14 @@ pub(super) struct Answered {
     pub(super) url: Option<String>,
 }
 
-/// The rows behind a check, the worst first.
-pub(super) fn rows(judged: &Judged, behind: &OffendingRows) -> Vec<Row> {
-    let check = judged.judgement.checks.get(behind.check);
+/// The rows that a check fails on, the worst first.
+pub(super) fn rows(judged: &Judged, offending: &OffendingRows) -> Vec<Row> {
+    let check = judged.judgement.checks.get(offending.check);
     let against = check.and_then(|check| check.against.as_ref());
-    let evidence = judged.evidence.beside(against.map(String::as_str));
+    let evidence = judged.evidence.with_baseline(against.map(String::as_str));
     let details = judged.details.get(&against.cloned());
     let of = |row| Some(of(evidence?, details, row));
-    behind.rows.iter().filter_map(of).collect()
+    offending.rows.iter().filter_map(of).collect()
 }
 
 fn of(evidence: &Evidence, details: Option<&Details>, row: &OffendingRow) -> Row {

@@ -50,9 +50,9 @@ impl Listing<'_> {
     }
 
     /// A run that has no rows has no trials, and Weave does not speak of it.
-    fn trials(&self, head: &RunInfo) -> Option<u64> {
+    fn trials(&self, info: &RunInfo) -> Option<u64> {
         let counts = self.trials.as_ref()?;
-        Some(counts.get(&head.id).copied().unwrap_or(0))
+        Some(counts.get(&info.id).copied().unwrap_or(0))
     }
 }
 
@@ -62,7 +62,7 @@ pub fn terminal(listing: &Listing<'_>) -> String {
     if listing.runs.is_empty() {
         return String::new();
     }
-    let head = [
+    let header = [
         "RUN",
         "STATUS",
         "STARTED (UTC)",
@@ -71,9 +71,9 @@ pub fn terminal(listing: &Listing<'_>) -> String {
         "MODEL",
         "ATTRIBUTES",
     ];
-    let mut table = vec![head.map(str::to_owned)];
-    table.extend(listing.runs.iter().map(|head| row(listing, head)));
-    let widths: Vec<usize> = (0..head.len())
+    let mut table = vec![header.map(str::to_owned)];
+    table.extend(listing.runs.iter().map(|info| row(listing, info)));
+    let widths: Vec<usize> = (0..header.len())
         .map(|column| {
             let cells = table.iter().filter_map(|row| row.get(column));
             cells.map(|cell| columns(cell)).max().unwrap_or(0)
@@ -89,9 +89,9 @@ pub fn terminal(listing: &Listing<'_>) -> String {
     no_command(&text)
 }
 
-fn row(listing: &Listing<'_>, head: &RunInfo) -> [String; 7] {
+fn row(listing: &Listing<'_>, info: &RunInfo) -> [String; 7] {
     let dash = || "-".to_owned();
-    let attributes = head.own_attributes();
+    let attributes = info.own_attributes();
     let shown = attributes.iter().map(|(path, value)| {
         let value = listing.text(value);
         let cut: String = value.chars().take(LONGEST_VALUE).collect();
@@ -101,15 +101,15 @@ fn row(listing: &Listing<'_>, head: &RunInfo) -> [String; 7] {
     let shown = shown.collect::<Vec<_>>().join(" ");
     let or_dash = |text: Option<&str>| text.map_or_else(dash, |text| listing.cell(text));
     [
-        listing.cell(&head.id),
-        or_dash(head.status.as_ref().map(RunStatus::word)),
-        head.started_at
+        listing.cell(&info.id),
+        or_dash(info.status.as_ref().map(RunStatus::word)),
+        info.started_at
             .map_or_else(dash, |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string()),
         listing
-            .trials(head)
+            .trials(info)
             .map_or_else(dash, |count| count.to_string()),
-        or_dash(head.evaluation_name()),
-        or_dash(head.model.as_ref().map(|model| model.name.as_str())),
+        or_dash(info.evaluation_name()),
+        or_dash(info.model.as_ref().map(|model| model.name.as_str())),
         shown,
     ]
 }
@@ -119,11 +119,11 @@ struct JsonListing<'a> {
     schema_version: u32,
     project: String,
     selector: String,
-    runs: Vec<JsonHead<'a>>,
+    runs: Vec<JsonRun<'a>>,
 }
 
 #[derive(Serialize)]
-struct JsonHead<'a> {
+struct JsonRun<'a> {
     id: Cow<'a, str>,
     display_name: Option<Cow<'a, str>>,
     evaluation: Option<Cow<'a, str>>,
@@ -152,28 +152,28 @@ pub fn json(listing: &Listing<'_>) -> Result<String, serde_json::Error> {
         runs: listing
             .runs
             .iter()
-            .map(|head| wire(listing, head))
+            .map(|info| wire(listing, info))
             .collect(),
     };
     super::json::text(&wire)
 }
 
-fn wire<'a>(listing: &Listing<'a>, head: &'a RunInfo) -> JsonHead<'a> {
+fn wire<'a>(listing: &Listing<'a>, info: &'a RunInfo) -> JsonRun<'a> {
     let text = |text: Option<&'a str>| text.map(|text| listing.text(text));
-    let attributes = Value::Object(head.attributes.clone());
-    JsonHead {
-        id: listing.text(&head.id),
-        display_name: text(head.display_name.as_deref()),
-        evaluation: text(head.evaluation_name()),
-        evaluation_version: text(version(head.evaluation.as_ref())),
-        model: text(head.model.as_ref().map(|model| model.name.as_str())),
-        model_version: text(version(head.model.as_ref())),
-        status: text(head.status.as_ref().map(RunStatus::word)),
-        started_at: head.started_at.map(|time| time.to_string()),
-        finished_at: head.finished_at.map(|time| time.to_string()),
-        trials: listing.trials(head),
-        rescored_from: text(head.rescored_from.as_deref()),
+    let attributes = Value::Object(info.attributes.clone());
+    JsonRun {
+        id: listing.text(&info.id),
+        display_name: text(info.display_name.as_deref()),
+        evaluation: text(info.evaluation_name()),
+        evaluation_version: text(version(info.evaluation.as_ref())),
+        model: text(info.model.as_ref().map(|model| model.name.as_str())),
+        model_version: text(version(info.model.as_ref())),
+        status: text(info.status.as_ref().map(RunStatus::word)),
+        started_at: info.started_at.map(|time| time.to_string()),
+        finished_at: info.finished_at.map(|time| time.to_string()),
+        trials: listing.trials(info),
+        rescored_from: text(info.rescored_from.as_deref()),
         attributes: value_without(attributes, listing.secrets),
-        url: links::call(&listing.web, listing.project, &head.id),
+        url: links::call(&listing.web, listing.project, &info.id),
     }
 }

@@ -213,7 +213,7 @@ fn flattened(trial: &Trial<'_>) -> io::Result<BTreeMap<String, Value>> {
     Ok(flat)
 }
 
-/// Read and written again, a value stands in one line.
+/// A value that is parsed and written again is on one line.
 fn read(raw: Option<&RawValue>) -> io::Result<Value> {
     let value = raw.map(|raw| serde_json::from_str(raw.get()));
     Ok(value.transpose()?.unwrap_or_default())

@@ -20,7 +20,7 @@ use crate::prose::{Prose, Span};
 use crate::visible::{columns, padded, visible};
 
 const WIDTH: usize = 80;
-/// As many rows behind a check are shown.
+/// At most this many rows of a check are shown.
 const MOST_ROWS: usize = 3;
 
 /// How the report is shown.
@@ -133,7 +133,7 @@ impl Page {
         for check in view::ordered(judgement) {
             if check.blocks() || !self.style.brief {
                 self.check(check)?;
-                self.behind(judged, check)?;
+                self.offending(judged, check)?;
             }
         }
         self.findings(&judgement.findings)?;
@@ -296,12 +296,12 @@ impl Page {
         self.wrapped(6, 6, &why)
     }
 
-    /// The first few of the rows behind a check.
-    fn behind(&mut self, judged: &Judged, check: &Check) -> fmt::Result {
-        let Some(behind) = judged.behind(check).filter(|_| !self.style.brief) else {
+    /// The first few rows that a check fails on.
+    fn offending(&mut self, judged: &Judged, check: &Check) -> fmt::Result {
+        let Some(offending) = judged.offending(check).filter(|_| !self.style.brief) else {
             return Ok(());
         };
-        for row in rows::rows(judged, behind).iter().take(MOST_ROWS) {
+        for row in rows::rows(judged, offending).iter().take(MOST_ROWS) {
             let before = row
                 .baseline
                 .as_ref()
@@ -321,7 +321,7 @@ impl Page {
                 writeln!(self.text, "{:8}{url}", "")?;
             }
         }
-        match behind.total.saturating_sub(MOST_ROWS as u64) {
+        match offending.total.saturating_sub(MOST_ROWS as u64) {
             0 => Ok(()),
             more => writeln!(self.text, "{:6}and {}", "", plural(more, "row") + " more"),
         }

@@ -122,13 +122,13 @@ pub(super) fn limit(check: &Check) -> String {
 
 /// Every baseline that was found, with what reports call it.
 pub(super) fn baselines(evidence: &Evidence) -> Vec<(String, &Run)> {
-    let beside = std::iter::once((None, evidence)).chain(
+    let compared = std::iter::once((None, evidence)).chain(
         evidence
             .named
             .iter()
-            .map(|(name, beside)| (Some(name), beside)),
+            .map(|(name, compared)| (Some(name), compared)),
     );
-    let found = beside.filter_map(|(name, evidence)| match &evidence.baseline {
+    let found = compared.filter_map(|(name, evidence)| match &evidence.baseline {
         Baseline::Found(run, _) => Some((name, run.as_ref())),
         Baseline::Unnamed | Baseline::NotFound(_) => None,
     });
@@ -140,24 +140,24 @@ pub(super) fn baselines(evidence: &Evidence) -> Vec<(String, &Run)> {
         .collect()
 }
 
-/// The candidate's value: beside the limit where that is on the value itself, else beside the
+/// The candidate's value, with the precision that tells it from the limit on the value itself, or else from the
 /// baseline's, so that two values that differ do not look the same.
 pub(super) fn candidate(check: &Check) -> String {
-    let beside = match check.baseline {
+    let compared = match check.baseline {
         Some(baseline) => baseline.low,
         None => check.limit.value,
     };
     check
         .candidate
-        .map_or_else(dash, |measure| value(&measure, beside))
+        .map_or_else(dash, |measure| value(&measure, compared))
 }
 
-/// The baseline's value, beside the candidate's.
+/// The baseline's value, with the precision that tells it from the candidate's.
 pub(super) fn baseline(check: &Check) -> String {
-    let beside = check.candidate.map_or(0.0, |candidate| candidate.low);
+    let compared = check.candidate.map_or(0.0, |candidate| candidate.low);
     check
         .baseline
-        .map_or_else(dash, |measure| value(&measure, beside))
+        .map_or_else(dash, |measure| value(&measure, compared))
 }
 
 /// The change from baseline to candidate; a fraction of the baseline where the limit is one.
@@ -220,7 +220,7 @@ pub(super) fn measured<'j>(judgement: &'j Judgement, id: &str) -> Vec<(&'j Check
     found
 }
 
-/// The runs to list beside candidate and baseline: those of a side that has several, or of which some are left out.
+/// The runs to list besides candidate and baseline: those of a side with several runs, or with runs that are left out.
 pub(super) fn listed(evidence: &Evidence) -> Vec<&ListedRun> {
     let runs = &evidence.selection.runs;
     let has_several = |role: Role| runs.iter().filter(|run| run.role == role).count() > 1;
@@ -277,8 +277,8 @@ pub(super) struct LineCells {
 
 pub(super) fn line(line: &Line) -> LineCells {
     let low = |measure: Option<Measure>| measure.map_or(0.0, |measure| measure.low);
-    let shown = |measure: Option<Measure>, beside: f64| {
-        measure.map_or_else(dash, |measure| value(&measure, beside))
+    let shown = |measure: Option<Measure>, compared: f64| {
+        measure.map_or_else(dash, |measure| value(&measure, compared))
     };
     let scored =
         |measure: Option<Measure>| measure.map_or_else(dash, |measure| scored_of(&measure));
@@ -291,10 +291,10 @@ pub(super) fn line(line: &Line) -> LineCells {
     }
 }
 
-fn value(measure: &Measure, beside: f64) -> String {
+fn value(measure: &Measure, compared: f64) -> String {
     let end = |number: f64| {
         if number.is_finite() {
-            show(number, beside)
+            show(number, compared)
         } else {
             "?".to_owned()
         }

@@ -21,14 +21,14 @@ pub fn holm(p: &[f64]) -> Vec<f64> {
 /// A test that may be counted: the smallest p that it could have had, and the error rate that its gate allows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Attainable {
-    /// The smallest p of any pattern of its own differences; infinite where no pattern could reject.
+    /// The smallest p-value of any pattern of its differences; infinite if no pattern could reject.
     pub p: f64,
     /// The error rate that its gate allows: 1 − confidence.
     pub alpha: f64,
 }
 
 impl Attainable {
-    /// Whether it could reject beside so many tests, by Bonferroni's bound.
+    /// Whether it could reject among this number of tests, by Bonferroni's bound.
     #[must_use]
     pub fn is_counted(&self, tests: u64) -> bool {
         self.p <= self.alpha / crate::number::count(tests)
@@ -38,13 +38,13 @@ impl Attainable {
 /// Tarone's K (Tarone 1990): the smallest number such that at most K of the tests could reject at their error rate
 /// divided by K. The tests that could are the ones that are counted; at least 1.
 ///
-/// Tarone has one error rate for all tests. With several, each test is held against its own. What is counted still
+/// Tarone has one error rate for all tests. With several, each test is compared with its own. What is counted still
 /// depends on attainable p-values alone, not on the p-values themselves, so that any procedure that keeps its error
 /// rate over the counted tests keeps it over all of them: the others never reject.
 #[must_use]
 pub fn tarone(tests: &[Attainable]) -> u64 {
     let mut most: Vec<&Attainable> = tests.iter().collect();
-    // Those that could reject beside most others come first.
+    // The tests that could reject among the most others come first.
     most.sort_by(|one, other| (one.p / one.alpha).total_cmp(&(other.p / other.alpha)));
     let mut k = 1;
     while most.partition_point(|test| test.is_counted(k)) as u64 > k {

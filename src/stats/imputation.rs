@@ -266,11 +266,12 @@ mod tests {
             let found = Imputations::new(one, other).greatest_deviation();
             assert!((found - expected).abs() < 1e-8, "{found} {expected}");
         };
-        // Around 10.5, in the middle of both: half away each.
+        // The deviation is greatest around 10.5, the middle of both: each value is 0.5 away.
         is(&[10.0, 10.0], &[11.0, 11.0], 0.5_f64.sqrt());
-        // Around 1, the mean of what is known: 1 + 1, and 81 of the one that is open.
+        // The deviation is taken around 1, the mean of the known numbers. Their squares are 1 + 1, and the open number
+        // adds 81.
         is(&[0.0, 2.0, 0.0], &[0.0, 2.0, 10.0], 41.5_f64.sqrt());
-        // The known ones count as often as there are of them: four at 0, one up to 7.
+        // The known numbers have a weight by their count: four numbers at 0, and one open number up to 7.
         is(
             &[0.0, 0.0, 0.0, 0.0, 5.0],
             &[0.0, 0.0, 0.0, 0.0, 7.0],
@@ -281,7 +282,8 @@ mod tests {
 
     #[test]
     fn the_imputation_least_like_chance() {
-        // Of -1, -3 and one between -9 and 9: the ratio is least at the known ones' mean plus 2 / (2 * -2).
+        // The numbers are -1, -3 and one between -9 and 9. The ratio is least if the open number is the mean of the
+        // known ones plus 2 / (2 * -2).
         let imputations = Imputations::new(&[-1.0, -3.0, -9.0], &[-1.0, -3.0, 9.0]);
         let squares = 2.0 + 2.0 / 3.0 * 0.25;
         is(
@@ -289,10 +291,10 @@ mod tests {
             -6.5 / 3.0,
             f64::sqrt(squares / 2.0),
         );
-        // With a mean of at most -3 it has to be -5.
+        // For a mean of at most -3, the open number must be -5.
         is(imputations.least_by_chance(-3.0), -3.0, 2.0);
         assert_eq!(imputations.least_by_chance(-4.4), None);
-        // What is only rounded above the ceiling is at it.
+        // A mean that is above the ceiling only by rounding counts as at the ceiling.
         let large = Imputations::new(&[-1e5, -3e5, -9e5], &[-1e5, -3e5, 9e5]);
         for step in 0..50 {
             let ceiling = -3e5 - 1_234.567 * f64::from(step);
@@ -301,17 +303,17 @@ mod tests {
                 Sample::of(&[-1e5, -3e5, last]).unwrap().deviation
             });
         }
-        // Of none that is open they are the numbers themselves.
+        // If no number is open, the only imputation is the numbers themselves.
         let known = Imputations::new(&[-1.0, -3.0], &[-1.0, -3.0]);
         is(known.least_by_chance(-1.0), -2.0, 2.0_f64.sqrt());
         is(known.lowest_end(0.9), -2.0, 2.0_f64.sqrt());
-        // Both can be alike at every level: the lowest comes first.
+        // Both numbers can be equal at every level. The lowest level is chosen.
         is(
             Imputations::new(&[-2.0, -2.0], &[-1.0, -1.0]).least_by_chance(f64::INFINITY),
             -2.0,
             0.0,
         );
-        // All can be alike, and below nothing.
+        // All numbers can be equal below 0.
         is(
             Imputations::new(&[-1.0, -3.0, -2.0], &[-1.0, 0.0, 0.0]).least_by_chance(f64::INFINITY),
             -1.0,
@@ -321,18 +323,19 @@ mod tests {
 
     #[test]
     fn the_imputation_of_the_lowest_end() {
-        // Of 1, 3 and one from -9 on: the end falls with it as long as the mean does more than the deviation.
+        // The numbers are 1, 3 and one from -9 on. Lowering the open number lowers the end of the interval while the
+        // mean has more effect than the deviation.
         let imputations = Imputations::new(&[1.0, 3.0, -9.0], &[1.0, 3.0, 9.0]);
         is(
             imputations.lowest_end(0.51),
             -5.0 / 3.0,
             f64::sqrt(124.0 / 3.0),
         );
-        // SciPy's t.ppf(0.95, 2) is 2.919986: the end is lowest with the third at 1.368651.
+        // SciPy's t.ppf(0.95, 2) is 2.919986. The end is lowest when the third number is 1.368651.
         is(imputations.lowest_end(0.95), 1.789_550_376, 1.064_362_313);
     }
 
-    /// Low ends, high ends, and an imputation.
+    /// Low ends, high ends, and one imputation between them.
     fn ends() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, Vec<f64>)> {
         let one = (-3.0..2.0_f64, 0.0..2.0_f64, 0.0..=1.0_f64, any::<bool>());
         proptest::collection::vec(one, 2..9).prop_map(|all| {

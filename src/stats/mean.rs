@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(sample(f64::NAN, 1.0).error(), None);
         assert_eq!(sample(1.0, f64::INFINITY).error(), None);
         assert_eq!(sample(1.0, 2.0).error(), Some(1.0));
-        // One end would be beyond all numbers, and the other would not.
+        // One end of the interval would exceed the largest number, and the other would not.
         assert_eq!(sample(1.7e308, 1e308).interval(0.95), None);
         assert_eq!(sample(-1.7e308, 1e308).interval(0.95), None);
     }

@@ -1,4 +1,4 @@
-//! Published vectors, and what holds of every interval.
+//! Tests with published values, and properties of every interval.
 
 use proptest::prelude::*;
 use statrs::distribution::{Binomial, Discrete as _};
@@ -6,9 +6,9 @@ use statrs::distribution::{Binomial, Discrete as _};
 use super::quantile::{t_quantile, t_tail};
 use super::*;
 
-/// Two-sided 95 %, as the sources have it.
+/// The quantile for two-sided 95 %, as the sources use it.
 const BOTH_95: f64 = 0.975;
-/// Two-sided 90 %.
+/// The quantile for two-sided 90 %.
 const BOTH_90: f64 = 0.95;
 
 #[track_caller]
@@ -49,7 +49,7 @@ fn quantiles() {
         (0.95, 2.0, 2.919_985_580_353_724_2),
         (0.9999, 30.0, 4.233_985_957_272_06),
         (0.6, 5.0, 0.267_180_865_704_145_1),
-        // On both sides of where another method is used.
+        // Values on both sides of the change of method.
         (0.55, 499.0, 0.125_725_314_641_513_49),
         (0.9999, 499.0, 3.746_834_906_267_400_5),
         (0.55, 500.0, 0.125_725_186_671_953),
@@ -83,7 +83,7 @@ fn wilson_of_newcombe() {
 
 #[test]
 fn paired_differences_of_newcombe() {
-    // Cavo 2012, in Fagerland, Lydersen & Laake: the difference there is fixed − regressed.
+    // Cavo 2012, cited in Fagerland, Lydersen & Laake. Their difference is fixed − regressed.
     let cavo = pairs(59, 6, 16, 80);
     near(cavo.change(), 0.0621, 5e-5);
     let interval = cavo.interval(BOTH_95);
@@ -126,7 +126,7 @@ fn mid_p_of_mcnemar() {
     ] {
         near(mid_p(regressed, fixed), p, within);
     }
-    // The exact test counts what was found in whole, and mid-p half of it on either side.
+    // The exact test counts the whole probability of the observed outcome. Mid-p counts half of it.
     for (regressed, fixed, exact, within) in
         [(150, 86, 3.715_936e-5, 1e-11), (1, 7, 0.070_312_5, 1e-12)]
     {
@@ -134,7 +134,7 @@ fn mid_p_of_mcnemar() {
         let found = turned.pmf(regressed.min(fixed));
         near(mid_p(regressed, fixed) + found, exact, within);
     }
-    // Nearer to even is never less likely, equality included.
+    // Counts nearer to an even split never have a smaller p. Equal p-values are possible.
     for turned in 1..40 {
         let p: Vec<f64> = (0..=turned / 2)
             .map(|least| mid_p(turned - least, least))
@@ -146,7 +146,7 @@ fn mid_p_of_mcnemar() {
     }
 }
 
-/// Student's sleep data, as R's `t.test(extra ~ group, paired = TRUE)` has it.
+/// Student's sleep data, as in R's `t.test(extra ~ group, paired = TRUE)`.
 #[test]
 fn paired_t_of_student() {
     let one = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0];
@@ -205,29 +205,29 @@ fn could_reject(tests: &[Attainable], k: u64) -> u64 {
 #[test]
 fn tarone_counts_what_could_reject() {
     let k = |p: &[f64]| tarone(&p.iter().map(|p| attainable(*p, 0.05)).collect::<Vec<_>>());
-    // The example of Tarone 1990, in which three of nine tests could reject at 0.05 / 3, has this form: all nine could at
-    // 0.05, and six of them no longer at a third of it.
+    // The example of Tarone 1990 has this form: nine tests could reject at 0.05, and three of them at 0.05 / 3.
     assert_eq!(
         k(&[0.001, 0.002, 0.01, 0.02, 0.03, 0.03, 0.04, 0.04, 0.05]),
         3
     );
     assert_eq!((k(&[]), k(&[0.5; 300]), k(&[0.04])), (1, 1, 1));
-    // Either could reject alone, and neither beside the other: at most two could at 0.05 / 2, and none does.
+    // Each test could reject alone, and neither could together. At 0.05 / 2 at most two tests may reject, and here none
+    // does.
     assert_eq!(k(&[0.03, 0.03]), 2);
     assert!(!attainable(0.03, 0.05).is_counted(2));
     assert_eq!(k(&[0.0; 40]), 40);
-    // Constant dimensions change nothing.
+    // Constant dimensions have no effect.
     let with = |count: usize| k(&[&[0.0015, 0.02][..], &vec![0.5; count]].concat());
     for count in [0, 1, 10, 40, 300] {
         assert_eq!(with(count), 2);
     }
-    // Each is held against its own error rate.
+    // Each test uses its own error rate.
     let unequal = [attainable(0.003, 0.05), attainable(0.003, 0.001)];
     assert_eq!(tarone(&unequal), 1);
     assert!(unequal[0].is_counted(1) && !unequal[1].is_counted(1));
 }
 
-/// With all rows that turned against the candidate p is smallest.
+/// The p-value is smallest if all turned rows regressed.
 #[test]
 fn all_rows_that_turned_may_have_turned_against_the_candidate() {
     near(pairs(90, 10, 0, 0).attainable_p(), 0.0015, 5e-5);
@@ -264,7 +264,7 @@ fn rates_that_need_not_be_whole_are_those_of_a_table() {
         wilson(4, 8, BOTH_95).low,
         1e-15,
     );
-    // Between two whole numbers of rows the ends lie between theirs.
+    // For a rate between two whole numbers of rows, the ends are between the ends for these numbers.
     let low = |rate| wilson_of_rate(rate, 9, BOTH_95).low;
     assert!(low(4.0 / 9.0) < low(0.5) && low(0.5) < low(5.0 / 9.0));
 }
@@ -280,7 +280,7 @@ fn samples_at_their_edges() {
     assert_eq!((low, high), (0.1, 0.1));
     assert_eq!(Sample::of(&[0.0; 3]).unwrap().p(true), Some(0.5));
     assert_eq!((flat.p(true), flat.p(false)), (Some(0.5), Some(0.0)));
-    // Small differences of large numbers.
+    // The values are large and their differences are small.
     let far = Sample::of(&[1e9 + 4.0, 1e9 + 7.0, 1e9 + 13.0, 1e9 + 16.0]).unwrap();
     near(far.deviation, 30_f64.sqrt(), 1e-9);
 }
@@ -354,8 +354,8 @@ proptest! {
         prop_assert!(narrow.high - narrow.low <= interval.high - interval.low);
     }
 
-    /// Any pattern of the same rows that turned has a larger p, and more rows that turned have a smaller one, but for what is
-    /// far below any error rate.
+    /// Any other pattern of the same turned rows has a larger p, and more turned rows have a smaller attainable p.
+    /// Differences far below any error rate are ignored.
     #[test]
     fn no_pattern_has_a_smaller_p_than_the_attainable_one(table in table(), some in 0..80_u64, drop in any::<bool>()) {
         let least = table.attainable_p();
@@ -374,7 +374,8 @@ proptest! {
         }
     }
 
-    /// Higher rates of the candidate and lower ones of the baseline move both ends up, and p of a drop with them.
+    /// A higher rate of the candidate or a lower rate of the baseline raises both ends of the interval, and p of a
+    /// drop.
     #[test]
     fn intervals_of_rates_follow_the_rates(
         ours in 0.0..=1.0_f64,
@@ -390,7 +391,7 @@ proptest! {
         prop_assert!(low.p(true) <= high.p(true) + 1e-12 && high.p(false) <= low.p(false) + 1e-12);
     }
 
-    /// Each of the two is found by counting, as its definition says.
+    /// Checks Tarone's K and the counted tests by their definitions.
     #[test]
     fn tarone_is_the_smallest_such_number(
         tests in prop::collection::vec((0.0..0.6_f64, prop::sample::select(vec![0.05, 0.05, 0.1, 0.01])), 0..40),
@@ -403,10 +404,10 @@ proptest! {
         let k = tarone(&tests);
         prop_assert!(could_reject(&tests, k) <= k);
         prop_assert!((1..k).all(|less| could_reject(&tests, less) > less));
-        // What could never reject changes nothing.
+        // Tests that can never reject have no effect.
         let more = [&tests[..], &[attainable(0.5, 0.05); 9]].concat();
         prop_assert_eq!(tarone(&more), k);
-        // A test more, or one that could reject more easily, leaves fewer that are counted at K.
+        // Tests with larger attainable p-values never give a larger K.
         let harder: Vec<Attainable> = tests.iter().map(|test| attainable(test.p * 2.0, test.alpha)).collect();
         prop_assert!(tarone(&harder) <= k);
     }
@@ -441,18 +442,18 @@ fn numbers_too_large_for_their_squares_are_no_certainty() {
 
 #[test]
 fn chance_of_a_net_drop() {
-    // As in the documents: 100 rows of which one in ten flips, and a drop of more than two.
+    // The example in the documents: 100 rows, of which one in ten flips, and a net drop of more than two.
     assert!((chance_of_net(100, 0.1, 2) - 0.2116).abs() < 5e-4);
-    // Three rows that all turn: more than one net is all three one way.
+    // Three rows all turn. A net drop of more than one needs all three in the same direction.
     assert!((chance_of_net(3, 1.0, 1) - 0.125).abs() < 1e-12);
     assert!((chance_of_net(2, 1.0, 0) - 0.25).abs() < 1e-12);
     assert_eq!(chance_of_net(10, 0.0, 0), 0.0);
-    // Almost nothing turns: one of three, one way.
+    // Rows almost never turn. The result is the chance that one of three turns in one direction.
     near(chance_of_net(3, 0.001, 0), 0.001_497_75, 1e-8);
-    // Very many, by the normal distribution: a deviation of 100, and more than 100 of it.
+    // Many rows, with the normal approximation: the deviation is 100, and the net drop is more than 100.
     near(chance_of_net(100_000, 0.1, 100), normal_tail(1.005), 1e-4);
     assert_eq!(chance_of_net(10, 0.5, 10), 0.0);
-    // Brute force over all outcomes of six rows.
+    // A sum over all outcomes of six rows.
     let (turns, rows) = (0.3, 6_u32);
     let mut expected = 0.0;
     for outcome in 0..3_u32.pow(rows) {

@@ -237,7 +237,7 @@ mod tests {
         }
     }
 
-    /// A key is sent to the host that it was found for, and to no other one unless the environment names both.
+    /// A key is sent only to the host for which it was found, unless the environment names both hosts.
     #[test]
     #[rustfmt::skip]
     fn a_host_has_the_keys_of_its_own_server() {

@@ -32,7 +32,7 @@ impl From<ApiError> for Fault {
             ApiError::NotFound { what, reason } => Self::evidence(format!(
                 "cannot read {what}: Weave does not know it: {reason}"
             ))
-            .help("look at the project's name, and at whether a run was deleted meanwhile"),
+            .help("check the project's name, and whether a run was deleted meanwhile"),
             ApiError::TooLarge(fault)
             | ApiError::Busy(fault, _)
             | ApiError::UnknownKey(_, fault)

@@ -50,7 +50,7 @@ pub(super) const COSTS: &str = "include_costs";
 /// The first version of Weave whose trace server knows it.
 const COSTS_SINCE: &str = "0.53.2";
 
-/// What came of one attempt: an answer or the reason why there is none, or a reason to try again.
+/// The result of one attempt: an answer, an error, or a reason to try again.
 type Attempt = http::Attempt<Result<Vec<u8>, ApiError>>;
 
 /// One request.
@@ -123,7 +123,7 @@ impl<'a> Client<'a> {
     }
 
     /// Starts the time for all requests anew. With `at_most` there is no more time than that, and each
-    /// request is made once: whoever calls tries again.
+    /// request is made once: the caller tries again.
     pub fn restart(&mut self, at_most: Option<Duration>) {
         self.retry = match at_most {
             Some(most) => RetryPolicy::new(most.min(self.timeout), 1),
@@ -131,7 +131,7 @@ impl<'a> Client<'a> {
         };
     }
 
-    /// Reads what stands at a path. Here as below, `what` says in messages what could not be read.
+    /// Reads the JSON at a path. Here and below, `what` says in messages what could not be read.
     pub(super) fn get<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<T, ApiError> {
         let bytes = self.answer(&self.request(what, path, None))?;
         self.decode(what, &bytes)
@@ -173,7 +173,7 @@ impl<'a> Client<'a> {
             match self.post_bytes(what, path, &known) {
                 Err(ApiError::UnknownKey(keys, fault)) => {
                     let dispensable = [Some(CHILDREN), (!self.needs_costs).then_some(COSTS)];
-                    // A request beside this one may have been told so before.
+                    // A request at the same time may already have been refused for this key.
                     let is_named = |key: &&str| {
                         known.get(key).is_some() && keys.iter().any(|unknown| unknown == key)
                     };
@@ -370,16 +370,16 @@ impl<'a> Client<'a> {
             ),
             401 => refuse(match &self.credential {
                 Credential::Key(_) => Fault::evidence(format!("Weave refused the API key (401){quoted}"))
-                    .help("look at WANDB_API_KEY; a key belongs to one server"),
+                    .help("check WANDB_API_KEY; a key belongs to one server"),
                 Credential::Identity(_) => Fault::evidence(format!("Weave refused the access token (401){quoted}"))
-                    .help("look at the identity federation of the W&B organization"),
+                    .help("check the identity federation of the W&B organization"),
             }),
             403 => refuse(
                 Fault::evidence(format!("{} may not read this project (403){quoted}", match &self.credential {
                     Credential::Key(_) => "the API key",
                     Credential::Identity(_) => "the access token",
                 }))
-                .help("look at the project's name, and at whether the key's owner is in its team"),
+                .help("check the project's name, and whether the key's owner is in its team"),
             ),
             400 if said.as_deref().is_some_and(has_too_many_trials) => refused(ApiError::TooManyTrials(
                 Fault::evidence(format!("Weave answered {status}{quoted}")).help(
@@ -401,7 +401,7 @@ impl<'a> Client<'a> {
             ),
             _ => refuse(
                 Fault::evidence(format!("Weave answered {status}{quoted}"))
-                    .help("look at --base-url, at what stands between, and at whether the server is older than the v2 Evaluation API"),
+                    .help("check --base-url, the proxies on the way, and whether the server is older than the v2 Evaluation API"),
             ),
         }
     }
@@ -434,11 +434,11 @@ impl<'a> Client<'a> {
                     "an answer of {host} is larger than {} MiB",
                     MAX_BODY / 1024 / 1024
                 ))
-                .help("look at --base-url, and at how large the inputs and outputs of single rows are")))
+                .help("check --base-url, and how large the inputs and outputs of single rows are")))
             }
             error if is_unknown_host(error) => refuse(
-                Fault::evidence(format!("the host of {host} is not known"))
-                    .help("look at --base-url, WF_TRACE_SERVER_URL, WANDB_BASE_URL and the proxy of the environment, and at the network"),
+                Fault::evidence(format!("cannot resolve the host of {host}"))
+                    .help("check --base-url, WF_TRACE_SERVER_URL, WANDB_BASE_URL, the proxy of the environment, and the network"),
             ),
             ureq::Error::Rustls(error) => refuse(
                 Fault::evidence(format!("no safe connection to {host}: {error}"))
@@ -447,13 +447,13 @@ impl<'a> Client<'a> {
             ureq::Error::Tls(_) | ureq::Error::Pem(_) | ureq::Error::BadUri(_) | ureq::Error::InvalidProxyUrl => {
                 refuse(
                     Fault::evidence(format!("no connection to {host}: {error}"))
-                        .help("look at --base-url, SSL_CERT_FILE, and the proxy of the environment"),
+                        .help("check --base-url, SSL_CERT_FILE, and the proxy of the environment"),
                 )
             }
             // What the proxy does not allow now, it does not allow in a moment either.
             ureq::Error::ConnectProxyFailed(reason) if refuses(reason) => refuse(
                 Fault::evidence(format!("no connection to {host}: {reason}"))
-                    .help("look at the name and password in HTTPS_PROXY, and at what the proxy allows; NO_PROXY goes around it"),
+                    .help("check the name and password in HTTPS_PROXY, and what the proxy allows; hosts in NO_PROXY are connected to directly"),
             ),
             // What TLS does not accept arrives wrapped in an I/O error of this kind.
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => refuse(
@@ -507,7 +507,7 @@ impl<'a> Client<'a> {
             "an answer of {} has neither a length nor chunks, so that lines may be missing",
             self.way
         ))
-        .help("look at what stands between: it has to pass on how long an answer is")
+        .help("check the proxies on the way: they must pass on the length of an answer")
     }
 
     fn unreadable(&self, bytes: &[u8], error: &serde_json::Error) -> Fault {
@@ -521,7 +521,7 @@ impl<'a> Client<'a> {
         Fault::evidence(format!(
             "an answer of {host} is not what the v2 Evaluation API sends: {error}"
         ))
-        .help("look at --base-url, at what stands between, and at whether the server is older than the v2 Evaluation API")
+        .help("check --base-url, the proxies on the way, and whether the server is older than the v2 Evaluation API")
     }
 }
 

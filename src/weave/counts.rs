@@ -1,4 +1,4 @@
-//! How many rows two runs have in common, and how many each has of its own.
+//! How many rows two runs have in common, and how many only one of them has.
 
 use super::api_error::contradiction;
 use crate::evidence::Totals;

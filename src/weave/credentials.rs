@@ -179,7 +179,7 @@ fn read(path: &Path) -> Result<Option<String>, Fault> {
 }
 
 /// The password of a host in the text of a `.netrc`, which is read as Python's `netrc` module reads it; `None` where it
-/// has no entry of its own.
+/// has no separate entry.
 #[must_use]
 pub fn password(text: &str, host: &str) -> Option<String> {
     let tokens = tokens(text);

@@ -14,11 +14,11 @@ pub enum Eligible<'a> {
 }
 
 impl Eligible<'_> {
-    pub(super) fn allows(self, head: &RunInfo) -> bool {
+    pub(super) fn allows(self, info: &RunInfo) -> bool {
         match self {
             Self::Any => true,
-            Self::Completed => head.has_finished(false),
-            Self::Baselines(rules) => rules.allows(head),
+            Self::Completed => info.has_finished(false),
+            Self::Baselines(rules) => rules.allows(info),
         }
     }
 }

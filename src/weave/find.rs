@@ -76,7 +76,7 @@ pub enum Named<'a> {
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The runs that were listed, the newest first; never empty. The newest says how it was chosen.
-    pub heads: Vec<RunInfo>,
+    pub infos: Vec<RunInfo>,
     /// Whether these are all that match.
     pub is_whole: bool,
 }
@@ -203,9 +203,9 @@ impl<'a> Finder<'a> {
     /// As [`Self::look`].
     pub fn look_up(self, id: &str) -> Result<State, Fault> {
         match self.by_ids(&[id]) {
-            Ok(heads) if heads.is_empty() => Ok(State::Absent(Absence::default())),
-            Ok(heads) => Ok(State::Here(Box::new(Found {
-                heads,
+            Ok(infos) if infos.is_empty() => Ok(State::Absent(Absence::default())),
+            Ok(infos) => Ok(State::Here(Box::new(Found {
+                infos,
                 is_whole: true,
             }))),
             Err(refusal) => State::refused(refusal),
@@ -268,7 +268,7 @@ impl<'a> Finder<'a> {
         let what = format!("the root call of {}", named(ids));
         let calls: Vec<CallRead> = self.client.post_lines(&what, CALLS, &body)?;
         let confused = |what: &str| ApiError::Fault(contradiction(what)).of("a run");
-        let mut heads: Vec<RunInfo> = Vec::new();
+        let mut infos: Vec<RunInfo> = Vec::new();
         for call in calls {
             if !ids.contains(&call.id.as_str()) {
                 return Err(confused("asked for one run, it sent another"));
@@ -278,15 +278,15 @@ impl<'a> Finder<'a> {
                     .help("name the run by the id of its root call, the last part of its address; `weave-gate runs` lists runs");
                 return Err(ApiError::Fault(fault));
             }
-            let head = RunInfo::from(call);
-            match heads.iter().find(|known| known.id == head.id) {
-                None => heads.push(head),
-                Some(known) if *known == head => {}
+            let info = RunInfo::from(call);
+            match infos.iter().find(|known| known.id == info.id) {
+                None => infos.push(info),
+                Some(known) if *known == info => {}
                 Some(_) => return Err(confused("one run is listed twice, and differs")),
             }
         }
-        heads.sort_by_key(|head| ids.iter().position(|id| *id == head.id));
-        Ok(heads)
+        infos.sort_by_key(|info| ids.iter().position(|id| *id == info.id));
+        Ok(infos)
     }
 
     /// The runs of some ids, as [`Self::look_up`] finds each of them, by one request.
@@ -303,23 +303,23 @@ impl<'a> Finder<'a> {
     /// # Errors
     ///
     /// The calls cannot be counted.
-    pub fn completeness(self, head: &RunInfo) -> Result<Completeness, Unread> {
-        let own = head.own_completeness();
-        let (Completeness::NotAsked, Some(made)) = (own, head.calls_made) else {
+    pub fn completeness(self, info: &RunInfo) -> Result<Completeness, Unread> {
+        let own = info.own_completeness();
+        let (Completeness::NotAsked, Some(made)) = (own, info.calls_made) else {
             return Ok(own);
         };
-        let trace = json!({"trace_ids": [head.trace_id]});
+        let trace = json!({"trace_ids": [info.trace_id]});
         let body = json!({"project_id": self.project.to_string(), "filter": trace});
-        let what = format!("the number of calls of run `{}`", head.id);
+        let what = format!("the number of calls of run `{}`", info.id);
         let stats: CallStats = self.client.post(&what, CALL_STATS, &body)?;
         let stored = stats.count;
         match stored.cmp(&made) {
             Ordering::Less => Ok(Completeness::Incomplete(Gap::Fewer { made, stored })),
             // The trace also has the calls around it, which may stand in for calls that are missing.
-            Ordering::Equal | Ordering::Greater if head.has_parent => Ok(Completeness::Unknown),
+            Ordering::Equal | Ordering::Greater if info.has_parent => Ok(Completeness::Unknown),
             Ordering::Equal => Ok(Completeness::Complete),
             Ordering::Greater => {
-                let distinct = self.distinct_calls(head)?;
+                let distinct = self.distinct_calls(info)?;
                 Ok(if distinct == made {
                     Completeness::Repeated
                 } else {
@@ -342,14 +342,14 @@ impl<'a> Finder<'a> {
     }
 
     /// How many calls with different ids a trace has. A call that was sent twice may be stored twice.
-    fn distinct_calls(self, head: &RunInfo) -> Result<u64, Unread> {
+    fn distinct_calls(self, info: &RunInfo) -> Result<u64, Unread> {
         let body = json!({
             "project_id": self.project.to_string(),
-            "filter": {"trace_ids": [head.trace_id]},
+            "filter": {"trace_ids": [info.trace_id]},
             "limit": MOST_CALLS,
             "columns": ["id"],
         });
-        let what = format!("the ids of the calls of run `{}`", head.id);
+        let what = format!("the ids of the calls of run `{}`", info.id);
         let calls: Vec<CallId> = self.client.post_lines(&what, CALLS, &body)?;
         let ids: std::collections::BTreeSet<&str> =
             calls.iter().map(|call| call.id.as_str()).collect();
@@ -366,8 +366,8 @@ impl<'a> Finder<'a> {
         while let Some(last) = sources.last()
             && sources.len() < MOST_SOURCES
         {
-            let heads = self.by_ids(&[last])?;
-            match heads.into_iter().next().and_then(|head| head.rescored_from) {
+            let infos = self.by_ids(&[last])?;
+            match infos.into_iter().next().and_then(|info| info.rescored_from) {
                 Some(source) if !sources.contains(&source) => sources.push(source),
                 _ => break,
             }
@@ -390,8 +390,8 @@ impl<'a> Finder<'a> {
         let Some(commit) = of.commit(self.identity) else {
             return Ok(vec![of.clone()]);
         };
-        let is_rerun = |head: &RunInfo| {
-            let same_model = match (&head.model, &of.model) {
+        let is_rerun = |info: &RunInfo| {
+            let same_model = match (&info.model, &of.model) {
                 (Some(one), Some(other)) => one.name == other.name,
                 (one, other) => one.is_none() && other.is_none(),
             };
@@ -399,17 +399,17 @@ impl<'a> Finder<'a> {
                 commit: Some(commit.clone()),
                 ..Selector::default()
             };
-            head.id == of.id
+            info.id == of.id
                 || (same_model
-                    && head.evaluation_key() == of.evaluation_key()
-                    && head.matches(&of_commit, self.identity)
-                    && head.matches(expected, self.identity))
+                    && info.evaluation_key() == of.evaluation_key()
+                    && info.matches(&of_commit, self.identity)
+                    && info.matches(expected, self.identity))
         };
         if let Some(known) = known.filter(|known| known.is_whole) {
             return Ok(known
-                .heads
+                .infos
                 .iter()
-                .filter(|head| is_rerun(head))
+                .filter(|info| is_rerun(info))
                 .cloned()
                 .collect());
         }
@@ -424,7 +424,7 @@ impl<'a> Finder<'a> {
             // What else is expected is looked at here: the run itself may not match it.
             ..Selector::default()
         };
-        let (mut heads, lines) = self.page(&selector, Eligible::Any, MOST_RERUNS, 0)?;
+        let (mut infos, lines) = self.page(&selector, Eligible::Any, MOST_RERUNS, 0)?;
         if lines == MOST_RERUNS {
             return Err(Fault::evidence(format!(
                 "{MOST_RERUNS} runs or more match `{selector}`, which are too many to be re-runs of one commit"
@@ -432,9 +432,9 @@ impl<'a> Finder<'a> {
             .help("name the evaluation, the model or more attributes under `candidate:`")
             .into());
         }
-        heads.retain(is_rerun);
-        if heads.iter().any(|head| head.id == of.id) {
-            return Ok(heads);
+        infos.retain(is_rerun);
+        if infos.iter().any(|info| info.id == of.id) {
+            return Ok(infos);
         }
         Err(contradiction(&format!(
             "run `{}` is not among the runs of its own commit",
@@ -464,17 +464,17 @@ impl<'a> Finder<'a> {
             self.client
                 .post_lines("the first run of the evaluation", CALLS, &body)?;
         let mut oldest = oldest.into_iter().map(RunInfo::from);
-        let first = oldest.find(|head| head.matches(&of_evaluation, self.identity));
+        let first = oldest.find(|info| info.matches(&of_evaluation, self.identity));
         // A candidate in a snapshot may be the first, and is not listed.
         let own = rules.started_at.filter(|_| !rules.is_live && is_own);
-        let first = first.and_then(|head| head.started_at).or(own);
+        let first = first.and_then(|info| info.started_at).or(own);
         let mut read = 0;
         for _ in 0..MOST_PAGES {
             let (page, lines) = self.page(selector, Eligible::Any, RECENT, read)?;
-            let others = page.iter().filter(|head| {
-                head.matches(selector, self.identity)
-                    && !rules.ids.contains(&head.id)
-                    && !rules.is_own_commit(head)
+            let others = page.iter().filter(|info| {
+                info.matches(selector, self.identity)
+                    && !rules.ids.contains(&info.id)
+                    && !rules.is_own_commit(info)
             });
             if others.count() > 0 {
                 return Ok((first, true));
@@ -511,9 +511,9 @@ impl<'a> Finder<'a> {
             };
             pages += 1;
             self.refuse_nameless(&page, selector, eligible)?;
-            let fits = page.into_iter().filter_map(|head| {
-                let fit = head.fit(selector, self.identity)?;
-                eligible.allows(&head).then_some((fit, head))
+            let fits = page.into_iter().filter_map(|info| {
+                let fit = info.fit(selector, self.identity)?;
+                eligible.allows(&info).then_some((fit, info))
             });
             let before = matching.len();
             matching.extend(fits);
@@ -538,13 +538,13 @@ impl<'a> Finder<'a> {
             }
         };
         let best = matching.iter().map(|(fit, _)| *fit).max();
-        let mut heads: Vec<RunInfo> = matching
+        let mut infos: Vec<RunInfo> = matching
             .into_iter()
             .filter(|(fit, _)| Some(*fit) == best)
-            .map(|(_, head)| head)
+            .map(|(_, info)| info)
             .collect();
-        let kept = heads.len() as u64;
-        let Some(newest) = heads.first_mut() else {
+        let kept = infos.len() as u64;
+        let Some(newest) = infos.first_mut() else {
             return self.among_recent(selector, eligible);
         };
         // The server's count is asked for only where it counts what matches here, too; without it
@@ -562,7 +562,7 @@ impl<'a> Finder<'a> {
             is_exact,
         });
         Ok(Searched::Found(Found {
-            heads,
+            infos,
             is_whole: is_last,
         }))
     }
@@ -575,17 +575,17 @@ impl<'a> Finder<'a> {
         eligible: Eligible<'_>,
     ) -> Result<Searched, ApiError> {
         let (recent, lines) = self.page(&Selector::default(), Eligible::Any, RECENT, 0)?;
-        let fits = recent.iter().filter_map(|head| {
-            let fit = head.fit(selector, self.identity)?;
-            eligible.allows(head).then_some((fit, head))
+        let fits = recent.iter().filter_map(|info| {
+            let fit = info.fit(selector, self.identity)?;
+            eligible.allows(info).then_some((fit, info))
         });
         let matching: Vec<(Match, &RunInfo)> = fits.collect();
         let best = matching.iter().map(|(fit, _)| *fit).max();
         let best = matching.into_iter().filter(|(fit, _)| Some(*fit) == best);
-        let mut heads: Vec<RunInfo> = best.map(|(_, head)| head.clone()).collect();
-        let matches = heads.len() as u64;
+        let mut infos: Vec<RunInfo> = best.map(|(_, info)| info.clone()).collect();
+        let matches = infos.len() as u64;
         let is_whole = lines < RECENT;
-        let Some(newest) = heads.first_mut() else {
+        let Some(newest) = infos.first_mut() else {
             return Ok(Searched::Nothing(recent));
         };
         newest.choice = Some(Choice {
@@ -593,7 +593,7 @@ impl<'a> Finder<'a> {
             matches,
             is_exact: is_whole,
         });
-        Ok(Searched::Found(Found { heads, is_whole }))
+        Ok(Searched::Found(Found { infos, is_whole }))
     }
 
     /// The newest runs that match, and no more than a number of them; where there are none, what there is instead.
@@ -607,14 +607,14 @@ impl<'a> Finder<'a> {
         most: usize,
     ) -> Result<Result<Vec<RunInfo>, Absence>, Fault> {
         let (mut found, _) = self.page(selector, Eligible::Any, most, 0)?;
-        found.retain(|head| head.matches(selector, self.identity));
+        found.retain(|info| info.matches(selector, self.identity));
         if !found.is_empty() {
             return Ok(Ok(found));
         }
         Ok(match self.among_recent(selector, Eligible::Any)? {
             Searched::Found(mut found) => {
-                found.heads.truncate(most);
-                Ok(found.heads)
+                found.infos.truncate(most);
+                Ok(found.infos)
             }
             Searched::Nothing(recent) => Err(Absence {
                 reason: None,
@@ -669,12 +669,12 @@ impl<'a> Finder<'a> {
             ));
         }
         let lines = calls.len();
-        let mut heads: Vec<RunInfo> = Vec::new();
+        let mut infos: Vec<RunInfo> = Vec::new();
         for call in calls.into_iter().filter(|call| is_root(&call.op_name)) {
-            let head = RunInfo::from(call);
-            match heads.iter().find(|known| known.id == head.id) {
-                None => heads.push(head),
-                Some(known) if *known == head => {}
+            let info = RunInfo::from(call);
+            match infos.iter().find(|known| known.id == info.id) {
+                None => infos.push(info),
+                Some(known) if *known == info => {}
                 Some(_) => {
                     return Err(ApiError::Fault(Fault::evidence(
                         "the answers of Weave contradict each other: one run is listed twice, and differs",
@@ -682,7 +682,7 @@ impl<'a> Finder<'a> {
                 }
             }
         }
-        Ok((heads, lines))
+        Ok((infos, lines))
     }
 
     fn count(self, selector: &Selector, eligible: Eligible<'_>) -> Result<u64, ApiError> {
@@ -710,21 +710,21 @@ impl<'a> Finder<'a> {
         selector: &Selector,
         eligible: Eligible<'_>,
     ) -> Result<(), ApiError> {
-        let is_nameless = |head: &&RunInfo| {
-            selector.evaluation.is_some() && head.evaluation.is_none()
-                || selector.model.is_some() && head.model.is_none()
+        let is_nameless = |info: &&RunInfo| {
+            selector.evaluation.is_some() && info.evaluation.is_none()
+                || selector.model.is_some() && info.model.is_none()
         };
         let nameless = page
             .iter()
-            .filter(|head| eligible.allows(head))
-            .take_while(|head| !head.matches(selector, self.identity))
+            .filter(|info| eligible.allows(info))
+            .take_while(|info| !info.matches(selector, self.identity))
             .find(is_nameless);
         match nameless {
         None => Ok(()),
-        Some(head) => Err(ApiError::Fault(
+        Some(info) => Err(ApiError::Fault(
             Fault::evidence(format!(
                 "Weave lists run `{}` among those of `{selector}`, and does not say of which evaluation or model it is",
-                head.id
+                info.id
             ))
             .help("name the run by its id"),
         )),

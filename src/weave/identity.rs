@@ -19,7 +19,7 @@ pub(super) const FILE: &str = "WANDB_IDENTITY_TOKEN_FILE";
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// An answer larger than this is refused, in bytes.
 const MAX_ANSWER: u64 = 1024 * 1024;
-/// A token is not used any more so long before its end.
+/// A token is not used within this time before it expires.
 const MARGIN: Duration = Duration::from_secs(60);
 /// How long a token is used where the answer does not say.
 const UNKNOWN_LIFE: Duration = Duration::from_secs(300);
@@ -152,7 +152,7 @@ impl Identity {
                 let fault =
                     Fault::evidence(format!("W&B refused the identity token ({status}){said}"));
                 let help = format!(
-                    "look at the issuer and the audience of the token in {FILE}, and at the identity federation of the W&B organization"
+                    "check the issuer and the audience of the token in {FILE}, and the identity federation of the W&B organization"
                 );
                 Err(Failure::Refused(fault.help(help)))
             }
@@ -167,7 +167,7 @@ impl Identity {
         });
         let Some(token) = token else {
             let fault = Fault::evidence(format!("{} sent no access token", self.url));
-            let help = "look at WANDB_BASE_URL, and at what stands between";
+            let help = "check WANDB_BASE_URL, and the proxies on the way";
             return Err(Failure::Refused(fault.help(help)));
         };
         let life = answer

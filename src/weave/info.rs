@@ -66,7 +66,7 @@ mod tests {
         Identity::default()
     }
 
-    fn head(mut value: Value) -> RunInfo {
+    fn info(mut value: Value) -> RunInfo {
         value["op_name"] = json!("Evaluation.evaluate");
         value["trace_id"] = json!("t");
         let call: CallRead = serde_json::from_value(value).unwrap();
@@ -74,12 +74,12 @@ mod tests {
     }
 
     fn logged_with(attributes: &Value) -> RunInfo {
-        head(json!({"id": "a", "started_at": "2026-11-23T09:00:00Z", "attributes": attributes}))
+        info(json!({"id": "a", "started_at": "2026-11-23T09:00:00Z", "attributes": attributes}))
     }
 
     #[test]
     fn attributes_are_found_by_path_and_compared_as_text() {
-        let head = logged_with(&json!({
+        let info = logged_with(&json!({
             "text": "abc", "number": 5, "large": 1_234_567_890_123_456_789_u64, "fraction": 5.5, "yes": true, "digits": "0123",
             "git": {"sha": "abc", "a.b": {"c": 1}}, "a.b": "dot", "list": [1], "nothing": null,
         }));
@@ -109,14 +109,14 @@ mod tests {
                 attributes: [(path.to_owned(), text.to_owned())].into(),
                 ..Selector::default()
             };
-            assert_eq!(head.matches(&selector, &usual()), matches, "{path}={text}");
+            assert_eq!(info.matches(&selector, &usual()), matches, "{path}={text}");
         }
     }
 
     #[test]
     fn names_are_whole_and_a_logger_names_the_run() {
         let of = |name: &str| Selector::parse(&format!("evaluation={name}")).unwrap();
-        let plain = head(json!({
+        let plain = info(json!({
             "id": "a", "started_at": "2026-11-23T09:00:00Z", "display_name": "eval-2026",
             "inputs": {"this": "weave:///a/b/object/answers-long:v1", "model": "weave:///a/b/op/f:v1"},
         }));
@@ -126,7 +126,7 @@ mod tests {
         );
         assert!(plain.matches(&Selector::parse("model=f").unwrap(), &usual()));
         assert!(!plain.matches(&Selector::parse("model=g").unwrap(), &usual()));
-        let logged = head(json!({
+        let logged = info(json!({
             "id": "a", "started_at": "2026-11-23T09:00:00Z", "display_name": "nightly",
             "inputs": {"self": "weave:///a/b/object/Evaluation:v1"},
             "attributes": {"_weave_eval_meta": {"imperative": true}},
@@ -146,7 +146,7 @@ mod tests {
             for (key, value) in more.as_object().unwrap() {
                 call[key] = value.clone();
             }
-            head(call)
+            info(call)
         };
         let source = |id: &str| json!({"attributes": {"weave": {"source_evaluation_run_id": id}}});
         let rules = |of: &str, rescored_from: &[&str]| BaselineRules {
@@ -163,7 +163,7 @@ mod tests {
         };
         let (of_candidate, of_rescored) = (rules("c", &[]), rules("r", &["c"]));
         let sha = |sha: &str| json!({"attributes": {"git_sha": sha}});
-        for (head, candidate, rescored) in [
+        for (info, candidate, rescored) in [
             (run("b", 8, json!({})), true, true),
             (run("b", 9, json!({})), true, true),
             (run("b", 10, json!({})), false, false),
@@ -178,8 +178,8 @@ mod tests {
             (run("b", 8, sha("012345")), true, true),
             (run("b", 8, sha("abcdef0123")), true, true),
         ] {
-            assert_eq!(of_candidate.allows(&head), candidate, "{head:?}");
-            assert_eq!(of_rescored.allows(&head), rescored, "{head:?}");
+            assert_eq!(of_candidate.allows(&info), candidate, "{info:?}");
+            assert_eq!(of_rescored.allows(&info), rescored, "{info:?}");
         }
         let accepting = BaselineRules {
             accept_failed: true,
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn text_comes_before_value() {
-        let head = logged_with(
+        let info = logged_with(
             &json!({"digits": "0005747", "number": 5747, "version": "1.10", "off": false}),
         );
         let fit = |path: &str, text: &str| {
@@ -198,7 +198,7 @@ mod tests {
                 attributes: [(path.to_owned(), text.to_owned())].into(),
                 ..Selector::default()
             };
-            head.fit(&selector, &usual())
+            info.fit(&selector, &usual())
         };
         assert_eq!(fit("digits", "0005747"), Some(Match::ByText));
         assert_eq!(fit("number", "5747"), Some(Match::ByText));
@@ -211,14 +211,14 @@ mod tests {
     #[test]
     fn a_name_that_the_logger_made_up_is_that_of_no_evaluation() {
         let logged = |display: &str, object: &str| {
-            let head = head(json!({
+            let info = info(json!({
                 "id": "a", "started_at": "2026-11-23T09:00:00Z", "display_name": display,
                 "inputs": {"self": format!("weave:///a/b/object/{object}:v1")},
                 "attributes": {"_weave_eval_meta": {"imperative": true}},
             }));
             (
-                head.evaluation_name().map(str::to_owned),
-                head.evaluation_key(),
+                info.evaluation_name().map(str::to_owned),
+                info.evaluation_key(),
             )
         };
         let named = |name: &str| {
@@ -239,10 +239,10 @@ mod tests {
 
     #[test]
     fn what_weave_adds_is_not_shown() {
-        let head = logged_with(&json!({
+        let info = logged_with(&json!({
             "weave": {"client_version": "1"}, "_weave_eval_meta": {}, "git": {"sha": "a", "n": 1},
         }));
-        let shown = head.own_attributes();
+        let shown = info.own_attributes();
         let pair = |path: &str, text: &str| (path.to_owned(), text.to_owned());
         assert_eq!(shown, [pair("git.n", "1"), pair("git.sha", "a")]);
     }

@@ -42,7 +42,7 @@ pub(super) fn explain(asked: &Asked<'_>, recent: &[RunInfo]) -> Prose {
     };
     let matching: Vec<&RunInfo> = recent
         .iter()
-        .filter(|head| head.matches(selector, identity))
+        .filter(|info| info.matches(selector, identity))
         .collect();
     if !matching.is_empty() {
         return asked.then(match eligible {
@@ -59,7 +59,7 @@ pub(super) fn explain(asked: &Asked<'_>, recent: &[RunInfo]) -> Prose {
             evaluation: Some(name.clone()),
             ..Selector::default()
         };
-        if !recent.iter().any(|head| head.matches(&of_name, identity)) {
+        if !recent.iter().any(|info| info.matches(&of_name, identity)) {
             let known = recent.iter().filter_map(RunInfo::evaluation_name);
             return asked
                 .text(format!("; evaluations of {among}: "))
@@ -67,7 +67,7 @@ pub(super) fn explain(asked: &Asked<'_>, recent: &[RunInfo]) -> Prose {
         }
     }
     if let Some(name) = &selector.model {
-        let models = recent.iter().filter_map(|head| head.model.as_ref());
+        let models = recent.iter().filter_map(|info| info.model.as_ref());
         let known: Vec<&str> = models.map(|model| model.name.as_str()).collect();
         if !known.contains(&name.as_str()) {
             return asked
@@ -82,19 +82,19 @@ const OWN: &str = "the candidate itself";
 
 /// Why runs that match cannot be a baseline.
 fn ineligible(matching: &[&RunInfo], rules: &BaselineRules) -> Prose {
-    let why = |head: &RunInfo| match &head.status {
-        _ if rules.ids.contains(&head.id) => OWN,
-        _ if rules.shares_outputs(head) => "scored from the same outputs",
-        _ if rules.is_own_commit(head) => "of the candidate's own commit",
-        _ if !rules.is_older(head) => "newer than the candidate",
-        _ if rules.skipped.contains(&head.id) => "incomplete",
+    let why = |info: &RunInfo| match &info.status {
+        _ if rules.ids.contains(&info.id) => OWN,
+        _ if rules.shares_outputs(info) => "scored from the same outputs",
+        _ if rules.is_own_commit(info) => "of the candidate's own commit",
+        _ if !rules.is_older(info) => "newer than the candidate",
+        _ if rules.skipped.contains(&info.id) => "incomplete",
         Some(RunStatus::Failed) if !rules.accept_failed => "failed",
         None | Some(RunStatus::Running) => "still running",
         _ => "not finished",
     };
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for head in matching {
-        *counts.entry(why(head)).or_default() += 1;
+    for info in matching {
+        *counts.entry(why(info)).or_default() += 1;
     }
     let parts: Vec<String> = counts
         .into_iter()
@@ -134,7 +134,7 @@ fn attributes(
     let attributes = selector.attributes.iter();
     let attributes = attributes.map(|(path, text)| (path.as_str(), of_attribute(path, text)));
     for (path, one) in commit.chain(branch).chain(attributes) {
-        if recent.iter().any(|head| head.matches(&one, identity)) {
+        if recent.iter().any(|info| info.matches(&one, identity)) {
             continue;
         }
         let known: Vec<(String, String)> =

@@ -38,7 +38,7 @@ impl RunSource {
     #[must_use]
     pub fn id(&self) -> &str {
         match self {
-            Self::Live(head) => &head.id,
+            Self::Live(info) => &info.id,
             Self::Snapshot(run, _) => &run.id,
         }
     }
@@ -57,7 +57,7 @@ impl RunSource {
         project: &Project,
     ) -> Option<Box<dyn RowSource + 'a>> {
         match self {
-            Self::Live(head) => Some(Box::new(run_rows(client?, project, &head.id))),
+            Self::Live(info) => Some(Box::new(run_rows(client?, project, &info.id))),
             Self::Snapshot(..) => Some(Box::new(self.saved_rows()?)),
         }
     }
@@ -88,7 +88,7 @@ pub struct Needs<'a> {
 pub struct Sources {
     /// The runs of the candidate.
     pub candidates: Vec<RunSource>,
-    /// The runs of the baseline, or why there is none; `None` where nothing is compared.
+    /// The runs of the baseline, or why there is no baseline; `None` if nothing is compared.
     pub baselines: Option<Result<Vec<RunSource>, Prose>>,
     /// Whether only the newest run of the candidate is judged.
     pub newest_only: bool,
@@ -168,7 +168,7 @@ pub fn saved_evidence(sources: &Sources, wanted: Option<&Wanted<'_>>) -> Result<
     let loaded = |sources: &[RunSource]| -> Result<Vec<Loaded<'static>>, Fault> {
         let of = |side: &RunSource| match side {
             RunSource::Snapshot(run, saved) => Ok(Loaded::saved(run.clone(), saved)),
-            RunSource::Live(head) => Err(Fault::evidence(format!("run `{}` is in Weave", head.id))),
+            RunSource::Live(info) => Err(Fault::evidence(format!("run `{}` is in Weave", info.id))),
         };
         sources.iter().map(of).collect()
     };
@@ -209,7 +209,7 @@ fn side_by_side<T: Sync, R: Send>(
 /// # Errors
 ///
 /// As [`read_evidence`].
-pub fn read_run(client: &Client<'_>, project: &Project, head: RunInfo) -> Result<Run, Fault> {
+pub fn read_run(client: &Client<'_>, project: &Project, info: RunInfo) -> Result<Run, Fault> {
     let reader = Reader {
         client,
         project,
@@ -219,7 +219,7 @@ pub fn read_run(client: &Client<'_>, project: &Project, head: RunInfo) -> Result
             rows: None,
         },
     };
-    Ok(reader.one(head, true)?)
+    Ok(reader.one(info, true)?)
 }
 
 /// Where the rows of one run can be read.
@@ -282,7 +282,7 @@ pub fn read_details(
 ///
 /// # Errors
 ///
-/// There is none, or it cannot be had.
+/// It does not exist, or cannot be read.
 pub fn read_prediction(
     client: &Client<'_>,
     project: &Project,
@@ -378,13 +378,13 @@ impl Reader<'_> {
     fn side(&self, side: RunSource, digests: bool) -> Result<Loaded<'_>, ApiError> {
         match side {
             RunSource::Snapshot(run, saved) => Ok(Loaded::saved(run, &saved)),
-            RunSource::Live(head) => {
+            RunSource::Live(info) => {
                 let rows = LiveRows {
                     client: self.client,
                     path: self.results_path(),
-                    id: head.id.clone(),
+                    id: info.id.clone(),
                 };
-                Ok(Loaded::Live(Box::new(self.one(*head, digests)?), rows))
+                Ok(Loaded::Live(Box::new(self.one(*info, digests)?), rows))
             }
         }
     }
@@ -402,8 +402,8 @@ impl Reader<'_> {
     }
 
     /// One run: its own statistics, and its row digests where asked for, side by side.
-    fn one(&self, head: RunInfo, digests: bool) -> Result<Run, ApiError> {
-        let id = &*head.id.clone();
+    fn one(&self, info: RunInfo, digests: bool) -> Result<Run, ApiError> {
+        let id = &*info.id.clone();
         let ids = [id];
         let (own, digests) = thread::scope(|scope| {
             let digests = digests.then(|| scope.spawn(|| self.digests(id)));
@@ -421,7 +421,7 @@ impl Reader<'_> {
                 )));
             }
         }
-        self.assemble(head, totals, own.row_count, digests)
+        self.assemble(info, totals, own.row_count, digests)
             .map_err(ApiError::Fault)
     }
 
@@ -447,7 +447,7 @@ impl Reader<'_> {
                 baseline: Some(ours_own.0.clone()),
             };
             let run = self.assemble(ours, ours_own, rows, None)?;
-            // It is compared with nothing, and its floors are judged all the same.
+            // Without a baseline, `min` and `max` are still judged.
             let rows = self.rows(&[candidate], &[&run.totals])?;
             let rows = rows.map(|rows| joined(&rows, &rows)).transpose()?;
             let baseline = Baseline::Found(Box::new(run.clone()), pair);
@@ -551,7 +551,7 @@ impl Reader<'_> {
             .extract_if(.., |evaluation| evaluation.evaluation_call_id == id);
         let first = found.next();
         if found.next().is_some() {
-            return Err(contradiction("one run stands twice in an answer"));
+            return Err(contradiction("an answer has one run twice"));
         }
         drop(found);
         let has_usage = self.needs.usage && !summary.without_calls;
@@ -580,7 +580,7 @@ impl Reader<'_> {
         let mut totals = Totals {
             trials: evaluation.trial_count,
             usage: match evaluation.predict_total_tokens {
-                // Nothing is held against the rows that are judged.
+                // The rows that are judged are not compared with anything.
                 Tokens::Untold if judges_rows => None,
                 Tokens::Untold => usage(None, evaluation.predict_total_cost),
                 Tokens::Told(tokens) => usage(tokens, evaluation.predict_total_cost),
@@ -603,7 +603,7 @@ impl Reader<'_> {
 
     fn assemble(
         &self,
-        head: RunInfo,
+        info: RunInfo,
         (mut totals, display_name): (Totals, Option<String>),
         rows: u64,
         digests: Option<BTreeMap<String, u64>>,
@@ -616,23 +616,23 @@ impl Reader<'_> {
         }
         totals.rows = rows;
         Ok(Run {
-            is_logged: head.is_logged,
+            is_logged: info.is_logged,
             project: self.project.clone(),
             web: self.client.web().to_owned(),
-            evaluation: head.evaluation(),
-            id: head.id,
-            display_name: display_name.or(head.display_name),
-            model: head.model,
-            status: head.status,
-            started_at: head.started_at,
-            finished_at: head.finished_at,
-            rescored_from: head.rescored_from,
+            evaluation: info.evaluation(),
+            id: info.id,
+            display_name: display_name.or(info.display_name),
+            model: info.model,
+            status: info.status,
+            started_at: info.started_at,
+            finished_at: info.finished_at,
+            rescored_from: info.rescored_from,
             rows,
             totals,
             digests,
-            choice: head.choice,
-            attributes: Some(head.attributes),
-            completeness: head.completeness,
+            choice: info.choice,
+            attributes: Some(info.attributes),
+            completeness: info.completeness,
             setup: None,
         })
     }

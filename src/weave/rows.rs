@@ -211,7 +211,7 @@ pub(super) fn few(
     digests: &[&str],
     take: &mut dyn FnMut(&str, RunRow<'_>),
 ) -> Result<(), ApiError> {
-    let what = format!("what stands in {}", rows_of(ids));
+    let what = format!("the contents of {}", rows_of(ids));
     for some in digests.chunks(FIRST_PAGE) {
         let literals: Vec<Value> = some
             .iter()
@@ -280,7 +280,7 @@ pub(super) fn inputs(client: &Client<'_>, path: &str, id: &str) -> Result<Vec<St
 }
 
 /// Sorts the trials of a row by their calls, whose ids ascend with time: some servers send them in any order. A call that
-/// is stored twice is one trial. Where `calls` were asked for, what has no predict call has no usage of its own.
+/// is stored twice is one trial. Where `calls` were asked for, a trial without a predict call has no usage.
 ///
 /// # Errors
 ///

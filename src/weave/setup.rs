@@ -30,11 +30,11 @@ struct Objects {
 /// # Errors
 ///
 /// Weave cannot be reached, or gives no answer that can be used.
-pub fn read_setup(client: &Client<'_>, project: &Project, head: &RunInfo) -> Result<Setup, Fault> {
+pub fn read_setup(client: &Client<'_>, project: &Project, info: &RunInfo) -> Result<Setup, Fault> {
     let mut setup = Setup {
-        evaluation: head.evaluation_ref.clone(),
+        evaluation: info.evaluation_ref.clone(),
         objects: BTreeMap::new(),
-        served_models: head.served_models.clone(),
+        served_models: info.served_models.clone(),
     };
     let own = format!("weave:///{project}/");
     let Some(evaluation) = setup.evaluation.clone().filter(|it| it.starts_with(&own)) else {

@@ -1,4 +1,4 @@
-//! The GitHub action: its scripts, run as the runner would, and what it says of itself.
+//! Tests of the GitHub action: its scripts, run as a runner would run them, and its metadata.
 
 use crate::gate::binary;
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ const INPUTS: [(&str, &str); 12] = [
     ("INPUT_FAIL_ON", "not-passed"),
 ];
 
-/// What the outputs say until there is a verdict.
+/// The outputs before there is a verdict.
 const FIRST: &str = "verdict=none\nexit-code=\n";
 const REPORTS: [&str; 5] = [
     "report.md",
@@ -44,7 +44,7 @@ struct Ran {
     folder: PathBuf,
 }
 
-/// Runs a script in a folder of its own, with no other environment than a runner's.
+/// Runs a script in its own folder. The script gets the environment variables of a runner and no others.
 fn script(name: &str, at: &str, variables: &[(&str, &str)]) -> Ran {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("action")
@@ -84,7 +84,7 @@ fn script(name: &str, at: &str, variables: &[(&str, &str)]) -> Ran {
         outputs: fs::read_to_string(folder.join("output")).unwrap_or_default(),
         folder,
     };
-    // However it ended, no report is left of an earlier run.
+    // Whatever the exit code, no report of an earlier run remains.
     for name in REPORTS {
         let left = fs::read_to_string(ran.folder.join("out").join(name));
         assert!(left.is_err() || !left.unwrap().contains("yesterday"));
@@ -94,7 +94,7 @@ fn script(name: &str, at: &str, variables: &[(&str, &str)]) -> Ran {
     ran
 }
 
-/// A weave-gate that writes down its arguments and ends with this code.
+/// A fake weave-gate that records its arguments and exits with this code.
 fn fake(at: &str, code: i32) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fake-{at}"));
     fs::write(
@@ -213,7 +213,7 @@ fn an_empty_run_is_refused_and_never_the_policys() {
             );
         }
     }
-    // By the word `policy` it is the run that the policy names, and this one names none.
+    // The candidate `policy` is the run that the policy names. This policy names no run.
     let ran = script("gate.sh", "policys", &[]);
     assert!(ran.outputs.contains("verdict=none\nexit-code=2\n"));
     let report = fs::read_to_string(ran.folder.join("out/report.json")).unwrap();
@@ -257,7 +257,8 @@ fn a_link_of_the_repository_chooses_no_file_to_remove() {
     assert!(inner.join("report.md").exists());
 }
 
-/// The key is in the environment of this script: it starts nothing but the gate that PATH could choose.
+/// The environment of this script holds the API key. The script must start no program that `PATH` could replace, except
+/// the gate.
 #[test]
 fn no_program_of_the_repository_is_started_beside_the_gate() {
     let bin = Path::new(env!("CARGO_TARGET_TMPDIR")).join("action-evil-bin");
@@ -350,7 +351,7 @@ fn inputs_are_arguments_and_nothing_else() {
     }
 }
 
-/// macOS has bash 3.2, and each of these came later.
+/// macOS has bash 3.2. Bash 3.2 supports none of these features.
 #[test]
 fn the_steps_run_with_the_bash_of_every_runner() {
     for name in ["gate.sh", "install.sh"] {
@@ -400,7 +401,7 @@ fn the_action_passes_each_input_by_the_environment() {
         }
         let folder = step["working-directory"].as_str().unwrap();
         if step["id"] == "install" {
-            // What is checked out has no part in the build, and the key none either.
+            // The checked-out repository does not affect the build, and the build does not get the API key.
             assert_eq!(folder, "${{ github.action_path }}");
             assert_eq!(step["env"]["WANDB_API_KEY"], "");
         } else {

@@ -1,4 +1,4 @@
-//! Bad input: each with one clear message, the right code, and nothing lost.
+//! Tests of bad input. Each input must give one clear message and the right exit code, and no file may be lost.
 
 use std::fs;
 
@@ -216,7 +216,7 @@ fn reports_that_cannot_be_written_are_noticed_before_the_first_request() {
     .run()
     .code(2)
     .says("two reports would be written to `./same`");
-    // The report that can be written says which one cannot.
+    // The report that can be written names the report that cannot.
     let outcome = check(&[
         "--candidate",
         "cand",
@@ -261,7 +261,7 @@ fn a_file_that_is_read_is_never_overwritten() {
         assert_eq!(outcome.read("b.json"), example("baseline"));
         assert!(outcome.read("gates.yaml").starts_with("baseline:"));
     }
-    // Also where the policy is wrong, and the report would only say so.
+    // The same holds for an invalid policy, where the report would hold only an error.
     let outcome = check(&["--report", "gates.yaml"])
         .file("gates.yaml", "version: 9")
         .run()
@@ -308,7 +308,7 @@ fn nor_is_it_where_something_else_is_wrong() {
     );
     let unread = format!("baseline: {{file: c.json}}\n{}", policy(FLOOR));
     keep(&["--candidate", "x", "--json", "c.json"], &unread, "c.json");
-    // A baseline that is still to come is not to be a report.
+    // A baseline file that does not exist yet must not be overwritten by a report.
     let absent = format!(
         "baseline: {{file: b.json, required: false}}\n{}",
         policy(FLOOR)
@@ -413,7 +413,7 @@ fn snapshots_that_cannot_be_judged() {
         ),
         (
             edited(|_| ()).replacen("\"rows\":{", "\"rows\":{\"a\":1,\"a\":1,", 1),
-            "the key `a` stands twice",
+            "duplicate key `a`",
         ),
         (
             edited(|value| value["extra"] = json!(1)),

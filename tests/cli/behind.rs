@@ -1,4 +1,4 @@
-//! The rows behind checks, `explain`, `export`, and snapshots with rows, on a scripted server.
+//! Tests of the rows of failed checks, of `explain` and `export`, and of snapshots with rows, on a scripted server.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::weave::{Reply, Request, Weave};
 const FLOOR: &str = "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.95}";
 const HOSTILE: &str = "a | b ` ``` </details> <img src=x> [x](http://evil) @you\n::error::x\n##[group]\u{1b}[31m\u{202e}";
 
-/// Rows with inputs, and with outputs that are these.
+/// Rows with inputs and with this output for each trial.
 fn full(output: &Value) -> Vec<Value> {
     let mut all = rows();
     for (number, row) in all.iter_mut().enumerate() {
@@ -23,7 +23,7 @@ fn full(output: &Value) -> Vec<Value> {
     all
 }
 
-/// The rows that a filter asks for by their digests.
+/// The rows whose digests the request's filter lists.
 fn filtered(request: &Request, all: &[Value]) -> Vec<Value> {
     let wanted = &request.body["filters"][0]["query"]["$expr"]["$in"][1];
     let wanted: Vec<&str> = wanted
@@ -79,7 +79,7 @@ fn a_failing_check_shows_the_rows_behind_it() {
     assert_eq!(check["rows"][0]["inputs"]["question"], "question 0");
     let url = &check["rows"][0]["candidate"]["answers"][0]["url"];
     assert_eq!(url, "https://wandb.ai/my-team/bot/r/call/call-0");
-    // One page of numbers, and then the ten rows in whole.
+    // The check reads one page of scores, and then the ten rows with inputs and outputs.
     let read: Vec<Request> = weave
         .requests()
         .into_iter()
@@ -89,7 +89,7 @@ fn a_failing_check_shows_the_rows_behind_it() {
     assert!(read[0].body.get("include_raw_data_rows").is_none());
     assert_eq!(read[1].body["include_raw_data_rows"], true);
     assert_eq!(read[1].body["limit"], 10);
-    // A check that passes asks for nothing more.
+    // A check that passes makes no further requests.
     let weave = server(full(&json!("x")));
     Gate::check(&FLOOR.replace("0.95", "0.5"), &["--candidate=cand"])
         .args(&["--base-url", &weave.url])
@@ -102,7 +102,7 @@ fn a_failing_check_shows_the_rows_behind_it() {
 #[test]
 fn a_server_that_knows_no_filter_shows_no_other_rows() {
     let all = full(&json!("an answer"));
-    // To the question for ten rows it sends ten others, of which two are among those that fail.
+    // The request asks for ten rows. The server sends ten other rows, and two of these are among the failing rows.
     let weave = Weave::with(move |request, _| {
         (request.body["include_rows"] == true).then(|| {
             if request.body["filters"].is_array() {
@@ -190,7 +190,7 @@ fn hostile_inputs_and_outputs_are_only_text() {
 
 #[test]
 fn a_key_in_an_output_is_shown_nowhere() {
-    // The harness looks for its key in all that is written.
+    // The test harness searches all written files for its key.
     let weave = server(full(&json!(
         "the key is 0123456789abcdef0123456789abcdef01234567"
     )));
@@ -227,7 +227,7 @@ fn a_key_in_a_snapshot_is_shown_nowhere() {
     let leaked = taken
         .read("s.json")
         .replace("question 3", &format!("the key {KEY}"));
-    // The harness looks for its key in all that is written; so it is in a folder of its own.
+    // The test harness searches the folder of the run for its key. So the file that holds the key is in another folder.
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("leaked.json");
     std::fs::write(&path, leaked).unwrap();
     let run = format!("file:{}", path.display());
@@ -240,7 +240,7 @@ fn a_key_in_a_snapshot_is_shown_nowhere() {
         .run()
         .code(3)
         .says("it holds the API key");
-    // JSON has other spellings of it, which are hidden where they would be shown.
+    // JSON can spell the key in other ways. Such a spelling is hidden in all output.
     let escaped = format!("{}\\u0061{}", &KEY[..10], &KEY[11..]);
     assert_eq!(&KEY[10..11], "a");
     let spelled = format!("the key {escaped}");
@@ -307,7 +307,7 @@ fn a_table_is_whole_or_not_there() {
     assert_eq!(table.lines().count(), 101);
     assert!(table.starts_with("\"row_digest\",\"run\",\"trial\",\"inputs\",\"output\",\"scores.correctness\",\"latency_seconds\""));
     assert!(table.contains(",\"'=1+1\","));
-    // The second page never comes.
+    // The second page never arrives.
     let weave = Weave::with(move |request, _| {
         (request.body["include_rows"] == true).then(|| {
             if request.body["offset"] == 0 {
@@ -356,7 +356,7 @@ fn a_snapshot_with_rows_is_whole_or_not_there() {
             .run()
     };
     judge(&saved).code(1).shows("question 0");
-    // Edited by hand, it contradicts itself.
+    // An edited snapshot contradicts itself.
     let wrong = saved.replacen("\"correctness\":false", "\"correctness\":true", 1);
     assert_ne!(wrong, saved);
     judge(&wrong)
@@ -365,7 +365,7 @@ fn a_snapshot_with_rows_is_whole_or_not_there() {
     let lost = saved.replacen("digest-000050\",\"trials", "digest-000049x\",\"trials", 1);
     assert_ne!(lost, saved);
     judge(&lost).code(3).says("contradict each other");
-    // Texts decide nothing, and are shown with no other row's scores.
+    // Inputs and outputs do not affect the verdict. They are not shown with the scores of another row.
     let moved = saved.replacen("digest-000050\",\"raw", "digest-000049x\",\"raw", 1);
     assert_ne!(moved, saved);
     let outcome = judge(&moved)
@@ -423,7 +423,7 @@ fn inputs_that_are_not_there_are_no_slice() {
     );
 }
 
-/// The candidate's part of rows, with the one score that the summary knows.
+/// Only the candidate's part of the rows, with the one score that the summary also has.
 fn of_candidate(mut all: Vec<Value>) -> Vec<Value> {
     for row in &mut all {
         let runs = row["evaluations"].as_array_mut().unwrap();
@@ -473,7 +473,7 @@ fn rows_too_large_for_a_page_are_read_in_smaller_ones() {
     let weave = Weave::with(move |request, _| {
         (request.body["include_rows"] == true).then(|| {
             if request.body["limit"].as_u64().unwrap() > 30 {
-                // Larger than an answer may be.
+                // This is larger than the limit for an answer.
                 let large = "x".repeat(65 * 1024 * 1024);
                 return Reply::json(&json!({"rows": large}));
             }
@@ -492,13 +492,13 @@ fn rows_too_large_for_a_page_are_read_in_smaller_ones() {
     let limits: Vec<u64> = read
         .map(|request| request.body["limit"].as_u64().unwrap())
         .collect();
-    // The first page is smaller, and the others no larger than what went well.
+    // The first page is read again in smaller pages. Later pages are not larger than a page that succeeded.
     assert_eq!(limits, [100, 25, 50, 12, 25, 25, 25]);
 }
 
 #[test]
 fn explaining_takes_no_time_from_another_policy() {
-    // Rows never come in time; the second policy needs none.
+    // The server sends rows too late. The second policy needs no rows.
     let weave = Weave::with(move |request, _| {
         (request.body["include_rows"] == true).then(|| {
             std::thread::sleep(std::time::Duration::from_secs(3));

@@ -1,4 +1,5 @@
-//! Every call that a check makes: a check that makes it, how the call is known, and what depends on its answer.
+//! A table of every call to the server that a check makes. For each call it holds a check that makes it, a function
+//! that recognises it, and what depends on its answer.
 
 use std::sync::{LazyLock, OnceLock};
 
@@ -15,20 +16,20 @@ use crate::weave::{
 pub enum Use {
     /// The verdict.
     Verdict,
-    /// A number in the report; the verdict stands without it.
+    /// A number in the report. The verdict does not depend on it.
     Aside,
-    /// What is shown once the verdict stands.
+    /// Details that are shown after the verdict is known.
     Explanation,
-    /// The next look of a wait, which tries again itself.
+    /// The next poll of a wait. A wait retries by itself.
     Wait,
 }
 
-/// What an answer means that is sound elsewhere.
+/// The meaning of an answer that is valid for other calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Means {
-    /// A fault as any other, which says this.
+    /// An error with this message.
     Fault(&'static str),
-    /// Evidence: the exit code, and what stands in the report.
+    /// Evidence: the exit code, and a text in the report.
     Evidence(i32, &'static str),
 }
 
@@ -36,37 +37,37 @@ pub enum Means {
 #[derive(Clone, Copy)]
 pub struct Call {
     pub name: &'static str,
-    /// What it reads, as messages name it.
+    /// What the call reads, as named in messages.
     pub reads: &'static str,
     pub check: Check,
-    /// How many others are answered before it is made.
+    /// The number of other calls that are answered before this call is made.
     pub after: usize,
     pub is: fn(&Request) -> bool,
     pub used_for: Use,
-    /// What it means that the server does not know what is asked for: a 404 with a reason.
+    /// The meaning of a 404 with a reason: the server does not know the requested object.
     pub unknown: Means,
-    /// What it means that nothing stands in a 200.
+    /// The meaning of a 200 with an empty body.
     pub empty: Means,
-    /// How often it is made again in other words where an answer is too large.
+    /// How often the call is repeated with a smaller request when an answer is too large.
     pub smaller: usize,
-    /// How many other requests there are where nothing stands in its answer: each run is asked for again, alone.
+    /// The number of other requests that follow an empty answer. Each run is then requested alone.
     pub again: usize,
 }
 
-/// A check, and a server on which it is sound.
+/// A check, and a server on which the check meets no fault.
 #[derive(Clone, Copy)]
 pub struct Check {
     pub gates: &'static str,
     pub arguments: &'static [&'static str],
-    /// Whether its baseline is the snapshot `base.json`.
+    /// Whether the check's baseline is the snapshot `base.json`.
     pub reads_snapshot: bool,
     pub server: fn(&Request) -> Option<Reply>,
-    /// The exit code where nothing is wrong, and how many requests there are.
+    /// The exit code and the number of requests when the server has no fault.
     pub code: i32,
     pub requests: usize,
 }
 
-/// All that a check asks.
+/// All calls of the checks.
 pub const CALLS: [Call; 27] = [
     Call {
         is: |request| ids_of(request) == ["cand", "base"],
@@ -165,7 +166,7 @@ pub const CALLS: [Call; 27] = [
     },
     Call {
         is: |request| is_list(request) && !is_for_baseline(request) && request.body["limit"] == 10,
-        // It is found among the recent runs.
+        // The check then finds the candidate among the recent runs.
         unknown: Means::Evidence(0, "\"verdict\": \"passed\""),
         empty: Means::Evidence(0, "\"verdict\": \"passed\""),
         reads: "the list of evaluation runs",
@@ -173,7 +174,7 @@ pub const CALLS: [Call; 27] = [
     },
     Call {
         is: |request| is_list(request) && is_for_baseline(request),
-        // It is found among the recent runs, of which this server has no counts.
+        // The check then finds the baseline among the recent runs. This server has no counts for that run.
         unknown: Means::Fault("the answers of Weave contradict each other"),
         empty: Means::Fault("the answers of Weave contradict each other"),
         again: 2,
@@ -213,7 +214,7 @@ pub const CALLS: [Call; 27] = [
     },
     Call {
         is: is_first_run,
-        // That there is no first run is no reason to think that it is recent.
+        // A missing first run is no evidence that the evaluation is new.
         empty: Means::Evidence(3, "no-baseline"),
         reads: "the first run of the evaluation",
         after: 3,
@@ -268,7 +269,6 @@ pub const CALLS: [Call; 27] = [
 ];
 
 impl Check {
-    /// Whether it is the same check.
     pub fn is(&self, other: &Self) -> bool {
         (self.gates, self.arguments) == (other.gates, other.arguments)
     }
@@ -290,7 +290,7 @@ impl Call {
         }
     }
 
-    /// Whether it is answered with JSON Lines.
+    /// Whether the answer is in JSON Lines.
     pub fn in_lines(&self) -> bool {
         let starts = [
             "the list of",
@@ -302,7 +302,7 @@ impl Call {
     }
 }
 
-/// A look while a run is waited for: with `--wait`.
+/// A poll of `--wait` for the run.
 pub const LOOK: Call = Call {
     is: is_list,
     used_for: Use::Wait,
@@ -312,7 +312,7 @@ pub const LOOK: Call = Call {
     ..Call::of("look while waiting", WAITING)
 };
 
-/// The count of a run's calls while it is waited for.
+/// A poll of `--wait` for the number of the run's calls.
 const LOOK_COUNT: Call = Call {
     is: |request| is_count_of(request, "cand"),
     used_for: Use::Wait,
@@ -337,7 +337,7 @@ const NAMED: Check = Check {
     requests: 5,
 };
 
-/// Of two runs that are named apart, each is read alone.
+/// The two runs are named in different ways, so each run is read alone.
 const NAMED_BASELINE: Check = Check {
     arguments: &["--candidate=evaluation=answers", "--baseline=base"],
     server: |request| is_list(request).then(|| Reply::lines(&[root("cand")])),
@@ -345,7 +345,7 @@ const NAMED_BASELINE: Check = Check {
     ..NAMED
 };
 
-/// The candidate's run, and others of its commit.
+/// The candidate's run and another run of the same commit.
 fn of_one_commit(request: &Request, other: fn() -> Value) -> Option<Reply> {
     let named = || {
         let mut named = root("cand");
@@ -365,7 +365,7 @@ fn older() -> Value {
     older
 }
 
-/// Two calls of the candidate are stored twice. Of its re-run the script crashed, so that it counts for nothing.
+/// The server stores two calls of the candidate twice. The script of the re-run crashed, so the re-run is not used.
 const RERUN: Check = Check {
     gates: "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.9}",
     arguments: &["--candidate=cand"],
@@ -419,7 +419,7 @@ const POOL: Check = Check {
     ..RERUN
 };
 
-/// Each run has ten rows that the other lacks.
+/// Each run has ten rows that the other run lacks.
 const APART: Check = Check {
     server: |request| {
         let part = Run {
@@ -451,7 +451,7 @@ const APART: Check = Check {
     ..NAMED
 };
 
-/// Ten runs match, so that there may be more.
+/// The search returns ten runs, a full page. So there may be more runs.
 const FOUND: Check = Check {
     arguments: &[
         "--candidate=evaluation=answers",
@@ -509,7 +509,7 @@ const NO_CANDIDATE: Check = Check {
     ..RERUN
 };
 
-/// Without a baseline its changes are skipped, and the rest is judged.
+/// There is no baseline. The limits on changes are skipped, and the other limits are judged.
 const NO_BASELINE: Check = Check {
     gates: "- {name: both, scorer: correctness, metric: pass_rate, min: 0.9, max_drop: 0.02}\nbaseline: {required: false}",
     arguments: &[
@@ -521,7 +521,7 @@ const NO_BASELINE: Check = Check {
     ..NAMED
 };
 
-/// Without a baseline its changes are skipped while the evaluation is new.
+/// There is no baseline. The limits on changes are skipped while the evaluation is new.
 const FIRST: Check = Check {
     gates: "- {name: both, scorer: correctness, metric: pass_rate, min: 0.9, max_drop: 0.02}\nbaseline: {required: after-first}",
     server: |request| {
@@ -536,7 +536,7 @@ const FIRST: Check = Check {
     ..NO_BASELINE
 };
 
-/// One more than stand on the first page.
+/// One row more than fits on the first page.
 const MANY: u64 = 101;
 
 const ROWS: Check = Check {
@@ -568,7 +568,7 @@ const ROWS: Check = Check {
     ..NAMED
 };
 
-/// A live candidate beside a snapshot is compared by the digests of its rows.
+/// A live candidate and a snapshot as its baseline. The check compares them by the digests of their rows.
 const MIXED: Check = Check {
     arguments: &["--candidate=cand", "--baseline=file:base.json"],
     reads_snapshot: true,
@@ -602,17 +602,17 @@ const WAITING: Check = Check {
     ..RERUN
 };
 
-/// Whether the calls of a run are listed, each by its id alone.
+/// Whether the request lists the calls of a run by id only.
 fn is_call_list(request: &Request) -> bool {
     request.path == "/calls/stream_query" && request.body["filter"]["trace_ids"].is_array()
 }
 
-/// Only the first run of an evaluation is asked for in this order.
+/// Whether the request asks for the first run of an evaluation. No other request uses this order.
 fn is_first_run(request: &Request) -> bool {
     is_list(request) && request.body["sort_by"][0]["direction"] == "asc"
 }
 
-/// Only a search for a baseline asks for runs that have ended.
+/// Whether the request searches for a baseline. Only such a request asks for finished runs.
 fn is_for_baseline(request: &Request) -> bool {
     request.body["query"].to_string().contains("ended_at")
 }
@@ -630,12 +630,11 @@ fn is_details(request: &Request) -> bool {
     request.body["filters"].is_array()
 }
 
-/// All calls of the table.
 pub fn all() -> impl Iterator<Item = Call> {
     CALLS.into_iter().chain([LOOK, LOOK_COUNT])
 }
 
-/// The snapshot of the baseline that a check reads.
+/// The text of the snapshot that a check reads as its baseline.
 pub fn snapshot() -> &'static str {
     static TAKEN: OnceLock<String> = OnceLock::new();
     TAKEN.get_or_init(|| {
@@ -656,7 +655,7 @@ pub fn snapshot() -> &'static str {
     })
 }
 
-/// What the server of a check answers.
+/// The answer of a check's server when it has no fault.
 pub fn sound(check: Check, request: &Request) -> Reply {
     (check.server)(request).unwrap_or_else(|| weave::answer(request))
 }

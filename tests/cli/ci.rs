@@ -1,4 +1,4 @@
-//! What CI systems read, of one check.
+//! Tests of the files and the output of a check that CI systems read.
 
 use crate::gate::{Gate, Outcome};
 
@@ -6,7 +6,7 @@ pub fn root(name: &str) -> String {
     std::fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-/// A check of the example, with its recorded runs.
+/// A check of the example policy with its recorded runs.
 pub fn example(more: &[&str]) -> Gate {
     Gate::new(&[
         "check",
@@ -33,7 +33,7 @@ fn one_folder_has_all_reports() {
     ] {
         assert!(!outcome.read(&format!("out/gate/{name}")).is_empty());
     }
-    // A report that is named goes there and not into the folder.
+    // A report with its own option is written to that path and not to the folder.
     assert_eq!(
         outcome.names(),
         ["examples", "gates.example.yaml", "j.xml", "out"]
@@ -62,7 +62,7 @@ fn a_folder_that_cannot_be_made_is_said_before_anything_is_asked() {
         .says("would overwrite `examples/baseline.json`");
 }
 
-/// As a runner would start it.
+/// A check in the environment of a GitHub runner.
 fn on_github(more: &[&str]) -> Outcome {
     example(more)
         .env("GITHUB_ACTIONS", "true")
@@ -100,7 +100,7 @@ fn github_gets_summary_annotations_and_outputs() {
             "::warning file=gates.example.yaml,title=fail (warns)%3A hardly any crash"
         )
     );
-    // The report itself is as it is elsewhere.
+    // The report itself does not change.
     assert!(!outcome.stdout.contains("::"));
     assert!(
         outcome
@@ -239,7 +239,7 @@ fn without_a_verdict_there_are_reports_all_the_same() {
             .stderr
             .contains("::error file=gates.yaml,title=weave-gate%3A no verdict::")
     );
-    // A wrong policy is said there, too.
+    // An error in the policy is also reported there.
     let outcome = Gate::new(&["check", "--candidate=file:none.json", "--junit=j.xml"])
         .file("gates.yaml", "version: 2\n")
         .run()

@@ -1,4 +1,4 @@
-//! Comments on pull and merge requests, against scripted servers of both APIs.
+//! Tests of comments on pull requests and merge requests, on scripted servers of the GitHub and GitLab APIs.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,11 +8,11 @@ use crate::ci::{example, root};
 use crate::gate::{Gate, Outcome};
 use crate::weave::{Reply, Request, Weave};
 
-/// No output may ever hold these.
+/// No output may contain these tokens.
 const GITHUB_TOKEN: &str = "ghs_0123456789abcdefghijklmnopqrstuvwxyz";
 const GITLAB_TOKEN: &str = "glpat-0123456789abcdefghij";
 
-/// A comment on a request, as its forge keeps it.
+/// A comment on a request, as the server stores it.
 #[derive(Clone, Debug)]
 struct Note {
     is_ours: bool,
@@ -35,7 +35,7 @@ fn ours(policy: &str, run: &str) -> Note {
     }
 }
 
-/// GitHub's GraphQL API, in pages of a hundred comments.
+/// A fake GitHub GraphQL API with pages of 100 comments.
 fn github(notes: &Notes) -> Weave {
     let notes = Arc::clone(notes);
     Weave::with(move |request, _| Some(on_github_graphql(&notes, request)))
@@ -83,7 +83,7 @@ fn on_github_graphql(notes: &Notes, request: &Request) -> Reply {
     Reply::json(&json!({ "data": data }))
 }
 
-/// GitLab's REST API, in pages of a hundred notes.
+/// A fake GitLab REST API with pages of 100 notes.
 fn gitlab(notes: &Notes) -> Weave {
     let notes = Arc::clone(notes);
     Weave::with(move |request, _| {
@@ -172,7 +172,7 @@ fn hides(token: &str, outcome: &Outcome) {
 #[test]
 fn github_has_one_comment_for_each_policy_whatever_the_run() {
     let notes: Notes = Arc::default();
-    // Somebody else's marker counts for nothing, and the own comment is on the second page.
+    // A marker in another user's comment is ignored. The gate's own comment is on the second page.
     let foreign = theirs(&ours("gates.example.yaml", "1.1").body);
     notes.lock().unwrap().extend(vec![foreign.clone(); 130]);
     let server = github(&notes);
@@ -189,7 +189,7 @@ fn github_has_one_comment_for_each_policy_whatever_the_run() {
             .replace("runs/12", "runs/13")
     );
     assert!(all.iter().take(130).all(|note| note.body == foreign.body));
-    // Another policy has another comment.
+    // Each policy has its own comment.
     on_github(example(&["--github-comment", "more.yaml"]), &server, "14")
         .file(
             "more.yaml",
@@ -305,7 +305,7 @@ fn the_token_of_a_fork_is_not_used() {
         .code(1)
         .says("no note on the merge request: the pipeline is that of a fork");
     assert!(server.requests().is_empty());
-    // A workflow that runs for the base has a token that may.
+    // A `pull_request_target` workflow runs for the base branch, so its token may write comments.
     let notes: Notes = Arc::default();
     let server = github(&notes);
     on_github(example(&["--github-comment"]), &server, "1")
@@ -332,7 +332,7 @@ fn where_there_is_no_request_no_comment_is_due() {
     assert!(!outcome.stderr.contains("warning"));
 }
 
-/// What a forge answers, and what is said of it.
+/// Tests the message for an answer that refuses the comment.
 fn refused(reply: &Reply, words: &[&str]) {
     let on_forges: [fn(Gate, &Weave, &str) -> Gate; 2] = [on_github, on_gitlab];
     let options = [
@@ -343,7 +343,7 @@ fn refused(reply: &Reply, words: &[&str]) {
         let reply = reply.clone();
         let server = Weave::with(move |_, _| Some(reply.clone()));
         let outcome = on_forge(example(&[option]), &server, "1").run();
-        // A comment never changes a verdict, which is the last thing that is said.
+        // A comment never changes the verdict. The verdict is the last line of output.
         assert!(
             outcome
                 .stdout
@@ -394,7 +394,7 @@ fn what_a_token_may_not_is_named() {
     );
 }
 
-/// The answers by which the forges say that there were too many requests.
+/// The answers with which GitHub and GitLab report a rate limit.
 fn rate_limits(after: u64) -> Vec<Reply> {
     let refused = |status, headers: String, message: &str| {
         let body = json!({"message": message}).to_string().into_bytes();
@@ -594,7 +594,7 @@ fn a_fork_without_a_key_is_undecided_or_skipped_if_that_is_asked() {
     let report = skipped.json("out/report.json");
     assert_eq!(report["verdict"], Value::Null);
     assert!(report["skipped"].as_str().unwrap().contains("from a fork"));
-    // Dependabot is given no key either.
+    // GitHub gives Dependabot no API key either.
     let sent_by = |login: &str| {
         let mut event: Value = serde_json::from_str(&event("my-team/bot")).unwrap();
         event["sender"] = json!({ "login": login });
@@ -606,13 +606,13 @@ fn a_fork_without_a_key_is_undecided_or_skipped_if_that_is_asked() {
         .run()
         .code(0)
         .shows("the pull request is by Dependabot");
-    // Who pushes to a branch of Dependabot's does get secrets, and a variable does not make anybody Dependabot.
+    // A user who pushes to a Dependabot branch gets secrets. The variable `GITHUB_ACTOR` does not identify Dependabot.
     gate(&["--skip-forks"])
         .file("event.json", &sent_by("somebody"))
         .env("GITHUB_ACTOR", "dependabot[bot]")
         .run()
         .code(3);
-    // Nothing else is an excuse.
+    // `--skip-forks` skips a check in no other case.
     let own = gate(&["--skip-forks"]).file("event.json", &event("my-team/bot"));
     own.run().code(3);
     let target = gate(&["--skip-forks"]).env("GITHUB_EVENT_NAME", "pull_request_target");
@@ -624,13 +624,13 @@ fn a_fork_without_a_key_is_undecided_or_skipped_if_that_is_asked() {
         .says("cannot read the event in GITHUB_EVENT_PATH");
     let wrong = gate(&["--skip-forks"]).file("gates.yaml", "version: 2\n");
     wrong.run().code(2);
-    // Snapshots need no key.
+    // Snapshots need no API key.
     let snapshot = example(&["--skip-forks"])
         .file("event.json", &event("stranger/bot"))
         .env("GITHUB_EVENT_PATH", "event.json")
         .env("GITHUB_EVENT_NAME", "pull_request");
     snapshot.run().code(1);
-    // And with a key it is used.
+    // The check runs when there is an API key.
     let server = Weave::start();
     gate(&["--skip-forks"])
         .env("WANDB_API_KEY", crate::gate::KEY)
@@ -640,7 +640,7 @@ fn a_fork_without_a_key_is_undecided_or_skipped_if_that_is_asked() {
         .shows("passed");
 }
 
-/// GitLab's variables count in GitLab CI alone: a step of a pull request on GitHub, or of a build elsewhere, can set them.
+/// GitLab's variables have an effect only in GitLab CI. A step on GitHub or on another CI system could set them.
 #[test]
 fn a_fork_is_named_by_the_system_that_runs_the_job() {
     let gate = |more: &[(&str, &str)]| {

@@ -1,4 +1,5 @@
-//! What goes wrong before a request can be made: at every connection of every check in `calls`, and so at every call.
+//! Tests of faults that occur before a request is made. Each fault is tested at every connection of every check in
+//! `calls`, so at every call.
 
 use std::time::{Duration, Instant};
 
@@ -10,13 +11,13 @@ use crate::gate::{Gate, Outcome};
 use crate::network::{self, Class};
 use crate::weave::{Request, Weave};
 
-/// A fault, and what brings it about.
+/// A fault, and how the test server causes it.
 pub struct Fault<M> {
     pub fault: network::Fault,
     pub meets: M,
 }
 
-/// How it has to be taken: `Final`; `Gone`, which may pass and does not; or `Slow`.
+/// A fault of the class `Final`, `Gone` or `Slow`. A client retries after `Gone`, and the fault remains.
 pub fn fault<M>(name: &str, meets: M, words: &str, class: Class) -> Fault<M> {
     Fault {
         fault: network::Fault::before_a_request(name, class, words),
@@ -24,10 +25,10 @@ pub fn fault<M>(name: &str, meets: M, words: &str, class: Class) -> Fault<M> {
     }
 }
 
-/// A check, and the connection from which on it meets a fault.
+/// A check, and the number of the first connection with a fault.
 #[derive(Clone, Copy)]
 pub struct Place {
-    /// What a sound check asks on it.
+    /// The call that the check makes on this connection when there is no fault.
     call: Call,
     pub first: usize,
 }
@@ -38,16 +39,16 @@ impl Place {
     }
 }
 
-/// What became of a check.
+/// The result of a check.
 pub struct Ended {
     pub outcome: Outcome,
-    /// The requests that were made. Each of them was answered.
+    /// The requests that the server received. It answered all of them.
     pub answered: Vec<Request>,
-    /// How often it tried to connect.
+    /// The number of attempts to connect.
     pub tries: usize,
 }
 
-/// Every connection of every check, where each request has one of its own.
+/// Every connection of every check. Each request has its own connection.
 fn places() -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
     for Call { check, .. } in calls::all() {
@@ -68,7 +69,8 @@ fn places() -> Vec<Place> {
     places
 }
 
-/// Tries each fault from each connection on. `run` has the check meet it there, and nothing wrong before.
+/// Tests each fault from each connection onwards. `run` must run the check with the fault from that connection on, and
+/// with no fault before it.
 pub fn every_fault_at_every_connection<M: Sync>(
     faults: &[Fault<M>],
     run: impl Fn(Gate, &Place, &M) -> Ended + Sync,
@@ -96,7 +98,7 @@ pub fn every_fault_at_every_connection<M: Sync>(
         },
         |(place, fault)| {
             let mut call = place.call;
-            // The verdict is not had without those that come after it, which fail as well.
+            // The later connections fail too, and the verdict needs them.
             if call.used_for == Use::Aside {
                 call.used_for = Use::Verdict;
             }
@@ -128,7 +130,7 @@ fn tried<M>(
     let has_tried_again = tries >= place.first + 2 || is_wait;
     let is_met = answered.len() == place.first && tries > place.first;
     let is_far = is_seen && is_met && (class != Class::Gone || has_tried_again);
-    // It also gives up where the next pause would be longer than the time that is left.
+    // The check also gives up when the next pause is longer than the remaining time.
     let gave_up = format!("no time is left of {} s", expected.seconds);
     let time = all_the_time(place.check(), class, expected.seconds);
     let is_over = took >= time || outcome.stderr.contains(&gave_up);
@@ -146,7 +148,7 @@ fn tried<M>(
         answered.len() == place.first,
         &format!("{} requests", answered.len()),
     );
-    // The calls of the table that come after so many answers have met it, for certain.
+    // The table says how many answers precede each call. A call that needs this many answers cannot have been answered.
     for call in calls::all() {
         let is_met = call.check.is(&place.check()) && call.after == place.first;
         wrong.hold(
@@ -155,7 +157,7 @@ fn tried<M>(
         );
     }
     wrong.hold(is_far, "the fault was not met");
-    // What is asked side by side fails side by side; and after a count that is done without comes one more.
+    // Parallel calls fail in parallel. After an optional count fails, the check makes one more request.
     let most = place.first + expected.requests.1 * (place.check().requests - place.first).min(4);
     wrong.hold(tries <= most, &format!("{tries} connections"));
     let has_retried = outcome.stderr.contains("trying again");
@@ -165,7 +167,7 @@ fn tried<M>(
         took < Duration::from_secs(expected.seconds + waits) + SLACK,
         &format!("it took {took:?}"),
     );
-    // Of what is asked for side by side, either comes first.
+    // Either of two parallel calls can fail first.
     let call = Call {
         reads: "",
         ..place.call

@@ -1,4 +1,4 @@
-//! Which server is asked, and which key it gets.
+//! Tests of the choice of the server and of the key that it gets.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -23,7 +23,7 @@ fn entry(machine: &str) -> String {
     format!("machine {machine}\n  login user\n  password {KEY}\n")
 }
 
-/// Whether all requests were made with the key; there has to be one.
+/// Whether all requests had the key. At least one request is required.
 fn has_key(weave: &Weave) -> bool {
     let requests = weave.requests();
     assert!(!requests.is_empty());
@@ -45,7 +45,7 @@ fn the_key_comes_from_netrc_where_the_variable_is_not_set() {
         .file("_netrc", &entry(machine))
         .run()
         .code(0);
-    // The file in NETRC is read instead of the one in the home directory.
+    // The file that `NETRC` names replaces the one in the home directory.
     check(&base_url)
         .file(".netrc", &entry("example.com"))
         .file("other", &entry(machine))
@@ -62,7 +62,7 @@ fn the_key_comes_from_netrc_where_the_variable_is_not_set() {
     assert!(has_key(&weave));
 }
 
-/// Keys have had 40 characters for long, and newer ones have more.
+/// Older keys have 40 characters, and newer keys have more.
 #[test]
 fn a_key_may_be_long() {
     for length in [41, 82, 86, 200] {
@@ -83,7 +83,7 @@ fn a_key_may_be_long() {
     }
 }
 
-/// A key for one host is not sent to another.
+/// A key for one host is not sent to another host.
 #[test]
 fn the_key_of_another_host_is_not_sent() {
     let weave = Weave::start();
@@ -169,7 +169,7 @@ fn the_address_comes_from_the_settings_file_in_the_home_directory() {
     }
 }
 
-/// A pull request that is checked out must not choose where the key is sent.
+/// A checked-out pull request must not choose the server that gets the key.
 #[test]
 fn a_settings_file_in_the_working_directory_is_not_read() {
     let weave = Weave::start();
@@ -219,7 +219,7 @@ fn a_settings_file_that_cannot_be_read_is_an_error() {
     }
 }
 
-/// The key that would be sent is the key that is redacted, whatever options are given.
+/// The redacted key is the key that would be sent, whatever the options are.
 #[test]
 fn the_key_of_the_server_that_is_named_is_not_shown() {
     let weave = Weave::start();
@@ -241,7 +241,7 @@ fn the_key_of_the_server_that_is_named_is_not_shown() {
     }
 }
 
-/// Where it is unknown whether there is a key, a fork is no excuse.
+/// If it is unknown whether there is a key, the check is not skipped for a fork.
 #[test]
 fn a_netrc_that_cannot_be_read_is_not_a_missing_key() {
     let event = r#"{"pull_request": {"number": 7, "head": {"sha": "0123456789", "repo": null},
@@ -261,11 +261,12 @@ fn a_netrc_that_cannot_be_read_is_not_a_missing_key() {
         .says(".netrc` cannot be read");
 }
 
-/// A token as a CI system makes it, and the access token that it is exchanged for.
+/// An identity token as a CI system issues it, and the access token that W&B gives for it.
 const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJyZXBvOm15LXRlYW0vYm90In0.c2lnbmF0dXJl";
 const ACCESS: &str = "access-token-0123456789abcdef";
 
-/// A W&B server that exchanges tokens, and is the trace server, too; it answers the first exchanges with `refusals`.
+/// A W&B server that exchanges tokens and is also the trace server. Its first answers to exchanges have the statuses in
+/// `refusals`.
 fn federated(refusals: &[u16]) -> Weave {
     let refusals = refusals.to_vec();
     Weave::with(move |request, number| {
@@ -366,7 +367,7 @@ fn an_identity_token_that_is_refused_or_not_there_says_so_and_is_not_shown() {
         .run()
         .code(3)
         .says("WANDB_API_KEY and WANDB_IDENTITY_TOKEN_FILE are both set");
-    // Tokens of one server open no other.
+    // An access token of one server is not sent to another server.
     with_token(&weave)
         .env("WANDB_BASE_URL", "https://wb.example.com")
         .run()

@@ -1,4 +1,4 @@
-//! The documents say what the code does. What is generated in them is rewritten by
+//! Tests that the documents agree with the code. To rewrite the generated parts of the documents, run
 //! `UPDATE_DOCUMENTS=1 cargo test documents -- --test-threads=1`.
 
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ fn document(name: &str) -> String {
     fs::read_to_string(path(name)).unwrap()
 }
 
-/// Compares a generated part of a document, or rewrites it.
+/// Compares a generated part of a document with the file, or rewrites it.
 #[track_caller]
 fn generated(name: &str, start: &str, end: &str, expected: &str) {
     let text = document(name);
@@ -46,7 +46,7 @@ fn generated(name: &str, start: &str, end: &str, expected: &str) {
     }
 }
 
-/// The README's first command as it stands there, run in the root of the repository.
+/// Runs the README's first command in the root of the repository.
 fn first_command(more: &[&str]) -> Outcome {
     let readme = document("README.md");
     let line = readme
@@ -97,7 +97,7 @@ fn the_readme_shows_the_exit_codes() {
     generated("README.md", start, "\n`failed`", &rows);
 }
 
-/// The words between backticks in the first column of the table after a marker.
+/// The texts in backticks in the first column of the table after a marker.
 fn first_column(marker: &str) -> BTreeSet<String> {
     let readme = document("README.md");
     let table = readme.split(marker).nth(1).unwrap().trim_start();
@@ -186,7 +186,7 @@ fn the_readme_names_every_field_of_the_json_report() {
             Value::Object(map) => {
                 for (key, value) in map {
                     found.insert(key.clone());
-                    // What stands in these is the user's.
+                    // The user chooses the keys inside these fields.
                     if !["inputs", "output", "scores", "where"].contains(&key.as_str()) {
                         fields(value, found);
                     }
@@ -215,7 +215,7 @@ fn the_readme_names_every_field_of_the_json_report() {
     }
 }
 
-/// What stands between fences in the README, with the word after the first.
+/// The fenced blocks in the README. Each has its language and its text.
 fn blocks() -> Vec<(String, String)> {
     let readme = document("README.md");
     let fenced = readme.split("```").skip(1).step_by(2);
@@ -227,8 +227,7 @@ fn blocks() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The words of a command as a shell reads them: quotes keep words together, and what follows `&&` is
-/// another command.
+/// Splits a command into words as a shell does. Quotes keep words together, and `&&` begins another command.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quoted = false;
@@ -293,7 +292,7 @@ fn the_version_is_in_the_changelog() {
     assert!(document("CHANGELOG.md").contains(&format!("## {version}")));
 }
 
-/// Every file that the architecture names as the answer to a question is there.
+/// Every file that the architecture document names exists.
 #[test]
 fn questions_lead_to_files() {
     let text = document("ARCHITECTURE.md");
@@ -315,7 +314,7 @@ fn questions_lead_to_files() {
     }
 }
 
-/// Every relative link of every document leads to a file.
+/// Every relative link in every document leads to a file.
 #[test]
 fn links_lead_somewhere() {
     for name in [
@@ -332,7 +331,7 @@ fn links_lead_somewhere() {
             .filter_map(|rest| rest.split(')').next())
         {
             if let Some(anchor) = link.strip_prefix('#') {
-                // As GitHub makes them: without punctuation.
+                // GitHub makes anchors without punctuation.
                 let is_kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
                 let title = |line: &str| -> String {
                     let title = line.trim_start_matches('#').trim();

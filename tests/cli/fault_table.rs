@@ -1,5 +1,5 @@
-//! Every fault of the network at every call that a check makes. Two tables, the faults in `network` and the
-//! calls in `calls`, say together what must come of each pair.
+//! Tests of every network fault at every call that a check makes. The table of faults in `network` and the table of
+//! calls in `calls` define the expected result for each pair.
 
 use std::fmt::Write as _;
 use std::io::ErrorKind;
@@ -17,39 +17,39 @@ use crate::gate::{Gate, Outcome};
 use crate::network::{Class, Fault, faults, other_statuses};
 use crate::weave::{Reply, Weave};
 
-/// As many pairs are tried at once: most of them wait.
+/// The number of pairs that are tested in parallel. Most of them wait.
 const AT_ONCE: usize = 24;
-/// With so much time, no machine is too busy to come to each call.
+/// The longest time limit, in seconds. It is long enough for each call on any machine.
 const MOST_SECONDS: u64 = 60;
-/// What a process may take beyond its deadline, on a busy machine.
+/// The time that a process may run beyond its deadline on a busy machine.
 pub const SLACK: Duration = Duration::from_secs(4);
 
-/// What has to come of a fault at a call.
+/// The expected result of a fault at a call.
 #[derive(Debug)]
 pub struct Expected {
     pub code: i32,
     pub said: Said,
-    /// Requests of this call, at least and at most.
+    /// The smallest and the largest number of requests of this call.
     pub requests: (usize, usize),
-    /// The time for all requests.
+    /// The time limit for all requests, in seconds.
     pub seconds: u64,
 }
 
-/// Where it is told what was wrong.
+/// Where the output reports the fault.
 #[derive(Debug)]
 pub enum Said {
-    /// As the reason why there is no verdict.
+    /// As the reason for a missing verdict.
     Error(String),
-    /// As the reason why something is not shown.
+    /// As the reason for missing details of a check.
     Unexplained(String),
     /// On stdout, as evidence.
     Shown(String),
-    /// Not at all.
+    /// Nowhere.
     Nowhere,
 }
 
 impl Said {
-    /// The words that tell what was wrong.
+    /// The text that describes the fault.
     pub fn words(&self) -> &str {
         match self {
             Self::Error(words) | Self::Unexplained(words) => words,
@@ -75,27 +75,27 @@ pub fn expected(call: &Call, fault: &Fault) -> Expected {
     let (code, said) = match (means, call.used_for) {
         (Means::Evidence(code, _), _) => (code, Said::Shown(words)),
         (_, Use::Explanation) => (call.check.code, Said::Unexplained(words)),
-        // Other calls come after it, and nobody listens.
+        // Later calls fail too, because the server no longer listens.
         (_, Use::Aside) if fault.class == Class::Gone => (3, Said::Error(words)),
         (_, Use::Aside) => (call.check.code, Said::Nowhere),
         (_, Use::Verdict | Use::Wait) => (3, Said::Error(words)),
     };
     let requests = match (fault.class, call.used_for) {
         (Class::TooLarge, _) => (1, 1 + call.smaller),
-        // What can be done without is asked for once.
+        // A call for an optional number is not repeated.
         (Class::Sound | Class::Final, _) | (Class::Again, Use::Aside) => (1, 1),
-        // A wait looks again, and in the end for what there is instead.
+        // A wait polls again. At its end it lists the runs that exist.
         (_, Use::Wait) => (1, 4),
         (Class::Again | Class::Gone, _) => (1, 5),
         _ => (1, 1),
     };
     let seconds = match (fault.class, call.used_for) {
         (Class::Again | Class::Gone | Class::Slow, _) => 2,
-        // A wait takes its time where the fault may pass, and looks again in it.
+        // A fault that may pass does not end a wait. The wait polls again until its time is over.
         (class, Use::Wait) if may_pass(class) => 2,
-        // Much, where a machine is busy.
+        // This takes long on a busy machine.
         (Class::TooLarge, _) => 60,
-        // These must not come near it.
+        // These cases must end long before this limit.
         _ => 30,
     };
     Expected {
@@ -106,7 +106,8 @@ pub fn expected(call: &Call, fault: &Fault) -> Expected {
     }
 }
 
-/// Tries one pair, with more time where the machine was too busy to come so far in time, and says what is wrong.
+/// Tests one pair and returns what is wrong. When the time limit was too short on a busy machine, it repeats the test
+/// with a longer limit.
 pub fn patiently(mut expected: Expected, tried: impl Fn(&Expected) -> Tried) -> Result<(), String> {
     loop {
         match tried(&expected) {
@@ -118,15 +119,15 @@ pub fn patiently(mut expected: Expected, tried: impl Fn(&Expected) -> Tried) -> 
     }
 }
 
-/// What came of a pair.
+/// The result of testing one pair.
 pub enum Tried {
     Right,
     Wrong(String),
-    /// The time was over before the fault was seen.
+    /// The time limit ended before the fault occurred.
     TooLate,
 }
 
-/// What did not come as it has to, a line each.
+/// The failed expectations, one on each line.
 #[derive(Default)]
 pub struct Wrong(String);
 
@@ -149,13 +150,13 @@ impl Wrong {
     }
 }
 
-/// Whether a wait goes on after such a fault.
+/// Whether a wait continues after a fault of this class.
 fn may_pass(class: Class) -> bool {
     ![Class::TooLarge, Class::Final].contains(&class)
 }
 
-/// How long a run is waited for. A fault that may pass is waited for, for a part of the time; what is final ends the wait,
-/// and has all the time that it takes.
+/// The value of `--wait` in seconds. It is a part of the time limit for a fault that may pass. A final fault ends the
+/// wait, so the wait gets the whole time limit.
 fn longest_wait(class: Class, seconds: u64) -> u64 {
     if may_pass(class) {
         (seconds / 2).max(1)
@@ -164,7 +165,7 @@ fn longest_wait(class: Class, seconds: u64) -> u64 {
     }
 }
 
-/// After what time a check has had all the time that there is for it.
+/// The time after which a check has used its whole time limit.
 pub fn all_the_time(check: Check, class: Class, seconds: u64) -> Duration {
     let is_wait = check.is(&LOOK.check);
     Duration::from_secs(if is_wait {
@@ -174,7 +175,7 @@ pub fn all_the_time(check: Check, class: Class, seconds: u64) -> Duration {
     })
 }
 
-/// The check that makes a call, still without a server.
+/// The check that makes a call. It has no server yet.
 pub fn prepared(call: &Call, class: Class, seconds: u64) -> Gate {
     let check = call.check;
     let mut gate = Gate::check(check.gates, &["-v", "--json=r.json", "--report=r.md"])
@@ -246,7 +247,7 @@ fn tried(call: &Call, fault: &'static Fault, expected: &Expected) -> Tried {
     wrong.end(expected, outcome)
 }
 
-/// Holds what is said against what has to be.
+/// Compares the output with the expected output.
 pub fn tell(outcome: &Outcome, said: &Said, call: &Call, class: Class, wrong: &mut Wrong) {
     let report = outcome.json("r.json");
     wrong.hold(
@@ -262,7 +263,8 @@ pub fn tell(outcome: &Outcome, said: &Said, call: &Call, class: Class, wrong: &m
     wrong.hold(outcome.stdout.ends_with(ends), "the last line");
     let holds_words = |place: &Value, words: &str| {
         let message = place.as_str().unwrap_or_default();
-        // The last of several attempts may have had no time; then the others are told of.
+        // The last attempt may run out of time. The message then names the timeout, and the log names the earlier
+        // faults.
         let is_late = [Class::Again, Class::Gone].contains(&class)
             && message.contains("gave no whole answer within")
             && outcome.stderr.contains(words);
@@ -294,18 +296,19 @@ pub fn tell(outcome: &Outcome, said: &Said, call: &Call, class: Class, wrong: &m
     }
 }
 
-/// Whether a fault says what could not be read. What is not there, or contradicts another answer, was read.
+/// Whether the error names what could not be read. An object that is missing or contradicts another answer was read, so
+/// its name is not required.
 fn is_named(stderr: &str, call: &Call, class: Class) -> bool {
     let was_read = [Class::Unknown, Class::Empty, Class::Cut].contains(&class);
     if was_read || call.used_for == Use::Aside {
         return true;
     }
-    // Of what is asked for side by side, where nobody listens any more, either comes first.
+    // When the server no longer listens, either of two parallel calls can fail first.
     let reads = if class == Class::Gone { "" } else { call.reads };
     stderr.contains(&format!("cannot read {reads}"))
 }
 
-/// Tries all pairs, some at once, and tells of all that went wrong.
+/// Tests all pairs, some in parallel, and reports all failures.
 pub fn all<T: Sync>(
     pairs: &[T],
     name: impl Fn(&T) -> String + Sync,
@@ -337,7 +340,7 @@ pub fn all<T: Sync>(
 }
 
 fn every_pair(calls: &[Call], faults: fn(&str) -> Vec<Fault>) {
-    // Where redirects lead: nobody may come.
+    // The target of redirects. It must get no connection.
     let trap = TcpListener::bind("127.0.0.1:0").unwrap();
     trap.set_nonblocking(true).unwrap();
     let elsewhere = format!("http://{}/v2/elsewhere", trap.local_addr().unwrap());
@@ -371,7 +374,7 @@ fn every_other_status_at_every_call() {
     every_pair(&calls, other_statuses);
 }
 
-/// The calls of the table are those that a sound check makes, each once, and there are no others.
+/// A check without faults makes each call of the table once, and no other calls.
 #[test]
 fn the_calls_are_those_of_sound_checks() {
     for call in calls::all() {
@@ -396,7 +399,7 @@ fn the_calls_are_those_of_sound_checks() {
     }
 }
 
-/// Each call is made once as many others are answered as it says, and while no more of them are.
+/// Each call is made after exactly as many answers as its entry says.
 #[test]
 fn a_call_is_made_after_those_that_it_needs() {
     let calls: Vec<Call> = calls::all().collect();

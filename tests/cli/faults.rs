@@ -1,4 +1,4 @@
-//! What the network and the server can do wrong, and what is said of it.
+//! Tests of faults of the network and the server, and of their messages.
 
 use std::time::{Duration, Instant};
 
@@ -115,7 +115,7 @@ fn statuses_that_are_final() {
             .iter()
             .filter(|request| is_root_read(request))
             .count();
-        // What is not in the answer to a question for two is asked for again, alone.
+        // A run that is missing from the answer for two runs is requested again alone.
         let is_missing = words.starts_with("there is no run");
         assert_eq!(asked, if is_missing { 2 } else { 1 }, "{words}");
     }
@@ -190,7 +190,7 @@ fn retry_after_is_honoured() {
     let started = Instant::now();
     check(&weave, &[]).code(0);
     assert!(started.elapsed() >= Duration::from_secs(1));
-    // W&B also says when a limit on the number of requests ends.
+    // W&B also says when a rate limit ends.
     let limited = Weave::with(|request, before| {
         (is_root_read(request) && before == 0)
             .then(|| Reply::status(429, "slow").header("RateLimit-Reset: 1.5"))
@@ -207,7 +207,7 @@ fn retry_after_is_honoured() {
         "asks to wait 7200 s; no time is left of 5 s",
     );
     assert!(started.elapsed() < Duration::from_secs(4));
-    // A number too large to be counted is no reason to come back at once.
+    // A number that is too large to represent does not cause an immediate retry.
     for ages in ["99999999999999999999999999", "1e999"] {
         let weave = Weave::with(move |request, _| {
             let reply = Reply::status(429, "slow").header(&format!("Retry-After: {ages}"));
@@ -259,7 +259,7 @@ fn nobody_listens() {
 
 #[test]
 fn a_host_that_has_no_address_is_named() {
-    // A label of 64 letters is no name, which is known without asking anybody.
+    // A label of 64 letters is invalid. The resolver rejects it without a query.
     let url = format!("https://{}.test", "a".repeat(64));
     let check = || {
         Gate::check(
@@ -268,12 +268,12 @@ fn a_host_that_has_no_address_is_named() {
         )
         .args(&["--base-url", &url])
     };
-    let outcome = check().run().says("help: look at --base-url");
+    let outcome = check().run().says("help: check --base-url");
     assert!(!outcome.stderr.contains("trying again"));
-    no_verdict(outcome, &format!("the host of {url} is not known"));
-    // Whoever names a proxy has it look for the host.
+    no_verdict(outcome, &format!("cannot resolve the host of {url}"));
+    // With a proxy, the proxy resolves the host name.
     let outcome = check().env("HTTPS_PROXY", &url).run();
-    no_verdict(outcome, "through the proxy of the environment is not known");
+    no_verdict(outcome, "through the proxy of the environment");
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn an_endless_answer_is_cut_off() {
 
 #[test]
 fn a_compressed_answer_is_read_and_a_broken_one_is_not() {
-    // gzip of `{"half`, made with Python's gzip module: valid compression of broken JSON.
+    // This is gzip of `{"half`, made with Python's gzip module. The compression is valid and the JSON is broken.
     let half: &[u8] = &[
         31, 139, 8, 0, 0, 0, 0, 0, 2, 255, 171, 86, 202, 72, 204, 73, 3, 0, 72, 236, 186, 196, 6,
         0, 0, 0,
@@ -313,7 +313,7 @@ fn a_compressed_answer_is_read_and_a_broken_one_is_not() {
     check(&weave, &[]).code(3);
 }
 
-/// Answers that contradict each other, in ways that a run being written would cause.
+/// The answers contradict each other as they would while the run is being written.
 #[test]
 fn contradictions_are_no_verdict() {
     type Wrong = fn(&Request) -> Option<Reply>;
@@ -369,7 +369,7 @@ fn contradictions_are_no_verdict() {
                     ))
                 })
             },
-            "stands twice",
+            "one run twice",
         ),
         (
             |r| common(r).then(|| Reply::json(&summary_of(100, &[("cand", CANDIDATE)]))),
@@ -386,7 +386,8 @@ fn contradictions_are_no_verdict() {
     }
 }
 
-/// Whatever a gateway sends back of the request, the key is taken out of it; the harness looks for it.
+/// A gateway may send any part of the request back. The key is removed from it. The test harness searches the output
+/// for the key.
 #[test]
 fn a_key_that_comes_back_is_not_shown() {
     for status in [400, 401, 403, 404, 503] {
@@ -414,7 +415,7 @@ fn a_key_in_a_sound_answer_is_not_shown_either() {
     no_verdict(check(&weave, &[]), "holds the API key");
 }
 
-/// Counts that contradict themselves over all rows are not believed over the common ones.
+/// If the counts over all rows contradict each other, the counts over the common rows are not used either.
 #[test]
 fn a_flaw_in_one_answer_is_a_flaw_in_the_other() {
     let weave = Weave::with(|request, _| {
@@ -447,7 +448,7 @@ fn a_flaw_in_one_answer_is_a_flaw_in_the_other() {
     );
 }
 
-/// A run that finishes between two answers must not be judged on the first part of its rows.
+/// A run may finish between two answers. The check must not judge only the first part of its rows.
 #[test]
 fn statistics_are_asked_for_after_the_run_was_seen_to_have_finished() {
     let weave = Weave::with(|request, _| {
@@ -459,7 +460,8 @@ fn statistics_are_asked_for_after_the_run_was_seen_to_have_finished() {
     check(&weave, &[]).code(0);
     let mut requests = weave.requests().into_iter();
     assert!(requests.next().is_some_and(|first| is_root_read(&first)));
-    // The statistics, and beside them how many calls there are: of what was seen to have finished, too.
+    // The check reads the statistics and the number of calls in parallel. It also counts the calls of a run that has
+    // finished.
     let (counts, others): (Vec<Request>, Vec<Request>) = requests.partition(is_count);
     assert_eq!((counts.len(), others.len()), (2, 2));
     assert!(others.iter().all(is_query));
@@ -504,7 +506,7 @@ fn a_proxy_that_cannot_be_used_is_no_reason_to_go_around_it() {
     assert!(!outcome.stderr.contains("proxy-secret"));
 }
 
-/// Wrong counts inside one answer leave the check undecided, and never pass it.
+/// Wrong counts in one answer make the check undecided. The check never passes.
 #[test]
 fn impossible_counts_pass_nothing() {
     for run in [
@@ -590,7 +592,7 @@ fn a_snapshot_notices_pages_that_do_not_fit() {
     }
 }
 
-/// In a log it is seen that a slow server is waited for, and what is asked of it.
+/// The log shows that the check waits for a slow server, and what it asks the server for.
 #[test]
 fn a_log_says_that_a_slow_server_is_waited_for() {
     let slow = || {

@@ -1,4 +1,4 @@
-//! Runs that are found: what is asked of Weave, and what a server may do wrong that must not matter.
+//! Tests of the search for runs: the requests to Weave, and server faults that must not change the result.
 
 use serde_json::{Value, json};
 
@@ -12,17 +12,17 @@ const BOTH: &str =
 const CANDIDATE: &str = "evaluation=answers,attributes.git_sha=cand";
 const BASELINE: &str = "evaluation=answers,attributes.git_branch=main";
 
-/// Whether a search is for a baseline: then there is more to it.
+/// Whether the request searches for a baseline. Such a request has more conditions.
 fn is_for_baseline(request: &Request) -> bool {
     request.body["query"].to_string().contains("ended_at")
 }
 
-/// Whether a run is looked for, and not the others of its commit.
+/// Whether the request searches for a run. A search for re-runs is excluded.
 fn is_look(request: &Request) -> bool {
     is_list(request) && !is_rerun_list(request)
 }
 
-/// Finds both runs on a server that answers searches so, and then judges them.
+/// Finds both runs on a server that answers searches with `search`, and judges them.
 fn both(
     search: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     more: &[&str],
@@ -35,7 +35,7 @@ fn both(
     (outcome, weave.requests())
 }
 
-/// A server that knows these runs, newest first, and filters nothing.
+/// A server that knows these runs, newest first, and ignores all filters.
 fn knows(calls: Vec<Value>) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
     move |request| {
         let number = |key: &str| usize::try_from(request.body[key].as_u64().unwrap()).unwrap();
@@ -67,7 +67,7 @@ fn two_searches_ask_for_no_more_than_is_used() {
         &[],
     );
     assert_eq!(chosen(&outcome.code(0)), (json!("cand"), json!("base")));
-    // Two searches and the re-runs of the candidate's commit; the statistics, and the counts of calls.
+    // Two searches, one list of re-runs of the candidate's commit, the statistics, and the counts of calls.
     assert_eq!(requests.len(), 7);
     assert!(is_rerun_list(&requests[1]));
     let filter = json!({
@@ -83,7 +83,7 @@ fn two_searches_ask_for_no_more_than_is_used() {
             json!([{"field": "started_at", "direction": "desc"}])
         );
         assert_eq!(body["columns"], json!(COLUMNS));
-        // An unknown key in a body is an error to the server.
+        // The server rejects a body with an unknown key.
         assert_eq!(body.as_object().unwrap().len(), 7);
     }
     let asked = requests[2].body["query"].to_string();
@@ -98,7 +98,7 @@ fn two_searches_ask_for_no_more_than_is_used() {
     }
 }
 
-/// A repeated line, a count that fails: neither makes a run out of nothing, or nothing out of a run.
+/// A repeated line or a failed count neither adds a run nor loses one.
 #[test]
 fn a_repeated_line_or_a_failing_count_loses_no_run() {
     let weave = Weave::with(|request, _| match &*request.path {
@@ -110,7 +110,7 @@ fn a_repeated_line_or_a_failing_count_loses_no_run() {
                 stranger["attributes"] = json!({});
                 stranger
             };
-            // The first page has one line twice, and nothing that matches.
+            // The first page repeats one line and contains no match.
             let first: Vec<Value> = [1, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(stranger).to_vec();
             Some(Reply::lines(&if is_rerun_list(request) {
                 vec![call("cand", 9)]
@@ -154,7 +154,7 @@ fn a_repeated_line_or_a_failing_count_loses_no_run() {
     }
 }
 
-/// Ten runs of the branch, each of a commit of its own; of one commit there is one.
+/// Ten runs of the branch, each of a different commit. A list for one commit holds one run.
 fn many(request: &Request) -> Vec<Value> {
     let is_newest = !is_for_baseline(request);
     let asked = request.body["query"].to_string();
@@ -175,7 +175,7 @@ fn many(request: &Request) -> Vec<Value> {
     std::iter::once(newest).chain(others).collect()
 }
 
-/// One commit may be evaluated in several ways; a policy gates one of them.
+/// One commit may have several evaluations. A policy gates one of them.
 #[test]
 fn an_argument_without_an_evaluation_means_the_policys() {
     let weave = Weave::with(|request, _| {
@@ -211,8 +211,8 @@ fn an_argument_without_an_evaluation_means_the_policys() {
     }
 }
 
-/// Names, times and states are looked at again here.
-/// It may be the newest that was asked for, so no older one is taken in its place.
+/// The gate checks names, times and states itself. The unclear run may be the newest match, so the gate does not use an
+/// older run.
 #[test]
 fn a_run_that_does_not_say_what_it_is_is_not_passed_over() {
     let searched = |selector: &str, untold: &'static [&'static str], at: usize| {
@@ -235,12 +235,12 @@ fn a_run_that_does_not_say_what_it_is_is_not_passed_over() {
         searched(selector, untold, 0).code(3).says(&format!(
             "Weave lists run `new` among those of `{selector}`, and does not say of which evaluation or model it is"
         ));
-        // Older than the one that is taken.
+        // This run is older than the chosen run.
         let weave = searched(selector, untold, 1);
         assert!(!weave.stderr.contains("does not say"), "{}", weave.stderr);
         weave.done();
     }
-    // What was not asked for need not be told.
+    // The selector does not name the model, so the run need not have one.
     let outcome = searched("evaluation=answers", &["model"], 0);
     assert!(
         !outcome.stderr.contains("does not say"),
@@ -278,13 +278,13 @@ fn a_server_that_does_not_filter_changes_nothing() {
     ];
     let (outcome, requests) = both(knows(calls), &[]);
     assert_eq!(chosen(&outcome), (json!("cand"), json!("base")));
-    // A page is full of runs, so that there may be more of the baseline's commit.
+    // The page is full, so there may be more runs of the baseline's commit.
     assert_eq!(requests.len(), 8);
 }
 
 #[test]
 fn the_search_goes_on_over_pages_and_ends() {
-    // Nine pages of what does not match, and then what does.
+    // Nine pages contain no match. The tenth page contains the matches.
     let strangers = |count: u32| {
         (0..count).map(|number| {
             let mut stranger = call(&format!("stranger-{number}"), 23);
@@ -332,7 +332,8 @@ fn many_matches_are_counted_by_the_server() {
         (&run["matches"], &run["selector"]),
         (&json!(412), &json!(BASELINE))
     );
-    // Of each side the search, its count, the runs of the commit, and the count of its calls; and the statistics.
+    // Each side needs the search, its count, the runs of the commit, and the count of the run's calls. Both need the
+    // statistics.
     assert_eq!(weave.requests().len(), 10);
 }
 
@@ -370,7 +371,7 @@ fn lists_that_cannot_be_trusted_are_no_evidence() {
         ),
         (
             lines(&good.replacen("\"git_sha\":", "\"git_sha\":\"other\",\"git_sha\":", 1)),
-            "the key `git_sha` stands twice",
+            "duplicate key `git_sha`",
         ),
         (
             lines(&format!("{{\"id\": \"{KEY}\"}}")),
@@ -394,7 +395,7 @@ fn lists_that_cannot_be_trusted_are_no_evidence() {
         outcome.code(3).says(words);
         assert_eq!(requests.len(), 1, "{words}");
     }
-    // The same run twice is one run, and an empty list is none.
+    // A run that is listed twice counts once.
     let (outcome, _) = both(
         |request| {
             let hour = if is_for_baseline(request) { 8 } else { 9 };
@@ -429,7 +430,7 @@ fn a_candidate_without_a_start_has_no_older_run() {
         .run()
         .code(3)
         .says("a call without a time");
-    // A snapshot may lack it.
+    // A run in a snapshot may lack a start time.
     let weave = Weave::start();
     let taken = Gate::new(&["snapshot", "cand", "--summary-only", "-o", "s.json"])
         .args(&["--project=my-team/bot", "--base-url", &weave.url])
@@ -449,7 +450,7 @@ fn a_candidate_without_a_start_has_no_older_run() {
 #[test]
 fn policies_share_what_was_found() {
     let weave = Weave::with(|request, before| {
-        // A newer run appears after the first look: all policies are judged on the same one.
+        // A newer run appears after the first search. All policies must judge the same run.
         let newer = (before > 0).then(|| {
             let mut newer = call("newer", 10);
             newer["attributes"]["git_sha"] = json!("cand");
@@ -515,7 +516,7 @@ fn waiting_goes_on_while_the_server_is_busy_and_stops_where_it_cannot_help() {
     outcome
         .code(3)
         .says("waited 2s for evaluation=answers,attributes.git_sha=cand in my-team/bot; last seen: cannot read the list of evaluation runs: Weave answered 503: asleep");
-    // Half a line may be whole the next time, and the server says when to come again.
+    // A cut line may be complete in the next answer. The 429 answer says when to retry.
     let (outcome, requests) = waits(
         |request, before| {
             is_look(request)
@@ -533,7 +534,7 @@ fn waiting_goes_on_while_the_server_is_busy_and_stops_where_it_cannot_help() {
         requests.iter().filter(|request| is_look(request)).count(),
         3
     );
-    // A server that hangs does not make the wait longer than it is.
+    // A server that does not answer does not make the wait longer than its limit.
     let started = std::time::Instant::now();
     let (outcome, _) = waits(
         |request, _| is_list(request).then(|| Reply::Silence(std::time::Duration::from_secs(30))),

@@ -1,4 +1,4 @@
-//! A builder that runs the binary in an empty directory with a scrubbed environment.
+//! A builder that runs the binary in an empty directory with an empty environment.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,30 +10,31 @@ use serde_json::Value;
 
 use crate::secrets::Secrets;
 
-/// The binary that is tested: the one in `WEAVE_GATE`, such as that of a release, else the one that cargo built.
+/// The path of the tested binary. It is the value of `WEAVE_GATE`, such as a released binary, or else the binary that
+/// cargo built.
 pub fn binary() -> String {
     let built = || env!("CARGO_BIN_EXE_weave-gate").to_owned();
     std::env::var("WEAVE_GATE").unwrap_or_else(|_| built())
 }
 
-/// The key that the fake server accepts; no output may ever hold it.
+/// The key that the fake server accepts. No output may contain it.
 pub const KEY: &str = "0123456789abcdef0123456789abcdef01234567";
-/// What is sent of it.
+/// The key as the authorization header encodes it.
 pub const KEY_IN_BASE64: &str = "YXBpOjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc=";
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// One call of the binary.
+/// One run of the binary.
 pub struct Gate {
     folder: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
-    /// The files that were there before.
+    /// The files that existed before the run.
     given: BTreeMap<PathBuf, Vec<u8>>,
     secrets: Secrets,
 }
 
-/// What came of it.
+/// The result of a run.
 pub struct Outcome {
     pub code: i32,
     pub stdout: String,
@@ -62,7 +63,7 @@ impl Gate {
         }
     }
 
-    /// `check` of a policy of these gates, with a key and a project.
+    /// A `check` with a policy of these gates, a key and a project.
     pub fn check(gates: &str, more: &[&str]) -> Self {
         Self::new(&["check"])
             .file(
@@ -73,7 +74,7 @@ impl Gate {
             .env("WANDB_API_KEY", KEY)
     }
 
-    /// Puts these in the place of all arguments.
+    /// Replaces all arguments.
     pub fn starting(mut self, words: &[&str]) -> Self {
         self.arguments.clear();
         self.args(words)
@@ -85,21 +86,21 @@ impl Gate {
         self
     }
 
-    /// Sets a variable. Keys, tokens and the passwords of proxies are looked for in all that is written.
+    /// Sets a variable. The harness searches all output for keys, tokens and proxy passwords.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.secrets.add_variable(name, value);
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Sets a key that is a word or a part of many, and is not looked for.
+    /// Sets a key that also occurs in ordinary text. The harness does not search for it.
     pub fn short_key(mut self, key: &str) -> Self {
         let variable = ("WANDB_API_KEY".to_owned(), key.to_owned());
         self.environment.push(variable);
         self
     }
 
-    /// Has this looked for, in all spellings, in everything that is written.
+    /// Adds a secret. The harness searches all output for it in all spellings.
     pub fn secret(mut self, secret: &str) -> Self {
         self.secrets.add(secret);
         self
@@ -123,12 +124,12 @@ impl Gate {
         self.ended(output)
     }
 
-    /// The call, for a test that starts it in its own way.
+    /// The command, for a test that starts it itself.
     pub fn command(&self) -> Command {
         self.through(&[])
     }
 
-    /// The same, as the last arguments of another program.
+    /// The command as the last arguments of another program.
     pub fn through(&self, program: &[&str]) -> Command {
         let binary = binary();
         let mut words = program.iter().copied().chain([binary.as_str()]);
@@ -144,7 +145,7 @@ impl Gate {
         command
     }
 
-    /// What came of it. Where a signal ended it, the code is -1.
+    /// The result of a run. The code is -1 if a signal ended the process.
     #[track_caller]
     pub fn ended(self, output: Output) -> Outcome {
         self.secrets.must_not_be_in(&output.stdout, "stdout");
@@ -195,7 +196,7 @@ impl Outcome {
         self
     }
 
-    /// Takes the files away.
+    /// Removes the folder of the run.
     pub fn done(self) {
         fs::remove_dir_all(self.folder).unwrap();
     }

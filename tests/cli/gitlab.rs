@@ -1,4 +1,4 @@
-//! The component for GitLab: what GitLab makes of it, and its script, run as a runner would.
+//! Tests of the GitLab component: its form after GitLab reads it, and its script, run as a runner would run it.
 
 use std::fs;
 
@@ -7,21 +7,21 @@ use serde_yaml::Value;
 
 use crate::shell::Shell;
 
-/// How a runner starts a script, with busybox and with bash.
+/// The commands with which a runner starts a script, for busybox and for bash.
 const SHELLS: [&[&str]; 2] = [&["sh", "-e"], &["bash", "-eo", "pipefail"]];
 
 fn file(name: &str) -> String {
     fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-/// The inputs' specification and the rest, as text.
+/// The specification of the inputs, and the rest of the component as text.
 fn component() -> (Value, String) {
     let text = file("templates/weave-gate.yml");
     let (head, body) = text.split_once("\n---\n").unwrap();
     (serde_yaml::from_str(head).unwrap(), body.to_owned())
 }
 
-/// Puts inputs into the text as GitLab does, before anything reads the YAML.
+/// Inserts inputs into the text before the YAML is parsed, as GitLab does.
 fn interpolated(inputs: &[(&str, &str)]) -> Value {
     let (spec, mut body) = component();
     for (name, input) in spec["spec"]["inputs"].as_mapping().unwrap() {
@@ -48,7 +48,7 @@ fn job(inputs: &[(&str, &str)]) -> Value {
     interpolated(&all)["weave-gate"].clone()
 }
 
-/// A shell with the job's variables, and its script.
+/// A shell with the job's variables, and the job's script.
 fn prepared(name: &str, inputs: &[(&str, &str)]) -> (Shell, String) {
     let job = job(inputs);
     let mut shell = Shell::new(name)
@@ -76,7 +76,7 @@ fn the_component_is_two_documents_of_yaml_before_anything_is_put_in() {
         let place = format!("$[[ inputs.{name} ]]");
         assert!(body.contains(&place), "{name} is not used");
         if input.get("type").is_none() {
-            // What could end the quotes that it stands in is refused.
+            // The input is inserted between quotes. Its pattern must refuse characters that could end the quotes.
             let regex = input["regex"].as_str().unwrap();
             assert!(
                 [

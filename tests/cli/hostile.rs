@@ -1,14 +1,14 @@
-//! Hostile names through every sink of a check: nothing is injected, and each is still recognisable.
+//! Tests with hostile names in every output of a check. A name must inject nothing and must remain recognisable.
 
 use serde_json::{Value, json};
 
 use crate::gate::{Gate, Outcome};
 use crate::weave::{Reply, Run, Weave, is_count, is_rerun_list, is_root_read, root, summary_of};
 
-/// What is looked for in each sink: by this a name is recognised.
+/// The text by which each output is searched for a name.
 const CORE: &str = "Mallory";
 
-/// What names try to be.
+/// Texts with which a name tries to break an output format.
 const TRIES: [&str; 14] = [
     "\n::error::",
     "##[error]",
@@ -26,7 +26,7 @@ const TRIES: [&str; 14] = [
     "\\\\\\`*_{}[]()#+-.!$x$:smile:",
 ];
 
-/// One check of a run all of whose names are this, with every report.
+/// A check of a run with this text as each of its names, and with every report.
 fn check(name: &str) -> Outcome {
     let text = name.to_owned();
     let weave = Weave::with(move |request, _| {
@@ -43,7 +43,7 @@ fn check(name: &str) -> Outcome {
         if is_root_read(request) {
             return Some(Reply::lines(&[newest()]));
         }
-        // Its re-run has all names, too, and is left out.
+        // The re-run has the same hostile names. It is left out.
         if is_rerun_list(request) {
             let mut failed = run(&format!("{text}-rerun"), "2026-11-23T08:00:00Z");
             failed["exception"] = json!(text);
@@ -62,7 +62,7 @@ fn check(name: &str) -> Outcome {
         summary["summary"]["evaluations"][0]["display_name"] = json!(text);
         Some(Reply::json(&summary))
     });
-    // YAML takes such characters only where they are spelled out.
+    // YAML accepts such characters only in escaped form.
     let quoted = json!(format!("gate {name}")).to_string();
     let spelled = |c: char| match c {
         ' '..='~' => c.to_string(),
@@ -86,7 +86,7 @@ fn check(name: &str) -> Outcome {
     .code(1)
 }
 
-/// Characters that move a cursor, turn a line around, or hide.
+/// Characters that move the cursor, reverse the text direction, or are invisible.
 fn is_unseen(c: char) -> bool {
     let turns =
         matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
@@ -113,7 +113,7 @@ fn no_name_is_more_than_a_name_in_any_sink() {
         ];
         for (sink, text) in files.iter().chain(&more) {
             assert!(!text.contains(is_unseen), "{sink} of {tried:?}: {text}");
-            // A runner never reads XML that is in a file.
+            // A runner never reads an XML file, so `##[` is harmless there.
             assert!(
                 *sink == "junit.xml" || !text.contains("##["),
                 "{sink} of {tried:?}: {text}"
@@ -122,7 +122,7 @@ fn no_name_is_more_than_a_name_in_any_sink() {
             assert_eq!(text.contains(CORE), names_it, "{sink} of {tried:?}: {text}");
         }
         let [markdown, json, junit, metrics, _] = files.map(|(_, text)| text);
-        // The runner reads commands of stdout and of stderr; ours are the only ones.
+        // The runner executes commands in stdout and stderr. Only the gate's own commands may occur there.
         let commands = |text: &str| {
             text.lines()
                 .filter(|line| line.trim_start().starts_with("::"))
@@ -137,7 +137,7 @@ fn no_name_is_more_than_a_name_in_any_sink() {
             more[3].1,
             "verdict=failed\nexit-code=1\nreport=out/report.md\njson=out/report.json\njunit=out/junit.xml\nmetrics=out/metrics.txt\n"
         );
-        // The same lines as with a plain name: none begins a quick action, a heading or a table of its own.
+        // The number of lines is the same as with a plain name. So no name starts a quick action, a heading or a table.
         let plain = check(CORE);
         let lines = |text: &str| text.lines().count();
         assert_eq!(
@@ -158,7 +158,7 @@ fn no_name_is_more_than_a_name_in_any_sink() {
         );
         assert_eq!(junit.matches("<testcase ").count(), 1, "{junit}");
         assert_eq!(junit.matches("<failure ").count(), 1, "{junit}");
-        // JSON keeps the name as it is: whoever reads it gets what was logged.
+        // JSON keeps the name unchanged, so that readers get the logged name.
         let report: Value = serde_json::from_str(&json).unwrap();
         let subject = &report["policies"][0]["checks"][0]["subject"];
         assert_eq!(

@@ -1,5 +1,5 @@
-//! The action's installation: `scripts/install.sh`, run as GitHub's runner would, with a `curl` that serves archives
-//! from a folder, and archives as `scripts/package.sh` packs them.
+//! Tests of the action's installation. They run `scripts/install.sh` as GitHub's runner would, with a fake `curl` that
+//! serves archives from a folder. `scripts/package.sh` makes the archives.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// What a job may have in its environment, and no program that is started here may.
+/// Secrets that a job may have in its environment. No program that the script starts may get them.
 const SECRETS: [&str; 9] = [
     "WANDB_API_KEY",
     "GITHUB_TOKEN",
@@ -27,7 +27,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A checkout of the action, a runner's folders, and what there is to download.
+/// A checkout of the action, the folders of a runner, and the files that can be downloaded.
 struct Runner {
     folder: PathBuf,
     variables: Vec<(String, String)>,
@@ -36,9 +36,9 @@ struct Runner {
 struct Ran {
     code: i32,
     stdout: String,
-    /// What curl was called with; empty where it was not.
+    /// The arguments of curl. Empty if curl was not called.
     curl: String,
-    /// The binary that the script named.
+    /// The path of the binary that the script set.
     binary: Option<PathBuf>,
 }
 
@@ -50,7 +50,8 @@ fn program_name(target: &str) -> &'static str {
     }
 }
 
-/// A binary to pack: the real one, with all its symbols, would take a minute. It says its version, or what it was asked.
+/// Writes a small program to pack, because packing the real binary with its symbols takes a minute. The program prints
+/// its version or its arguments.
 pub fn stand_in(path: &Path) {
     let script =
         r#"if [[ $1 == --version ]]; then echo "weave-gate VERSION"; else echo "asked for $*"; fi"#;
@@ -136,7 +137,7 @@ cp FOLDER/released/${1##*/} "$to" 2>/dev/null || { echo "curl: (22) The requeste
         self
     }
 
-    /// Packs a program that calls itself weave-gate of this version, and adds its checksum to the action's.
+    /// Packs a program with this version of weave-gate, and adds its checksum to the action's checksums.
     fn release(self, target: &str) -> Self {
         let binary = self.at(program_name(target));
         stand_in(&binary);
@@ -191,7 +192,7 @@ fn names(folder: &Path) -> BTreeSet<OsString> {
 }
 
 impl Ran {
-    /// It ended with 2 and one annotation, and named no binary.
+    /// The script must end with code 2 and one annotation, and must name no binary.
     #[track_caller]
     fn refused(&self, words: &str) {
         assert_eq!(self.code, 2, "{}", self.stdout);
@@ -250,7 +251,7 @@ fn an_archive_with_another_checksum_is_not_unpacked() {
     let runner = Runner::new("checksum").release(LINUX);
     let path = runner.at("released").join(archive(LINUX));
     let mut bytes = fs::read(&path).unwrap();
-    // Gzip's time, which no program looks at.
+    // This byte is a part of gzip's time, which no program reads.
     bytes[4] ^= 1;
     fs::write(&path, bytes).unwrap();
     let ran = runner.install(VERSION);
@@ -272,13 +273,13 @@ fn what_has_no_checksum_is_not_downloaded() {
         ran.refused(version);
         assert_eq!(ran.curl, "");
     }
-    // Of this version, but for another system.
+    // The archive has this version and is for another system.
     let ran = Runner::new("other-system")
         .release(LINUX)
         .on("macOS", "ARM64")
         .install(VERSION);
     ran.refused("no checksum of `weave-gate-");
-    // A checksum that is none.
+    // The checksum is invalid.
     let broken = Runner::new("broken");
     let checksums = broken.at("action/scripts/checksums.txt");
     fs::write(checksums, format!("0123  {}\n", archive(LINUX))).unwrap();
@@ -330,7 +331,7 @@ fn a_system_without_releases_is_told_so() {
     }
 }
 
-/// A cargo that writes down how it was called, and builds a program that says so.
+/// A fake cargo that records its arguments and builds a program that reports this.
 const FAKE_CARGO: &str = r#"printf '%s\n' "$PWD" "$@" >FOLDER/cargo
 env >>FOLDER/environment
 while [[ $# -gt 1 ]]; do
@@ -365,7 +366,7 @@ fn without_a_version_the_action_builds_its_own_source() {
     for word in ["--release", "--locked", "Cargo.toml"] {
         assert!(asked.lines().any(|line| line == word), "{asked}");
     }
-    // Where cargo and a server with certificates of its own are found is passed on.
+    // The script passes on the variables that locate cargo and the certificates of a server.
     let mut runner = Runner::new("build-passed-on").with_fake_cargo();
     for (name, value) in [
         ("CARGO_HOME", "/cargo"),
@@ -407,7 +408,7 @@ fn by_hand_it_prints_where_the_binary_is() {
     assert!(!environment.contains("of-the-job"), "{environment}");
 }
 
-/// What a stranger's repository may hold, each with what it takes to have it run.
+/// Traps that a foreign repository may contain. Each has its own trigger.
 const TRAPS: [&str; 5] = [
     "rust-toolchain.toml",
     ".cargo/config.toml",
@@ -416,8 +417,8 @@ const TRAPS: [&str; 5] = [
     "RELATIVE_PATH",
 ];
 
-/// A runner with the real cargo, a small package in place of the action's, and this trap in the checked-out repository.
-/// The trap is a program that leaves a file, `sprung`.
+/// A runner with the real cargo, a small package as the action, and this trap in the checked-out repository. The trap
+/// is a program that creates the file `sprung`.
 fn trapped(trap: &str) -> Runner {
     let mut runner = Runner::new(&format!("trap-{}", trap.replace(['/', '.'], "-")));
     for name in ["HOME", "CARGO_HOME", "RUSTUP_HOME"] {
@@ -484,7 +485,7 @@ fn trapped(trap: &str) -> Runner {
 #[test]
 fn nothing_of_the_checked_out_repository_runs_and_no_secret_is_in_the_build() {
     for trap in TRAPS {
-        // The traps work: a build as a person would make it springs them.
+        // An ordinary build triggers the trap, so the trap works.
         let runner = trapped(trap);
         let build = Command::new("bash")
             .args([
@@ -496,7 +497,7 @@ fn nothing_of_the_checked_out_repository_runs_and_no_secret_is_in_the_build() {
             .envs(runner.variables.iter().cloned())
             .output()
             .unwrap();
-        // Without rustup nobody reads the file.
+        // Only rustup reads `rust-toolchain.toml`.
         let is_read = trap != "rust-toolchain.toml" || Command::new("rustup").output().is_ok();
         assert_eq!(runner.at("sprung").exists(), is_read, "{trap}: {build:?}");
 

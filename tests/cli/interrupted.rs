@@ -1,4 +1,4 @@
-//! What a signal leaves of reports and verdicts.
+//! Tests of reports and verdicts after a signal.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -22,7 +22,7 @@ pub const FILES: [&str; 5] = [
 ];
 pub const OLD: &str = "the report of another day\n";
 
-/// A check of the examples, which fails, with all of its reports.
+/// A check of the examples, with all its reports. The check fails.
 pub fn example(has_old: bool) -> Gate {
     let root =
         |name: &str| fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
@@ -43,7 +43,7 @@ pub fn example(has_old: bool) -> Gate {
     gate
 }
 
-/// What a check of the examples writes, where nobody interrupts it.
+/// The reports of a check of the examples that is not interrupted.
 pub fn whole() -> Vec<String> {
     let outcome = example(false).run().code(1);
     FILES
@@ -63,7 +63,7 @@ fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
 }
 
-/// Waits for something, and not for ever.
+/// Waits until the condition holds. Panics after 60 seconds.
 #[track_caller]
 fn until(holds: impl Fn() -> bool) {
     let since = Instant::now();
@@ -73,7 +73,7 @@ fn until(holds: impl Fn() -> bool) {
     }
 }
 
-/// Whether a name is one of a file that is not there yet: hidden, and it says whose it is.
+/// Whether a file name is that of a temporary file of weave-gate.
 pub fn is_aside(name: &str) -> bool {
     let number = name
         .strip_prefix(".weave-gate-")
@@ -90,7 +90,7 @@ pub fn names(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Holds each report to be as it was or whole, and tells how many are new.
+/// Asserts that each report is either unchanged or complete, and returns the number of new reports.
 #[track_caller]
 pub fn none_is_half(folder: &Path, has_old: bool, whole: &[String]) -> usize {
     for name in names(folder) {
@@ -113,7 +113,7 @@ fn a_kill_at_any_moment_leaves_no_half_report() {
     let since = Instant::now();
     example(true).run().code(1);
     let usual = since.elapsed();
-    // A linear congruential generator, so that each run tries the same moments.
+    // A linear congruential generator, so that each test run uses the same moments.
     let mut seed = 20_261_124_u64;
     let mut random = move || {
         seed = seed
@@ -127,7 +127,7 @@ fn a_kill_at_any_moment_leaves_no_half_report() {
         let gate = example(has_old);
         let out = gate.folder().join("out");
         let mut child = start(gate.command());
-        // Half of the kills are spread over the whole run, half come while it writes.
+        // Half of the kills are spread over the whole run. The other half occur while reports are written.
         let moment = if round % 4 < 2 {
             usual.mul_f64(f64::from(random()) / f64::from(1 << 24) * 1.2)
         } else {
@@ -152,7 +152,7 @@ fn a_kill_at_any_moment_leaves_no_half_report() {
     assert!(killed > 5, "{killed} were killed, {ended} ended before");
 }
 
-/// The system itself kills whoever writes a larger file than allowed: in the middle of a report.
+/// The system kills a process that writes a file larger than the limit. The kill occurs in the middle of a report.
 #[test]
 fn a_kill_in_the_middle_of_a_file_leaves_the_old_one() {
     let whole = whole();
@@ -170,7 +170,7 @@ fn a_kill_in_the_middle_of_a_file_leaves_the_old_one() {
         let [half] = &*aside else { panic!("{aside:?}") };
         let half = fs::read_to_string(out.join(half)).unwrap();
         assert!(half.len() >= 512 && whole[0].starts_with(&half));
-        // The verdict is said last.
+        // The verdict is printed last.
         assert!(gate.ended(output).stdout.is_empty());
     }
 }
@@ -188,12 +188,12 @@ fn a_kill_between_two_files_leaves_the_first_whole() {
                 .unwrap()
                 .success()
         );
-        // Nobody reads the pipe, so that the second file waits.
+        // The pipe has no reader, so the second file waits.
         let gate = gate.args(&["--report=out/report.md", "--json=pipe"]);
         let out = gate.folder().join("out");
         let child = start(gate.through(&["env", "--default-signal=HUP,INT,TERM"]));
         until(|| fs::read_to_string(out.join(FILES[0])).is_ok_and(|text| text == whole[0]));
-        // It may still be on its way to the pipe, but not to another file.
+        // The process may still be opening the pipe. It cannot be writing another file.
         signal(&child, by);
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.signal(), Some(by.as_raw()));
@@ -203,18 +203,19 @@ fn a_kill_between_two_files_leaves_the_first_whole() {
     }
 }
 
-/// A check, waiting for Weave in some way.
+/// A check that waits for Weave.
 fn waiting(weave: &Weave, more: &[&str]) -> Gate {
     let floor = "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.5}";
     Gate::check(floor, &["--report-dir=out", "--base-url", &weave.url]).args(more)
 }
 
-/// Ends as any program does: by the signal, which a shell tells as 143, and which is neither "passed" nor "failed".
+/// The process ends by the signal, as other programs do. A shell reports the code 143. The output says neither "passed"
+/// nor "failed".
 #[test]
 fn a_signal_ends_it_at_once_with_no_verdict() {
     for by in [Signal::TERM, Signal::INT, Signal::HUP] {
         for (reply, more) in [
-            // No answer; a pause between two attempts; a wait for the run.
+            // The three cases are: no answer, a pause between two attempts, and a wait for the run.
             (Reply::Stall(Vec::new()), &["--candidate=cand"][..]),
             (
                 Reply::status(503, "busy").header("Retry-After: 30"),
@@ -224,7 +225,8 @@ fn a_signal_ends_it_at_once_with_no_verdict() {
         ] {
             let weave = Weave::with(move |_, _| Some(reply.clone()));
             let gate = waiting(&weave, more);
-            // What was started by `nohup`, or in the background of a script, ignores some signals, as does all that it starts.
+            // A process that `nohup` or a background script started ignores some signals, and so do its children. `env`
+            // restores the default.
             let child = start(gate.through(&["env", "--default-signal=HUP,INT,TERM"]));
             until(|| !weave.requests().is_empty());
             thread::sleep(Duration::from_millis(50));
@@ -250,7 +252,7 @@ fn a_signal_ends_it_at_once_with_no_verdict() {
     }
 }
 
-/// A table is written as it comes; what a signal leaves of it is not taken for one.
+/// A table is written row by row. A signal must not leave an incomplete table that looks complete.
 #[test]
 fn a_signal_leaves_no_half_table() {
     let weave = Weave::with(|request, _| {

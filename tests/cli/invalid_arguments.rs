@@ -1,4 +1,5 @@
-//! Arguments that clap rejects: the reports that were asked for say so, and none of an earlier run stays in place.
+//! Tests of arguments that clap rejects. The requested reports must show the error, and no report of an earlier run may
+//! remain.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,7 +13,7 @@ use crate::interrupted::FILES;
 
 const OLD: &str = "passed yesterday\n";
 
-/// A check by a policy that passes, in a folder that holds reports of an earlier run.
+/// A check with a policy that passes, in a folder with reports of an earlier run.
 fn stale(arguments: &[&str]) -> Gate {
     let mut gate = Gate::new(&["check"])
         .args(arguments)
@@ -27,7 +28,7 @@ fn stale(arguments: &[&str]) -> Gate {
     gate
 }
 
-/// Every report says that nothing was judged, and why.
+/// Asserts that every report says that nothing was judged, and why.
 #[track_caller]
 fn says_why(outcome: &Outcome, why: &str) {
     for name in FILES {
@@ -94,7 +95,7 @@ fn every_report_is_written_wherever_the_mistake_is() {
         says_why(&outcome, why);
         outcome.done();
     }
-    // The same arguments without the mistake.
+    // These are the same arguments without the error.
     let outcome = stale(&["--report-dir", "out"]).run().code(0);
     assert_eq!(outcome.json("out/report.json")["verdict"], "passed");
 }
@@ -149,7 +150,7 @@ fn what_is_read_is_not_overwritten_either() {
             .says("which is read");
         assert!(outcome.read("gates.yaml").starts_with("version: 1"));
         assert_eq!(outcome.read("c.json"), root("examples/candidate.json"));
-        // The other reports are written.
+        // The other reports are still written.
         assert!(outcome.read("out/report.md").contains("which is read"));
     }
 }
@@ -177,7 +178,7 @@ fn github_gets_outputs_summary_and_an_annotation() {
     assert_eq!(without.read("output"), "");
 }
 
-/// What somebody wrote into an argument is no command to a runner.
+/// Text in an argument must not become a command to a runner.
 #[test]
 fn hostile_arguments_are_only_text() {
     let outcome = stale(&["--report-dir=out", "--wait", "x\n::error::y\n##[group]z"])
@@ -190,7 +191,7 @@ fn hostile_arguments_are_only_text() {
     }
 }
 
-/// Every output is searched for it.
+/// The harness searches every output for the key.
 #[test]
 fn a_key_in_an_argument_is_shown_nowhere() {
     let outcome = stale(&["--report-dir=out", "--wait", KEY])
@@ -273,7 +274,7 @@ fn help_and_version_write_nothing_and_other_commands_as_before() {
             .code(code);
         assert!(outcome.names().is_empty());
     }
-    // A file in the place of the folder.
+    // A file has the name of the folder.
     let outcome = Gate::new(&["check", "--wait=soon", "--report-dir=out"]);
     fs::write(outcome.folder().join("out"), OLD).unwrap();
     outcome.run().code(2).says("cannot make the folder `out`");

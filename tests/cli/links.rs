@@ -1,4 +1,4 @@
-//! Links at the paths of reports: a checked-out pull request may have put them there.
+//! Tests of links at the paths of reports. A checked-out pull request may have created the links.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::gate::Gate;
 
-/// Two folders: one that the gate runs in, and one that is somebody else's.
+/// Two folders: the folder of the gate, and a folder of another user.
 struct Folders {
     gate: Gate,
     other: PathBuf,
@@ -44,7 +44,7 @@ impl Folders {
         self
     }
 
-    /// Nothing of the other folder is changed, and the exit code is 2.
+    /// Asserts that the other folder is unchanged and that the exit code is 2.
     #[track_caller]
     fn refused(self, words: &str) {
         let Self { gate, other } = self;
@@ -59,7 +59,7 @@ impl Folders {
         fs::remove_dir_all(other).unwrap();
     }
 
-    /// The report is written, and stands where the path leads.
+    /// Asserts that the report is written to the target of the path.
     #[track_caller]
     fn written(self, path: &str) {
         let Self { gate, other } = self;
@@ -93,7 +93,7 @@ fn no_report_is_written_through_a_link_that_leaves_its_folder() {
         .link("out/report.json", target)
         .refused("it is a link that leads nowhere");
 
-    // By way of a link that stays in the folder.
+    // The link leads to a second link in the same folder.
     let folders = check(DIR);
     let target = keys(&folders);
     folders
@@ -101,7 +101,7 @@ fn no_report_is_written_through_a_link_that_leaves_its_folder() {
         .link("out/report.json", "a")
         .refused("is a link to `");
 
-    // Out of the folder, although not out of the working directory.
+    // The link leaves the folder of the reports and stays in the working directory.
     check(DIR)
         .link("out/junit.xml", "../gates.yaml")
         .refused("cannot write `out/junit.xml`");
@@ -122,7 +122,7 @@ fn no_folder_of_reports_is_a_link_that_leaves_the_folder_it_is_in() {
         let target = folders.other.clone();
         folders.link("out", target).refused("is a link to `");
     }
-    // As absolute paths, from another folder.
+    // The paths are absolute, and the gate runs in another folder.
     for more in ["out", "out/", "out/new"] {
         let folders = check(&[]);
         let target = folders.other.clone();
@@ -151,7 +151,7 @@ fn links_that_stay_where_they_are_are_followed() {
         .folder("b/out")
         .link("a", "b")
         .written("b/out/r.json");
-    // A link of the machine, on the way to where the gate runs.
+    // The link is part of the path to the gate's own folder, and it is not from the repository.
     let folders = check(&[]);
     let link = folders.gate.folder().with_extension("link");
     let _ = fs::remove_file(&link);
@@ -166,7 +166,7 @@ fn links_that_stay_where_they_are_are_followed() {
     fs::remove_file(link).unwrap();
 }
 
-/// Other commands write as `check` does.
+/// Other commands follow the same rule as `check`.
 #[test]
 fn no_table_is_written_through_a_link_that_leaves_its_folder() {
     let folders = check(&[]);
@@ -193,7 +193,7 @@ fn open_files_are_written_to() {
         assert!(outcome.stdout.contains("\"schema_version\": 1"), "{path}");
         fs::remove_dir_all(folders.other).unwrap();
     }
-    // Process substitution, and a named pipe.
+    // The cases are process substitution and a named pipe.
     for script in [
         "set -o pipefail; \"$@\" --json >(cat > r.json) -q; code=$?; sleep 0.3; exit $code",
         "mkfifo pipe; cat pipe > r.json & \"$@\" --json pipe -q; code=$?; wait; exit $code",

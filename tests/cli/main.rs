@@ -1,4 +1,4 @@
-//! The built binary, driven from outside: its messages, exit codes and files.
+//! Tests that run the built binary and check its messages, exit codes and files.
 
 #![expect(unreachable_pub, reason = "one crate, whose rooms use each other")]
 #![expect(

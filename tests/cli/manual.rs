@@ -1,4 +1,5 @@
-//! The manual page and the completions: made from the command line, so they name all of it.
+//! Tests of the manual page and the shell completions. Both are generated from the command line definition, so they
+//! must name every option.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +10,7 @@ use weave_gate::cli::Cli;
 
 use crate::gate::Gate;
 
-/// Every command and its options, as they are typed.
+/// Every command and its options, as a user types them.
 fn command_line() -> Vec<(String, Vec<String>)> {
     let mut root = Cli::command();
     root.build();
@@ -44,7 +45,7 @@ fn the_manual_page_names_every_command_and_option() {
             rest.split("\n.SH ").next().unwrap()
         };
         for option in options {
-            // Those of all commands stand once, under OPTIONS.
+            // Options of all commands appear once, under OPTIONS.
             let spelled = format!("\\fB{option}\\fR");
             assert!(
                 section.contains(&spelled) || last.contains(&spelled),
@@ -64,7 +65,7 @@ fn completions_name_every_command_and_option() {
         for (command, options) in command_line() {
             assert!(script.contains(&command), "{shell} lacks {command}");
             for option in options {
-                // fish has the long name apart: `-l report-dir`.
+                // A fish completion writes the long name without dashes, as `-l report-dir`.
                 let fish = format!("-l {}", option.trim_start_matches('-'));
                 let named = script.contains(&option) || shell == "fish" && script.contains(&fish);
                 assert!(named, "{shell} lacks {command} {option}");
@@ -81,7 +82,7 @@ fn bash_completes_a_command_line() {
     fs::create_dir_all(&folder).unwrap();
     let path = folder.join("weave-gate.bash");
     fs::write(&path, &script.stdout).unwrap();
-    // As bash itself does it: it asks the function that the script registered.
+    // Bash calls the function that the script registered, and this command does the same.
     let complete = "source \"$1\"; COMP_WORDS=(weave-gate check --report-d); COMP_CWORD=2
         function=$(complete -p weave-gate | grep -o -- '-F [^ ]*'); ${function#-F } weave-gate --report-d check
         printf '%s\\n' \"${COMPREPLY[@]}\"";

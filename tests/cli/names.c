@@ -1,6 +1,6 @@
-/* Finds names in the C library's place, put before it by LD_PRELOAD. One name is known, that in NAMES_KNOWN, and it
- * is this machine; after as many looks as NAMES_FOUND says it is found no more, as NAMES_THEN says. Each look is
- * noted in the file NAMES_LOOKS. Whoever looks for another name is ended by a signal. */
+/* Replaces the name resolution of the C library, through LD_PRELOAD. It knows one name, the one in NAMES_KNOWN, which
+ * is this machine. After NAMES_FOUND lookups the name is no longer found; NAMES_THEN sets the error. Each lookup is
+ * logged in the file NAMES_LOOKS. A lookup of another name ends the process with a signal. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-//! Names that are not found: of the server and of a proxy, at each connection of a check. No name server is asked: a
-//! library finds them in the C library's place. Only on Linux with glibc is it put there in this way and are failures
-//! told in these words; what is made of them is the same everywhere.
+//! Tests of the failing name lookup of a server and of a proxy, at each connection of a check. No name server is used.
+//! A preloaded library replaces the lookup of the C library. The tests run on Linux with glibc only, because the
+//! preloading and the words of the failures depend on it. The handling of a failure is the same on all systems.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::network::Class::{Final, Gone, Slow};
 use crate::secure::{ALL, Meets, path, tls};
 use crate::weave::Weave;
 
-/// `names.c`, built by the compiler driver that links Rust's programs, too.
+/// `names.c`, built with the compiler driver that also links Rust programs.
 static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
     let name = format!("names-{}.so", std::process::id());
     let library = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -27,22 +27,22 @@ static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
     library
 });
 
-/// A name that is looked for.
+/// The kind of host whose name is looked up.
 #[derive(Clone, Copy)]
 enum Name {
     Server,
-    /// A proxy, which looks for the server's itself.
+    /// A proxy, which looks up the server's name itself.
     Proxy,
 }
 
-/// What comes of looking for a name, in the words of `names.c`, and what is said of it.
+/// The results of a lookup, named as in `names.c`, and the expected messages.
 #[rustfmt::skip]
 fn faults(name: Name) -> Vec<Fault<&'static str>> {
     const LATER: &str = "failed to lookup address information: Temporary failure in name resolution";
     const LATE: &str = "gave no whole answer within";
     let unknown = match name {
-        Name::Server => " is not known",
-        Name::Proxy => "the host of https://weave.test, through the proxy of the environment is not known",
+        Name::Server => "cannot resolve the host of",
+        Name::Proxy => "cannot resolve the host of https://weave.test, through the proxy of the environment",
     };
     vec![
         fault("no such host", "unknown", unknown, Final),
@@ -53,7 +53,7 @@ fn faults(name: Name) -> Vec<Fault<&'static str>> {
     ]
 }
 
-/// Runs a check that finds a name no more from a connection on.
+/// Runs a check in which the name lookup fails from one connection onwards.
 fn run(gate: Gate, place: &Place, name: Name, then: &str) -> Ended {
     let (check, sound_tls) = (place.check(), Meets::Tls(tls("good.pem", ALL)));
     let meets = match name {
@@ -86,7 +86,7 @@ fn run(gate: Gate, place: &Place, name: Name, then: &str) -> Ended {
     };
     let outcome = gate.args(&["--base-url", &address]).run();
     assert!(outcome.stdout.contains(&address), "{}", outcome.stdout);
-    // Nobody was spoken to but those who were found.
+    // The gate connects only where the lookup succeeded.
     assert!(weave.connections() <= place.first);
     Ended {
         answered: weave.requests(),

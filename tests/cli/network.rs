@@ -1,4 +1,4 @@
-//! The faults that a network and a server can have, and how each has to be taken. A new fault is one line.
+//! The faults of a network and a server, and how the client must handle each of them. A new fault is one more line.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -10,51 +10,51 @@ use crate::gate::{KEY, KEY_IN_BASE64};
 use crate::weave::Reply;
 use Class::{Again, Cut, Empty, Endless, Final, Later, Packed, Slow, Sound, TooLarge, Unread};
 
-/// How a client has to take a fault.
+/// How the client must handle a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// None at all: the answer is used.
+    /// No fault: the answer is used.
     Sound,
-    /// It will not pass: one request, and no more.
+    /// A permanent fault: one request and no retry.
     Final,
-    /// It may pass: a few requests, each after a longer pause.
+    /// A fault that may pass: a few requests, with longer pauses between them.
     Again,
-    /// As this; and no other request is answered either.
+    /// As `Again`, and no other request is answered either.
     Gone,
-    /// It may pass, but not in the time that there is: one request.
+    /// A fault that may pass, but not before the deadline: one request.
     Later,
-    /// No whole answer comes: one request, and the deadline.
+    /// No complete answer arrives: one request, until the deadline.
     Slow,
-    /// A whole answer that is none.
+    /// A complete answer with an invalid body.
     Unread,
-    /// An answer larger than can be held.
+    /// An answer larger than the limit.
     TooLarge,
-    /// The server does not know what is asked for.
+    /// The server does not know the requested object.
     Unknown,
-    /// Nothing, and a 200.
+    /// A 200 with an empty body.
     Empty,
-    /// The same, and nothing tells that it is the end.
+    /// As `Empty`, and the answer has no marked end.
     Cut,
-    /// Sound, but for lines: it is not known whether these are all of them. So it is with gzip that nobody asked for,
-    /// of which the library does not tell whether it had a length.
+    /// A sound answer for everything but JSON Lines, where it is unknown whether all lines arrived. This also holds for
+    /// gzip that was not requested, because the library does not say whether the answer had a length.
     Packed,
-    /// As `Unread`, and of lines it is not even known whether these are all of them.
+    /// As `Unread`. For JSON Lines, it is also unknown whether all lines arrived.
     Endless,
 }
 
-/// What is done to an answer that would have been sound.
+/// A change to an answer that would otherwise be valid.
 pub type Change = Box<dyn Fn(Reply) -> Reply + Send + Sync>;
 
 pub struct Fault {
     pub name: String,
     pub change: Change,
     pub class: Class,
-    /// What is said of it.
+    /// The text that the error message must contain.
     pub words: String,
 }
 
 impl Fault {
-    /// One that is met before a request can be made.
+    /// A fault that occurs before a request can be made.
     pub fn before_a_request(name: &str, class: Class, words: &str) -> Self {
         changed(name, |reply| reply, class, words)
     }
@@ -78,7 +78,7 @@ fn changed(
     }
 }
 
-/// The same answer with another body.
+/// An answer with another body.
 fn body(
     change: impl Fn(Vec<u8>) -> Vec<u8> + Send + Sync + 'static,
 ) -> impl Fn(Reply) -> Reply + Send + Sync + 'static {
@@ -88,7 +88,7 @@ fn body(
     }
 }
 
-/// Another answer, made of the same body.
+/// Another answer, made from the same body.
 fn made(
     answer: impl Fn(&[u8]) -> Reply + Send + Sync + 'static,
 ) -> impl Fn(Reply) -> Reply + Send + Sync + 'static {
@@ -98,12 +98,12 @@ fn made(
     }
 }
 
-/// These bytes, on a connection that goes on.
+/// These bytes, on a connection that remains open.
 fn kept(bytes: Vec<u8>) -> Reply {
     Reply::Kept(bytes, Duration::ZERO, Vec::new())
 }
 
-/// The same answer with this header and no length: it ends with its connection.
+/// The same answer with this header and without a length. The connection is closed at the end.
 fn closed(header: &'static str) -> impl Fn(Reply) -> Reply + Send + Sync + 'static {
     made(move |body| {
         let head = format!("HTTP/1.1 200 OK\r\n{header}\r\n\r\n");
@@ -111,13 +111,13 @@ fn closed(header: &'static str) -> impl Fn(Reply) -> Reply + Send + Sync + 'stat
     })
 }
 
-/// An answer as it is sent, with its length.
+/// The bytes of an answer with its length.
 fn with_length(status: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("{status}\r\nContent-Length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
 
-/// A body in chunks.
+/// The bytes of a body in chunks.
 fn chunked(head: &str, body: &[u8], end: &str) -> Vec<u8> {
     let chunk = |part: &[u8]| [format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat();
     let chunks: Vec<u8> = body.chunks(100).flat_map(chunk).collect();
@@ -142,7 +142,7 @@ fn zipped(bytes: Vec<u8>) -> Reply {
     whole(bytes).header("Content-Encoding: gzip")
 }
 
-/// A status whose body sends the key back in every form.
+/// An answer with this status. Its body repeats the key in every form.
 fn status(status: u16) -> Reply {
     Reply::status(
         status,
@@ -153,7 +153,7 @@ fn status(status: u16) -> Reply {
     )
 }
 
-/// How a status has to be taken, and what is said of it.
+/// The class of a status, and the text of its message.
 fn taken(number: u16) -> (Class, String) {
     let said = "not today: *** or Basic *** or ***";
     match number {
@@ -180,7 +180,7 @@ fn answered(number: u16, elsewhere: &str) -> Reply {
     }
 }
 
-/// The statuses that have a name, but for 200.
+/// The statuses with a name, except 200.
 fn named() -> impl Iterator<Item = u16> {
     (201..=208)
         .chain(300..=308)
@@ -202,8 +202,8 @@ fn statuses(elsewhere: &str) -> Vec<Fault> {
     named().map(of).collect()
 }
 
-/// All other statuses, and some of no class. Those that may pass ask for more time than there is, so that nobody
-/// waits for them.
+/// All other statuses, and some outside the standard classes. A fault that may pass asks for a longer pause than the
+/// deadline allows, so that the test does not wait.
 pub fn other_statuses(elsewhere: &str) -> Vec<Fault> {
     let all = (201..600).chain((600..1000).step_by(57));
     let others = all.filter(|number| named().all(|known| known != *number));
@@ -217,7 +217,7 @@ pub fn other_statuses(elsewhere: &str) -> Vec<Fault> {
         .collect()
 }
 
-/// All faults. `elsewhere` is an address that nobody may be sent to.
+/// All faults. `elsewhere` is the address that redirects name. No client may connect to it.
 pub fn faults(elsewhere: &str) -> Vec<Fault> {
     let mut all = statuses(elsewhere);
     for some in [
@@ -297,7 +297,7 @@ fn of_size() -> Vec<Fault> {
     ]
 }
 
-/// Where an answer ends, and what comes after its end: nothing of that may be taken for the next answer.
+/// Faults at the end of an answer. Bytes after the end must not become the next answer.
 #[rustfmt::skip]
 fn of_ends() -> Vec<Fault> {
     const GONE: &str = "Peer disconnected";
@@ -308,7 +308,7 @@ fn of_ends() -> Vec<Fault> {
     let squeezed = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n";
     let sound = |body: &[u8]| with_length("HTTP/1.1 200 OK", body);
     let stray = || with_length("HTTP/1.1 200 OK", b"null");
-    // Sent with the last bytes before it, so that it is there when those are.
+    // These bytes are sent with the last bytes of the answer, so that both arrive together.
     let and_stray = move |bytes: &[u8]| {
         let (most, last) = bytes.split_at(bytes.len() - 2);
         Reply::Kept(most.to_vec(), Duration::ZERO, [last, &stray()].concat())
@@ -346,7 +346,7 @@ fn of_ends() -> Vec<Fault> {
     ]
 }
 
-/// With one bit turned, so far from the end.
+/// The bytes with one bit inverted, at this distance from the end.
 fn bent(mut bytes: Vec<u8>, from_end: usize) -> Vec<u8> {
     let place = bytes.len() - from_end;
     bytes[place] ^= 1;

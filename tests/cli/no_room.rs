@@ -1,4 +1,4 @@
-//! Closed pipes and full disks: they change no verdict, and leave no half of a file.
+//! Tests of closed pipes and full disks. They must not change a verdict or leave an incomplete file.
 
 use std::fs::File;
 use std::process::Output;
@@ -10,7 +10,7 @@ use crate::interrupted::{FILES, example, is_aside, names, none_is_half, start, w
 use crate::rows::{page, rows};
 use crate::weave::{Reply, Weave, call, is_list};
 
-/// A check for each verdict, with its exit code.
+/// A check for each exit code.
 fn verdicts(weave: &Weave) -> [(Gate, i32); 4] {
     let gate = |min: &str, more: &[&str]| {
         let gates =
@@ -25,7 +25,7 @@ fn verdicts(weave: &Weave) -> [(Gate, i32); 4] {
     ]
 }
 
-/// Runs each of the checks in a way of its own; its exit code, and its report, are what they always are.
+/// Runs each of the checks with `run`. The exit code and the report must be the usual ones.
 fn each_verdict(more: &[&str], run: impl Fn(&Gate) -> Output) -> Vec<Outcome> {
     let weave = Weave::start();
     let outcomes = verdicts(&weave).map(|(gate, code)| {
@@ -48,13 +48,13 @@ fn a_closed_pipe_changes_no_verdict() {
                 gate.through(&["sh", "-c", &shell, "sh"]).output().unwrap()
             });
         }
-        // Readers that have gone away.
+        // The readers close the pipes.
         each_verdict(&more, |gate| {
             let mut child = start(gate.command());
             drop((child.stdout.take(), child.stderr.take()));
             child.wait_with_output().unwrap()
         });
-        // One that reads a little of it.
+        // One reader reads a little and then closes the pipe.
         each_verdict(&more, |gate| {
             let mut child = start(gate.command());
             let mut little = [0];
@@ -111,11 +111,11 @@ fn a_full_disk_under_a_report_changes_no_verdict() {
     }
 }
 
-/// A file that cannot grow is as it was, and nothing is left beside it.
+/// A file that cannot be written remains unchanged, and no temporary file remains.
 #[test]
 fn a_report_that_finds_no_room_leaves_the_old_one() {
     let whole = whole();
-    // With its signal ignored, the limit is an error of each write, as a full disk is.
+    // With the signal ignored, the file size limit makes each write fail, as a full disk does.
     let limited = ["sh", "-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "sh"];
     for has_old in [true, false] {
         let gate = example(has_old);
@@ -132,7 +132,7 @@ fn a_report_that_finds_no_room_leaves_the_old_one() {
     }
 }
 
-/// What is not a report is not done where it could not be written, and then nothing is left of it.
+/// A command whose output file cannot be written fails, and leaves no file.
 #[test]
 fn a_file_that_finds_no_room_is_no_success() {
     let all = rows();
@@ -168,7 +168,7 @@ fn a_file_that_finds_no_room_is_no_success() {
     }
 }
 
-/// Where what is printed is all that a command is for, it was not done.
+/// A command whose only result is its output fails if it cannot print it.
 #[test]
 fn what_cannot_be_printed_is_no_success() {
     let all = rows();

@@ -1,4 +1,4 @@
-//! Every way to end without a verdict: exit codes 2 and 3 replace the reports of an earlier run, all of them.
+//! Tests of every end without a verdict. With exit codes 2 and 3, all reports of an earlier run are replaced.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ const NOWHERE: &str = "http://127.0.0.1:9";
 const LIVE: &str =
     "version: 1\nproject: a/b\ncandidate: {run: cand}\ngates: [{name: g, metric: rows, min: 1}]\n";
 
-/// A check that has all that it needs, and asks a server that is not there.
+/// A check with all that it needs. Its server does not exist.
 fn check(arguments: &[&str]) -> Gate {
     let mut gate = Gate::new(&["check", "--report-dir=out"])
         .args(arguments)
@@ -30,7 +30,7 @@ fn check(arguments: &[&str]) -> Gate {
     gate
 }
 
-/// The same with a key.
+/// The same check with a key.
 fn keyed(arguments: &[&str]) -> Gate {
     check(arguments).env("WANDB_API_KEY", KEY)
 }
@@ -127,7 +127,7 @@ fn reports_that_cannot_be_written_keep_no_other_one_old() {
         "which is read",
         "report.json",
     );
-    // A policy that is invalid hides no snapshot of another.
+    // An invalid policy does not hide the snapshot of another policy.
     let outcome = keyed(&["wrong.yaml", "right.yaml", "--json=c.json"])
         .file("wrong.yaml", "version: 9\n")
         .file("right.yaml", &LIVE.replace("run: cand", "file: c.json"))

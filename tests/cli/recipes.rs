@@ -1,4 +1,5 @@
-//! The recipes under `examples/ci`: their shell is run, and what they rely on is there.
+//! Tests of the recipes under `examples/ci`. They run the shell code of the recipes and check that everything a recipe
+//! uses exists.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -112,14 +113,14 @@ fn no_code_of_a_fork_comes_near_a_key() {
     let [own, forks] = checkouts[..] else {
         panic!("{checkouts:?}");
     };
-    // The code is that of the base branch, which GitHub checks out if nothing else is named.
+    // The code is that of the base branch. GitHub checks it out by default.
     for key in ["ref", "repository", "path"] {
         assert!(own["with"].get(key).is_none());
     }
-    // The prompts are those of the commit that gets the status.
+    // The prompts are from the commit that gets the status.
     assert_eq!(forks["with"]["ref"], gate["env"]["GATE_SHA"]);
     assert_eq!(forks["with"]["path"], "of-the-fork");
-    // They are gone from the work tree before anything is run.
+    // The fork's files are removed from the work tree before any program runs.
     let place = |is_it: &dyn Fn(&Value) -> bool| steps.iter().position(is_it).unwrap();
     let taken = place(&|step| {
         let run = step["run"].as_str();
@@ -134,7 +135,7 @@ fn no_code_of_a_fork_comes_near_a_key() {
     }
 }
 
-/// Runs the step that takes the prompts, after a fork has made this commit on top of the base's.
+/// Runs the step that copies the prompts, after a fork has made this commit on top of the base.
 fn taken(name: &str, change: &str) -> (crate::shell::Ran, Shell) {
     let steps = fork_steps();
     let step = steps
@@ -172,7 +173,7 @@ fn the_prompts_of_a_fork_are_taken_from_its_commit() {
     assert_eq!(shell.read("temp/prompts/system.txt"), "goodbye\n");
     assert_eq!(shell.read("temp/prompts/more/a.txt"), "x\n");
     assert!(!shell.folder.join("of-the-fork").exists());
-    // A base that has moved on does not matter.
+    // The result does not change when the base branch has newer commits.
     let change = "git checkout -q -b other && echo fixed >code/evaluate.py && git commit -q -a -m moved\n\
                   git rev-parse HEAD >../base && git checkout -q topic && echo bye >prompts/system.txt";
     let (ran, shell) = taken("forks-moved", change);
@@ -245,7 +246,7 @@ fn the_status_at_a_forks_commit_is_green_for_passed_alone() {
     }
 }
 
-/// A recipe names no action but by its commit, and passes the action inputs that it has.
+/// A recipe names each action by its commit, and uses only inputs that the action has.
 #[test]
 fn github_recipes_use_the_action_as_it_is() {
     let action = fs::read_to_string(root().join("action.yml")).unwrap();
@@ -275,7 +276,7 @@ fn github_recipes_use_the_action_as_it_is() {
     assert_eq!(uses, 3);
 }
 
-/// What a recipe logs as the branch is never one whose name the author of a pull request has chosen.
+/// A recipe must not log a branch name that the author of a pull request can choose.
 #[test]
 fn the_branch_of_a_pull_request_is_not_what_its_author_calls_it() {
     for name in ["github-pull-request.yml", "github-forks.yml"] {
@@ -316,7 +317,7 @@ fn the_branch_of_a_pull_request_is_not_what_its_author_calls_it() {
     }
 }
 
-/// The lines of a script that set the commit and the branch, and what they come to.
+/// The lines of a script that set the commit and the branch, with their results.
 fn logged(name: &str, script: &str, variables: &[(&str, &str)]) -> String {
     let lines: Vec<&str> = script
         .lines()
@@ -424,7 +425,7 @@ fn each_system_logs_the_commit_that_was_pushed_and_where_it_is_going() {
     }
 }
 
-/// The shell row of "What to log": a work tree with changes is no commit.
+/// The row "shell" in the table "What to log": a work tree with changes must not be logged as its commit.
 #[test]
 fn a_shell_logs_a_work_tree_with_changes_as_such() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
@@ -475,7 +476,7 @@ fn buildkite_annotates_and_ends_with_the_gates_code() {
             "<check><--wait><15m><--report-dir><weave-gate> abc pull/7\n"
         );
     }
-    // A report that has no room, or none at all, changes no verdict.
+    // A report that is too large for an annotation, or is missing, does not change the verdict.
     let long = "mkdir weave-gate; head -c 1048576 /dev/zero >weave-gate/report.md; exit 1";
     for (gate, code) in [(long, 1), ("exit 3", 3)] {
         let shell = Shell::new("buildkite-odd")
@@ -518,7 +519,7 @@ fn azure_shows_the_report_by_its_whole_path() {
     assert!(condition.contains("succeeded()"));
 }
 
-/// The release script in a repository with one commit.
+/// Runs the release script in a repository with one commit.
 fn release(name: &str, prepare: impl FnOnce(Shell) -> Shell) -> (i32, Shell) {
     let shell = Shell::new(name)
         .program("deploy.sh", "echo deployed >>deployed")
@@ -549,7 +550,7 @@ fn the_release_script_deploys_what_passed_and_nothing_else() {
     });
     assert_eq!(ended, 137);
     assert!(!shell.folder.join("deployed").exists());
-    // What is found at the second try counts.
+    // The script uses the run that it finds on the second attempt.
     let (ended, shell) = release("release-later", |shell| {
         shell.program("bin/weave-gate", "test -e once || { touch once; exit 3; }")
     });

@@ -1,4 +1,4 @@
-//! Secrets are taken out of foreign texts, and never out of our own words or markup.
+//! Tests that secrets are removed from foreign text, and never from weave-gate's own words or markup.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ fn root(name: &str) -> String {
     fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-/// The example in every form, with this key.
+/// The example's report in this format, with this key.
 fn example(key: &str, format: &str) -> Outcome {
     let gate = Gate::new(&["check", "gates.yaml", "--candidate=file:candidate.json"])
         .args(&[
@@ -45,7 +45,7 @@ const FILES: [&str; 7] = [
     "summary",
 ];
 
-/// Words of ours and markup that no foreign text of the example holds.
+/// Words and markup that weave-gate writes, and that no foreign text of the example contains.
 #[test]
 fn a_key_that_is_a_word_of_ours_changes_no_byte() {
     const KEYS: [&str; 18] = [
@@ -68,7 +68,7 @@ fn a_key_that_is_a_word_of_ours_changes_no_byte() {
         "><",
         "=\"",
     ];
-    // stdout in each form; the files are the same.
+    // Only stdout is read in each format. The files have the same content.
     for (format, keys) in [
         ("terminal", &KEYS[..]),
         ("markdown", &KEYS[..3]),
@@ -87,7 +87,7 @@ fn a_key_that_is_a_word_of_ours_changes_no_byte() {
     }
 }
 
-/// What of a JSON report is ours.
+/// The parts of a JSON report that weave-gate writes.
 fn own(report: &Value) -> Value {
     const WORDS: [&str; 9] = [
         "verdict",
@@ -114,7 +114,7 @@ fn own(report: &Value) -> Value {
     }
 }
 
-/// The elements of XML, which has to be well-formed.
+/// The elements of the XML. It must be well-formed.
 fn elements(xml: &str) -> Vec<String> {
     let mut reader = Reader::from_str(xml);
     reader.config_mut().check_end_names = true;
@@ -184,7 +184,7 @@ fn a_key_that_is_a_word_of_a_foreign_text_breaks_no_format() {
     );
 }
 
-/// A short key is in many answers, and none of them is refused.
+/// Many answers contain a short key by chance. No answer is refused for it.
 #[test]
 fn an_answer_may_hold_a_word_that_is_the_key() {
     let weave = Weave::start();
@@ -201,7 +201,7 @@ fn an_answer_may_hold_a_word_that_is_the_key() {
     }
 }
 
-/// A part of the key would be left where a text is cut or escaped before the key is looked for.
+/// If a text were cut or escaped before the search for the key, a part of the key could remain.
 #[test]
 fn no_part_of_a_key_is_left_of_a_text_that_is_cut_or_escaped() {
     let escaped = "0123456789abcdef\"<&>'|`\\%:,";

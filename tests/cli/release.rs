@@ -1,4 +1,5 @@
-//! A release: the version stands in Cargo.toml, and whatever names it, or the archives, agrees.
+//! Tests of a release. Cargo.toml holds the version, and all other files that name the version or the archives must
+//! agree with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -61,14 +62,14 @@ fn what_is_released_is_what_can_be_installed() {
         .cloned()
         .collect();
     assert_eq!(targets(&images, "build"), in_images);
-    // The images are made of the archives of the release, and of the Dockerfile's own stages.
+    // The images must contain the archives of the release, and use existing stages of the Dockerfile.
     let images = document(".github/workflows/images.yml");
     assert!(images.contains("archive=weave-gate-${GITHUB_REF_NAME#v}-$TARGET\n"));
     let dockerfile = document("Dockerfile");
     for stage in ["binary", "shell", "weave-gate"] {
         assert!(dockerfile.contains(&format!(" AS {stage}\n")), "{stage}");
     }
-    // Dependencies are checked for each of them.
+    // Dependencies are checked for each target.
     let deny = document("deny.toml");
     for target in &released {
         assert!(deny.contains(&format!("\"{target}\"")), "{target}");
@@ -137,7 +138,7 @@ fn cargo_binstall_finds_the_archive_and_the_binary_in_it() {
     }
 }
 
-/// What `version` of the action can name is complete: each released version, on every system.
+/// Each released version in the checksums has all its files, so that the action can install it on every system.
 #[test]
 fn every_checksum_is_one_and_no_version_lacks_any() {
     let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -163,7 +164,7 @@ fn every_checksum_is_one_and_no_version_lacks_any() {
     }
 }
 
-/// The version of a released file, and its target or kind.
+/// The version of a released file, and its target or its kind.
 fn asset(name: &str) -> Option<(String, String)> {
     let rest = name.strip_prefix("weave-gate-")?;
     if let Some(version) = rest.strip_suffix(".cdx.json") {
@@ -185,7 +186,7 @@ fn the_changelog_begins_with_this_version() {
     assert_eq!(heading.split(',').next(), Some(VERSION));
 }
 
-/// A copy of what names the version, ready to be released as 1.2.3, with one file changed.
+/// Checks a copy of the files that name the version, ready to be released as 1.2.3. One file is changed.
 fn checked(at: &str, tag: &str, file: &str, from: &str, to: &str) -> (bool, String) {
     let folder = folder(at);
     fs::create_dir_all(folder.join("scripts")).unwrap();
@@ -290,7 +291,7 @@ fn only_what_agrees_is_released() {
         assert!(stderr.contains(said), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
-    // An action that installs what has been released is fine.
+    // The action may install a version that is already released.
     let from = "builds its own source with cargo\n    default: \"\"";
     let to = "takes it\n    default: \"1.2.2\"";
     assert!(checked("default", "v1.2.3", "action.yml", from, to).0);
@@ -310,7 +311,7 @@ fn only_what_agrees_is_released() {
     assert_eq!(stderr.lines().count(), 3, "all problems at once: {stderr}");
 }
 
-/// What this very source would be told. It agrees but for what only a release settles.
+/// Checks the current source for its own version. The only problems may be those that a release resolves.
 #[test]
 fn this_source_lacks_only_what_a_release_settles() {
     let output = Command::new("bash")

@@ -1,5 +1,5 @@
-//! The Markdown report as a renderer of GitHub's Markdown shows it: the same elements whatever names stand in it, each
-//! name as code and nothing else, and no address but Weave's.
+//! Tests of the Markdown report as a renderer of GitHub's Markdown shows it. For any names in the report, the elements
+//! must be the same, each name must appear only as code, and each address must be one of Weave's.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::gate::{Gate, Outcome};
 
-/// Each holds `evil`, by which it is found again.
+/// Hostile names. Each contains `evil`, so that the test can find it.
 const HOSTILE: [&str; 9] = [
     "evil | a | b \\| c ` `` ``` \\",
     "evil <img src=x onerror=alert(1)><script>alert(1)</script></code></td></details>",
@@ -22,14 +22,14 @@ const HOSTILE: [&str; 9] = [
     "`evil` ``evil`` evil`",
     " \u{202e}evil\u{1b}[31m\u{0}\u{fffe} ",
 ];
-/// What the report is made of.
+/// The elements that a report may contain.
 const MEANT: [&str; 19] = [
     "a", "code", "details", "em", "h2", "li", "p", "pre", "strong", "sub", "summary", "table",
     "tbody", "td", "th", "thead", "tr", "ul", "h3",
 ];
 const WEAVE: &str = "https://wandb.ai/my-team/support-bot/";
 
-/// As GitHub and GitLab do, with everything on that either reads.
+/// Renders as GitHub and GitLab do, with all extensions of both.
 fn rendered(markdown: &str) -> String {
     let mut options = Options::default();
     let extension = &mut options.extension;
@@ -46,12 +46,13 @@ fn rendered(markdown: &str) -> String {
     extension.tasklist = true;
     options.parse.relaxed_autolinks = true;
     options.parse.tasklist_in_table = true;
-    // HTML stays as it is, and so does what a tag filter would hide from this test.
+    // HTML remains in the page. Otherwise the test could not see elements that a tag filter removes.
     options.render.r#unsafe = true;
     markdown_to_html(markdown, &options)
 }
 
-/// The elements in their order, with their attributes but for addresses; those; text in code, and elsewhere.
+/// The elements in order, with their attributes except addresses. The addresses, the text in code, and the other text
+/// are separate.
 #[derive(Default)]
 struct Page {
     elements: Vec<String>,
@@ -109,7 +110,7 @@ fn page(markdown: &str) -> Page {
     page
 }
 
-/// A snapshot of the example in which every name that somebody could choose is this one.
+/// A snapshot of the example in which every name that a user can choose is this name.
 fn snapshot(of: &str, name: &str) -> String {
     let text = format!("{}/examples/{of}.json", env!("CARGO_MANIFEST_DIR"));
     let mut snapshot: Value = serde_json::from_str(&fs::read_to_string(text).unwrap()).unwrap();
@@ -138,7 +139,8 @@ fn snapshot(of: &str, name: &str) -> String {
     snapshot.to_string()
 }
 
-/// A gate of each kind that says a name: failing, undecided, waived, passing, of slices, tested, with nothing found.
+/// A check with a gate of each kind that shows a name: failed, undecided, waived, passed, with slices, with a
+/// significance test, and with an unknown scorer.
 fn check(name: &str) -> Gate {
     let gate = |more: &str, rest: Value| {
         let mut gate =
@@ -160,7 +162,7 @@ fn check(name: &str) -> Gate {
         ),
         {"name": format!("{name}none"), "scorer": "zzzzzzzz", "metric": "pass_rate", "min": 1},
     ]);
-    // YAML has no control characters outside of escapes, as JSON has them.
+    // JSON escapes control characters, and YAML accepts such escapes.
     let policy = json!({"version": 1, "gates": gates}).to_string();
     files(Gate::new(&["check", "-q"]), name).file(
         "gates.yaml",
@@ -197,9 +199,9 @@ fn not_judged(name: &str) -> Outcome {
         .code(3)
 }
 
-/// A hostile name changes nothing of a report but the text of what is code.
+/// Asserts that a hostile name changes only the text in code.
 fn holds(report: fn(&str) -> Outcome) {
-    // Checks are in the order of names, so this one begins as the hostile ones are sorted: before the others.
+    // Checks are sorted by name. This name starts so that its checks have the same order as the hostile ones.
     let plain = page(&report("a plain name").read("r.md"));
     assert!(plain.code.iter().any(|code| code.contains("plain")));
     for name in HOSTILE {
@@ -242,7 +244,7 @@ fn hostile_names_change_no_element_of_a_fault() {
 
 #[test]
 fn the_renderer_would_show_what_is_not_kept_apart() {
-    // Or all of the above would prove nothing.
+    // If the renderer did not show these elements, the tests above would prove nothing.
     for (name, element) in [
         (HOSTILE[1], "img onerror=alert(1) src=x"),
         (HOSTILE[2], "a href"),
@@ -267,7 +269,8 @@ fn the_example_has_the_tables_and_links_that_are_meant() {
     let markdown = fs::read_to_string(text).unwrap();
     let shown = page(&markdown);
     let count = |element: &str| shown.elements.iter().filter(|e| *e == element).count();
-    // What does not pass, the rows behind each of those seven, what passes, and the runs.
+    // The tables are: checks that did not pass, the rows behind each of the seven failed checks, checks that passed,
+    // and the runs.
     assert_eq!(count("table"), 1 + 7 + 1 + 1);
     assert_eq!(count("details"), 7 + 1);
     assert_eq!(count("h2"), 1);
@@ -285,6 +288,6 @@ fn the_example_has_the_tables_and_links_that_are_meant() {
         .iter()
         .filter(|link| link.contains("compare-evaluations"));
     assert_eq!(both.count(), 1);
-    // The first link is the one that a person in a hurry wants.
+    // The first link leads to the comparison of the two runs, which most readers want first.
     assert!(shown.links[0].contains("compare-evaluations"));
 }

@@ -1,4 +1,4 @@
-//! The reports, whole, and what hostile names do to them.
+//! Tests of complete reports, and of hostile names in them.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ fn root(name: &str) -> String {
     fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-/// The README's first command, in a folder of its own, with no key and no network.
+/// Runs the README's first command in its own folder, without a key and without a network.
 fn example(more: &[&str]) -> Outcome {
     Gate::new(&[
         "check",
@@ -66,7 +66,7 @@ fn colour_is_only_where_it_is_wanted() {
     assert!(!example(&[]).stdout.contains(escape));
     let painted = example(&["--color", "always"]).stdout;
     assert!(painted.contains(escape));
-    // Colour changes no word.
+    // Colour does not change the text.
     let mut plain = String::new();
     let mut inside = false;
     for c in painted.chars() {
@@ -134,7 +134,7 @@ fn several_policies_are_one_report_in_the_order_given() {
     );
 }
 
-/// Names that try to be something else, in every place that somebody else can write to.
+/// Hostile names in every place that another user can write to.
 #[test]
 fn hostile_names_are_only_names() {
     let name = "evil :::error :::x|`<img src=x>\n::error::x\n##[error]@everyone #1 [a](http://e) \u{1b}[31m\u{202e}";
@@ -189,7 +189,7 @@ fn hostile_names_are_only_names() {
         "{}",
         outcome.stdout
     );
-    // Each row of a table has the cells of its head, and nothing is left outside of a code span.
+    // Each row of a table has as many cells as the table's header, and no hostile text is outside a code span.
     for table in markdown
         .split("\n\n")
         .filter(|block| block.starts_with('|'))

@@ -1,4 +1,4 @@
-//! Which requests a check makes, and what they carry.
+//! Tests of the requests that a check makes, and of their content.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ const FLOOR: &str = "- {name: floor, scorer: correctness, metric: pass_rate, min
 const BOTH: &str =
     "- {name: both, scorer: correctness, metric: pass_rate, min: 0.9, max_drop: 0.02}";
 
-/// What is read of a run.
+/// The columns that are read for a run.
 pub const COLUMNS: [&str; 12] = [
     "id",
     "trace_id",
@@ -115,7 +115,7 @@ fn without_a_comparison_three_requests_are_enough() {
     assert_eq!(weave.requests().len(), 3);
 }
 
-/// Where it says so, its re-runs are looked for.
+/// The check searches for re-runs when the candidate names its commit.
 #[test]
 fn a_candidate_that_names_its_commit_takes_one_request_more() {
     let weave = Weave::with(|request, _| {
@@ -144,7 +144,7 @@ fn a_candidate_that_names_its_commit_takes_one_request_more() {
     }
 }
 
-/// A run that does not say how many calls it made is not asked for them.
+/// The calls of a run are not counted if the run does not record how many calls it made.
 #[test]
 fn a_run_that_counted_no_calls_takes_no_request_for_them() {
     let weave = Weave::with(|request, _| uncounted(request));
@@ -198,12 +198,12 @@ fn tokens_are_asked_for_only_where_a_gate_needs_them() {
         .find(|request| request.path.ends_with("/eval_results/query"))
         .unwrap();
     assert_eq!(query.body["include_costs"], true);
-    // They are read unless it is said that they need not be.
+    // The server includes the child calls by default, so the request lacks this key.
     let children = query.body.get("include_predict_and_score_children");
     assert_eq!(children, None);
 }
 
-/// A trace server that is too old for some keys of a query for results, as `FastAPI` refuses them.
+/// An older trace server that does not know these keys of a query for results. It rejects them as `FastAPI` does.
 fn too_old_for(keys: &'static [&'static str]) -> Weave {
     Weave::with(move |request, _| {
         let body = request.body.as_object()?;
@@ -221,7 +221,7 @@ fn too_old_for(keys: &'static [&'static str]) -> Weave {
 #[test]
 fn an_older_server_is_asked_without_the_keys_that_it_does_not_know() {
     let both = ["include_predict_and_score_children", "include_costs"];
-    // No trial of this server reports tokens, and its rows are not those of its summary.
+    // No trial on this server has tokens, and its rows do not match its summary.
     let gates = [
         (
             "- {name: g, scorer: correctness, metric: pass_rate, max_drop: 0.05}",
@@ -247,7 +247,7 @@ fn an_older_server_is_asked_without_the_keys_that_it_does_not_know() {
         let refused = asked
             .iter()
             .filter(|request| both.iter().any(|key| request.body.get(key).is_some()));
-        // Side by side two may have been asked before the first was refused.
+        // Two parallel requests may both be sent before the first is rejected.
         assert!(refused.count() <= 2, "{gates}");
         outcome.done();
     }
@@ -262,7 +262,7 @@ fn an_older_server_is_asked_without_the_keys_that_it_does_not_know() {
     .says("the trace server does not know `include_costs` in a request (422)")
     .says("limits on cost need a trace server of Weave 0.53.2 or later");
     outcome.done();
-    // A snapshot does without the costs.
+    // A snapshot is made without costs.
     Gate::new(&[
         "snapshot",
         "cand",
@@ -275,7 +275,7 @@ fn an_older_server_is_asked_without_the_keys_that_it_does_not_know() {
     .run()
     .code(0)
     .done();
-    // What it cannot do without is told.
+    // A missing required key is an error.
     let weave = too_old_for(&["include_summary"]);
     Gate::check(FLOOR, &["--candidate=cand"])
         .args(&["--base-url", &weave.url])
@@ -350,7 +350,7 @@ fn a_proxy_is_not_used_to_reach_this_machine() {
         .code(0);
 }
 
-/// Where rows were both removed and added, the candidate is asked for alone; what that says must fit.
+/// If rows were both removed and added, the check also reads the candidate alone. The two answers must agree.
 #[test]
 fn what_a_run_is_alone_is_what_it_is_beside_another() {
     let gate = "- {name: both, scorer: correctness, metric: pass_rate, min: 0.8, max_drop: 0.2}";

@@ -1,4 +1,4 @@
-//! Rows that are read for statistical evidence: pages, and what must be true of them.
+//! Tests of rows that are read for statistical evidence: their pages, and the consistency of their content.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::weave::{BASELINE, CANDIDATE, Reply, Request, Weave, summary_of};
 const GATE: &str =
     "- {name: drop, scorer: correctness, metric: pass_rate, max_drop: 0.02, evidence: significant}";
 
-/// A row in which both runs have one trial.
+/// A row with one trial in each run.
 pub fn row(number: u64, candidate: bool, baseline: bool) -> Value {
     let of = |id: &str, score: bool| {
         json!({"evaluation_call_id": id, "trials": [{
@@ -23,14 +23,14 @@ pub fn row(number: u64, candidate: bool, baseline: bool) -> Value {
     })
 }
 
-/// The rows of both runs: 100, of which the candidate has 90 right and the baseline 92.
+/// The 100 rows of both runs. The candidate passes 90 and the baseline 92.
 pub fn rows() -> Vec<Value> {
     (0..100)
         .map(|number| row(number, number >= 10, !(4..12).contains(&number)))
         .collect()
 }
 
-/// Judges on a server whose pages of rows are these.
+/// Runs a check on a server with these pages of rows.
 fn judged(
     page: impl Fn(&Request, &[Value]) -> Reply + Send + Sync + 'static,
 ) -> (Outcome, Vec<Request>) {
@@ -104,7 +104,7 @@ fn an_observed_policy_reads_no_rows() {
     );
 }
 
-/// That a run is compared with itself leaves its changes undecided, and no floor.
+/// When a run is compared with itself, its changes are undecided, and its `min` and `max` limits are judged.
 #[test]
 fn the_rows_of_a_run_beside_itself_are_read() {
     let weave = Weave::with(|request, _| {
@@ -142,7 +142,7 @@ fn latencies_are_asked_for_with_their_calls_and_may_be_missing() {
     let check = |latency: Value| {
         let weave = Weave::with(move |request, _| {
             (request.body["include_rows"] == true).then(|| {
-                // They are read unless it is said that they need not be.
+                // The server includes the child calls by default, so the request lacks this key.
                 assert_eq!(request.body.get("include_predict_and_score_children"), None);
                 let mut all = rows();
                 for row in &mut all {
@@ -156,7 +156,7 @@ fn latencies_are_asked_for_with_their_calls_and_may_be_missing() {
         Gate::check(gate, &["--candidate=cand", "--base-url", &weave.url]).run()
     };
     check(json!(0.5)).code(0).shows("0.5 is at most 1");
-    // Less than nothing is not known, either.
+    // A negative latency also counts as unknown.
     check(json!(-0.5)).code(3).shows("metric-not-available");
     check(Value::Null)
         .code(3)
@@ -164,7 +164,7 @@ fn latencies_are_asked_for_with_their_calls_and_may_be_missing() {
         .shows("reports the time of its predict call");
 }
 
-/// Whatever is wrong with a page, nothing is judged on it.
+/// A page with any error must not be judged.
 #[test]
 fn pages_that_repeat_or_lose_rows_are_no_evidence() {
     type Wrong = fn(&Request, &[Value]) -> Reply;
@@ -219,7 +219,7 @@ fn pages_that_repeat_or_lose_rows_are_no_evidence() {
 #[test]
 fn what_contradicts_itself_in_one_row_is_no_evidence() {
     let twice = |_: &Request, all: &[Value]| {
-        // As many trials as before, of rows that are not those of the summary.
+        // The number of trials is correct, but the rows do not match the summary.
         let mut all = all.to_vec();
         all[50]["evaluations"][0]["evaluation_call_id"] = json!("cand");
         all[51]["evaluations"][1]["evaluation_call_id"] = json!("base");
@@ -260,16 +260,17 @@ fn a_score_that_stands_twice_is_none() {
         Reply::Whole(200, String::new(), text.into_bytes())
     };
     let outcome = judged(twice).0.code(3);
-    outcome.says("the key `correctness` stands twice");
+    outcome.says("duplicate key `correctness`");
 }
 
-/// Also not for a gate that does without them.
+/// This also holds for a gate that does not need the rows.
 #[test]
 fn a_summary_that_its_rows_contradict_decides_nothing() {
     let floors = "- {name: low, scorer: correctness, metric: pass_rate, min: 0.99}\n\
                   - {name: high, scorer: correctness, metric: pass_rate, min: 0.5}\n\
                   - {name: rows, scorer: correctness, metric: pass_rate, max_drop: 0.02, evidence: significant}";
-    // The places of the baseline and of the candidate, and whether a floor decides all the same.
+    // The place of the run that the rows contradict, 0 for the baseline and 1 for the candidate, and the exit code. The
+    // `min` limits are decided unless the candidate's rows contradict its summary.
     for (run, code) in [(None, 1), (Some(0), 1), (Some(1), 3)] {
         let mut all = rows();
         if let Some(run) = run {
@@ -328,14 +329,14 @@ fn rows_that_are_not_those_of_the_summary_decide_nothing() {
         page(&all, 100)
     };
     judged(doubled).0.code(3).shows("rows-disagree");
-    // One that lacks a run altogether.
+    // One row lacks a whole run.
     let lost = |_: &Request, all: &[Value]| {
         let mut all = all.to_vec();
         all[50]["evaluations"].as_array_mut().unwrap().remove(0);
         page(&all, 100)
     };
     judged(lost).0.code(3).shows("rows-disagree");
-    // As many trials and as many right, on half the rows: each of fifty that has two.
+    // The numbers of trials and of passes are correct, but there are half as many rows: fifty with two trials each.
     let halved = |_: &Request, all: &[Value]| {
         let (first, second) = all.split_at(50);
         let both = first.iter().zip(second).map(|(row, other)| {
@@ -359,7 +360,7 @@ fn rows_that_are_not_those_of_the_summary_decide_nothing() {
         .shows("50 rows, 100 in the summary");
 }
 
-/// Judges 250 rows, of which the server forgets none, on pages that are cut as `part` says.
+/// Judges 250 rows in pages that `part` cuts. The server's counts include all rows.
 fn judged_in_pages(
     part: impl Fn(&[Value], std::ops::Range<usize>) -> Vec<Value> + Send + Sync + 'static,
 ) -> (Outcome, usize) {
@@ -396,13 +397,13 @@ fn what_is_wrong_between_pages_is_seen_too() {
     let (outcome, pages) = judged_in_pages(|all, range| all[range].to_vec());
     outcome.code(0);
     assert_eq!(pages, 2);
-    // The last row of a page stands on the next one once more, in the place of one that is lost.
+    // The second page repeats the last row of the first page, and so loses its own last row.
     let (outcome, _) = judged_in_pages(|all, range| match range.start {
         0 => all[range].to_vec(),
         start => all[start - 1..range.end - 1].to_vec(),
     });
     outcome.code(3).says("a page repeats or loses rows");
-    // One is lost, and none takes its place.
+    // One row is lost, and no other row replaces it.
     let (outcome, _) = judged_in_pages(|all, range| match range.start {
         0 => all[range].to_vec(),
         start => all[start + 1..range.end].to_vec(),

@@ -1,5 +1,5 @@
-//! The JSON Schemas say what the code does: they accept what it accepts, and refuse what they can tell to
-//! be wrong.
+//! Tests that the JSON Schemas agree with the code. They must accept what the code accepts, and reject the errors that
+//! a schema can detect.
 
 use std::fs;
 use std::path::Path;
@@ -46,7 +46,7 @@ fn the_example_and_its_editor_agree() {
         problems(&validator("policy"), &yaml(&text)),
         Vec::<String>::new()
     );
-    // The first line leads editors to the schema beside it, which is the one that is printed.
+    // The first line leads editors to the schema in the same folder. That file must equal the printed schema.
     let line = text.lines().next().unwrap();
     let file = line
         .strip_prefix("# yaml-language-server: $schema=")
@@ -176,7 +176,7 @@ fn bad_policies_are_bad_to_both() {
     }
 }
 
-/// A whole report of two runs, and one that says why there is none.
+/// A complete report of two runs, and a report of an error.
 #[test]
 fn reports_are_as_their_schema_says() {
     let weave = Weave::start();

@@ -1,4 +1,5 @@
-//! Secrets, and the search for them in all that a process writes. The builder of `gate` makes it after each run.
+//! The secrets of a test, and the search for them in all output of a process. The builder in `gate` searches after each
+//! run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,12 +13,12 @@ use memchr::memmem;
 use crate::gate::{Gate, KEY, KEY_IN_BASE64};
 use crate::weave::{Reply, Weave};
 
-/// A shorter one would be found by chance.
+/// A shorter secret could occur by chance.
 const SHORTEST: usize = 8;
-/// Variables whose whole value is a secret.
+/// Endings of the names of variables whose whole value is a secret.
 const SECRET: [&str; 2] = ["_API_KEY", "_TOKEN"];
 
-/// What must stand nowhere.
+/// The texts that no output may contain.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets(Vec<String>);
 
@@ -30,9 +31,9 @@ impl Secrets {
         self.0.push(secret.to_owned());
     }
 
-    /// Adds what is secret in a variable of the environment: a key, a token, the password of a proxy.
+    /// Adds the secret in an environment variable: a key, a token, or the password of a proxy.
     pub fn add_variable(&mut self, name: &str, value: &str) {
-        // One that is not set hides nothing.
+        // An empty variable holds no secret.
         if !value.is_empty() && SECRET.iter().any(|end| name.ends_with(end)) {
             self.add(value);
         }
@@ -46,7 +47,7 @@ impl Secrets {
         }
     }
 
-    /// The spelling of a secret that stands in some bytes.
+    /// The spelling of a secret that these bytes contain.
     pub fn found_in(&self, bytes: &[u8]) -> Option<String> {
         self.0
             .iter()
@@ -54,7 +55,7 @@ impl Secrets {
             .find(|spelling| memmem::find(bytes, spelling.as_bytes()).is_some())
     }
 
-    /// Looks through all files of a folder, but for those that are as they were given.
+    /// Searches all files of a folder, except files with the same content as before the run.
     #[track_caller]
     pub fn must_not_be_in_files(&self, folder: &Path, given: &BTreeMap<PathBuf, Vec<u8>>) {
         for path in files(folder) {
@@ -75,7 +76,7 @@ impl Secrets {
     }
 }
 
-/// A secret as it is, in URLs, in hexadecimal, and in base64 whatever stands before and after it.
+/// The spellings of a secret: unchanged, in URLs, in hexadecimal, and in base64 at each position in a longer text.
 fn spellings(secret: &str) -> Vec<String> {
     let bytes = secret.as_bytes();
     let mut hex = String::new();
@@ -90,7 +91,7 @@ fn spellings(secret: &str) -> Vec<String> {
         hex,
     ];
     for before in 0..3 {
-        // Three bytes are four characters; those that share bits with a neighbour are cut off.
+        // In base64, three bytes become four characters. Characters that also encode a neighbouring byte are removed.
         let moved = [&vec![0; before], bytes].concat();
         let from = (before * 8).div_ceil(6);
         let to = moved.len() * 8 / 6;
@@ -110,7 +111,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
             match fs::symlink_metadata(&path).unwrap().file_type() {
                 kind if kind.is_dir() => folders.push(path),
                 kind if kind.is_file() => found.push(path),
-                // A link is read where it leads; a pipe or a device holds nothing.
+                // Links are not followed. Their targets are searched elsewhere. Pipes and devices hold no content.
                 _ => {}
             }
         }
@@ -118,7 +119,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The words with which the search of a run stopped the test.
+/// The panic message with which the search stopped a run.
 fn caught(run: impl FnOnce() + std::panic::UnwindSafe) -> String {
     let panic = std::panic::catch_unwind(run).expect_err("nothing was found");
     panic.downcast_ref::<String>().unwrap().clone()
@@ -144,7 +145,7 @@ fn the_search_finds_every_spelling() {
     assert!(!text(&KEY[1..]) && !text(&BASE64_STANDARD_NO_PAD.encode("another password")));
 }
 
-/// The builder takes secrets from the environment, and looks at stdout, stderr and files, in each run anew.
+/// The builder takes the secrets from the environment. It searches stdout, stderr and files after each run.
 #[test]
 fn the_search_of_a_run_can_fail() {
     let floor = "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.5}";
@@ -159,10 +160,10 @@ fn the_search_of_a_run_can_fail() {
             let gate = Gate::check(floor, &["--candidate=cand", "--base-url", &weave.url])
                 .file("sub/x", "")
                 .args(more);
-            // Its project is in all that a gate says; a token of this name makes it a secret.
+            // All output names the project. A variable whose name ends in `_TOKEN` makes the project's name a secret.
             let gate = match place {
                 "in stdout" => gate.env("SOME_TOKEN", "my-team/bot"),
-                // Only -v says it, and only the JSON report.
+                // Only `-v` shows this text on stderr. Only the JSON report contains the text of the next case.
                 "in stderr" => gate.secret("/v2/my-team/bot/eval_results"),
                 _ => gate.secret("\"schema_version\""),
             };
@@ -187,7 +188,7 @@ fn a_secret_that_a_test_gives_may_stay_where_it_is() {
         .says("refused the API key");
     let words = caught(|| {
         let gate = Gate::new(&["validate"]).file("gates.yaml", "version: 1");
-        // Not by `file`: as if the process had left it there.
+        // The test writes this file directly, as the process could have done.
         fs::write(
             gate.folder().join(".hidden"),
             BASE64_URL_SAFE_NO_PAD.encode(KEY),

@@ -1,4 +1,4 @@
-//! TLS and proxies: what can go wrong before a request is made, at each connection of a check.
+//! Tests of TLS and of proxies: faults before a request is made, at each connection of a check.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -26,12 +26,12 @@ pub fn path(name: &str) -> String {
     format!("{}/tests/cli/tls/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A server's half of TLS, with one of the certificates.
+/// The TLS configuration of a server with one of the certificates.
 pub fn tls(certificate: &str, versions: &[&'static SupportedProtocolVersion]) -> Arc<ServerConfig> {
     held(certificate, "server.key", versions)
 }
 
-/// The same with any key, also one that is not that of the certificate.
+/// The same with any key, which may not match the certificate.
 fn held(
     certificate: &str,
     key: &str,
@@ -50,15 +50,15 @@ fn held(
     Arc::new(config)
 }
 
-/// What a connection meets before its first request.
+/// The behaviour of a connection before its first request.
 #[derive(Clone)]
 pub enum Meets {
     Tls(Arc<ServerConfig>),
-    /// These bytes in answer to the first ones, and the end, or nothing more.
+    /// The server reads some bytes and sends these bytes. Then it closes the connection or sends nothing more.
     Bytes(&'static [u8], After),
-    /// A proxy that answers so, and then what it leads to.
+    /// A proxy that sends this answer, and then the behaviour of its target.
     Proxy(&'static str, Box<Meets>),
-    /// No TLS at all.
+    /// A connection without TLS.
     Plain,
 }
 
@@ -95,7 +95,8 @@ impl Meets {
     }
 }
 
-/// Notes what is sent in the open, the head of a request in whole, and tells whether there was something.
+/// Records bytes that are sent without encryption, and the complete head of a CONNECT request. Returns whether there
+/// were any.
 fn listen(stream: &mut TcpStream, heard: &Mutex<Vec<u8>>) -> bool {
     let mut said = Vec::new();
     let mut bytes = [0; 4096];
@@ -112,14 +113,14 @@ fn listen(stream: &mut TcpStream, heard: &Mutex<Vec<u8>>) -> bool {
 
 pub const ALL: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
 
-/// What TLS can meet in place of a sound server.
+/// TLS faults.
 #[rustfmt::skip]
 fn of_tls() -> Vec<Fault<Meets>> {
     use After::{End, Silence};
-    // Fatal alerts, as TLS writes them: a handshake failure; and a version that is not spoken.
+    // Fatal TLS alerts: a handshake failure, and an unsupported version.
     const ALERT: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
     const OLD: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
-    // The head of a server's hello, of which no more comes.
+    // The start of a server's hello message. The rest never arrives.
     const HALF: &[u8] = &[22, 3, 3, 0, 122, 2, 0, 0, 118];
     const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
     let certificate = |name| Meets::Tls(tls(name, ALL));
@@ -141,7 +142,7 @@ fn of_tls() -> Vec<Fault<Meets>> {
     ]
 }
 
-/// What a proxy can do instead of connecting.
+/// Faults of a proxy.
 #[rustfmt::skip]
 fn of_proxies() -> Vec<Fault<Meets>> {
     use After::{End, Silence};
@@ -161,15 +162,15 @@ fn of_proxies() -> Vec<Fault<Meets>> {
     ]
 }
 
-/// A way to a sound server, and what may be met on it.
+/// A working route to the server. The tests replace its connections with faults.
 struct Way {
     sound: Meets,
-    /// Whether a proxy is on it.
+    /// Whether the route has a proxy.
     by_proxy: bool,
 }
 
 impl Way {
-    /// Runs a check that meets something else from a connection on.
+    /// Runs a check in which the connections fail from one connection onwards.
     fn run(&self, gate: Gate, place: &Place, then: &Meets) -> Ended {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let notes = Arc::clone(&heard);
@@ -192,7 +193,7 @@ impl Way {
             gate.args(&["--base-url", &format!("https://{authority}")])
         }
         .run();
-        // Nothing of ours is said in the open, and to a proxy only what is its own.
+        // No secret is sent without encryption. A proxy gets only its own login.
         let heard = heard.lock().unwrap();
         for secret in [KEY, KEY_IN_BASE64, "my-team"] {
             assert!(
@@ -243,7 +244,7 @@ fn every_fault_of_a_proxy_at_every_connection() {
     way.with_every_fault(&of_proxies());
 }
 
-/// What comes in the same record after an answer is not taken for the next one.
+/// Bytes after an answer in the same TLS record are not used as the next answer.
 #[test]
 fn a_stray_answer_is_nobody_s() {
     let config = tls("good.pem", ALL);
@@ -287,7 +288,7 @@ fn both_versions_of_tls_are_spoken() {
             .env("SSL_CERT_FILE", &path("authority.pem"))
             .run()
             .code(0);
-        // Without the private authority, or with one that is none, nobody is trusted.
+        // The server is trusted only with the correct private authority.
         check()
             .run()
             .code(3)
@@ -313,7 +314,7 @@ fn both_versions_of_tls_are_spoken() {
     }
 }
 
-/// A server that `NO_PROXY` exempts is asked directly, and messages do not name a proxy.
+/// A server in `NO_PROXY` is requested directly, and messages do not name a proxy.
 #[test]
 fn no_proxy_goes_around_the_proxy() {
     for (no_proxy, goes_around) in [

@@ -1,4 +1,4 @@
-//! Which runs are judged: named by an address, held against the policy, pooled with their re-runs, and complete.
+//! Tests of the selection of runs: named by an address, checked against the policy, pooled with re-runs, and complete.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use crate::weave::{
 const FLOOR: &str = "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.9}";
 const DROP: &str = "- {name: drop, scorer: correctness, metric: pass_rate, max_drop: 0.05}";
 
-/// A run on the server, of 100 rows.
+/// A run on the server, with 100 rows.
 #[derive(Clone)]
 struct Logged {
     call: Value,
-    /// Rows whose answer is right.
+    /// The number of rows that passed.
     passed: u64,
-    /// Calls that the server has of it.
+    /// The number of the run's calls that the server stores.
     stored: u64,
 }
 
-/// A run that has none of its calls missing.
+/// A run with all its calls stored.
 fn logged(id: &str, hour: u32, passed: u64) -> Logged {
     let mut call = call(id, hour);
     call["attributes"] = json!({"git_branch": "main"});
@@ -35,18 +35,18 @@ fn logged(id: &str, hour: u32, passed: u64) -> Logged {
 }
 
 impl Logged {
-    /// The same, with an attribute.
+    /// The run with one more attribute.
     fn with(mut self, path: &str, value: &Value) -> Self {
         self.call["attributes"][path] = value.clone();
         self
     }
 
-    /// The same, of a commit.
+    /// The run with this commit.
     fn of(self, commit: &str) -> Self {
         self.with("git_sha", &json!(commit))
     }
 
-    /// The same, with as many calls stored.
+    /// The run with this number of stored calls.
     fn stored(self, stored: u64) -> Self {
         Self { stored, ..self }
     }
@@ -56,7 +56,7 @@ impl Logged {
     }
 }
 
-/// The answer of a server that has these runs, and filters no list.
+/// The answer of a server that has these runs and ignores the filters of lists.
 fn answer(runs: &[Logged], request: &Request) -> Option<Reply> {
     let find = |id: &str| runs.iter().find(|run| run.id() == id);
     if is_root_read(request) {
@@ -113,7 +113,7 @@ fn server(runs: Vec<Logged>) -> Weave {
     Weave::with(move |request, _| answer(&runs, request))
 }
 
-/// A check by a policy with these keys beside its gates.
+/// A check with a policy of these keys and these gates.
 fn by(weave: &Weave, keys: &str, gates: &str, more: &[&str]) -> Gate {
     Gate::new(&["check", "--json=r.json", "--report=r.md"])
         .file(
@@ -129,7 +129,7 @@ fn policy(outcome: &Outcome) -> Value {
     outcome.json("r.json")["policies"][0].clone()
 }
 
-/// The findings of the first policy: names and effects.
+/// The findings of the first policy, as names and effects.
 fn findings(outcome: &Outcome) -> BTreeMap<String, String> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let policy = policy(outcome);
@@ -149,14 +149,14 @@ fn finds(outcome: &Outcome, name: &str, effect: &str) {
     );
 }
 
-/// Holds that a finding of the first policy says this.
+/// Asserts that a finding of the first policy contains this text.
 #[track_caller]
 fn tells(outcome: &Outcome, words: &str) {
     let found = policy(outcome)["findings"].to_string();
     assert!(found.contains(words), "{words:?} is not in {found}");
 }
 
-/// The runs that the report lists, each as its role, its use and its id.
+/// The runs that the report lists, each as role, use and id.
 fn listed(outcome: &Outcome) -> Vec<String> {
     let policy = policy(outcome);
     let runs = policy["runs"].as_array().unwrap().iter();
@@ -181,7 +181,7 @@ fn the_address_of_a_run_names_it() {
             .code(0);
         assert_eq!(policy(&outcome)["candidate"]["id"], "cand", "{address}");
     }
-    // It names the project, too, where nothing else does.
+    // The address also names the project if nothing else does.
     Gate::new(&["check", "--candidate=weave:///my-team/bot/call/cand"])
         .file("gates.yaml", &format!("version: 1\ngates:\n{FLOOR}\n"))
         .env("WANDB_API_KEY", KEY)
@@ -209,7 +209,7 @@ fn the_address_of_a_run_names_it() {
     assert_eq!(weave.requests().len(), asked, "something was asked");
 }
 
-/// 86, 88 and 93 of 100: each logged again until one passes.
+/// Three runs of one commit, in which 86, 88 and 93 of 100 rows pass. The author repeats the run until one passes.
 fn three() -> Vec<Logged> {
     vec![
         logged("third", 9, 93).of("0123456789ab"),
@@ -253,7 +253,7 @@ fn logging_a_run_again_does_not_turn_a_fail_into_a_pass() {
         let value = check["candidate"].as_f64().unwrap();
         assert!((value - 0.89).abs() < 1e-12, "{check}");
     }
-    // Through the policy's own selector, too.
+    // The policy's own selector finds the same runs.
     let keys = "candidate: {evaluation: answers, commit: 0123456789ab}";
     by(&weave, keys, FLOOR, &[]).run().code(1);
 }
@@ -401,7 +401,7 @@ fn a_run_that_is_named_must_be_the_candidate_of_the_policy() {
         &outcome,
         "its `attributes.shard` is missing, and the policy asks for `1`",
     );
-    // So must one that a snapshot holds.
+    // A run in a snapshot must also match the policy.
     let saved = Gate::new(&["snapshot", "cand", "-o", "s.json", "--project=my-team/bot"])
         .args(&["--base-url", &weave.url])
         .env("WANDB_API_KEY", KEY)
@@ -436,7 +436,7 @@ fn a_commit_that_cannot_be_compared_is_told_and_decides_nothing_in_ci() {
     let outcome = set("0123456789ab").code(0);
     assert!(!findings(&outcome).contains_key("commit-not-checked"));
     finds(&set("fedcba987654").code(3), "wrong-candidate", "undecided");
-    // Not named, it is not found without its commit.
+    // A candidate that is not named is searched by its commit, so the variable is required.
     by(&weave, keys, FLOOR, &[])
         .run()
         .code(2)
@@ -494,7 +494,7 @@ fn text_that_looks_like_a_number_finds_that_text_first() {
         let newer = || logged("value", 9, 95).with("build", &other);
         let older = logged("text", 8, 95).with("build", &same);
         assert_eq!(found(vec![newer(), older]), "text", "{text}");
-        // Without one that has it, a run with the same value is found.
+        // If no run has the text value, a run with the number is found.
         assert_eq!(found(vec![newer()]), "value", "{text}");
     }
 }
@@ -512,7 +512,7 @@ fn a_run_of_which_calls_are_missing_decides_nothing() {
     finds(&outcome, "run-incomplete", "undecided");
     let outcome = check("completeness: warn").code(0);
     finds(&outcome, "run-incomplete", "warning");
-    // As a baseline that is named it leaves the changes undecided, and no other limit.
+    // If an incomplete run is the baseline, limits on changes are undecided, and other limits are judged.
     let named = ["--candidate=base", "--baseline=cand"];
     let outcome = by(&weave, "", &format!("{DROP}\n{FLOOR}"), &named)
         .run()
@@ -550,7 +550,7 @@ fn more_calls_than_a_run_made_have_to_be_the_same_once_more() {
         });
         by(&weave, "", FLOOR_AND_TRIALS, &["--candidate=cand"]).run()
     };
-    // Each counts once where rows are counted; the number of trials is the server's own.
+    // A call that is stored twice counts once among rows. The number of trials is the server's own count.
     let outcome = check(CALLS, Value::Null).code(3);
     let checks = &policy(&outcome)["checks"];
     assert_eq!(
@@ -562,7 +562,7 @@ fn more_calls_than_a_run_made_have_to_be_the_same_once_more() {
         let outcome = check(distinct, Value::Null).code(3);
         finds(&outcome, "run-incomplete", "undecided");
     }
-    // Around a run in a traced function there are other calls.
+    // If the run is inside a traced function, its trace holds other calls.
     let outcome = check(CALLS + 2, json!("around")).code(0);
     finds(&outcome, "completeness-unknown", "warning");
 }
@@ -623,10 +623,10 @@ fn a_wait_shows_how_far_the_run_is_where_the_server_says_so() {
     let (outcome, asked) = waited(Some(of(json!(12))), &[]);
     outcome.says("run cand is still running, 12 of 120 rows\n");
     assert!(asked);
-    // A call of the run that is no row is counted, too.
+    // The server also counts a call of the run that is no row.
     let (outcome, _) = waited(Some(of(json!(121))), &[]);
     outcome.says("run cand is still running, 120 of 120 rows\n");
-    // What is not shown is not asked for.
+    // With `-q` nothing is shown, so the check does not request the status.
     let (_, asked) = waited(Some(of(json!(12))), &["-q"]);
     assert!(!asked);
     for status in [
@@ -744,13 +744,13 @@ fn a_snapshot_holds_the_runs_of_a_commit_and_is_judged_as_they_are() {
         .code(3)
         .says("run `other` is to be excluded, and is not in the snapshot");
     assert_eq!(weave.requests().len(), asked, "something was asked");
-    // Without scores by row they cannot be judged as one.
+    // Without scores for each row the runs cannot be judged as one.
     judge(&take(&["--summary-only"]), &[])
         .code(3)
         .says("are not known, and several runs are judged by rows");
 }
 
-/// A time, so many minutes ago.
+/// The time this many minutes ago.
 fn ago(minutes: i64) -> Value {
     let time = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes);
     json!(time.to_string())
@@ -783,7 +783,7 @@ fn runs_of_the_commit_that_cannot_count_are_left_out_or_waited_for() {
     let outcome = of(running, "").code(3);
     finds(&outcome, "run-not-finished", "undecided");
     tells(&outcome, "`other`, is still running; --wait waits for it");
-    // The newest of all counts, also where an older one is named.
+    // The newest run of all counts, even if an older run is named.
     let newer = |call: &mut Value| {
         call["started_at"] = ago(10);
         call["ended_at"] = Value::Null;
@@ -795,7 +795,7 @@ fn runs_of_the_commit_that_cannot_count_are_left_out_or_waited_for() {
     let outcome = of(other_model, "").code(3);
     finds(&outcome, "reruns-ambiguous", "undecided");
     tells(&outcome, "are of 2 versions of the model `bot`");
-    // Of another model or evaluation it is no re-run.
+    // A run of another model or evaluation is not a re-run.
     let of_other = |call: &mut Value| {
         call["inputs"]["model"] = json!("weave:///my-team/bot/object/other:v2");
     };
@@ -851,7 +851,7 @@ fn a_named_baseline_of_the_same_outputs_compares_nothing() {
     finds(&outcome, "baseline-newer", "warning");
 }
 
-/// Runs of three releases, each 4 points below the one before: the newest is compared with the last and with the first.
+/// Runs of three releases, each 4 points below the one before. The newest is compared with the last and with the first.
 fn declining() -> Weave {
     server(vec![
         logged("first", 1, 98)
@@ -890,7 +890,7 @@ fn a_slow_decline_is_found_against_a_fixed_release() {
         (told(1, "baseline"), told(1, "candidate")),
         (json!(0.98), json!(0.9))
     );
-    // The rows behind it are those that turned from that release, with its answers.
+    // The rows behind the check are those that changed since that release. They show the scores of that release.
     assert_eq!(told(1, "rows_behind"), 8);
     assert!(told(1, "rows")[0]["baseline"]["score"] == 1.0);
     let runs: Vec<String> = policy(&outcome)["runs"]
@@ -919,7 +919,7 @@ fn a_further_baseline_that_is_not_there_decides_nothing() {
     let keys = DECLINING.replace("'1.4'", "'1.5'");
     let gates = "- {name: last, scorer: correctness, metric: pass_rate, max_drop: 0.05}
 - {name: release, scorer: correctness, metric: pass_rate, min: 0.8, max_drop: 0.5, against: release}";
-    // Also where the usual baseline need not be there.
+    // The result is the same when the usual baseline is optional.
     for required in ["true", "false"] {
         let keys = keys.replace(
             "branch: main",
@@ -944,7 +944,7 @@ fn a_policy_may_compare_with_further_baselines_alone() {
     let gates = "- {name: release, scorer: correctness, metric: pass_rate, max_drop: 0.08, against: release}";
     let outcome = by(&weave, &keys, gates, &[]).run().code(0);
     assert_eq!(policy(&outcome)["baseline"], json!(null));
-    // An unset variable of a further baseline is one of the policy.
+    // An unset variable in the selector of a further baseline is an error in the policy.
     let keys = keys.replace("'1.4'", "'${NOT_SET}'");
     by(&weave, &keys, gates, &[])
         .run()
@@ -1004,7 +1004,7 @@ fn each_further_baseline_takes_as_many_requests_again() {
         by(&weave, DECLINING, gates, &[]).run().code(0).done();
         weave.requests().len()
     };
-    // The list of runs, both counts, and both results.
+    // The further baseline adds five requests: the list of runs, two counts, and two results.
     assert_eq!(requests(&format!("{gates}{release}")) - requests(gates), 5);
 }
 
@@ -1033,7 +1033,7 @@ fn the_rows_of_each_run_of_a_commit_are_those_of_its_summary() {
         .done();
 }
 
-/// Weave compares an attribute by its JSON text, and misses values that are escaped there in another way.
+/// Weave compares an attribute by its JSON text. It misses values that the text escapes in another way.
 #[test]
 fn a_value_that_weave_does_not_find_is_looked_for_among_the_recent_runs() {
     for value in [
@@ -1076,7 +1076,7 @@ fn a_value_that_weave_does_not_find_is_looked_for_among_the_recent_runs() {
     }
 }
 
-/// On `ClickHouse` the trials of a row come in any order, and a call may be stored twice.
+/// With `ClickHouse`, the trials of a row have no fixed order, and a call may be stored twice.
 #[test]
 fn trials_are_read_in_the_order_of_their_calls_and_each_once() {
     let gates = "- {name: t, scorer: tone, metric: numeric_mean, min: 0, evidence: significant}";

@@ -1,5 +1,5 @@
-//! Pieces of shell that we offer, run as a CI system would: in a folder of their own, with no other environment than
-//! what they are given.
+//! Runs the shell code that the project offers, as a CI system would. Each piece runs in its own folder, with only the
+//! environment that the test sets.
 
 use crate::gate::binary;
 use std::fs;
@@ -7,13 +7,13 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A folder to run in, whose `bin` comes first in `PATH`.
+/// A folder to run shell code in. Its subfolder `bin` is first in `PATH`.
 pub struct Shell {
     pub folder: PathBuf,
     variables: Vec<(String, String)>,
 }
 
-/// What came of it.
+/// The result of a run.
 pub struct Ran {
     pub code: i32,
     pub stdout: String,
@@ -43,7 +43,7 @@ impl Shell {
         self
     }
 
-    /// A program that does this.
+    /// Adds a program with this body.
     pub fn program(self, name: &str, body: &str) -> Self {
         let path = self.folder.join(name);
         fs::write(&path, format!("#!/usr/bin/env bash\n{body}\n")).unwrap();
@@ -51,7 +51,8 @@ impl Shell {
         self
     }
 
-    /// A weave-gate that writes its arguments and what it knows of the commit to `said`, and ends with this code.
+    /// Adds a fake weave-gate. It writes its arguments and the variables of the commit to `said`, and exits with this
+    /// code.
     pub fn fake(self, code: i32) -> Self {
         let body = format!(
             "printf '<%s>' \"$@\" >>said\necho \" $GATE_SHA $GATE_BRANCH\" >>said\n\
@@ -60,9 +61,9 @@ impl Shell {
         self.program("bin/weave-gate", &body)
     }
 
-    /// The built weave-gate.
+    /// Adds the built weave-gate.
     pub fn real(self) -> Self {
-        symlink(&binary(), self.folder.join("bin/weave-gate")).unwrap();
+        symlink(binary(), self.folder.join("bin/weave-gate")).unwrap();
         self
     }
 
@@ -89,7 +90,7 @@ impl Shell {
         }
     }
 
-    /// What a file holds; nothing where it is not there.
+    /// The content of a file, or an empty text if the file does not exist.
     pub fn read(&self, name: &str) -> String {
         fs::read_to_string(self.folder.join(name)).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! A fake trace server on loopback: two runs, and whatever fault a test wants.
+//! A fake trace server on loopback with two runs. A test can replace any answer with a fault.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::net::Shutdown;
 use serde_json::{Value, json};
 
-/// A request, as it came.
+/// A request as it was received.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
@@ -19,24 +19,24 @@ pub struct Request {
     pub body: Value,
 }
 
-/// An answer, whole or broken.
+/// An answer, complete or broken.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    /// Status, more header lines, body.
+    /// A status, additional header lines, and a body.
     Whole(u16, String, Vec<u8>),
-    /// These bytes, and the end of the connection.
+    /// These bytes, and then the end of the connection.
     Raw(Vec<u8>),
-    /// These bytes, after a pause these, and the connection goes on.
+    /// The first bytes, a pause, and the second bytes. The connection remains open.
     Kept(Vec<u8>, Duration, Vec<u8>),
-    /// Nothing for so long, and the end of the connection.
+    /// No answer for this time, and then the end of the connection.
     Silence(Duration),
-    /// These bytes, and a reset of the connection.
+    /// These bytes, and then a reset of the connection.
     Reset(Vec<u8>),
-    /// These bytes, and nothing more for as long as the server lives.
+    /// These bytes, and then no more while the server exists.
     Stall(Vec<u8>),
-    /// These bytes, and then a piece again and again, each after a pause.
+    /// The first bytes, and then the second bytes repeatedly, each after a pause.
     Endless(Vec<u8>, Vec<u8>, Duration),
-    /// A reset of the connection, and nobody listens any more.
+    /// A reset of the connection. The server then stops listening.
     Gone,
 }
 
@@ -45,7 +45,7 @@ impl Reply {
         Self::Whole(200, String::new(), body.to_string().into_bytes())
     }
 
-    /// JSON Lines.
+    /// An answer in JSON Lines.
     pub fn lines(lines: &[Value]) -> Self {
         let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
         Self::Whole(200, String::new(), lines.join("\n").into_bytes())
@@ -71,35 +71,35 @@ impl Reply {
 
 type Script = dyn Fn(&Request, usize) -> Option<Reply> + Send + Sync;
 
-/// What requests are read from, and answers written to.
+/// A connection from which requests are read, and to which answers are written.
 pub trait Link: Read + Write {}
 
 impl<T: Read + Write> Link for T {}
 
-/// What becomes of a connection before its first request; `None` where it is not served. Told how many there were
-/// before.
+/// Handles a connection before its first request. The number is the count of earlier connections. `None` means that the
+/// connection is not served.
 type Opening = dyn Fn(TcpStream, usize) -> Option<Box<dyn Link>> + Send + Sync;
 
-/// The server; it stops when it is dropped.
+/// The server. It stops when it is dropped.
 pub struct Weave {
     pub url: String,
     state: Arc<State>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What all connections of a server know.
+/// The state that all connections of a server share.
 struct State {
     address: SocketAddr,
     seen: Mutex<Vec<Request>>,
     connections: AtomicUsize,
     stop: AtomicBool,
-    /// The listener that listens no more: as long as it is there, no other server can have its port.
+    /// The socket after the server has stopped listening. While it exists, no other server can get its port.
     closed: Mutex<Option<TcpListener>>,
     opening: Box<Opening>,
     script: Box<Script>,
 }
 
-/// A run of the fake server: `passed` of `scored` trials are true, of `trials`.
+/// A run on the fake server: `scored` of `trials` trials have a score, and `passed` of these are true.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
     pub passed: u64,
@@ -107,7 +107,7 @@ pub struct Run {
     pub trials: u64,
 }
 
-/// How many calls a run makes: its root, and of each row the trial and the prediction.
+/// The number of calls of a run: its root call, and for each row the trial and the prediction.
 pub const CALLS: u64 = 201;
 pub const CANDIDATE: Run = Run {
     passed: 90,
@@ -121,18 +121,18 @@ pub const BASELINE: Run = Run {
 };
 
 impl Weave {
-    /// A server that answers as Weave does: the runs `cand` and `base`, on the same rows.
+    /// A server that answers as Weave does. It has the runs `cand` and `base` on the same rows.
     pub fn start() -> Self {
         Self::with(|_, _| None)
     }
 
-    /// The same, with a script that may answer in its place. The script sees how many requests to the
-    /// same path with the same body there were before.
+    /// The same server with a script that may replace an answer. The script gets the request and the number of earlier
+    /// requests to the same path with the same body.
     pub fn with(script: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static) -> Self {
         Self::behind(|stream, _| Some(Box::new(stream)), script)
     }
 
-    /// The same, behind something that stands before all requests of a connection, such as TLS.
+    /// The same server with a layer, such as TLS, that handles each connection before its first request.
     pub fn behind(
         opening: impl Fn(TcpStream, usize) -> Option<Box<dyn Link>> + Send + Sync + 'static,
         script: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static,
@@ -172,7 +172,7 @@ impl Weave {
         self.state.seen.lock().unwrap().clone()
     }
 
-    /// How many connections there were.
+    /// The number of connections so far.
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::Relaxed)
     }
@@ -188,10 +188,10 @@ impl Drop for Weave {
 }
 
 impl State {
-    /// Ends the listening.
+    /// Stops listening.
     fn close(&self) {
         self.stop.store(true, Ordering::Relaxed);
-        // Wakes whoever waits for a connection.
+        // This connection wakes the thread that waits for a connection.
         let _ = TcpStream::connect(self.address);
     }
 
@@ -211,7 +211,7 @@ impl State {
         }
     }
 
-    /// Remembers a request, and tells how many of the same there were before.
+    /// Records a request, and returns the number of equal requests before it.
     fn note(&self, request: &Request) -> usize {
         let mut seen = self.seen.lock().unwrap();
         let same = |known: &&Request| known.path == request.path && known.body == request.body;
@@ -220,7 +220,7 @@ impl State {
         before
     }
 
-    /// Answers, and tells whether the connection goes on.
+    /// Sends an answer, and returns whether the connection remains open.
     fn send(&self, link: &mut dyn Link, raw: &TcpStream, reply: Reply) -> bool {
         match reply {
             Reply::Whole(status, lines, body) => {
@@ -248,7 +248,7 @@ impl State {
             Reply::Silence(time) => self.wait(time),
             Reply::Reset(bytes) => {
                 let _ = link.write_all(&bytes).and_then(|()| link.flush());
-                // What was sent before is read before the reset is seen.
+                // The client must read the bytes before the reset arrives.
                 thread::sleep(Duration::from_millis(50));
                 reset(raw);
             }
@@ -274,7 +274,7 @@ impl State {
         false
     }
 
-    /// Waits, and no longer than the server lives.
+    /// Waits for this time, or until the server stops.
     fn wait(&self, time: Duration) {
         let since = Instant::now();
         while since.elapsed() < time && !self.stop.load(Ordering::Relaxed) {
@@ -283,12 +283,12 @@ impl State {
     }
 }
 
-/// Makes the end of a connection a reset.
+/// Makes the closing of the connection a reset.
 fn reset(stream: &TcpStream) {
     rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).unwrap();
 }
 
-/// Reads one request. None comes before the last one is answered.
+/// Reads one request. The client sends no request before the previous one is answered.
 fn read(stream: &mut dyn Link) -> Option<Request> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
@@ -331,39 +331,39 @@ fn run_of(id: &str) -> Option<Run> {
     }
 }
 
-/// Whether runs are read by their ids.
+/// Whether the request reads runs by their ids.
 pub fn is_root_read(request: &Request) -> bool {
     request.path == "/calls/stream_query" && request.body["filter"]["call_ids"].is_array()
 }
 
-/// Whether runs are listed.
+/// Whether the request lists runs.
 pub fn is_list(request: &Request) -> bool {
     request.path == "/calls/stream_query" && request.body["filter"]["op_names"].is_array()
 }
 
-/// Whether the runs of one commit are listed.
+/// Whether the request lists the runs of one commit.
 pub fn is_rerun_list(request: &Request) -> bool {
     is_list(request) && request.body["limit"] == 100
 }
 
-/// Whether the calls of a run are counted.
+/// Whether the request counts the calls of a run.
 pub fn is_count(request: &Request) -> bool {
     request.path == "/calls/query_stats" && request.body["filter"]["trace_ids"].is_array()
 }
 
-/// Whether the calls of this run are counted.
+/// Whether the request counts the calls of this run.
 pub fn is_count_of(request: &Request, id: &str) -> bool {
     is_count(request) && request.body["filter"]["trace_ids"] == json!([format!("trace-of-{id}")])
 }
 
-/// The ids by which runs are read.
+/// The ids of the runs that a request reads.
 pub fn ids_of(request: &Request) -> Vec<&str> {
     let ids = request.body["filter"]["call_ids"].as_array();
     let ids = ids.into_iter().flatten();
     ids.map(|id| id.as_str().unwrap()).collect()
 }
 
-/// The answer to a request for runs by their ids, with something changed in each of them.
+/// The answer to a request for runs by their ids, with a change to each run.
 pub fn roots(request: &Request, change: impl Fn(&mut Value)) -> Option<Reply> {
     is_root_read(request).then(|| {
         let known = ids_of(request)
@@ -378,12 +378,12 @@ pub fn roots(request: &Request, change: impl Fn(&mut Value)) -> Option<Reply> {
     })
 }
 
-/// The same, of runs that do not say how many calls they made, so that these are not counted.
+/// The same answer for runs that do not record how many calls they made. Their calls are then not counted.
 pub fn uncounted(request: &Request) -> Option<Reply> {
     roots(request, |run| run["summary"] = json!({}))
 }
 
-/// What Weave answers.
+/// The answer of Weave.
 pub fn answer(request: &Request) -> Reply {
     if let Some(runs) = roots(request, |_| ()) {
         return runs;
@@ -416,12 +416,12 @@ pub fn answer(request: &Request) -> Reply {
     Reply::Whole(404, String::new(), br#"{"detail":"Not Found"}"#.to_vec())
 }
 
-/// The root call of a run that is read by its id. It names no commit, and so has no re-runs.
+/// The root call of a run that is read by its id. The run names no commit, so it has no re-runs.
 pub fn root(id: &str) -> Value {
     let mut root = call(id, 9);
     root["started_at"] = json!("2026-11-23T09:00:00Z");
     root["ended_at"] = json!("2026-11-23T09:01:00.123456+00:00");
-    // Of two runs the lines have different lengths, so that half of the answer is not one of them.
+    // The lines of the two runs have different lengths, so half of the answer does not end between the lines.
     let version = if id == "cand" { "1.23.4" } else { "1" };
     root["attributes"] = json!({"weave": {"client_version": version}});
     root
@@ -465,7 +465,7 @@ pub fn rows_of(id: &str, rows: u64) -> Value {
     json!({"total_rows": rows.len(), "rows": rows, "summary": null, "warnings": []})
 }
 
-/// A run's root call, as the SDK logs it: begun at this hour, an hour long.
+/// A run's root call as the SDK logs it. It starts at this hour and takes one hour.
 pub fn call(id: &str, hour: u32) -> Value {
     json!({
         "id": id,

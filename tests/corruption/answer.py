@@ -1,4 +1,4 @@
-"""What is corrupted: an answer, as text of which it is known where each value stands."""
+"""The answer that a corruption changes: its text, and the position of each value in that text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from nodes import Node, index
 
-# Fields that policies rest on: half of the corruptions are to these, since most of an answer is not.
+# Fields that decide whether a policy passes. Half of the corruptions go to these, since most of an answer is not used.
 VITAL = {
     "evaluation_run_id", "status", "summary", "row_count", "evaluations", "evaluation_call_id", "trial_count",
     "scorer_stats", "scorer_key", "path", "numeric_count", "numeric_mean", "pass_true_count",
@@ -23,7 +23,7 @@ API_KEY = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass(slots=True)
 class Answer:
-    """What is sent. `breaks` says when the connection ends before the body does: never, once, or always."""
+    """The response to send. `breaks` says when the connection ends before the body does: never, once, or always."""
 
     status: int
     type: str
@@ -32,7 +32,7 @@ class Answer:
 
 
 class Corruptible:
-    """One answer of an exchange, the others beside it, and chance."""
+    """One answer of an exchange, the other answers, and a random number generator."""
 
     def __init__(self, chance: random.Random, answer: Answer, others: list[Answer]) -> None:
         self.chance = chance
@@ -42,7 +42,7 @@ class Corruptible:
         self.nodes = index(self.text)
 
     def pick(self, *kinds: str, keyed: bool | None = None) -> Node | None:
-        """A value of one of these kinds, by preference one that a policy rests on."""
+        """Picks a value of one of these kinds, preferably one that decides whether a policy passes."""
         fitting = [
             node
             for node in self.nodes
@@ -61,18 +61,18 @@ class Corruptible:
         return node.key in VITAL
 
     def of(self, node: Node) -> str:
-        """The text of a value."""
+        """Returns the text of a value."""
         return self.text[node.start : node.end]
 
     def member(self, node: Node) -> str:
-        """The text of a value with its key."""
+        """Returns the text of a value with its key."""
         return self.text[node.first : node.end]
 
     def sent(self, text: str) -> Answer:
         return replace(self.answer, body=text.encode())
 
     def spliced(self, *edits: tuple[int, int, str]) -> Answer:
-        """The answer with other text in some places, none of which overlap."""
+        """Returns the answer with the text replaced at these places. The places must not overlap."""
         text = self.text
         for start, end, new in sorted(edits, reverse=True):
             text = text[:start] + new + text[end:]
@@ -82,7 +82,7 @@ class Corruptible:
         return self.spliced((node.start, node.end, new))
 
     def without(self, node: Node) -> Answer:
-        """The answer without a member or an element, and without its comma."""
+        """Returns the answer without a member or an element, and without its comma."""
         siblings = node.parent.children
         place = siblings.index(node)
         if place + 1 < len(siblings):
@@ -91,5 +91,5 @@ class Corruptible:
         return self.spliced((start, node.end, ""))
 
     def lines(self) -> list[str] | None:
-        """The lines of JSON Lines."""
+        """Returns the lines of JSON Lines."""
         return self.text.splitlines(keepends=True) if "jsonl" in self.answer.type else None

@@ -1,11 +1,11 @@
-"""Wounds recorded answers by the thousand, and makes sure that the gate is green only where they prove it.
+"""Corrupts recorded answers many times, and checks that the gate passes only if the answers prove the pass.
 
 Usage: campaign.py [--seed S] [--fresh F] [--workers W] [N]
 
-One half of the N cases have the seeds from `--first` on, the other half have seeds that are new each time, from
-the one that is printed on; `--fresh F` repeats them. Each case is made from its seed alone: `--seed S` makes one
-once more, and shows it. The binary is the one that WEAVE_GATE names. Ends with 1 if any case was green without a
-proof, ended with a code that does not exist, panicked, hung, or showed the API key.
+One half of the N cases use the seeds from `--first` on. The other half use seeds that are new in each run; their first
+seed is printed, and `--fresh F` repeats them. The seed alone determines a case: `--seed S` repeats one case and shows
+it. WEAVE_GATE names the binary. Exits with 1 if in any case the gate passed without a proof, ended with an undefined
+exit code, panicked, hung, or showed the API key.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from answer import API_KEY, Answer
 from corrupt import corrupt
 
 RECORDED = pathlib.Path(__file__).resolve().parent / "recorded"
-# What no report may hold.
+# Text that no report may contain.
 SECRETS = [API_KEY, base64.b64encode(f"api:{API_KEY}".encode()).decode()]
-# Beyond the time that the binary is given for its requests.
+# Extra seconds beyond the time that the binary has for its requests.
 GRACE = 10.0
 FORMATS = ["terminal", "markdown", "json"]
 COLUMNS = ["tried", "0 same", "0 proven", "0 UNPROVEN", "1 shown", "1 other", "3", "BROKEN"]
@@ -43,7 +43,7 @@ COLUMNS = ["tried", "0 same", "0 proven", "0 UNPROVEN", "1 shown", "1 other", "3
 
 @dataclass
 class Record:
-    """What was recorded for one policy."""
+    """The recorded exchanges of one policy."""
 
     name: str
     policy: dict
@@ -51,11 +51,11 @@ class Record:
     exchanges: list[dict]
     questions: list[Question]
     answers: list[Answer]
-    #: Of these, how many the check asks that passes.
+    #: The number of these exchanges that the passing check makes.
     asked: int
 
     def proof(self, answers: list[Answer]) -> tuple[bool | None, str, Evidence | None]:
-        """What these answers prove, in the place of those that were recorded."""
+        """Returns what these answers prove, if they replace the recorded ones."""
         return proof.verdict(self.policy, self.options, Answers(self.exchanges, answers))
 
 
@@ -67,7 +67,7 @@ class Result:
     asked: str
     column: str
     why: str
-    #: Whether a pass rests on counts of which the server made another rate.
+    #: Whether a pass rests on counts for which the server's own pass rate differs.
     doubtful: bool
 
 
@@ -91,13 +91,13 @@ def load() -> list[Record]:
 
 
 class Campaign:
-    """One server, one folder of policies, one binary after the other."""
+    """One server and one folder of policies. It runs the binary once for each case."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
         self.replay = Replay()
         self.records = load()
-        #: What is read of the answers while nothing is corrupted.
+        #: The evidence that `proof` reads from the uncorrupted answers.
         self.whole = {record.name: record.proof(record.answers)[2] for record in self.records}
         self.binary = os.environ["WEAVE_GATE"]
         for record in self.records:
@@ -106,7 +106,7 @@ class Campaign:
     def check(
         self, record: Record, answers: list[Answer], name: str, form: str, timeout: float
     ) -> subprocess.CompletedProcess | None:
-        """The gate's own answer; `None` where it gives none."""
+        """Returns the finished process of the gate, or `None` if it did not finish."""
         self.replay.cases[name] = Case(dict(zip(record.questions, answers, strict=True)))
         for (method, path, _), answer in zip(record.questions, answers, strict=True):
             if method == "FILE":
@@ -130,7 +130,7 @@ class Campaign:
             del self.replay.cases[name]
 
     def corrupted(self, chance: random.Random) -> tuple[Record, str, int, list[Answer]]:
-        """A policy, how one of its answers was corrupted first, which, and all of its answers."""
+        """Returns a policy, the kind of the first corruption, the number of the corrupted answer, and all answers."""
         record = chance.choice(self.records)
         kind, place, corrupted = corrupt(chance, record.answers[: record.asked])
         return record, kind, place, corrupted + record.answers[record.asked :]
@@ -142,7 +142,7 @@ class Campaign:
         timeout = 1 if "always" in breaks else 5
         done = self.check(record, answers, f"s{seed}", chance.choice(FORMATS), timeout)
         proven, why, found = None, "not asked", None
-        # What is not judged needs no proof.
+        # A case that gives no verdict needs no proof.
         if done is not None and done.returncode in (0, 1):
             proven, why, found = record.proof(answers)
         column = _column(done, proven, found == self.whole[record.name])
@@ -179,7 +179,7 @@ def _column(done: subprocess.CompletedProcess | None, proven: bool | None, is_sa
             return "1 shown" if proven is False else "1 other"
         case 3:
             return "3"
-    # What Weave says makes no command line and no policy wrong.
+    # An answer of Weave cannot make the command line or the policy invalid.
     return "BROKEN"
 
 
@@ -220,7 +220,7 @@ def _work(seeds: list[int], results: multiprocessing.Queue) -> None:
 
 
 def _ensure_valid(campaign: Campaign) -> None:
-    """Makes sure that what is corrupted passes while it is not, and is proven to; and that corruptions do harm."""
+    """Checks that the recorded answers pass and are proven, and that enough corruptions leave the pass unproven."""
     for record in campaign.records:
         done = campaign.check(record, record.answers, f"whole-{record.name}", "terminal", 10)
         proven, why, _ = record.proof(record.answers)
@@ -230,7 +230,7 @@ def _ensure_valid(campaign: Campaign) -> None:
     for seed in range(100):
         record, _, _, answers = campaign.corrupted(random.Random(seed))
         unproven += record.proof(answers)[0] is not True
-    # Else a gate that is always green would be found right.
+    # Otherwise a gate that always passes would be accepted.
     if unproven < 30:
         sys.exit(f"only {unproven} of 100 corruptions leave the pass unproven")
 
@@ -249,7 +249,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int)
     parser.add_argument("--first", type=int, default=1)
-    # Beyond what anybody counts up to from 1.
+    # Fresh seeds are larger than any seed that is counted up from 1.
     parser.add_argument("--fresh", type=int, default=random.SystemRandom().randrange(10**9, 10**12))
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("number", type=int, nargs="?", default=1000)

@@ -1,7 +1,7 @@
-"""The policies whose evidence is corrupted, each a few plain limits that hold while nothing is corrupted.
+"""The policies of the corruption tests. Each has a few plain limits that hold while nothing is corrupted.
 
-A policy is written here as data: `weave-gate` reads it as YAML, of which JSON is a part, and `proof` reads
-the same. They are kept to what `proof` can decide: no waiver, no `severity`, nothing in `defaults`.
+The policies are written as data. `weave-gate` reads them as YAML, which includes JSON, and `proof` reads the same
+data. They use only what `proof` can decide: no waiver, no `severity`, nothing in `defaults`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ ENTITY = "my-team"
 PROJECT = "support-bot"
 
 POLICIES: dict[str, dict[str, Any]] = {
-    # Judged by the summary of both runs alone; one row of the candidate has no scores.
+    # Judged by the summary of both runs alone. One row of the candidate has no scores.
     "summary": {
         "version": 1,
         "gates": [
@@ -31,7 +31,7 @@ POLICIES: dict[str, dict[str, Any]] = {
             {"name": "once", "metric": "trials", "min": 24, "max": 24},
         ],
     },
-    # Judged by rows, paired and sliced; one row of the candidate has no scores.
+    # Judged by rows, paired and sliced. One row of the candidate has no scores.
     "rows": {
         "version": 1,
         "correction": "none",
@@ -54,7 +54,7 @@ POLICIES: dict[str, dict[str, Any]] = {
             {"name": "topics", "scorer": "correctness", "metric": "pass_rate", "by": "topic", "min": 0.75},
         ],
     },
-    # What trials took and cost, and whether they were scored at all.
+    # Limits on the time, tokens and cost of trials, and on trials without a score.
     "usage": {
         "version": 1,
         "gates": [
@@ -64,7 +64,7 @@ POLICIES: dict[str, dict[str, Any]] = {
             {"name": "sound", "metric": "error_rate", "max": 0.05},
         ],
     },
-    # Found by name and attributes, among several that match.
+    # The runs are found by name and attributes, among several runs that match.
     "found": {
         "version": 1,
         "candidate": {"evaluation": "nightly", "attributes": {"git_sha": "abc"}},
@@ -74,7 +74,7 @@ POLICIES: dict[str, dict[str, Any]] = {
             {"name": "whole", "metric": "rows", "min": 12},
         ],
     },
-    # One commit logged three times, compared with one that was logged twice: both are pools.
+    # One commit was logged three times. Its baseline commit was logged twice. Both sides are pools of runs.
     "reruns": {
         "version": 1,
         "candidate": {"evaluation": "again", "commit": "c0ffee1" + "0" * 33},
@@ -88,7 +88,7 @@ POLICIES: dict[str, dict[str, Any]] = {
             {"name": "whole", "metric": "rows", "min": 12, "max": 12},
         ],
     },
-    # Rows were removed from the dataset, and others added.
+    # Some rows were removed from the dataset, and others were added.
     "moved": {
         "version": 1,
         "gates": [
@@ -96,7 +96,7 @@ POLICIES: dict[str, dict[str, Any]] = {
             {"name": "whole", "metric": "rows", "min": 22},
         ],
     },
-    # One run of `EvaluationLogger`, compared with nothing; scores are missing, and each gate says what of it.
+    # One run of `EvaluationLogger` without a baseline. Some scores are missing, and each gate handles them differently.
     "logged": {
         "version": 1,
         "gates": [
@@ -105,7 +105,7 @@ POLICIES: dict[str, dict[str, Any]] = {
             {"name": "sure", "scorer": "correct", "metric": "pass_rate", "max_missing": 0.1, "min": 0.9},
         ],
     },
-    # Compared with a snapshot, by the digests of both runs' rows.
+    # The baseline is a snapshot. The rows are compared by their digests.
     "saved": {
         "version": 1,
         "gates": [

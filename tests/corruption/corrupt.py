@@ -1,7 +1,7 @@
-"""Wounds: each takes one recorded answer, and gives it back with one place changed.
+"""Corruptions: each takes one recorded answer, and returns it with one place changed.
 
-A kind is a function from a `Corruptible` to the answer that is sent in its place, or `None` where it does not
-apply. The text of an answer is cut to the byte: what is not touched stays as the server wrote it.
+A kind of corruption is a function from a `Corruptible` to the changed answer, or `None` if the kind does not apply.
+The functions cut the text at byte positions, so that unchanged parts stay exactly as the server wrote them.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _(target: Corruptible) -> Answer | None:
 
 
 def _other(target: Corruptible, node: Node) -> str:
-    """A value that could stand in the place of another."""
+    """Returns a value that could replace another value."""
     match node.kind:
         case "bool":
             return "false" if target.of(node) == "true" else "true"
@@ -273,7 +273,7 @@ def _(target: Corruptible) -> Answer | None:
     alike = [other for other in target.nodes if other.parent is not None and other is not one]
     if target.chance.random() < 0.8:
         alike = [other for other in alike if other.key == one.key and other.kind == one.kind]
-    # One that holds the other cannot be swapped with it.
+    # A value that contains the other cannot be swapped with it.
     apart = [other for other in alike if other.end <= one.start or other.start >= one.end]
     if not apart:
         return None
@@ -371,16 +371,16 @@ def _(target: Corruptible) -> Answer | None:
 
 
 def corrupt(chance: random.Random, answers: list[Answer]) -> tuple[str, int, list[Answer]]:
-    """Wounds one of several answers once, and sometimes again; says how first, and which."""
+    """Corrupts one of several answers, sometimes repeatedly. Returns the first kind, the answer's number, all answers."""
     if chance.random() < 0.3:
         name, edited = delete(chance, answers)
         return name, next(n for n, (one, other) in enumerate(zip(answers, edited)) if one != other), edited
     names = list(KINDS)
     weights = [KINDS[name][0] for name in names]
-    # Longer answers get more corruptions, but not as many more as they are longer.
+    # Longer answers are chosen more often, but less than in proportion to their length.
     place = chance.choices(range(len(answers)), [len(answer.body) ** 0.4 for answer in answers])[0]
     corrupted = list(answers)
-    # The same numbers often stand in two answers: then both may say the same wrong thing.
+    # Two answers often contain the same numbers. Then sometimes both get the same wrong value.
     twins = [n for n, answer in enumerate(answers) if answer.body == answers[place].body]
     twins = twins if chance.random() < 0.3 else [place]
     first = ""
@@ -392,7 +392,7 @@ def corrupt(chance: random.Random, answers: list[Answer]) -> tuple[str, int, lis
         try:
             target = Corruptible(chance, corrupted[place], [a for n, a in enumerate(answers) if n != place])
         except (UnicodeDecodeError, IndexError, AttributeError):
-            # It is not JSON any more: a further corruption would say nothing.
+            # The answer is no longer JSON: a further corruption would test nothing new.
             break
         result = KINDS[name][1](target)
         if result is None or result == corrupted[place]:

@@ -1,8 +1,8 @@
-"""What a server answers after something of a run was deleted, lost or changed: the same in every answer.
+"""The answers of a server after something of a run was deleted, lost or changed, consistently in every answer.
 
-Each kind is a function from chance and the answers of a check to other answers, or `None` where it does not
-apply. Unlike the kinds of `corruption`, which change one place of one answer, these change all answers alike, so
-that they do not contradict each other.
+Each kind is a function from a random number generator and the answers of a check to other answers, or `None` if the
+kind does not apply. The kinds of `corrupt` change one place of one answer. These kinds change all answers in the same
+way, so that the answers do not contradict each other.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def kind(name: str, weight: int) -> Callable[[Kind], Kind]:
 
 
 def _documents(answer: Answer) -> list[Any] | None:
-    """The JSON of an answer, line by line; `None` where it is no JSON any more."""
+    """Returns the JSON documents of an answer, one for each line, or `None` if the answer is not JSON any more."""
     try:
         return [json.loads(line) for line in answer.body.split(b"\n") if line.strip()]
     except ValueError:
@@ -36,7 +36,7 @@ def _documents(answer: Answer) -> list[Any] | None:
 
 
 def _calls(answers: list[Answer]) -> list[dict]:
-    """All calls that are listed anywhere."""
+    """Returns all calls that any answer lists."""
     found = []
     for answer in answers:
         for call in _documents(answer) or []:
@@ -46,7 +46,7 @@ def _calls(answers: list[Answer]) -> list[dict]:
 
 
 def _edited(answers: list[Answer], edit: Callable[[dict], bool | None]) -> list[Answer] | None:
-    """The answers with each document edited; `edit` tells whether it stays. `None` where nothing changed."""
+    """Returns the answers with each document edited, or `None` if nothing changed. Drops a document if `edit` is False."""
     edited = []
     for answer in answers:
         documents = _documents(answer)
@@ -65,7 +65,7 @@ def _edited(answers: list[Answer], edit: Callable[[dict], bool | None]) -> list[
 
 
 def _run(chance: random.Random, answers: list[Answer]) -> dict | None:
-    """One of the runs that are listed."""
+    """Returns one of the listed runs."""
     calls = _calls(answers)
     return chance.choice(calls) if calls else None
 
@@ -178,7 +178,7 @@ def _(chance: random.Random, answers: list[Answer]) -> list[Answer] | None:
 
 @kind("trial: deleted", 60)
 def _(chance: random.Random, answers: list[Answer]) -> list[Answer] | None:
-    """Deletes trials of one run; how many calls the server has of it is told in one half of the cases."""
+    """Deletes trials of one run. In one half of the cases the server's number of calls is reduced, too."""
     summaries = [
         run["evaluation_call_id"]
         for answer in answers
@@ -207,7 +207,7 @@ def _without_trial(chance: random.Random, answers: list[Answer], run: str) -> li
         for trial in of["trials"]
         if "scores" in trial
     ]
-    # By preference one that was scored as wrong.
+    # Preferably a trial that was scored as wrong.
     wrong = [known for known in trials if "false" in json.dumps(known[1]["scores"])]
     if trials:
         digest, trial = chance.choice(wrong if wrong and chance.random() < 0.7 else trials)
@@ -259,7 +259,7 @@ def _leaves(scores: Any, prefix: str) -> list[tuple[str, Any]]:
 
 
 def _uncount(run: dict, leaves: dict[str, Any] | None, fails: bool) -> None:
-    """Takes one trial out of what a summary says of a run."""
+    """Removes one trial from the counts in a run's summary."""
     run["trial_count"] -= 1
     for stats in run["scorer_stats"]:
         name = stats["scorer_key"] + (f".{stats['path']}" if stats.get("path") else "")
@@ -281,7 +281,7 @@ def _uncount(run: dict, leaves: dict[str, Any] | None, fails: bool) -> None:
 
 
 def delete(chance: random.Random, answers: list[Answer]) -> tuple[str, list[Answer]]:
-    """Deletes, loses or changes something in all answers alike; says what."""
+    """Deletes, loses or changes something in all answers alike. Returns the kind and the answers."""
     names = list(KINDS)
     weights = [KINDS[name][0] for name in names]
     while True:

@@ -1,4 +1,4 @@
-"""What the answers to one check say of both runs: each read as `reading` reads it, and all held together."""
+"""The evidence of both runs in the answers to one check. Reads each answer with `reading`, and compares the answers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from cases import ENTITY, PROJECT
 from answer import Answer
 from reading import Root, Row, Summary, Totals, Trial, Unproven
 
-# How many runs are asked for at once.
+# The number of runs that one request asks for.
 PAGE = 10
-# Of the newest runs, whatever they are.
+# The number of newest runs that are listed without a filter.
 RECENT = 200
 
 
 class Answers:
-    """The answers to the questions of a check, by what was asked."""
+    """The answers to the requests of a check, found by the request."""
 
     def __init__(self, exchanges: list[dict], answers: list[Answer]) -> None:
         self._known = [
@@ -34,14 +34,14 @@ class Answers:
         return next(answer.body for method, path, _, answer in self._known if (method, path) == ("FILE", name))
 
     def root(self, name: str) -> Answer | None:
-        """The answer in which the root call of a run was asked for by its id."""
+        """Returns the answer to the request for the root call of a run, by its id."""
         for _, path, body, answer in self._known:
             if path == "/calls/stream_query" and name in body["filter"].get("call_ids", []):
                 return answer
         return None
 
     def stored(self, trace: str) -> Answer | None:
-        """The number of calls of a trace."""
+        """Returns the answer with the number of calls of a trace."""
         for _, path, body, answer in self._known:
             if path == "/calls/query_stats" and body["filter"].get("trace_ids") == [trace]:
                 return answer
@@ -55,7 +55,7 @@ class Answers:
         return None
 
     def lists(self, word: str, without: set[str] | None = None) -> Answer | None:
-        """The list of runs whose question holds a word, and excludes these runs and no others."""
+        """Returns the list of runs whose request contains a word, and excludes exactly these runs."""
         for _, path, body, answer in self._known:
             if path == "/calls/stream_query" and "query" in body and json.dumps(word) in json.dumps(body):
                 if set(_EXCLUDED.findall(json.dumps(body))) == (without or set()):
@@ -64,14 +64,14 @@ class Answers:
 
 
     def recent(self) -> Answer | None:
-        """The list of the newest runs, whatever they are."""
+        """Returns the list of the newest runs without a filter."""
         for _, path, body, answer in self._known:
             if path == "/calls/stream_query" and body.get("limit") == RECENT and body.get("query") is None:
                 return answer
         return None
 
 
-# A run that is not to be in a list.
+# Matches a run that a request excludes from its list.
 _EXCLUDED = re.compile(r'"\$not": \[\{"\$eq": \[\{"\$getField": "id"\}, \{"\$literal": "([^"]*)"\}\]\}\]')
 
 
@@ -83,18 +83,18 @@ class Evidence:
     #: Each side on all of its rows, by its newest run.
     own: dict[str, Totals]
     candidate_rows: int
-    #: Each side on the rows of both.
+    #: Each side on the rows that both have.
     common: dict[str, Totals]
     common_rows: int
     removed: int
-    #: The rows of both sides; those of several runs hold the trials of all of them.
+    #: The rows of both sides. With several runs on a side, a row has the trials of all of them.
     rows: list[Row] | None
-    #: Where the candidate has re-runs: its newest alone.
+    #: If the candidate has re-runs: the evidence of its newest run alone.
     newest: Evidence | None = None
 
 
 def gather(policy: dict, options: list[str], answers: Answers) -> Evidence:
-    """Reads what a policy is judged on, in the order in which its parts depend on each other."""
+    """Reads the evidence that a policy is judged on, in the order in which its parts depend on each other."""
     named = dict(zip(options[::2], options[1::2], strict=True))
     if named.get("--baseline", "").startswith("file:"):
         return _beside_snapshot(named["--candidate"], named["--baseline"].removeprefix("file:"), answers, policy)
@@ -125,7 +125,7 @@ def gather(policy: dict, options: list[str], answers: Answers) -> Evidence:
 
 
 def _named(name: str, answers: Answers) -> Root:
-    """The run of an id, which has to be completed."""
+    """Returns the run with an id. It must be completed."""
     found = [run for run in reading.roots(answers.root(name)) if run.id == name]
     if not found or not found[0].is_completed:
         raise Unproven("the run is not there, or has not completed")
@@ -133,7 +133,7 @@ def _named(name: str, answers: Answers) -> Root:
 
 
 def _whole(run: Root, answers: Answers) -> None:
-    """Makes sure that the server has all of a run, as far as the run says how much that is."""
+    """Checks that the server has all calls of a run, if the run says how many there are."""
     if run.is_logged and not run.has_output:
         raise Unproven("a logger that never logged its summary")
     if run.calls is None:
@@ -144,7 +144,7 @@ def _whole(run: Root, answers: Answers) -> None:
 
 
 def _pooled(ours: list[Root], theirs: list[Root], answers: Answers, policy: dict) -> Evidence:
-    """Several runs as one: each is read alone, and a row has the trials of all of them."""
+    """Pools several runs as one: reads each alone, and gives a row the trials of all of them."""
     sides: dict[str, dict[str, list[Trial]]] = {}
     inputs: dict[str, list] = {}
     for side in filter(None, (ours, theirs)):
@@ -165,7 +165,7 @@ def _pooled(ours: list[Root], theirs: list[Root], answers: Answers, policy: dict
         sides[side[0].id] = {
             digest: [trial for rows in pool for trial in rows.get(digest, [missing])] for digest in digests
         }
-    # What was not asked for may be anything.
+    # Inputs were requested only for slices. Otherwise they may have any value.
     is_sliced = any("where" in gate or "by" in gate for gate in policy["gates"])
     for known in inputs.values() if is_sliced else []:
         if any(not reading.same(known[0], other) for other in known):
@@ -185,7 +185,7 @@ def _pooled(ours: list[Root], theirs: list[Root], answers: Answers, policy: dict
 
 
 def _beside_snapshot(candidate: str, file: str, answers: Answers, policy: dict) -> Evidence:
-    """A candidate in Weave and a baseline in a file, which have the same rows or are not compared here."""
+    """Reads a candidate in Weave and a baseline in a file. Both must have the same rows."""
     saved = reading.snapshot(answers.file(file), f"{ENTITY}/{PROJECT}")
     _whole(_named(candidate, answers), answers)
     own = reading.summary(answers.results([candidate], include_summary=True))
@@ -204,7 +204,7 @@ def _beside_snapshot(candidate: str, file: str, answers: Answers, policy: dict) 
 
 
 def _found(policy: dict, answers: Answers) -> tuple[list[Root], list[Root]]:
-    """The runs that are the candidate and those that are its baseline, each the newest first."""
+    """Returns the runs of the candidate and the runs of its baseline, each newest first."""
     listed = reading.newest_first(reading.roots(answers.lists(_literal(policy["candidate"])), PAGE))
     if len(listed) == PAGE:
         raise Unproven("there may be more re-runs")
@@ -231,7 +231,7 @@ def _found(policy: dict, answers: Answers) -> tuple[list[Root], list[Root]]:
         raise Unproven("not told what the candidate scores")
     ids = {run.id for run in judged + left_out}
     started = min(run.started for run in judged + left_out)
-    # The newest that may be the baseline and is not whole is left out of the next question.
+    # If the newest possible baseline is incomplete, the next request excludes it.
     without = set(ids)
     while True:
         listed = reading.newest_first(reading.roots(answers.lists(_literal(policy["baseline"]), without), PAGE))
@@ -258,14 +258,14 @@ def _found(policy: dict, answers: Answers) -> tuple[list[Root], list[Root]]:
 
 
 def _recent(answers: Answers) -> list[Root]:
-    """The newest runs of the project, in which those are looked for that the server does not find."""
+    """Returns the newest runs of the project. Runs that the server's search does not find are searched for here."""
     return reading.newest_first(reading.roots(answers.recent(), RECENT))
 
 
 def _may_be_baseline(
     run: Root, policy: dict, newest: Root, ids: set[str], sources: set[str], started: datetime
 ) -> bool:
-    """Whether a run can be the baseline of a candidate, but for whether the server has all of it."""
+    """Whether a run can be the baseline of a candidate. Does not check whether the server has all of it."""
     commit = _commit(newest)
     return (
         _matches(run, {"evaluation": newest.evaluation, **policy["baseline"]})
@@ -278,7 +278,7 @@ def _may_be_baseline(
 
 
 def _literal(wanted: dict) -> str:
-    """What a question for these runs holds."""
+    """Returns the value that a request for these runs contains."""
     return wanted.get("commit") or wanted.get("branch") or next(iter(wanted["attributes"].values()))
 
 
@@ -294,7 +294,7 @@ def _same_commit(one: str, other: str) -> bool:
 
 
 def _matches(run: Root, wanted: dict) -> bool:
-    """Whether a run is what a policy asks for."""
+    """Whether a run matches the selector of a policy."""
     attributes = dict(wanted.get("attributes", {}))
     if "branch" in wanted:
         attributes["git_branch"] = wanted["branch"]
@@ -311,7 +311,7 @@ def _matches(run: Root, wanted: dict) -> bool:
 
 
 def _is_rerun(run: Root, newest: Root) -> bool:
-    """Whether a run that matches, too, is of the commit, evaluation and model of the newest."""
+    """Whether a matching run has the commit, evaluation and model of the newest run."""
     if run.id == newest.id:
         return True
     one, other = _commit(run), _commit(newest)
@@ -335,7 +335,7 @@ def _one_model(runs: list[Root]) -> None:
 
 
 def _compare(found: Evidence, own: Summary, answers: Answers) -> None:
-    """What both runs have on their common rows, which has to fit into what they have on all."""
+    """Compares both runs on their common rows. The counts there must fit into the counts on all rows."""
     ids = [found.candidate, found.baseline]
     common = reading.summary(answers.results(ids, include_summary=True, summary_require_intersection=True))
     found.common = {name: common.run(name) for name in ids}
@@ -372,7 +372,7 @@ def _fits(all_of: Totals, some: Totals, name: str) -> None:
     try:
         whole, part = all_of.of(name), some.of(name)
     except Unproven:
-        # Whether that matters is seen when the dimension is used.
+        # The problem is reported when the dimension is used.
         for totals in (all_of, some):
             totals.ambiguous.add(name)
         return
@@ -388,7 +388,7 @@ def _fits(all_of: Totals, some: Totals, name: str) -> None:
         raise Unproven(f"{name} on common rows does not fit into {name} on all")
 
 
-# What the rows say must be what the summary says.
+# The rows must agree with the summary.
 
 
 def _agree(found: Evidence, policy: dict, is_baseline: bool = False) -> None:
@@ -407,7 +407,7 @@ def _agree(found: Evidence, policy: dict, is_baseline: bool = False) -> None:
             if scorer is None or not (compares or (name == found.candidate and not is_baseline)):
                 continue
             scores, said = counted(trials, scorer), totals.of(scorer) or reading.Scores()
-            # What a gate does not measure may differ.
+            # Values that no gate measures may differ.
             if gate["metric"] == "numeric_mean":
                 agrees = scores.measured == said.measured and (
                     None in (scores.mean, said.mean) or reading.agree(scores.mean, said.mean)
@@ -425,14 +425,14 @@ def _agree(found: Evidence, policy: dict, is_baseline: bool = False) -> None:
                 raise Unproven("the rows say otherwise of cost")
         if "error_rate" in metrics:
             least, most = unscored(totals)
-            # A list is something, and is not in the summary.
+            # A list counts as a returned score, but the summary does not contain it.
             known = sum(not t.scores for t in trials)
             if name == found.candidate and not is_baseline and not least <= known <= most:
                 raise Unproven("the rows say otherwise of errors")
 
 
 def by_rows(gate: dict, found: Evidence) -> bool:
-    """Whether a gate is measured on rows: a summary tells a rate or a mean where each row has one trial."""
+    """Whether a gate is measured on rows. If each row has one trial, the summary is enough for a rate or a mean."""
     if gate.keys() & {"range", "where", "by"} or gate.get("evidence") == "significant":
         return True
     if gate["metric"] in ("regressed_rows", "error_rate"):
@@ -466,7 +466,7 @@ def counted(trials: list[Trial], name: str) -> reading.Scores:
 
 
 def unscored(totals: Totals) -> tuple[int, int]:
-    """The fewest and the most trials without any score: a summary does not say which each dimension scored."""
+    """Returns the fewest and the most trials without any score. A summary does not say which trials were scored."""
     scored, is_whole = [], True
     for name in totals.dimensions:
         try:

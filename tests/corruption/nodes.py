@@ -1,4 +1,4 @@
-"""Where each value of a JSON text stands, so that a corruption can cut it out to the byte."""
+"""The position of each value in a JSON text, so that a corruption can cut it out exactly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PLAIN = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 
 @dataclass(slots=True)
 class Node:
-    """A value. `start` to `end` is its text; `first` is where its key begins, if it has one."""
+    """A value. `start` to `end` is its text. `first` is where its key begins, if it has one."""
 
     kind: str
     start: int
@@ -26,7 +26,7 @@ class Node:
 
 @functools.lru_cache(maxsize=64)
 def index(text: str) -> list[Node]:
-    """All values of a text, or of each line of one: outer ones before inner ones. Nobody changes them."""
+    """Returns all values of a text or of each of its lines, outer before inner ones. Callers must not change them."""
     found: list[Node] = []
     at = _SPACE.match(text).end()
     while at < len(text):

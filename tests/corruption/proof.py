@@ -1,7 +1,7 @@
-"""Whether what a set of answers says proves that a policy holds: decided here, by the rules and by hand.
+"""Decides independently, from the rules, whether a set of answers proves that a policy holds.
 
-Each limit is `True` where it holds whatever is not known, `False` where it does not whatever is not known,
-and else `None`. The limits are those of `cases.POLICIES`, and no more than those need.
+Each limit is `True` if it holds whatever the unknown values are, `False` if it fails whatever they are, and otherwise
+`None`. Supports only the limits that `cases.POLICIES` uses.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Ends = tuple[Any, Any]
 
 
 def judge(policy: dict, found: Evidence) -> bool | None:
-    """Whether the policy passes: `True`, `False` where a check fails, else `None`."""
+    """Whether the policy passes: `True`; `False` if a check fails; otherwise `None`."""
     verdict = _judge(policy, found)
     if verdict is True and found.newest is not None and _judge(_as_observed(policy), found.newest) is not True:
-        # Its newest run alone does not meet the limits.
+        # The newest run alone does not meet the limits.
         return None
     return verdict
 
@@ -73,7 +73,7 @@ def _gate(gate: dict, found: Evidence) -> list[bool | None]:
 
 
 def _errors(found: Evidence) -> Ends:
-    """The fraction of trials in which nothing was scored, on average over rows; only rows tell."""
+    """Returns the fraction of trials without any score, averaged over rows. Only rows contain it."""
     if found.rows is None:
         raise Unproven("the rows were not read")
     rows = _trials(found, found.candidate, found.candidate)
@@ -85,7 +85,7 @@ def _errors(found: Evidence) -> Ends:
 
 
 def _inside(gate: dict, found: Evidence) -> None:
-    """Makes sure that every score, and every mean, is inside the range that is declared."""
+    """Checks that every score and every mean is inside the declared range."""
     low, high = gate["range"]
     if found.rows is None:
         raise Unproven("the rows were not read")
@@ -103,7 +103,7 @@ def _inside(gate: dict, found: Evidence) -> None:
 
 
 def _trials(found: Evidence, run: str, of: str) -> list[list[Trial]]:
-    """The trials of one side on the rows that a side has, row by row."""
+    """Returns the trials of one run for each row that the run `of` has."""
     return [row.trials[run] for row in found.rows if row.trials[of]]
 
 
@@ -115,8 +115,8 @@ def _dimension(gate: dict, name: str, found: Evidence) -> list[bool | None]:
     text = _is_text(gate, name, found)
 
     def side(run: str, of: str, totals: dict[str, Totals], rows: int, absent: int) -> Ends | None:
-        """A rate or a mean of one side on the rows of a side, at worst and at best."""
-        # Of several runs there is no summary.
+        """Returns a rate or a mean of one run on the rows of a run, at worst and at best."""
+        # Several runs have no common summary.
         if found.rows is not None and (by_rows(gate, found) or not found.common):
             return _row_ends(gate, name, _trials(found, run, of), text)
         if totals[run].trials != rows:
@@ -129,7 +129,7 @@ def _dimension(gate: dict, name: str, found: Evidence) -> list[bool | None]:
 
     def change() -> bool | None:
         ours, theirs = found.candidate, found.baseline
-        # A row that was removed has a missing score.
+        # A removed row has a missing score.
         after = side(ours, theirs, found.common, found.common_rows, found.removed)
         before = side(theirs, theirs, found.own, found.common_rows + found.removed, 0)
         drop = None if after is None or before is None else (before[0] - after[1], before[1] - after[0])
@@ -140,7 +140,7 @@ def _dimension(gate: dict, name: str, found: Evidence) -> list[bool | None]:
 
 
 def _is_text(gate: dict, name: str, found: Evidence) -> bool:
-    """Whether texts are covered: where neither run has a truth value or a number. Only coverage asks."""
+    """Whether text counts for coverage: only if neither run has a boolean or a number. Only coverage uses this."""
     if gate["metric"] != "coverage":
         return False
     if found.rows is not None and not found.common:
@@ -158,7 +158,7 @@ def _attempt(check: Callable[[], bool | None]) -> bool | None:
 
 
 def _bounds(gate: dict) -> tuple[Any, Any]:
-    """What a missing score may be."""
+    """Returns the lowest and the highest possible value of a missing score."""
     if gate["metric"] == "numeric_mean":
         return gate.get("range", (-INFINITY, INFINITY))
     return 0, 1
@@ -169,7 +169,7 @@ def _is_ignored(gate: dict, missing: Any) -> bool:
 
 
 def _ends(gate: dict, scores: reading.Scores | None, trials: int, absent: int, text: bool) -> Ends | None:
-    """A rate or a mean of rows with one trial each, at worst and at best; `None` where there is none."""
+    """Returns a rate or a mean of rows with one trial each, at worst and at best, or `None` if there is no score."""
     scores = scores or reading.Scores()
     everything = trials + absent
     if gate["metric"] == "coverage":
@@ -188,12 +188,12 @@ def _ends(gate: dict, scores: reading.Scores | None, trials: int, absent: int, t
     if _is_ignored(gate, Fraction(missing, everything)):
         return (total / known,) * 2
     worst, best = (total + missing * low) / everything, (total + missing * high) / everything
-    # The floors of these policies: a missing score that counts as the worst is false.
+    # For the limits `min` of these policies, the worst value of a missing score is false.
     return (worst, worst) if gate.get("missing") == "fail" else (worst, best)
 
 
 def _row_ends(gate: dict, name: str, rows: list[list[Trial]], text: bool) -> Ends | None:
-    """The same of rows with any number of trials, of which the mean is taken first; a row without any is missing."""
+    """Like `_ends`, for rows with any number of trials. Averages each row first. A row without trials is missing."""
     values = []
     for trials in rows:
         known = []
@@ -229,7 +229,7 @@ def _within(ends: Ends | None, gate: dict, floor: str | None, ceiling: str) -> b
     if math.isnan(low) or math.isnan(high):
         return None
     verdicts = []
-    # Counts are compared as they are; what was computed in floating point bears a little.
+    # Counts are compared exactly. Values that were computed in floating point have a tolerance.
     spare = TOLERANCE if isinstance(low, float) or isinstance(high, float) or floor is None else 0
     if floor in gate:
         least = Fraction(str(gate[floor])) - Fraction(spare)
@@ -244,7 +244,7 @@ def _within(ends: Ends | None, gate: dict, floor: str | None, ceiling: str) -> b
 
 
 def _worth(row: Row, run: str, name: str) -> tuple[bool, bool]:
-    """Whether a row can fail, and whether it can pass: all of its trials have to."""
+    """Whether a row can fail, and whether it can pass. A row passes if all of its trials pass."""
     values = []
     for trial in row.trials[run]:
         if name in trial.broken:
@@ -267,7 +267,7 @@ def _regressed(gate: dict, found: Evidence) -> Ends:
 
 
 def _noise(gate: dict, found: Evidence) -> bool | None:
-    """A drop fails where it is beyond the limit and its interval excludes no change; one trial a row."""
+    """Judges a drop with one trial a row. It fails if it is beyond the limit and its interval excludes no change."""
     pairs = {(a, b): 0 for a in (True, False, None) for b in (True, False, None)}
     for row in found.rows:
         ours, theirs = (row.trials[name] for name in (found.candidate, found.baseline))
@@ -293,7 +293,7 @@ def _noise(gate: dict, found: Evidence) -> bool | None:
 
 
 def _worlds(pairs: dict) -> set[tuple[int, int, int, int]]:
-    """All tables of both, regressed, fixed, neither that missing scores leave possible."""
+    """Returns all tables (both, regressed, fixed, neither) that the missing scores leave possible."""
     known = (pairs[True, True], pairs[True, False], pairs[False, True], pairs[False, False])
     worlds = {known}
     can = {
@@ -319,7 +319,7 @@ def _is_noise(gate: dict, table: tuple[int, int, int, int]) -> bool:
 
 
 def upper_change(both: int, regressed: int, fixed: int, neither: int, z: float = 1.6448536269514722) -> float:
-    """The upper end for the change of paired proportions: Newcombe 1998, method 10."""
+    """Returns the upper end of the interval for the change of paired proportions: Newcombe 1998, method 10."""
     rows = both + regressed + fixed + neither
     after, before = (both + fixed) / rows, (both + regressed) / rows
 
@@ -362,7 +362,7 @@ def _sliced(gate: dict, found: Evidence) -> list[bool | None]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as it is told from others: 1.0 and 1 are one number."""
+    """Returns a value in the form in which values are compared: 1.0 and 1 are one number."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, Map) and value.repeated:
@@ -371,12 +371,12 @@ def _plain(value: Any) -> Any:
 
 
 def _latency(gate: dict, found: Evidence) -> bool | None:
-    """The 95th percentile, between the two trials next to it, as NumPy has it by default."""
+    """Judges the 95th percentile, interpolated between the two nearest trials, as NumPy does by default."""
     trials = [trial for row in found.rows for trial in row.trials[found.candidate]]
     known = [trial.latency for trial in trials if trial.latency is not None and not trial.crashed]
     if not known:
         return None
-    # A call that crashed took at least the time that it took.
+    # A crashed call took at least the time that was measured.
     least = [trial.latency or 0.0 if trial.crashed or trial.latency is None else trial.latency for trial in trials]
     missing = len(trials) - len(known)
     place = 0.95 * (len(trials) - 1)
@@ -390,7 +390,7 @@ def _latency(gate: dict, found: Evidence) -> bool | None:
 
 
 def _usage(gate: dict, found: Evidence) -> list[bool | None]:
-    """A trial that tells no tokens or no price may have used anything."""
+    """Judges tokens and cost. A trial that reports no tokens or no price may have used any amount."""
 
     def ends(name: str) -> Ends | None:
         trials = [trial for row in found.rows for trial in row.trials[name]]
@@ -414,7 +414,7 @@ def _usage(gate: dict, found: Evidence) -> list[bool | None]:
 
 
 def verdict(policy: dict, options: list[str], answers: Answers) -> tuple[bool | None, str, Evidence | None]:
-    """Whether the answers prove the pass, or show a failure; why neither; and what they say."""
+    """Returns whether the answers prove the pass or show a failure, the reason if neither, and the evidence."""
     try:
         found = gather(policy, options, answers)
         return judge(policy, found), "missing scores, or none of the kind", found

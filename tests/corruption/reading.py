@@ -1,7 +1,7 @@
-"""What a few answers of Weave say, read strictly and without any of the gate's own code.
+"""Reads answers of Weave strictly, without any code of the gate.
 
-Written from what the API is documented to send: whatever is missing, of another type, or contradicts
-something else that a policy rests on is `Unproven`, and no evidence.
+Follows the documentation of the API. A value that is missing, has another type, or contradicts another value that a
+policy depends on raises `Unproven` and is not evidence.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from typing import Any
 
 from answer import Answer
 
-# The largest count that is exact as a number, and the largest that JSON readers take.
+# The largest integer that a floating-point number holds exactly, and the largest that JSON readers accept.
 MOST = 2**53
 LARGEST = 2**64 - 1
 TOLERANCE = 1e-9
 
 
 class Unproven(Exception):
-    """The answers do not say what a policy rests on."""
+    """The answers do not contain what a policy depends on."""
 
 
 class Map(dict):
-    """A JSON object, and which of its keys stand in it twice, with different values."""
+    """A JSON object, and its keys that occur twice with different values."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
@@ -46,7 +46,7 @@ class Map(dict):
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same, of the same types: 1 is not true, and neither is 1.0."""
+    """Whether two values are equal and have the same type: 1 is not true, and 1 is not 1.0."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
@@ -129,14 +129,14 @@ def agree(one: float, other: float) -> bool:
 
 @dataclass
 class Scores:
-    """What is counted of one dimension."""
+    """The counts of one dimension."""
 
     scored: int = 0
     judged: int = 0
     passed: int = 0
     measured: int = 0
     mean: float | None = None
-    #: Whether the pass rate that the server made of these counts is another one.
+    #: Whether the server's own pass rate differs from these counts.
     doubtful: bool = field(default=False, compare=False)
 
     def is_sound(self, trials: int) -> bool:
@@ -151,7 +151,7 @@ class Scores:
 class Totals:
     trials: int
     dimensions: dict[str, Scores]
-    #: Names of which more dimensions than one are found.
+    #: Names that belong to more than one dimension.
     ambiguous: set[str] = field(default_factory=set)
     tokens: int | None = None
     cost: float | None = None
@@ -178,15 +178,15 @@ class Summary:
 
 @dataclass
 class Trial:
-    #: The leaves of the scores by dimension; what cannot be told is in `broken`.
+    #: The leaves of the scores by dimension. Ambiguous dimensions are in `broken`.
     scores: dict[str, bool | float | str]
     broken: set[str]
-    #: Whether anything was scored, also what is no leaf, such as a list; `None` where that cannot be told.
+    #: Whether anything was scored, including values that are not leaves, such as a list; `None` if unknown.
     is_scored: bool | None
     latency: float | None
     tokens: int | None
     cost: float | None
-    #: Whether the call crashed, or may have.
+    #: Whether the call crashed, or may have crashed.
     crashed: bool = False
 
 
@@ -208,7 +208,7 @@ class Root:
     #: The model's name and version.
     model: tuple[str, str] | None
     display_name: str | None
-    #: Whether `EvaluationLogger` logged it, and whether it logged a summary.
+    #: Whether `EvaluationLogger` logged the run, and whether it logged a summary.
     is_logged: bool
     has_output: bool
     attributes: Map
@@ -216,7 +216,7 @@ class Root:
     ended: datetime | None
     failed: bool
     source: str | None
-    #: The calls that it made, where it says so.
+    #: The number of calls that the run made, if the run says it.
     calls: int | None
 
     @property
@@ -288,7 +288,7 @@ class Snapshot:
 
 
 def snapshot(body: bytes, project: str) -> Snapshot:
-    """A file that `weave-gate snapshot` wrote of one run; all of it is needed, and no more is known."""
+    """Reads a file that `weave-gate snapshot` wrote of one run. Requires all of the file and knows nothing else."""
     file = obj(parse(body))
     if file.get("format") != "weave-gate-snapshot" or not same(file.get("version"), 2):
         raise Unproven("not a snapshot")
@@ -325,13 +325,13 @@ def snapshot(body: bytes, project: str) -> Snapshot:
 
 
 def rows(answer: Answer | None, ids: list[str], are_read: bool = True) -> list[Row]:
-    """All rows of some runs, which fit into one page; with empty trials where only their number is asked for."""
+    """Reads all rows of some runs. They must fit into one page. With `are_read` false, the trials are empty."""
     page = obj(parse(body_of(answer)))
     found: list[Row] = []
     for row in array(page.get("rows")):
         row = obj(row)
         digest = text(row.get("row_digest"))
-        # As bytes are compared, which for digests is as texts are.
+        # Compared as bytes. For digests this equals a comparison as text.
         if found and found[-1].digest.encode() >= digest.encode():
             raise Unproven("rows stand twice, or in another order")
         trials: dict[str, list[Trial]] = {}
@@ -354,7 +354,7 @@ def rows(answer: Answer | None, ids: list[str], are_read: bool = True) -> list[R
 
 
 def _each_once(trials: list[Map]) -> list[Map]:
-    """Trials without those that a server has stored twice."""
+    """Returns the trials without those that a server has stored twice."""
     found: dict[object, Map] = {}
     for trial in trials:
         name = dict.get(trial, "predict_and_score_call_id") or id(trial)
@@ -377,19 +377,19 @@ def _trial(trial: Map) -> Trial:
         maybe(count, trial.get("total_tokens")),
         maybe(number, trial.get("total_cost")),
     )
-    # Less than nothing is not what was measured.
+    # A negative value is not a measurement.
     found.latency, found.cost = (None if value is None or value < 0 else value for value in (found.latency, found.cost))
     scores = obj(trial.get("scores"))
     _leaves(scores, "", found, False)
     somethings = [_is_something(value) for value in scores.values()]
     found.is_scored = True if True in somethings else None if None in somethings else False
-    # Nothing came of the call: it took at least so long.
+    # The call returned no output. It took at least the measured time.
     found.crashed = dict.get(trial, "model_output") is None and found.is_scored is not True
     return found
 
 
 def _is_something(value: Any) -> bool | None:
-    """Whether a scorer that returned this scored; what is empty is neither."""
+    """Whether a scorer that returned this value scored. An empty value is neither."""
     if isinstance(value, (Map, list)):
         inside = [_is_something(other) for other in (value.values() if isinstance(value, Map) else value)]
         return True if True in inside else None
@@ -411,7 +411,7 @@ def _leaves(scores: Map, prefix: str, trial: Trial, broken: bool) -> None:
 
 
 def roots(answer: Answer | None, limit: int | None = None) -> list[Root]:
-    """The root calls of a list, as they are listed, and each once."""
+    """Returns the root calls of a list in their order, each once."""
     found: list[Root] = []
     lines = [line for line in body_of(answer).split(b"\n") if line.strip()]
     if limit is not None and len(lines) > limit:
@@ -430,7 +430,7 @@ def roots(answer: Answer | None, limit: int | None = None) -> list[Root]:
 
 
 def newest_first(found: list[Root]) -> list[Root]:
-    """Makes sure that a list is in the order that was asked for."""
+    """Checks that a list has the requested order."""
     if any(one.started < other.started for one, other in itertools.pairwise(found)):
         raise Unproven("the newest run is not the first")
     return found
@@ -440,7 +440,7 @@ def _root(call: Map) -> Root:
     inputs, attributes = obj(call.get("inputs", Map([]))), obj(call.get("attributes", Map([])))
     own, marks = attributes.get("weave"), attributes.get("_weave_eval_meta")
     own, marks = (known if isinstance(known, Map) else Map([]) for known in (own, marks))
-    # The API writes what it evaluates on among the attributes.
+    # The API stores the evaluation among the attributes.
     ref = own.get("evaluation") or inputs.get("self") or inputs.get("this")
     evaluation = _named(ref)
     return Root(
@@ -462,7 +462,7 @@ def _root(call: Map) -> Root:
 
 
 def _named(ref: Any) -> tuple[str, str] | None:
-    """The name and the version in a reference."""
+    """Returns the name and the version in a reference."""
     parts = re.fullmatch(r"weave:///[^/]+/[^/]+/(?:object|op)/([^/:]+):(.*)", ref) if isinstance(ref, str) else None
     return parts and (parts.group(1), parts.group(2))
 
@@ -477,5 +477,5 @@ def _calls(summary: Map) -> int | None:
 
 
 def stored(answer: Answer | None) -> int:
-    """How many calls of a trace the server has."""
+    """Returns how many calls of a trace the server has."""
     return count(obj(parse(body_of(answer))).get("count"))

@@ -1,11 +1,10 @@
-"""Records what the real server answers to a few checks that pass: one file of exchanges for each policy.
+"""Records the real server's answers to a few checks that pass: one file of exchanges for each policy.
 
 Usage: WEAVE_GATE=target/debug/weave-gate target/live-venv/bin/python tests/corruption/record.py [NAME…]
 
-The server, the SDK and the models are those of the live suite (`tests/live/run` makes the environment).
-Answers are kept to the byte, but for the versions of this machine's software. Where a corruption may lead to other
-questions than those of the check that passes (a run that is not in a list any more), their answers are
-recorded, too.
+Uses the server, the SDK and the models of the live suite (`tests/live/run` makes the environment). Keeps the answers
+exactly, except for the software versions of this machine. A corruption may lead to requests that the passing check does
+not make, such as a search after a run disappeared from a list. The answers to these requests are recorded, too.
 """
 
 from __future__ import annotations
@@ -33,18 +32,18 @@ from cases import ENTITY, POLICIES, PROJECT  # noqa: E402
 from scenarios import Bot, correctness, evaluate, flaky, log, safety, tone  # noqa: E402
 
 
-# What the SDK tells of the machine that it runs on.
+# What the SDK logs about the machine that it runs on.
 MACHINE = re.compile(rb'"(sys_version|os_version|os_release)": ?"[^"]*"')
 
 
 class Recorder:
-    """Passes requests on to the real server, and keeps what was asked and answered."""
+    """Forwards requests to the real server, and keeps the requests and the answers."""
 
     def __init__(self, url: str) -> None:
         self.exchanges: dict[tuple[str, str, str], dict] = {}
-        # Takes these runs out of all lists, as if they were not there.
+        # Removes these runs from all lists, as if they did not exist.
         self.hides: tuple[str, ...] = ()
-        # Says of these traces that a call is missing.
+        # Reports one call fewer for these traces.
         self.shortens: tuple[str, ...] = ()
         recorder = self
         upstream = urllib.parse.urlsplit(url)
@@ -98,7 +97,7 @@ class Recorder:
 
 
 def questions(numbers: range) -> list[dict]:
-    """Rows with what they can be sliced by."""
+    """Returns rows with the inputs that slices use."""
     topics = ("billing", "delivery", "returns")
     return [
         {
@@ -127,7 +126,7 @@ def runs(name: str) -> list[str]:
                 {"wrong": [3], "crash": [7]}, {"wrong": [5]}, rows=questions(range(24)), scorers=scorers
             )
         case "rows":
-            # 13 stays wrong, 8 turns, 10 is missing.
+            # Row 13 stays wrong, row 8 changes, and row 10 is missing.
             return pair(
                 {"wrong": [8, 13], "crash": [10]}, {"wrong": [13]}, rows=questions(range(24)), scorers=scored
             )
@@ -147,7 +146,7 @@ def runs(name: str) -> list[str]:
 
             for wrong in ([1], [2]):
                 again(main, "main", wrong)
-            # The commit that was logged has other answers each time, of one version of the model.
+            # The candidate's commit gives other answers in each run, with the same version of the model.
             for wrong in ([3], [], [5]):
                 again(topic, "topic", wrong)
             again("0" * 40, "main", [4, 5, 6])
@@ -200,7 +199,7 @@ def record(name: str) -> None:
             baseline = named[named.index("--baseline") + 1]
             options = ["-o", "saved.json", "--base-url", world.running.url, *project]
             world.run("snapshot", baseline, *options).check_returncode()
-            # Read like an answer, and corrupted like one.
+            # The snapshot file is read and corrupted like an answer.
             file = {"method": "FILE", "path": "saved.json", "body": "", "status": 200, "type": "application/json"}
             saved = MACHINE.sub(rb'"\1":"recorded"', (work / "saved.json").read_bytes())
             (work / "saved.json").write_bytes(saved)
@@ -231,7 +230,7 @@ def record(name: str) -> None:
 
 
 def _record_others(recorder: Recorder, check: Callable[[], object]) -> None:
-    """Records what is asked where runs are not in the lists, or are not complete."""
+    """Records the requests that the gate makes if runs are not in the lists or are incomplete."""
     found: dict[str, str] = {}
     for exchange in list(recorder.exchanges.values()):
         if '"query"' in exchange["body"]:

@@ -1,4 +1,4 @@
-"""Serves one recorded exchange after another on loopback, each under a path of its own."""
+"""Serves recorded exchanges on loopback, one case after another, each under its own path."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import threading
 from answer import Answer
 
 Question = tuple[str, str, str]
-# A search for a baseline says when the candidate began; a server would answer much the same a second later.
+# A baseline search contains the time when the candidate began. The recorded answer is used whatever that time is.
 _TIME = re.compile(r'("\$getField":"started_at"\},\{"\$literal":)"[^"]*"')
 _UNKNOWN = Answer(400, "application/json", json.dumps({"reason": "this was not recorded"}).encode())
 
@@ -20,7 +20,7 @@ def question(method: str, path: str, body: str) -> Question:
 
 
 class Case:
-    """The answers to one check, and what was asked that is not among them."""
+    """The answers to one check, and the requests that have no recorded answer."""
 
     def __init__(self, answers: dict[Question, Answer]) -> None:
         self.answers = answers
@@ -28,7 +28,7 @@ class Case:
         self.unknown = 0
 
     def answer(self, asked: Question) -> tuple[Answer, bool]:
-        """What is sent, and whether the connection ends before its body does."""
+        """Returns the answer to send, and whether the connection ends before the body does."""
         found = self.answers.get(asked)
         if found is None:
             self.unknown += 1
@@ -63,7 +63,7 @@ class _Connection(asyncio.Protocol):
             self._answer(method, path, rest[:length].decode())
 
     def _answer(self, method: str, path: str, body: str) -> None:
-        # The first part of the path is the case's.
+        # The first part of the path names the case.
         name, _, path = path[1:].partition("/")
         case = self._replay.cases.get(name)
         answer, breaks = case.answer(question(method, "/" + path, body)) if case else (_UNKNOWN, False)
@@ -76,7 +76,7 @@ class _Connection(asyncio.Protocol):
 
 
 class Replay:
-    """A server in a thread of its own."""
+    """A server that runs in a separate thread."""
 
     def __init__(self) -> None:
         self.cases: dict[str, Case] = {}

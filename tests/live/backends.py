@@ -1,7 +1,8 @@
-"""The trace servers that runs are logged to: the in-memory one, and W&B's own on embedded ClickHouse, which production runs.
+"""The trace servers that runs are logged to.
 
-`LIVE_BACKEND` names one: `memory`, or `complete` or `merged`, the two ways in which ClickHouse stores the calls of a project.
-A `Store` changes what a server has stored, as no API can.
+There are two: the in-memory server, and W&B's own server on embedded ClickHouse, which W&B runs in production.
+`LIVE_BACKEND` names one: `memory`, or `complete` or `merged`, the two ways in which ClickHouse stores the calls of a
+project. A `Store` makes changes to stored calls that no API allows.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class MemoryStore:
         self.server = InMemoryTraceServer()
 
     def batch(self) -> contextlib.AbstractContextManager:
-        """What is stored within it may be stored at once."""
+        """Returns a context in which calls may be stored in one batch."""
         return contextlib.nullcontext()
 
     @property
@@ -63,7 +64,7 @@ class MemoryStore:
         return [Trial(record.id, (record.output or {}).get("scores", {})) for record in self._trials(run)]
 
     def hide(self, run: str) -> Callable[[], None]:
-        """Takes one trial of a run off the server; what is returned brings it back."""
+        """Removes one trial of a run from the server. Call the returned function to bring it back."""
         trial = self._trials(run)[0]
         hidden = {key: record for key, record in self._calls.items() if trial.id in (record.id, record.parent_id)}
         for key in hidden:
@@ -71,7 +72,7 @@ class MemoryStore:
         return lambda: self._calls.update(hidden)
 
     def add_call(self, run: str) -> None:
-        """Adds a call to the trace of a run, which the run did not count."""
+        """Adds a call to the trace of a run. The run's own counts do not include it."""
         trial = self._trials(run)[0]
         more = dataclasses.replace(trial, id=f"{trial.id[:-4]}ffff", op_name="more")
         self._calls[more.project_id, more.id] = more
@@ -93,21 +94,21 @@ class MemoryStore:
                 record.ended_at = record.started_at + timedelta(seconds=seconds)
 
 
-# Of tables in which rows are kept.
+# Numbers for the names of the tables that keep removed rows.
 _numbers = itertools.count(1)
 
 
 @functools.cache
 def _clickhouse():  # noqa: ANN202
-    """The one embedded ClickHouse of this process, and its trace server."""
+    """Returns this process's only embedded ClickHouse and its trace server."""
     import clickhouse_connect
     import sqlparse.engine.grouping
 
-    # Migrations are longer than what sqlparse takes by default.
+    # sqlparse's default limits are too small for the migrations.
     sqlparse.engine.grouping.MAX_GROUPING_TOKENS = None
     sqlparse.engine.grouping.MAX_GROUPING_DEPTH = None
     connect = clickhouse_connect.get_client
-    # The database lives as long as a client of it does.
+    # The database exists only while it has a client.
     first = connect(interface="chdb", path=":memory:")
     clickhouse_connect.get_client = lambda **_: connect(interface="chdb", path=":memory:")
     from weave.trace_server.clickhouse_trace_server_batched import ClickHouseTraceServer
@@ -118,14 +119,14 @@ def _clickhouse():  # noqa: ANN202
 
 
 class ClickHouseStore:
-    """The calls of the ClickHouse server, of which each `Store` has its own projects."""
+    """The calls of the ClickHouse server. Each `Store` has separate projects on it."""
 
     def __init__(self) -> None:
         self._client, self.server = _clickhouse()
         self._table = "weave.calls_complete" if NAME == "complete" else "weave.calls_merged"
 
     def batch(self) -> contextlib.AbstractContextManager:
-        """What is stored within it is stored at once, as production does it."""
+        """Returns a context in which all calls are stored in one batch, as in production."""
         return self.server.call_batch()
 
     def _rows(self, columns: str, where: str) -> list[tuple]:
@@ -146,7 +147,7 @@ class ClickHouseStore:
         return "deleted_at = toDateTime64(0, 3)" if NAME == "complete" else "isNull(deleted_at)"
 
     def hide(self, run: str) -> Callable[[], None]:
-        """Takes one trial of a run off the server; what is returned brings it back."""
+        """Removes one trial of a run from the server. Call the returned function to bring it back."""
         trial = self.trials(run)[0].id
         aside = f"weave.aside_{next(_numbers)}"
         where = f"id = '{trial}' OR parent_id = '{trial}'"
@@ -156,19 +157,19 @@ class ClickHouseStore:
         return lambda: self._client.command(f"INSERT INTO {self._table} SELECT * FROM {aside}")
 
     def add_call(self, run: str) -> None:
-        """Adds a call to the trace of a run, which the run did not count."""
+        """Adds a call to the trace of a run. The run's own counts do not include it."""
         trial = self.trials(run)[0].id
         self._copy(trial, f"'{trial[:-4]}ffff' AS id, 'more' AS op_name")
 
     def _copy(self, call: str, replaced: str) -> None:
         self._client.command(
-            # Within one query the condition would be on what replaces the id.
+            # The subquery is needed: in a single query the condition would apply to the replaced id.
             f"INSERT INTO {self._table} SELECT * REPLACE ({replaced}) "
             f"FROM (SELECT * FROM {self._table} FINAL WHERE id = '{call}')"
         )
 
     def repeat(self, run: str) -> None:
-        """Stores the trials of a run that scored true once more, as a batch that is sent again is stored until parts merge."""
+        """Stores the run's trials with a true score again, as a batch that is sent twice is stored until parts merge."""
         self._client.command(f"SYSTEM STOP MERGES {self._table}")
         for trial in self.trials(run):
             if True in trial.scores.values():
@@ -184,7 +185,7 @@ class ClickHouseStore:
 
     def set_clock(self, run: str, started: datetime, ended: datetime | None) -> None:
         def time(moment: datetime) -> str:
-            # The server's own times are in UTC, without a zone.
+            # The server stores times in UTC, without a zone.
             return f"toDateTime64('{moment.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S.%f}', 6)"
 
         replaced = [f"{time(started)} AS started_at"]
@@ -192,7 +193,7 @@ class ClickHouseStore:
             replaced.append(f"{time(started)} AS sortable_datetime")
         if ended is not None:
             replaced.append(f"{time(ended)} AS ended_at")
-        # When a call began is a part of its key, which cannot be changed.
+        # The start time of a call is part of its key, which cannot be updated.
         aside = f"weave.aside_{next(_numbers)}"
         self._client.command(f"CREATE TABLE {aside} AS {self._table} ENGINE = Memory")
         self._client.command(
@@ -212,7 +213,7 @@ class ClickHouseStore:
 
 
 def store() -> MemoryStore | ClickHouseStore:
-    """A store without any call in it."""
+    """Returns an empty store."""
     return MemoryStore() if IS_MEMORY else ClickHouseStore()
 
 

@@ -1,4 +1,4 @@
-"""The server, and the built binary to drive against it."""
+"""Fixtures: the server, and the built binary to run against it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import weave_server
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KEY = "0123456789abcdef0123456789abcdef01234567"
 OTHER_KEY = "f" * 40
-# Seconds for one run of the gate. Embedded ClickHouse shares two cores with whatever else is tried.
+# Time limit for one run of the gate, in seconds. Embedded ClickHouse shares two cores with other tests.
 TIMEOUT = 60 if backends.IS_MEMORY else 300
 
 
@@ -38,7 +38,7 @@ class Outcome:
 
     @property
     def findings(self) -> set[str]:
-        """All but hints, which are of the policy and not of the runs."""
+        """Returns all findings except hints. Hints are about the policy and not about the runs."""
         return {finding["name"] for finding in self.policy["findings"] if finding["effect"] != "hint"}
 
     @property
@@ -46,11 +46,11 @@ class Outcome:
         return {finding["name"] for finding in self.policy["findings"] if finding["effect"] == "hint"}
 
     def message(self, name: str) -> str:
-        """What the findings of this name say."""
+        """Returns the messages of the findings with this name."""
         return "\n".join(finding["message"] for finding in self.policy["findings"] if finding["name"] == name)
 
     def effect(self, name: str) -> str:
-        """The effect of the one finding of this name."""
+        """Returns the effect of the only finding with this name."""
         (found,) = {finding["effect"] for finding in self.policy["findings"] if finding["name"] == name}
         return found
 
@@ -75,7 +75,7 @@ class World:
         self.binary = os.environ["WEAVE_GATE"]
 
     def requests(self) -> list[tuple[str, str]]:
-        """The requests since the last call."""
+        """Returns the requests since the last call."""
         made = list(self.running.app.state.requests)
         self.running.app.state.requests.clear()
         return made
@@ -97,7 +97,7 @@ class World:
         )
 
     def gate(self, policy: str, *arguments: str, env: dict[str, str] | None = None) -> Outcome:
-        """Judges by a policy that names its runs itself."""
+        """Runs the gate with a policy that selects the runs itself."""
         path = self.work / "gates.yaml"
         path.write_text(policy)
         report = self.work / "report.json"
@@ -111,7 +111,7 @@ class World:
 
     @property
     def here(self) -> list[str]:
-        """The options that lead to this server and project."""
+        """Returns the options for this server and project."""
         return ["--base-url", self.running.url, "--project", self.project]
 
     def check(
@@ -149,7 +149,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture
 def place(tmp_path: pathlib.Path):  # noqa: ANN201
-    """A server of its own, on which nothing was logged yet; then the other one is in use again."""
+    """Starts a separate server without any logged run. After the test, the other server is used again."""
     from weave.trace.context import weave_client_context
 
     before = weave_client_context.get_weave_client()

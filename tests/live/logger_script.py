@@ -1,9 +1,9 @@
-"""A script that logs with `EvaluationLogger` over HTTP, as a user's does, and ends as it is told to.
+"""A script that logs with `EvaluationLogger` over HTTP, as a user's script does, and ends in a given way.
 
 Usage: logger_script.py URL KEY PROJECT ROWS ENDING [ATTRIBUTE=VALUE…]
 
-ENDING is `summary` (`log_summary()`), `crash` (an exception that nobody catches), `kill` (no exit handler
-runs), or `finish` (`finish()` alone). Prints the run's id.
+ENDING is `summary` (`log_summary()`), `crash` (an uncaught exception), `kill` (no exit handler runs), or `finish`
+(`finish()` alone). Prints the run's id.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The statistics of decision-rules, written once more: from the rows that the SDK's server returns, with SciPy.
+"""A second implementation of the statistics of the decision rules, with SciPy, on the rows that the server returns.
 
-Nothing here is shared with the gate. Missing scores are `None`; rows are dictionaries from row digest to the list
-of a run's trials.
+It shares no code with the gate. Missing scores are `None`. Rows are dictionaries from the row digest to the list of a
+run's trials.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def rows_of(  # noqa: ANN201
     dimension: list[str],
     where: Callable[[dict], bool] = lambda _: True,
 ) -> dict[str, list]:
-    """A run's scores of one dimension, by row digest, one for each trial; of the rows whose inputs are wanted."""
+    """Returns a run's scores of one dimension by row digest, one for each trial, for the rows with matching inputs."""
     answer = server.eval_results_query(
         tsi.EvalResultsQueryReq(
             project_id=project,
@@ -53,7 +53,7 @@ def wilson(successes: int, trials: int, z: float) -> tuple[float, float]:
 
 
 def newcombe(a: int, b: int, c: int, d: int, z: float) -> tuple[float, float]:
-    """Method 10 for the difference of (a + b)/n and (a + c)/n."""
+    """Newcombe 1998, method 10, for the difference of (a + b)/n and (a + c)/n."""
     n = a + b + c + d
     l1, u1 = wilson(a + b, n, z)
     l2, u2 = wilson(a + c, n, z)
@@ -71,10 +71,10 @@ def newcombe(a: int, b: int, c: int, d: int, z: float) -> tuple[float, float]:
 
 
 class Change:
-    """A change on the rows of the baseline, in one world of missing scores."""
+    """A change on the rows of the baseline, with one given imputation of missing scores."""
 
     def __init__(self, candidate: dict, baseline: dict, *, ours: float | None, theirs: float | None) -> None:
-        """`ours` and `theirs` are what a missing score is; `None` leaves it out, and removed rows with it."""
+        """`ours` and `theirs` replace missing scores. `None` leaves missing scores out, and removed rows, too."""
         self.pairs: list[tuple[float, float]] = []
         self.single = True
         for digest, before in baseline.items():
@@ -123,7 +123,7 @@ class Change:
 
 
 class Means:
-    """A mean of rows of which only number, mean and standard deviation are known."""
+    """A mean over rows, given by the number of rows, the mean and the standard deviation."""
 
     single = False
 
@@ -141,10 +141,11 @@ class Means:
 
 
 def envelope(worst: list[float], best: list[float]) -> tuple[Means, Means]:
-    """No filling of missing scores is more prone to fail `proven` than the first, or any rule less than the second.
+    """Returns bounds of all imputations: no imputation fails `proven` more easily than the first result, and none fails
+    any rule less easily than the second.
 
-    The worst mean and the best, each with the greatest deviation: that around the mean of the rows in which nothing is
-    missing.
+    The results have the worst and the best mean. Each has the greatest deviation, measured around the mean of the rows
+    without missing scores.
     """
     boxes = [(min(pair), max(pair)) for pair in zip(worst, best, strict=True)]
     known = fmean(low for low, high in boxes if low == high)
@@ -153,7 +154,7 @@ def envelope(worst: list[float], best: list[float]) -> tuple[Means, Means]:
 
 
 class Levels:
-    """The fillings whose rows differ least for their mean: each row as near to one level as it can be. Low is bad."""
+    """The imputations with the least deviation for their mean: each row is as near to a level as possible. Low is bad."""
 
     def __init__(self, one: list[float], other: list[float]) -> None:
         self.lows, self.highs = np.minimum(one, other), np.maximum(one, other)
@@ -162,13 +163,13 @@ class Levels:
         return np.clip(level, self.lows, self.highs)
 
     def lowest(self, score, slope, ceiling: float = math.inf) -> Means | None:  # noqa: ANN001
-        """The filling of the lowest score among those whose mean is at most the ceiling."""
+        """Returns the imputation with the lowest score among those whose mean is at most the ceiling."""
         levels = np.unique(np.concatenate([self.lows, self.highs, np.linspace(self.lows.min(), self.highs.max(), 5000)]))
         means = np.array([self.rows(level).mean() for level in levels])
         if ceiling < means[0]:
             return None
         if ceiling < means[-1]:
-            # The mean rises in straight lines between the ends.
+            # The mean is piecewise linear in the level.
             last = float(np.interp(ceiling, means, levels))
             levels = np.append(levels[levels < last], last)
         at = int(np.argmin([score(self.rows(level)) for level in levels]))
@@ -221,7 +222,7 @@ def mid_p(regressed: int, fixed: int) -> float:
 
 
 def resolution(table: tuple[int, int, int, int], confidence: float, *, drop: bool) -> float | None:
-    """The smallest net number of rows, as a rate, that shows beside as many that turned both ways as here."""
+    """Returns the smallest significant net number of rows, as a rate. As many rows changed both ways as in the table."""
     both, fixed, regressed, neither = table
     rows, noise, z = sum(table), min(fixed, regressed), stats.norm.ppf(confidence)
     for net in range(1, rows - 2 * noise + 1):
@@ -234,6 +235,6 @@ def resolution(table: tuple[int, int, int, int], confidence: float, *, drop: boo
 
 
 def enlarged(table: tuple[int, int, int, int], rows: int) -> tuple[int, int, int, int]:
-    """The same rows, so many of them."""
+    """Returns the table scaled to this number of rows."""
     both, fixed, regressed = (math.floor(part / sum(table) * rows + 0.5) for part in table[:3])
     return both, fixed, regressed, max(rows - both - fixed - regressed, 0)

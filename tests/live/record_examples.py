@@ -1,4 +1,4 @@
-"""Records the snapshots in examples/ from the real server: the story that README and example tell.
+"""Records the snapshots in examples/ from the real server. The README and the example use these runs.
 
 Usage: WEAVE_GATE=target/debug/weave-gate target/live-venv/bin/python tests/live/record_examples.py
 """
@@ -35,7 +35,7 @@ def row(number: int) -> dict:
 
 
 class SupportBot(weave.Model):
-    """Answers support questions; what it gets wrong is written into each version."""
+    """Answers support questions. Each version contains the list of its wrong answers."""
 
     prompt: str
     wrong: list[int] = []

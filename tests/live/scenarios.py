@@ -1,4 +1,4 @@
-"""Evaluations logged by the real SDK, and through the v2 API, each with a story to judge."""
+"""Evaluations that tests judge, logged by the real SDK and through the v2 API."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ PROJECT = "support-bot"
 LLM = "house-llm"
 CRASH = "crash"
 
-# Models and scorers that raise are the point of some scenarios; their tracebacks are not.
+# Some scenarios need models and scorers that raise. Their tracebacks are not useful.
 logging.getLogger("weave").setLevel(logging.CRITICAL)
 
 
 def connect(
     server: weave_server.Server, url: str, key: str, *, over_http: bool = not backends.IS_MEMORY
 ) -> WeaveClient:
-    """Has the SDK log to a server: within the process where that is in memory, else over HTTP, as users do."""
+    """Makes the SDK log to a server: in the same process if that is in memory, otherwise over HTTP, as users do."""
     if not over_http:
         client = WeaveClient(ENTITY, PROJECT, server)
     else:
         remote = RemoteHTTPTraceServer(url, should_batch=True)
         for sender in (remote.call_processor, remote.feedback_processor):
-            # Each flush waits for it, which is a second where nothing is set.
+            # Each flush waits for this interval. The default is one second.
             sender.min_batch_interval = 0.2
         remote.set_auth(ApiKeyCredentials(key))
         client = WeaveClient(ENTITY, PROJECT, remote, ensure_project_exists=False)
@@ -47,14 +47,14 @@ def connect(
 
 
 def disconnect(client: WeaveClient) -> None:
-    """Ends the threads of a client, which would go on asking for work."""
+    """Ends the threads of a client, which would otherwise continue to ask for work."""
     if isinstance(client.server, RemoteHTTPTraceServer):
         for sender in (client.server.call_processor, client.server.feedback_processor):
             sender.stop_accepting_new_work_and_flush_queue()
 
 
 def use(client: WeaveClient | None) -> None:
-    """Makes it the client of the SDK; one that is in use has to be taken away first."""
+    """Makes this the client of the SDK. Removes the current client first."""
     weave_client_context.set_weave_client_global(None)
     weave_client_context.set_weave_client_global(client)
 
@@ -64,7 +64,7 @@ def questions(numbers: Iterable[int]) -> list[dict]:
 
 
 class Bot(weave.Model):
-    """Answers right, but for the questions it is told to get wrong or to crash on."""
+    """Answers correctly, except for the questions that it is told to get wrong or to crash on."""
 
     wrong: list[int] = []
     crash: list[int] = []
@@ -92,7 +92,7 @@ class Bot(weave.Model):
 
 
 class Flaky(Bot):
-    """The same model each time, which gives other answers each time: what it gets wrong is no part of its version."""
+    """A model that gives different answers in each run. The list of wrong answers is not part of its version."""
 
     _now: dict = PrivateAttr(default_factory=dict)
 
@@ -155,7 +155,7 @@ def evaluate(
     attributes: dict | None = None,
     flush: bool = True,
 ) -> str:
-    """Runs `weave.Evaluation` and returns the run's id. Inside a traced function a flush would wait for the end of that."""
+    """Runs `weave.Evaluation` and returns the run's id. Do not flush inside a traced function: it waits for its end."""
     dataset = weave.Dataset(name=f"{name}-rows", rows=rows)
     evaluation = weave.Evaluation(name=name, dataset=dataset, scorers=scorers, trials=trials)
     with weave.attributes(attributes or {}):
@@ -198,10 +198,10 @@ def logged_by(
     summary: dict | None = None,
     **given: object,
 ) -> str:
-    """Logs with an `EvaluationLogger` of these arguments alone, and ends it in one of several ways.
+    """Logs with an `EvaluationLogger` that has only these arguments, and ends it in one of several ways.
 
-    `summary` is `log_summary()`, `finish` is `finish()` alone, `exit handler` is what the SDK does when the
-    script ends before that.
+    `summary` is `log_summary()`. `finish` is `finish()` alone. `exit handler` is what the SDK does if the script ends
+    before either.
     """
     logger = weave.EvaluationLogger(eval_attributes=attributes, **given)
     for number, row in enumerate(scores):
@@ -217,7 +217,7 @@ def logged_by(
 
 
 def log_rows(rows: list[tuple[object, dict]], *, name: str = "logged", attributes: dict | None = None) -> str:
-    """Logs scores of rows by their inputs: an input that comes again is another trial of its row."""
+    """Logs scores by the inputs of rows. An input that is repeated is another trial of its row."""
     logger = weave.EvaluationLogger(name=name, model="logged-bot", eval_attributes=attributes)
     for row, scores in rows:
         logger.log_example(inputs={"row": row}, output="text", scores=scores)
@@ -234,7 +234,7 @@ def through_api(
     finish: bool = True,
     rescores: str | None = None,
 ) -> str:
-    """Makes a run through the v2 API, one row for each truth value, and returns its id."""
+    """Makes a run through the v2 API, one row for each boolean, and returns its id."""
     if backends.NAME == "complete":
         pytest.skip("W&B's ClickHouse server refuses runs of the v2 API in a project of complete calls")
     project = f"{ENTITY}/{PROJECT}"
@@ -288,7 +288,7 @@ def finish_run(server: weave_server.Server, run: str) -> None:
 
 
 def delete(server: weave_server.Server, run: str, *, wrong: bool = False) -> None:
-    """Deletes one trial of a run, as a user can; by preference one that was scored as wrong."""
+    """Deletes one trial of a run, as a user can. Prefers a trial that was scored as wrong."""
     trials = server.store.trials(run)
     if wrong:
         trials = [trial for trial in trials if False in trial.scores.values()]
@@ -301,34 +301,34 @@ def delete(server: weave_server.Server, run: str, *, wrong: bool = False) -> Non
 
 
 def hide(server: weave_server.Server, run: str) -> Callable[[], None]:
-    """Takes one trial of a run off the server, as if it was not visible yet; what is returned brings it back."""
+    """Removes one trial of a run, as if it was not visible yet. Call the returned function to bring it back."""
     return server.store.hide(run)
 
 
 def add_call(server: weave_server.Server, run: str) -> None:
-    """Adds a call to the trace of a run, which the run did not count."""
+    """Adds a call to the trace of a run. The run's own counts do not include it."""
     server.store.add_call(run)
 
 
 def set_attribute(server: weave_server.Server, run: str, key: str, value: object) -> None:
-    """Gives a run an attribute, as the creator of a run of the v2 API cannot."""
+    """Gives a run an attribute, which the v2 API does not allow."""
     server.store.set_attribute(run, key, value)
 
 
 def set_clock(
     server: weave_server.Server, run: str, started: datetime, ended: datetime | None = None
 ) -> None:
-    """Moves a run in time, as if it was logged by a machine whose clock says so."""
+    """Changes the times of a run, as if it was logged by a machine with a different clock."""
     server.store.set_clock(run, started, ended)
 
 
 def set_latency(server: weave_server.Server, run: str, seconds: float) -> None:
-    """Has all predictions of a run take this long, whatever the machine made of it."""
+    """Sets the latency of all predictions of a run, so that the speed of the machine has no effect."""
     server.store.set_latency(run, seconds)
 
 
 def set_price(server: weave_server.Server) -> None:
-    """A dollar for a million tokens in, two for a million out."""
+    """Sets the prices: 1 dollar for a million input tokens, 2 dollars for a million output tokens."""
     server.cost_create(
         tsi.CostCreateReq(
             project_id=f"{ENTITY}/{PROJECT}",

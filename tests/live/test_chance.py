@@ -1,4 +1,4 @@
-"""Evidence rules on the real server: every interval and test is recomputed by an oracle, to nine digits."""
+"""Evidence rules on the real server. An oracle recomputes every interval and test to nine digits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROJECT = "my-team/support-bot"
 
 
 class Noisy(weave.Model):
-    """Answers with scores that a seed decides: row by row, trial by trial, now and then none."""
+    """Answers with scores that a seed determines, for each row and trial. Some scores are missing."""
 
     seed: int
     rate: float
@@ -39,7 +39,7 @@ class Noisy(weave.Model):
 
 
 class Flaky(Noisy):
-    """The same, and another answer on each trial."""
+    """A `Noisy` model that gives another answer on each trial."""
 
     @weave.op
     def predict(self, question: str) -> dict:
@@ -81,14 +81,14 @@ def pairs_of(world, candidate: str, baseline: str, dimension: list[str], where=l
 
 
 def worst_error(world) -> float:  # noqa: ANN001
-    """The standard error of the mean of differences."""
+    """Returns the standard error of the mean of differences."""
     if isinstance(world, oracle.Means):
         return world.error
     return float(stats.sem([x - y for x, y in world.pairs]))
 
 
 def recompute(world, outcome, candidate: str, baseline: str, where=lambda _: True) -> None:  # noqa: ANN001
-    """Holds every number and every status of a report against the oracle."""
+    """Compares every number and every status of a report with the oracle."""
     binary = pairs_of(world, candidate, baseline, ["right"], where)
     tone = pairs_of(world, candidate, baseline, ["deep", "tone", "score"], where)
     worlds = {
@@ -97,7 +97,7 @@ def recompute(world, outcome, candidate: str, baseline: str, where=lambda _: Tru
         "tone": [oracle.Change(*tone, ours=ours, theirs=1 - ours) for ours in (-1, 2)],
     }
     worlds["proven drop"], worlds["proven tone"] = worlds["drop"], worlds["tone"]
-    # By the filling that is least like chance, whether beyond the limit or not, the other tests are corrected.
+    # The other tests are corrected by the imputation that is least like chance, whether it is beyond the limit or not.
     corrects = {gate: list(ends) for gate, ends in worlds.items()}
     for gate, (worst, best) in worlds.items():
         is_t = gate.endswith("tone") or not worst.single
@@ -122,7 +122,7 @@ def recompute(world, outcome, candidate: str, baseline: str, where=lambda _: Tru
     for gate, (worst, best) in worlds.items():
         check = outcome.check(gate)
         chance = check["chance"]
-        # Where a test may not be counted, the family is smaller; which are is what the second opinion computes.
+        # If a test is not counted, the family is smaller. The second opinion (tests/oracle) checks which tests count.
         whole = chance["family"] in (None, len(family))
         is_binary = "tone" not in gate
         assert chance["rows"] == len(worst.pairs)
@@ -151,7 +151,7 @@ def recompute(world, outcome, candidate: str, baseline: str, where=lambda _: Tru
                 ends = [toward(low) <= allowed, toward(high) <= allowed]
                 said.append("pass" if all(ends) else "fail" if not any(ends) else "undecided")
             else:
-                # Of a filling that is less sure than the one by which it is corrected it is its own.
+                # If this imputation has a higher p than the corrected one, its own p is used.
                 p = max(adjusted[end][family.index(gate)], change.p(drop=gate != "rise", binary=is_binary))
                 if end == 0 and whole and chance["counted"]:
                     same(chance["adjusted_p"], p)
@@ -168,7 +168,7 @@ def recompute(world, outcome, candidate: str, baseline: str, where=lambda _: Tru
             assert chance["counted"], check
             assert chance["adjusted_p"] <= 1 - confidence + 1e-9, check
         if "proven" in gate and said == ["undecided", "undecided"]:
-            # So many rows of this kind would decide, and one less would not.
+            # This number of rows of the same kind decides the check, and one row less does not.
             def decides(rows: int, worst=worst, confidence=confidence, allowed=allowed, *, is_binary=is_binary) -> bool:  # noqa: ANN001
                 if is_binary and worst.single:
                     table = oracle.enlarged(worst.table(), rows)
@@ -186,7 +186,7 @@ def recompute(world, outcome, candidate: str, baseline: str, where=lambda _: Tru
                 assert (decides(needed - 1), decides(needed)) == (False, True), (gate, needed)
         else:
             assert chance["rows_needed"] is None
-    # Floors, on all rows of the candidate.
+    # Limits `min`, on all rows of the candidate.
     for gate, rows, fills, limit in [("floor", binary[0], (0, 1), 0.7), ("proven floor", tone[0], (-1, 2), 0.6)]:
         check = outcome.check(gate)
         said = []
@@ -235,7 +235,8 @@ def test_every_number_is_that_of_the_oracle(place, rows, rate, trials, crash, re
     place.requests()
     outcome = place.check(GATES, candidate, baseline)
     recompute(place, outcome, candidate, baseline)
-    # One for both runs, one each for the number of their calls, two or three for summaries, and two pages of rows at most.
+    # One request for both runs, one each for the number of their calls, two or three for summaries, and at most two
+    # pages of rows.
     assert len(place.requests()) in (6, 7, 8)
 
 
@@ -277,7 +278,7 @@ def test_noise_is_no_regression_and_a_regression_is_no_noise(place):
     for candidate, observed, significant, proven in [
         (noisy, "fail", "pass", "undecided"),
         (worse, "fail", "fail", "fail"),
-        # The same on every row: that 100 rows are alike does not prove a drop of less than 0.02.
+        # All rows changed alike. 100 equal rows do not prove that the drop is less than 0.02.
         (run(set(range(10))), "pass", "pass", "undecided"),
     ]:
         for rule, status in [("observed", observed), ("significant", significant), ("proven", proven)]:
@@ -304,7 +305,7 @@ def test_a_family_is_corrected_and_can_be_left_alone(place):
     gates = "\n".join(
         f"- {{name: {name}, scorer: {name}, metric: pass_rate, max_drop: 0, evidence: significant}}" for name in scorers
     )
-    # Of one eight rows regressed and two were fixed, of the others five and five.
+    # For one scorer, eight rows regressed and two were fixed. For each of the others, five regressed and five were fixed.
     fixed = {"s0": range(50, 52)} | {name: range(50, 55) for name in scorers[1:]}
     regressed = {"s0": range(8)} | {name: range(5) for name in scorers[1:]}
     baseline, candidate = run(fixed), run(regressed)
@@ -315,7 +316,7 @@ def test_a_family_is_corrected_and_can_be_left_alone(place):
     assert family["chance"]["adjusted_p"] == pytest.approx(8 * alone["chance"]["p"])
     assert (family["chance"]["family"], family["chance"]["counted"]) == (8, True)
     assert family["status"] == "pass"
-    # Those that only warn are no part of it.
+    # Gates that only warn are not part of the family.
     warning = gates.replace("significant", "significant, severity: warn").replace(", severity: warn", "", 1)
     warned = place.check(warning, candidate, baseline).check("s0")
     assert (warned["status"], warned["chance"]["family"]) == ("fail", 1)
@@ -341,7 +342,7 @@ def test_too_few_rows_and_snapshots_decide_nothing(place):
         assert [check["status"] for check in outcome.checks] == ["undecided", "undecided"]
         assert "1 row is too few" in outcome.checks[0]["reason"]
     flat = "- {name: g, scorer: n, metric: numeric_mean, range: [0, 1], max_drop: 0.1, evidence: %s}"
-    # A mean that is the same in every row proves nothing; a change of it is significant from ten rows on.
+    # A mean that is the same in every row proves nothing. A change of it is significant from ten rows on.
     for rows, significant in [(9, "pass"), (10, "fail")]:
         baseline, same_, lower = (log([{"n": n}] * rows, name="n") for n in (0.5, 0.5, 0.25))
         for run in (same_, lower):
@@ -454,7 +455,7 @@ def test_turned_rows_need_a_baseline_and_rows(place):
 
 
 class Slow(weave.Model):
-    """Takes its time, by the number of the question."""
+    """Takes a time that depends on the number of the question."""
 
     step: float
 
@@ -499,7 +500,7 @@ def test_latencies_are_those_of_the_predict_calls(place):
         before = latency(metric, sum((theirs[digest] for digest in common), []))
         same(rise["baseline"], before)
         same(rise["change"], latency(metric, sum((ours[digest] for digest in common), [])) - before)
-        # A busy machine may sleep as it likes; what was measured decides.
+        # A busy machine may sleep longer, so the measured change decides which status is expected.
         assert (floor["status"], rise["status"]) == ("pass", "fail" if rise["change"] > 0.001 else "pass")
     change = oracle.Change(
         {digest: ours[digest] for digest in common},
@@ -512,7 +513,7 @@ def test_latencies_are_those_of_the_predict_calls(place):
     same(chance["p"], change.p(drop=False, binary=False))
     is_slower = change.point > 0.001 and change.p(drop=False, binary=False) <= 0.05
     assert outcome.check("sure")["status"] == ("fail" if is_slower else "pass")
-    # Two rows are gone: how long they would have taken nobody knows, which the median can bear.
+    # Two rows were removed, and their latencies are unknown. The median can still be bounded.
     removed = place.check(gates, candidate, baseline)
     assert removed.check("sure")["status"] == "undecided"
     rises = {check["gate"]: check for check in removed.checks if check["limit_key"] == "max_rise"}

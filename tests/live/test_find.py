@@ -1,4 +1,4 @@
-"""Runs that nobody names by their id: found by evaluation, model and attributes, or waited for."""
+"""Runs that are not named by their id: found by evaluation, model and attributes, or waited for."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_commit_is_compared_with_the_branch(place):
     assert outcome.code == 0, outcome.stderr
     assert outcome.policy["candidate"]["id"] == candidate
     assert outcome.policy["baseline"]["id"] == base
-    # Two that find, two that read: what is found need not be asked for its status.
+    # Only two list requests: a run that was found is not requested again for its status.
     assert [path for _, path in place.requests()].count("/calls/stream_query") == 2
     assert note(outcome, "several-runs-match") == (
         "2 runs match `evaluation=answers,attributes.git_branch=main`; the newest is the baseline"
@@ -81,11 +81,11 @@ def test_finding_both_runs_takes_two_requests_more_at_most(place):
     place.requests()
     outcome = place.gate(policy(BY_COMMIT, BY_BRANCH, gates=DROP))
     assert outcome.code == 0, outcome.stderr
-    # Two that find them, two for summaries, and one each for the number of their calls.
+    # Two requests find the runs, two read their summaries, and one for each run counts its calls.
     assert len(place.requests()) == 6
     ids = outcome.policy["candidate"]["id"], outcome.policy["baseline"]["id"]
     assert ids == (candidate, base)
-    # The newest of many: their number is asked for, too.
+    # Many runs match here. So the gate also requests the number of matches.
     crowd = policy("candidate: {evaluation: crowd}", "baseline: {attributes: {git_branch: main}}", gates=DROP)
     crowded = place.gate(crowd)
     assert len(place.requests()) == 8
@@ -230,7 +230,7 @@ def test_a_baseline_is_finished_older_and_another_run(place):
     for run, hours in [(only, 9), (old, 5), (unfinished, 3), (failed, 2)]:
         set_clock(place.server, run, NOW - timedelta(hours=hours))
     set_clock(place.server, candidate, NOW - timedelta(hours=1))
-    # One that is said to begin later is newer, whenever it was logged.
+    # A run with a later start time is newer, whenever it was logged.
     outcome = place.gate(policy(BY_COMMIT, BY_BRANCH, gates=DROP))
     assert outcome.policy["baseline"]["id"] == old
     assert "2 runs match" in note(outcome, "several-runs-match")
@@ -384,7 +384,7 @@ def test_a_job_with_the_key_saves_what_a_job_without_judges(place):
     assert place.requests() == []
     checks = [report["policies"][0]["checks"] for report in (json.loads(done.stdout), live.report)]
     assert checks[0] == checks[1]
-    # A committed baseline beside a candidate that is found, and the other way round.
+    # A baseline from a file with a candidate from a search, and the reverse.
     mixed = place.gate(policy(BY_COMMIT, "baseline: {file: baseline.json}", gates=DROP))
     assert mixed.checks == live.checks
     mixed = place.gate(policy("candidate: {file: candidate.json}", BY_BRANCH, gates=DROP))
@@ -415,7 +415,7 @@ def test_the_evaluations_of_a_logger_are_told_apart_by_its_name(place):
     for run in (candidate, "evaluation=nightly", "file:candidate.json"):
         outcome = place.gate(policy("baseline: {attributes: {git_branch: main}}", gates=DROP), "--candidate", run)
         assert (outcome.code, outcome.policy["baseline"]["id"]) == (1, base), (run, outcome.stderr)
-        # Each run of a logger has a version of its evaluation for itself, which says nothing.
+        # Each logger run has a separate version of its evaluation. That version has no meaning.
         assert outcome.findings <= {"several-runs-match"}
         assert outcome.policy["candidate"]["evaluation"] == "nightly"
     text = place.run("init", candidate, "-o", "drafted.yaml", *place.here)

@@ -1,4 +1,4 @@
-"""What the gate says of evaluations on the real server: exit code, and the JSON report."""
+"""Results of the gate for evaluations on the real server: the exit code and the JSON report."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_keys_with_dots(world):
     assert world.check(gate, run).code == 0
     of_scorer = through_api(world.server, [True] * 4, scorer="a.b")
     assert world.check("- {name: d, scorer: a.b, metric: pass_rate, min: 1}", of_scorer).code == 0
-    # Weave pools two leaves that have one path: more scores than trials.
+    # Weave pools two leaves with the same path, so that there are more scores than trials.
     pooled = world.check(gate.replace("dotted", "colliding").replace("min: 1", "min: 0"), evaluate(Bot(), TWENTY, [colliding]))
     assert (pooled.code, pooled.findings) == (3, {"inconsistent-counts"})
 
@@ -327,7 +327,7 @@ def test_a_call_that_is_no_evaluation(world, baseline):
 
 
 def judged_part(report: dict) -> str:
-    """A report without the rows behind its checks, which a bare snapshot does not hold."""
+    """Returns a report without the rows behind its checks. A snapshot without `--rows` does not contain them."""
     policies = json.loads(json.dumps(report["policies"]))
     for policy in policies:
         policy.pop("unexplained")
@@ -379,6 +379,6 @@ def test_a_large_run_is_snapshot_in_pages(world):
     world.requests()
     done = world.run("snapshot", candidate, "-o", str(path), "--base-url", world.running.url, "--project", world.project)
     assert done.returncode == 0, done.stderr
-    # Its root call, the number of its calls, its summary, two pages of digests, and pages of rows.
+    # The root call, the number of calls, the summary, two pages of digests, and pages of rows.
     assert len(world.requests()) <= 5 + 10
     assert len(json.loads(path.read_text())["runs"][0]["rows"]) == 903

@@ -1,4 +1,4 @@
-"""Which runs are judged: re-runs of one commit, complete runs, the run that the policy means, the baseline."""
+"""Which runs are judged: re-runs of one commit, complete runs, the run that the policy selects, the baseline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ON_MAIN = "baseline: {branch: main}"
 
 
 def commit(number: int) -> str:
-    """A full commit of its own for each number below 100."""
+    """Returns a different full commit for each number below 100."""
     return f"{number:02d}" * 20
 
 
@@ -54,7 +54,7 @@ def run_of(
     crash: tuple[int, ...] = (),
     **attributes: object,
 ) -> str:
-    """Logs a run of a commit in which so many of its rows are right."""
+    """Logs a run of a commit in which this many of its rows are right."""
     if number is not None:
         attributes |= {"git_sha": commit(number), "git_branch": branch}
     wrong = list(range(first + right, first + of))
@@ -65,14 +65,14 @@ def run_of(
 
 
 def snapshot(place, run: str, name: str = "run.json", *arguments: str) -> str:
-    """Takes a snapshot, and returns the word that names it."""
+    """Takes a snapshot, and returns the argument that names it."""
     done = place.run("snapshot", run, "-o", name, *arguments, *place.here)
     assert done.returncode == 0, done.stderr
     return f"file:{name}"
 
 
 def listed(outcome) -> set[str]:
-    """The runs that the JSON report lists."""
+    """Returns the runs that the JSON report lists."""
     return {run["id"] for run in outcome.policy["runs"]}
 
 
@@ -87,7 +87,7 @@ def test_a_failing_run_on_main_that_is_logged_again_stays_red(place):
     run_of(2, 6, branch="main")
     again = place.gate(policy(CANDIDATE, ON_MAIN, gates=DROP), env=sha(2))
     assert (again.code, again.policy["baseline"]["id"]) == (1, base), again.stdout
-    # Also where only the branch is named, as the newest run of it.
+    # The same holds if only the branch is named, and the newest run of it is the candidate.
     newest = place.gate(policy("candidate: {evaluation: answers, branch: main}", ON_MAIN, gates=DROP))
     assert (newest.code, newest.policy["baseline"]["id"]) == (1, base), newest.stdout
 
@@ -112,7 +112,7 @@ def test_three_tries_are_one_measurement(place, order):
     assert outcome.policy["candidate"]["rows"] == 100
     for right in order:
         assert re.search(rf"\b{right}(\.0)? %|\b0\.{right}\b", outcome.stdout), (right, outcome.stdout)
-    # However the candidate is named.
+    # The result is the same however the candidate is named.
     for named in (runs[0], runs[2], f"evaluation=answers,commit={commit(2)}"):
         other = place.gate(policy(CANDIDATE), "--candidate", named, env=sha(2))
         assert (other.code, other.check("min")["candidate"]) == (1, 0.89), (named, other.stdout)
@@ -149,7 +149,7 @@ def test_a_pooled_change_is_measured_with_its_newest_run_too(place):
     run_of(1, 19, 20, branch="main")
     run_of(2, 20, 20)
     run_of(2, 17, 20)
-    # 18.5 of 20 against 19: within 5 points; 17 against 19 is not.
+    # The pool has 18.5 of 20 against 19, a drop within 5 points. The newest run has 17 against 19, a larger drop.
     outcome = place.gate(policy(CANDIDATE, ON_MAIN, gates=DROP), env=sha(2))
     assert outcome.code == 3, outcome.stdout
     assert "newest-run-worse" in outcome.findings
@@ -184,11 +184,11 @@ def test_a_re_run_that_still_runs_leaves_the_pool_undecided(place):
     running = log([{"correctness": True}], name="nightly", attributes=named, finish=False)
     outcome = place.gate(by_commit, env=sha(2))
     assert (outcome.code, "run-not-finished" in outcome.findings) == (3, True), outcome.stdout
-    # Also where it is not the newest.
+    # The same holds if the running run is not the newest.
     set_clock(place.server, running, NOW - timedelta(hours=23))
     outcome = place.gate(by_commit, env=sha(2))
     assert (outcome.code, outcome.policy["candidate"]["id"]) == (3, done), outcome.stdout
-    # It is abandoned after a day, and the newest run of the others counts.
+    # After a day the running run counts as abandoned. Then the newest of the other runs is the candidate.
     set_clock(place.server, running, NOW - timedelta(hours=25))
     outcome = place.gate(by_commit, env=sha(2))
     assert (outcome.code, outcome.policy["candidate"]["id"]) == (0, done), outcome.stdout
@@ -290,7 +290,7 @@ def test_crashed_calls_of_a_re_run_are_missing_scores(place):
     run_of(2, 20, 20)
     outcome = place.gate(policy(CANDIDATE), env=sha(2))
     assert outcome.code == 3, outcome.stdout
-    # 52 of 60 trials are known to be right, and 8 unknown.
+    # 52 of 60 trials are known to be right, and 8 are unknown.
     low, high = outcome.check("min")["candidate_range"]
     assert (low, high) == (pytest.approx(52 / 60), 1.0)
 
@@ -339,7 +339,7 @@ def test_a_short_commit_that_was_logged_is_found_by_the_full_one(place):
     run = evaluate(flaky(), questions(range(4)), [correctness], attributes={"git_sha": full[:7]})
     outcome = place.gate(policy(CANDIDATE), env={"GATE_SHA": full})
     assert (outcome.code, outcome.policy["candidate"]["id"]) == (0, run), outcome.stderr
-    # Its re-runs may have it in full.
+    # Its re-runs may have the full commit.
     evaluate(flaky([0, 1, 2, 3]), questions(range(4)), [correctness], attributes={"git_sha": full})
     outcome = place.gate(policy(CANDIDATE), env={"GATE_SHA": full})
     assert (outcome.code, outcome.check("min")["candidate"]) == (1, 0.5), outcome.stdout
@@ -388,7 +388,7 @@ def test_two_models_of_one_commit_are_a_fair_comparison(place):
     head = 'candidate: {evaluation: answers, commit: "${GATE_SHA}", model: Cheap}'
     outcome = place.gate(policy(head, "baseline: {model: Flaky}", gates=DROP), env=sha(2))
     assert (outcome.code, outcome.policy["baseline"]["id"]) == (0, base), outcome.stdout
-    # One model is none: then the run of the candidate's commit is no baseline.
+    # With one model there is no comparison: a run of the candidate's commit cannot be its baseline.
     same = place.gate(policy(head, "baseline: {model: Cheap}", gates=DROP), env=sha(2))
     assert (same.code, "no-baseline" in same.findings) == (3, True), same.stdout
 
@@ -406,7 +406,7 @@ def test_an_incomplete_baseline_is_passed_over(place):
     assert (outcome.code, outcome.policy["baseline"]["id"]) == (0, base), outcome.stdout
     assert outcome.effect("baseline-skipped") == "note"
     assert broken in outcome.message("baseline-skipped")
-    # Named explicitly it leaves changes undecided.
+    # If it is named explicitly, limits on changes are undecided.
     named = place.gate(policy(head, gates=f"{MIN}\n{DROP}"), "--baseline", broken, env=sha(3))
     assert (named.code, "run-incomplete" in named.findings) == (3, True), named.stdout
     assert [check["status"] for check in named.checks] == ["pass", "undecided"]
@@ -440,12 +440,12 @@ def test_the_rescoring_and_the_source_of_a_run_are_the_same_run(place):
     for candidate, base in [(rescored, source), (source, rescored), (rescored, again)]:
         outcome = place.gate(policy(gates=drop), "--candidate", candidate, "--baseline", base)
         assert (outcome.code, "same-run" in outcome.findings) == (3, True), outcome.stdout
-        # Also between a file and a run.
+        # The same holds between a file and a run.
         files = [snapshot(place, candidate, "a.json"), snapshot(place, base, "b.json")]
         for ours, theirs in [(files[0], base), (candidate, files[1]), files]:
             outcome = place.gate(policy(gates=drop), "--candidate", ours, "--baseline", theirs)
             assert (outcome.code, "same-run" in outcome.findings) == (3, True), outcome.stdout
-    # A run that was rescored elsewhere is a baseline like any other.
+    # A run that was rescored elsewhere can be a baseline like any other run.
     outcome = place.gate(policy(gates=drop), "--candidate", elsewhere, "--baseline", source)
     assert outcome.code == 0, outcome.stdout
     outcome = place.gate(policy(gates=drop), "--candidate", elsewhere, "--baseline", rescored)
@@ -459,12 +459,12 @@ def test_after_first_skips_changes_only_while_there_is_nothing_to_compare_with(p
     assert outcome.code == 0, outcome.stdout
     assert [check["status"] for check in outcome.checks] == ["pass", "skipped"]
     assert "no-baseline" in outcome.findings
-    # Two weeks after the evaluation's first run it is a missing baseline.
+    # Two weeks after the evaluation's first run, the missing baseline is no longer accepted.
     set_clock(place.server, first, NOW - timedelta(days=15), NOW - timedelta(days=15))
     run_of(2, 10)
     late = place.gate(policy(CANDIDATE, head, gates=f"{MIN}\n{DROP}"), env=sha(2))
     assert (late.code, "no-baseline" in late.findings) == (3, True), late.stdout
-    # The first on the branch has nothing to compare with but itself.
+    # The first run on the branch has no other run to compare with.
     set_clock(place.server, first, NOW - timedelta(days=2), NOW - timedelta(days=2))
     main = run_of(3, 10, branch="main")
     outcome = place.gate(policy(CANDIDATE, head, gates=f"{MIN}\n{DROP}"), env=sha(3))
@@ -473,7 +473,7 @@ def test_after_first_skips_changes_only_while_there_is_nothing_to_compare_with(p
     found = place.gate(policy(CANDIDATE, head, gates=f"{MIN}\n{DROP}"), env=sha(4))
     assert found.code == 0, found.stdout
     assert [check["status"] for check in found.checks] == ["pass", "pass"]
-    # One that matches and cannot be used is no reason to skip.
+    # A baseline that matches but is unusable is no reason to skip.
     delete(place.server, main)
     unusable = place.gate(policy(CANDIDATE, head, gates=f"{MIN}\n{DROP}"), env=sha(4))
     assert (unusable.code, "no-baseline" in unusable.findings) == (3, True), unusable.stdout
@@ -529,13 +529,13 @@ def test_a_run_with_a_deleted_call_is_not_complete(place):
     for candidate in (after, broken):
         outcome = place.gate(policy(), "--candidate", candidate)
         assert (outcome.code, "run-incomplete" in outcome.findings) == (3, True), outcome.stdout
-    # As a baseline it leaves changes undecided, and only these.
+    # As a baseline it leaves only limits on changes undecided.
     for base in (after, broken):
         for candidate in (before, complete):
             outcome = place.gate(policy(gates=f"{MIN}\n{DROP}"), "--candidate", candidate, "--baseline", base)
             assert (outcome.code, "run-incomplete" in outcome.findings) == (3, True), outcome.stdout
             assert [check["status"] for check in outcome.checks] == ["pass", "undecided"]
-    # Teams that delete calls on purpose say so.
+    # Teams that delete calls on purpose can set this in the policy.
     for candidate in (after, broken):
         outcome = place.gate(policy("completeness: warn"), "--candidate", candidate)
         assert outcome.code == 0, outcome.stdout
@@ -543,7 +543,7 @@ def test_a_run_with_a_deleted_call_is_not_complete(place):
 
 
 def test_a_snapshot_says_how_its_run_was_measured(place):
-    # Ops that were logged to another server before are not sent to this one.
+    # The ops are defined here, because ops that were logged to another server before are not sent to this one.
     @weave.op
     def is_short(output: str) -> bool:
         return len(output) < 100
@@ -621,7 +621,7 @@ def test_a_failed_run_that_is_accepted_is_said_to_have_failed(place):
     assert "the summary crashed" in outcome.message("run-failed") or "failed" in outcome.message("run-failed")
 
 
-# The candidate is what the policy says, however it is named
+# The candidate must match the policy, however it is named
 
 
 def addresses(project: str, run: str) -> list[str]:
@@ -680,7 +680,7 @@ def test_a_commit_that_is_not_known_cannot_be_compared(place, value):
         in_ci = place.gate(policy(CANDIDATE), "--candidate", named, env={"CI": "true", **known})
         assert (in_ci.code, in_ci.report["verdict"]) == (3, "undecided"), in_ci.stdout
         assert in_ci.effect("commit-not-checked") == "undecided"
-    # Where the policy has to find the run, it is an error of the policy.
+    # If the policy itself must find the run, the unknown key is an error of the policy.
     (place.work / "gates.yaml").write_text(policy(CANDIDATE))
     assert place.run("check", "gates.yaml", *place.here, env=known).returncode == 2
 
@@ -705,7 +705,7 @@ def test_the_address_of_a_run_names_it(place):
     in_policy = f'baseline: {{run: "{addresses(place.project, base)[0]}"}}'
     outcome = place.gate(policy(in_policy, gates=DROP), "--candidate", run)
     assert outcome.code == 0, outcome.stderr
-    # An address in another project is no run of this one.
+    # An address in another project names no run of this project.
     for other in addresses("my-team/other", run):
         (place.work / "gates.yaml").write_text(policy())
         done = place.run("check", "gates.yaml", "--candidate", other, *place.here)
@@ -730,7 +730,7 @@ LOGGED = [
 
 @pytest.mark.parametrize(("given", "name"), LOGGED)
 def test_logger_runs_are_named_and_matched_in_one_way(place, given, name):
-    """The same verdict by id, by selector and by file; and never a random name."""
+    """An id, a selector and a file give the same verdict, and the evaluation's name is never random."""
 
     def logged(passed: int, **attributes: str) -> str:
         scores = [{"correctness": n < passed} for n in range(10)]
@@ -738,7 +738,7 @@ def test_logger_runs_are_named_and_matched_in_one_way(place, given, name):
 
     base = logged(10, git_sha=commit(1), git_branch="main")
     run = logged(5, git_sha=commit(2), git_branch="topic")
-    # One of the same branch that differs in everything that tells evaluations apart.
+    # A run of another branch, evaluation and dataset. It must not be chosen.
     logged_by([{"correctness": False}] * 10, "summary", name="another", dataset="another", attributes={"git_branch": "other"})
     file = snapshot(place, run)
     seen = []
@@ -756,7 +756,7 @@ def test_logger_runs_are_named_and_matched_in_one_way(place, given, name):
     code, evaluation, found, _ = seen[0]
     assert evaluation == name or (name is None and not re.match(r"eval-\d{4}-", evaluation or ""))
     if given:
-        # A drop of 50 points is seen, and compared with the run on main.
+        # The drop of 50 points is found, and the comparison is with the run on main.
         assert (code, found) == (1, base), seen
 
 
@@ -770,7 +770,7 @@ def test_a_drafted_policy_never_names_a_random_evaluation(place, given, name):
         assert not re.search(r"eval-\d{4}-\d\d-\d\d-", text), text
         if name is not None:
             assert re.search(rf"^\s+evaluation: {name}( #.*)?$", text, re.MULTILINE), text
-    # The policy that was drafted finds a newer run, and not the old one for ever.
+    # The drafted policy finds a newer run, and not always the old one.
     newer = logged_by([{"correctness": False}] * 12, "summary", attributes={"git_sha": commit(2)}, **given)
     done = place.run("check", "drafted.yaml", "--json", "drafted.json", *place.here, env=sha(2))
     report = json.loads((place.work / "drafted.json").read_text())

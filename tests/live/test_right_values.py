@@ -1,4 +1,4 @@
-"""Which values are judged: means over rows, scores of the right type, inside their range, measured and not lost."""
+"""Which values are judged: means over rows, and scores that have the right type, are in range, and are not missing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def snapshot(place, run: str, name: str, *arguments: str) -> str:
 
 
 def judged(place, text: str, candidate: str, baseline: str | None = None, *, summary_only: bool = False) -> list:
-    """What is judged of runs: live, of snapshots, and of snapshots with inputs; the first is the live one."""
+    """Returns the outcomes for runs in Weave (first), for their snapshots, and for their snapshots with rows."""
     outcomes = []
     kinds = [None, [], ["--rows"]] + ([["--summary-only"]] if summary_only else [])
     for kind in kinds:
@@ -96,7 +96,7 @@ def test_three_trials_of_each_row_stay_what_they_were(place):
 
 def test_means_coverage_and_errors_are_of_rows(place):
     trials: list[tuple[object, dict]] = [(row, {"quality": 1.0}) for row in range(9)]
-    # One row is tried nine times: its scores are bad, or missing.
+    # One row has nine trials. Its scores are bad or missing.
     trials += [(9, {"quality": 0.0})] * 3 + [(9, {})] * 6
     run = log_rows(trials)
     gates = [
@@ -179,7 +179,7 @@ def test_scores_of_one_type_are_covered(place, value):
 
 
 def test_what_was_text_in_one_run_is_a_score_in_the_other(place):
-    """The type is that of both runs: error texts are no coverage also where the candidate has nothing else."""
+    """The type of both runs counts: error texts do not count for coverage, even if the candidate has only texts."""
     gates = ["{name: covered, scorer: judge, metric: coverage, max_drop: 0.05}"]
     before = log([{"judge": True}] * 20)
     after = log([{"judge": True if n < 1 else "[ERROR] 429"} for n in range(20)])
@@ -270,7 +270,7 @@ def test_the_sdks_own_fields_are_no_dimensions(place):
 
 
 def test_a_change_of_numbers_that_is_nothing_is_nothing(place):
-    """0.1 + 0.2 is 0.3, at a limit of zero too."""
+    """0.1 + 0.2 counts as 0.3, also with a limit of zero."""
     before = log([{"bias": 0.3}] * 3)
     after = log([{"bias": 0.1 + 0.2}] * 3)
     gates = ["{name: rise, scorer: bias, metric: numeric_mean, max_rise: 0}", "{name: drop, scorer: bias, metric: numeric_mean, max_drop: 0}"]
@@ -305,7 +305,7 @@ def test_calls_that_crash_at_once_make_no_model_fast(place):
     gates = [f"{{name: {of}, metric: latency_{of}, max: 30}}" for of in ("mean", "p50", "p95")]
     tight = [gate.replace("max: 30", "max: 0.06") for gate in gates]
     for outcome in judged(place, policy(*gates), run):
-        # Half of the calls took nobody knows how long.
+        # The latency of half of the calls is unknown.
         assert outcome.code == 3, outcome.stdout
         assert outcome.check("mean")["status"] == outcome.check("p95")["status"] == "undecided"
         assert outcome.check("mean")["candidate_range"][1] is None
@@ -348,7 +348,7 @@ def test_the_loggers_own_times_are_hinted_at(place):
     outcome = place.gate(policy(gate), "--candidate", run)
     assert outcome.code == 0, outcome.stdout
     assert "logger-latency" in outcome.hints
-    # Not of predictions that took their time, and not of an `Evaluation`, which measures the model.
+    # There is no hint if predictions took time, or for an `Evaluation`, which measures the model.
     set_latency(place.server, run, 0.7)
     assert "logger-latency" not in place.gate(policy(gate), "--candidate", run).hints
     clean = evaluate(Bot(), questions(range(4)), [correctness])

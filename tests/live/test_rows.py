@@ -1,4 +1,4 @@
-"""Slices, the rows behind checks, snapshots with rows, and what is counted by rows: on the real server."""
+"""Slices, rows behind checks, snapshots with rows, and counts by rows, on the real server."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_slices_are_those_of_the_dataset(world, runs):
     assert golden["slice"]["where"] == {"golden": [True], "number": [0, 2, 4, 6, 8]}
     assert check("errors")["candidate"] == pytest.approx(1 / 28)
     assert check("errors of some")["candidate"] == 0
-    # What the crashed trial cost is not known.
+    # The cost of the crashed trial is unknown.
     assert [check("cost", value)["status"] for value in (False, True)] == ["pass", "undecided"]
     german = [row["number"] for row in rows if row["meta"]["lang"] == "de"]
     scores = [0.8 if passed[number] else 0.5 for number in german if number != 20]
@@ -85,14 +85,14 @@ def test_slices_are_those_of_the_dataset(world, runs):
 def test_the_rows_behind_are_those_that_turned(world, runs):
     world.requests()
     outcome = world.check(GATES, *runs)
-    # The rows of both runs once, and those behind the checks once more, in whole.
+    # The rows of both runs are read once, and the full rows behind the checks once more.
     queries = [path for _, path in world.requests() if path.endswith("eval_results/query")]
     assert len(queries) == 4
     (drop,) = [check for check in outcome.checks if check["id"] == "correct / correctness / max_drop"]
     assert drop["rows_behind"] == 15
     numbers = [row["inputs"]["number"] for row in drop["rows"]]
     assert len(numbers) == 10
-    # Rows that are gone and trials that crashed come first.
+    # Removed rows and crashed trials come first.
     assert set(numbers[:3]) == {20, 28, 29}
     assert set(numbers[3:]) <= set(WRONG) - {1}
     for row in drop["rows"][3:]:
@@ -168,7 +168,7 @@ def test_two_snapshots_with_rows_say_what_the_server_says(world, runs):
     assert "question 20" in live
     assert explained(*(files[run] for run in runs), "--project", world.project) == live
 
-    # Rows removed, rows added, both, other numbers of trials.
+    # Removed rows, added rows, both, and different numbers of trials.
     for candidate, baseline in [runs, runs[::-1], (extra, runs[1]), (runs[0], extra)]:
         live = judged(candidate, baseline, "key")
         assert judged(files[candidate], files[baseline], None) == live
@@ -193,7 +193,7 @@ def test_an_input_that_is_no_slice(world):
 
 
 class Graded(weave.Model):
-    """Scores that a seed decides, with some crashes."""
+    """Answers with scores that a seed determines, and with some crashes."""
 
     seed: int
 
@@ -230,7 +230,7 @@ def test_a_slice_is_judged_as_a_run_of_its_rows_would_be(place, seed):
 
     def both(of: list[dict]) -> list[str]:
         models = [Graded(seed=seed), Graded(seed=seed + 10)]
-        # The baseline has rows that the candidate lacks, and the other way round.
+        # Each run lacks some rows of the other.
         return [
             evaluate(model, part, [right, grade], name="sorts")
             for model, part in zip(models, (of[1:], of[:-1]), strict=True)
@@ -239,7 +239,7 @@ def test_a_slice_is_judged_as_a_run_of_its_rows_would_be(place, seed):
     whole = both(rows)
     outcome = place.check(gates.format("where: {sort: b},") + "correction: none", *whole)
     some = [row for row in rows if row["sort"] == "b"]
-    # Both lists lose their ends; those of the slice are in the middle of the whole.
+    # Each list lost rows at its ends. The rows of the slice are in the middle, so the slice has the same rows in both.
     models = [Graded(seed=seed), Graded(seed=seed + 10)]
     alone = [evaluate(model, some, [right, grade], name="sorts") for model in models]
     expected = place.check(gates.format("") + "correction: none", *alone)

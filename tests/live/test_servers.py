@@ -1,4 +1,4 @@
-"""What trace servers do in different ways, and the gate has to take in one: stored calls, attributes, the order of trials."""
+"""Differences between trace servers that must not change the result: stored calls, attributes, the order of trials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIN = "- {name: min, scorer: correctness, metric: pass_rate, min: 0.8}"
 
 
 def logged_in_batches(client, batches: int) -> str:
-    """Logs ten rows a batch, of which the first two are wrong, and returns the run's id."""
+    """Logs batches of ten rows, the first two of each batch wrong, and returns the run's id."""
     logger = weave.EvaluationLogger(name="batches", model="logged-bot")
     for batch in range(batches):
         for number in range(10):
@@ -35,7 +35,7 @@ def test_a_batch_that_was_lost_leaves_a_run_incomplete(place):
     whole = place.check(gates, logged_in_batches(client, 3))
     assert (whole.code, whole.check("min")["candidate"]) == (1, pytest.approx(28 / 30))
     each = state.stored
-    # The SDK drops a batch that is refused, here the second of the run, and still ends the run.
+    # The SDK drops a refused batch (here the run's second batch) but still ends the run.
     state.refused = {each + 1}
     run = logged_in_batches(client, 3)
     assert state.stored > each + 1
@@ -51,7 +51,7 @@ def test_a_batch_that_was_sent_twice_makes_no_run_better(place):
     assert (once.code, once.check("min")["candidate"]) == (1, 0.5)
     place.server.store.repeat(run)
     twice = place.check(gates, run)
-    # The rows have each trial once; a summary with more of them decides nothing.
+    # The rows contain each trial once. A summary with more trials must not decide anything.
     assert twice.code in (1, 3), twice.stdout
     assert "pass" not in {check["status"] for check in twice.checks}, twice.stdout
 
@@ -167,7 +167,7 @@ def test_more_trials_than_the_server_looks_into_at_once(place):
     outcome = place.check(gates, candidate, baseline)
     assert outcome.code == 0, outcome.stdout
     assert {check["candidate"] for check in outcome.checks if check["gate"] == "tokens"} == {10}
-    # What cannot be asked for in parts is said.
+    # If a request cannot be split into parts, the error message says so.
     twice = evaluate(Bot(tokens=10), rows, [correctness], trials=2)
     outcome = place.check("- {name: latency, metric: latency_p95, max: 60}", twice)
     assert (outcome.code, outcome.checks) == (3, [])

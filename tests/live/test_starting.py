@@ -1,4 +1,4 @@
-"""Starting from nothing: listing runs, drafting a policy, comparing without one."""
+"""The first steps: listing runs, drafting a policy, and comparing runs without a policy."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def drafted(place, *arguments: str) -> str:
 
 
 def judged(place, run: str) -> dict:
-    """Judges a run by the policy that was drafted, which has to be valid."""
+    """Judges a run by the drafted policy, which must be valid."""
     valid = place.run("validate", "drafted.yaml")
     assert valid.returncode == 0, valid.stderr
     done = place.run("check", "drafted.yaml", "--candidate", run, "--format=json", *place.here)
@@ -115,7 +115,7 @@ def test_a_draft_allows_what_changed_since_its_baseline(place):
 
 
 def test_a_draft_of_a_corrupted_run(place):
-    # The model crashed on some rows, and no row is that of the last run.
+    # The model crashed on some rows, and no row is a row of the last run.
     evaluate(Bot(), questions(range(50, 60)), [correctness, tone])
     run = evaluate(Bot(crash=[1, 2], wrong=[3]), questions(range(12)), [correctness, tone])
     text = drafted(place, run)
@@ -203,7 +203,7 @@ def test_two_runs_are_compared_without_a_policy(place):
     assert {finding["name"] for finding in compared["findings"]} >= {"rows-removed", "rows-added"}
     assert "| `correctness` | pass_rate |" in (place.work / "compare.md").read_text()
     assert "weave-gate: compared, exit code 0" in done.stdout
-    # By selectors, and against what cannot be compared.
+    # By selectors, and with runs that cannot be compared.
     done = place.run("compare", "evaluation=answers", "latest", *place.here)
     assert done.returncode == 0, done.stderr
     done = place.run("compare", run, run, *place.here)
@@ -214,7 +214,7 @@ def test_two_runs_are_compared_without_a_policy(place):
     done = place.run("compare", "nobody", run, *place.here)
     assert done.returncode == 3
     assert "there is no baseline: there is no run `nobody`" in done.stderr
-    # A failed run can be compared, and is said to have failed; nothing in common cannot.
+    # A failed run can be compared, and the output says that it failed. Runs without a common dimension cannot.
     failed = log([{"correctness": True}] * 3, name="one", fail=True)
     other = log([{"correctness": True}] * 3, name="two")
     done = place.run("compare", failed, other, *place.here)

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees while the server is slow."""
+"""What the terminal shows while the server is slow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Slow(http.server.BaseHTTPRequestHandler):
 
 
 def run(arguments: list[str], work: str) -> str:
-    """Runs the gate with stderr on a terminal, and returns what that showed."""
+    """Runs the gate with stderr on a terminal, and returns the terminal's output."""
     ours, theirs = pty.openpty()
     environment = {"PATH": os.environ["PATH"], "HOME": work, "WANDB_API_KEY": "k" * 40}
     process = subprocess.Popen(
@@ -60,14 +60,14 @@ def test_a_long_wait_shows_that_it_lives(tmp_path):
     shown = run(arguments, str(tmp_path))
     assert "asking Weave, 1 s" in shown
     assert shown.index("asking Weave") < shown.index("refused the API key (401)")
-    # The line is wiped before the error is written.
+    # The progress line is erased before the error is written.
     assert "\r\x1b[K\x1b" in shown or "\r\x1b[Kerror" in shown
     assert "asking Weave" not in run([*arguments, "-q"], str(tmp_path))
     server.shutdown()
 
 
 class Empty(http.server.BaseHTTPRequestHandler):
-    """A project in which nothing was logged."""
+    """A project without any logged run."""
 
     def do_POST(self) -> None:  # noqa: N802
         self.send_response(200)
@@ -89,7 +89,7 @@ def test_a_long_wait_shows_one_line_that_lives(tmp_path):
     shown = run(arguments, str(tmp_path))
     assert "\r\x1b[Kwaiting 0s of 3s for model=bot: no run matches yet" in shown
     assert "\r\x1b[Kwaiting 2s of 3s for model=bot" in shown
-    # It is taken away before the error, and never breaks into lines.
+    # The progress line is erased before the error, and never wraps.
     before, _, after = shown.partition("error")
     assert "\n" not in before
     assert before.endswith("\r\x1b[K") or before.endswith("\x1b[1m\x1b[31m"), repr(before[-40:])

@@ -1,9 +1,8 @@
 """The real Weave trace server behind HTTP on loopback.
 
-W&B publishes the reference implementation of its trace server inside the `weave` package. This
-module wraps it the way production does (an external-to-internal adapter, an authentication layer,
-FastAPI routes) and mounts the routes that weave-gate calls, and those by which an SDK in another
-process logs.
+W&B publishes the reference implementation of its trace server inside the `weave` package. This module wraps it as
+production does: an external-to-internal adapter, an authentication layer, and FastAPI routes. It mounts the routes that
+weave-gate calls, and the routes that an SDK in another process uses to log.
 """
 
 from __future__ import annotations
@@ -20,19 +19,19 @@ import types
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 os.environ.setdefault("WEAVE_PRINT_CALL_LINK", "false")
 os.environ.setdefault("DD_TRACE_ENABLED", "false")
-# How the SDK sends calls, which is how ClickHouse stores those of a project.
+# How the SDK sends calls. This determines how ClickHouse stores the calls of a project.
 os.environ["WEAVE_USE_CALLS_COMPLETE"] = str(os.environ.get("LIVE_BACKEND") != "merged").lower()
 
 
 class _Unused:
-    """Whatever is taken from a stand-in module: it can be named, and not be used."""
+    """An attribute of a stand-in module. It can be named but not used."""
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:
         raise NotImplementedError("not part of the live suite")
 
 
 class _StandIn(types.ModuleType):
-    """In the place of a module that the wheel lacks, or that imports LLM clients."""
+    """Replaces a module that the wheel lacks, or that imports LLM clients."""
 
     __path__: list[str] = []
 
@@ -69,8 +68,8 @@ USER = "live-suite"
 
 
 class Base64Ids(IdConverter):
-    """Internal ids are base64. Those of projects hold a number as in production, since the costs query accepts no others:
-    servers of one database do not see each other's projects."""
+    """Encodes internal ids as base64. Project ids contain a number, as in production, because the costs query accepts
+    only such ids, and because servers of one database must not see each other's projects."""
 
     _numbers = itertools.count(1)
 
@@ -107,7 +106,7 @@ class Base64Ids(IdConverter):
 
 
 class Server(ExternalTraceServer):
-    """The adapter, plus what the authentication layer and the project service add in production."""
+    """The adapter, and what the authentication layer and the project service add in production."""
 
     def __init__(self) -> None:
         self.store = backends.store()
@@ -118,14 +117,14 @@ class Server(ExternalTraceServer):
         return tsi.EnsureProjectExistsRes(project_name=project)
 
     def obj_create(self, req):  # noqa: ANN001, ANN201
-        # The SDK sends the object of a scorer with each of its scores, and ClickHouse takes its time for each.
+        # The SDK sends a scorer's object with each of its scores, which is slow on ClickHouse. So the result is cached.
         sent = req.model_dump_json()
         if sent not in self._objects:
             self._objects[sent] = super().obj_create(req)
         return self._objects[sent]
 
     def call_start_batch(self, req):  # noqa: ANN001, ANN201
-        # The adapter of older versions has no such method, and the interface does nothing.
+        # The adapter of older versions has no such method, and the interface's method does nothing.
         with self.store.batch():
             for item in req.batch:
                 (self.call_start if item.mode == "start" else self.call_end)(item.req)
@@ -141,10 +140,10 @@ class Server(ExternalTraceServer):
 
 
 def build_app(server: Server, keys: dict[str, set[str]]) -> fastapi.FastAPI:
-    """The routes of the v2 Evaluation API. `keys` maps an API key to the projects it may read."""
+    """Builds the routes of the v2 Evaluation API. `keys` maps an API key to the projects that it may read."""
     app = fastapi.FastAPI()
     app.state.requests = []
-    # Which requests that store calls are refused, by their numbers from 0 on; and how many there were.
+    # The numbers, from 0 on, of the requests to store calls that are refused; and how many such requests there were.
     app.state.refused, app.state.stored = set(), 0
 
     @app.exception_handler(Exception)
@@ -246,11 +245,11 @@ def build_app(server: Server, keys: dict[str, set[str]]) -> fastapi.FastAPI:
 
 
 def _mount_writes(app: fastapi.FastAPI, server: Server) -> None:
-    """The routes by which `EvaluationLogger` and `Evaluation` log from another process."""
+    """Mounts the routes through which `EvaluationLogger` and `Evaluation` log from another process."""
 
     def mount(path: str, method: str, request: type) -> None:
         async def write(http):  # noqa: ANN001, ANN202
-            # The SDK does not say that what it sends is JSON.
+            # The SDK does not declare that its body is JSON.
             return getattr(server, method)(request.model_validate_json(await http.body()))
 
         write.__annotations__ = {"http": fastapi.Request}
@@ -278,7 +277,7 @@ def _mount_writes(app: fastapi.FastAPI, server: Server) -> None:
     @app.post("/files/create")
     @app.post("/file/create")
     async def _file(request: fastapi.Request):  # noqa: ANN202
-        # The form is read by hand: one dependency fewer.
+        # The form is parsed by hand, to avoid another dependency.
         head = f"content-type: {request.headers['content-type']}\r\n\r\n".encode()
         parts = {
             part.get_param("name", header="content-disposition"): part

@@ -14,7 +14,7 @@ use serde_json::Map;
 
 use super::columns::Columns;
 use super::source::{RowSource, Take};
-use super::tally::Tally;
+use super::summary_builder::SummaryBuilder;
 use super::trial::{RowTexts, RunRow, Trial};
 use super::{Completeness, Dimension, Reference, Run, Totals, Usage};
 use crate::fault::Fault;
@@ -238,13 +238,13 @@ fn unreadable(shown: &dyn std::fmt::Display, problem: &str) -> Fault {
     Fault::evidence(format!("cannot read the snapshot `{shown}`: {problem}"))
 }
 
-/// Makes sure that the rows of a run are those that the file says, and come to what it says.
+/// Makes sure that the rows of a run are those that the file lists, and that their totals agree with it.
 fn whole(saved: &Saved, run: &Run) -> Result<(), Fault> {
     let contradiction = || Fault::evidence("its rows and its counts contradict each other");
     let rows = saved.rows_of(&run.id).ok_or_else(contradiction)?;
     let digests = run.digests.as_ref();
     let mut left = digests.into_iter().flatten();
-    let mut tally = Tally::default();
+    let mut builder = SummaryBuilder::default();
     let (mut reported, mut priced) = (0, 0);
     rows.each(&Columns::default(), &mut |row| {
         let (digest, trials) = left.next().ok_or_else(contradiction)?;
@@ -257,7 +257,7 @@ fn whole(saved: &Saved, run: &Run) -> Result<(), Fault> {
         }
         row.trials
             .iter()
-            .try_for_each(|trial| tally.trial(trial))
+            .try_for_each(|trial| builder.trial(trial))
             .map_err(|error| Fault::evidence(error.to_string()))
     })?;
     let usage = run.totals.usage.unwrap_or_default();
@@ -265,8 +265,8 @@ fn whole(saved: &Saved, run: &Run) -> Result<(), Fault> {
         usage.reported.unwrap_or(reported),
         usage.priced.unwrap_or(priced),
     ];
-    let without_call = tally.without_call();
-    let agrees = agree(&tally.totals(), without_call, &run.totals);
+    let without_call = builder.without_call();
+    let agrees = agree(&builder.totals(), without_call, &run.totals);
     if left.next().is_none() && counts == [reported, priced] && agrees {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Snapshots: what is written is read again, and what contradicts itself is not.
+//! Tests of snapshots. A written snapshot must be readable, and an inconsistent one must be rejected.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::{Saved, Written, parse, read, write};
 use crate::evidence::*;
 use crate::fault::Fault;
 
-/// A run of two rows, the second with two trials, and its rows as a snapshot holds them.
+/// A snapshot of a run with two rows. The second row has two trials.
 fn file() -> Value {
     json!({
         "format": "weave-gate-snapshot", "version": 2, "tool": "weave-gate 0.1.0", "taken_at": "2026-11-23T12:00:00Z",
@@ -35,7 +35,7 @@ fn file() -> Value {
     })
 }
 
-/// The same in version 1 of the format.
+/// The same run in version 1 of the format.
 fn old_file() -> Value {
     let new = file();
     let mut old = new["runs"][0].clone();
@@ -60,7 +60,7 @@ fn parsed(file: &Value) -> Result<Saved, String> {
     read.map_err(|fault| fault.message)
 }
 
-/// The file with one thing put in the place of another, by the path to it.
+/// The file with one value replaced, found by its path.
 fn with(path: &str, value: Value) -> Value {
     let mut file = file();
     let path = match path.strip_prefix("/results") {
@@ -107,7 +107,7 @@ fn what_is_written_is_read_again() {
     assert_eq!(again.runs()[0], saved.runs()[0]);
 }
 
-/// Inputs and outputs come after all scores, and are read only where they are wanted.
+/// Inputs and outputs come after all scores, and are read only if they are wanted.
 #[test]
 fn texts_are_apart_from_scores() {
     let mut both = file();
@@ -147,7 +147,7 @@ fn texts_are_apart_from_scores() {
     ];
     assert_eq!(read(&apart, &everything), Ok(expected));
     assert_eq!(read(&apart, &Columns::numbers()), Ok(vec![(None, None); 2]));
-    // Texts of another row are noticed where they are read.
+    // Inputs and outputs of another row are detected when they are read.
     for (path, value) in [
         ("/texts/0/rows/0/row_digest", json!("z")),
         ("/texts/0/rows/0/outputs", json!([1, 2])),
@@ -162,8 +162,8 @@ fn texts_are_apart_from_scores() {
     }
 }
 
-/// Version 1 of the format does not say what the run was logged with, whether it was complete, or how many trials
-/// report what they used: none of that is made up.
+/// Version 1 of the format does not hold the run's attributes, whether the run was complete, or how many trials report
+/// their usage. These values must remain unknown.
 #[test]
 fn files_of_version_1_are_read() {
     let (new, old) = (parsed(&file()).unwrap(), parsed(&old_file()).unwrap());
@@ -243,7 +243,7 @@ fn scores_are_written_without_inputs_and_outputs_where_these_are_not_wanted() {
     );
     let again = parsed(&serde_json::from_str(&text).unwrap()).unwrap();
     assert_eq!(again.runs(), saved.runs());
-    // That there was an answer is kept: without it and without scores the call would look crashed.
+    // The snapshot records that there was an output. Without an output and without scores, the call would look crashed.
     let mut has_output = Vec::new();
     let rows = again.rows_of("r").unwrap();
     rows.each(&Columns::default(), &mut |row| {
@@ -292,10 +292,10 @@ fn counts_of_rows_that_contradict_each_other_are_refused() {
         let said = parsed(&without_rows(path, value)).map(|_| ());
         assert_eq!(said, Err(contradiction.to_owned()), "{path}");
     }
-    // A row without trials is none, though all counts agree.
+    // A row must have at least one trial, even if all counts agree.
     let mut none = without_rows("/rows", json!({"x": 3, "y": 0}));
     assert_eq!(parsed(&none).map(|_| ()), Err(contradiction.to_owned()));
-    // The most trials that there can be, and one more.
+    // The maximum number of trials, and one more.
     for (trials, fits) in [
         (Totals::MOST_TRIALS, true),
         (Totals::MOST_TRIALS + 1, false),
@@ -309,7 +309,7 @@ fn counts_of_rows_that_contradict_each_other_are_refused() {
 #[test]
 fn rows_that_are_not_what_the_counts_say_are_refused() {
     for (path, value) in [
-        // Other rows, in another order, more of them, or fewer.
+        // Other rows, another order, more rows, or fewer rows.
         ("/results/0/row_digest", json!("z")),
         ("/rows", json!({"x": 2, "y": 1})),
         (
@@ -364,7 +364,7 @@ fn sums_of_rows_may_differ_in_the_last_digit() {
         assert!(parsed(&with(path, json!(near))).is_ok(), "{path}");
         assert!(parsed(&with(path, json!(far))).is_err(), "{path}");
     }
-    // Of a large sum more.
+    // For a large sum, the tolerance is larger.
     let large = |cost: f64| {
         let mut file = with("/total_cost", json!(cost));
         file["results"][0]["rows"][0]["trials"][0]["total_cost"] = json!(1e6);

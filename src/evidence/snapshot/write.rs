@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Read, Seek, Write};
 use jiff::Timestamp;
 
 use super::wire::{Named, SavedRun, SavedSetup, SavedUsage, Snapshot, Stats};
-use crate::evidence::tally::Tally;
+use crate::evidence::summary_builder::SummaryBuilder;
 use crate::evidence::trial::{RowTexts, RunRow};
 use crate::evidence::{Columns, Dimension, Flaw, Reference, RowSource, Run, Totals, WithoutCall};
 use crate::fault::Fault;
@@ -110,7 +110,7 @@ fn rows(
     run: &Run,
     source: &dyn RowSource,
 ) -> Result<SavedUsage, Fault> {
-    let mut tally = Tally::default();
+    let mut builder = SummaryBuilder::default();
     let mut usage = SavedUsage {
         run: run.id.clone(),
         tokens_reported: 0,
@@ -124,7 +124,7 @@ fn rows(
     };
     source.each(&columns, &mut |row| {
         for trial in &row.trials {
-            tally
+            builder
                 .trial(trial)
                 .map_err(|error| unwritten(error.into()))?;
             usage.tokens_reported += u64::from(trial.total_tokens.is_some());
@@ -140,8 +140,8 @@ fn rows(
         serde_json::to_writer(&mut *to, &without_texts(row))
             .map_err(|error| unwritten(error.into()))
     })?;
-    let without_call = tally.without_call();
-    if agree(&tally.totals(), without_call, &run.totals) {
+    let without_call = builder.without_call();
+    if agree(&builder.totals(), without_call, &run.totals) {
         return Ok(usage);
     }
     Err(
@@ -160,7 +160,7 @@ fn without_texts<'a>(row: &RunRow<'a>) -> RunRow<'a> {
     row
 }
 
-/// Whether rows come to what a summary says, which counts the tokens of scorers where there is no predict call.
+/// Whether the totals of rows agree with a summary, which counts the tokens of scorers without a predict call.
 pub(super) fn agree(rows: &Totals, without_call: WithoutCall, summary: &Totals) -> bool {
     let near = |one: Option<f64>, other: Option<f64>| match (one, other) {
         (Some(one), Some(other)) => (one - other).abs() <= TOLERANCE * other.abs().max(1.0),

@@ -13,7 +13,7 @@ const SHORTEST: f64 = 0.05;
 pub(in crate::judge) fn hints(evidence: &Evidence, checks: &[&Check]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for check in checks.iter().filter(|check| check.metric.is_latency()) {
-        let Some(evidence) = evidence.beside(check.against.as_deref()) else {
+        let Some(evidence) = evidence.with_baseline(check.against.as_deref()) else {
             continue;
         };
         let baseline = match &evidence.baseline {

@@ -25,12 +25,12 @@ pub(in crate::judge) fn hints(
 ) -> Vec<Finding> {
     let judged: Vec<&Check> = checks.iter().filter(|check| is_judged(check)).collect();
     let of_limits = judged.iter().flat_map(|check| {
-        let beside = evidence.beside(check.against.as_deref());
-        let below = beside.and_then(|evidence| power::below(evidence, check));
+        let compared = evidence.with_baseline(check.against.as_deref());
+        let below = compared.and_then(|evidence| power::below(evidence, check));
         [below, cannot_be_proven(check)].into_iter().flatten()
     });
     let mut findings: Vec<Finding> = of_limits.collect();
-    // A floor that always holds is what a floor is for; a comparison of what never differs is none.
+    // A `min` may always hold; a comparison of values that never differ shows nothing.
     let is_of_change = |check: &&&Check| {
         let mut gates = policy.gates.iter().filter(|gate| gate.name == check.gate);
         gates.any(|gate| gate.compares(check.limit))
@@ -40,8 +40,8 @@ pub(in crate::judge) fn hints(
         .filter_map(|check| Some((check.against.as_deref(), check.subject.as_deref()?)))
         .collect();
     for (against, subject) in subjects {
-        let beside = evidence.beside(against);
-        let constant = beside.and_then(|evidence| same_everywhere(evidence, subject));
+        let compared = evidence.with_baseline(against);
+        let constant = compared.and_then(|evidence| same_everywhere(evidence, subject));
         findings.extend(constant.filter(|constant| !findings.contains(constant)));
     }
     findings.extend(logger_latency::hints(evidence, &judged));

@@ -11,7 +11,7 @@ use crate::policy::{Aggregate, Counted, Gate, Kind, MissingRule};
 pub(in crate::judge) enum Unmeasurable {
     /// No trial has a score in the dimension.
     NoScores,
-    /// It has scores, and not of the kind that the metric needs; these metrics can be had.
+    /// It has scores, but not of the kind that the metric needs; these metrics are available.
     NotAvailable(Vec<&'static str>),
     /// The scores' mean lies outside the gate's range.
     OutOfRange(f64),

@@ -186,7 +186,7 @@ fn of_pairs(worst: &RowMeans, best: &RowMeans) -> (f64, f64) {
 }
 
 /// The attainable p and the p of the imputations of rows with one trial each that fail most easily: every other imputation has
-/// both at least as large as one of these. Empty where there are too many imputations to look at.
+/// both at least as large as one of these. Empty if there are too many imputations to try.
 fn of_fillings(worst: &RowMeans, best: &RowMeans, drop: bool) -> Vec<(f64, f64)> {
     /// A table of rows that passed in both runs, regressed, were fixed, and passed in neither.
     type Table = [u64; 4];
@@ -275,7 +275,7 @@ mod tests {
     use crate::judge::slice::Selection;
     use crate::policy::{self, RemovedRows};
 
-    /// Rows as (candidate, baseline).
+    /// The means of rows, given as pairs (candidate, baseline).
     fn means(rows: &[(f64, f64)], one_trial: bool) -> RowMeans {
         let (candidate, baseline) = rows.iter().copied().unzip();
         RowMeans {
@@ -285,7 +285,7 @@ mod tests {
         }
     }
 
-    /// Asks of a gate on changes of a rate or a mean.
+    /// Evaluates a gate that limits the change of a rate or a mean.
     fn ask<T>(metric: &str, key: &str, of: impl FnOnce(&RowTest<'_>) -> T) -> T {
         let text = format!(
             "version: 1\ngates:\n- {{name: g, scorer: s, metric: {metric}, {key}: 0, evidence: significant}}"
@@ -347,7 +347,7 @@ mod tests {
                 assert!((found - against).abs() < 1e-12, "{key} {signs:?}");
             }
         }
-        // Nothing changed, or there is but one row.
+        // No row changed, or there is only one row.
         assert_eq!(
             attainable("numeric_mean", "max_drop", &[(0.5, 0.5); 20], false),
             0.5
@@ -376,7 +376,8 @@ mod tests {
         );
     }
 
-    /// Nine rows that changed by a half each: all of them the same way show nothing, and all but one do.
+    /// Nine rows changed by 0.5 each. If all change in the same direction, the test cannot reject. If all but one do,
+    /// it can.
     #[test]
     fn sizes_that_are_all_alike_count_by_the_next_best_pattern() {
         let rows = |count: usize, rises: usize| -> Vec<(f64, f64)> {
@@ -399,13 +400,13 @@ mod tests {
                 next
             );
         }
-        // Six of six cannot be told from chance, and five of six are not enough.
+        // If all six rows change in one direction, there is no p. If five of six do, p is above 0.05.
         assert!(attainable("numeric_mean", "max_drop", &rows(6, 3), false) > 0.05);
         assert_eq!(
             attainable("numeric_mean", "max_drop", &rows(10, 3), false),
             0.0
         );
-        // Rates that are the same in every row have Newcombe's p.
+        // If the rates are the same in every row, p is that of Newcombe's method.
         let (whole, next) = (
             p("pass_rate", "max_drop", &rows(12, 0)).unwrap(),
             p("pass_rate", "max_drop", &rows(12, 1)).unwrap(),
@@ -417,7 +418,7 @@ mod tests {
         );
     }
 
-    /// A row of one trial: what each run may have scored, 2 where it is missing.
+    /// Rows of one trial with their missing scores filled in. A score of 2 is missing.
     fn filled(rows: &[(u8, u8)], missing: [f64; 2]) -> Vec<(f64, f64)> {
         let value = |score: u8, missing| {
             if score == 2 {
@@ -432,7 +433,7 @@ mod tests {
     }
 
     proptest! {
-        /// No pattern of signs that can be tested has a smaller p.
+        /// No testable pattern of signs has a smaller p.
         #[test]
         fn no_pattern_of_signs_has_a_smaller_p(
             sizes in prop_oneof![
@@ -455,8 +456,8 @@ mod tests {
             }
         }
 
-        /// Whatever the missing scores are, the attainable p lies within its bounds, and both are reached but for what is
-        /// far below any error rate.
+        /// For any values of the missing scores, the attainable p is within its bounds. Both bounds are reached, except
+        /// for differences far below any error rate.
         #[test]
         fn no_filling_of_truth_values_is_out_of_bounds(rows in proptest::collection::vec((0..3_u8, 0..3_u8), 2..9)) {
             let missing: Vec<(usize, bool)> = (0..rows.len())
@@ -496,7 +497,7 @@ mod tests {
             noise in proptest::sample::select(vec![0.0, 0.01]),
             is_rate in any::<bool>(),
         ) {
-            // Each open candidate value at this part of the way, or at its own.
+            // Each open value of the candidate at this fraction of its range, or at its own fraction.
             let filled = |part: Option<f64>| -> Vec<(f64, f64)> {
                 let all = rows.iter().enumerate();
                 all.map(|(row, (ours, theirs, open, own))| {

@@ -25,7 +25,7 @@ pub(in crate::judge) struct ScenarioBounds<'a> {
     same: [(f64, f64); 2],
     /// Whether one run is the same in every row whatever is missing, so that differences are alike only where the other is.
     is_one_same: bool,
-    /// The change says it all, unless it is held against the baseline: then these are its ends.
+    /// The change decides alone, unless it is relative to the baseline: then these are the baseline's ends.
     baselines: Vec<f64>,
     /// The size of the numbers, below which a difference is nothing but rounding.
     scale: f64,

@@ -6,7 +6,7 @@
 //!
 //! # Several confidences
 //!
-//! Each test is held against the error rate of its own gate, in both steps. Which tests are counted depends on attainable
+//! Each test is compared with the error rate of its own gate, in both steps. Which tests are counted depends on attainable
 //! p-values alone, so the counted ones may be taken as given. For any error rate a, what fails at a confidence of at
 //! least 1 − a is among what Holm's method rejects at a, so the probability that any such check fails without reason is
 //! at most a. With one confidence this is Tarone's and Holm's method as they are published.
@@ -21,15 +21,15 @@
 //! - What is counted stays counted, at the same K, as its own attainable p falls, and with it that of the tests on the same
 //!   rows, which have the same error rate: as many tests could reject at that K as before, and K does not fall.
 //! - So a test is counted in every imputation if it is at its own upper bound, with the tests on the same rows at theirs,
-//!   beside the lower bounds of all others; and in none if it is not at its own lower bound, with the tests on the same
-//!   rows at theirs, beside the upper bounds of all others.
+//!   with the lower bounds of all others; and in none if it is not at its own lower bound, with the tests on the same
+//!   rows at theirs, and the upper bounds of all others.
 //! - An adjusted p of Holm's method never falls when any p rises, nor when another test is counted: Holm's method is
 //!   Bonferroni's on every subset that contains the test, and both only add to what has to be rejected.
 //!
 //! The p of a test and its attainable p come from the same imputation, and are small together only in some: where the
 //! imputations of a test can be looked at one by one, it is counted, and fails, at both of one of them.
 //!
-//! So in no imputation the adjusted p of a test is below the one beside the tests that are counted in every imputation, at
+//! So in no imputation the adjusted p of a test is below the one among the tests that are counted in every imputation, at
 //! their smallest p, or above the one beside all that are counted in any, at their largest. If it fails by the latter, and
 //! is counted in every imputation, it fails in every imputation; if it does not fail by the former, or is counted in none,
 //! it fails in none.
@@ -101,7 +101,7 @@ pub(in crate::judge) struct Corrected {
     pub(in crate::judge) family: u64,
 }
 
-/// Whether a test is counted at this attainable p of its own and of the tests on the same rows, beside others as they are
+/// Whether a test is counted at this attainable p of its own and of the tests on the same rows, with others as they are
 /// given.
 fn is_counted(tests: &[Test], place: usize, own: f64, others: fn(&Test) -> f64) -> bool {
     let Some(tested) = tests.get(place) else {
@@ -128,7 +128,7 @@ pub(in crate::judge) fn corrected(tests: &[Test]) -> Vec<Corrected> {
     let ever = of(|counted| counted.1, |test| test.p.1);
     let (mut of_always, mut of_ever) = (holm(&always).into_iter(), holm(&ever).into_iter());
     // Beside those that are always counted, this one left out of them.
-    let beside = |place: usize, p: f64| {
+    let compared = |place: usize, p: f64| {
         let others = tests.iter().zip(&counted).enumerate();
         let others = others.filter(|(other, (_, counted))| *other != place && counted.0);
         let others = others.map(|(_, (test, _))| test.p.0);
@@ -139,12 +139,12 @@ pub(in crate::judge) fn corrected(tests: &[Test]) -> Vec<Corrected> {
         let largest = if *is_ever { of_ever.next() } else { None };
         let of_bounds = if *is_always { of_always.next() } else { None };
         let smallest = if test.imputations.is_empty() {
-            of_bounds.or_else(|| is_ever.then(|| beside(place, test.p.0)).flatten())
+            of_bounds.or_else(|| is_ever.then(|| compared(place, test.p.0)).flatten())
         } else {
             let mut least: Option<f64> = None;
             for (attainable, p) in &test.imputations {
                 if is_counted(tests, place, *attainable, |test| test.attainable.1) {
-                    let p = beside(place, *p);
+                    let p = compared(place, *p);
                     least = least.map_or(p, |least| p.map(|p| p.min(least)));
                 }
             }
@@ -201,7 +201,7 @@ mod tests {
         }
     }
 
-    /// Whether each test fails, where all of them are known: found from the definitions alone.
+    /// Whether each test fails when all p-values are known. This uses only the definitions of the methods.
     fn fails(tests: &[Test]) -> Vec<bool> {
         let could = |test: &Test, k: usize| {
             let k = crate::number::count(k as u64);
@@ -215,7 +215,7 @@ mod tests {
         counted.sort_by(|one, other| tests[*one].p.0.total_cmp(&tests[*other].p.0));
         let mut fails = vec![false; tests.len()];
         for place in &counted {
-            // Holm's method at the test's own error rate, up to the test.
+            // Holm's method with the test's own error rate, applied to all tests up to this one.
             let mut ranks = counted.iter().enumerate();
             let up_to = ranks.position(|(_, other)| other == place).unwrap();
             fails[*place] = counted
@@ -244,7 +244,8 @@ mod tests {
             .collect()
     }
 
-    /// A test that could reject only beside one that is counted in any case is counted in no imputation.
+    /// The first test could reject alone. But the second test can always reject at its error rate, so no imputation
+    /// counts the first test.
     #[test]
     fn a_test_is_held_against_the_others_as_they_are_where_it_could_reject() {
         let open = Test {
@@ -258,7 +259,8 @@ mod tests {
         assert_eq!((found[0].least, found[0].most), (None, None));
     }
 
-    /// Of two limits of one gate both could reject, or neither could: beside each other neither is counted.
+    /// The two limits of one gate use the same rows, so either both tests could reject or neither could. Together,
+    /// neither is counted.
     #[test]
     fn tests_on_the_same_rows_have_the_same_attainable_p() {
         let drop = Test {
@@ -290,7 +292,7 @@ mod tests {
         let [one, constant, other] = corrected(&tests)[..] else {
             unreachable!();
         };
-        // The third could reject alone, and not beside the first.
+        // The third test could reject alone, but not together with the first.
         assert_eq!(
             (one.least, one.most, one.family),
             (Some(0.0015), Some(0.0015), 1)
@@ -309,11 +311,11 @@ mod tests {
             unreachable!();
         };
         assert_eq!((alone.least, alone.most), (Some(0.03), Some(0.03)));
-        let [beside, _] = corrected(&[one.clone(), Test::unknown(0.05)])[..] else {
+        let [compared, _] = corrected(&[one.clone(), Test::unknown(0.05)])[..] else {
             unreachable!();
         };
-        assert_eq!((beside.least, beside.most), (Some(0.03), Some(0.06)));
-        // One that is counted only in some imputations never fails surely.
+        assert_eq!((compared.least, compared.most), (Some(0.03), Some(0.06)));
+        // A test that is counted only in some imputations never fails with certainty.
         let hidden = Test {
             attainable: (0.001, 0.5),
             ..one
@@ -342,7 +344,7 @@ mod tests {
                 }
             };
             let (attainable, p) = (sorted(one), sorted(other));
-            // No p is below what could be attained.
+            // A p-value is at least the attainable p.
             let p = (p.0.max(attainable.0), p.1.max(attainable.1));
             let between = |(low, high): (f64, f64), place: f64| low + (high - low) * place;
             let of = between(attainable, place.0);
@@ -360,7 +362,7 @@ mod tests {
         })
     }
 
-    /// A test and another on the same rows: what they could attain is the same, and their p-values are not.
+    /// Two tests on the same rows. Their attainable p-values are equal, and their p-values differ.
     fn on_the_same_rows(tests: &mut [(Test, Test)], place: usize) {
         if let Some([(one, of_one), (other, of_other)]) = tests.get_mut(place..place + 2) {
             let rows = Some((place, 0));
@@ -379,7 +381,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
-        /// With one error rate it is Tarone's and Holm's method; with several each test has its own.
+        /// With one error rate, the result is that of Tarone's and Holm's methods. With several, each test uses its own
+        /// error rate.
         #[test]
         fn known_tests_fail_as_the_methods_say(tests in proptest::collection::vec(test(), 0..12), is_equal in any::<bool>()) {
             let alpha = |test: &Test| if is_equal { 0.05 } else { test.alpha };
@@ -388,7 +391,7 @@ mod tests {
             prop_assert_eq!(&may_fail(&tests), &fails(&tests));
         }
 
-        /// What surely fails does in every imputation, and what cannot fail in none.
+        /// A test that certainly fails must fail in every imputation. A test that cannot fail must fail in none.
         #[test]
         fn no_filling_is_out_of_bounds(
             mut tests in proptest::collection::vec(test(), 1..12),
@@ -405,7 +408,7 @@ mod tests {
             }
         }
 
-        /// The same where the imputations of each test are known one by one, and two of them are on the same rows.
+        /// The same with a list of imputations for each test, and with pairs of tests on the same rows.
         #[test]
         fn no_filling_that_is_looked_at_is_out_of_bounds(
             tests in proptest::collection::vec(
@@ -446,7 +449,7 @@ mod tests {
             }
         }
 
-        /// Tests that could never reject change nothing for the others.
+        /// Tests that can never reject do not change the results of other tests.
         #[test]
         fn constant_tests_change_nothing(tests in proptest::collection::vec(test(), 0..9), constant in 0..50_usize) {
             let tests: Vec<Test> = tests.into_iter().map(|(test, _)| test).collect();

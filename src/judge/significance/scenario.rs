@@ -272,7 +272,7 @@ impl Scenario {
     }
 }
 
-/// The smallest net number of rows, as a rate, that turned one way would have been significant, beside the
+/// The smallest net number of rows, as a rate, that would have been significant if they had turned one way, besides the
 /// rows that turned both ways here; `None` where not even all of them would.
 pub(in crate::judge) fn resolution(found: &Pairs, confidence: f64, drop: bool) -> Option<f64> {
     let rows = found.rows();

@@ -1,4 +1,4 @@
-//! Judging by rows what chance did, with scores that are missing.
+//! Tests of judging by rows with evidence rules, with and without missing scores.
 
 use super::why;
 use crate::policy;
@@ -32,8 +32,7 @@ fn what_is_left_out_is_left_out_of_tests_too() {
     }
 }
 
-/// Four of eight rows pass, whose interval reaches from 0.25 to 0.75.
-/// A row that is left out is no row of several trials.
+/// A row that is left out does not count as a row of several trials.
 #[test]
 fn rows_that_are_left_out_do_not_say_how_many_trials_a_row_has() {
     let status = |third: &str| {
@@ -42,11 +41,12 @@ fn rows_that_are_left_out_do_not_say_how_many_trials_a_row_has() {
             "- {name: g, scorer: s, metric: pass_rate, min: 1, missing: ignore, evidence: proven}";
         on_rows("", gate, &rows, "").checks[0].status
     };
-    // Of Wilson's interval of two rows, one of which passes, all is below 1; of Student's it is not.
+    // Wilson's interval of two rows, one of which passes, is below 1. Student's interval is not.
     assert_eq!(status("{} | {}"), Status::Fail);
     assert_eq!(status("{\"s\": true} | {}"), Status::Undecided);
 }
 
+/// Four of eight rows pass. The interval is from 0.25 to 0.75.
 #[test]
 fn significant_by_default_leaves_min_and_max_to_the_measured_value() {
     use policy::Evidence::{Observed, Proven, Significant};
@@ -108,7 +108,7 @@ fn a_missing_score_hides_no_sure_fail() {
 
 #[test]
 fn a_missing_score_leaves_nothing_open_that_it_cannot_turn() {
-    // Of nine rows nothing changed. Whatever the tenth was, one row alone is no sign: t is 1, and p 0.17.
+    // Nine rows did not change. For any value of the tenth, one changed row is no evidence: t is 1 and p is 0.17.
     let mut ours = vec!["0.8"; 10];
     let theirs = ["0.8"; 10];
     let check = |ours: &[&str], limit: &str, missing: &str| {
@@ -140,10 +140,10 @@ fn a_missing_score_leaves_nothing_open_that_it_cannot_turn() {
     let shown = check(&ours, "max_drop: 0.01", "bound").chance.unwrap();
     assert!((shown.p.unwrap() - 0.171_718).abs() < 1e-5, "{shown:?}");
     assert!(shown.point < -0.01, "{shown:?}");
-    // Two of them are: with both at zero t is 1.5, and at most 1.5 in between.
+    // Two scores are missing. If both are zero, t is 1.5. For other values it is smaller.
     ours[1] = "_";
     assert_eq!(check(&ours, "max_drop: 0.01", "bound").status, Status::Pass);
-    // Three have a t of 1.96.
+    // With three missing scores t can reach 1.96.
     ours[2] = "_";
     let check = check(&ours, "max_drop: 0.01", "bound");
     assert_eq!(check.status, Status::Undecided, "{}", why(&check));
@@ -151,8 +151,9 @@ fn a_missing_score_leaves_nothing_open_that_it_cannot_turn() {
 
 #[test]
 fn the_filling_that_is_least_like_chance_has_to_be_beyond_the_limit() {
-    // Nine rows dropped by about 1. If the tenth did so, too, that is sure, and no more than 2; if it dropped by 11, they
-    // dropped by 2 on average, with t 2.0 and p 0.04; if it dropped by 21, by 3, with t 1.5 and p 0.08.
+    // Nine rows dropped by about 1. If the tenth row dropped by 1 too, the drop is certain, but it is below the limit
+    // of 2. If the tenth dropped by 11, the average drop is 2, with t 2.0 and p 0.04. If it dropped by 21, the average
+    // drop is 3, with t 1.5 and p 0.08.
     let of = |size: f64, limit: &str| {
         let drops = [0.9, 0.95, 1.0, 1.05, 1.1, 0.9, 0.95, 1.05, 1.1];
         let ours: Vec<String> = drops.iter().map(|drop| (size - drop).to_string()).collect();
@@ -181,7 +182,7 @@ fn the_filling_that_is_least_like_chance_has_to_be_beyond_the_limit() {
     let chance = at("max_drop: 2");
     assert!((chance.point + 2.0).abs() < 1e-6, "{chance:?}");
     assert!((chance.p.unwrap() - 0.0382).abs() < 1e-3, "{chance:?}");
-    // Of a baseline of 100.
+    // Relative to a baseline of 100.
     assert_eq!(
         of(100.0, "max_relative_drop: 0.02").status,
         Status::Undecided
@@ -230,7 +231,8 @@ fn of_no_world_nothing_is_known() {
 
 #[test]
 fn what_is_noise_once_it_is_corrected_stays_noise_also_where_missing_scores_fail() {
-    // One score is missing; at its worst four rows regressed, which is sure alone and not beside two other tests.
+    // One score is missing. In the worst case four rows regressed. This is significant alone, but not together with two
+    // other tests.
     let (ours, theirs) = both(
         &repeated(&[(96, "true"), (3, "false"), (1, "_")]),
         &repeated(&[(100, "true")]),
@@ -278,15 +280,15 @@ fn several_trials_prove_no_more_than_their_rows() {
     };
     for limit in ["min: 0.99", "max_drop: 0.01"] {
         assert_eq!(status(&cells, limit), Status::Undecided);
-        // One row was run twice.
+        // One row has two trials.
         cells[3] = "true true";
         assert_eq!(status(&cells, limit), Status::Undecided);
     }
     assert_eq!(status(&cells, "min: 0.8"), Status::Pass);
 }
 
-/// One score is missing. If it is true, all rows are alike, and Wilson's interval of 14 of 14 begins at 0.838; if it is
-/// false, Student's begins at 0.901.
+/// One score is missing. If it is true, all rows are alike, and Wilson's interval of 14 of 14 begins at 0.838. If it is
+/// false, Student's interval begins at 0.901.
 #[test]
 fn a_missing_score_may_make_all_rows_alike() {
     let cells = repeated(&[(13, "true true"), (1, "true _")]);
@@ -302,7 +304,7 @@ fn a_missing_score_may_make_all_rows_alike() {
         ("max: 0.85", Status::Undecided, Status::Undecided),
         ("min: 0.8", Status::Pass, Status::Pass),
         ("max: 0.8", Status::Fail, Status::Fail),
-        // As far apart as 0.162 could two runs of these rows be.
+        // The rates of two such runs could differ by 0.162.
         ("max_drop: 0.15", Status::Undecided, Status::Pass),
         ("max_drop: 0.3", Status::Pass, Status::Pass),
     ] {
@@ -317,7 +319,7 @@ fn a_missing_score_may_make_all_rows_alike() {
     assert_eq!(status(&whole, &all, "min: 0.85", "proven"), Status::Pass);
 }
 
-/// Fourteen rows that are alike may all have come down on either side, had they had one trial each.
+/// If fourteen equal rows had one trial each, all of them could have passed or failed by chance.
 #[test]
 fn rows_that_may_be_alike_prove_no_more_than_rows_of_one_trial() {
     let status = |ours: (&str, &str), theirs: (&str, &str), limit: &str| {
@@ -334,17 +336,17 @@ fn rows_that_may_be_alike_prove_no_more_than_rows_of_one_trial() {
     );
     let (open, open_half) = (("true true", "true _"), ("true false", "true _"));
     for (ours, theirs, limit, expected) in [
-        // Each row dropped by a half, and might have by a whole.
+        // Each row dropped by 0.5, and with one trial might have dropped by 1.
         (open_half, sound, "max_drop: 0.7", Status::Undecided),
         (open_half, sound, "max_rise: 0.7", Status::Pass),
         (sound, open_half, "max_rise: 0.7", Status::Undecided),
         (sound, open_half, "max_drop: 0.7", Status::Pass),
-        // None changed.
+        // No row changed.
         (open, sound, "max_drop: 0.3", Status::Pass),
         (open, sound, "max_rise: 0.3", Status::Pass),
         (open, sound, "max_relative_drop: 0.3", Status::Pass),
         (sound, open, "max_rise: 0.3", Status::Pass),
-        // A half in each row might have been all or nothing; none and all are what they are.
+        // A rate of 0.5 in each row might be 0 or 1 with one trial. Rates of 0 and 1 remain as they are.
         (open_half, half, "min: 0.3", Status::Undecided),
         (open_half, half, "max: 0.7", Status::Undecided),
         (wrong, half, "max: 0.5", Status::Pass),
@@ -354,7 +356,7 @@ fn rows_that_may_be_alike_prove_no_more_than_rows_of_one_trial() {
     }
 }
 
-/// What lies apart by less than a billionth of its size is rounding, and more is not.
+/// A difference below a billionth of the value is rounding. A larger one is not.
 #[test]
 fn rows_are_alike_or_not_by_their_size() {
     let status = |cells: &[&str]| {
@@ -396,7 +398,7 @@ fn the_rows_that_it_would_take_are_those_that_do() {
     assert_eq!(needed(&["true"; 20], "min: 0.99"), Some(268));
     assert_eq!(needed(&["true"; 100], "min: 0.99"), Some(268));
     assert_eq!(needed(&["true"; 300], "min: 0.99"), None);
-    // On its limit no number of rows is enough.
+    // If the value is exactly at the limit, no number of rows is enough.
     let on_limit = repeated(&[(98, "true"), (2, "false")]);
     assert_eq!(needed(&on_limit, "max_drop: 0.02"), None);
     assert_eq!(needed(&on_limit, "min: 0.98"), None);
@@ -438,10 +440,10 @@ fn what_cannot_be_tested_dilutes_no_other_test() {
     );
 }
 
-/// What the missing numbers would have been is not known, and so neither is how much their test dilutes the other one.
+/// The missing numbers are unknown, and so is the effect of their test on the correction of the other test.
 #[test]
 fn a_test_that_missing_scores_hide_may_belong_to_the_family() {
-    // One row has a number in both runs, and all others have none of the means' numbers, which have no bound.
+    // Only one row has a number in both runs. The numbers of all other rows are missing and unbounded.
     let (ours, theirs) = both(
         &repeated(&[(94, "true"), (5, "false"), (1, "0.5")]),
         &repeated(&[(99, "true"), (1, "0.5")]),
@@ -454,7 +456,7 @@ fn a_test_that_missing_scores_hide_may_belong_to_the_family() {
     };
     let alone = on_rows("", &gate(0.95), &ours, &theirs);
     let p = alone.checks[0].chance.as_ref().unwrap().p.unwrap();
-    // It fails by itself, and would not beside another test that says nothing.
+    // The test fails alone. It would not fail together with a second test without a result.
     let gate = gate(1.0 - p * 1.5);
     let status = |gates: &str| on_rows("", gates, &ours, &theirs).checks[0].status;
     assert_eq!(status(&gate), Status::Fail);
@@ -462,7 +464,7 @@ fn a_test_that_missing_scores_hide_may_belong_to_the_family() {
     assert_eq!(status(&format!("{gate}\n{hidden}")), Status::Undecided);
     let observed = hidden.replace("significant", "observed");
     assert_eq!(status(&format!("{gate}\n{observed}")), Status::Fail);
-    // Missing scores of its own that count as the worst do not make it sure of the others.
+    // Missing scores that count as the worst do not make the check certain about other tests.
     let ours = format!("{ours}\n100 {{}} | {{}}");
     let theirs = format!("{theirs}\n100 {{}} | {{\"s\": false}}");
     let of = |confidence: f64| {
@@ -480,7 +482,7 @@ fn a_test_that_missing_scores_hide_may_belong_to_the_family() {
         status_of(&format!("{at_worst}\n{hidden}")),
         Status::Undecided
     );
-    // What is no test of a change, or has nothing to be tested, hides none.
+    // Checks that do not test a change, or have no scores to test, do not affect the family.
     for other in [
         hidden.replace("significant", "proven"),
         hidden.replace("max_rise: 1", "min: 0"),
@@ -508,7 +510,8 @@ fn numbers_too_large_to_be_averaged_decide_nothing() {
     }
 }
 
-/// Whether a relative change has a size depends on the baseline's mean, which one missing score moves across zero.
+/// A relative change is defined only for a nonzero baseline. One missing score may move the baseline's mean across
+/// zero.
 #[test]
 fn a_test_of_a_relative_change_is_undecided_where_the_baseline_may_be_on_either_side_of_zero() {
     let status = |theirs: &str| {
@@ -522,16 +525,17 @@ fn a_test_of_a_relative_change_is_undecided_where_the_baseline_may_be_on_either_
     };
     assert_eq!(status("_"), Status::Undecided);
     assert_eq!(status("0.05"), Status::Pass);
-    // With the score at its highest, and at its lowest, it is no sure drop.
+    // With the score at its maximum or minimum, there is no certain drop.
     assert_eq!(status("1"), Status::Pass);
     assert_eq!(status("-1"), Status::Pass);
 }
 
-/// A relative limit moves with the baseline, and the width of the interval with which rows of it pass: what the missing
-/// scores of the baseline do at their worst may lie between their ends.
+/// A relative limit depends on the baseline, and so does the width of the interval for passing. So the worst case of
+/// the baseline's missing scores may be between their minimum and maximum.
 #[test]
 fn a_relative_change_is_proven_only_where_no_scores_of_the_baseline_between_the_ends_break_it() {
-    // The candidate's rows that pass and do not, each with those of which the baseline passes, and is missing.
+    // The numbers of the candidate's right and wrong rows. Each pair counts the rows that pass in the baseline and the
+    // rows whose baseline score is missing.
     let judged = |[right, wrong]: [(usize, usize); 2],
                   limit: f64,
                   filled: Option<(usize, usize)>| {
@@ -566,7 +570,7 @@ fn a_relative_change_is_proven_only_where_no_scores_of_the_baseline_between_the_
         between_alone += usize::from(is_same(&corners) && !is_same(&all));
     }
     assert!(between_alone > 2, "{between_alone}");
-    // Where there are too many between the ends, nothing that is decided is decided otherwise by one of them.
+    // Here only some combinations are tested. No combination may contradict a decided status.
     let large = [(500, 500), (20, 5)];
     for step in 0..4 {
         let limit = f64::from(step) / 25.0;
@@ -583,7 +587,7 @@ fn a_relative_change_is_proven_only_where_no_scores_of_the_baseline_between_the_
     assert_eq!(judged(large, 0.12, None), Status::Pass);
 }
 
-/// Where every score of the baseline is 0, and a missing one of the candidate may be above it.
+/// Every score of the baseline is 0. A missing score of the candidate may be above 0.
 #[test]
 fn a_change_from_zero_is_undecided_where_a_missing_score_may_have_changed() {
     let status = |kind: &str, ours: &str, evidence: &str| {
@@ -615,7 +619,8 @@ fn a_change_from_zero_is_undecided_where_a_missing_score_may_have_changed() {
     assert_eq!(status("numeric_mean", "0", "significant"), Status::Pass);
 }
 
-/// At the worst every missing score of the baseline is true, and of the candidate false: a change with a size.
+/// In the worst case, every missing score of the baseline is true and every one of the candidate is false. That change
+/// has a relative size.
 #[test]
 fn missing_scores_at_their_worst_break_a_relative_limit_also_where_the_baseline_may_be_zero() {
     let (ours, theirs) = both(
@@ -631,7 +636,8 @@ fn missing_scores_at_their_worst_break_a_relative_limit_also_where_the_baseline_
     }
 }
 
-/// What rises whatever the missing score is, rises by no part of nothing.
+/// The candidate is above the baseline for every value of the missing score. But a change from a baseline of zero has
+/// no relative size.
 #[test]
 fn a_rise_from_about_zero_has_no_relative_size_either() {
     let status = |theirs: &str| {
@@ -648,7 +654,7 @@ fn a_rise_from_about_zero_has_no_relative_size_either() {
     assert_eq!(status("_"), Status::Undecided);
 }
 
-/// A run of a hundred rows, of which so many pass, beside dimensions that are true or 0.5 in every row.
+/// A run of 100 rows, of which `passed` pass. Each row also has `constant` dimensions that are always true or 0.5.
 fn beside_constant(passed: usize, constant: usize) -> String {
     let rows = (0..100).map(|row| {
         let others = (0..constant).map(|place| {
@@ -667,7 +673,8 @@ fn beside_constant(passed: usize, constant: usize) -> String {
     rows.collect::<Vec<_>>().join("\n")
 }
 
-/// 100 to 90 of 100 rows, p 0.0015, blocking: it fails beside any number of constant dimensions, wherever they are gated.
+/// A drop from 100 to 90 of 100 rows has p 0.0015 and fails. This must not depend on the number of constant dimensions
+/// or on their gates.
 #[test]
 fn constant_dimensions_make_no_check_more_lenient() {
     let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0.02, evidence: significant}";
@@ -718,7 +725,7 @@ fn constant_dimensions_make_no_check_more_lenient() {
     }
 }
 
-/// What only warns, or is waived today, is corrected in a family of its own; a waiver that is over changes nothing.
+/// Gates that only warn or are waived today form a separate family for the correction. An expired waiver has no effect.
 #[test]
 fn what_cannot_block_has_a_family_of_its_own() {
     let (ours, theirs) = both(
@@ -776,7 +783,7 @@ fn nothing_is_counted_where_nothing_is_corrected() {
     }
 }
 
-/// Two rows of a hundred regressed. That is beyond the limit, and no two rows can be significant.
+/// Two rows of 100 regressed. This is beyond the limit, but two rows can never be significant.
 #[test]
 fn a_check_that_could_not_reject_cannot_fail_and_says_so() {
     let (ours, theirs) = both(
@@ -799,7 +806,7 @@ fn a_check_that_could_not_reject_cannot_fail_and_says_so() {
     );
 }
 
-/// The confidence of each gate is its own: the same drop fails at 0.95 and is not counted at 0.9999.
+/// Each gate has its own confidence. The same drop fails at 0.95 and is not counted at 0.9999.
 #[test]
 fn each_test_of_a_family_is_held_against_its_own_confidence() {
     let (ours, theirs) = both(
@@ -828,8 +835,8 @@ fn each_test_of_a_family_is_held_against_its_own_confidence() {
     );
 }
 
-/// A mean that is the same in every row proves nothing, however many rows there are; nor does a change of one. With ten
-/// rows and more `significant` fails by it.
+/// A mean that is equal in every row proves nothing for any number of rows. The same holds for a change of such a mean.
+/// From ten rows on, `significant` fails it.
 #[test]
 fn an_interval_without_width_proves_nothing_of_a_mean() {
     use Status::{Fail, Pass, Undecided};
@@ -861,7 +868,7 @@ fn an_interval_without_width_proves_nothing_of_a_mean() {
                 "{rows} {limit}"
             );
         }
-        // A missing score may be like all others, and then nothing is proven.
+        // A missing score may equal all others, and then nothing is proven.
         let mut cells = vec!["0.7"; rows];
         cells[0] = "_";
         let (ours, theirs) = both(&cells, &vec!["0.9"; rows]);
@@ -874,7 +881,7 @@ fn an_interval_without_width_proves_nothing_of_a_mean() {
     }
 }
 
-/// Rates that are the same in every row of two trials are judged as if each row had one, on few rows, too.
+/// Rows of two trials with equal rates are judged as rows of one trial. This also holds for few rows.
 #[test]
 fn rates_that_are_the_same_in_every_row_are_judged_as_rows_of_one_trial() {
     let of = |rows: usize, cells: (&str, &str), limit: &str, rule: &str| {
@@ -917,7 +924,7 @@ fn rates_that_are_the_same_in_every_row_are_judged_as_rows_of_one_trial() {
             }
         }
     }
-    // Half of each row: as half of the rows.
+    // A rate of 0.5 in each row has the interval of half of the rows.
     let half = of(8, ("true false", "true false"), "min: 0.2", "proven")
         .chance
         .unwrap();
@@ -926,7 +933,7 @@ fn rates_that_are_the_same_in_every_row_are_judged_as_rows_of_one_trial() {
         (half.interval.low - rows.low).abs() < 1e-12
             && (half.interval.high - rows.high).abs() < 1e-12
     );
-    // That the changes are alike is not enough: the rows are not.
+    // Equal changes are not enough. The rows themselves differ.
     let (ours, theirs) = both(
         &repeated(&[(6, "true false"), (6, "false false")]),
         &repeated(&[(6, "true true"), (6, "true false")]),
@@ -938,7 +945,7 @@ fn rates_that_are_the_same_in_every_row_are_judged_as_rows_of_one_trial() {
     );
 }
 
-/// A cell of a row: up to two trials, or a run that lacks the row.
+/// The cells of the rows. Each has one or two trials.
 fn cells(of: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
     let trial = proptest::sample::select(of);
     let trials = (trial.clone(), proptest::option::of(trial));
@@ -949,7 +956,7 @@ fn cells(of: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
     proptest::collection::vec(cell, 2..7)
 }
 
-/// Every way to fill what is missing.
+/// Every way to fill in the missing scores.
 fn imputations(cells: &[String], with: &[&str]) -> Vec<Vec<String>> {
     let mut all = vec![cells.to_vec()];
     while let Some(place) = all[0].iter().position(|cell| cell.contains('_')) {
@@ -970,7 +977,7 @@ fn imputations(cells: &[String], with: &[&str]) -> Vec<Vec<String>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// What is decided stays so, however the missing scores had come out.
+    /// A decided status holds for every value of the missing scores.
     #[test]
     fn no_filling_changes_what_is_decided(
         (is_numeric, ours, theirs) in prop_oneof![
@@ -1017,7 +1024,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// Dimensions that never change, and gates that only warn or are waived, change no check that can block.
+    /// Constant dimensions, and gates that only warn or are waived, do not change a check that can block.
     #[test]
     fn what_cannot_reject_or_block_changes_no_blocking_check(
         ours in proptest::collection::vec(proptest::sample::select(vec!["true", "true", "false", "true false", "_"]), 12..24),
@@ -1069,7 +1076,7 @@ proptest! {
         prop_assert_eq!(&with.checks[..without.checks.len()], &without.checks[..]);
     }
 
-    /// What is decided of several tests, some of them with missing scores, stays so, however these had come out.
+    /// A decided status of several tests holds for every value of the missing scores.
     #[test]
     fn no_filling_changes_what_is_decided_of_a_family(
         ours in cells(&["true", "true", "false", "false", "_"]),
@@ -1084,7 +1091,7 @@ proptest! {
         let (ours, theirs, numbers) = (&ours[..rows], &theirs[..rows], &numbers[..rows]);
         let missing = |cells: &[String]| cells.iter().map(|cell| cell.matches('_').count()).sum::<usize>();
         prop_assume!((1..=3).contains(&(missing(ours) + missing(theirs) + missing(numbers))));
-        // Without any score a check is undecided before anything is tested.
+        // A check without any score is undecided before any test.
         let is_scored = |cells: &[String]| cells.iter().any(|cell| cell.split(' ').any(|score| score != "_"));
         prop_assume!(is_scored(ours) && is_scored(theirs) && is_scored(numbers));
         let gates: Vec<String> = gates
@@ -1109,7 +1116,7 @@ proptest! {
                 let numbers: Vec<&str> = number.split(' ').collect();
                 let cells: Vec<&str> = cell.split(' ').collect();
                 let trials = (0..cells.len().max(numbers.len())).map(|trial| {
-                    // A run with fewer trials of one has its last score again.
+                    // If a cell has fewer trials, its last score is repeated.
                     let of = |scores: &[&str]| scores.get(trial).or(scores.last()).map(|score| (*score).to_owned());
                     let (own, other) = (of(&cells), of(&numbers));
                     let scores = [score("s", own.as_deref()), score("n", other.as_deref())];

@@ -1,4 +1,4 @@
-//! Values on their very limit, what is said of them, and two runs side by side.
+//! Tests of values exactly at their limit, of their messages, and of the comparison of two runs.
 
 use super::why;
 use super::{against, alone, judged, mean, names, passes, status, statuses, totals};
@@ -11,7 +11,7 @@ use crate::policy::Limit;
 use crate::policy::{LimitKey, MissingRule};
 use crate::report::finding_text;
 
-/// A value between two ends.
+/// A value with a minimum and a maximum.
 fn between(low: f64, high: f64) -> Measure {
     Measure {
         observed: None,
@@ -68,7 +68,7 @@ fn a_mean_may_lie_outside_its_range_by_rounding_alone() {
     for outside in [-2e-9, 1.0 + 2e-9, -0.5, 1.5] {
         assert_eq!(status(gate, &of(outside)), Status::Undecided, "{outside}");
     }
-    // Also where the range begins below zero.
+    // The same holds for a range that begins below zero.
     let gate = "metric: numeric_mean, range: [-2, -1], max: -1";
     assert_eq!(status(gate, &of(-2.0 - 1e-9)), Status::Pass);
     assert_eq!(status(gate, &of(-2.1)), Status::Undecided);
@@ -78,7 +78,7 @@ fn a_mean_may_lie_outside_its_range_by_rounding_alone() {
 fn a_relative_change_is_undecided_where_the_baseline_may_be_on_either_side_of_zero() {
     let drop = |candidate, baseline| decided(LimitKey::MaxRelativeDrop, 0.1, candidate, baseline);
     let zero = between(0.0, 0.0);
-    // From below zero up to it nothing drops.
+    // If the baseline is at most zero and the candidate is zero, there is no drop.
     assert_eq!(drop(zero, between(-0.5, 0.0)), Decision::Holds);
     assert_eq!(drop(zero, between(-0.5, 0.5)), Decision::Depends);
     assert_eq!(drop(zero, between(0.0, 0.5)), Decision::Depends);
@@ -86,7 +86,7 @@ fn a_relative_change_is_undecided_where_the_baseline_may_be_on_either_side_of_ze
         drop(between(1.0, 1.0), between(-0.5, 0.5)),
         Decision::Depends
     );
-    // A change in the metric's own unit has a size beside any baseline.
+    // An absolute change has a size for any baseline.
     let own = |candidate| decided(LimitKey::MaxDrop, 1.0, candidate, between(-0.5, 0.5));
     assert_eq!(own(zero), Decision::Holds);
 }
@@ -129,7 +129,7 @@ fn evaluations_of_another_version_and_of_another_name_are_told_apart() {
     );
 }
 
-/// The findings of a policy of one gate.
+/// The status and the findings of a policy with one gate.
 fn found(head: &str, gate: &str, evidence: &Evidence) -> (Status, Vec<&'static str>) {
     let text = format!("version: 1\n{head}\ngates:\n- {{name: g, scorer: s, {gate}}}\n");
     let policy = policy::parse("gates.yaml", &text).unwrap();
@@ -158,7 +158,8 @@ fn what_needs_rows_is_undecided_without_them() {
     let gate = "metric: pass_rate, min: 0.1, evidence: proven";
     let unknown = (Status::Undecided, vec!["rows-unknown"]);
     assert_eq!(found("", gate, &evidence), unknown);
-    // `significant` in `defaults` asks no rows of a floor, also where a limit on the change needs them.
+    // `significant` in `defaults` does not apply to a `min` limit, so that limit needs no rows. The limit on the change
+    // needs them.
     let text = "version: 1\ndefaults: {evidence: significant}\ngates:\n- {name: g, scorer: s, metric: pass_rate, min: 0.1, max_drop: 0.1}";
     let policy = policy::parse("gates.yaml", text).unwrap();
     let evidence = against(
@@ -250,7 +251,7 @@ fn runs_without_a_common_score_cannot_be_compared() {
     );
     assert!(!apart.is_comparable);
     assert_eq!(found(&apart), [Name::NoScores]);
-    // Why they cannot be compared at all is said once.
+    // The reason why the runs cannot be compared is reported once.
     let now = "2026-11-23T12:00:00Z".parse().unwrap();
     let mut evidence = against(
         totals(4, &[("a", passes(1, 4))]),
@@ -318,7 +319,7 @@ fn errors_are_counted_by_rows_where_the_summary_does_not_tell() {
     let errors = "- {name: errors, metric: error_rate, max: 0.1}";
     let tested = "- {name: proof, scorer: s, metric: pass_rate, min: 0.5, evidence: proven}";
     let known = totals(4, &[("s", passes(3, 4))]);
-    // Each lacks a trial, and it may be the same one.
+    // Each dimension lacks one score. It may be the same trial.
     let open = totals(4, &[("s", passes(3, 3)), ("t", passes(3, 3))]);
     let counts = |gates: &[&str], runs: &[&Totals]| {
         let text = format!("version: 1\ngates:\n{}\n", gates.join("\n"));
@@ -328,11 +329,11 @@ fn errors_are_counted_by_rows_where_the_summary_does_not_tell() {
     };
     assert!(!counts(&[errors], &[&known]));
     assert!(counts(&[errors], &[&open]));
-    // The gate is about the candidate alone.
+    // The gate is only about the candidate.
     assert!(!counts(&[errors], &[&known, &open]));
     let rises = "- {name: errors, metric: error_rate, max_rise: 0.1}";
     assert!(counts(&[rises], &[&known, &open]));
-    // Where rows are read in any case.
+    // The rows are read in any case.
     assert!(counts(&[errors, tested], &[&known]));
     assert!(!counts(&[tested], &[&open]));
 }

@@ -1,4 +1,4 @@
-//! What so few rows cannot tell, said as hints.
+//! Tests of the hints about too few rows.
 
 use super::row::{both, on_rows, repeated};
 use crate::judge::*;
@@ -6,8 +6,9 @@ use crate::report::finding_text;
 
 #[test]
 fn hints_tell_of_means_and_of_several_trials_too() {
-    // Sixteen rows, which differ by 0.5 or by -0.5: a deviation of 0.516, so an error of 0.129, and 0.226 shows at 15
-    // degrees of freedom. R: qt(0.95, 15) * sqrt(4/15) / 4 is 0.2263; pt(-0.05 / 0.1291, 15) is 0.352.
+    // Sixteen rows differ by 0.5 or -0.5. The deviation is 0.516 and the standard error 0.129. With 15 degrees of
+    // freedom, a change of 0.226 is detectable. R: qt(0.95, 15) * sqrt(4/15) / 4 is 0.2263; pt(-0.05 / 0.1291, 15) is
+    // 0.352.
     let rows = "- {name: r, scorer: s, metric: numeric_mean, max_rise: 9, evidence: significant}";
     let (ours, theirs) = both(
         &repeated(&[(8, "0.5"), (8, "1.5")]),
@@ -25,7 +26,7 @@ fn hints_tell_of_means_and_of_several_trials_too() {
     );
     let wide = mean.replace("0.05", "0.23");
     assert_eq!(hints(&format!("{wide}\n{rows}"), &ours, &theirs), [""; 0]);
-    // A tenth of a baseline of 1 is 0.1.
+    // 10 % of a baseline of 1 is 0.1.
     let relative = mean.replace("max_drop: 0.05", "max_relative_drop: 0.1");
     assert_eq!(
         hints(&format!("{relative}\n{rows}"), &ours, &theirs).len(),
@@ -59,12 +60,12 @@ fn hints(gates: &str, candidate: &str, baseline: &str) -> Vec<String> {
 #[test]
 fn hints_say_what_so_few_rows_cannot_tell() {
     let gate = |keys: &str| format!("- {{name: g, scorer: s, metric: pass_rate, {keys}}}");
-    // Ten rows of a hundred flipped.
+    // Ten of 100 rows flipped.
     let (ours, theirs) = both(
         &repeated(&[(85, "true"), (5, "false"), (5, "true"), (5, "false")]),
         &repeated(&[(85, "true"), (5, "true"), (5, "false"), (5, "false")]),
     );
-    // Without rows each answer is taken to be given afresh.
+    // Without rows, the hint assumes that every answer is independent of the other run.
     assert_eq!(
         hints(&gate("max_drop: 0.02"), &ours, &theirs),
         [
@@ -85,7 +86,7 @@ fn hints_say_what_so_few_rows_cannot_tell() {
     ] {
         assert!(said[0].contains(part), "{}", said[0]);
     }
-    // One row of ten flipped each way, of which few can have been right before.
+    // One row in ten flipped in each direction. Few rows can have been right in the baseline.
     let (few, of_few) = both(
         &repeated(&[(2, "true"), (2, "false"), (16, "false")]),
         &repeated(&[(2, "false"), (2, "true"), (16, "false")]),
@@ -97,7 +98,7 @@ fn hints_say_what_so_few_rows_cannot_tell() {
         said[0]
     );
     assert_eq!(hints(&gate("max_drop: 0.1"), &ours, &theirs), [""; 0]);
-    // A relative limit is as large as its part of the baseline's 0.9.
+    // The size of a relative limit is its share of the baseline's 0.9.
     let relative = hints(&gate("max_relative_drop: 0.03"), &ours, &theirs);
     assert!(
         relative[0].contains(
@@ -153,13 +154,13 @@ fn hints_of_rates_near_their_ends() {
             "{said:?}"
         );
     };
-    // Of a baseline that is all true, six rows turned; no more than fourteen can be true in both.
+    // The baseline is all true, and six rows turned. At most fourteen rows can be true in both runs.
     let (ours, theirs) = both(&repeated(&[(14, "true"), (6, "false")]), &["true"; 20]);
     begins(
         hints(&by_rows("0.01"), &ours, &theirs),
         "20 rows show no change below 0.3",
     );
-    // Of a baseline of 15 in 120, five turned each way.
+    // The baseline has 15 true rows of 120, and five rows turned in each direction.
     let (ours, theirs) = both(
         &repeated(&[(10, "true"), (5, "false"), (5, "true"), (100, "false")]),
         &repeated(&[(10, "true"), (5, "true"), (5, "false"), (100, "false")]),
@@ -168,7 +169,7 @@ fn hints_of_rates_near_their_ends() {
         hints(&by_rows("0.01"), &ours, &theirs),
         "120 rows show no change below 0.0667",
     );
-    // So near to 1 that not even one row of a hundred would turn each way.
+    // The rate is so near to 1 that less than one row of 100 is expected to turn in each direction.
     let (ours, theirs) = both(&repeated(&[(99, "true"), (1, "false")]), &["true"; 100]);
     assert_eq!(hints(&gate("0.001"), &ours, &theirs), [""; 0]);
     let (ours, theirs) = both(&["true", "false"], &["false", "true"]);
@@ -189,7 +190,7 @@ fn what_a_proof_takes_depends_on_the_rate() {
         &repeated(&[(20, "true"), (20, "false")]),
     );
     let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0.02, evidence: proven}";
-    // Of a rate of 1 it would be 133.
+    // For a rate of 1 it would be 133.
     let said = hints(gate, &ours, &theirs);
     assert!(said[0].ends_with("; it takes 81 rows"), "{said:?}");
 }
@@ -224,7 +225,7 @@ fn hints_are_of_the_rows_that_both_runs_have_scored() {
         said[0].contains("whose answers flip as often as here"),
         "{said:?}"
     );
-    // Where one row has two trials, rows are no longer true or false.
+    // If one row has two trials, rows are no longer only true or false.
     for place in [0, 1] {
         let mut cells = [vec!["true"; 20], vec!["true"; 20]];
         cells[0][0] = "false";

@@ -1,9 +1,9 @@
-//! The decision rules, as examples and as properties.
+//! Tests of the decision rules, as examples and as properties.
 
-mod behind;
 mod chance;
 mod edge;
 mod hint;
+mod offending;
 mod recorded;
 mod rerun;
 pub(in crate::judge) mod row;
@@ -24,12 +24,12 @@ use crate::judge::*;
 use crate::policy::{self, Gate, LimitKey};
 use crate::selector::Selector;
 
-/// Why a check has its status, in the words of a report.
+/// The reason for a check's status, as a report writes it.
 pub(super) fn why(check: &Check) -> String {
     reason_text(check).to_string()
 }
 
-/// A binary dimension.
+/// A dimension of truth values.
 pub(super) fn passes(passed: u64, judged: u64) -> Dimension {
     Dimension {
         scored: judged,
@@ -41,7 +41,7 @@ pub(super) fn passes(passed: u64, judged: u64) -> Dimension {
     }
 }
 
-/// A numeric dimension.
+/// A dimension of numbers.
 pub(super) fn mean(mean: f64, measured: u64) -> Dimension {
     Dimension {
         scored: measured,
@@ -89,7 +89,7 @@ pub(super) fn run(id: &str, totals: Totals) -> Run {
     }
 }
 
-/// A candidate alone.
+/// Evidence of a candidate without a baseline.
 pub(super) fn alone(totals: Totals) -> Evidence {
     Evidence {
         candidate: run("candidate", totals),
@@ -101,7 +101,7 @@ pub(super) fn alone(totals: Totals) -> Evidence {
     }
 }
 
-/// A candidate and a baseline on the same rows, one trial each.
+/// Evidence of a candidate and a baseline on the same rows with one trial each.
 pub(super) fn against(candidate: Totals, baseline: Totals) -> Evidence {
     let pair = Pair {
         common: candidate.trials,
@@ -127,8 +127,8 @@ pub(super) fn judged(file: &str, gates: &str, evidence: &Evidence) -> Judgement 
     judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap())
 }
 
-/// The same evidence with its rows, where summaries do not tell enough of dimensions that gates on measured values
-/// are about: the first trials have the scores, and those of numbers are all their mean.
+/// Adds rows to the evidence if the summaries are not enough for the policy. The first trials have the scores, and each
+/// number is the mean.
 pub(super) fn with_rows(policy: &Policy, evidence: &Evidence) -> Evidence {
     let runs = match &evidence.baseline {
         Baseline::Found(baseline, _) => vec![&evidence.candidate, baseline],
@@ -181,7 +181,7 @@ pub(super) fn statuses(judgement: &Judgement) -> Vec<Status> {
     judgement.checks.iter().map(|check| check.status).collect()
 }
 
-/// The status of one gate with one limit, on the dimension `s`.
+/// The status of a gate with one limit on the dimension `s`.
 pub(super) fn status(keys: &str, evidence: &Evidence) -> Status {
     let judgement = judged("", &format!("- {{name: g, scorer: s, {keys}}}"), evidence);
     assert_eq!(judgement.checks.len(), 1);
@@ -192,7 +192,7 @@ pub(super) fn names(judgement: &Judgement) -> Vec<&'static str> {
     judgement
         .findings
         .iter()
-        // Hints have tests of their own.
+        // Other tests check the hints.
         .filter(|finding| finding.effect != Effect::Hint)
         .map(|finding| finding.name().word())
         .collect()
@@ -224,7 +224,7 @@ fn equality_passes_and_a_miss_by_one_fails() {
     );
 }
 
-/// 0.90 − 0.88 > 0.02 is true in floating point; a naive comparison fails 661 of 1,810 such pairs.
+/// 0.90 − 0.88 > 0.02 is true in floating point. A naive comparison fails 661 of 1,810 such pairs.
 #[test]
 fn two_decimal_pairs_on_their_limit_all_pass() {
     let (mut pairs, mut naive) = (0, 0);
@@ -298,7 +298,7 @@ fn a_zero_baseline_has_no_relative_change_unless_nothing_changed() {
             Status::Undecided
         );
     }
-    // A negative baseline: the change is measured against its size.
+    // The baseline is negative. The change is measured relative to its absolute value.
     let below = against(
         totals(10, &[("s", mean(-1.1, 10))]),
         totals(10, &[("s", mean(-1.0, 10))]),
@@ -361,7 +361,7 @@ fn missing_numbers_need_a_range() {
 
 #[test]
 fn a_mean_that_is_its_limit_but_for_rounding_passes() {
-    // The server's running mean of ten times 0.7.
+    // The server's running mean of ten values of 0.7.
     let value = (0..10).fold(0.0_f64, |mean, n| {
         (mean * f64::from(n) + 0.7) / f64::from(n + 1)
     });
@@ -383,7 +383,7 @@ fn a_mean_that_is_its_limit_but_for_rounding_passes() {
 
 #[test]
 fn a_change_is_judged_with_candidate_and_baseline_at_opposite_ends() {
-    // The candidate lies in 0.85…0.9, the baseline in 0.9…0.95.
+    // The candidate is between 0.85 and 0.9, and the baseline between 0.9 and 0.95.
     let evidence = against(
         totals(100, &[("s", passes(85, 95))]),
         totals(100, &[("s", passes(90, 95))]),
@@ -447,7 +447,7 @@ fn removed_rows_are_missing_scores_or_ignored() {
         ignored.checks[0].baseline.unwrap().observed,
         Some(80.0 / 90.0)
     );
-    // Where a row has several trials, its mean is told by rows alone.
+    // If a row has several trials, only the rows tell its mean.
     let Baseline::Found(baseline, mut pair) = evidence.baseline else {
         unreachable!()
     };
@@ -467,8 +467,8 @@ fn removed_rows_are_missing_scores_or_ignored() {
     assert!(names(&judgement).contains(&"rows-unknown"));
 }
 
-/// Leaving out missing scores leaves out removed rows on both sides: dropping the hard questions must
-/// not look like a rise.
+/// If missing scores are ignored, removed rows are ignored on both sides. Otherwise, removing hard questions would look
+/// like a rise.
 #[test]
 fn a_change_is_measured_on_the_same_rows_also_where_missing_scores_are_ignored() {
     let common = || totals(50, &[("s", passes(30, 50))]);
@@ -493,7 +493,7 @@ fn a_change_is_measured_on_the_same_rows_also_where_missing_scores_are_ignored()
     for more in ["missing: ignore", "max_missing: 0.5"] {
         let keys = format!("metric: pass_rate, max_drop: 0.02, {more}");
         assert_eq!(status(&keys, &known), Status::Fail, "{more}");
-        // A snapshot does not tell what the baseline scored on the common rows.
+        // A snapshot does not hold the baseline's scores on the common rows.
         let gate = format!("- {{name: g, scorer: s, {keys}}}");
         let judgement = judged("", &gate, &with(None));
         assert_eq!(statuses(&judgement), [Status::Undecided], "{more}");
@@ -505,7 +505,7 @@ fn a_change_is_measured_on_the_same_rows_also_where_missing_scores_are_ignored()
     );
 }
 
-/// Where every score counts, removed rows do: coverage and errors see them as not scored.
+/// If every score counts, removed rows count as not scored. This is so for coverage and errors.
 #[test]
 fn removed_rows_are_not_covered() {
     let evidence = Evidence {
@@ -562,7 +562,7 @@ fn a_skipped_check_is_not_made_good_by_one_that_cannot_block() {
     }
 }
 
-/// A policy in which nothing can block is accepted, also where it skips.
+/// A policy that cannot block is accepted, even if it skips checks.
 #[test]
 fn a_policy_that_only_warns_passes_where_something_was_judged() {
     let evidence = alone(totals(10, &[("s", passes(5, 10))]));
@@ -701,11 +701,11 @@ fn a_baseline_ages() {
             .map(|found| finding_text(found).to_string());
         (judgement.verdict, found.collect::<Vec<_>>().join("; "))
     };
-    // It is noon.
+    // The current time is noon.
     let fresh = (Verdict::Passed, String::new());
     assert_eq!(aged(None, Some("2026-11-22T12:00:00Z"), "1d"), fresh);
     assert_eq!(aged(Some("2026-11-23T11:00:00Z"), None, "1h"), fresh);
-    // A clock that is ahead makes nothing old.
+    // A run from a clock that is ahead is not too old.
     assert_eq!(aged(None, Some("2026-11-23T13:00:00Z"), "1h"), fresh);
     for (started, finished, max_age, said) in [
         (
@@ -791,7 +791,7 @@ fn baselines_that_are_not_there() {
         (optional.verdict, names(&optional)),
         (Verdict::Passed, vec!["no-baseline"])
     );
-    // Skipping everything is no pass, however it was asked for.
+    // If all checks are skipped, the verdict is not a pass.
     let nothing = judged("baseline: {required: false}", drop, &alone(candidate()));
     assert_eq!(statuses(&nothing), [Status::Skipped]);
     assert_eq!(
@@ -961,7 +961,7 @@ fn severity_and_waivers() {
         (Verdict::Failed, vec![Status::Fail, Status::Pass])
     );
     assert_eq!(names(&over), ["waiver-expired"]);
-    // Shown also where nothing had to be excused, and where nothing is left that blocks.
+    // The waiver is also shown if the gate passes, and if no gate can block.
     let fine = alone(totals(10, &[("s", passes(10, 10))]));
     let idle = judged("", &until("2026-11-23"), &fine);
     assert_eq!(
@@ -1037,7 +1037,7 @@ fn the_worst_score_breaks_a_relative_limit_although_the_best_leaves_a_baseline_o
     assert_eq!(says("max_relative_rise: 0.5", "fail"), Status::Pass);
 }
 
-/// The baseline may have used any number of tokens more than it tells, and the change is still between two ends.
+/// The baseline may have used more tokens than it reports, without a bound. The relative change still has two bounds.
 #[test]
 fn a_relative_change_has_ends_beside_a_baseline_that_has_none() {
     let of = |tokens, scored| {
@@ -1091,7 +1091,7 @@ fn margins_are_counted_in_rows() {
         reason("max: 0.1", &of(30)),
         "0.15 is above 0.1; 10 rows short"
     );
-    // Where missing scores are left out, a rate is over the others.
+    // If missing scores are ignored, the rate is over the other scores.
     let few = alone(totals(24, &[("s", passes(18, 18))]));
     assert_eq!(
         reason("min: 0.8, missing: ignore", &few),
@@ -1119,7 +1119,7 @@ fn margins_are_counted_in_rows() {
     );
 }
 
-/// A candidate and a baseline on the same rows with some scores missing, and a limit.
+/// A candidate and a baseline on the same rows with some missing scores, and a limit.
 fn cases() -> impl Strategy<Value = (u64, [u64; 2], [u64; 2], LimitKey, f64)> {
     (1..60_u64)
         .prop_flat_map(|trials| {
@@ -1162,7 +1162,7 @@ fn rate_status(
 }
 
 proptest! {
-    /// Decided is what every way to fill in the missing scores agrees on, and nothing else.
+    /// A status is decided exactly if all values of the missing scores agree on it.
     #[test]
     fn decided_is_what_no_missing_score_could_change((trials, ours, theirs, key, limit) in cases()) {
         let found = rate_status(trials, ours, theirs, key, limit, "");
@@ -1184,7 +1184,7 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 
-    /// Taking scores away never turns a fail into a pass, under any rule but `ignore`.
+    /// Removing scores never turns a fail into a pass, except with `ignore`.
     #[test]
     fn missing_scores_never_help((trials, ours, theirs, key, limit) in cases(), lost in 0..10_u64) {
         for more in ["", ", missing: fail"] {
@@ -1200,7 +1200,7 @@ proptest! {
         }
     }
 
-    /// One more failing trial never helps a limit that wants the candidate high.
+    /// One more failed trial never helps if the limit wants a high candidate.
     #[test]
     fn a_failure_never_helps((trials, ours, theirs, key, limit) in cases()) {
         prop_assume!(key.wants_high() && ours[0] > 0);
@@ -1210,7 +1210,7 @@ proptest! {
         prop_assert!(rank(worse) <= rank(better) || (key.is_relative() && theirs[0] == 0));
     }
 
-    /// The margin is right: as many rows as it says, and not one more.
+    /// The margin is exact: that many rows change the status, and one fewer does not.
     #[test]
     fn margins_are_exact(trials in 1..80_u64, passed in 0..80_u64, limit in 0..=20_u32) {
         let passed = passed.min(trials);
@@ -1234,7 +1234,7 @@ proptest! {
         }
     }
 
-    /// The order of gates changes no status and no verdict.
+    /// The order of gates does not change a status or the verdict.
     #[test]
     fn order_changes_nothing(passed in 0..=10_u64, judged_count in 10..=12_u64) {
         let evidence = alone(totals(12, &[("s", passes(passed, judged_count))]));

@@ -1,5 +1,5 @@
-//! The second opinion, replayed: what the judge in Python said of random cases, and in which words and numbers this
-//! one says the same. `tests/oracle/record.py` tells how they are chosen.
+//! Replays recorded results of an independent judge in Python on random cases. It also compares the words and numbers
+//! of this judge. `tests/oracle/record.py` describes how the cases are chosen.
 
 use crate::policy;
 use crate::prose::Prose;
@@ -19,7 +19,7 @@ use crate::number::TOLERANCE;
 const HELP: &str = "the statuses are another judge's, so look here first; where only words or numbers were meant to \
     change, `tests/oracle/run record` writes them anew";
 
-/// A policy, two snapshots, and what is to come of it.
+/// A policy, two snapshots, and the expected result.
 #[derive(Deserialize)]
 struct Case {
     seed: u64,
@@ -32,7 +32,7 @@ struct Case {
     findings: Vec<Value>,
 }
 
-/// A check: its status by the oracle, and all else as this judge told it.
+/// A check. The status is that of the Python judge, and all other fields are those of this judge.
 #[derive(Deserialize)]
 struct Said {
     id: String,
@@ -42,7 +42,7 @@ struct Said {
 
 impl Case {
     fn judge(&self) -> (Judgement, Vec<OffendingRows>) {
-        // JSON is YAML.
+        // JSON is also YAML.
         let policy = policy::parse("gates.yaml", self.policy.get()).unwrap();
         let wanted = |runs: &[&Totals]| columns(&policy, runs);
         let candidate = saved(&self.candidate);
@@ -53,7 +53,7 @@ impl Case {
             let baseline = baseline.ok_or_else(|| Prose::from("no file ").name("baseline.json"));
             Evidence::joined(ours.known(), baseline, Some(&wanted)).unwrap()
         } else {
-            // A baseline that no gate needs is not read.
+            // The baseline is not read if no gate needs it.
             Evidence::alone(ours.known(), Some(&wanted)).unwrap()
         };
         let judgement = judge(&policy, &evidence, self.now);
@@ -63,23 +63,23 @@ impl Case {
         }
         let totals: Vec<&Totals> = runs.iter().map(|part| &part.run.totals).collect();
         let columns = offending_columns(&policy, &judgement, None, &totals);
-        // Rows that were not read for the judgement are read for what is behind it.
+        // If judging needs no rows, the rows behind the check are still read.
         let sides = |place: usize| {
             let side = runs.get(place).map(|part| gathered(&part.rows, &columns));
             side.unwrap_or_else(|| Ok(Rows::new(columns.clone())))
                 .unwrap()
         };
         let rows = joined(&sides(0), &sides(1)).unwrap();
-        let behind = if columns.is_empty() {
+        let offending = if columns.is_empty() {
             Vec::new()
         } else {
-            behind(&policy, &rows, &judgement, None)
+            offending(&policy, &rows, &judgement, None)
         };
-        (judgement, behind)
+        (judgement, offending)
     }
 }
 
-/// The one run of a snapshot, with its rows.
+/// The only run of a snapshot, with its rows.
 struct Part {
     run: Run,
     rows: SavedRows,
@@ -104,13 +104,13 @@ fn saved(text: &RawValue) -> Saved {
     parse(text.get().into(), "run.json", "", &|_| false).unwrap()
 }
 
-/// Whatever has a word in reports.
+/// The text of a value in reports.
 fn word(of: impl std::fmt::Debug) -> String {
     format!("{of:?}").to_lowercase()
 }
 
-/// What the JSON report says of a check beside its status; what is null there is not here.
-fn told(check: &Check, behind: Option<&OffendingRows>) -> Value {
+/// The fields of a check in the JSON report, except its status. Null fields are removed.
+fn told(check: &Check, offending: Option<&OffendingRows>) -> Value {
     let finite = |number: f64| number.is_finite().then_some(number);
     let range = |measure: Option<Measure>| measure.map(|of| [finite(of.low), finite(of.high)]);
     let observed = |measure: Option<Measure>| measure.and_then(|of| of.observed);
@@ -140,20 +140,20 @@ fn told(check: &Check, behind: Option<&OffendingRows>) -> Value {
         "trials": check.candidate.map(|measure| measure.trials),
         "change": check.change(),
         "chance": chance,
-        "behind": behind.map(|behind| {
-            let rows = behind.rows.iter();
+        "behind": offending.map(|offending| {
+            let rows = offending.rows.iter();
             let rows = rows.map(|row| json!([row.digest, side(Some(&row.candidate)), side(row.baseline.as_ref())]));
-            json!({"total": behind.total, "rows": rows.collect::<Vec<_>>()})
+            json!({"total": offending.total, "rows": rows.collect::<Vec<_>>()})
         }),
     }))
 }
 
-/// What one run has of a row.
+/// The values of one run in a row.
 fn side(of: Option<&Scored>) -> Value {
     of.map_or(Value::Null, |of| json!([of.mean, of.scored, of.trials]))
 }
 
-/// A JSON object without what is null.
+/// A JSON object without its null fields.
 fn known(of: &Value) -> Value {
     let entries = of.as_object().unwrap().iter();
     let known = entries.filter(|(_, value)| !value.is_null());
@@ -164,7 +164,7 @@ fn known(of: &Value) -> Value {
     )
 }
 
-/// Whether two say the same; numbers may differ by what floating point does on another machine.
+/// Whether two values are equal. Numbers may differ by floating-point rounding on another machine.
 fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => {
@@ -189,7 +189,7 @@ fn is_same(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// Each case, and what comes of it; judged once for all tests.
+/// All cases with their results, judged once for all tests.
 fn replayed() -> &'static [(Case, Judgement, Vec<OffendingRows>)] {
     static REPLAYED: LazyLock<Vec<(Case, Judgement, Vec<OffendingRows>)>> = LazyLock::new(|| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/recorded.jsonl");
@@ -197,8 +197,8 @@ fn replayed() -> &'static [(Case, Judgement, Vec<OffendingRows>)] {
         let cases = text.lines().map(|line| serde_json::from_str(line).unwrap());
         cases
             .map(|case: Case| {
-                let (judgement, behind) = case.judge();
-                (case, judgement, behind)
+                let (judgement, offending) = case.judge();
+                (case, judgement, offending)
             })
             .collect()
     });
@@ -226,10 +226,10 @@ fn checks_and_verdicts_come_out_as_another_judge_has_them() {
 
 #[test]
 fn reason_kinds_values_and_intervals_are_as_they_were_recorded() {
-    for (case, judgement, behind) in replayed() {
+    for (case, judgement, offending) in replayed() {
         for (place, (check, said)) in judgement.checks.iter().zip(&case.checks).enumerate() {
-            let behind = behind.iter().find(|behind| behind.check == place);
-            let ours = told(check, behind);
+            let offending = offending.iter().find(|offending| offending.check == place);
+            let ours = told(check, offending);
             assert!(
                 is_same(&ours, &said.told),
                 "seed {}, {}: {ours:#} is not {:#}: {HELP}",

@@ -1,5 +1,4 @@
-//! Several runs of one commit: what they come to, and that logging an evaluation again cannot turn a failure into a
-//! pass.
+//! Tests of several runs of one commit. Logging an evaluation again must not turn a failure into a pass.
 
 use crate::policy;
 use crate::report::finding_text;
@@ -11,7 +10,7 @@ use crate::evidence::{Completeness, Evidence, Fact, Gap, Known, ListedRun, Role,
 use crate::judge::*;
 use crate::selector::Identity;
 
-/// A run of rows `r0`, `r1`, … of one trial each: true, false, or nothing scored.
+/// A run of rows `r0`, `r1`, … with one trial each: true, false, or no score.
 fn rows(scores: &[Option<bool>]) -> OfRun {
     let lines = scores.iter().enumerate().map(|(row, score)| match score {
         Some(score) => format!("r{row:03} {{}} | {{\"s\": {score}}}"),
@@ -27,9 +26,9 @@ fn known<'a>(rows: &'a OfRun, id: &str) -> Known<'a> {
     }
 }
 
-/// Judges candidate runs, the newest first, against a baseline if there is one.
-fn judged(keys: &str, head: &str, candidates: &[OfRun], baseline: Option<&OfRun>) -> Judgement {
-    let text = format!("version: 1\n{head}\ngates:\n- {{name: g, scorer: s, {keys}}}\n");
+/// Judges candidate runs, newest first, with an optional baseline.
+fn judged(keys: &str, info: &str, candidates: &[OfRun], baseline: Option<&OfRun>) -> Judgement {
+    let text = format!("version: 1\n{info}\ngates:\n- {{name: g, scorer: s, {keys}}}\n");
     let policy = policy::parse("gates.yaml", &text).unwrap();
     let wanted = |totals: &[&crate::evidence::Totals]| columns(&policy, totals);
     let ids: Vec<String> = (0..candidates.len()).map(|run| format!("c{run}")).collect();
@@ -80,8 +79,8 @@ fn the_newest_run_has_to_meet_each_limit_too() {
 #[test]
 fn only_the_newest_counts_where_the_policy_says_so() {
     let runs = [93, 86].map(|passed| rows(&passes(passed, 100)));
-    let head = "candidate: {evaluation: e, reruns: newest}";
-    let judgement = judged("metric: pass_rate, min: 0.9", head, &runs, None);
+    let info = "candidate: {evaluation: e, reruns: newest}";
+    let judgement = judged("metric: pass_rate, min: 0.9", info, &runs, None);
     assert_eq!(statuses(&judgement), [Status::Pass]);
     let said: Vec<String> = judgement
         .findings
@@ -112,10 +111,10 @@ fn runs_that_share_no_row_are_no_reruns() {
     assert!(names(&judgement).contains(&"reruns-ambiguous"));
 }
 
-/// A candidate, with what its choice has to say.
-fn chosen(facts: Vec<Fact>, completeness: Completeness, head: &str) -> Judgement {
+/// Judges a candidate with these facts about its choice.
+fn chosen(facts: Vec<Fact>, completeness: Completeness, info: &str) -> Judgement {
     let text = format!(
-        "version: 1\n{head}\ngates:\n- {{name: g, scorer: s, metric: pass_rate, min: 0.5}}\n"
+        "version: 1\n{info}\ngates:\n- {{name: g, scorer: s, metric: pass_rate, min: 0.5}}\n"
     );
     let policy = policy::parse("gates.yaml", &text).unwrap();
     let candidate = Run {
@@ -250,7 +249,8 @@ const GATES: [&str; 5] = [
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// A run that is no better, row by row, than every run that is there: where scores are missing it has none either.
+    /// Adds a run that is no better in any row than every existing run. Its score is missing where one of theirs is
+    /// missing.
     #[test]
     fn a_run_that_is_no_better_never_turns_a_fail_into_a_pass(
         runs in proptest::collection::vec(a_run(), 1..4),

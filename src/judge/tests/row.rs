@@ -1,4 +1,4 @@
-//! Judging by rows: slices, counts, ranges.
+//! Tests of judging by rows: slices, counts, and ranges.
 
 use super::why;
 use crate::policy;
@@ -6,15 +6,17 @@ use crate::report::finding_text;
 use serde_json::{Value, json};
 
 use super::{names, run};
-use crate::evidence::{Columns, Known, Role, RowSource, Run, RunRow, Take, Tally, Totals, Trial};
+use crate::evidence::{
+    Columns, Known, Role, RowSource, Run, RunRow, SummaryBuilder, Take, Totals, Trial,
+};
 use crate::fault::Fault;
 use crate::judge::*;
 
-/// The rows of a run: digest, inputs, and the scores of each trial, all of it JSON.
+/// The rows of a run: digest, inputs, and the scores of each trial, all as JSON.
 pub(super) struct OfRun(Vec<(String, String, Vec<String>)>);
 
 impl OfRun {
-    /// Reads `digest {inputs} | {scores} | {scores}…`, a row a line.
+    /// Reads lines of the form `digest {inputs} | {scores} | {scores}…`, one for each row.
     pub(super) fn new(text: &str) -> Self {
         let rows = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let rows = rows.map(|line| {
@@ -26,12 +28,12 @@ impl OfRun {
     }
 
     pub(super) fn run(&self, id: &str) -> Run {
-        let mut tally = Tally::default();
+        let mut builder = SummaryBuilder::default();
         self.each(&Columns::default(), &mut |row| {
             row.trials
                 .iter()
-                .for_each(|trial| tally.trial(trial).unwrap());
-            tally.end_row();
+                .for_each(|trial| builder.trial(trial).unwrap());
+            builder.end_row();
             Ok(())
         })
         .unwrap();
@@ -42,7 +44,7 @@ impl OfRun {
         Run {
             rows: self.0.len() as u64,
             digests: Some(digests.collect()),
-            ..run(id, tally.totals())
+            ..run(id, builder.totals())
         }
     }
 }
@@ -53,7 +55,7 @@ impl RowSource for OfRun {
             let trials: Vec<String> = trials
                 .iter()
                 .map(|trial| {
-                    // Beside the scores what the predict call took, where it is named.
+                    // A trial may also name the latency, tokens and cost of its predict call.
                     let mut scores: serde_json::Map<String, Value> =
                         serde_json::from_str(trial).unwrap();
                     let mut take = |key| scores.remove(key).unwrap_or_default();
@@ -84,12 +86,12 @@ impl RowSource for OfRun {
     }
 }
 
-/// Judges gates on rows, with a baseline or without.
+/// Judges gates on rows. The baseline may be empty.
 pub(super) fn on_rows(file: &str, gates: &str, candidate: &str, baseline: &str) -> Judgement {
     judged_runs(file, gates, candidate, baseline, |_, _| ())
 }
 
-/// The same, of runs that are changed before.
+/// Judges the same after a change to the runs.
 pub(in crate::judge) fn judged_runs(
     file: &str,
     gates: &str,
@@ -129,7 +131,7 @@ pub(in crate::judge) fn judged_runs(
     )
 }
 
-/// Two runs on these rows.
+/// Evidence of two runs with these rows.
 pub(super) fn evidence_of(
     candidate: &str,
     baseline: &str,
@@ -148,7 +150,7 @@ pub(super) fn evidence_of(
     .unwrap()
 }
 
-/// The checks, each as its id, its status and its reason.
+/// The checks as lines of id, status and reason.
 fn lines(judgement: &Judgement) -> Vec<String> {
     judgement
         .checks
@@ -275,13 +277,13 @@ fn an_input_with_too_many_values_is_no_by() {
     assert_eq!(judgement.checks.len(), 26);
     assert_eq!(judgement.verdict, Verdict::Undecided);
     assert!(names(&judgement).contains(&"too-many-slices"));
-    // A check that fails elsewhere in the policy outranks it.
+    // A failed check elsewhere in the policy decides the verdict.
     let failing = format!("{gates}\n- {{name: c, scorer: s, metric: pass_rate, max: 0.5}}");
     assert_eq!(on_rows("", &failing, &rows, "").verdict, Verdict::Failed);
-    // A gate that only warns leaves nothing undecided.
+    // A gate that only warns does not make the verdict undecided.
     let warning = gates.replace("by: id", "by: id, severity: warn");
     assert_eq!(on_rows("", &warning, &rows, "").verdict, Verdict::Passed);
-    // Of one row fewer each value is a slice.
+    // With one row fewer, each value is a slice.
     let fewer = rows.rsplit_once('\n').unwrap().0;
     assert_eq!(on_rows("", gates, fewer, "").checks.len(), 50 + 25);
 }
@@ -357,13 +359,13 @@ fn scores_and_means_may_lie_on_the_ends_of_their_range() {
             );
         }
     }
-    // A mean in the middle of scores that are not.
+    // The mean is in the middle of the range, but the scores are outside it.
     let cells = repeated(&[(6, "1"), (6, "5")]);
     assert_eq!(status(&cells, "observed"), Status::Undecided);
     assert_eq!(status(&cells, "significant"), Status::Undecided);
 }
 
-/// Rows that only one run has take no part in a change, and show all the same that its scores are on another scale.
+/// A row that only one run has is not used for a change. But its score shows that the run uses another scale.
 #[test]
 fn a_mean_of_a_whole_run_outside_its_range_leaves_changes_undecided() {
     let status = |ours: &str, theirs: &str| {
@@ -379,7 +381,7 @@ fn a_mean_of_a_whole_run_outside_its_range_leaves_changes_undecided() {
     assert_eq!(status("1", "80"), Status::Undecided);
 }
 
-/// Rows of both runs as lines; `_` is a missing score.
+/// The rows of both runs as lines. `_` is a missing score.
 pub(super) fn both(candidate: &[&str], baseline: &[&str]) -> (String, String) {
     let of = |cells: &[&str]| {
         let lines = cells
@@ -426,7 +428,7 @@ fn a_listed_value_that_no_row_has_is_said() {
     );
 }
 
-/// As where Weave sends the rows of both runs together.
+/// The result is the same as when Weave sends the rows of both runs together.
 #[test]
 fn the_inputs_that_there_are_are_those_of_the_first_row_of_both() {
     let gate = "- {name: g, scorer: s, metric: pass_rate, by: subject, max_drop: 0.1}";
@@ -502,7 +504,7 @@ fn a_summary_that_its_rows_contradict_judges_nothing() {
     assert_eq!(names(&sound), [""; 0]);
     assert_eq!(statuses(&ours), [Status::Undecided; 3]);
     assert_eq!(names(&ours)[0], "rows-disagree");
-    // What the candidate's summary says stands, where no row is looked at.
+    // The candidate's summary is used if the check needs no rows.
     assert_eq!(
         statuses(&theirs),
         [Status::Pass, Status::Undecided, Status::Undecided]
@@ -587,18 +589,18 @@ fn latencies_are_compared_on_the_same_rows() {
         let gate = format!("- {{name: g, metric: latency_mean, max_rise: 1{more}}}");
         on_rows("", &gate, ours, theirs).checks[0].clone()
     };
-    // A latency is left out, and so is the row that the candidate lacks, of the baseline, too.
+    // The missing latency is left out. The row that the candidate lacks is also left out of the baseline.
     let left_out = check(ours, ", missing: ignore");
     assert_eq!(
         (left_out.status, left_out.change()),
         (Status::Pass, Some(0.5))
     );
-    // Else it is missing.
+    // Without `ignore`, it counts as missing.
     let whole = ours.replace(r#" | {"s": true}"#, "");
     assert_eq!(check(&whole, "").status, Status::Undecided);
 }
 
-/// Tests of one policy are one family, whatever they compare with.
+/// All tests of one policy are one family, for all baselines.
 #[test]
 fn tests_against_further_baselines_are_corrected_with_the_others() {
     let rows = |failed: usize| -> String {
@@ -620,7 +622,7 @@ fn tests_against_further_baselines_are_corrected_with_the_others() {
             .map(|check| check.status)
             .collect::<Vec<_>>()
     };
-    // Three of ten rows turned, p 0.038: enough for one test, and for neither of two.
+    // Three of ten rows turned, with p 0.038. This is enough for one test, but not for two.
     let test = "scorer: s, metric: pass_rate, max_drop: 0, evidence: significant";
     let (one, other) = (
         format!("- {{name: a, {test}}}"),

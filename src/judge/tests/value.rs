@@ -1,4 +1,5 @@
-//! The value of a metric: rows are the unit, whatever their numbers of trials; and what is a score.
+//! Tests of the value of a metric. Each row has the same weight, whatever its number of trials. Also tests what counts
+//! as a score.
 
 use super::why;
 use crate::policy;
@@ -25,7 +26,7 @@ fn status(keys: &str, candidate: &[&str], baseline: &[&str]) -> Status {
 
 #[test]
 fn retries_of_failing_rows_hide_no_drop() {
-    // 18 of 20 rows, of which the failing ones were tried three times; then 16 of 20.
+    // The baseline passes 18 of 20 rows, and each failing row has three trials. The candidate passes 16 of 20.
     let retried = repeated(&[(18, "true"), (2, "false false false")]);
     let ours = repeated(&[(16, "true"), (4, "false")]);
     for evidence in ["observed", "significant"] {
@@ -75,15 +76,15 @@ fn right_answers_that_are_logged_ten_times_count_once() {
 
 #[test]
 fn missing_scores_are_filled_in_and_left_out_by_row() {
-    // One row of four trials, of which one is true and three have no score; and one that passes.
+    // One row has four trials: one is true and three have no score. The other row passes.
     let rows = ["true _ _ _", "true"];
     for (keys, expected) in [
-        // 1/4 to 1 of the first row, and 1 of the second.
+        // The first row is between 1/4 and 1, and the second is 1.
         ("min: 0.625", Status::Pass),
         ("min: 0.63", Status::Undecided),
         ("min: 0.63, missing: fail", Status::Fail),
         ("min: 1, missing: ignore", Status::Pass),
-        // Three quarters of a row of two.
+        // Three quarters of one row in two are missing.
         ("min: 1, max_missing: 0.375", Status::Pass),
         ("min: 1, max_missing: 0.37", Status::Undecided),
     ] {
@@ -110,7 +111,7 @@ fn a_removed_row_weighs_one_row_however_many_trials_others_have() {
     assert_eq!(found.status, Status::Pass);
     let found = check("metric: pass_rate, max_drop: 0.24", &ours, &theirs);
     assert_eq!(found.status, Status::Undecided);
-    // And so it does beside rows with other numbers of trials.
+    // The same holds if the other rows have different numbers of trials.
     ours[1] = "true";
     let found = check("metric: coverage, max_drop: 0.25", &ours, &theirs);
     assert_eq!(found.candidate.unwrap().observed, Some(0.75));
@@ -119,7 +120,7 @@ fn a_removed_row_weighs_one_row_however_many_trials_others_have() {
 
 #[test]
 fn a_change_without_missing_scores_is_one_on_rows_that_both_runs_scored() {
-    // Of the rows with a score in both runs none changed. Each run by itself has two of three, and one of two.
+    // No row with a score in both runs changed. Alone, the candidate passes two of three and the baseline one of two.
     let ours = ["true", "_", "true", "false"];
     let theirs = ["true", "true", "_", "false"];
     for keys in ["missing: ignore", "max_missing: 0.25"] {
@@ -131,7 +132,7 @@ fn a_change_without_missing_scores_is_one_on_rows_that_both_runs_scored() {
         assert_eq!(found.status, Status::Pass, "{}", why(&found));
         assert_eq!(found.change(), Some(0.0));
     }
-    // The one that only the baseline scored would have hidden a drop.
+    // The row that only the baseline scored would have hidden a drop.
     let theirs = ["true", "false", "false", "true"];
     let found = check(
         "metric: pass_rate, max_drop: 0.1, missing: ignore",
@@ -175,7 +176,7 @@ fn a_row_whose_summary_alone_is_known_has_no_mean() {
         ]
     );
     assert_eq!(judgement.checks[0].finding(), Some(Name::RowsUnknown));
-    // Rows are asked for exactly where they are needed.
+    // Rows are read only where a check needs them.
     let wanted = |keys: &str, runs: &[&Totals]| {
         let text = format!("version: 1\ngates:\n- {{name: g, {keys}}}\n");
         !columns(&policy::parse("gates.yaml", &text).unwrap(), runs).is_empty()
@@ -190,11 +191,11 @@ fn a_row_whose_summary_alone_is_known_has_no_mean() {
     assert!(!wanted("metric: rows, min: 3", &[&retried]));
     let errors = "metric: error_rate, max: 0.5";
     assert!(!wanted(errors, &[&retried]));
-    // Of several runs, which may lack rows of each other, the number of rows is not known yet.
+    // Several runs may lack rows of each other, so their number of rows is not known yet.
     let mut several = retried.clone();
     several.rows = 0;
     assert!(wanted(errors, &[&several]));
-    // A change that leaves missing scores out pairs the rows.
+    // A change that ignores missing scores compares the same rows.
     let some = totals(20, &[("s", passes(18, 19))]);
     let ignores = format!("{rate}, max_drop: 0.5, missing: ignore");
     assert!(wanted(&ignores, &[&one, &some]));
@@ -228,7 +229,7 @@ fn a_text_among_truth_values_is_a_missing_score() {
         words.contains("holds a text on 10 trials of the candidate"),
         "{words}"
     );
-    // By rows as by the summary.
+    // The result is the same from rows as from the summary.
     let mut cells = repeated(&[(10, "true"), (10, "\"error:429\"")]);
     cells[0] = "true true";
     for evidence in ["observed", "proven"] {
@@ -254,7 +255,7 @@ fn text_counts_where_neither_run_has_anything_else() {
     assert_eq!(found.status, Status::Pass);
     let found = check("metric: coverage, max_drop: 0.5", &texts, &[text; 4]);
     assert_eq!(found.change(), Some(-0.5));
-    // Truth values in the baseline say what the dimension is: texts are none.
+    // The baseline has truth values, so the dimension is one of truth values. Texts then do not count as scores.
     let ours = repeated(&[(3, text), (1, "true")]);
     let found = check("metric: coverage, max_drop: 0.5", &ours, &["true"; 4]);
     assert_eq!(found.change(), Some(-0.75));
@@ -279,13 +280,13 @@ fn one_score_outside_the_range_leaves_a_mean_undecided() {
         assert_eq!(found.status, Status::Undecided, "{more}");
         assert_eq!(found.finding(), Some(Name::OutOfRange), "{more}");
     }
-    // Also one of a row that the check is not about.
+    // The same holds for a row that the check does not use.
     let (rows, _) = both(&rows, &[]);
     let rows = rows.replace("000 {}", "000 {\"golden\": true}");
     let gate = "- {name: g, scorer: s, metric: numeric_mean, range: [0, 1], max: 0.9, where: {golden: true}}";
     let judgement = on_rows("", gate, &rows, "");
     assert_eq!(judgement.checks[0].finding(), Some(Name::OutOfRange));
-    // Without the rows it is not known.
+    // Without rows this is unknown.
     let summary = alone(totals(20, &[("s", mean(0.5, 20))]));
     let text = "version: 1\ngates:\n- {name: g, scorer: s, metric: numeric_mean, range: [0, 1], min: 0.4}\n";
     let policy = policy::parse("gates.yaml", text).unwrap();
@@ -315,7 +316,7 @@ fn a_crashed_call_has_an_unknown_latency_of_at_least_what_elapsed() {
     assert_eq!((found.scored, found.trials), (2, 3));
     let found = measure("latency_p50", crashed);
     assert_eq!((found.low, found.high), (2.0, 4.0));
-    // A model that answered null and was scored did not crash; nor did one that answered.
+    // A call did not crash if it was scored, even with a null output, or if it has an output.
     for fine in [
         r#"{"s": false, "latency": 0.3}"#,
         r#"{"latency": 0.3, "output": "x"}"#,
@@ -324,7 +325,7 @@ fn a_crashed_call_has_an_unknown_latency_of_at_least_what_elapsed() {
         let found = measure("latency_mean", fine);
         assert!(!found.is_open(), "{fine}");
     }
-    // The elapsed time alone may be too much.
+    // The elapsed time alone may exceed the limit.
     let gate = "- {name: g, metric: latency_mean, max: 3}";
     let judgement = on_rows("", gate, &rows(r#"{"latency": 30}"#), "");
     assert_eq!(statuses(&judgement), [Status::Fail]);
@@ -384,7 +385,7 @@ fn usage_without_counts_is_bounded_below_at_most() {
             Status::Undecided,
             Status::Pass,
         ),
-        // Without a call of the model alone, the tokens are those of the scorers, too.
+        // Without a call of the model alone, the tokens include those of the scorers.
         (
             "metric: tokens_total, max: 399",
             Status::Undecided,
@@ -427,7 +428,7 @@ fn usage_without_counts_is_bounded_below_at_most() {
     }
 }
 
-/// The server counts the tokens of the scorers where it finds no call of the model alone.
+/// The server counts the tokens of the scorers if it finds no call of the model alone.
 #[test]
 fn without_a_call_of_the_model_its_usage_is_missing() {
     let rows = r#"
@@ -469,7 +470,7 @@ fn tokens_of_rows_are_averaged_first() {
         .collect();
     assert_eq!(values, [105.0, 1.05, 410.0]);
     assert_eq!(statuses(&judgement), [Status::Pass; 3]);
-    // A mean gets a tolerance of the limit's size; a sum is a count, and gets none.
+    // A mean has a tolerance relative to its limit. A sum is a count and has no tolerance.
     for (limit, status) in [
         ("tokens_mean, max: 104.99999999", Status::Pass),
         ("tokens_mean, max: 104.9999", Status::Fail),
@@ -495,7 +496,7 @@ fn a_limit_has_a_tolerance_of_the_size_of_the_scores() {
         assert_eq!(of(&keys("max: 0"), &bias, &[]), Status::Pass);
         assert_eq!(of(&keys("min: 0"), &bias, &[]), Status::Pass);
     }
-    // One part in a billion of the largest score, and no more.
+    // The tolerance is one billionth of the largest score.
     for (score, expected) in [
         ("100.00000005", Status::Pass),
         ("100.0000005", Status::Fail),
@@ -505,7 +506,7 @@ fn a_limit_has_a_tolerance_of_the_size_of_the_scores() {
     }
     assert_eq!(of("min: 0.3", &["0.2999999"], &[]), Status::Fail);
     assert_eq!(of("max: 0", &["1e-10", "1e-10"], &[]), Status::Fail);
-    // Where no score can be read, its size is that of the limit, or 1.
+    // Without rows, the size of the scores is that of the limit, or 1.
     let summary = |value: f64, keys: &str| {
         let evidence = alone(totals(3, &[("s", mean(value, 3))]));
         let gate = format!("- {{name: g, scorer: s, metric: numeric_mean, {keys}}}");
@@ -517,7 +518,7 @@ fn a_limit_has_a_tolerance_of_the_size_of_the_scores() {
     assert_eq!(summary(1e-8, "max: 0"), Status::Fail);
     assert_eq!(summary(0.299_999_9, "min: 0.3"), Status::Fail);
     assert_eq!(summary(0.3 - 1e-12, "min: 0.3"), Status::Pass);
-    // Where it could spec, the rows are read.
+    // The rows are read if the tolerance could decide.
     let wanted = |keys: &str, value: f64| {
         let text =
             format!("version: 1\ngates:\n- {{name: g, scorer: s, metric: numeric_mean, {keys}}}\n");
@@ -561,12 +562,12 @@ fn compared_runs_are_compared_by_row() {
     assert_eq!(observed(line.baseline), Some(0.9));
     assert_eq!(observed(line.candidate), Some(0.8));
     assert!((line.change.unwrap() + 0.1).abs() < 1e-12);
-    // On the rows that have a score in both.
+    // The value is from the rows that have a score in both runs.
     let comparison = compared(&["true", "_", "true"], &["true", "true", "_"]);
     assert_eq!(comparison.lines[0].change, Some(0.0));
 }
 
-/// Rows of a few trials each, of true, false and missing scores.
+/// Rows of a few trials each, with true, false and missing scores.
 fn cells() -> impl Strategy<Value = Vec<Vec<&'static str>>> {
     let score = proptest::sample::select(vec!["true", "true", "false", "_"]);
     let row = proptest::collection::vec(score, 1..4);
@@ -584,7 +585,7 @@ fn measured(keys: &str, candidate: &[Vec<&str>], baseline: &[Vec<&str>]) -> Chec
     check(keys, &ours, &theirs)
 }
 
-/// A status in order: a pass is the best.
+/// The order of a status. A pass is best.
 fn rank(status: Status) -> u8 {
     match status {
         Status::Pass => 2,
@@ -598,7 +599,7 @@ const METRICS: [&str; 3] = ["pass_rate", "coverage", "pass_rate, missing: ignore
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// The mean over rows is the mean of what each row says by itself.
+    /// The mean over rows is the mean of the values of the single rows.
     #[test]
     fn a_mean_over_rows_is_the_mean_of_rows(rows in cells()) {
         for metric in METRICS {
@@ -618,7 +619,8 @@ proptest! {
                 let rows = crate::number::count(each.len() as u64 + more);
                 (sum + unscored_value.unwrap_or(0.0) * crate::number::count(more)) / rows
             };
-            // A row without any score can be all, or has no part; it is never covered.
+            // A row without any score may have any pass rate and counts 0 for coverage. For other metrics it is left
+            // out.
             let (low, high) = match metric {
                 "pass_rate" => (Some(0.0), Some(1.0)),
                 "coverage" => (Some(0.0), Some(0.0)),
@@ -660,7 +662,7 @@ proptest! {
         }
     }
 
-    /// One more failing trial of the candidate never helps it, on any row.
+    /// One more failed trial of the candidate never helps it, in any row.
     #[test]
     fn a_failing_trial_never_helps(ours in cells(), theirs in cells(), row in 0..8_usize, limit in 0..=10_u32) {
         let row = row % ours.len();
@@ -672,7 +674,8 @@ proptest! {
                 let baseline = if key == "min" { Vec::new() } else { theirs.clone() };
                 let (before, after) = (measured(&keys, &ours, &baseline), measured(&keys, &worse, &baseline));
                 prop_assert!(!(before.status == Status::Fail && after.status == Status::Pass), "{keys} {}", why(&after));
-                // A score less that is missing may decide what was open; but not for the better, where nothing was.
+                // The added trial lowers the share of missing scores, so an undecided status may become decided.
+                // Without missing scores, the status must not improve.
                 let has_open = ours.iter().flatten().any(|score| *score == "_");
                 prop_assert!(has_open || key == "max_drop" || rank(after.status) <= rank(before.status));
             }
@@ -711,7 +714,7 @@ fn counts_of_a_run_that_cannot_be_used_decide_nothing_on_its_rows_either() {
         let policy = policy::parse("gates.yaml", &text).unwrap();
         let wanted = |runs: &[&Totals]| columns(&policy, runs);
         let mut evidence = super::row::evidence_of(&ours, &theirs, &wanted);
-        // As of several runs, whose common rows are counted anew.
+        // The totals are those of several runs, whose common rows are counted again.
         let totals = &mut evidence.candidate.totals;
         totals.dimensions.get_mut("s").unwrap().flaw = Some(Flaw::Ambiguous);
         let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
@@ -723,7 +726,7 @@ fn counts_of_a_run_that_cannot_be_used_decide_nothing_on_its_rows_either() {
     }
 }
 
-/// Runs whose candidate is not as it was logged.
+/// Runs whose candidate is changed after it was logged.
 #[test]
 fn rows_that_contradict_a_summary_of_several_trials_decide_nothing() {
     let (rows, _) = both(&["true true", "false"], &[]);
@@ -735,7 +738,7 @@ fn rows_that_contradict_a_summary_of_several_trials_decide_nothing() {
     assert_eq!(names(&judgement)[0], "rows-disagree");
 }
 
-/// Of one trial a row the summary tells the rate; but where another gate has the rows read, they must not say otherwise.
+/// With one trial in each row, the summary has the rate. If another gate needs the rows, they must agree with it.
 #[test]
 fn rows_that_are_read_for_another_gate_may_not_contradict_what_the_summary_tells() {
     let (rows, _) = both(&["true", "false", "true"], &[]);

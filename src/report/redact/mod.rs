@@ -164,14 +164,14 @@ impl Redact for Judged {
         let Self {
             judgement,
             evidence,
-            behind,
+            offending,
             details,
             unexplained,
         } = self;
         judgement.checks.redact(secrets);
         judgement.findings.redact(secrets);
         evidence.redact(secrets);
-        behind.redact(secrets);
+        offending.redact(secrets);
         for of_rows in details.values_mut() {
             let redacted = mem::take(of_rows)
                 .into_iter()
@@ -320,8 +320,8 @@ impl Redact for Evidence {
             Baseline::Found(run, _) => run.redact(secrets),
         }
         self.selection.runs.redact(secrets);
-        for beside in self.named.values_mut() {
-            beside.redact(secrets);
+        for compared in self.named.values_mut() {
+            compared.redact(secrets);
         }
     }
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the certificates of the TLS tests. They are valid until the year 9999, but for those that are meant not
-# to be; so this is run again only to change them. The keys protect nothing.
+# Makes the certificates of the TLS tests. They are valid until the year 9999, except for the intentionally invalid ones.
+# So run this script only to change them. The keys protect nothing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 work=$(mktemp -d)
@@ -9,8 +9,8 @@ always=(19700101000000Z 99991231235959Z)
 
 key() { openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1" 2>/dev/null; }
 
-# sign AUTHORITY NAME SUBJECT-ALTERNATIVE-NAMES START END [EXTENSIONS]: a certificate, for server.key unless it is
-# the authority's own.
+# sign AUTHORITY NAME SUBJECT-ALTERNATIVE-NAMES START END [EXTENSIONS]: makes a certificate. It is for server.key,
+# except for the certificate of the authority itself.
 sign() {
     : >"$work/index.txt"
     cat >"$work/ca.cnf" <<END

@@ -1,4 +1,4 @@
-"""Logs two runs by a Python SDK of any version over HTTP, and prints their ids: what the matrix judges.
+"""Logs two runs over HTTP with any version of the Python SDK, and prints their ids for the compatibility matrix.
 
 Usage: python_sdk.py URL KEY PROJECT evaluate|logger [baseline|candidate]
 """
@@ -25,7 +25,7 @@ def connect(url: str, key: str, project: str) -> None:
 
         remote.set_auth(ApiKeyCredentials(key))
     except ImportError:
-        # Before 0.53.12.
+        # For versions before 0.53.12.
         remote.set_auth(("api", key))
     entity, name = project.split("/")
     client = WeaveClient(entity, name, remote, ensure_project_exists=False)
@@ -33,7 +33,7 @@ def connect(url: str, key: str, project: str) -> None:
 
 
 class Bot(weave.Model):
-    """Answers right, but for the questions that it is told to get wrong."""
+    """Answers correctly, except for the questions that it is told to get wrong."""
 
     wrong: list[int] = []
 

@@ -1,8 +1,9 @@
-"""Which servers and which SDKs work together with weave-gate: logs two runs in each way to each server, judges them, and
-writes what came of it into docs/compatibility.md.
+"""Tests which servers and SDKs work together with weave-gate, and writes the results into docs/compatibility.md.
 
-Installs what it needs into target/matrix. Usage, with the binary in WEAVE_GATE: python3 tests/live/matrix/run.py [--only WORD]
-With `--only`, the pairs of which the name contains the word are run, and only their lines are written anew.
+Logs two runs with each SDK to each server, and judges them. Installs what it needs into target/matrix.
+
+Usage, with the binary in WEAVE_GATE: python3 tests/live/matrix/run.py [--only WORD]
+With `--only`, runs only the pairs whose name contains the word, and rewrites only their lines.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ PLACE = ROOT / "target" / "matrix"
 TABLE = ROOT / "docs" / "compatibility.md"
 KEY = "0123456789abcdef0123456789abcdef01234567"
 PROJECT = "my-team/support-bot"
-# What the trace server imports and does not ask for, and the HTTP around it.
+# Packages that the trace server imports but does not declare, and the HTTP packages around it.
 EXTRA = ["clickhouse-connect", "confluent-kafka", "ddtrace", "sqlparse", "fastapi", "uvicorn"]
 CLICKHOUSE = "chdb==4.4.0"
-# An installation or a run that takes longer is stuck, in seconds.
+# Time limit for an installation or a run, in seconds.
 LONGEST = 900
 
 
@@ -47,7 +48,7 @@ class Client:
     language: str
     version: str
     way: str
-    # The version that logs the candidate, where it is another one.
+    # The version that logs the candidate, if it is a different one.
     upgraded: str | None = None
 
     @property
@@ -56,7 +57,7 @@ class Client:
         return f"{self.language} {versions}, `{self.way}`"
 
 
-# 0.52.43 has no in-memory server, and the SDK after 0.53.12 no server at all.
+# 0.52.43 has no in-memory server. SDK versions after 0.53.12 contain no server.
 SERVERS = [
     Server("0.53.12", "memory"),
     Server("0.53.12", "complete"),
@@ -69,7 +70,7 @@ CLIENTS = [
     Client("Python", "0.53.12", "Evaluation", upgraded="0.54.0"),
     Client("TypeScript", "0.11.1", "Evaluation"),
 ]
-# What is judged: a gate, and the status that it has where all is known.
+# The gates, and the status that each has if everything is known.
 GATES = {
     "scores": ("scorer: correctness, metric: pass_rate, min: 0.75, max_drop: 0.2", "pass"),
     "a drop": ("scorer: correctness, metric: pass_rate, max_drop: 0.1", "fail"),
@@ -82,7 +83,7 @@ GATES = {
 
 
 def python(name: str, packages: list[str]) -> Path:
-    """The interpreter of an environment with these packages, which is made where it is not there yet."""
+    """Returns the interpreter of an environment with these packages. Creates the environment if it is missing."""
     place = PLACE / name
     interpreter = place / "bin" / "python"
     wanted = "\n".join(packages)
@@ -96,7 +97,7 @@ def python(name: str, packages: list[str]) -> Path:
 
 
 def npm(version: str) -> Path:
-    """The folder of an installed npm package of the SDK."""
+    """Returns the folder of the SDK's npm package. Installs it if it is missing."""
     place = PLACE / f"npm-{version}"
     if not (place / "node_modules" / "weave").exists():
         place.mkdir(parents=True, exist_ok=True)
@@ -108,7 +109,7 @@ def npm(version: str) -> Path:
 
 @contextmanager
 def serving(server: Server):  # noqa: ANN201
-    """A server of its own, as its address."""
+    """Runs a separate server, and yields its address."""
     packages = [f"weave[trace-server]=={server.version}", *EXTRA]
     interpreter = python(f"server-{server.version}", [*packages, CLICKHOUSE])
     process = subprocess.Popen(
@@ -130,7 +131,7 @@ def serving(server: Server):  # noqa: ANN201
 
 
 def log(client: Client, server: Server, url: str) -> str | None:
-    """Logs two runs; what went wrong, if something did."""
+    """Logs two runs. Returns the problem, if there was one."""
     environment = {
         **os.environ,
         "WF_TRACE_SERVER_URL": url,
@@ -155,14 +156,14 @@ def log(client: Client, server: Server, url: str) -> str | None:
 
 
 def by_python(client: Client, version: str, url: str, *runs: str) -> list:
-    """The command that logs by this version of the Python SDK."""
+    """Returns the command that logs with this version of the Python SDK."""
     interpreter = python(f"sdk-{version}", [f"weave=={version}"])
     way = "evaluate" if client.way == "Evaluation" else "logger"
     return [interpreter, HERE / "python_sdk.py", url, KEY, PROJECT, way, *runs]
 
 
 def judge(url: str) -> dict[str, str]:
-    """What comes of each gate, and whether all calls were counted."""
+    """Returns the result of each gate, and whether all calls were counted."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, (keys, expected) in GATES.items():
@@ -178,7 +179,7 @@ def judge(url: str) -> dict[str, str]:
             if name == "scores" and report["policies"] and report["policies"][0]["checks"]:
                 findings = report["policies"][0]["findings"]
                 names = {finding["name"] for finding in findings}
-                # Each version of the SDK stores the same scorers under digests of its own.
+                # Each version of the SDK stores the same scorers under different digests.
                 assert not any("scorer" in finding["message"] for finding in findings), findings
                 found["completeness"] = "not known" if "completeness-unknown" in names else "counted"
     return found
@@ -189,7 +190,7 @@ def outcome(report: dict, expected: str) -> str:
     if error:
         return error["message"].split("`: ")[-1].replace("|", "\\|")
     checks = report["policies"][0]["checks"]
-    # The last limit is the one that is named.
+    # The last limit decides the cell of the table.
     status = checks[-1]["status"]
     if status == expected and all(check["status"] in ("pass", expected) for check in checks):
         return "yes"
@@ -222,13 +223,13 @@ def main() -> int:
 
 
 def pair(line: str) -> tuple[str, str]:
-    """The server and the SDK of a line."""
+    """Returns the server and the SDK of a line."""
     server, client, *_ = line.lstrip("| ").split(" | ")
     return server, client
 
 
 def write(lines: list[str]) -> None:
-    """Puts the lines in the place of those before; the others stay as they are."""
+    """Replaces the lines of the same pairs in the table. Other lines stay unchanged."""
     begin, end = "<!-- matrix -->\n", "<!-- end of matrix -->\n"
     text = TABLE.read_text()
     before, rest = text.split(begin)

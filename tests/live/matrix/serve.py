@@ -1,4 +1,4 @@
-"""A trace server by itself, for SDKs in other processes: prints its address, and ends when its input does.
+"""Runs a trace server for SDKs in other processes. Prints its address, and ends when its stdin closes.
 
 `LIVE_BACKEND` names its backend. Usage: serve.py KEY PROJECT
 """

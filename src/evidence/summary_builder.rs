@@ -12,7 +12,7 @@ use crate::number::count;
 
 /// Counts and sums over the trials that it was given, in their order.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub struct SummaryBuilder {
     trials: u64,
     rows: u64,
     usage: Usage,
@@ -21,12 +21,12 @@ pub struct Tally {
     dimensions: BTreeMap<(String, Option<String>), Dimension>,
 }
 
-impl Tally {
+impl SummaryBuilder {
     /// Takes in a trial.
     ///
     /// # Errors
     ///
-    /// Its scores are no map, or a key of them stands twice.
+    /// Its scores are not a map, or a key is repeated.
     pub fn trial(&mut self, trial: &Trial<'_>) -> Result<(), serde_json::Error> {
         self.trials += 1;
         if let Some(tokens) = trial.total_tokens {
@@ -74,7 +74,7 @@ impl Tally {
                 dimension.passed += u64::from(*passed);
             }
             Value::Number(number) => {
-                // In the server's own steps, so that it comes to the same last digit.
+                // The same steps as the server's, so that the last digit is the same.
                 let sum = dimension.mean.unwrap_or(0.0) * count(dimension.measured);
                 dimension.measured += 1;
                 let number = number.as_f64().unwrap_or(f64::NAN);
@@ -90,7 +90,7 @@ impl Tally {
         self.without_call
     }
 
-    /// What they come to.
+    /// Their totals.
     #[must_use]
     pub fn totals(self) -> Totals {
         let mut totals = Totals {
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn every_leaf_is_counted() {
-        let mut tally = Tally::default();
+        let mut builder = SummaryBuilder::default();
         for scores in [
             r#"{"a": true, "b": {"x": 1, "y": {"z": "text"}}, "c": null, "d": [1]}"#,
             r#"{"a": false, "b": {"x": 2.5, "y": {"z": false}}}"#,
@@ -121,9 +121,11 @@ mod tests {
             let text = format!(
                 r#"{{"predict_and_score_call_id": "p", "predict_call_id": "m", "scores": {scores}, "total_tokens": 3, "total_cost": null}}"#
             );
-            tally.trial(&serde_json::from_str(&text).unwrap()).unwrap();
+            builder
+                .trial(&serde_json::from_str(&text).unwrap())
+                .unwrap();
         }
-        let totals = tally.totals();
+        let totals = builder.totals();
         let shown: Vec<String> = totals
             .dimensions
             .iter()

@@ -1,4 +1,4 @@
-//! Which rows are behind a check, and what they have.
+//! Tests of the rows behind a check, and of their content.
 
 use super::row::{OfRun, both, repeated};
 use crate::evidence::{Columns, Known, RowSource, Totals};
@@ -13,7 +13,7 @@ fn rows_that_do_not_count_are_not_behind_a_check() {
     let gate =
         |more: &str| format!("- {{name: g, scorer: s, metric: pass_rate, max_drop: 0.01{more}}}");
     let count = |head: &str, gate: &str| {
-        // An evidence rule brings the rows; what is behind is the same.
+        // An evidence rule makes the check read rows. The rows behind the check are the same.
         let text = format!("version: 1\n{head}\ngates:\n{gate}\n");
         let policy = policy::parse("gates.yaml", &text).unwrap();
         let (ours, theirs) = (OfRun::new(&ours), OfRun::new(&theirs));
@@ -33,20 +33,20 @@ fn rows_that_do_not_count_are_not_behind_a_check() {
             Evidence::joined(known("c", &ours), Ok(known("b", &theirs)), Some(&every)).unwrap();
         let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
         let rows = evidence.rows.as_ref().unwrap();
-        behind(&policy, rows, &judgement, None)[0].total
+        offending(&policy, rows, &judgement, None)[0].total
     };
     assert_eq!(count("", &gate("")), 9);
     assert_eq!(count("baseline: {removed_rows: ignore}", &gate("")), 6);
     assert_eq!(count("", &gate(", missing: ignore")), 4);
 }
 
-/// The digests of the rows behind the only check, the worst first.
+/// The digests of the rows behind the only check, worst first.
 fn digests_behind(gate: &str, candidate: &[&str], baseline: &[&str]) -> Vec<String> {
     let rows = rows_behind(gate, candidate, baseline).into_iter();
     rows.map(|row| row.digest).collect()
 }
 
-/// The rows behind the only check, the worst first.
+/// The rows behind the only check, worst first.
 fn rows_behind(gate: &str, candidate: &[&str], baseline: &[&str]) -> Vec<OffendingRow> {
     let (ours, theirs) = both(candidate, baseline);
     let text = format!("version: 1\ngates:\n- {{name: g, {gate}}}\n");
@@ -68,8 +68,11 @@ fn rows_behind(gate: &str, candidate: &[&str], baseline: &[&str]) -> Vec<Offendi
     let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
     assert_eq!(judgement.checks.len(), 1);
     let rows = evidence.rows.as_ref().unwrap();
-    let behind = behind(&policy, rows, &judgement, None);
-    behind.into_iter().flat_map(|behind| behind.rows).collect()
+    let offending = offending(&policy, rows, &judgement, None);
+    offending
+        .into_iter()
+        .flat_map(|offending| offending.rows)
+        .collect()
 }
 
 #[test]
@@ -77,7 +80,7 @@ fn the_worst_rows_come_first() {
     let regressed = "scorer: s, metric: regressed_rows, max: 0";
     let passed = &["true true"; 4];
     let now = ["true false", "false false", "true true", "true _"];
-    // What a missing score may hide is the worst, then what fails most.
+    // Rows with a missing score that may hide a failure come first, then the rows with the most failures.
     assert_eq!(
         digests_behind(regressed, &now, passed),
         ["003", "001", "000"]
@@ -86,11 +89,11 @@ fn the_worst_rows_come_first() {
     let failed = &["false false"; 3];
     let now = ["true false", "false false", "true true"];
     assert_eq!(digests_behind(fixed, &now, failed), ["001", "000"]);
-    // A floor under errors is missed by those rows that have the fewest.
+    // For a `min` limit on errors, the rows with the fewest errors are the worst.
     let errors = "metric: error_rate, min: 0.9, evidence: proven";
     let now = ["_ true", "true true", "_ _"];
     assert_eq!(digests_behind(errors, &now, &now), ["001", "000"]);
-    // A row that is good enough for a floor on the whole has a trial that speaks against it.
+    // A row can meet the `min` limit on average and still have a trial that fails.
     let floor = "scorer: s, metric: pass_rate, min: 0.5, evidence: proven";
     let now = ["true true true", "true true false"];
     assert_eq!(digests_behind(floor, &now, &now), ["001"]);
