@@ -1,19 +1,19 @@
-//! An interval and its limit as a line of characters.
+//! Draws a confidence interval and its limit as a line of characters.
 
 use crate::judge::TestResult;
 use crate::policy::Limit;
 
-/// So many characters.
+/// The width, in characters.
 const WIDTH: usize = 25;
 
-/// What the marks are, in a line.
+/// A one-line explanation of the marks.
 pub(super) const LEGEND: &str = "`●` measured, `━` plausible values, `┃` limit, `┆` no change";
 
-/// Draws the plausible values of a check, its limit, and for a change where nothing changed. The marks differ in
-/// their shape; none is told by a colour. `None` where an end is not known.
+/// Draws the confidence interval of a check, its limit, and for a change the position of no change. The marks differ
+/// in shape, not in color. `None` if an end is unknown.
 pub(super) fn bar(chance: &TestResult, limit: Limit, relative_to: Option<f64>) -> Option<String> {
     let interval = chance.interval;
-    // A relative limit is shown in the metric's unit, like the interval.
+    // A relative limit is drawn in the metric's unit, like the interval.
     let size = if limit.key.is_relative() {
         limit.value * relative_to?.abs()
     } else {
@@ -33,7 +33,7 @@ pub(super) fn bar(chance: &TestResult, limit: Limit, relative_to: Option<f64>) -
     let width = if high > low { high - low } else { 1.0 };
     let place = |value: f64| {
         let share = (value - low) / width;
-        // Between the first and the last character.
+        // The index of the last character, to which values are scaled.
         let last = crate::number::count(WIDTH as u64 - 1);
         usize::try_from(crate::number::nearest_count(share * last)).unwrap_or(0)
     };
@@ -53,7 +53,8 @@ pub(super) fn bar(chance: &TestResult, limit: Limit, relative_to: Option<f64>) -
         put(place(zero), '┆');
     }
     put(place(bound), '┃');
-    // Where both fall together the point shows; that it lies beyond its limit is said in words.
+    // If the point and the limit fall on the same character, the point is shown. Text says whether it is beyond the
+    // limit.
     put(place(chance.point), '●');
     Some(cells.iter().collect())
 }

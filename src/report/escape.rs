@@ -3,19 +3,19 @@
 use crate::visible::{is_hidden, spelled_out, visible};
 use std::fmt::Write as _;
 
-/// A line of text in which foreign names may stand, in whole: for a terminal, or the log of a CI system.
+/// A message that contains foreign names, escaped as a whole for a terminal or the log of a CI system.
 #[must_use]
 pub fn message(text: &str) -> String {
     no_command(&spelled_out(text))
 }
 
-/// Breaks up what the runners of GitHub and Azure would read as a command: `::` at the start of a line,
-/// `##[` and `##vso[` anywhere in it.
+/// Breaks up text that the runners of GitHub and Azure would read as a command: `::` at the start of a line, `##[` and
+/// `##vso[` anywhere in it.
 pub(super) fn no_command(text: &str) -> String {
     apart(text, &[':', '#'])
 }
 
-/// Puts a space between two of the same of these characters.
+/// Puts a space between two equal adjacent characters if they are among these.
 fn apart(text: &str, these: &[char]) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut last = ' ';
@@ -29,7 +29,7 @@ fn apart(text: &str, these: &[char]) -> String {
     shown
 }
 
-/// JSON in which nothing hides: JSON has words for such characters, which stand only in its strings.
+/// JSON without invisible characters: they are written as escapes. They occur only in strings.
 pub(super) fn visible_json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -46,8 +46,8 @@ pub(super) fn visible_json(text: &str) -> String {
     shown
 }
 
-/// Foreign text in Markdown, as a code span: in one nothing is a link, a mention, HTML or emphasis.
-/// Safe in a cell of a table, and only there does a bar need its backslash.
+/// Foreign text in Markdown, as a code span. In a code span nothing is a link, a mention, HTML or emphasis. The result
+/// is also safe in a table cell; only there a bar needs a backslash.
 pub(super) fn markdown(text: &str, in_table: bool) -> String {
     let mut text = apart(&visible(text), &['#']);
     if in_table {
@@ -62,7 +62,7 @@ pub(super) fn markdown(text: &str, in_table: bool) -> String {
         .max()
         .unwrap_or_default();
     let fence = "`".repeat(longest + 1);
-    // A space on both sides is taken off again, and keeps backticks off the fence.
+    // Markdown removes one space on both sides. The spaces keep backticks in the text apart from the fence.
     let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) {
         " "
     } else {
@@ -71,7 +71,8 @@ pub(super) fn markdown(text: &str, in_table: bool) -> String {
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
-/// Foreign text as code in HTML, for a line of Markdown that is HTML. In it, too, nothing is a link, a mention or Markdown.
+/// Foreign text as code in HTML, for a line of Markdown that is HTML. There, too, nothing is a link, a mention or
+/// Markdown.
 pub(super) fn html_code(text: &str) -> String {
     let text = apart(&visible(text), &['#']);
     let text = text
@@ -85,7 +86,7 @@ pub(super) fn html_code(text: &str) -> String {
 pub(super) fn command_data(text: &str) -> String {
     let text = text.replace('%', "%25");
     let text = text.replace('\r', "%0D").replace('\n', "%0A");
-    // The older form of commands is looked for anywhere in a line.
+    // GitHub's runner finds the older form of commands, which starts with two hashes, anywhere in a line.
     apart(&spelled_out(&text), &['#'])
 }
 
@@ -94,7 +95,7 @@ pub(super) fn command_property(text: &str) -> String {
     command_data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// The value of a label of a metric, of which GitLab reads few characters.
+/// The value of a metric's label. GitLab accepts only a few characters in it.
 pub(super) fn label(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_.:/-".contains(c);
     text.chars()
@@ -102,8 +103,8 @@ pub(super) fn label(text: &str) -> String {
         .collect()
 }
 
-/// Foreign text in a cell of a spreadsheet: none is taken for a formula. What could be gets an apostrophe, which
-/// a spreadsheet takes for "this is text".
+/// Foreign text in a spreadsheet cell, so that it is not read as a formula. Text that could be read as one gets an
+/// apostrophe, which marks text in spreadsheets.
 pub(super) fn cell(text: &str) -> String {
     let is_formula = |c: char| {
         matches!(
@@ -118,7 +119,7 @@ pub(super) fn cell(text: &str) -> String {
     }
 }
 
-/// Several lines of foreign text in Markdown, as a block of code.
+/// Several lines of foreign text in Markdown, as a code block.
 pub(super) fn markdown_block(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(message).collect();
     let longest = lines

@@ -9,7 +9,8 @@ use super::rows::NO_OUTPUT;
 use crate::fault::Fault;
 use crate::number::{full, plural};
 
-/// Explains the checks of that id, or of that gate: of several the ones that do not pass.
+/// Explains the check with this id, or the checks of the gate with this name. If there are several, explains those
+/// that do not pass.
 ///
 /// # Errors
 ///
@@ -43,7 +44,7 @@ pub fn explain(report: &Value, name: &str) -> Result<String, Fault> {
     Ok(no_command(&page))
 }
 
-/// Why there is nothing to explain.
+/// The error if no check has this name.
 fn unknown(report: &Value, name: &str, checks: &[(&Value, &Value)]) -> Fault {
     if checks.is_empty() {
         let why = report
@@ -204,14 +205,14 @@ fn write_side(page: &mut String, role: &str, side: &Value) -> fmt::Result {
     Ok(())
 }
 
-/// What the model answered.
+/// Writes the model's output.
 fn write_output(page: &mut String, value: Option<&Value>) -> fmt::Result {
     let no_output = Value::from(NO_OUTPUT);
     let value = value.filter(|value| !value.is_null()).unwrap_or(&no_output);
     write_value(page, "  output", Some(value))
 }
 
-/// A value in as many lines as it takes: text as it is, anything else as JSON.
+/// Writes a value in as many lines as needed: text unchanged, any other value as JSON.
 fn write_value(page: &mut String, name: &str, value: Option<&Value>) -> fmt::Result {
     let value = match value {
         None | Some(Value::Null) => "none".to_owned(),
@@ -242,7 +243,7 @@ fn number(value: Option<&Value>) -> String {
     }
 }
 
-/// Six significant digits, and all of a whole number.
+/// Six significant digits, or all digits of a whole number.
 fn rounded(number: f64) -> String {
     let size = number.abs();
     if size.fract() == 0.0 || size < 1e-12 {

@@ -10,11 +10,11 @@ use crate::number::{full, plural, show};
 use crate::policy::{Limit, Metric, RemovedRows, Unit};
 use crate::prose::Prose;
 
-/// At most this many names are listed where a name is unknown.
+/// The maximum number of names that are listed if a name is unknown.
 const MOST_NAMES: usize = 12;
-/// At most this many commits, versions or runs are listed.
+/// The maximum number of commits, versions or runs that are listed.
 const MOST_RUNS: usize = 6;
-/// At most this many values of a run are listed.
+/// The maximum number of values of a run that are listed.
 const MOST_VALUES: usize = 8;
 
 /// A finding as a sentence: which gate and which baseline it is about, and what was found.
@@ -344,7 +344,7 @@ fn no_usage(metric: Metric, role: Role) -> Prose {
     ))
 }
 
-/// A length of time in days and hours, or in hours and minutes where it is less than two days.
+/// A duration in days and hours, or in hours and minutes if it is less than two days.
 fn days(time: SignedDuration) -> String {
     let (hours, minutes) = (time.as_hours(), time.as_mins() % 60);
     match (hours / 24, hours % 24) {
@@ -411,7 +411,7 @@ fn unknown_dimension(scorer: &str, known: &[String]) -> Prose {
     others(message, known, "; there are ")
 }
 
-/// Adds which dimensions there are.
+/// Adds the list of existing dimensions to a message.
 fn others(message: Prose, known: &[String], words: &str) -> Prose {
     if known.is_empty() {
         return message.text("; nothing was scored at all");
@@ -423,7 +423,7 @@ fn empty_slice(slice: String, inputs: &[(String, Vec<String>)]) -> Prose {
     let mut message = Prose::from("no row has ").name(slice);
     for (input, values) in inputs {
         message = message.text("; ").name(input);
-        // Texts that are all different are data, and no names.
+        // If there are many values, they are data and not names, so they are not listed.
         message = if values.len() <= MOST_NAMES {
             message.text(" is one of ").names(values, MOST_NAMES)
         } else {
@@ -568,7 +568,7 @@ fn choice(role: Role, run: &str, fact: &Fact) -> Prose {
             .name(id)
             .text(" would have been the baseline and was passed over: it ")
             .text(left_out(*why)),
-        // These two have causes of their own.
+        // Two facts are reported as other causes.
         Fact::SameOutputs => cause_text(&Cause::SameOutputs {
             run: run.to_owned(),
         }),
@@ -578,7 +578,7 @@ fn choice(role: Role, run: &str, fact: &Fact) -> Prose {
     }
 }
 
-/// Why a run is not complete, for the end of a sentence about it.
+/// Why a run is incomplete, as the end of a sentence about it.
 fn incomplete(gap: Gap) -> String {
     match gap {
         Gap::NoSummary => {

@@ -1,4 +1,4 @@
-//! Annotations of GitHub Actions: commands to its runner, a line each.
+//! Annotations of GitHub Actions: commands to the runner, one per line.
 
 use std::fmt::Write as _;
 
@@ -9,9 +9,9 @@ use super::{Judged, Report, view};
 use crate::judge::{Check, Status};
 use crate::number::plural;
 
-/// The runner shows ten of a level; the last one says how many more there are.
+/// The runner shows ten annotations per level. The last one says how many more there are.
 const MOST: usize = 9;
-/// It cuts a longer message, in characters.
+/// The maximum length of a message in characters. The runner cuts longer ones.
 const LONGEST: usize = 4_000;
 
 /// An annotation: the policy's file, a title, and a message.
@@ -21,7 +21,7 @@ struct Annotation {
     message: String,
 }
 
-/// Renders the annotations: an error for each check that blocks, a warning for each other one that does not pass.
+/// Renders the annotations: an error for each check that blocks, a warning for each other check that does not pass.
 #[must_use]
 pub fn annotations(report: &Report) -> String {
     let (mut errors, mut warnings) = (Vec::new(), Vec::new());

@@ -11,14 +11,14 @@ use crate::evidence::Baseline;
 use crate::judge::{Check, Status};
 use crate::visible::visible;
 
-/// What a family of metrics tells of a check.
+/// The value that a metric family has for a check; `None` if it has none.
 type Value = fn(&Check) -> Option<f64>;
 
 /// Links to the runs, for `artifacts:reports:annotations`.
 ///
 /// # Errors
 ///
-/// None that is known.
+/// No known errors.
 pub fn annotations(report: &Report) -> Result<String, serde_json::Error> {
     let mut found = Vec::new();
     let mut add = |name: String, url: Option<String>| {
@@ -47,8 +47,8 @@ pub fn annotations(report: &Report) -> Result<String, serde_json::Error> {
     super::json::text(&json!({ "Weave": found }))
 }
 
-/// The measured values, for `artifacts:reports:metrics`: OpenMetrics text of which GitLab compares the lines. It
-/// compares values as text, so that they have a fixed number of decimals.
+/// The measured values as OpenMetrics text, for `artifacts:reports:metrics`. GitLab compares the values as text, so
+/// they have a fixed number of decimals.
 #[must_use]
 pub fn metrics(report: &Report) -> String {
     let mut text = format!("weave_gate_exit_code {}\n", report.exit().code());
@@ -74,7 +74,7 @@ pub fn metrics(report: &Report) -> String {
     for (family, value) in families {
         for (labels, check) in &checks {
             if let Some(value) = value(check).filter(|value| value.is_finite()) {
-                // Writing to a string cannot fail. A change of nothing has no sign.
+                // Writing to a string cannot fail. Adding zero removes the sign of a negative zero.
                 let _ = writeln!(text, "{family}{{{labels}}} {:.6}", value + 0.0);
             }
         }
@@ -82,7 +82,7 @@ pub fn metrics(report: &Report) -> String {
     text + "# EOF\n"
 }
 
-/// Every check with its labels, each set of them once.
+/// Every check with its labels; each set of labels occurs once.
 fn labelled(report: &Report) -> Vec<(String, &Check)> {
     let judged = report.sections.iter().filter_map(|section| {
         let judged: &Judged = section.outcome.as_ref().ok()?;
@@ -106,7 +106,7 @@ fn labelled(report: &Report) -> Vec<(String, &Check)> {
                 .into_iter()
                 .map(|(name, value)| format!("{name}=\"{}\"", label(&value)))
                 .collect();
-            // Two names may look the same once they are labels.
+            // Two different names may become the same label.
             let plain = parts.join(",");
             let mut labels = plain.clone();
             let mut number = 2;

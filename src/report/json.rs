@@ -1,4 +1,4 @@
-//! The JSON report: a wire type, documented in the README, all numbers in full.
+//! The JSON report, documented in the README. All numbers have full precision.
 
 use crate::evidence::RunStatus;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use crate::judge::{Check, Effect, Finding, Line, Measure, Name, RunValue, Slice,
 use crate::policy::{Evidence as Rule, LimitKey, Metric, Severity};
 use crate::stats::mid_p;
 
-/// Changes only where an old reader would misread a new report.
+/// The version changes only if an old reader would misread a new report.
 const SCHEMA_VERSION: u32 = 1;
 const VERDICTS: [Option<&str>; 4] = [Some("passed"), Some("failed"), Some("undecided"), None];
 
@@ -329,7 +329,7 @@ struct JsonChance {
 ///
 /// # Errors
 ///
-/// None that is known: every part of it can be written as JSON.
+/// No known errors: every part of the report can be written as JSON.
 pub fn render(report: &Report) -> Result<String, serde_json::Error> {
     let exit = report.exit();
     let wire = JsonReport {
@@ -346,18 +346,18 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
     text(&wire)
 }
 
-/// A value as JSON that may stand in the log of a CI job: two hashes in a row could be read as a command,
-/// and JSON has another word for the second.
+/// A value as JSON that is safe in the log of a CI job. Two hashes in a row could be read as a command, so the second
+/// one is written as a JSON escape.
 pub(super) fn text(wire: &impl Serialize) -> Result<String, serde_json::Error> {
     let text = serde_json::to_string_pretty(wire)?.replace("##", "#\\u0023");
     Ok(visible_json(&text) + "\n")
 }
 
-/// Any value as JSON, safe to be shown.
+/// Any value as JSON that is safe to show.
 ///
 /// # Errors
 ///
-/// None that is known.
+/// No known errors.
 pub fn value(value: &Value) -> Result<String, serde_json::Error> {
     text(value)
 }
@@ -415,11 +415,11 @@ struct JsonLine<'a> {
     candidate_trials: Option<u64>,
 }
 
-/// Renders two runs side by side as JSON.
+/// Renders a comparison of two runs as JSON, with a line break at its end.
 ///
 /// # Errors
 ///
-/// None that is known.
+/// No known errors.
 pub fn render_comparison(compared: &Compared) -> Result<String, serde_json::Error> {
     let found = compared.outcome.as_ref().ok();
     let candidate = found.map(|(_, evidence)| &evidence.candidate);
@@ -473,7 +473,7 @@ fn error(fault: &Fault) -> JsonError<'_> {
     }
 }
 
-/// All runs of the evidence, judged or left out.
+/// All runs of the evidence, both judged and left out.
 fn listed(evidence: &Evidence) -> Vec<JsonListedRun<'_>> {
     let runs = evidence.selection.runs.iter().map(|run| (None, run));
     let named = evidence.named.iter().flat_map(|(name, compared)| {

@@ -12,11 +12,11 @@ use crate::judge::{Check, Name, Status};
 use crate::policy::Severity;
 use crate::visible::spelled_out;
 
-/// Renders the report. Names of test cases hold no values, so that they stay the same from run to run.
+/// Renders the report. Names of test cases contain no measured values, so that they stay the same from run to run.
 ///
 /// # Errors
 ///
-/// None that is known.
+/// No known errors.
 pub fn render(report: &Report) -> Result<String, SerializeError> {
     let mut junit = Junit::new("weave-gate");
     if let Some(fault) = &report.fault {
@@ -36,20 +36,24 @@ pub fn render(report: &Report) -> Result<String, SerializeError> {
             Err(fault) => unjudged(&path, fault),
         });
     }
-    junit.to_string().map(|xml| with_skipped(&xml))
+    junit.to_string().map(|xml| without_skipped_in_root(&xml))
 }
 
-/// The count of skipped cases under the name that Jenkins' schema has for it, and all readers know. In what is
-/// searched for no name can stand: quotes in values are escaped, and so is `<` everywhere.
-fn with_skipped(xml: &str) -> String {
-    let renamed = xml.split_inclusive('\n').map(|line| {
-        if line.trim_start().starts_with("<testsuite ") {
-            line.replacen("\" disabled=\"", "\" skipped=\"", 1)
-        } else {
-            line.to_owned()
-        }
+/// Takes the count of skipped cases out of the root element: Jenkins' schema has it in suites only. The text that is
+/// searched for cannot be in a name: quotes and every `<` in names are escaped.
+fn without_skipped_in_root(xml: &str) -> String {
+    const ATTRIBUTE: &str = "\" skipped=\"";
+    let cut = |line: &str| {
+        let (before, after) = line.split_once(ATTRIBUTE)?;
+        let (_, after) = after.split_once('"')?;
+        Some(format!("{before}\"{after}"))
+    };
+    let lines = xml.split_inclusive('\n').map(|line| {
+        let is_root = line.starts_with("<testsuites ");
+        let without = if is_root { cut(line) } else { None };
+        without.unwrap_or_else(|| line.to_owned())
     });
-    renamed.collect()
+    lines.collect()
 }
 
 fn suite(path: &str, judged: &Judged) -> TestSuite {
@@ -62,7 +66,7 @@ fn suite(path: &str, judged: &Judged) -> TestSuite {
         }
         suite.add_test_case(case);
     }
-    // A suite of which everything is skipped looks fine.
+    // Readers show a suite without any judged test as successful, so findings are added as errors.
     let findings = judged.judgement.findings.iter();
     for finding in findings.filter(|finding| finding.name() == Name::NothingJudged) {
         let message = spelled_out(&finding_text(finding).to_string());
@@ -71,7 +75,7 @@ fn suite(path: &str, judged: &Judged) -> TestSuite {
     suite
 }
 
-/// A test case that is an error.
+/// A test case with an error.
 fn error(path: &str, name: &str, kind: &str, message: &str) -> TestCase {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
     status
@@ -87,7 +91,7 @@ fn status(check: &Check) -> TestCaseStatus {
     let unlike = |kind, word: &str| {
         let mut status = TestCaseStatus::non_success(kind);
         let text = text(check);
-        // GitLab shows the text, others the message.
+        // GitLab shows the text, other readers show the message.
         status
             .set_message(text.clone())
             .set_type(word)
@@ -97,7 +101,7 @@ fn status(check: &Check) -> TestCaseStatus {
     match check.status {
         Status::Fail if check.blocks() => unlike(NonSuccessKind::Failure, "fail"),
         Status::Undecided if check.blocks() => unlike(NonSuccessKind::Error, "undecided"),
-        // Jenkins would call a build unstable for what only warns.
+        // A check that only warns is a success, because Jenkins would otherwise mark the build as unstable.
         Status::Pass | Status::Fail | Status::Undecided => TestCaseStatus::success(),
         Status::Waived | Status::Skipped => {
             let mut status = TestCaseStatus::skipped();
@@ -112,7 +116,7 @@ fn text(check: &Check) -> String {
     spelled_out(&format!("{}: {reason}", view::status_label(check)))
 }
 
-/// What could not be judged is an error, so that no older result stays on show.
+/// A suite with an error for a policy that could not be judged, so that no older result stays visible.
 fn unjudged(path: &str, fault: &Fault) -> TestSuite {
     let message: Vec<String> = fault.message.lines().map(spelled_out).collect();
     let message = message.join("\n");

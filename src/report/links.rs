@@ -13,7 +13,7 @@ pub(super) fn call(web: &str, project: &Project, id: &str) -> Option<String> {
     Some(format!("{}/r/call/{}", base(web, project)?, encode(id)))
 }
 
-/// The page that shows two runs side by side. The leftmost is its baseline.
+/// The page that compares two runs. The leftmost run is the baseline.
 pub(super) fn comparison(candidate: &Run, baseline: &Run) -> Option<String> {
     let ids = serde_json::to_string(&[&baseline.id, &candidate.id]).ok()?;
     Some(format!(
@@ -27,7 +27,7 @@ fn base(web: &str, project: &Project) -> Option<String> {
     is_plain(web).then(|| format!("{web}/{}", project.encoded()))
 }
 
-/// Whether an address is one that a browser opens, and nothing in it could end a link.
+/// Whether a browser can open the address and it contains nothing that could end a link.
 pub(super) fn is_plain(url: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
     let rest = url

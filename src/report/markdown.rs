@@ -51,7 +51,7 @@ fn write(page: &mut String, report: &Report) -> fmt::Result {
     Ok(())
 }
 
-/// The headline where nothing was to be judged.
+/// The headline if nothing had to be judged.
 pub(super) const SKIPPED: &str = "⏭️ Weave gate: skipped, nothing was judged";
 
 pub(super) fn headline(verdict: Option<Verdict>) -> &'static str {
@@ -77,7 +77,7 @@ fn write_fault(page: &mut String, fault: &Fault) -> fmt::Result {
 
 fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
     let judgement = &judged.judgement;
-    let blocking = view::blocking(judgement);
+    let blocking = view::headline(judgement);
     let mut first = blocking.chars();
     let capital = first
         .next()
@@ -134,7 +134,7 @@ fn write_judged(page: &mut String, judged: &Judged) -> fmt::Result {
     write_listed(page, judged)
 }
 
-/// The rows that a check fails on, folded.
+/// Writes the rows that caused a check to fail, in a collapsed block.
 fn write_behind(page: &mut String, judged: &Judged, check: &Check) -> fmt::Result {
     let Some(offending) = judged.offending(check) else {
         return Ok(());
@@ -205,7 +205,7 @@ fn write_findings(page: &mut String, findings: &[Finding]) -> fmt::Result {
     writeln!(page)
 }
 
-/// Renders two runs side by side.
+/// Renders a comparison of two runs.
 #[must_use]
 pub fn render_comparison(compared: &Compared) -> String {
     let mut page = String::new();
@@ -292,7 +292,8 @@ fn write_checks(page: &mut String, checks: &[&Check]) -> fmt::Result {
     write_pictures(page, checks)
 }
 
-/// The intervals of checks against their limits. They stand below the table, which is as wide as a page without them.
+/// Draws the intervals and limits of checks. They are below the table, because the table already has the width of a
+/// page.
 fn write_pictures(page: &mut String, checks: &[&Check]) -> fmt::Result {
     let drawn: Vec<(&Check, String)> = checks
         .iter()
@@ -307,7 +308,7 @@ fn write_pictures(page: &mut String, checks: &[&Check]) -> fmt::Result {
     writeln!(page, "\n<sub>{}</sub>\n", bar::LEGEND)
 }
 
-/// The interval of a check against its limit; none where chance has no word in it.
+/// The interval of a check and its limit; `None` if the check has no interval.
 fn picture(check: &Check) -> Option<String> {
     let baseline = check.baseline.and_then(|measure| measure.observed);
     let chance = check.chance.as_ref()?;
@@ -327,7 +328,7 @@ fn write_runs(page: &mut String, evidence: &Evidence) -> fmt::Result {
     writeln!(page)
 }
 
-/// Every run of a commit that was logged several times, with what each of the candidate measured alone.
+/// Writes every run of a commit with several runs, with the values that each of the candidate's runs measured alone.
 fn write_listed(page: &mut String, judged: &Judged) -> fmt::Result {
     let listed = view::listed(&judged.evidence);
     if listed.is_empty() {
@@ -368,7 +369,7 @@ fn write_listed(page: &mut String, judged: &Judged) -> fmt::Result {
     writeln!(page)
 }
 
-/// One click to where the runs can be looked at.
+/// Writes a link to the runs in Weave.
 fn write_link(page: &mut String, evidence: &Evidence) -> fmt::Result {
     let both = match &evidence.baseline {
         Baseline::Found(baseline, _) => links::comparison(&evidence.candidate, baseline),

@@ -1,4 +1,4 @@
-//! Reports: one file for each format, `fn(&Report) -> String`. Nothing here judges.
+//! Reports. Each format has its own file and a function `fn(&Report) -> String`. Reports judge nothing.
 
 mod bar;
 mod escape;
@@ -17,6 +17,7 @@ pub mod runs;
 mod short;
 mod table;
 mod terminal;
+mod units;
 mod view;
 
 use std::collections::BTreeMap;
@@ -46,48 +47,49 @@ pub use terminal::{
 #[cfg(test)]
 pub(crate) use {finding::finding_text, reason::reason_text};
 
-/// All that one command has to say.
+/// The result of one command.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// One for each policy, in the order given.
+    /// One section for each policy, in the given order.
     pub sections: Vec<Section>,
-    /// Why nothing was judged at all.
+    /// Why nothing was judged at all; `None` if something was judged.
     pub fault: Option<Fault>,
-    /// Why nothing was to be judged.
+    /// Why nothing had to be judged.
     pub skipped: Option<String>,
 }
 
-/// Inputs, outputs and scores of rows, by the further baseline that their checks compare with; `None` for `baseline`.
+/// Inputs, outputs and scores of rows, by the name of the further baseline that their checks compare with; `None` for
+/// `baseline`.
 pub type DetailsByBaseline = BTreeMap<Option<String>, Details>;
 
-/// One policy and what came of it.
+/// One policy and its result.
 #[derive(Clone, Debug)]
 pub struct Section {
     /// The policy file.
     pub path: String,
     /// SHA-256 of the policy file.
     pub sha256: String,
-    /// What was judged; or why the evidence could not be had.
+    /// The judged policy, or why the evidence is unavailable.
     pub outcome: Result<Judged, Fault>,
 }
 
-/// A judgement, and what it was made on.
+/// A judgement and the evidence that it is based on.
 #[derive(Clone, Debug)]
 pub struct Judged {
     /// The verdict with its checks.
     pub judgement: Judgement,
     /// The runs.
     pub evidence: Evidence,
-    /// The rows of failed checks that do not pass, if they could be read.
+    /// The rows that caused checks to fail, if they could be read.
     pub offending: Vec<OffendingRows>,
     /// Inputs, outputs and scores of these rows.
     pub details: DetailsByBaseline,
-    /// Why they could not be had.
+    /// Why these details are unavailable.
     pub unexplained: Option<String>,
 }
 
 impl Judged {
-    /// The rows that a check fails on.
+    /// The rows that caused a check to fail.
     fn offending(&self, check: &Check) -> Option<&OffendingRows> {
         let is_it = |offending: &&OffendingRows| {
             let found = self.judgement.checks.get(offending.check);
@@ -97,15 +99,15 @@ impl Judged {
     }
 }
 
-/// Two runs side by side, or why they could not be had.
+/// A comparison of two runs, or why it is unavailable.
 #[derive(Clone, Debug)]
 pub struct Compared {
-    /// The comparison, and what it was made on.
+    /// The comparison and the evidence that it is based on.
     pub outcome: Result<(Comparison, Evidence), Fault>,
 }
 
 impl Compared {
-    /// The exit code that follows: there is nothing to fail.
+    /// The exit code of the comparison. A comparison cannot fail.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match &self.outcome {
@@ -117,7 +119,7 @@ impl Compared {
 }
 
 impl Section {
-    /// The policy's verdict; `None` where the evidence could not be had.
+    /// The policy's verdict; `None` if the evidence is unavailable.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         self.outcome
@@ -128,7 +130,7 @@ impl Section {
 }
 
 impl Report {
-    /// A report that nothing was judged.
+    /// A report with the reason why nothing was judged.
     #[must_use]
     pub fn of_fault(fault: Fault) -> Self {
         Self {
@@ -138,7 +140,7 @@ impl Report {
         }
     }
 
-    /// A report that nothing was to be judged.
+    /// A report with the reason why nothing had to be judged.
     #[must_use]
     pub fn of_skip(reason: impl Into<String>) -> Self {
         Self {
@@ -148,8 +150,8 @@ impl Report {
         }
     }
 
-    /// The verdict of all policies together, the worst of them; `None` where a policy has none and no
-    /// other fails, or where there are no policies.
+    /// The verdict of all policies together: the worst of them. `None` if a policy has no verdict and no other policy
+    /// fails, or if there are no policies.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         if self.fault.is_some() || self.skipped.is_some() {
@@ -163,7 +165,7 @@ impl Report {
         known?.into_iter().max()
     }
 
-    /// The verdict in a word: `passed`, `failed`, `undecided`, `skipped`, or `none`.
+    /// The verdict as one word: `passed`, `failed`, `undecided`, `skipped`, or `none`.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self.verdict() {
@@ -173,7 +175,7 @@ impl Report {
         }
     }
 
-    /// The exit code that follows.
+    /// The exit code of the report.
     #[must_use]
     pub fn exit(&self) -> Exit {
         if self.skipped.is_some() {
@@ -187,7 +189,7 @@ impl Report {
         }
     }
 
-    /// What could be done better, of all policies, in words.
+    /// The hints of all policies, in words.
     pub fn hints(&self) -> impl Iterator<Item = Prose> {
         let judged = self
             .sections
@@ -199,7 +201,7 @@ impl Report {
             .map(finding::finding_text)
     }
 
-    /// The reasons why nothing, or not everything, could be judged.
+    /// The errors because of which nothing, or not everything, could be judged.
     pub fn faults(&self) -> impl Iterator<Item = &Fault> {
         let of_sections = self
             .sections

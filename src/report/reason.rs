@@ -1,315 +1,369 @@
-//! The reason of a check in words.
+//! The reason of a check in words: what was measured, by how much it is beyond its limit, and whether that is chance.
 
 use super::finding::cause_text;
+use super::units;
 use crate::judge::{Check, Decision, Measure, Reason, RuleOutcome, TestResult};
-use crate::number::{full, plural, show, signed};
-use crate::policy::{self, Kind, Limit, LimitKey, Unit};
+use crate::number::{full, plural, show};
+use crate::policy::{self, Kind, LimitKey, Unit};
 use crate::prose::Prose;
 
 /// Why a check has its status, in words.
 pub(crate) fn reason_text(check: &Check) -> Prose {
     match &check.reason {
-        Reason::Skipped => Prose::from("there is no baseline, and the policy does not require one"),
+        Reason::Skipped => {
+            Prose::from("no baseline was found, and the policy does not require one")
+        }
         Reason::Blocked(cause) => cause_text(cause),
         Reason::Values(decision) => Prose::from(by_values(check, *decision)),
-        Reason::Test(outcome) => Prose::from(by_test(check, Some(*outcome))),
-        Reason::MissingScoresDecide => Prose::from(by_test(check, None)),
+        Reason::Test(outcome) => Prose::from(match &check.chance {
+            Some(test) => by_test(check, *outcome, test),
+            None => movement(check),
+        }),
+        Reason::MissingScoresDecide => {
+            Prose::from(format!("{} and could change the result", missing(check)))
+        }
     }
 }
 
-/// Why a limit holds, does not, or is not decided.
+/// Why measured values meet a limit, are beyond it, or do not decide.
 fn by_values(check: &Check, decision: Decision) -> String {
-    let value = Value { check };
-    let (metric, margin) = (check.metric, check.margin);
-    let distance = |words: &str| {
-        margin.map_or_else(String::new, |margin| {
-            format!("; {} {words}", plural(margin.count, margin.thing))
-        })
-    };
     match decision {
-        Decision::Holds if margin.is_some_and(|margin| margin.count == 0) => {
-            format!("{}; nothing to spare", value.relation(true))
+        Decision::Holds if is_at_limit(check) => {
+            format!("{}, exactly at the limit", units::bound(check))
         }
-        Decision::Holds => format!("{}{}", value.relation(true), distance("to spare")),
-        Decision::Broken => format!("{}{}", value.relation(false), distance("short")),
-        Decision::Depends if metric.column() == Some(Kind::Anything) => format!(
-            "the summary tells how many trials each scorer scored, not which, and no lists: {}",
-            value.open()
+        Decision::Holds => format!("{}{}", compared(check, true), spare(check)),
+        Decision::Broken => match check.margin {
+            Some(margin) => {
+                let short = plural(margin.count, margin.thing);
+                format!("{}; {short} short", compared(check, false))
+            }
+            None => compared(check, false),
+        },
+        Decision::Depends if check.metric.column() == Some(Kind::Anything) => format!(
+            "the summary does not say which trials have no score at all: {}",
+            compared(check, false)
         ),
-        Decision::Depends => format!("{}, and they decide: {}", missing(check), value.open()),
-        Decision::Unbounded if metric.is_usage() || metric.is_latency() => format!(
-            "{}, and what they took is not known: {}",
+        Decision::Depends => format!(
+            "{} and could change the result: {}",
             missing(check),
-            value.open()
+            possible(check)
         ),
         Decision::Unbounded => {
-            format!(
-                "{}, and without `range` their worst is not known",
-                missing(check)
-            )
+            let helps = check.metric.takes_range();
+            let help = if helps {
+                "; add `range: [LOW, HIGH]` to the gate to bound them"
+            } else {
+                ", without bounds"
+            };
+            format!("{}{help}", missing(check))
         }
-        Decision::ZeroBaseline => {
-            "the baseline is 0, so the change has no relative size".to_owned()
-        }
+        Decision::ZeroBaseline => "the baseline is 0, so a relative change is undefined".to_owned(),
     }
 }
 
-/// Why an interval or a test meets a limit, is beyond it, or does not decide.
-fn by_test(check: &Check, said: Option<RuleOutcome>) -> String {
-    let limit = check.limit;
-    let Some(chance) = &check.chance else {
-        return missing(check);
-    };
-    let bound = full(limit.value);
-    let key = limit.key.word();
-    let worst = if chance.is_open && said.is_some() {
-        " with missing scores at their worst"
-    } else {
-        ""
-    };
-    let what = if limit.key.is_change() {
-        format!(
-            "changed by {} on its rows{worst}",
-            signed(chance.point, 0.0)
-        )
-    } else {
-        format!("{} on its rows{worst}", show(chance.point, limit.value))
-    };
-    let detail = detail(limit, chance);
-    match said {
-        Some(RuleOutcome::Holds) if chance.rule == policy::Evidence::Proven => {
-            format!("{what}; all plausible values are within {key} {bound}: {detail}")
+/// How far a check that passes is from its limit.
+fn spare(check: &Check) -> String {
+    match check.margin {
+        Some(margin) if margin.count > 0 => {
+            format!("; {} to spare", plural(margin.count, margin.thing))
         }
-        Some(RuleOutcome::Holds) => format!("{what}, within {key} {bound}: {detail}"),
-        Some(RuleOutcome::Noise) if chance.shows_nothing => format!(
-            "{what}, beyond {key} {bound}; but {} so alike show nothing",
-            plural(chance.rows, "row")
+        Some(margin) => format!("; no {} to spare", margin.thing),
+        None => String::new(),
+    }
+}
+
+/// Whether the limit is on a value, and the value is the limit itself.
+fn is_at_limit(check: &Check) -> bool {
+    let is_it = |candidate: Measure| {
+        candidate.low == check.limit.value && candidate.high == check.limit.value
+    };
+    !check.limit.key.is_change() && check.candidate.is_some_and(is_it)
+}
+
+/// The value against its limit: `76.7 %, below min 90 %`, `fell 8.3 pts (94.2 % → 85.8 %), limit 2 pts`.
+fn compared(check: &Check, holds: bool) -> String {
+    let bound = units::bound(check);
+    let value = || units::candidate(check).unwrap_or_else(|| "unknown".to_owned());
+    match check.limit.key {
+        LimitKey::Min if holds => format!("{}, min {bound}", value()),
+        LimitKey::Min => format!("{}, below min {bound}", value()),
+        LimitKey::Max if holds => format!("{}, max {bound}", value()),
+        LimitKey::Max => format!("{}, above max {bound}", value()),
+        LimitKey::MaxDrop
+        | LimitKey::MaxRise
+        | LimitKey::MaxRelativeDrop
+        | LimitKey::MaxRelativeRise => format!("{}, limit {bound}", movement(check)),
+    }
+}
+
+/// What a value can be, and its limit.
+fn possible(check: &Check) -> String {
+    if check.limit.key.is_change() {
+        return format!("{}, limit {}", movement(check), units::bound(check));
+    }
+    let value = units::candidate(check).unwrap_or_else(|| "unknown".to_owned());
+    format!("{value}, {}", units::limit(check))
+}
+
+/// The change from baseline to candidate: `fell 8.3 pts (94.2 % → 85.8 %)`.
+fn movement(check: &Check) -> String {
+    let (Some(ours), Some(theirs)) = (&check.candidate, &check.baseline) else {
+        return units::candidate(check).unwrap_or_default();
+    };
+    let (before, after) = (units::baseline(check), units::candidate(check));
+    let from_to = match (before, after) {
+        (Some(before), Some(after)) if before == after => format!(" ({after})"),
+        (Some(before), Some(after)) => format!(" ({before} → {after})"),
+        _ => String::new(),
+    };
+    let (least, most) = (
+        change(check, ours.low, theirs.high),
+        change(check, ours.high, theirs.low),
+    );
+    let words = match (least, most) {
+        (Some(least), Some(most)) if least == most => moved(check, least),
+        (Some(least), Some(most)) => moved_between(check, least, most),
+        _ => "size of the change unknown".to_owned(),
+    };
+    format!("{words}{from_to}")
+}
+
+/// A change of one size, in words.
+fn moved(check: &Check, change: f64) -> String {
+    // Only a change in the limited direction has to be told from the limit.
+    let is_limited = (change < 0.0) == check.limit.key.wants_high();
+    let limit = if is_limited { check.limit.value } else { 0.0 };
+    let is_relative = check.limit.key.is_relative();
+    let size = units::size_of_change(check.metric, change.abs(), is_relative, limit);
+    if change < 0.0 {
+        format!("fell {size}")
+    } else if change > 0.0 {
+        format!("rose {size}")
+    } else {
+        "unchanged".to_owned()
+    }
+}
+
+/// A change between two, in words: `fell 5 to 8.3 pts`, `changed by -1 pt to +2 pts`.
+fn moved_between(check: &Check, least: f64, most: f64) -> String {
+    let is_relative = check.limit.key.is_relative();
+    if least < 0.0 && most > 0.0 {
+        let end = |change: f64| units::change(check.metric, change, is_relative, signed(check));
+        return format!("changed by {} to {}", end(least), end(most));
+    }
+    let size = |change: f64| {
+        units::size_of_change(check.metric, change.abs(), is_relative, check.limit.value)
+    };
+    let (word, near, far) = if most > 0.0 {
+        ("rose", size(least), size(most))
+    } else {
+        ("fell", size(most), size(least))
+    };
+    format!("{word} {} to {far}", units::without_unit(&near, &far))
+}
+
+/// The limit of a change with its direction: a drop is negative.
+fn signed(check: &Check) -> f64 {
+    if check.limit.key.wants_high() {
+        -check.limit.value
+    } else {
+        check.limit.value
+    }
+}
+
+/// A change as the limit counts it: in the metric's unit, or as a fraction of the baseline. `None` if it is unknown.
+fn change(check: &Check, candidate: f64, baseline: f64) -> Option<f64> {
+    let change = candidate - baseline;
+    let change = if check.limit.key.is_relative() && change != 0.0 {
+        change / baseline.abs()
+    } else {
+        change
+    };
+    change.is_finite().then_some(change)
+}
+
+/// Why the confidence interval or the significance test meets a limit, is beyond it, or does not decide.
+fn by_test(check: &Check, outcome: RuleOutcome, test: &TestResult) -> String {
+    let is_proof = test.rule == policy::Evidence::Proven;
+    let what = tested(check, test);
+    let rows = plural(test.rows, "row");
+    match outcome {
+        RuleOutcome::Holds if is_proof => format!(
+            "{what}; proven: the interval {} is within {}",
+            interval(check, test),
+            units::limit(check)
         ),
-        Some(RuleOutcome::Noise) => {
-            let uncounted = if chance.counted == Some(false) {
+        RuleOutcome::Holds => format!("{what}, {}{}", against(check), chance(test)),
+        RuleOutcome::Noise if test.shows_nothing => {
+            format!(
+                "{what}, {}; but {rows} that are all alike show nothing",
+                beyond(check)
+            )
+        }
+        RuleOutcome::Noise => {
+            let counted = if test.counted == Some(false) {
                 "; not counted as a test: no pattern of these changes would be significant"
             } else {
                 ""
             };
-            format!("{what}, beyond {key} {bound}, which may be noise: {detail}{uncounted}")
+            format!(
+                "{what}, {}, but within noise{}{counted}",
+                beyond(check),
+                chance(test)
+            )
         }
-        Some(RuleOutcome::Broken) if chance.rule == policy::Evidence::Proven => {
-            format!("{what}; no plausible value is within {key} {bound}: {detail}")
+        RuleOutcome::Broken if is_proof => format!(
+            "{what}; proven: the interval {} is beyond {}",
+            interval(check, test),
+            units::limit(check)
+        ),
+        RuleOutcome::Broken if check.limit.key.is_change() => {
+            format!("{what}, {}; not chance{}", against(check), chance(test))
         }
-        Some(RuleOutcome::Broken) => {
-            format!("{what}, beyond {key} {bound}, and chance does not explain it: {detail}")
-        }
-        Some(RuleOutcome::Open) => {
-            let more = chance.rows_needed.map_or_else(String::new, |rows| {
-                format!("; about {} of this kind would decide", plural(rows, "row"))
+        RuleOutcome::Broken => format!("{what}, {}; not chance{}", beyond(check), chance(test)),
+        RuleOutcome::Open => {
+            let more = test.rows_needed.map_or_else(String::new, |needed| {
+                format!("; about {} like these would decide", plural(needed, "row"))
             });
-            format!("{what}; plausible values lie on both sides of {key} {bound}: {detail}{more}")
+            format!(
+                "{what}; the interval {} is on both sides of {}{more}",
+                interval(check, test),
+                units::limit(check)
+            )
         }
-        Some(RuleOutcome::TooFew) => format!(
-            "{} {} too few, or too much alike, to tell chance from change",
-            plural(chance.rows, "row"),
-            if chance.rows == 1 { "is" } else { "are" }
-        ),
-        None => format!(
-            "{}, and they decide; at their worst: {what}, {detail}",
-            missing(check)
-        ),
+        RuleOutcome::TooFew if test.rows < 2 => {
+            format!("{rows}: too few to tell chance from change")
+        }
+        RuleOutcome::TooFew => format!("{rows}, all alike or too few to tell chance from change"),
     }
 }
 
-/// The interval and what it rests on.
-fn detail(limit: Limit, chance: &TestResult) -> String {
-    let percent = show(chance.confidence * 100.0, 0.0);
-    let shown = |end: f64| {
-        if limit.key.is_change() {
-            signed(end, 0.0)
+/// The value that was tested, or the change.
+fn tested(check: &Check, test: &TestResult) -> String {
+    if check.limit.key.is_change() {
+        return movement(check);
+    }
+    let value = units::value(check.metric, test.point, check.limit.value);
+    if test.is_open {
+        format!("{value} with missing scores at their worst")
+    } else {
+        value
+    }
+}
+
+/// `limit 2 pts`, `min 90 %`.
+fn against(check: &Check) -> String {
+    if check.limit.key.is_change() {
+        format!("limit {}", units::bound(check))
+    } else {
+        units::limit(check)
+    }
+}
+
+/// `beyond the limit of 2 pts`, `below min 90 %`.
+fn beyond(check: &Check) -> String {
+    match check.limit.key {
+        LimitKey::Min => format!("below {}", units::limit(check)),
+        LimitKey::Max => format!("above {}", units::limit(check)),
+        LimitKey::MaxDrop
+        | LimitKey::MaxRise
+        | LimitKey::MaxRelativeDrop
+        | LimitKey::MaxRelativeRise => format!("beyond the limit of {}", units::bound(check)),
+    }
+}
+
+/// The p-value, the corrected one, and the rows that changed: ` (p 0.006, corrected 0.025; 13 rows worse, 3 better)`.
+fn chance(test: &TestResult) -> String {
+    let mut parts = Vec::new();
+    if let Some(p) = test.p {
+        parts.push(format!("p {}", p_value(p)));
+        if let Some(adjusted) = test.adjusted_p.filter(|adjusted| *adjusted != p) {
+            parts.push(format!("corrected {}", p_value(adjusted)));
+        }
+    }
+    let mut said = parts.join(", ");
+    if let Some((worse, better)) = test.discordant {
+        let rows = format!("{} worse, {better} better", plural(worse, "row"));
+        said = if said.is_empty() {
+            rows
         } else {
-            show(end, limit.value)
-        }
-    };
-    let mut parts = vec![format!(
-        "{} to {} at {percent} % one-sided, {}",
-        shown(chance.interval.low),
-        shown(chance.interval.high),
-        plural(chance.rows, "row")
-    )];
-    if let Some((regressed, fixed)) = chance.discordant {
-        parts.push(format!("{regressed} regressed and {fixed} fixed"));
+            format!("{said}; {rows}")
+        };
     }
-    match (chance.p, chance.adjusted_p) {
-        (Some(p), Some(adjusted)) if p != adjusted => {
-            parts.push(format!(
-                "p {}, corrected {}",
-                show(p, 0.0),
-                show(adjusted, 0.0)
-            ));
-        }
-        (Some(p), _) => parts.push(format!("p {}", show(p, 0.0))),
-        (None, _) => {}
+    if said.is_empty() {
+        said
+    } else {
+        format!(" ({said})")
     }
-    if let Some(resolution) = chance.resolution.filter(|size| *size > 0.0) {
-        let size = show(resolution, 0.0);
-        parts.push(format!("a change of {size} would show by itself"));
-    }
-    parts.join(", ")
 }
 
-/// Says which scores are missing, or tokens, prices and times.
+/// A p-value with two significant digits.
+fn p_value(p: f64) -> String {
+    if p < 1e-6 {
+        return "below 0.000001".to_owned();
+    }
+    let mut decimals = 2;
+    let mut unit = 0.1;
+    while p < unit {
+        decimals += 1;
+        unit /= 10.0;
+    }
+    let text = format!("{p:.decimals$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// The confidence interval of a value or of a change.
+fn interval(check: &Check, test: &TestResult) -> String {
+    let (low, high) = (test.interval.low, test.interval.high);
+    let percent = show(test.confidence * 100.0, 0.0);
+    let ends = if check.limit.key.is_change() {
+        let end = |change: f64| units::change(check.metric, change, false, signed(check));
+        format!("{} to {}", end(low), end(high))
+    } else {
+        let end = |value: f64| units::value(check.metric, value, check.limit.value);
+        format!("{} to {}", end(low), end(high))
+    };
+    format!("{ends} ({percent} % one-sided)")
+}
+
+/// Says which scores are missing, or tokens, prices and times: `4 of 120 scores are missing`.
 fn missing(check: &Check) -> String {
-    let unit = check.metric.unit();
+    let what = match check.metric.unit() {
+        Unit::Tokens => "token counts",
+        Unit::Dollars => "prices",
+        Unit::Seconds => "latencies",
+        Unit::Fraction | Unit::Score | Unit::Count => "scores",
+    };
     let of = |measure: &Measure, whose: &str| {
         let missing = measure.trials.saturating_sub(measure.scored);
         (missing > 0).then(|| {
-            let verb = if missing == 1 { "has" } else { "have" };
-            let what = match unit {
-                Unit::Tokens => "tokens",
-                Unit::Dollars => "price",
-                Unit::Seconds => "latency",
-                Unit::Fraction | Unit::Score | Unit::Count => "score",
-            };
-            let rows = if measure.rows == measure.trials {
-                String::new()
-            } else {
-                format!(" on {}", plural(measure.rows, "row"))
-            };
+            let are = if missing == 1 { "is" } else { "are" };
             format!(
-                "{missing} of {}{rows}{whose} {verb} no {what}",
-                plural(measure.trials, "trial")
+                "{missing} of {} {what}{whose} {are} missing",
+                full_count(measure.trials)
             )
         })
     };
-    let candidate = check.candidate.as_ref();
     let Some(baseline) = &check.baseline else {
-        return candidate
+        let of_candidate = check.candidate.as_ref();
+        return of_candidate
             .and_then(|candidate| of(candidate, ""))
-            .unwrap_or_else(|| "the summary leaves it open".to_owned());
+            .unwrap_or_else(|| format!("some {what} are missing"));
     };
     let parts = [
-        candidate.and_then(|candidate| of(candidate, " of the candidate")),
+        check
+            .candidate
+            .as_ref()
+            .and_then(|candidate| of(candidate, " of the candidate")),
         of(baseline, " of the baseline"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() {
-        return "what removed rows would have scored is not known".to_owned();
+        return format!("the {what} of removed rows are missing");
     }
-    parts.join(", ")
+    parts.join(" and ")
 }
 
-/// A measured value and its limit.
-struct Value<'a> {
-    check: &'a Check,
-}
-
-impl Value<'_> {
-    /// `0.93 is at least 0.9`, `dropped by 0.08, 0.02 allowed`.
-    fn relation(&self, holds: bool) -> String {
-        let limit = self.check.limit;
-        let bound = full(limit.value);
-        match limit.key {
-            LimitKey::Min if holds => format!("{} is at least {bound}", self.candidate()),
-            LimitKey::Min => format!("{} is below {bound}", self.candidate()),
-            LimitKey::Max if holds => format!("{} is at most {bound}", self.candidate()),
-            LimitKey::Max => format!("{} is above {bound}", self.candidate()),
-            _ => {
-                let allowed = if limit.key.is_relative() {
-                    format!("{bound} of the baseline allowed")
-                } else {
-                    format!("{bound} allowed")
-                };
-                format!("{}, {allowed}", self.movement())
-            }
-        }
-    }
-
-    /// Where the value can be, and its limit.
-    fn open(&self) -> String {
-        let limit = self.check.limit;
-        let word = limit.key.word();
-        let bound = full(limit.value);
-        if limit.key.is_change() {
-            format!("{}, against {word} {bound}", self.movement())
-        } else {
-            format!("{}, against {word} {bound}", self.candidate())
-        }
-    }
-
-    fn candidate(&self) -> String {
-        let Some(measure) = &self.check.candidate else {
-            return "unknown".to_owned();
-        };
-        let limit = self.check.limit.value;
-        let slack = self.check.rounding();
-        // What is on the limit but for rounding is shown as it.
-        let shown = |value: f64| {
-            let is_near = !measure.exact && (value - limit).abs() <= slack;
-            if is_near { limit } else { value }
-        };
-        span(shown(measure.low), shown(measure.high), limit)
-    }
-
-    /// The change in the direction that is limited: a drop, or a rise.
-    fn movement(&self) -> String {
-        let limit = self.check.limit;
-        let (Some(candidate), Some(baseline)) = (&self.check.candidate, &self.check.baseline)
-        else {
-            return String::new();
-        };
-        let drop = limit.key.wants_high();
-        let toward = |ours: f64, theirs: f64| {
-            let moved = if drop { theirs - ours } else { ours - theirs };
-            if limit.key.is_relative() && theirs.is_infinite() && !candidate.is_unbounded() {
-                1.0_f64.copysign(moved)
-            } else if limit.key.is_relative() && moved != 0.0 {
-                moved / theirs.abs()
-            } else {
-                moved
-            }
-        };
-        let (least, most) = if drop {
-            (
-                toward(candidate.high, baseline.low),
-                toward(candidate.low, baseline.high),
-            )
-        } else {
-            (
-                toward(candidate.low, baseline.high),
-                toward(candidate.high, baseline.low),
-            )
-        };
-        let (word, opposite) = if drop {
-            ("dropped", "rose")
-        } else {
-            ("rose", "dropped")
-        };
-        if least == most && most < 0.0 {
-            return format!("{opposite} by {}", show(-most, -limit.value));
-        }
-        if least == most && most == 0.0 {
-            return "unchanged".to_owned();
-        }
-        if least.is_nan() || most.is_nan() || (least.is_infinite() && most.is_infinite()) {
-            return "size of the change unknown".to_owned();
-        }
-        if least < 0.0 && most > 0.0 {
-            let (low, high) = if drop { (-most, -least) } else { (least, most) };
-            let bound = if drop { -limit.value } else { limit.value };
-            return format!(
-                "changed by {} to {}",
-                signed(low, bound),
-                signed(high, bound)
-            );
-        }
-        format!("{word} by {}", span(least, most, limit.value))
-    }
-}
-
-/// One number, or the two that it lies between.
-fn span(low: f64, high: f64, against: f64) -> String {
-    if low == high {
-        return show(low, against);
-    }
-    if high.is_infinite() && low.is_finite() {
-        return format!("{} or more", show(low, against));
-    }
-    format!("{} to {}", show(low, against), show(high, against))
+fn full_count(count: u64) -> String {
+    full(crate::number::count(count))
 }

@@ -49,7 +49,7 @@ pub(super) struct Answered {
     pub(super) url: Option<String>,
 }
 
-/// The rows that a check fails on, the worst first.
+/// The rows that caused a check to fail, the worst first.
 pub(super) fn rows(judged: &Judged, offending: &OffendingRows) -> Vec<Row> {
     let check = judged.judgement.checks.get(offending.check);
     let against = check.and_then(|check| check.against.as_ref());
@@ -94,7 +94,7 @@ fn side(run: &Run, scored: Scored, answers: &[Answer]) -> Side {
 }
 
 impl Side {
-    /// The score of the row, and what is missing of it.
+    /// The row's score, and how many of its scores are missing, as text.
     pub(super) fn score(&self) -> String {
         let missing = self.trials - self.scored.min(self.trials);
         match (self.score, missing) {
@@ -105,7 +105,7 @@ impl Side {
         }
     }
 
-    /// What the model answered, in a line; of several trials the first.
+    /// The model's output on one line. If there are several trials, that of the first.
     pub(super) fn excerpt(&self) -> String {
         match self.answers.as_slice() {
             [] => "–".to_owned(),
@@ -115,7 +115,8 @@ impl Side {
     }
 }
 
-/// What the model answered, in a line. That there is nothing does not say that it crashed: some SDKs log no output.
+/// The model's output on one line. A missing output does not mean that the model crashed, because some SDKs log no
+/// output.
 fn output(value: &Value) -> String {
     match value {
         Value::Null => NO_OUTPUT.to_owned(),
@@ -123,10 +124,10 @@ fn output(value: &Value) -> String {
     }
 }
 
-/// Stands for an answer that was not logged.
+/// The text shown for an output that was not logged.
 pub(super) const NO_OUTPUT: &str = "no output logged";
 
-/// A value in a line: text as it is, a map without its braces.
+/// A value on one line: text unchanged, a map without its braces.
 pub(super) fn excerpt(value: &Value) -> String {
     let text = match value {
         Value::Null => return "–".to_owned(),

@@ -17,46 +17,46 @@ use crate::secret::Secrets;
 use crate::selector::Selector;
 use crate::visible::{columns, padded, visible};
 
-/// Changes only where an old reader would misread a new list.
+/// The version changes only if an old reader would misread a new list.
 const SCHEMA_VERSION: u32 = 1;
-/// A longer value of an attribute is cut.
+/// The maximum length of an attribute's value, in characters. A longer value is cut.
 const LONGEST_VALUE: usize = 40;
 
-/// Runs of a project, newest first.
+/// Runs of a project, the newest first.
 pub struct Listing<'a> {
-    /// Where they are.
+    /// The project of the runs.
     pub project: &'a Project,
     /// Address of the web pages.
     pub web: String,
-    /// What they had to be.
+    /// The selector that the runs match.
     pub selector: &'a Selector,
     /// The runs.
     pub runs: &'a [RunInfo],
-    /// What must not be shown of them.
+    /// The secrets that must not be shown.
     pub secrets: &'a Secrets,
-    /// How many trials they have, by id; `None` where that could not be counted.
+    /// The runs' numbers of trials, by id; `None` if they could not be counted.
     pub trials: Option<BTreeMap<String, u64>>,
 }
 
 impl Listing<'_> {
-    /// Foreign text, without secrets.
+    /// Foreign text with secrets removed.
     fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.secrets.redact(text)
     }
 
-    /// Foreign text in the table.
+    /// Foreign text for a cell of the table.
     fn cell(&self, text: &str) -> String {
         visible(&self.text(text))
     }
 
-    /// A run that has no rows has no trials, and Weave does not speak of it.
+    /// The number of trials of a run. Weave omits runs without trials; a run without rows has 0.
     fn trials(&self, info: &RunInfo) -> Option<u64> {
         let counts = self.trials.as_ref()?;
         Some(counts.get(&info.id).copied().unwrap_or(0))
     }
 }
 
-/// Renders the list as a table; empty where there are no runs.
+/// Renders the list as a table; empty if there are no runs.
 #[must_use]
 pub fn terminal(listing: &Listing<'_>) -> String {
     if listing.runs.is_empty() {
@@ -143,7 +143,7 @@ struct JsonRun<'a> {
 ///
 /// # Errors
 ///
-/// None that is known.
+/// No known errors.
 pub fn json(listing: &Listing<'_>) -> Result<String, serde_json::Error> {
     let wire = JsonListing {
         schema_version: SCHEMA_VERSION,

@@ -1,4 +1,4 @@
-//! The short report: verdict, blocking checks and links, for comments and where the whole report is too long.
+//! The short report: verdict, blocking checks and links. It is used for comments and if the full report is too long.
 
 use std::fmt::{self, Write as _};
 
@@ -11,23 +11,23 @@ use crate::evidence::Baseline;
 use crate::judge::{Check, Effect, Finding, Name};
 use crate::number::plural;
 
-/// As many checks of a policy are named.
+/// The maximum number of checks that are named for a policy.
 const MOST_CHECKS: usize = 10;
-/// As many findings.
+/// The maximum number of findings.
 const MOST_FINDINGS: usize = 5;
-/// A larger comment is not taken, in bytes: GitHub counts 65,536 characters, and the marker is to come.
+/// The maximum size of a comment, in bytes. GitHub allows 65,536 characters, and the marker is added later.
 const MOST_COMMENT: usize = 60_000;
 
-/// What a comment is about, besides the policy.
+/// The context of a comment, in addition to the policy.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct About<'a> {
     /// The commit that was evaluated.
     pub commit: Option<&'a str>,
-    /// The page of the pipeline, which has the whole report.
+    /// The page of the pipeline, which has the full report.
     pub pipeline: Option<&'a str>,
 }
 
-/// Renders the short form.
+/// Renders the short report.
 #[must_use]
 pub fn render(report: &Report) -> String {
     let mut page = String::new();
@@ -53,7 +53,8 @@ fn write(page: &mut String, report: &Report) -> fmt::Result {
     Ok(())
 }
 
-/// Renders a comment on one policy: its verdict, what blocks, what makes the comparison doubtful, and where there is more.
+/// Renders a comment on one policy: its verdict, the blocking checks, the findings that weaken the comparison, and
+/// links to more.
 #[must_use]
 pub fn comment(section: &Section, about: &About<'_>) -> String {
     let rendered = |most: usize| {
@@ -62,7 +63,7 @@ pub fn comment(section: &Section, about: &About<'_>) -> String {
         let _ = write_comment(&mut page, section, about, most);
         page
     };
-    // Names may be long, and a comment that is cut would be a comment of nothing.
+    // Names may be long, and a comment that is too long is rejected. So fewer checks are named until it fits.
     let mut pages = [MOST_CHECKS, 3, 1, 0].into_iter().map(rendered);
     pages
         .find(|page| page.len() <= MOST_COMMENT)
@@ -115,7 +116,7 @@ fn write_section(page: &mut String, section: &Section, most: usize) -> fmt::Resu
     match &section.outcome {
         Ok(judged) => {
             let judgement = &judged.judgement;
-            let (blocking, counts) = (view::blocking(judgement), view::counts(judgement));
+            let (blocking, counts) = (view::headline(judgement), view::counts(judgement));
             writeln!(page, "{path}: {blocking} ({counts})\n")?;
             write_blocking(page, judged, most)
         }
@@ -148,7 +149,7 @@ fn write_blocking(page: &mut String, judged: &Judged, most: usize) -> fmt::Resul
     Ok(())
 }
 
-/// A link to what was judged: both runs side by side, or the one there is.
+/// A link to the comparison of both runs, or to the candidate if there is no baseline.
 fn weave(section: &Section) -> Option<String> {
     let evidence = &section.outcome.as_ref().ok()?.evidence;
     let both = match &evidence.baseline {

@@ -1,4 +1,4 @@
-//! Rows as CSV or JSON lines: one line for each trial, for spreadsheets, notebooks and BI tools.
+//! Rows as CSV or JSON lines, one line per trial, for spreadsheets, notebooks and BI tools.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -15,25 +15,25 @@ use crate::secret::Secrets;
 
 /// The columns before the scores.
 const FIRST: [&str; 5] = ["row_digest", "run", "trial", "inputs", "output"];
-/// The columns after them.
+/// The columns after the scores.
 const LAST: [&str; 4] = ["latency_seconds", "tokens", "cost_usd", "url"];
 
 /// A table that is being written.
 pub enum Table<'a> {
-    /// Comma-separated values (RFC 4180), one column a dimension.
+    /// Comma-separated values (RFC 4180), with one column per dimension.
     Csv {
-        /// Where it goes.
+        /// The CSV writer of the output.
         writer: Box<csv::Writer<&'a mut dyn Write>>,
         /// The dimensions, in the order of their columns.
         dimensions: Vec<String>,
-        /// Whether it is shown, on a terminal or in a log, and not kept.
+        /// Whether the output is shown on a terminal or in a log instead of being written to a file.
         is_shown: bool,
     },
-    /// One JSON object a line.
+    /// One JSON object per line.
     JsonLines(&'a mut dyn Write),
 }
 
-/// A line of JSON.
+/// One line of JSON.
 #[derive(Serialize)]
 struct Line<'a> {
     row_digest: &'a str,
@@ -49,18 +49,18 @@ struct Line<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// Begins a table with a column for each of these dimensions, and writes its head.
+    /// Starts a table with a column for each of these dimensions and writes its header.
     ///
     /// # Errors
     ///
-    /// It cannot be written.
+    /// Writing fails.
     pub fn csv(
         to: &'a mut dyn Write,
         dimensions: &BTreeSet<&str>,
         is_shown: bool,
         secrets: &Secrets,
     ) -> io::Result<Self> {
-        // A cell in quotes is one cell, whatever a spreadsheet takes for its separator.
+        // Every cell is quoted, so that a spreadsheet reads it as one cell whatever separator it uses.
         let mut writer = Box::new(
             csv::WriterBuilder::new()
                 .quote_style(csv::QuoteStyle::NonNumeric)
@@ -81,11 +81,11 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// Writes the trials of a row, without any of these secrets.
+    /// Writes the trials of a row, with these secrets removed.
     ///
     /// # Errors
     ///
-    /// They cannot be written.
+    /// Writing fails.
     pub fn row(&mut self, run: &Run, row: &RunRow<'_>, secrets: &Secrets) -> io::Result<()> {
         let text = |text: &str| secrets.redact(text).into_owned();
         let rendered = |text: &str| secrets.redact_rendered(text).into_owned();
@@ -94,7 +94,7 @@ impl<'a> Table<'a> {
         let id = text(&run.id);
         let trials = row.trials.iter().enumerate();
         for (place, trial) in trials {
-            // Columns are found by the names that the dimensions have.
+            // The names of the columns are those of the dimensions.
             let scores = flattened(trial)?.into_iter();
             let scores = scores.map(|(name, value)| (name, value_without(value, secrets)));
             let number = place + 1;
@@ -116,7 +116,7 @@ impl<'a> Table<'a> {
                         cost_usd: trial.total_cost,
                         url,
                     };
-                    // JSON has other words for what hides, and for what a runner reads.
+                    // In JSON, invisible characters and commands to a CI runner are written as escapes.
                     let line = rendered(&visible_json(&serde_json::to_string(&line)?));
                     to.write_all(line.replace("##", "#\\u0023").as_bytes())?;
                     to.write_all(b"\n")?;
@@ -164,11 +164,11 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    /// Ends the table.
+    /// Finishes the table.
     ///
     /// # Errors
     ///
-    /// What is left of it cannot be written.
+    /// Writing the rest of the table fails.
     pub fn finish(self) -> io::Result<()> {
         match self {
             Self::Csv { mut writer, .. } => writer.flush(),
@@ -177,12 +177,13 @@ impl<'a> Table<'a> {
     }
 }
 
-/// What is shown has nothing in it that moves a cursor, or that a runner reads as a command.
+/// If the output is shown, makes sure that a cell contains nothing that moves the cursor or is a command to a CI
+/// runner.
 fn shown(cell: String, is_shown: bool) -> String {
     if is_shown { message(&cell) } else { cell }
 }
 
-/// That a reader has gone away has to be seen as such.
+/// Keeps the kind of an I/O error, so that a closed pipe is recognized as such.
 fn unwritten(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
@@ -190,7 +191,7 @@ fn unwritten(error: csv::Error) -> io::Error {
     }
 }
 
-/// Scores by the names of their dimensions. Lists are kept as they are.
+/// The scores by dimension name. Lists are kept unchanged.
 fn flattened(trial: &Trial<'_>) -> io::Result<BTreeMap<String, Value>> {
     fn walk(name: String, value: Value, into: &mut BTreeMap<String, Value>) {
         match value {
@@ -213,13 +214,13 @@ fn flattened(trial: &Trial<'_>) -> io::Result<BTreeMap<String, Value>> {
     Ok(flat)
 }
 
-/// A value that is parsed and written again is on one line.
+/// Parses a value, so that it is written on one line.
 fn read(raw: Option<&RawValue>) -> io::Result<Value> {
     let value = raw.map(|raw| serde_json::from_str(raw.get()));
     Ok(value.transpose()?.unwrap_or_default())
 }
 
-/// Text as it is, numbers and truth values as such, and anything else as JSON.
+/// Text unchanged, numbers and booleans as such, and any other value as JSON.
 fn value_cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

@@ -1,4 +1,4 @@
-//! The report on a terminal, or in the log of a CI system: 80 columns, the verdict last.
+//! The report for a terminal or the log of a CI system: 80 columns, with the verdict at the end.
 
 use crate::evidence::RunStatus;
 use std::fmt::{self, Write as _};
@@ -20,15 +20,15 @@ use crate::prose::{Prose, Span};
 use crate::visible::{columns, padded, visible};
 
 const WIDTH: usize = 80;
-/// At most this many rows of a check are shown.
+/// The maximum number of rows that are shown for a check.
 const MOST_ROWS: usize = 3;
 
 /// How the report is shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
-    /// With colours.
+    /// Whether to use colors.
     pub color: bool,
-    /// Only what blocks.
+    /// Whether to show only what blocks.
     pub brief: bool,
 }
 
@@ -41,11 +41,11 @@ pub fn render(report: &Report, style: Style) -> String {
     };
     // Writing to a string cannot fail.
     let _ = page.report(report);
-    // In brief there may be nothing between two breaks.
+    // A brief report may have an empty part between two line breaks.
     no_command(&page.text.replace("\n\n\n", "\n\n"))
 }
 
-/// Renders the reason why something was not done, for stderr.
+/// Renders an error for stderr.
 #[must_use]
 pub fn render_fault(fault: &Fault, color: bool) -> String {
     let mut page = Page {
@@ -59,7 +59,7 @@ pub fn render_fault(fault: &Fault, color: bool) -> String {
     no_command(&page.text)
 }
 
-/// Renders two runs side by side.
+/// Renders a comparison of two runs.
 #[must_use]
 pub fn render_comparison(compared: &Compared, style: Style) -> String {
     let mut page = Page {
@@ -83,7 +83,7 @@ impl Page {
             match &section.outcome {
                 Ok(judged) => {
                     let judgement = &judged.judgement;
-                    let (blocking, counts) = (view::blocking(judgement), view::counts(judgement));
+                    let (blocking, counts) = (view::headline(judgement), view::counts(judgement));
                     self.block(
                         0,
                         &format!("{path}:"),
@@ -149,7 +149,8 @@ impl Page {
         writeln!(self.text)
     }
 
-    /// Every run of a commit that was logged several times, with what each of the candidate measured alone.
+    /// Writes every run of a commit with several runs, with the values that each of the candidate's runs measured
+    /// alone.
     fn listed(&mut self, judged: &Judged) -> fmt::Result {
         for (index, run) in view::listed(&judged.evidence).into_iter().enumerate() {
             if index == 0 {
@@ -183,7 +184,7 @@ impl Page {
         let brief = self.style.brief;
         let shown = findings
             .iter()
-            // Hints go to stderr, apart from the report.
+            // Hints are written to stderr, separate from the report.
             .filter(|finding| finding.effect != Effect::Hint)
             .filter(|finding| !brief || finding.effect == Effect::Undecided);
         for (index, finding) in shown.enumerate() {
@@ -235,7 +236,7 @@ impl Page {
         writeln!(self.text, "weave-gate: {word}, exit code {}", exit.code())
     }
 
-    /// A table: what was measured, from what to what, and how much of it is known.
+    /// Writes a table of metrics with both values and the number of known scores.
     fn lines(&mut self, lines: &[Line]) -> fmt::Result {
         let rows: Vec<[String; 4]> = lines
             .iter()
@@ -265,7 +266,7 @@ impl Page {
         Ok(())
     }
 
-    /// Two lines: what was checked, and what came of it.
+    /// Writes a check in two lines: what was checked, and the result.
     fn check(&mut self, check: &Check) -> fmt::Result {
         let label = view::status_label(check);
         let color = match check.status {
@@ -288,15 +289,11 @@ impl Page {
             view::limit(check)
         );
         self.block(2, &label, color, &what)?;
-        let movement = match (check.baseline, check.status) {
-            (Some(_), _) => format!(" ({} → {})", view::baseline(check), view::candidate(check)),
-            (None, _) => String::new(),
-        };
-        let why = format!("{}{movement}", prose(&reason_text(check)));
+        let why = prose(&reason_text(check));
         self.wrapped(6, 6, &why)
     }
 
-    /// The first few rows that a check fails on.
+    /// Writes the first few rows that caused a check to fail.
     fn offending(&mut self, judged: &Judged, check: &Check) -> fmt::Result {
         let Some(offending) = judged.offending(check).filter(|_| !self.style.brief) else {
             return Ok(());
@@ -323,7 +320,12 @@ impl Page {
         }
         match offending.total.saturating_sub(MOST_ROWS as u64) {
             0 => Ok(()),
-            more => writeln!(self.text, "{:6}and {}", "", plural(more, "row") + " more"),
+            more => writeln!(
+                self.text,
+                "{:6}and {more} more {}",
+                "",
+                if more == 1 { "row" } else { "rows" }
+            ),
         }
     }
 
@@ -351,7 +353,7 @@ impl Page {
         }
     }
 
-    /// A coloured label with wrapped text after it.
+    /// Writes a colored label followed by wrapped text.
     fn block(&mut self, indent: usize, label: &str, color: AnsiColor, text: &str) -> fmt::Result {
         let start = self.text.len();
         self.wrapped(indent, indent + 4, &format!("{label} {text}"))?;
@@ -366,7 +368,7 @@ impl Page {
         Ok(())
     }
 
-    /// Text broken at spaces; a word that is too long stays whole, so that it can be copied.
+    /// Wraps text at spaces. A word that is too long is not split, so that it can be copied.
     fn wrapped(&mut self, first: usize, next: usize, text: &str) -> fmt::Result {
         let mut column = first;
         write!(self.text, "{:first$}", "")?;

@@ -1,14 +1,15 @@
-//! What the formats for people share: the order of checks, and numbers as text.
+//! Functions that the formats for people share: the order of checks, and numbers as text.
 
+use super::units;
 use crate::evidence::{Baseline, Evidence, LeftOut, ListedRun, Role, Run};
 use crate::judge::{Check, Judgement, Line, Measure, Status, Verdict};
-use crate::number::{full, plural, show, signed};
+use crate::number::plural;
 use crate::policy::Severity;
 
-/// As many characters of a commit are shown.
+/// The number of characters of a commit that are shown.
 const SHORT_COMMIT: usize = 7;
 
-/// Checks as a person wants to see them: what blocks first, what passes last; else in their order.
+/// The checks in the order for people: blocking checks first, passed checks last, otherwise in the policy's order.
 pub(super) fn ordered(judgement: &Judgement) -> Vec<&Check> {
     let mut checks: Vec<&Check> = judgement.checks.iter().collect();
     checks.sort_by_key(|check| rank(check));
@@ -27,7 +28,7 @@ fn rank(check: &Check) -> u8 {
     }
 }
 
-/// The word for a verdict; for none, what that means.
+/// The word for a verdict, or for the absence of one.
 pub(super) fn verdict_word(verdict: Option<Verdict>) -> &'static str {
     match verdict {
         Some(Verdict::Passed) => "passed",
@@ -48,18 +49,17 @@ pub(super) fn status_word(status: Status) -> &'static str {
     }
 }
 
-/// The status as a person reads it: a fail that only warns says so.
+/// The status as a person reads it: a failure or an undecided check that does not block is a warning.
 pub(super) fn status_label(check: &Check) -> String {
-    let word = status_word(check.status);
     match check.status {
         Status::Fail | Status::Undecided if check.severity == Severity::Warn => {
-            format!("{word} (warns)")
+            "warning".to_owned()
         }
-        _ => word.to_owned(),
+        status => status_word(status).to_owned(),
     }
 }
 
-/// `2 fail, 1 undecided, 5 pass`.
+/// `2 failed, 1 undecided, 5 passed`.
 pub(super) fn counts(judgement: &Judgement) -> String {
     let count = |wanted: fn(&Check) -> bool| {
         judgement
@@ -71,7 +71,7 @@ pub(super) fn counts(judgement: &Judgement) -> String {
     let parts = [
         (
             count(|check| check.blocks() && check.status == Status::Fail),
-            "fail",
+            "failed",
         ),
         (
             count(|check| check.blocks() && check.status == Status::Undecided),
@@ -81,46 +81,52 @@ pub(super) fn counts(judgement: &Judgement) -> String {
             count(|check| {
                 !check.blocks() && matches!(check.status, Status::Fail | Status::Undecided)
             }),
-            "only warn",
+            "warnings",
         ),
         (count(|check| check.status == Status::Waived), "waived"),
         (count(|check| check.status == Status::Skipped), "skipped"),
-        (count(|check| check.status == Status::Pass), "pass"),
+        (count(|check| check.status == Status::Pass), "passed"),
     ];
     let parts: Vec<String> = parts
         .into_iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}"))
+        .map(|(count, word)| match (count, word) {
+            (1, "warnings") => "1 warning".to_owned(),
+            (count, word) => format!("{count} {word}"),
+        })
         .collect();
     parts.join(", ")
 }
 
-/// `2 of 8 checks block`, in words.
-pub(super) fn blocking(judgement: &Judgement) -> String {
-    let blocking = judgement
-        .checks
-        .iter()
-        .filter(|check| check.blocks())
-        .count();
-    let all = plural(judgement.checks.len() as u64, "check");
-    match (blocking, judgement.verdict) {
-        (0, Verdict::Passed) => format!("nothing of {all} blocks"),
-        (0, _) => "nothing was judged".to_owned(),
-        (1, _) => format!("1 of {all} blocks"),
-        (blocking, _) => format!("{blocking} of {all} block"),
+/// `2 of 8 checks failed`: the checks that decide the verdict, of all.
+pub(super) fn headline(judgement: &Judgement) -> String {
+    let checks = &judgement.checks;
+    let count = |status| {
+        let of_status = checks.iter().filter(|check| check.status == status);
+        match status {
+            Status::Pass => of_status.count(),
+            _ => of_status.filter(|check| check.blocks()).count(),
+        }
+    };
+    let of = plural(checks.len() as u64, "check");
+    match judgement.verdict {
+        Verdict::Failed => format!("{} of {of} failed", count(Status::Fail)),
+        Verdict::Undecided if count(Status::Undecided) == 0 => "nothing was judged".to_owned(),
+        Verdict::Undecided => format!("{} of {of} undecided", count(Status::Undecided)),
+        Verdict::Passed => format!("{} of {of} passed", count(Status::Pass)),
     }
 }
 
-/// `min 0.9`, or `max_drop 0.05 against release`.
+/// `min 90 %`, or `max drop 5 pts against release`.
 pub(super) fn limit(check: &Check) -> String {
-    let limit = format!("{} {}", check.limit.key.word(), full(check.limit.value));
+    let limit = units::limit(check);
     match &check.against {
         Some(name) => format!("{limit} against {name}"),
         None => limit,
     }
 }
 
-/// Every baseline that was found, with what reports call it.
+/// Every baseline that was found, with its name in reports.
 pub(super) fn baselines(evidence: &Evidence) -> Vec<(String, &Run)> {
     let compared = std::iter::once((None, evidence)).chain(
         evidence
@@ -140,40 +146,31 @@ pub(super) fn baselines(evidence: &Evidence) -> Vec<(String, &Run)> {
         .collect()
 }
 
-/// The candidate's value, with the precision that tells it from the limit on the value itself, or else from the
-/// baseline's, so that two values that differ do not look the same.
+/// The candidate's value, with the precision that tells it from the limit or from the baseline's value.
 pub(super) fn candidate(check: &Check) -> String {
-    let compared = match check.baseline {
-        Some(baseline) => baseline.low,
-        None => check.limit.value,
-    };
-    check
-        .candidate
-        .map_or_else(dash, |measure| value(&measure, compared))
+    units::candidate(check).unwrap_or_else(dash)
 }
 
-/// The baseline's value, with the precision that tells it from the candidate's.
+/// The baseline's value as text, with enough precision to distinguish it from the candidate's.
 pub(super) fn baseline(check: &Check) -> String {
-    let compared = check.candidate.map_or(0.0, |candidate| candidate.low);
-    check
-        .baseline
-        .map_or_else(dash, |measure| value(&measure, compared))
+    units::baseline(check).unwrap_or_else(dash)
 }
 
-/// The change from baseline to candidate; a fraction of the baseline where the limit is one.
+/// The change from baseline to candidate as text; a fraction of the baseline if the limit is relative.
 pub(super) fn change(check: &Check) -> String {
     let (Some(ours), Some(theirs)) = (check.candidate, check.baseline) else {
         return dash();
     };
+    let is_relative = check.limit.key.is_relative();
     let from = |candidate: f64, baseline: f64| {
         let change = candidate - baseline;
-        if check.limit.key.is_relative() && change != 0.0 {
+        if is_relative && change != 0.0 {
             change / baseline.abs()
         } else {
             change
         }
     };
-    let against = if check.limit.key.wants_high() {
+    let limit = if check.limit.key.wants_high() {
         -check.limit.value
     } else {
         check.limit.value
@@ -181,24 +178,20 @@ pub(super) fn change(check: &Check) -> String {
     let (least, most) = (from(ours.low, theirs.high), from(ours.high, theirs.low));
     let end = |number: f64| {
         if number.is_finite() {
-            signed(number, against)
+            units::change(check.metric, number, is_relative, limit)
         } else {
             "?".to_owned()
         }
     };
-    let shown = if least == most {
+    if least == most {
         end(least)
     } else {
-        format!("{}…{}", end(least), end(most))
-    };
-    if check.limit.key.is_relative() {
-        format!("{shown} (relative)")
-    } else {
-        shown
+        format!("{} to {}", end(least), end(most))
     }
 }
 
-/// What one run of the candidate's commit measured alone: a name and a value for each check, each pair once.
+/// The values that one run of the candidate's commit measured alone: each check with its value; equal pairs are listed
+/// once.
 pub(super) fn measured<'j>(judgement: &'j Judgement, id: &str) -> Vec<(&'j Check, String)> {
     let mut found: Vec<(&Check, String)> = Vec::new();
     for check in &judgement.checks {
@@ -212,7 +205,7 @@ pub(super) fn measured<'j>(judgement: &'j Judgement, id: &str) -> Vec<(&'j Check
         if !is_known {
             let shown = run.value.map_or_else(
                 || "unknown".to_owned(),
-                |value| show(value, check.limit.value),
+                |value| units::value(check.metric, value, check.limit.value),
             );
             found.push((check, shown));
         }
@@ -220,14 +213,15 @@ pub(super) fn measured<'j>(judgement: &'j Judgement, id: &str) -> Vec<(&'j Check
     found
 }
 
-/// The runs to list besides candidate and baseline: those of a side with several runs, or with runs that are left out.
+/// The runs to list in addition to candidate and baseline: those of a side that has several runs or runs that are left
+/// out.
 pub(super) fn listed(evidence: &Evidence) -> Vec<&ListedRun> {
     let runs = &evidence.selection.runs;
     let has_several = |role: Role| runs.iter().filter(|run| run.role == role).count() > 1;
     runs.iter().filter(|run| has_several(run.role)).collect()
 }
 
-/// What became of a listed run.
+/// Whether a listed run is judged, or why it is left out, as a word.
 pub(super) fn use_word(run: &ListedRun) -> &'static str {
     run.left_out.map_or("judged", LeftOut::word)
 }
@@ -237,7 +231,7 @@ pub(super) fn short_commit(commit: &str) -> String {
     commit.chars().take(SHORT_COMMIT).collect()
 }
 
-/// `3 rows to spare`, `5 rows short`.
+/// The margin, such as `3 rows to spare` or `5 rows short`.
 pub(super) fn margin(check: &Check) -> String {
     check.margin.map_or_else(dash, |margin| {
         let count = plural(margin.count, margin.thing);
@@ -249,14 +243,14 @@ pub(super) fn margin(check: &Check) -> String {
     })
 }
 
-/// `18/24`.
+/// The number of scored trials, such as `18/24`.
 pub(super) fn scored(check: &Check) -> String {
     check
         .candidate
         .map_or_else(dash, |measure| scored_of(&measure))
 }
 
-/// Trials that have the score, of all, and the rows that these are of where a row has several.
+/// The number of scored trials and of all trials, and the number of rows if a row has several trials.
 fn scored_of(measure: &Measure) -> String {
     let trials = format!("{}/{}", measure.scored, measure.trials);
     if measure.rows == measure.trials {
@@ -266,7 +260,7 @@ fn scored_of(measure: &Measure) -> String {
     }
 }
 
-/// The cells of a line of a comparison.
+/// The cells of one line of a comparison.
 pub(super) struct LineCells {
     pub(super) baseline: String,
     pub(super) candidate: String,
@@ -277,32 +271,18 @@ pub(super) struct LineCells {
 
 pub(super) fn line(line: &Line) -> LineCells {
     let low = |measure: Option<Measure>| measure.map_or(0.0, |measure| measure.low);
-    let shown = |measure: Option<Measure>, compared: f64| {
-        measure.map_or_else(dash, |measure| value(&measure, compared))
+    let shown = |measure: Option<Measure>, other: f64| {
+        measure.map_or_else(dash, |measure| units::measure(line.metric, &measure, other))
     };
     let scored =
         |measure: Option<Measure>| measure.map_or_else(dash, |measure| scored_of(&measure));
+    let change = |change: f64| units::change(line.metric, change, false, 0.0);
     LineCells {
         baseline: shown(line.baseline, low(line.candidate)),
         candidate: shown(line.candidate, low(line.baseline)),
-        change: line.change.map_or_else(dash, |change| signed(change, 0.0)),
+        change: line.change.map_or_else(dash, change),
         baseline_scored: scored(line.baseline),
         candidate_scored: scored(line.candidate),
-    }
-}
-
-fn value(measure: &Measure, compared: f64) -> String {
-    let end = |number: f64| {
-        if number.is_finite() {
-            show(number, compared)
-        } else {
-            "?".to_owned()
-        }
-    };
-    if measure.is_open() {
-        format!("{}…{}", end(measure.low), end(measure.high))
-    } else {
-        end(measure.low)
     }
 }
 

@@ -71,7 +71,7 @@ fn a_failing_check_shows_the_rows_behind_it() {
     let outcome = check(&weave, &[])
         .code(1)
         .shows("0: golden: true, question: question 0")
-        .shows("and 7 rows more");
+        .shows("and 7 more rows");
     let report = outcome.json("r.json");
     let check = &report["policies"][0]["checks"][0];
     assert_eq!(check["rows_behind"], 10);
@@ -411,7 +411,7 @@ fn inputs_that_are_not_there_are_no_slice() {
     Gate::check(gate, &["--candidate=cand", "--base-url", &weave.url])
         .run()
         .code(0)
-        .shows("0.5 is at least 0.4");
+        .shows("50 %, min 40 %; 2 rows to spare");
     let asked = weave
         .requests()
         .into_iter()

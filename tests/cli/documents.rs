@@ -350,3 +350,16 @@ fn links_lead_somewhere() {
         }
     }
 }
+
+/// README shows the tables that the benchmarks wrote, and no other figures of theirs.
+#[test]
+fn figures_are_those_that_the_benchmarks_wrote() {
+    let readme = document("README.md");
+    for name in ["evidence_rules", "rows_check", "summary_check"] {
+        let table = document(&format!("benches/results/{name}.md"));
+        assert!(
+            readme.contains(&table),
+            "README.md does not have the table of benches/results/{name}.md; paste it"
+        );
+    }
+}

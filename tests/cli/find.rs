@@ -132,7 +132,7 @@ fn a_repeated_line_or_a_failing_count_loses_no_run() {
         .args(&["--base-url", &weave.url])
         .run()
         .code(1)
-        .shows("dropped by 0.02, 0.01 allowed");
+        .shows("fell 2 pts (92 % → 90 %), limit 1 pt");
     for status in [404, 500] {
         let weave = Weave::with(move |request, _| {
             if is_count(request) {

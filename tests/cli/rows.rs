@@ -133,7 +133,7 @@ fn the_rows_of_a_run_beside_itself_are_read() {
     .run()
     .code(1)
     .shows("same-run")
-    .shows("0.9 on its rows, beyond min 0.99");
+    .shows("90 %, below min 99 %; not chance");
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn latencies_are_asked_for_with_their_calls_and_may_be_missing() {
         });
         Gate::check(gate, &["--candidate=cand", "--base-url", &weave.url]).run()
     };
-    check(json!(0.5)).code(0).shows("0.5 is at most 1");
+    check(json!(0.5)).code(0).shows("500 ms, max 1 s");
     // A negative latency also counts as unknown.
     check(json!(-0.5)).code(3).shows("metric-not-available");
     check(Value::Null)

@@ -908,7 +908,7 @@ fn a_slow_decline_is_found_against_a_fixed_release() {
         ]
     );
     let page = outcome.read("r.md");
-    assert!(page.contains("`max_drop 0.05 against release`"), "{page}");
+    assert!(page.contains("`max drop 5 pts against release`"), "{page}");
     assert!(page.contains("| baseline release | [`first`]"), "{page}");
     outcome.done();
 }

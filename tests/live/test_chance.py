@@ -287,8 +287,8 @@ def test_noise_is_no_regression_and_a_regression_is_no_noise(place):
     assert place.check(gate % "observed", noisy, baseline).hints == {"limit-below-noise"}
     assert place.check(gate % "proven", noisy, baseline).hints == {"cannot-be-proven"}
     noise = place.check(gate % "significant", noisy, baseline).checks[0]
-    assert "which may be noise" in noise["reason"]
-    assert "6 regressed and 3 fixed" in noise["reason"]
+    assert "within noise" in noise["reason"]
+    assert "6 rows worse, 3 better" in noise["reason"]
     open_ = place.check(gate % "proven", noisy, baseline).checks[0]
     assert "would decide" in open_["reason"]
 
@@ -305,7 +305,7 @@ def test_a_family_is_corrected_and_can_be_left_alone(place):
     gates = "\n".join(
         f"- {{name: {name}, scorer: {name}, metric: pass_rate, max_drop: 0, evidence: significant}}" for name in scorers
     )
-    # For one scorer, eight rows regressed and two were fixed. For each of the others, five regressed and five were fixed.
+    # For one scorer, eight rows regressed and two were fixed. For the others, five regressed and five were fixed.
     fixed = {"s0": range(50, 52)} | {name: range(50, 55) for name in scorers[1:]}
     regressed = {"s0": range(8)} | {name: range(5) for name in scorers[1:]}
     baseline, candidate = run(fixed), run(regressed)
@@ -340,7 +340,7 @@ def test_too_few_rows_and_snapshots_decide_nothing(place):
     for rule in ("significant", "proven"):
         outcome = place.check(gate % rule, one, other)
         assert [check["status"] for check in outcome.checks] == ["undecided", "undecided"]
-        assert "1 row is too few" in outcome.checks[0]["reason"]
+        assert "1 row: too few" in outcome.checks[0]["reason"]
     flat = "- {name: g, scorer: n, metric: numeric_mean, range: [0, 1], max_drop: 0.1, evidence: %s}"
     # A mean that is the same in every row proves nothing. A change of it is significant from ten rows on.
     for rows, significant in [(9, "pass"), (10, "fail")]:

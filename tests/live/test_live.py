@@ -59,7 +59,7 @@ def test_a_regression(world, baseline):
     assert (floor["status"], floor["limit_key"], floor["candidate"]) == ("pass", "min", 0.8)
     assert (drop["status"], drop["limit_key"]) == ("fail", "max_drop")
     assert drop["change"] == pytest.approx(-0.1)
-    assert drop["reason"] == "dropped by 0.1, 0.05 allowed; 1 row short"
+    assert drop["reason"] == "fell 10 pts (90 % → 80 %), limit 5 pts; 1 row short"
 
 
 def test_a_scorer_that_always_crashes_is_not_a_pass(world):
@@ -220,7 +220,7 @@ def test_three_trials_a_row(world, baseline):
     assert outcome.code == 0, outcome.stdout
     assert outcome.findings == {"trials-differ", "evaluation-changed"}
     assert (outcome.policy["candidate"]["rows"], outcome.policy["candidate"]["trials"]) == (20, 60)
-    assert outcome.checks[0]["reason"] == "0.95 is at least 0.8; 9 trials to spare"
+    assert outcome.checks[0]["reason"] == "95 %, min 80 %; 9 trials to spare"
     counts = "- {name: r, metric: rows, min: 20, max: 20}\n- {name: t, metric: trials, min: 60, max: 60}"
     assert world.check(counts, candidate).code == 0
 

@@ -263,7 +263,7 @@ fn rows_that_are_alike_but_for_rounding_show_nothing() {
         of("max_drop: 0.02, evidence: significant"),
         (
             Status::Pass,
-            "changed by -0.1 on its rows, beyond max_drop 0.02; but 2 rows so alike show nothing"
+            "fell 0.1 (0.85 → 0.75), beyond the limit of 0.02; but 2 rows that are all alike show nothing"
                 .to_owned()
         )
     );

@@ -1077,25 +1077,22 @@ fn margins_are_counted_in_rows() {
     let of = |passed| alone(totals(200, &[("s", passes(passed, 200))]));
     assert_eq!(
         reason("min: 0.9", &of(183)),
-        "0.915 is at least 0.9; 3 rows to spare"
+        "91.5 %, min 90 %; 3 rows to spare"
     );
-    assert_eq!(
-        reason("min: 0.9", &of(180)),
-        "0.9 is at least 0.9; nothing to spare"
-    );
+    assert_eq!(reason("min: 0.9", &of(180)), "90 %, exactly at the limit");
     assert_eq!(
         reason("min: 0.9", &of(179)),
-        "0.895 is below 0.9; 1 row short"
+        "89.5 %, below min 90 %; 1 row short"
     );
     assert_eq!(
         reason("max: 0.1", &of(30)),
-        "0.15 is above 0.1; 10 rows short"
+        "15 %, above max 10 %; 10 rows short"
     );
     // If missing scores are ignored, the rate is over the other scores.
     let few = alone(totals(24, &[("s", passes(18, 18))]));
     assert_eq!(
         reason("min: 0.8, missing: ignore", &few),
-        "1 is at least 0.8; 3 rows to spare"
+        "100 %, min 80 %; 3 rows to spare"
     );
     let pair = against(
         totals(200, &[("s", passes(170, 200))]),
@@ -1103,19 +1100,19 @@ fn margins_are_counted_in_rows() {
     );
     assert_eq!(
         reason("max_drop: 0.05", &pair),
-        "dropped by 0.03, 0.05 allowed; 4 rows to spare"
+        "fell 3 pts (88 % → 85 %), limit 5 pts; 4 rows to spare"
     );
     assert_eq!(
         reason("max_drop: 0.02", &pair),
-        "dropped by 0.03, 0.02 allowed; 2 rows short"
+        "fell 3 pts (88 % → 85 %), limit 2 pts; 2 rows short"
     );
     assert_eq!(
         reason("max_rise: 0.01", &pair),
-        "dropped by 0.03, 0.01 allowed; 8 rows to spare"
+        "fell 3 pts (88 % → 85 %), limit 1 pt; 8 rows to spare"
     );
     assert_eq!(
         reason("max_relative_drop: 0.05", &pair),
-        "dropped by 0.0341, 0.05 of the baseline allowed; 2 rows to spare"
+        "fell 3.4 % (88 % → 85 %), limit 5 %; 2 rows to spare"
     );
 }
 

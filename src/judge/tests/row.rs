@@ -185,19 +185,19 @@ fn slices_are_judged_on_their_own_rows() {
     assert_eq!(
         lines(&judgement),
         [
-            "golden / s / golden: true / min: Fail: 0.5 is below 1; 1 row short",
-            "billing / s / topic: [billing, other] / min: Pass: 1 is at least 1; nothing to spare",
-            "german / meta.lang: de / min: Pass: 1 is at least 1",
-            "german / meta.lang: de / max: Pass: 1 is at most 1",
-            "each / s / topic: billing / min: Pass: 1 is at least 1; nothing to spare",
-            "each / s / topic: refunds / min: Fail: 0 is below 1; 1 row short",
+            "golden / s / golden: true / min: Fail: 50 %, below min 100 %; 1 row short",
+            "billing / s / topic: [billing, other] / min: Pass: 100 %, exactly at the limit",
+            "german / meta.lang: de / min: Pass: 1, exactly at the limit",
+            "german / meta.lang: de / max: Pass: 1, exactly at the limit",
+            "each / s / topic: billing / min: Pass: 100 %, exactly at the limit",
+            "each / s / topic: refunds / min: Fail: 0 %, below min 100 %; 1 row short",
             "each / s / no topic / min: Undecided: no trial has a score of `s` in the candidate where `no topic`",
-            "each golden / n / golden: false, topic: billing / min: Pass: 1 is at least 1; nothing to spare",
-            "each golden / n / golden: false, no topic / min: Pass: 1 is at least 1; nothing to spare",
-            "each golden / s / golden: false, topic: billing / min: Pass: 1 is at least 1; nothing to spare",
+            "each golden / n / golden: false, topic: billing / min: Pass: 100 %, exactly at the limit",
+            "each golden / n / golden: false, no topic / min: Pass: 100 %, exactly at the limit",
+            "each golden / s / golden: false, topic: billing / min: Pass: 100 %, exactly at the limit",
             "each golden / s / golden: false, no topic / min: Undecided: no trial has a score of `s` in the candidate where `golden: false, no topic`",
-            "mean / n / golden: true / min: Pass: 0.6 is at least 0.6",
-            "errors / golden: false / max: Pass: 0 is at most 0",
+            "mean / n / golden: true / min: Pass: 0.6, exactly at the limit",
+            "errors / golden: false / max: Pass: 0 %, exactly at the limit",
         ]
     );
 }
@@ -247,13 +247,13 @@ fn changes_of_a_slice_are_measured_on_its_rows() {
     assert_eq!(
         shown,
         [
-            "drop / s / topic: billing / max_drop: Pass: unchanged, 0 allowed; nothing to spare",
+            "drop / s / topic: billing / max_drop: Pass: unchanged (100 %), limit 0 pts; no row to spare",
             "drop / s / topic: gone / max_drop: Undecided: the candidate has no row with `topic: gone`",
-            "drop / s / topic: refunds / max_drop: Fail: dropped by 1, 0 allowed; 1 row short",
+            "drop / s / topic: refunds / max_drop: Fail: fell 100 pts (100 % → 0 %), limit 0 pts; 1 row short",
             "drop / s / no topic / max_drop: Undecided: the baseline has no row with `no topic`",
-            "broken / s / topic: refunds / max: Fail: 1 is above 0",
-            "floor / s / topic: billing / min: Pass: 1 is at least 0.5; 1 row to spare",
-            "floor / s / topic: refunds / min: Fail: 0 is below 0.5; 1 row short",
+            "broken / s / topic: refunds / max: Fail: 1, above max 0",
+            "floor / s / topic: billing / min: Pass: 100 %, min 50 %; 1 row to spare",
+            "floor / s / topic: refunds / min: Fail: 0 %, below min 50 %; 1 row short",
             "floor / s / no topic / min: Undecided: no trial has a score of `s` in the candidate where `no topic`",
         ]
     );
@@ -306,11 +306,11 @@ fn rows_tell_which_trials_have_no_score_and_no_price() {
     assert_eq!(
         lines(&judgement),
         [
-            "errors / max: Fail: 0.333 is above 0.33",
-            "tokens / max: Undecided: 1 of 3 trials has no tokens, and what they took is not known: 30 or more, against max 30",
-            "tokens of those / max: Pass: 15 is at most 15",
-            "cost / max: Undecided: 2 of 3 trials have no price, and what they took is not known: 0.5 or more, against max 10",
-            "cost of those / max: Pass: 0.5 is at most 0.5",
+            "errors / max: Fail: 33.3 %, above max 33 %",
+            "tokens / max: Undecided: 1 of 3 token counts is missing, without bounds",
+            "tokens of those / max: Pass: 15, exactly at the limit",
+            "cost / max: Undecided: 2 of 3 prices are missing, without bounds",
+            "cost of those / max: Pass: $0.5, exactly at the limit",
         ]
     );
     assert!(!names(&judgement).contains(&"usage-may-be-partial"));

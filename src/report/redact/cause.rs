@@ -1,4 +1,4 @@
-//! Takes secrets out of what was found.
+//! Removes secrets from the causes of findings.
 
 use super::Redact;
 use crate::evidence::Fact;

@@ -1,7 +1,8 @@
-//! Takes secrets out of what is reported, before it is rendered.
+//! Removes secrets from reports before they are rendered.
 //!
-//! Foreign texts are redacted one by one, and in whole: a secret may be a word of ours or a part of our markup, and a
-//! renderer may cut or escape a text, so that the secret in it would not be found any more.
+//! Foreign texts are redacted one by one and before rendering. A secret may equal a word of the report or a part of
+//! its markup, so the rendered report cannot be redacted. A renderer may also cut or escape a text, so that the secret
+//! in it would no longer be found.
 
 mod cause;
 
@@ -25,7 +26,7 @@ use crate::secret::Secrets;
 use crate::selector::Selector;
 
 impl Report {
-    /// The same report without any of these secrets in its foreign texts.
+    /// The same report with these secrets removed from its foreign texts.
     #[must_use]
     pub fn without(mut self, secrets: &Secrets) -> Self {
         self.redact(secrets);
@@ -34,7 +35,7 @@ impl Report {
 }
 
 impl Compared {
-    /// The same comparison without any of these secrets in its foreign texts.
+    /// The same comparison with these secrets removed from its foreign texts.
     #[must_use]
     pub fn without(mut self, secrets: &Secrets) -> Self {
         match &mut self.outcome {
@@ -48,14 +49,14 @@ impl Compared {
     }
 }
 
-/// A foreign value without any of these secrets in its texts, names of fields included.
+/// A foreign value with these secrets removed from its texts, including field names.
 #[must_use]
 pub fn value_without(mut value: Json, secrets: &Secrets) -> Json {
     value.redact(secrets);
     value
 }
 
-/// What holds foreign texts.
+/// A value that contains foreign texts.
 trait Redact {
     fn redact(&mut self, secrets: &Secrets);
 }
@@ -110,7 +111,7 @@ impl Redact for Prose {
     }
 }
 
-/// A message, in which foreign names and our own words are not kept apart.
+/// Redacts a message in which foreign names and the report's own words are not separate.
 fn redact_message(message: &mut String, secrets: &Secrets) {
     *message = secrets.redact_rendered(message).into_owned();
 }
@@ -310,7 +311,7 @@ impl Redact for Line {
     }
 }
 
-/// What reports show of the evidence; they show no totals.
+/// Redacts the parts of the evidence that reports show. Reports do not show totals.
 impl Redact for Evidence {
     fn redact(&mut self, secrets: &Secrets) {
         self.candidate.redact(secrets);

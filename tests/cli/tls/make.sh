@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the certificates of the TLS tests. They are valid until the year 9999, except for the intentionally invalid ones.
+# Makes the certificates of the TLS tests. They are valid until the year 9999, except for those made to be invalid.
 # So run this script only to change them. The keys protect nothing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
