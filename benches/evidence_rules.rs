@@ -172,11 +172,23 @@ fn share(policy: &Policy, size: u64, trials: u32, scorers: usize, drop: u64) -> 
     }
 }
 
+/// Writes the table that README shows, line by line.
+struct Table(String);
+
+impl Table {
+    fn line(&mut self, line: &str) {
+        println!("{line}");
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+}
+
 fn main() {
-    println!(
+    let mut table = Table(String::new());
+    table.line(
         "| Rows | Trials | Scorers | unchanged: `observed` fails | `significant` fails | without Holm | `proven` undecided | drop of 2 / 5 / 10 points found: `observed` | `significant` | without Holm | `proven` |"
     );
-    println!("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    table.line("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     for scorers in [1, 10] {
         let rules = [
             ("observed", "holm"),
@@ -198,15 +210,20 @@ fn main() {
                         .join(" / ")
                 });
                 let [observed, significant, uncorrected, proven] = &still;
-                println!(
+                table.line(&format!(
                     "| {size} | {trials} | {scorers} | {:.1} % | {:.1} % | {:.1} % | {:.1} % | {} |",
                     observed.fails,
                     significant.fails,
                     uncorrected.fails,
                     proven.undecided,
                     found.join(" % | ") + " %"
-                );
+                ));
             }
         }
     }
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/benches/results/evidence_rules.md"
+    );
+    std::fs::write(path, table.0).expect("the file with the results");
 }

@@ -25,6 +25,8 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+#: README shows this table.
+RESULTS = ROOT / "benches" / "results" / "rows_check.md"
 ROUNDS = 3
 DIMENSIONS = 5
 PAGE = 2000
@@ -183,16 +185,20 @@ def main() -> None:
             str(gate), "check", str(work / "gates.yaml"), "--candidate=cand", "--baseline=base",
             "--timeout=10m", "--base-url", url,
         ],
-        "skipping": [str(skip), url, str(count), str(PAGE)],
-        "Python, SciPy": [sys.executable, str(work / "check.py"), url, str(count)],
+        "Skipping": [str(skip), url, str(count), str(PAGE)],
+        "Python with `requests` and SciPy": [sys.executable, str(work / "check.py"), url, str(count)],
     }
     size = sum(map(len, Handler.rows.lines)) / 1e6
     print(f"{count} rows of two runs, {DIMENSIONS} dimensions, {size:.0f} MB of JSON, {ROUNDS} rounds, medians")
+    table = ["| | Wall time | Peak memory |", "| --- | ---: | ---: |"]
     for name, command in commands.items():
         rounds = [measure(command, environment) for _ in range(ROUNDS)]
         wall, memory = (statistics.median(column) for column in zip(*rounds))
-        print(f"{name:14} {wall:7.2f} s wall {memory:7.1f} MiB peak")
+        table.append(f"| {name} | {wall:.2f} s | {memory:.0f} MiB |")
+        print(table[-1])
     server.shutdown()
+    if len(sys.argv) == 1:
+        RESULTS.write_text("\n".join(table) + "\n")
 
 
 if __name__ == "__main__":

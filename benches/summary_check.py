@@ -22,6 +22,8 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+#: README shows this table.
+RESULTS = ROOT / "benches" / "results" / "summary_check.md"
 ROUNDS = 40
 DIMENSIONS = 20
 #: Of each run; and when it began.
@@ -166,13 +168,14 @@ def main() -> None:
     gate = ROOT / "target" / "release" / "weave-gate"
     environment = {"PATH": os.environ["PATH"], "HOME": str(work), "WANDB_API_KEY": "k" * 40}
     commands = {
-        "weave-gate": [
+        f"weave-gate (binary of {gate.stat().st_size / 1e6:.2f} MB, stripped)": [
             str(gate), "check", str(work / "gates.yaml"),
             "--candidate", "cand", "--baseline", "base", "--base-url", url,
         ],
-        "Python, requests": [sys.executable, str(work / "check.py"), url],
+        "Python with `requests`": [sys.executable, str(work / "check.py"), url],
     }
-    print(f"binary: {gate.stat().st_size / 1e6:.2f} MB, {ROUNDS} rounds, medians")
+    print(f"{ROUNDS} rounds, medians")
+    table = ["| | Wall time | CPU time | Peak memory | Requests |", "| --- | ---: | ---: | ---: | ---: |"]
     for name, command in commands.items():
         measure(command, environment)
         Handler.requests = 0
@@ -180,11 +183,10 @@ def main() -> None:
         requests = Handler.requests / ROUNDS
         wall, cpu = (statistics.median(column) for column in zip(*rounds))
         memory = statistics.median(peak_memory(command, environment) for _ in range(5))
-        print(
-            f"{name:17} {wall:7.1f} ms wall {cpu:7.1f} ms CPU {memory:6.1f} MiB peak"
-            f" {requests:4.1f} requests"
-        )
+        table.append(f"| {name} | {wall:.1f} ms | {cpu:.1f} ms | {memory:.1f} MiB | {requests:g} |")
+        print(table[-1])
     server.shutdown()
+    RESULTS.write_text("\n".join(table) + "\n")
 
 
 if __name__ == "__main__":

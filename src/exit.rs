@@ -2,19 +2,19 @@
 
 use std::process::ExitCode;
 
-/// What the process says to its caller when it ends.
+/// The exit code of the process.
 ///
-/// The codes are part of the interface: a pipeline may branch on them, and they never change their
-/// meaning. A panic is a bug, and ends with none of them.
+/// The codes are part of the interface: a pipeline may branch on them, and they never change their meaning. A panic is
+/// a bug, and ends with a different code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// 0: every check that can block was decided, and holds.
+    /// 0: every check that can block was decided, and passed.
     Passed,
-    /// 1: a check that can block fails. A verdict, and nothing else.
+    /// 1: a check that can block failed. This code always means a verdict.
     Failed,
-    /// 2: the command line or a policy is wrong; nothing was judged.
+    /// 2: the command line or a policy is invalid; nothing was judged.
     Usage,
-    /// 3: no verdict. Undecided, or the evidence could not be had.
+    /// 3: no verdict: a check is undecided, or the evidence is unavailable.
     NoVerdict,
 }
 

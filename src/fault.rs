@@ -4,19 +4,19 @@ use std::fmt::Display;
 
 use crate::exit::Exit;
 
-/// A reason to stop before a verdict.
+/// An error that stops a command before a verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// [`Exit::Usage`] or [`Exit::NoVerdict`].
     pub exit: Exit,
     /// What was not done, and why; lower case, no full stop. May have several lines.
     pub message: String,
-    /// What to do about it.
+    /// The next action.
     pub help: Option<String>,
 }
 
 impl Fault {
-    /// The command line or a policy is wrong (exit code 2).
+    /// Creates an error: the command line or a policy is invalid (exit code 2).
     pub fn usage(message: impl Display) -> Self {
         Self {
             exit: Exit::Usage,
@@ -25,7 +25,7 @@ impl Fault {
         }
     }
 
-    /// The evidence could not be had (exit code 3).
+    /// Creates an error: the evidence is unavailable (exit code 3).
     pub fn evidence(message: impl Display) -> Self {
         Self {
             exit: Exit::NoVerdict,
@@ -34,19 +34,19 @@ impl Fault {
         }
     }
 
-    /// The command line or a policy is wrong (exit code 2): the error, and what caused it.
+    /// Creates an error from another one and its causes: the command line or a policy is invalid (exit code 2).
     #[must_use]
     pub fn usage_of(error: &anyhow::Error) -> Self {
         Self::usage(format_args!("{error:#}"))
     }
 
-    /// The evidence could not be had (exit code 3): the error, and what caused it.
+    /// Creates an error from another one and its causes: the evidence is unavailable (exit code 3).
     #[must_use]
     pub fn evidence_of(error: &anyhow::Error) -> Self {
         Self::evidence(format_args!("{error:#}"))
     }
 
-    /// The same fault, with the messages of others after its own.
+    /// Returns the same fault, with the messages of others after its own.
     #[must_use]
     pub fn and(mut self, others: &[Self]) -> Self {
         for other in others {
@@ -56,7 +56,7 @@ impl Fault {
         self
     }
 
-    /// Several faults of one kind as one: every message, and the first help. `None` without faults.
+    /// Combines several faults of one kind: every message, and the first help. `None` if there are no faults.
     #[must_use]
     pub fn all(faults: Vec<Self>) -> Option<Self> {
         let messages: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
@@ -65,7 +65,7 @@ impl Fault {
         Some(Self { message, ..first })
     }
 
-    /// The same fault with the next action.
+    /// Returns the same fault with the next action.
     #[must_use]
     pub fn help(mut self, help: impl Display) -> Self {
         self.help = Some(help.to_string());

@@ -1,14 +1,13 @@
-//! Inputs of dataset rows: how one is found in a row, and how values are compared.
+//! Inputs of dataset rows: how an input is found in a row, and how values are compared.
 
 use std::fmt;
 
 use serde_json::Value as Json;
 
-/// Longer values are texts of their own, and no sorts, in bytes.
+/// Maximum length of a value that rows can be grouped by, in bytes. A longer value is a text that differs in each row.
 const LONGEST: usize = 1_000;
 
-/// A value of an input, in one spelling: numbers of the same size are the same value, and text is never a
-/// number.
+/// An input value in its canonical form. Equal numbers are the same value, and a text is never equal to a number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Value(String);
 
@@ -23,7 +22,7 @@ impl Value {
         }
     }
 
-    /// Whether it is too long to be a sort that rows are told by.
+    /// Whether the value is too long to group rows by.
     #[must_use]
     pub fn is_long(&self) -> bool {
         self.0.len() > LONGEST
@@ -32,12 +31,12 @@ impl Value {
     /// The value as JSON.
     #[must_use]
     pub fn json(&self) -> Json {
-        // It was written by `of`.
+        // The function `of` wrote this text, so it is valid JSON.
         serde_json::from_str(&self.0).unwrap_or_default()
     }
 }
 
-/// `2` and `2.0` are one number.
+/// Formats a number so that `2` and `2.0` are the same text.
 fn spell(number: &serde_json::Number) -> String {
     match number.as_f64() {
         // Up to this size a double holds each whole number exactly.
@@ -62,16 +61,16 @@ impl fmt::Display for Value {
     }
 }
 
-/// There is a reference to an object of Weave instead of its value.
+/// The error if a row holds a reference to an object of Weave instead of its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unresolved;
 
-/// Finds an input: by its name, or by a dotted path to one within another. A name may itself have dots; the
-/// longer name comes first.
+/// Finds an input by its name, or by a dotted path to a nested input. A name may itself contain dots. Longer names are
+/// tried first.
 ///
 /// # Errors
 ///
-/// A reference is in its place, or on the way to it: what it leads to is not known.
+/// A reference is at the path or on the way to it, so the value is unknown.
 pub fn find<'a>(row: &'a Json, path: &str) -> Result<Option<&'a Json>, Unresolved> {
     if is_reference(row) {
         return Err(Unresolved);
@@ -97,7 +96,7 @@ pub fn find<'a>(row: &'a Json, path: &str) -> Result<Option<&'a Json>, Unresolve
     Ok(None)
 }
 
-/// Whether a text is an address of Weave, as its SDK and its server write them.
+/// Whether a value is a reference to an object of Weave, as its SDK or its server writes it.
 fn is_reference(value: &Json) -> bool {
     let schemes = ["weave:///", "weave-trace-internal:///"];
     value

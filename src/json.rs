@@ -1,5 +1,5 @@
-//! JSON read strictly: a key must not be repeated, since a reader that takes the last of two hides the
-//! first; and what has named fields is a map, since a list of their values says nothing of which is which.
+//! Strict JSON. A key must not be repeated, because a reader that takes the last of two values hides the first. A
+//! struct with named fields must be a map, because a list of values does not say which value belongs to which field.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,11 +9,11 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Reads a struct from a map, and from nothing else: serde itself also takes a list of its fields.
+/// Reads a struct from a map only. serde itself also accepts a list of the fields' values.
 ///
 /// # Errors
 ///
-/// It is no map, or not that of the struct.
+/// The value is not a map, or not a map of the struct.
 pub fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -24,7 +24,7 @@ pub fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 ///
 /// # Errors
 ///
-/// As [`object`].
+/// The same as [`object`].
 pub fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
@@ -54,14 +54,14 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
     }
 }
 
-/// A value without repeated keys, however deep.
+/// A value without repeated keys at any depth.
 struct Distinct(Value);
 
-/// Reads a map without repeated keys, at every depth.
+/// Reads a map without repeated keys at any depth.
 ///
 /// # Errors
 ///
-/// It is no map, or one does.
+/// The value is not a map, or a map repeats a key.
 pub fn distinct<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Map<String, Value>, D::Error> {

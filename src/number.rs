@@ -1,20 +1,20 @@
-//! Numbers for people: short, and never on the wrong side of a limit.
+//! Formats numbers for people: short, and never on the wrong side of a limit.
 
 use std::cmp::Ordering;
 
-/// Two numbers of size 1 closer than this are the same wherever one of them was computed in floating point; of
-/// larger or smaller ones this part of their size.
+/// The relative tolerance for floating-point results. Two numbers are equal if they differ by at most this part of
+/// their size.
 ///
-/// So 0.90 − 0.88 meets a limit of 0.02, which it would not otherwise.
+/// With this tolerance, 0.90 − 0.88 meets a limit of 0.02. Without it, rounding errors would decide.
 pub const TOLERANCE: f64 = 1e-9;
 
-/// A value closer to 0 than this is shown as 0: it is the rounding error of numbers of usual size.
+/// A value of at most this size counts as 0: it is the rounding error of numbers of usual size.
 const NOTHING: f64 = 1e-12;
 
 const MOST_DECIMALS: usize = 17;
 
-/// Shows a number with as few decimals as keep its order to another one, to 0 and to 1, and three digits at least
-/// where it has them: 0.8999 against 0.9 is 0.8999, 0.85 is 0.85, and 0.9999 is never 1.
+/// Formats a number with the fewest decimals that keep its order relative to another number, to 0 and to 1, and with at
+/// least three digits if it has them: 0.8999 against 0.9 is 0.8999, 0.85 is 0.85, and 0.9999 is never 1.
 #[must_use]
 pub fn show(value: f64, against: f64) -> String {
     if value.is_infinite() {
@@ -47,13 +47,13 @@ pub fn show(value: f64, against: f64) -> String {
     shown
 }
 
-/// Shows a number in full: the shortest text that reads as the same number.
+/// Formats a number in full: the shortest text that reads as the same number.
 #[must_use]
 pub fn full(value: f64) -> String {
     format!("{value}")
 }
 
-/// Shows a change with its sign, keeping its order to another change.
+/// Formats a change with its sign. The text keeps its order relative to another change.
 #[must_use]
 pub fn signed(value: f64, against: f64) -> String {
     let shown = show(value, against);
@@ -64,7 +64,7 @@ pub fn signed(value: f64, against: f64) -> String {
     }
 }
 
-/// Decimals that leave three significant digits, at least three below ten, none for whole numbers.
+/// The minimum number of decimals: those of three significant digits, at least three below ten, zero for whole numbers.
 fn fewest_decimals(value: f64) -> usize {
     let size = value.abs();
     if value.fract() == 0.0 {
@@ -92,7 +92,7 @@ fn trimmed(text: String) -> String {
     if text == "-0" { "0".to_owned() } else { text }
 }
 
-/// A count as a number. Exact up to 2^53, which no evaluation has trials.
+/// A count as a floating-point number. It is exact up to 2^53, which is more than the trials of any evaluation.
 #[expect(
     clippy::cast_precision_loss,
     reason = "no run has more than 2^53 trials"
@@ -102,14 +102,14 @@ pub fn count(count: u64) -> f64 {
     count as f64
 }
 
-/// The sum of numbers, the same to the last digit in whatever order they come.
+/// The sum of numbers. The result is the same to the last digit in any order of the numbers.
 #[must_use]
 pub fn sum(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.iter().sum()
 }
 
-/// The nearest count to a number that is one but for rounding; 0 for what is below.
+/// The nearest count to a number that is a count except for rounding errors; 0 for a negative number.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,10 +1,10 @@
-//! A project of Weave, and how a name is written into an address.
+//! A Weave project, and how a name is encoded in a URL.
 
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What may stand in a segment of a path as it is.
+/// The characters that are encoded in a segment of a path: all except letters, digits, `-`, `_`, `.` and `~`.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -25,7 +25,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// Reads `entity/project`; `None` where it has another form.
+    /// Parses `entity/project`; `None` if the text has another form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let is_valid = |part: &str| {
@@ -42,7 +42,7 @@ impl Project {
         })
     }
 
-    /// `entity/project` as a part of an address.
+    /// `entity/project`, encoded as a part of a URL.
     #[must_use]
     pub(crate) fn encoded(&self) -> String {
         format!("{}/{}", encode(&self.entity), encode(&self.name))

@@ -1,7 +1,7 @@
 //! Sentences that keep foreign names apart from our own words.
 //!
-//! Names of scorers, models, gates and runs come from the person who logged the run or wrote the policy. A
-//! sentence keeps them apart from its own words, so that every output has to escape them in its own way.
+//! Names of scorers, models, gates and runs come from the person who logged the run or wrote the policy. A sentence
+//! keeps them apart from its own words, so that every output can escape them in its format.
 
 use std::fmt::{self, Write as _};
 
@@ -94,7 +94,7 @@ impl From<String> for Prose {
     }
 }
 
-/// The plain form, names between backticks: what JSON carries.
+/// The plain form, with names in backticks, as in JSON.
 impl fmt::Display for Prose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for span in &self.0 {

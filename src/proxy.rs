@@ -7,19 +7,19 @@ use ureq::{Proxy, ProxyProtocol};
 use crate::fault::Fault;
 use crate::site::{Lookup, Site};
 
-/// The variables that name a proxy; the first that is set counts.
+/// The variables that name a proxy. The first one with a usable proxy is used.
 const NAMES: [&str; 3] = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"];
 
-/// The proxy for a server; `None` where it is reached directly: no proxy is named, `NO_PROXY` exempts it, or it is
-/// this machine.
+/// Returns the proxy for a server; `None` if the server is reached directly: no proxy is named, `NO_PROXY` exempts the
+/// server, or the server is this machine.
 ///
 /// # Errors
 ///
-/// A proxy is named and cannot be used.
+/// Proxies are named, but none of them can be used.
 pub(crate) fn find(site: &Site, lookup: &Lookup<'_>) -> Result<Option<Proxy>, Fault> {
     let set = |name: &str| lookup(name).filter(|value| !value.is_empty());
     let either = |name: &str| set(name).or_else(|| set(&name.to_ascii_lowercase()));
-    // Unlike the others this one is read in lower case first, as curl and requests do.
+    // Unlike the other variables, this one is read in lower case first, as in curl and requests.
     let exempt = set("no_proxy").or_else(|| set("NO_PROXY"));
     if site.is_loopback || exempt.is_some_and(|list| exempts(&list, &site.host, site.port)) {
         return Ok(None);
@@ -28,13 +28,13 @@ pub(crate) fn find(site: &Site, lookup: &Lookup<'_>) -> Result<Option<Proxy>, Fa
     let mut unusable = None;
     for (name, value) in named {
         match Proxy::new(&value) {
-            // The library goes around a proxy of another kind, or panics.
+            // The library bypasses a proxy of another kind, or panics.
             Ok(proxy) if is_known(proxy.protocol()) => return Ok(Some(proxy)),
             _ => unusable = unusable.or(Some(name)),
         }
     }
     match unusable {
-        // What it holds may be a password, and is not shown.
+        // The value may be a password, so it is not shown.
         Some(name) => Err(Fault::evidence(format!("cannot use the proxy in {name}"))
             .help("expected http://HOST:PORT or http://USER:PASSWORD@HOST:PORT; SOCKS is not supported")),
         None => Ok(None),
@@ -45,8 +45,9 @@ fn is_known(protocol: ProxyProtocol) -> bool {
     matches!(protocol, ProxyProtocol::Http | ProxyProtocol::Https)
 }
 
-/// Whether a list, as `NO_PROXY` holds it, exempts a host at a port. Its entries stand between commas or spaces: `*`,
-/// a name with all names below it, an address or a network of addresses; each but a network may have a port.
+/// Whether a list in the format of `NO_PROXY` exempts a host at a port. Commas or spaces separate the entries. An entry
+/// is `*`, a name with all its subdomains, an address, or a network of addresses. Each entry except a network may have
+/// a port.
 fn exempts(list: &str, host: &str, port: u16) -> bool {
     let host = bare(host).trim_end_matches('.').to_ascii_lowercase();
     let address = host.parse::<IpAddr>().ok();
@@ -67,14 +68,14 @@ fn exempts(list: &str, host: &str, port: u16) -> bool {
         })
 }
 
-/// An entry, and its port where it has one: `host:port`, `[address]:port`. An address with colons has no port unless
-/// it is in brackets.
+/// Splits an entry into the host and, if it has one, the port: `host:port`, `[address]:port`. An address with colons
+/// has no port unless it is in brackets.
 fn parted(entry: &str) -> (&str, Option<&str>) {
     if let Some((address, rest)) = entry
         .strip_prefix('[')
         .and_then(|rest| rest.split_once(']'))
     {
-        // What follows is a port, or no entry.
+        // The rest is a port, or the entry is invalid.
         return (
             address,
             (!rest.is_empty()).then(|| rest.trim_start_matches(':')),
@@ -86,7 +87,7 @@ fn parted(entry: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether a host has this name, or one below it: `a.example.com` is under `example.com` and `.example.com`, and
+/// Whether a host has this name or is a subdomain of it: `a.example.com` is under `example.com` and `.example.com`, and
 /// `an-example.com` is not.
 fn is_under(host: &str, name: &str) -> bool {
     let name = name.strip_prefix('*').unwrap_or(name);
@@ -97,7 +98,7 @@ fn is_under(host: &str, name: &str) -> bool {
     }
 }
 
-/// Whether an address is the one that is written here, or in the network: `10.0.0.0/8`, `fd00::/8`.
+/// Whether an address is equal to a written address or in a written network: `10.0.0.0/8`, `fd00::/8`.
 fn holds(written: &str, address: IpAddr) -> bool {
     let (network, length) = match written.split_once('/') {
         Some((network, length)) => (network, Some(length)),
@@ -106,7 +107,7 @@ fn holds(written: &str, address: IpAddr) -> bool {
     let Ok(network) = bare(network).parse::<IpAddr>() else {
         return false;
     };
-    // An address of version 4 may be written in version 6.
+    // An IPv4 address may be written as an IPv6 address.
     match (address.to_canonical(), network, length) {
         (address, network, None) => address == network.to_canonical(),
         (IpAddr::V4(address), IpAddr::V4(network), Some(length)) => {

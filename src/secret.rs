@@ -7,21 +7,22 @@ use base64::engine::general_purpose::STANDARD;
 
 /// What is shown in place of a secret.
 const HIDDEN: &str = "***";
-/// A shorter text is no plausible key or token, in bytes: those of W&B have 40 characters, those of forges 20 and more.
+/// Minimum length of a plausible key or token, in bytes. Keys of W&B have 40 characters, tokens of forges at least 20.
 const SHORTEST: usize = 16;
 
-/// A key or a token. It can be sent, and not be shown: there is no `Debug` and no `Display`.
+/// A key or a token. It can be sent but not shown: the type has neither `Debug` nor `Display`.
 #[derive(Clone)]
 pub struct Secret {
     text: String,
-    /// As the password of its user, as a header has it.
+    /// The user and the secret in base64, as in a header for basic authentication.
     sent: String,
-    /// In base64 by itself, as some gateways write it.
+    /// The secret alone in base64, as some gateways write it.
     alone: String,
 }
 
 impl Secret {
-    /// Takes a secret, the password of this user; `None` where it is empty, since that would be found everywhere.
+    /// Creates a secret, which is the password of this user; `None` if the text is empty, because an empty text is
+    /// found everywhere.
     #[must_use]
     pub fn new(text: &str, user: &str) -> Option<Self> {
         let text = text.trim().to_owned();
@@ -44,28 +45,28 @@ impl Secret {
         &self.text
     }
 
-    /// The value of the header `Authorization`, as its user's password.
+    /// The value of the `Authorization` header, with the secret as the user's password.
     #[must_use]
     pub(crate) fn basic(&self) -> String {
         format!("Basic {}", padded(&self.sent))
     }
 
-    /// The value of the header `Authorization`, as a token.
+    /// The value of the `Authorization` header, with the secret as a bearer token.
     #[must_use]
     pub(crate) fn bearer(&self) -> String {
         format!("Bearer {}", self.text)
     }
 
-    /// Whether the secret is in an answer or in a file, as it is or as it is sent. A short one is looked for as it is
-    /// sent alone: it may be a word, or a part of many.
+    /// Whether an answer or a file contains the secret, as plain text or in the form in which it is sent. A short
+    /// secret is searched only in the sent form, because its plain text may be a word or a part of many words.
     #[must_use]
     pub fn is_in(&self, bytes: &[u8]) -> bool {
         let holds = |text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
         holds(&self.sent) || (self.is_long() && holds(&self.text))
     }
 
-    /// Foreign text without the secret, in each of its spellings: a gateway may send it back. Of a short one only whole
-    /// words are taken out.
+    /// Removes the secret from foreign text, in all of its forms, because a gateway may send it back. The plain text of
+    /// a short secret is removed only if it is a whole word.
     #[must_use]
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let text = self.redact_rendered(text);
@@ -78,13 +79,13 @@ impl Secret {
         }
     }
 
-    /// The same for text in which our own words and marks stand, too. A short secret may be a part of those, and is
-    /// taken out of foreign text alone, before that is rendered.
+    /// Removes the secret from rendered text, which also contains our own words and markup. A short secret may be a
+    /// part of those, so its plain text is removed only from foreign text, before that is rendered.
     #[must_use]
     pub fn redact_rendered<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let padded = [&self.sent, &self.alone].map(|form| padded(form));
         let [sent, alone] = &padded;
-        // The longer ones first, or else a padding would be left.
+        // Longer forms come first, because their padding would otherwise remain.
         let forms = [
             (sent.as_str(), true),
             (alone.as_str(), self.is_long()),
@@ -102,7 +103,7 @@ impl Secret {
         })
     }
 
-    /// Whether it is long enough to be found by chance nowhere.
+    /// Whether the secret is long enough that no text contains it by chance.
     fn is_long(&self) -> bool {
         self.text.len() >= SHORTEST
     }
@@ -113,19 +114,19 @@ impl Secret {
 pub struct Secrets(Vec<Secret>);
 
 impl Secrets {
-    /// Whether one of them is in an answer or in a file; see [`Secret::is_in`].
+    /// Whether an answer or a file contains one of them; see [`Secret::is_in`].
     #[must_use]
     pub fn are_in(&self, bytes: &[u8]) -> bool {
         self.0.iter().any(|secret| secret.is_in(bytes))
     }
 
-    /// Foreign text without any of them; see [`Secret::redact`].
+    /// Removes all of them from foreign text; see [`Secret::redact`].
     #[must_use]
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.fold(text, |secret, text| secret.redact(text).into_owned())
     }
 
-    /// Rendered text without any of them; see [`Secret::redact_rendered`].
+    /// Removes all of them from rendered text; see [`Secret::redact_rendered`].
     #[must_use]
     pub fn redact_rendered<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.fold(text, |secret, text| {
@@ -151,7 +152,7 @@ impl FromIterator<Secret> for Secrets {
     }
 }
 
-/// A text without a word, wherever no letter, digit or underscore precedes or follows it.
+/// Replaces a word in a text, unless a letter, digit or underscore precedes or follows it.
 fn without_word<'t>(text: &'t str, word: &str) -> Cow<'t, str> {
     let goes_on = |c: char| c.is_alphanumeric() || c == '_';
     let mut shown = String::new();
@@ -172,12 +173,12 @@ fn without_word<'t>(text: &'t str, word: &str) -> Cow<'t, str> {
     Cow::Owned(shown)
 }
 
-/// In base64, without the padding: a text with padding contains it as well.
+/// Encodes a text in base64 without padding. A text with the padding also contains the form without it.
 fn encoded(text: &str) -> String {
     STANDARD.encode(text).trim_end_matches('=').to_owned()
 }
 
-/// As it was before the padding was left out: its length is a multiple of four.
+/// Adds the padding again, so that the length is a multiple of four.
 fn padded(encoded: &str) -> String {
     let missing = encoded.len().next_multiple_of(4) - encoded.len();
     format!("{encoded}{}", "=".repeat(missing))

@@ -1,28 +1,28 @@
-//! Which run is meant where none is named by its id: by evaluation, by model, by what it was logged
-//! with.
+//! Selects runs that are not named by an id: by evaluation, by model, or by what they were logged with.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What a run has to be. Empty, it is any run.
+/// The conditions that a run must meet. An empty selector matches any run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selector {
-    /// The name of its evaluation, whatever the version.
+    /// The name of its evaluation, in any version.
     pub evaluation: Option<String>,
-    /// The name of its model, whatever the version.
+    /// The name of its model, in any version.
     pub model: Option<String>,
-    /// Its commit, in full or as a prefix of at least [`SHORTEST_COMMIT`] characters, either way round.
+    /// Its commit, in full or as a prefix of at least [`SHORTEST_COMMIT`] characters. The selector's commit may be a
+    /// prefix of the run's, or the other way round.
     pub commit: Option<String>,
     /// Its branch.
     pub branch: Option<String>,
-    /// Attributes that it was logged with, by path: `git_sha`, or `git.sha` for one in another. Values
-    /// are compared as text, so that 5 and "5" are the same.
+    /// Attributes that the run was logged with, by path: `git_sha`, or `git.sha` for a nested attribute. Values are
+    /// compared as text, so that 5 and "5" are the same.
     pub attributes: BTreeMap<String, String>,
 }
 
-/// How the prefix of an attribute is written.
+/// The prefix that marks an attribute in a selector.
 const ATTRIBUTES: &str = "attributes.";
-/// Fewer characters than this are no prefix of a commit: they have to be the whole of it.
+/// Minimum length of a commit prefix, in characters. A shorter text must be the whole commit.
 pub const SHORTEST_COMMIT: usize = 7;
 
 /// The attributes that hold a run's commit and branch, by path.
@@ -58,12 +58,12 @@ pub fn is_same_commit(one: &str, other: &str) -> bool {
 }
 
 impl Selector {
-    /// Reads `evaluation=answers,commit=abc`. A comma in a value is written `\,`, an equals sign in the path of an
-    /// attribute `\=`.
+    /// Parses a selector such as `evaluation=answers,commit=abc`. A comma in a value is written `\,`, an equals sign in
+    /// the path of an attribute `\=`.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, for the end of a message that names the option.
+    /// The problem, as the end of a message that names the option.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut selector = Self::default();
         for (key, value) in parts(text) {
@@ -90,15 +90,15 @@ impl Selector {
         Ok(selector)
     }
 
-    /// Whether any run is meant.
+    /// Whether the selector matches any run.
     #[must_use]
     pub fn is_any(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Keys and values: the parts between commas, each split at its first equals sign. A backslash takes the meaning from
-/// the next comma or backslash, and in a key from the next equals sign. A part without an equals sign has no value.
+/// Splits a text at commas into parts, and each part at its first equals sign into key and value. A backslash escapes
+/// the next comma or backslash, and in a key the next equals sign. A part without an equals sign has no value.
 fn parts(text: &str) -> Vec<(String, Option<String>)> {
     let mut parts = Vec::new();
     let mut part: (String, Option<String>) = Default::default();
@@ -118,7 +118,7 @@ fn parts(text: &str) -> Vec<(String, Option<String>)> {
     parts
 }
 
-/// As it is written on the command line; `latest` where any run is meant.
+/// The selector as written on the command line; `latest` if it matches any run.
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_any() {

@@ -1,33 +1,33 @@
-//! A server as its URL names it.
+//! A server, as its URL names it.
 
 use std::net::IpAddr;
 
 use ureq::http::Uri;
 
-/// Looks up a variable of the environment.
+/// Looks up an environment variable.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
-/// What matters of a URL before a secret is sent there.
+/// The parts of a URL that are checked before a secret is sent there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Site {
-    /// Whether it is plain http.
+    /// Whether the protocol is plain http.
     is_plain: bool,
-    /// Whether it is this machine.
+    /// Whether the server is this machine.
     pub(crate) is_loopback: bool,
-    /// The host: a name, an address, or an address of version 6 in brackets.
+    /// The host: a name, an IPv4 address, or an IPv6 address in brackets.
     pub(crate) host: String,
-    /// Its port, where none is named that of the scheme.
+    /// The port; if the URL names none, that of the scheme.
     pub(crate) port: u16,
-    /// The host with its port, as they are written.
+    /// The host with its port, as written in the URL.
     pub(crate) authority: String,
 }
 
 impl Site {
-    /// Reads a URL of a server.
+    /// Parses the URL of a server.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// The problem with the URL.
     pub(crate) fn of(url: &str) -> Result<Self, &'static str> {
         let uri: Uri = url.parse().map_err(|_| "not readable")?;
         let is_plain = match uri.scheme_str() {
@@ -56,13 +56,13 @@ impl Site {
         }
     }
 
-    /// Whether it is the same server: the same host, port and protocol.
+    /// Whether the other server is the same one: the same host, port and protocol.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.host.eq_ignore_ascii_case(&other.host)
             && (self.port, self.is_plain) == (other.port, other.is_plain)
     }
 
-    /// Whether others on the way could read what is sent.
+    /// Whether requests leave this machine without encryption.
     pub(crate) fn is_open(&self) -> bool {
         self.is_plain && !self.is_loopback
     }

@@ -1,12 +1,11 @@
-//! Foreign text as it is shown: characters that could hide or reorder text are spelled out.
+//! Makes foreign text safe to show: characters that could hide or reorder text are escaped.
 
 use unicode_width::UnicodeWidthStr;
 
-/// Longer names are cut, in characters, so that a table keeps its form.
+/// Maximum length of a name, in characters. A longer name is cut, so that a table keeps its layout.
 const LONGEST: usize = 160;
 
-/// Text in which nothing moves a cursor, turns a line around, or hides: such characters are spelled
-/// out, and an overlong text is cut.
+/// Escapes the characters of a text that move the cursor, reorder a line or hide text, and cuts an overlong text.
 #[must_use]
 pub(crate) fn visible(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
@@ -15,18 +14,18 @@ pub(crate) fn visible(text: &str) -> String {
     }
 }
 
-/// How many columns a text takes on a terminal: wide characters take two, combining ones none.
+/// The number of columns of a text on a terminal: wide characters take two, combining characters zero.
 pub(crate) fn columns(text: &str) -> usize {
     UnicodeWidthStr::width(text)
 }
 
-/// A text with spaces after it, so that it takes this many columns.
+/// Appends spaces to a text, so that it takes this many columns.
 pub(crate) fn padded(text: &str, width: usize) -> String {
     let missing = width.saturating_sub(columns(text));
     format!("{text}{:missing$}", "")
 }
 
-/// Text in which nothing moves a cursor, turns a line around, or hides; in whole.
+/// Escapes the characters of a text that move the cursor, reorder a line or hide text. Does not cut the text.
 pub(crate) fn spelled_out(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -39,7 +38,7 @@ pub(crate) fn spelled_out(text: &str) -> String {
     shown
 }
 
-/// Characters that are not seen, or that change how others are seen. None that XML cannot hold is missing.
+/// Whether a character is invisible, or changes how others are shown. Includes every character that XML cannot hold.
 pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,

@@ -1,4 +1,4 @@
-//! Evidence for requests, from snapshots or from Weave; read once for all policies on the same runs.
+//! Reads the evidence for requests, from snapshots or from Weave, once for all policies that judge the same runs.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ use crate::prose::Prose;
 use crate::report::{DetailsByBaseline, Judged};
 use crate::weave::{Needs, Sources, saved_evidence};
 
-/// What was read so far.
+/// The evidence that was read so far.
 pub(super) struct Archive<'a> {
     server: &'a ServerArgs,
     wait: Option<SignedDuration>,
@@ -36,7 +36,7 @@ pub(super) struct Archive<'a> {
 }
 
 impl<'a> Archive<'a> {
-    /// An empty archive. What any of the policies needs is asked for with the first.
+    /// Creates an empty archive. The first request reads everything that any of the policies needs.
     pub(super) fn new(
         server: &'a ServerArgs,
         wait: Option<SignedDuration>,
@@ -54,11 +54,11 @@ impl<'a> Archive<'a> {
         }
     }
 
-    /// The evidence for a request.
+    /// Returns the evidence for a request.
     ///
     /// # Errors
     ///
-    /// Why it could not be read.
+    /// The evidence cannot be read.
     pub(super) fn evidence(&mut self, request: &Request) -> Result<Evidence, Fault> {
         let mut evidence = self
             .evidence_with_one(&request.with_baseline(None))?
@@ -70,7 +70,7 @@ impl<'a> Archive<'a> {
         Ok(evidence)
     }
 
-    /// The evidence for a request that names no further baseline.
+    /// Returns the evidence for a request that names no further baseline.
     fn evidence_with_one(&mut self, request: &Request) -> Result<Read, Fault> {
         if let Some((_, read)) = self.known.iter().find(|(known, _)| known == request) {
             return read.clone();
@@ -83,7 +83,7 @@ impl<'a> Archive<'a> {
         read
     }
 
-    /// A candidate that is compared with nothing, and was read for another policy that compares it.
+    /// Returns the evidence for a candidate that is not compared, if it was read for another policy that compares it.
     fn candidate(&self, request: &Request) -> Option<Read> {
         if request.baseline.is_some() {
             return None;
@@ -128,7 +128,7 @@ impl<'a> Archive<'a> {
                 (None, Some(_)) => Theirs::Live(baseline),
             },
         };
-        // Nothing of the network is set up where snapshots are enough.
+        // No client is created if snapshots are enough.
         match (ours, theirs) {
             (Some(ours), Theirs::Unnamed) => self.offline(request, ours, None),
             (Some(ours), Theirs::Lost(reason)) => self.offline(request, ours, Some(Err(reason))),
@@ -170,7 +170,7 @@ impl<'a> Archive<'a> {
         online.evidence(ours, theirs)
     }
 
-    /// The snapshot that a source names, where it is one that is there.
+    /// Reads the snapshot that a source names; `None` if the source is not a file, or the file does not exist.
     fn saved(&mut self, request: &Request, source: &Source) -> Result<Option<Saved>, Fault> {
         let Source::File(path) = source else {
             return Ok(None);
@@ -183,11 +183,11 @@ impl<'a> Archive<'a> {
         Ok(saved)
     }
 
-    /// The rows of the checks of a judgement that do not pass.
+    /// Returns the rows of the checks that did not pass.
     ///
     /// # Errors
     ///
-    /// They cannot be read; the judgement is unchanged.
+    /// The rows cannot be read. The judgement is unchanged.
     pub(super) fn explain(
         &self,
         plan: &Plan,
@@ -204,7 +204,7 @@ impl<'a> Archive<'a> {
         Ok((all, details))
     }
 
-    /// The same for the checks that compare with one baseline.
+    /// Returns the rows of the failed checks that compare with one baseline.
     fn explain_with_baseline(
         &self,
         plan: &Plan,
@@ -237,7 +237,7 @@ impl<'a> Archive<'a> {
     }
 }
 
-/// The same evidence, compared with nothing.
+/// Returns the same evidence without a baseline.
 fn uncompared(evidence: &Evidence) -> Evidence {
     let mut selection = evidence.selection.clone();
     selection.facts.retain(|(role, _)| *role == Role::Candidate);

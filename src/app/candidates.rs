@@ -1,4 +1,4 @@
-//! Chooses among the runs of a commit: which re-runs are judged, and what the others mean.
+//! Chooses among the runs of a commit: which re-runs are judged, and which facts the others imply.
 
 use crate::evidence::RunStatus;
 use std::collections::BTreeSet;
@@ -17,28 +17,27 @@ use crate::weave::{Finder, Found, Unread};
 /// The runs that are judged as the candidate.
 #[derive(Clone, Debug)]
 pub(super) struct Candidates {
-    /// The newest first; never empty.
+    /// The judged runs, the newest first; never empty.
     pub(super) judged: Vec<RunInfo>,
     /// Runs of the same commit that are not judged.
     pub(super) others: Vec<RunInfo>,
-    /// What the choice has to say.
+    /// Facts about how the runs were chosen.
     pub(super) facts: Vec<Fact>,
     /// The runs that are left out, as reports list them.
     pub(super) left_out: Vec<ListedRun>,
-    /// What waiting may change, if anything.
+    /// What a longer wait may change, if anything.
     pub(super) pending: Option<String>,
-    /// The run that is waited for because it still runs.
+    /// The id of the run that is waited for because it is still running.
     pub(super) running: Option<String>,
-    /// What helps where waiting does not.
+    /// The next action if waiting does not help.
     pub(super) help: Option<String>,
 }
 
-/// Chooses among the runs that were found. With `counts` each run is asked whether it is complete also where it has no
-/// re-runs.
+/// Chooses among the runs that were found. If `counts` is set, completeness is checked even if there are no re-runs.
 ///
 /// # Errors
 ///
-/// The re-runs cannot be read, or all of them are excluded.
+/// The re-runs cannot be read, or all runs are excluded.
 pub(super) fn choose(
     finder: Finder<'_>,
     identity: &Identity,
@@ -94,7 +93,7 @@ pub(super) fn choose(
     Ok(chosen)
 }
 
-/// The runs of the candidate's commit, the newest first; the candidate alone where its re-runs mean nothing.
+/// Returns the runs of the candidate's commit, the newest first, or only the candidate if its re-runs are ignored.
 fn reruns(
     finder: Finder<'_>,
     request: &CandidateRequest,
@@ -104,7 +103,7 @@ fn reruns(
     if request.reruns.is_none() {
         return Ok(vec![named.clone()]);
     }
-    // What the policy's own selector found is all that it asks for.
+    // The policy requests only what its own selector already found.
     let known = (!request.is_named).then_some(found);
     let mut runs = finder.reruns(named, &request.expected, known)?;
     if let Some(first) = runs.iter_mut().find(|info| info.id == named.id) {
@@ -115,7 +114,7 @@ fn reruns(
 }
 
 impl Candidates {
-    /// Takes out the runs that the command line excludes.
+    /// Removes the runs that the command line excludes.
     fn exclude(&mut self, request: &CandidateRequest, identity: &Identity) -> Result<(), Fault> {
         for (id, reason) in &request.excluded {
             let Some(place) = self.judged.iter().position(|info| info.id == *id) else {
@@ -140,7 +139,7 @@ impl Candidates {
         Ok(())
     }
 
-    /// Those of the older runs that have finished; what the others mean is kept.
+    /// Returns the older runs that have finished, and records facts about the others.
     fn finished(
         &mut self,
         older: Vec<RunInfo>,
@@ -168,7 +167,7 @@ impl Candidates {
         finished
     }
 
-    /// Adds the older runs that are complete, and says of the newest what waiting may change.
+    /// Adds the older runs that are complete, and records what waiting may change about the newest run.
     fn add_complete(
         &mut self,
         finder: Finder<'_>,
@@ -226,7 +225,7 @@ impl Candidates {
     }
 }
 
-/// What differs between the run that is named and the policy's `candidate:`.
+/// The differences between the named run and the policy's `candidate:`.
 fn held_against_policy(
     info: &RunInfo,
     request: &CandidateRequest,
@@ -253,7 +252,7 @@ pub(super) fn not_checked(request: &CandidateRequest) -> impl Iterator<Item = Fa
     })
 }
 
-/// Whether the commit that was asked for is a prefix of several.
+/// Returns a fact if the requested commit is a prefix of several commits.
 fn ambiguous_commit(
     infos: &[RunInfo],
     request: &CandidateRequest,
@@ -274,7 +273,7 @@ fn ambiguous_commit(
     })
 }
 
-/// Whether runs are of several versions of one model: a matrix of models under one name.
+/// Returns a fact if runs are of several versions of one model, as in a matrix of models under one name.
 pub(super) fn several_models<'r>(
     models: impl Iterator<Item = &'r Reference> + Clone,
 ) -> Option<Fact> {
@@ -291,11 +290,11 @@ pub(super) fn several_models<'r>(
     })
 }
 
-/// Asks of runs whether Weave has all of them, side by side.
+/// Checks in parallel whether Weave has all calls of each run.
 ///
 /// # Errors
 ///
-/// The calls of one cannot be counted.
+/// The calls of a run cannot be counted.
 pub(super) fn completeness(
     finder: Finder<'_>,
     infos: &[&RunInfo],
@@ -318,7 +317,7 @@ pub(super) fn completeness(
     }
 }
 
-/// What is missing, in words.
+/// Describes which calls are missing or extra.
 pub(super) fn gap_text(gap: Gap) -> String {
     match gap {
         Gap::NoSummary => "its script ended without `log_summary`".to_owned(),

@@ -25,8 +25,7 @@ use crate::report::{self, Judged, Report, Section};
 use crate::weave::Needs;
 
 pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
-    // Whether the reports can be written is known before anything is asked of anybody; where one cannot,
-    // the other still says so.
+    // Reports are checked before any request. If one report cannot be written, the others still say so.
     let (mut outputs, unwritable) = Outputs::prepare(&arguments.reports, Some(&arguments.ci));
     let report = Fault::all(keep_inputs(arguments, &mut outputs))
         .or(unwritable)
@@ -38,14 +37,14 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
         })
         .unwrap_or_else(Report::of_fault);
     if report.fault.is_some() {
-        // Not every policy may have been read.
+        // If there is a fault, some policies may not have been read yet.
         keep_snapshots(arguments, &mut outputs);
     }
     publish(arguments, &outputs, report, console)
 }
 
-/// Writes the reports of a command line that is invalid: they say that nothing was judged. `others` are what else was
-/// asked for, where an option was repeated.
+/// Writes the reports of an invalid command line, which say that nothing was judged. `others` holds the further command
+/// lines if an option was repeated.
 pub(super) fn refuse(
     arguments: &CheckArgs,
     others: &[&CheckArgs],
@@ -68,7 +67,7 @@ pub(super) fn refuse(
     publish(arguments, &outputs, report, console)
 }
 
-/// Says what came of it, in every form that was asked for.
+/// Writes the result in every requested form, and returns the exit code.
 fn publish(arguments: &CheckArgs, outputs: &Outputs, report: Report, console: &Console) -> Exit {
     let report = &report.without(console.secrets());
     for fault in report.faults() {
@@ -86,12 +85,13 @@ fn publish(arguments: &CheckArgs, outputs: &Outputs, report: Report, console: &C
         github.publish(report, outputs, console);
     }
     comments::publish(arguments, report, console);
-    // The last line is the verdict.
+    // The report is shown last, so that the verdict is the last line.
     forms.show(arguments.reports.format, console);
     report.exit()
 }
 
-/// Why nothing is to be judged, where the command line allows that: a request that is given no key has none.
+/// Returns why nothing is judged, if the command line allows that: a pull or merge request that gets no secrets has no
+/// key.
 fn skip(arguments: &CheckArgs, plans: &[Plan]) -> Result<Option<String>, Fault> {
     let is_live = plans.iter().any(|plan| plan.request.is_live());
     let server = Some(&arguments.judge.server);
@@ -102,7 +102,7 @@ fn skip(arguments: &CheckArgs, plans: &[Plan]) -> Result<Option<String>, Fault> 
     Ok(outsider.map(|why| format!("{why}, so there is no API key, and --skip-forks allows that")))
 }
 
-/// The report as a file.
+/// Renders the report for one file.
 fn file(report: &Report, form: Form) -> Result<String, String> {
     let unwritten = |error: &dyn std::fmt::Display| format!("cannot write the report: {error}");
     match form {
@@ -116,7 +116,7 @@ fn file(report: &Report, form: Form) -> Result<String, String> {
     }
 }
 
-/// Keeps the files that the command line names as inputs from being overwritten, whatever else is wrong with it.
+/// Protects the input files that the command line names from being overwritten, even if the command line is invalid.
 fn keep_inputs(arguments: &CheckArgs, outputs: &mut Outputs) -> Vec<Fault> {
     let judge = &arguments.judge;
     let mut faults: Vec<Fault> = policy_files(arguments)
@@ -128,7 +128,7 @@ fn keep_inputs(arguments: &CheckArgs, outputs: &mut Outputs) -> Vec<Fault> {
     faults
 }
 
-/// Keeps the snapshots from being overwritten that the valid ones among the policies name.
+/// Protects the snapshots that the valid policies name from being overwritten.
 fn keep_snapshots(arguments: &CheckArgs, outputs: &mut Outputs) -> Vec<Fault> {
     let read = |file: PolicyFile| policies(&[file]).ok();
     let policies = policy_files(arguments).into_iter().filter_map(read);
@@ -138,14 +138,14 @@ fn keep_snapshots(arguments: &CheckArgs, outputs: &mut Outputs) -> Vec<Fault> {
         .collect()
 }
 
-/// The policies that are there.
+/// The policies that exist.
 fn policy_files(arguments: &CheckArgs) -> Vec<PolicyFile> {
-    // One argument at a time: what another one names may be missing.
+    // Each argument is expanded alone, because the files of another argument may be missing.
     let files = |argument| expand(std::slice::from_ref(argument)).unwrap_or_default();
     arguments.judge.policy.iter().flat_map(files).collect()
 }
 
-/// Reads the policies, and settles which runs they are judged on. `keep` is told of every file that is read.
+/// Reads the policies, and decides which runs they are judged on. Calls `keep` for every snapshot that they name.
 pub(super) fn prepare(
     arguments: &JudgeArgs,
     keep: &mut dyn FnMut(&Path) -> Result<(), Fault>,
@@ -158,7 +158,7 @@ pub(super) fn prepare(
     plans(arguments, policies)
 }
 
-/// Gathers the evidence, and judges.
+/// Reads the evidence, and judges.
 pub(super) fn gather(
     arguments: &JudgeArgs,
     plans: &[Plan],
@@ -183,14 +183,14 @@ pub(super) fn gather(
         let evidence = archive.evidence(&plan.request);
         let outcome = match evidence {
             Ok(evidence) => Ok(Judged {
-                // The clock is read late: waiting takes time.
+                // The clock is read after the evidence, because waiting takes time.
                 judgement: judge(&plan.policy, &evidence, Timestamp::now()),
                 evidence,
                 offending: Vec::new(),
                 details: BTreeMap::new(),
                 unexplained: None,
             }),
-            // A wrong command line is wrong for every policy.
+            // An invalid command line is invalid for every policy.
             Err(fault) if fault.exit == Exit::Usage => return Err(fault),
             Err(fault) => Err(fault),
         };
@@ -210,7 +210,7 @@ pub(super) fn gather(
     })
 }
 
-/// Adds the rows of failed checks, once every policy is judged: it takes no time from any verdict, and changes none.
+/// Adds the rows of failed checks after every policy is judged. This step delays no verdict and changes none.
 fn explain(archive: &Archive<'_>, plans: &[Plan], sections: &mut [Section]) {
     for (plan, section) in plans.iter().zip(sections) {
         if let Ok(judged) = &mut section.outcome {

@@ -1,4 +1,4 @@
-//! The runs of each side, what their choice has to say, and how they are listed in reports.
+//! The runs of each side, facts about how they were chosen, and how reports list them.
 
 use super::candidates::Candidates;
 use super::request::Request;
@@ -10,10 +10,10 @@ use crate::prose::Prose;
 use crate::selector::Identity;
 use crate::weave::{RunSource, Sources};
 
-/// The runs of one side, and what their choice has to say.
+/// The runs of one side, and facts about how they were chosen.
 #[derive(Clone, Default)]
 pub(super) struct Chosen {
-    /// The newest first.
+    /// The runs, the newest first.
     pub(super) sources: Vec<RunSource>,
     pub(super) facts: Vec<Fact>,
     /// Runs that are left out.
@@ -25,7 +25,7 @@ impl Chosen {
         self.sources.iter().any(|side| side.id() == id)
     }
 
-    /// Whether the newest run was looked for, and not named by its id.
+    /// Whether the newest run was found by a search, and not named by its id.
     pub(super) fn is_looked_for(&self) -> bool {
         self.sources.iter().any(|side| match side {
             RunSource::Live(info) => info.choice.is_some(),
@@ -56,7 +56,7 @@ pub(super) fn live_baselines(found: Baselines) -> Chosen {
     }
 }
 
-/// Both sources, and what their choice has to say.
+/// Returns the sources of both sides, and facts about how they were chosen.
 pub(super) fn together(
     request: &Request,
     ours: Chosen,
@@ -87,7 +87,7 @@ pub(super) fn together(
     (sources, selection)
 }
 
-/// The runs of Weave of which it is not known yet whether they are complete.
+/// The runs in Weave of which the completeness is still unknown.
 pub(super) fn uncounted(sources: &Sources) -> Vec<&RunInfo> {
     let mut infos: Vec<&RunInfo> = Vec::new();
     for side in sources.candidates.iter().chain(sources.baselines()) {
@@ -115,7 +115,7 @@ pub(super) fn set_completeness(evidence: &mut Evidence, id: &str, known: Complet
     }
 }
 
-/// The evidence, with what the choice of its runs has to say, and a list of all of them.
+/// Returns the evidence with facts about how its runs were chosen, and a list of all its runs.
 pub(super) fn selected(
     mut evidence: Evidence,
     selection: Selection,
@@ -161,7 +161,7 @@ pub(super) fn selected(
     let mut selection = selection;
     selection.facts.extend(of_rows);
     listed.append(&mut selection.runs);
-    // Candidates first, each side from the newest on.
+    // Candidates come first. Each side is sorted from the newest run to the oldest.
     listed.sort_by_key(|run| {
         (
             run.role == Role::Baseline,

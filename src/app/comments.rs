@@ -1,4 +1,4 @@
-//! Comments on the pull or merge request that is checked. None of them changes a verdict.
+//! Comments on the checked pull or merge request. None of them changes a verdict.
 
 use super::console::Console;
 use super::environment::environment;
@@ -8,7 +8,7 @@ use crate::forge::{Absence, Comment, GitHub, GitLab, Kept, Origin};
 use crate::policy::expand;
 use crate::report::{self, About, Report, Section};
 
-/// Brings the comments up to date that are asked for; what cannot be written is a warning.
+/// Writes or updates the requested comments. A comment that cannot be written causes a warning.
 pub(super) fn publish(arguments: &CheckArgs, report: &Report, console: &Console) {
     if arguments.ci.github_comment {
         let kept = GitHub::find(&environment).map(|github| {
@@ -26,7 +26,7 @@ pub(super) fn publish(arguments: &CheckArgs, report: &Report, console: &Console)
     }
 }
 
-/// One comment for each policy, also where nothing was judged: else an older verdict stays on show.
+/// Returns one comment for each policy, even if nothing was judged: an older verdict would otherwise remain visible.
 fn comments(
     arguments: &CheckArgs,
     report: &Report,
@@ -56,7 +56,7 @@ fn comments(
     sections.map(comment).collect()
 }
 
-/// The policies that the command line names, as far as they are there.
+/// The paths of the policies that the command line names. An argument that cannot be expanded is kept as it is.
 fn paths(arguments: &[String]) -> Vec<String> {
     let of = |argument: &String| match expand(std::slice::from_ref(argument)) {
         Ok(files) => files.into_iter().map(|file| file.path).collect(),

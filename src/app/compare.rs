@@ -30,8 +30,8 @@ pub(super) fn run(arguments: &CompareArgs, console: &Console) -> Exit {
     publish(arguments, &outputs, Compared { outcome }, console)
 }
 
-/// Writes the reports of a command line that is invalid: they say that nothing was compared. `others` are what else was
-/// asked for, where an option was repeated.
+/// Writes the reports of an invalid command line, which say that nothing was compared. `others` holds the further
+/// command lines if an option was repeated.
 pub(super) fn refuse(
     arguments: &CompareArgs,
     others: &[&CompareArgs],
@@ -54,7 +54,7 @@ pub(super) fn refuse(
     Exit::Usage
 }
 
-/// Says what came of it, in every form that was asked for.
+/// Writes the result in every requested form, and returns the exit code.
 fn publish(
     arguments: &CompareArgs,
     outputs: &Outputs,
@@ -69,13 +69,13 @@ fn publish(
         terminal: &|style| report::terminal_comparison(compared, style),
         file: &|form| match form {
             Form::Markdown => Ok(report::markdown_comparison(compared)),
-            // Nothing else is asked for of a comparison.
+            // JSON is the only other file of a comparison.
             _ => report::json_comparison(compared)
                 .map_err(|error| format!("cannot write the comparison as JSON: {error}")),
         },
     };
     let is_whole = outputs.write(&forms, console) & forms.show(arguments.reports.format, console);
-    // A comparison that could not be written counts as not made.
+    // If the comparison cannot be written, the command did not succeed.
     if is_whole {
         compared.exit()
     } else {

@@ -22,8 +22,8 @@ fn script(shell: impl Generator) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// `clap_complete` spells the hyphen of our name in two ways, so that nothing after a command would be completed
-/// (clap's issue 6421).
+/// Works around clap's issue 6421: `clap_complete` spells the hyphen of our name in two ways, so that shells would not
+/// complete anything after a command.
 fn mended(script: &str) -> String {
     script.replace("weave__subcmd__gate", "weave__gate")
 }

@@ -19,22 +19,24 @@ use crate::http::Progress;
 use crate::report::{self, Style, message};
 use crate::secret::Secrets;
 
-/// A wait shorter than this is not worth a word.
+/// A shorter wait is not shown on a terminal.
 const PATIENCE: Duration = Duration::from_millis(700);
 const TICK: Duration = Duration::from_millis(500);
-/// In a log, the first line comes after this time, and each further one after twice the time, up to the longest pause.
+/// In a log, the first line of a wait appears after this time. Each pause between lines is twice as long as the one
+/// before, up to `LONGEST_PAUSE`.
 const FIRST_LINE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// A log is told as often that nothing has changed.
+/// In a log, a state that has not changed is repeated after this time.
 const NOW_AND_THEN: Duration = Duration::from_secs(60);
-/// A longer line would be broken by a terminal, and could not be taken away.
+/// Maximum length of a line that is overwritten, in characters. A terminal would wrap a longer line, which then could
+/// not be erased.
 const LIVE: usize = 79;
 
-/// Where the command speaks.
+/// The output of a command: stdout and stderr.
 pub(super) struct Console {
     output: OutputOptions,
-    /// The key and the tokens. They are taken out of foreign texts before those are rendered, and looked for once more
-    /// in all that is written.
+    /// The key and the tokens. They are removed from foreign texts before those are rendered, and once more from all
+    /// output.
     secrets: Secrets,
 }
 
@@ -46,23 +48,23 @@ impl Console {
         }
     }
 
-    /// Prints what clap says of arguments of which no command could be made. A secret may be one of them.
+    /// Prints clap's message for arguments that form no command. One of the arguments may be a secret.
     pub(super) fn print_usage(error: &clap::Error) {
         let secrets = secrets(None);
         let text = error.render().to_string();
-        // A reader that has gone away is no error.
+        // A closed pipe is not an error.
         let _ = match secrets.redact_rendered(&text) {
             Cow::Borrowed(_) => error.print(),
             Cow::Owned(text) => io::stderr().write_all(text.as_bytes()),
         };
     }
 
-    /// What must not be shown.
+    /// The secrets that no output may contain.
     pub(super) fn secrets(&self) -> &Secrets {
         &self.secrets
     }
 
-    /// How a report looks on stdout.
+    /// The style of a report on stdout.
     pub(super) fn style(&self) -> Style {
         Style {
             color: self.choice(&io::stdout()) != ColorChoice::Never,
@@ -70,16 +72,16 @@ impl Console {
         }
     }
 
-    /// Rendered text without the secrets.
+    /// Removes the secrets from rendered text.
     pub(super) fn redacted<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.secrets.redact_rendered(text)
     }
 
-    /// Prints what was asked for.
+    /// Prints the requested output to stdout.
     ///
     /// # Errors
     ///
-    /// There is no room for it. A reader that has gone away is no error.
+    /// The output cannot be written. A closed pipe is not an error.
     pub(super) fn print(&self, text: &str) -> Result<(), Fault> {
         let text = self.redacted(text);
         let mut stdout = AutoStream::new(io::stdout().lock(), self.choice(&io::stdout()));
@@ -89,7 +91,7 @@ impl Console {
         printed(written)
     }
 
-    /// Lets somebody write to stdout, piece by piece. A reader that has gone away is no error.
+    /// Passes stdout to a closure that writes piece by piece. A closed pipe is not an error.
     pub(super) fn stream(
         write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
     ) -> Result<(), Fault> {
@@ -102,25 +104,25 @@ impl Console {
         }
     }
 
-    /// Says why something was not done.
+    /// Prints the error that stopped a command.
     pub(super) fn fault(&self, fault: &Fault) {
         let color = self.choice(&io::stderr()) != ColorChoice::Never;
         self.say(&report::render_fault(fault, color));
     }
 
-    /// Says that something was done.
+    /// Prints that something was done.
     pub(super) fn done(&self, text: &str) {
         if !self.output.quiet {
             self.say(&format!("{}\n", message(text)));
         }
     }
 
-    /// Says that something did not work that does not matter to the verdict.
+    /// Prints that something failed which does not affect the verdict.
     pub(super) fn warn(&self, text: &str) {
         self.say(&format!("warning: {}\n", message(text)));
     }
 
-    /// The same, with the next action.
+    /// Prints such a warning with its next action.
     pub(super) fn warn_of(&self, fault: &Fault) {
         self.warn(&fault.message);
         if let Some(help) = &fault.help {
@@ -128,12 +130,12 @@ impl Console {
         }
     }
 
-    /// Gives lines to a runner that reads commands from them; they were made safe where they were written.
+    /// Prints lines that a CI runner reads as commands. Their author has already escaped them.
     pub(super) fn command(&self, lines: &str) {
         self.say(lines);
     }
 
-    /// Says what could be done better.
+    /// Prints what could be done better.
     pub(super) fn hint(&self, text: &str) {
         if !self.output.quiet {
             self.say(&format!("hint: {}\n", message(text)));
@@ -143,12 +145,12 @@ impl Console {
     fn say(&self, text: &str) {
         let text = self.redacted(text);
         let mut stderr = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
-        // There is nowhere left to say that stderr is closed.
+        // If stderr is closed, this cannot be reported anywhere.
         let _ = stderr.write_all(text.as_bytes());
     }
 
-    /// Does something that may take long, and shows that it goes on: on a terminal in a line that is written over, in a
-    /// log in a line now and then.
+    /// Runs `work`, which may take long, and shows that it is in progress: on a terminal in one line that is
+    /// overwritten, in a log in occasional lines.
     pub(super) fn while_waiting<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
         if self.output.quiet || self.output.verbose {
             return work();
@@ -185,7 +187,7 @@ impl Console {
         })
     }
 
-    /// Whether a line can be written over.
+    /// Whether a line can be overwritten.
     fn is_live(&self) -> bool {
         !self.output.verbose && io::stderr().is_terminal()
     }
@@ -201,12 +203,12 @@ impl Console {
 
 /// The key that a command would send with these options, and the tokens of the environment.
 fn secrets(server: Option<&ServerArgs>) -> Secrets {
-    // Where it is unknown whether there is a key, none is sent, and the command says why.
+    // If it is unknown whether there is a key, no key is sent, and the command says why.
     let key = known_key(server).ok().flatten();
     key.into_iter().chain(tokens(&environment)).collect()
 }
 
-/// What became of a write to stdout.
+/// The result of a write to stdout. A closed pipe is not an error.
 fn printed(written: io::Result<()>) -> Result<(), Fault> {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -216,13 +218,13 @@ fn printed(written: io::Result<()>) -> Result<(), Fault> {
     }
 }
 
-/// Says what is waited for: on a terminal in one line that is written anew, in a log now and then.
+/// Shows what a command waits for: on a terminal in one line that is overwritten, in a log in occasional lines.
 pub(super) struct WaitingLine<'a> {
     console: &'a Console,
     what: String,
     total: SignedDuration,
     since: Instant,
-    /// What was said last, and when.
+    /// The last state that was printed, and when.
     said: Option<(String, Instant)>,
 }
 
@@ -247,7 +249,7 @@ impl<'a> WaitingLine<'a> {
         !self.console.output.quiet
     }
 
-    /// Waits, and says for what, and how far that is. Progress alone is said now and then.
+    /// Waits, and shows for what and how far it is. In a log, progress alone is printed only from time to time.
     pub(super) fn pause(&mut self, state: &str, progress: Option<&str>, pause: Duration) {
         if !self.is_shown() {
             return thread::sleep(pause);
@@ -278,7 +280,7 @@ impl<'a> WaitingLine<'a> {
         thread::sleep(pause);
     }
 
-    /// Takes the line away.
+    /// Erases the line.
     pub(super) fn end(&self) {
         if self.is_shown() && self.console.is_live() {
             let _ = write!(io::stderr(), "\r\x1b[K");

@@ -1,6 +1,6 @@
-//! Variables of the environment.
+//! Environment variables.
 
-/// A variable of the environment; one that is not UTF-8 counts as not set.
+/// Returns an environment variable. A variable that is not UTF-8 counts as not set.
 pub(super) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

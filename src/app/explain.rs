@@ -12,7 +12,7 @@ use crate::cli::ExplainArgs;
 use crate::fault::Fault;
 use crate::report;
 
-/// A larger file is no report.
+/// Maximum size of a report, in bytes. A larger file is not a report.
 const MAX_BYTES: u64 = 512 * 1024 * 1024;
 
 pub(super) fn run(arguments: &ExplainArgs, console: &Console) -> Result<(), Fault> {
@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &ExplainArgs, console: &Console) -> Result<(), Faul
     console.print(&text)
 }
 
-/// Judges once more, and reports in the form that `--from` reads.
+/// Judges again, and returns the report in the format that `--from` reads.
 fn judged(arguments: &ExplainArgs, console: &Console) -> Result<Value, Fault> {
     let plans = prepare(&arguments.judge, &mut |_| Ok(()))?;
     let report = gather(&arguments.judge, &plans, false, console)?.without(console.secrets());

@@ -24,7 +24,7 @@ use crate::weave::{Client, Needs, RunSource, Sources, read_evidence, run_rows};
 /// A run whose rows are written.
 struct Exported {
     run: Run,
-    /// Where it was read from, unless that is Weave.
+    /// The rows of the snapshot that the run was read from; `None` if the run is in Weave.
     saved: Option<SavedRows>,
 }
 
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &ExportArgs, console: &Console) -> Result<(), Fault
     }
 }
 
-/// Writes the table, and counts its rows.
+/// Writes the table, and returns the number of its rows.
 fn table(
     arguments: &ExportArgs,
     runs: &[Exported],
@@ -100,7 +100,7 @@ fn table(
     let mut seen: HashSet<String> = HashSet::new();
     let mut lines = 0;
     for Exported { run, saved } in runs {
-        // Why a line could not be written has to come out of the reader unharmed.
+        // The reader does not return the original error of a failed write, so it is kept here.
         let mut unwritten = None;
         let mut take = |row: &crate::evidence::RunRow<'_>| {
             let written = if !arguments.dedup {
@@ -136,7 +136,7 @@ fn table(
     Ok(lines)
 }
 
-/// Whether the table is for the eye: on a terminal, or in the log of a runner that reads commands from it.
+/// Whether the table is shown to people: on a terminal, or in the log of a runner that reads commands from it.
 fn is_shown(arguments: &ExportArgs) -> bool {
     let runners = ["GITHUB_ACTIONS", "TF_BUILD"];
     arguments.output.is_none()

@@ -1,4 +1,4 @@
-//! What GitHub Actions reads: the step summary, annotations and outputs. None of them changes a verdict.
+//! Output for GitHub Actions: the step summary, annotations and outputs. None of them changes a verdict.
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -11,17 +11,17 @@ use super::outputs::{Form, Outputs};
 use crate::cli::CiArgs;
 use crate::report::{self, Report};
 
-/// Of a larger summary GitHub shows nothing at all, in bytes.
+/// Maximum size of a step summary, in bytes. GitHub does not show a larger summary at all.
 const MOST_SUMMARY: u64 = 1024 * 1024;
 
-/// Where GitHub's runner wants things.
+/// The files that GitHub's runner reads.
 pub(super) struct Github {
     summary: Option<PathBuf>,
     outputs: Option<PathBuf>,
 }
 
 impl Github {
-    /// The runner's files, where this is one, or where it was asked for.
+    /// Returns the runner's files if GitHub Actions runs this process, or if the command line requests them.
     pub(super) fn wanted(arguments: &CiArgs) -> Option<Self> {
         let is_runner = environment("GITHUB_ACTIONS").is_some_and(|value| value == "true");
         if arguments.no_github || !(arguments.github || is_runner) {
@@ -38,7 +38,7 @@ impl Github {
         })
     }
 
-    /// Writes all of them; what cannot be written is a warning.
+    /// Writes all of them. A file that cannot be written causes a warning.
     pub(super) fn publish(&self, report: &Report, outputs: &Outputs, console: &Console) {
         console.command(&report::github_annotations(report));
         let written = [
@@ -63,7 +63,7 @@ impl Github {
     }
 }
 
-/// Appends the report to the step's summary; where it would be too large, its short form.
+/// Appends the report to the step summary, or its short form if the report would be too large.
 fn summary(report: &Report, path: &Path, console: &Console) -> io::Result<()> {
     let there = fs::metadata(path).map_or(0, |known| known.len());
     let fits = |text: &str| there.saturating_add(text.len() as u64) < MOST_SUMMARY;
@@ -79,7 +79,7 @@ fn summary(report: &Report, path: &Path, console: &Console) -> io::Result<()> {
     append(path, &console.redacted(&text))
 }
 
-/// Words, numbers and paths, for later steps.
+/// Writes words, numbers and paths as outputs for later steps.
 fn values(report: &Report, outputs: &Outputs, path: &Path, console: &Console) -> io::Result<()> {
     let exit = report.exit().code().to_string();
     let files = [
@@ -94,7 +94,7 @@ fn values(report: &Report, outputs: &Outputs, path: &Path, console: &Console) ->
     let values = [("verdict", report.word()), ("exit-code", exit.as_str())];
     let mut text = String::new();
     for (name, value) in values.into_iter().chain(files) {
-        // A line break would make another output of what follows it; and no path without its secret is that path.
+        // A line break would start another output. A path with its secret removed would be another path.
         if !value.contains(['\n', '\r']) && !console.secrets().are_in(value.as_bytes()) {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{name}={value}");

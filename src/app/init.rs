@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
     let info = info.ok_or_else(|| Fault::evidence("no run was found"))?;
     let evaluation = info.evaluation_name().map(str::to_owned);
     let model = info.model.as_ref().map(|model| model.name.clone());
-    // The draft's own baseline: so it is drafted on what it will be judged on.
+    // This is the baseline that the draft will use, so the draft is based on what it will be judged on.
     let selector = Selector {
         evaluation: evaluation.clone(),
         model: model.clone().filter(|_| evaluation.is_none()),

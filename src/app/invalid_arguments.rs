@@ -1,5 +1,5 @@
-//! A command line that clap rejects: the reports that it asks for are still written, so that no report of an
-//! earlier run stays in place. They say that nothing was judged.
+//! Handles a command line that clap rejects. The reports that it requests are still written and say that nothing was
+//! judged, so that no report of an earlier run remains.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -13,13 +13,14 @@ use crate::cli::{CheckArgs, Cli, Command, CompareArgs};
 use crate::exit::Exit;
 use crate::fault::Fault;
 
-/// The maximum number of times that one option may be repeated and still be understood.
+/// Maximum number of times that one option may be repeated and is still parsed.
 const MAX_REPEATS: usize = 16;
 
-/// Ends a command whose arguments clap rejects. Help and the version are printed, and are no error.
+/// Ends a command whose arguments clap rejects, and returns the exit code. Help and the version are printed, and are
+/// not errors.
 pub(super) fn run(error: &clap::Error, arguments: &[OsString]) -> Exit {
     if !error.use_stderr() {
-        // A reader that has gone away is no error.
+        // A closed pipe is not an error.
         let _ = error.print();
         return Exit::Passed;
     }
@@ -54,7 +55,7 @@ fn of_compare(cli: &Cli) -> Option<&CompareArgs> {
     }
 }
 
-/// clap's message, and where the arguments of a command are explained.
+/// clap's message as an error. The help text says where the arguments of a command are explained.
 fn fault(error: &clap::Error, command: &str) -> Fault {
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n").map(|paragraph| {
@@ -72,7 +73,7 @@ fn fault(error: &clap::Error, command: &str) -> Fault {
     Fault::usage(message).help(help.join("; "))
 }
 
-/// What can be understood of the arguments of `check` and `compare`; nothing of another command's.
+/// Parses the valid part of the arguments of `check` and `compare`. Returns an empty list for any other command.
 ///
 /// Each element is a command line. An option that is given twice is in two of them.
 fn understood(error: &clap::Error, arguments: &[OsString]) -> Vec<Cli> {
@@ -89,7 +90,7 @@ fn understood(error: &clap::Error, arguments: &[OsString]) -> Vec<Cli> {
         .and_then(|name| name.to_str());
     let name = match named {
         Some(name @ ("check" | "compare")) => name,
-        // A command that is misspelt, or was left out.
+        // The command is misspelt or missing.
         None if error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "check",
         _ => return Vec::new(),
     };
@@ -100,27 +101,27 @@ fn understood(error: &clap::Error, arguments: &[OsString]) -> Vec<Cli> {
     let others = others.filter(|(at, _)| Some(*at) != place);
     let Pieces { options, mut names } = pieces(command, others.map(|(_, argument)| *argument));
     if named.is_none() {
-        // The first may be the misspelt command.
+        // The first name may be the misspelt command.
         names.retain(|name| Path::new(name).exists());
     }
     complete(name, options, names)
 }
 
-/// The arguments of a command, taken apart.
+/// The arguments of a command, split into options and names.
 #[derive(Default)]
 struct Pieces {
-    /// Each with its value, if it takes one.
+    /// The options, each with its value if it takes one.
     options: Vec<Vec<OsString>>,
-    /// Policies of `check`, runs of `compare`.
+    /// The policies of `check`, or the runs of `compare`.
     names: Vec<String>,
 }
 
-/// Takes arguments apart as clap does, but for those that it rejects.
+/// Splits arguments as clap does, but also accepts arguments that clap rejects.
 fn pieces<'a>(command: &clap::Command, arguments: impl Iterator<Item = &'a OsString>) -> Pieces {
     let mut pieces = Pieces::default();
     let mut arguments = arguments.peekable();
     let mut only_names = false;
-    // The argument before is an unknown option: what follows may be its value.
+    // True if the previous argument is an unknown option. This argument may then be its value.
     let mut may_be_value = false;
     while let Some(argument) = arguments.next() {
         if only_names || !is_option(argument) {
@@ -151,7 +152,7 @@ fn is_option(argument: &OsStr) -> bool {
     bytes.starts_with(b"-") && bytes != b"-"
 }
 
-/// Whether the next argument is this option's value; `None` where the option is unknown.
+/// Whether the next argument is this option's value; `None` if the option is unknown.
 fn takes_value(command: &clap::Command, argument: &OsStr) -> Option<bool> {
     let bytes = argument.as_encoded_bytes();
     let Some(long) = bytes.strip_prefix(b"--") else {
@@ -171,8 +172,8 @@ fn takes_value(command: &clap::Command, argument: &OsStr) -> Option<bool> {
     option.map(|option| option.get_action().takes_values() && !has_value)
 }
 
-/// Adds options one by one to a command line that is valid, as long as it stays so. What is left over and valid alone,
-/// such as the second of two `--json`, makes another command line.
+/// Adds options one by one to a valid command line, and keeps an option only if the command line stays valid. Rejected
+/// options that are valid by themselves, such as the second of two `--json`, form another command line.
 fn complete(command: &str, options: Vec<Vec<OsString>>, mut names: Vec<String>) -> Vec<Cli> {
     if command == "compare" {
         names.resize(2, "unknown".to_owned());

@@ -1,4 +1,4 @@
-//! `man`: the manual page, one for all commands, so that one file is all there is to install.
+//! `man`: prints the manual page. One page describes all commands, so that only one file has to be installed.
 
 use std::io;
 
@@ -39,7 +39,7 @@ fn write(page: &mut Vec<u8>) -> io::Result<()> {
     man.render_version_section(page)
 }
 
-/// The synopsis of one command. Options of all commands come once, at the end of the page.
+/// Renders the section of one command. Options that all commands share appear once, at the end of the page.
 fn section(command: &clap::Command) -> io::Result<String> {
     let heading = format!(
         ".SH \"WEAVE\\-GATE {}\"\n",

@@ -1,4 +1,4 @@
-//! The commands. Besides the client only these do I/O, and only these know all other modules.
+//! The commands. Only these modules and the client do I/O, and only these modules use all other modules.
 
 mod archive;
 mod candidates;
@@ -40,7 +40,7 @@ use crate::exit::Exit;
 use crate::fault::Fault;
 use console::Console;
 
-/// Does what these arguments say; the first is the name of the program.
+/// Runs the command that these arguments name. The first argument is the name of the program.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -68,7 +68,7 @@ fn run_command(cli: &Cli) -> Exit {
     }
 }
 
-/// The exit code of a command that either does what it should, or says why not.
+/// Returns the exit code of a command that has no verdict. Prints its error, if it failed.
 fn done(outcome: Result<(), Fault>, console: &Console) -> Exit {
     match outcome {
         Ok(()) => Exit::Passed,

@@ -1,4 +1,4 @@
-//! Reads the rows of the checks that do not pass, for reports.
+//! Reads the rows of the checks that did not pass, for reports.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +13,9 @@ use crate::project::Project;
 use crate::report::Judged;
 use crate::weave::{Client, RunSource, Sources, read_details, read_rows};
 
-/// What rows are read with.
+/// Reads rows for reports.
 pub(super) struct Reader<'r> {
-    /// `None` where no run is in Weave.
+    /// `None` if no run is in Weave.
     pub(super) client: Option<&'r Client<'r>>,
     pub(super) console: &'r Console,
     pub(super) sources: &'r Sources,
@@ -23,11 +23,11 @@ pub(super) struct Reader<'r> {
 }
 
 impl Reader<'_> {
-    /// The rows of the checks that compare with one baseline, and what is in them.
+    /// Returns the rows of the checks that compare with one baseline, and the contents of these rows.
     ///
     /// # Errors
     ///
-    /// They cannot be read.
+    /// The rows cannot be read.
     pub(super) fn explain(
         &self,
         plan: &Plan,
@@ -69,7 +69,7 @@ impl Reader<'_> {
         ours.chain(theirs.map(|source| (Role::Baseline, source)))
     }
 
-    /// Rows that were not read for the judgement.
+    /// Reads rows that were not read for the judgement.
     fn rows(&self, evidence: &Evidence, columns: &Columns) -> Result<Rows, Fault> {
         let runs: Vec<(Role, &RunSource)> = self.judged().collect();
         let is_plain = evidence.each.is_empty() && runs.len() <= 2;
@@ -99,7 +99,7 @@ impl Reader<'_> {
         joined(&of(Role::Candidate)?, &of(Role::Baseline)?)
     }
 
-    /// What is in a few rows: inputs, outputs, scores.
+    /// Reads the contents of a few rows: inputs, outputs, scores.
     fn details(&self, digests: &[&str]) -> Result<Details, Fault> {
         let mut details = Details::new();
         if digests.is_empty() {

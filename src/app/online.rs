@@ -1,4 +1,4 @@
-//! Evidence of which Weave has at least one run.
+//! Reads evidence of which at least one run is in Weave.
 
 use super::chosen::{
     Chosen, live_baselines, live_candidates, selected, set_completeness, together, uncounted,
@@ -14,11 +14,11 @@ use crate::policy::Source;
 use crate::prose::Prose;
 use crate::weave::{Needs, RunSource, Sources, differ_by_key_order, read_evidence};
 
-/// What a candidate is compared with, as far as it is known before Weave is asked.
+/// What a candidate is compared with, as far as it is known before any request to Weave.
 pub(super) enum Theirs<'r> {
-    /// Nothing.
+    /// No baseline is named.
     Unnamed,
-    /// A snapshot that is not there.
+    /// A snapshot that does not exist.
     Lost(Prose),
     /// The runs of a snapshot.
     Saved(Chosen),
@@ -33,7 +33,7 @@ pub(super) struct Read {
     pub(super) sources: Sources,
 }
 
-/// Asks Weave for the evidence for one request.
+/// Reads the evidence for one request from Weave.
 pub(super) struct Online<'s, 'a> {
     pub(super) search: &'s mut Search<'a>,
     pub(super) console: &'s Console,
@@ -42,15 +42,15 @@ pub(super) struct Online<'s, 'a> {
     pub(super) request: &'s Request,
 }
 
-/// What is compared with, or why there is nothing; `None` where nothing is to be compared.
+/// The baseline, or why it was not found; `None` if nothing is compared.
 type Compared = Option<Result<Chosen, Prose>>;
 
 impl Online<'_, '_> {
-    /// The evidence; `ours` are the candidate's runs where a snapshot has them.
+    /// Returns the evidence. `ours` holds the candidate's runs if they are in a snapshot.
     ///
     /// # Errors
     ///
-    /// A run is not there, or cannot be read.
+    /// A run was not found, or cannot be read.
     pub(super) fn evidence(
         &mut self,
         ours: Option<Chosen>,
@@ -66,7 +66,7 @@ impl Online<'_, '_> {
             selection.is_first = is_first;
             let (counted, evidence) = self.read(&sources)?;
             let incomplete = self.incomplete_baseline(&counted, &ours);
-            // A baseline that was looked for is another one where that is not complete.
+            // If a search found this baseline and it is incomplete, the search is repeated without it.
             if let (Some((run, gap)), Some(rules), true) = (incomplete, &mut rules, looked_for) {
                 rules.skipped.push(run.id.clone());
                 let why = LeftOut::Incomplete(gap);
@@ -90,7 +90,7 @@ impl Online<'_, '_> {
         }
     }
 
-    /// Reads two runs that are named by their ids with one request.
+    /// Reads the candidate and the baseline with one request, if both are named by their ids.
     fn prefetch(&mut self, theirs: &Theirs<'_>) -> Result<(), Fault> {
         if let (Source::Run(ours), Theirs::Live(baseline)) =
             (&self.request.candidate.source, theirs)
@@ -101,7 +101,7 @@ impl Online<'_, '_> {
         Ok(())
     }
 
-    /// The candidate's runs, and which runs can be their baseline where that is looked for.
+    /// Returns the candidate's runs and, if the baseline is in Weave, the rules for which runs can be the baseline.
     fn candidates(
         &mut self,
         saved: Option<Chosen>,
@@ -126,7 +126,7 @@ impl Online<'_, '_> {
         Ok((live_candidates(&found), rules))
     }
 
-    /// The baseline's runs, and whether the evaluation is so new that it can have none.
+    /// Returns the baseline's runs, and whether the evaluation is too new to have a baseline.
     fn baselines(
         &self,
         theirs: &Theirs<'_>,
@@ -149,7 +149,7 @@ impl Online<'_, '_> {
         Ok((known, false))
     }
 
-    /// Reads the evidence and, at the same time, whether each run is complete.
+    /// Reads the evidence and, in parallel, whether each run is complete.
     #[expect(clippy::type_complexity, reason = "two answers that come side by side")]
     fn read<'r>(
         &self,
@@ -167,7 +167,7 @@ impl Online<'_, '_> {
         Ok((counted, evidence))
     }
 
-    /// A run of the baseline that is not complete, where that matters.
+    /// Returns an incomplete run of the baseline, unless the policy accepts incomplete runs.
     fn incomplete_baseline<'r>(
         &self,
         counted: &[(&'r RunInfo, Completeness)],
@@ -182,7 +182,7 @@ impl Online<'_, '_> {
         })
     }
 
-    /// Whether two runs without a common row have inputs that are equal but for the order of their keys.
+    /// Whether two runs without a common row have inputs that are equal except for the order of their keys.
     fn keys_are_in_other_order(&self, evidence: &Evidence, sources: &Sources) -> bool {
         let has_other_rows = match &evidence.baseline {
             Baseline::Found(baseline, pair) => {

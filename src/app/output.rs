@@ -1,8 +1,8 @@
-//! Files that are written: tried before the first request, and then aside and renamed, so that no
-//! reader ever sees half of one.
+//! Writes files. Each file is checked before the first request. It is later written under a temporary name and renamed,
+//! so that no reader sees a partial file.
 //!
-//! No file is written through a link that leads out of the folder that was named: in a checked-out pull request
-//! `report.json` may be a link to any file of the user's.
+//! No file is written through a link that leads out of the named folder: in the checkout of a pull request,
+//! `report.json` may be a link to any file of the user.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -16,18 +16,18 @@ use crate::fault::Fault;
 /// A file that can be written.
 pub(super) struct Output {
     shown: String,
-    /// The file itself: where the path is a link, what it points to.
+    /// The file itself; if the path is a link, the target of the link.
     target: PathBuf,
-    /// Written in place: a pipe, a terminal, or whatever stdout is.
+    /// Whether the file is written in place: a pipe, a terminal, or any kind of stdout.
     is_stream: bool,
 }
 
 impl Output {
-    /// Makes sure that the file can be written, without changing it.
+    /// Checks that the file can be written, without changing it.
     ///
     /// # Errors
     ///
-    /// It cannot: a directory, in a directory that is not there, or without permission.
+    /// The file cannot be written: it is a directory, its directory does not exist, or a permission is missing.
     pub(super) fn prepare(path: &Path) -> Result<Self, Fault> {
         let shown = path.display().to_string();
         let what = format!("cannot write `{shown}`");
@@ -71,7 +71,7 @@ impl Output {
         })
     }
 
-    /// The path, as it was given.
+    /// The path as the user gave it.
     pub(super) fn shown(&self) -> &str {
         &self.shown
     }
@@ -81,21 +81,21 @@ impl Output {
         !self.is_stream && self.target == other.target
     }
 
-    /// Whether writing it would overwrite a file that is read.
+    /// Whether writing the file would overwrite this input.
     pub(super) fn overwrites(&self, input: &Path) -> bool {
         !self.is_stream && resolve(input).is_ok_and(|input| input == self.target)
     }
 
-    /// Whether there is such a file.
+    /// Whether the file exists.
     pub(super) fn is_there(&self) -> bool {
         !self.is_stream && self.target.exists()
     }
 
-    /// Writes the file, and never over one that is there.
+    /// Writes the file, but never overwrites an existing file.
     ///
     /// # Errors
     ///
-    /// It is there, or cannot be written.
+    /// The file exists, or cannot be written.
     pub(super) fn create(&self, text: &str) -> Result<(), String> {
         if self.is_stream {
             return self.write(text);
@@ -112,17 +112,17 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// What kept it from being written; the file is then as it was.
+    /// The file cannot be written, and is unchanged.
     pub(super) fn write(&self, text: &str) -> Result<(), String> {
         let written = self.fill(|to| to.write_all(text.as_bytes()).map_err(Failure::of));
         written.map_err(|fault| fault.message)
     }
 
-    /// Lets somebody else write the file, piece by piece.
+    /// Passes a writer to a closure that writes the file piece by piece.
     ///
     /// # Errors
     ///
-    /// What kept it from being written, or whatever else went wrong on the way; the file is then as it was.
+    /// The file cannot be written, or the closure failed. The file is unchanged.
     pub(super) fn fill(
         &self,
         write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
@@ -163,11 +163,11 @@ impl Output {
     }
 }
 
-/// Makes a folder for files, with those that it is in.
+/// Creates a folder for files, with its parent folders.
 ///
 /// # Errors
 ///
-/// It cannot be made, or a link leads out of where it was named.
+/// The folder cannot be created, or a link leads out of the place that was named.
 pub(super) fn make_folder(path: &Path) -> Result<(), Fault> {
     let what = format!("cannot make the folder `{}`", path.display());
     let fault = |error: anyhow::Error| {
@@ -181,7 +181,7 @@ pub(super) fn make_folder(path: &Path) -> Result<(), Fault> {
     fs::create_dir_all(path).context(what).map_err(fault)
 }
 
-/// A link that leads out of where it may lead.
+/// A link that leads out of its allowed folder.
 struct Link {
     path: PathBuf,
     target: PathBuf,
@@ -195,25 +195,26 @@ impl Link {
     }
 }
 
-/// The first link on the way to a file that leads out of where it may lead.
+/// Returns the first link on the path of a file that leads out of its allowed folder.
 ///
 /// # Errors
 ///
-/// A link leads nowhere, or cannot be read.
+/// The target of a link does not exist, or a link cannot be read.
 fn leading_out(path: &Path) -> io::Result<Option<Link>> {
     link_on(path, 2)
 }
 
-/// The first link on a path that leads out of where it may lead. The last `named` parts of the path, a folder and
-/// perhaps a file in it, are those that were named: a link among them leads to something in its own folder. Any other
-/// link in the working directory leads to something in the working directory, since a checkout may hold it. Links
-/// outside of that are of the machine: `/var/run`, a home directory on another disk.
+/// Returns the first link on a path that leads out of its allowed folder. The last `named` parts of the path are those
+/// that the user named: a folder and perhaps a file in it. A link among them must lead to something in its own folder.
+/// Any other link in the working directory must lead to something in the working directory, because the link may be
+/// part of a checkout. Links outside the working directory belong to the machine and are allowed: `/var/run`, a home
+/// directory on another disk.
 fn link_on(path: &Path, named: usize) -> io::Result<Option<Link>> {
     let here = fs::canonicalize(".")?;
-    // Without a slash or a dot at the end, which would hide a link before it.
+    // Removes a slash or a dot at the end, which would hide a link before it.
     let path: PathBuf = path.components().collect();
     for (place, part) in path.ancestors().enumerate() {
-        // What is not there yet is no link.
+        // A part that does not exist yet is not a link.
         let is_link = fs::symlink_metadata(part).is_ok_and(|known| known.is_symlink());
         if !is_link {
             continue;
@@ -249,9 +250,9 @@ fn leads_nowhere() -> io::Error {
 
 /// Why a file was not written.
 pub(super) enum Failure {
-    /// It could not be.
+    /// The file cannot be written.
     Unwritten(io::Error),
-    /// What was to be written could not be read.
+    /// The data to write cannot be read.
     Other(Fault),
 }
 
@@ -273,7 +274,7 @@ impl From<Fault> for Failure {
     }
 }
 
-/// Whether a path is that of a file that this process has open, such as its stdout.
+/// Whether a path names a file that this process has open, such as its stdout.
 fn is_open_file(path: &Path) -> bool {
     let names = ["/dev/stdout", "/dev/stderr"];
     names.iter().any(|name| path == Path::new(name))
@@ -281,7 +282,8 @@ fn is_open_file(path: &Path) -> bool {
         || path.starts_with("/proc")
 }
 
-/// The file itself. One that is not there yet is found by its folder.
+/// Returns the path of the file itself, with all links resolved. A file that does not exist yet is found through its
+/// folder.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
     match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -300,8 +302,8 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// A new file in the same folder, with a random name. It is removed unless it replaces the target. It has the target's
-/// permissions from the start.
+/// Creates a new file in the same folder, with a random name. It is removed unless it replaces the target. It has the
+/// target's permissions from the start.
 fn new_file(target: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".weave-gate-").suffix(".tmp");

@@ -1,4 +1,4 @@
-//! The report's files, and stdout: what is written where, and what must not be overwritten.
+//! The files of a report, and stdout: what is written where, and what must not be overwritten.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::cli::{CiArgs, Format, ReportArgs};
 use crate::fault::Fault;
 use crate::report::Style;
 
-/// A report as a file.
+/// The format of a report file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Markdown,
@@ -39,20 +39,20 @@ impl Form {
     }
 }
 
-/// A report in each of its forms, rendered when it is needed.
+/// A report in each of its formats, rendered when needed.
 pub(super) struct Forms<'a> {
     pub(super) terminal: &'a dyn Fn(Style) -> String,
     pub(super) file: &'a dyn Fn(Form) -> Result<String, String>,
 }
 
-/// The files to write.
+/// The report files to write.
 #[derive(Default)]
 pub(super) struct Outputs {
     files: Vec<(Form, Output)>,
 }
 
 impl Outputs {
-    /// The outputs that can be written, and why others cannot.
+    /// Returns the outputs that can be written, and the error for the others.
     pub(super) fn prepare(arguments: &ReportArgs, ci: Option<&CiArgs>) -> (Self, Option<Fault>) {
         let mut faults = Vec::new();
         let mut files: Vec<(Form, Output)> = Vec::new();
@@ -69,19 +69,19 @@ impl Outputs {
                 let fault = Fault::usage(format!("two reports would be written to `{shown}`"));
                 faults.push(fault.help("give each a separate file"));
             } else {
-                // The first of them still says so.
+                // The first of the two files is still written, and reports the error.
                 distinct.push((form, output));
             }
         }
         (Self { files: distinct }, Fault::all(faults))
     }
 
-    /// Adds what else is to be written.
+    /// Adds further files to write.
     pub(super) fn add(&mut self, others: Self) {
         self.files.extend(others.files);
     }
 
-    /// Makes sure that snapshots which the command line names are not written.
+    /// Protects the snapshots that the command line names from being overwritten.
     pub(super) fn keep_runs<'r>(
         &mut self,
         runs: impl IntoIterator<Item = &'r String>,
@@ -92,7 +92,7 @@ impl Outputs {
             .collect()
     }
 
-    /// Makes sure that a file that is read is not written; the other reports still say so.
+    /// Protects an input file from being overwritten. The other reports are still written, and report the error.
     pub(super) fn keep(&mut self, input: &Path) -> Result<(), Fault> {
         let clash = self
             .files
@@ -108,13 +108,14 @@ impl Outputs {
         .help("give the report a separate file"))
     }
 
-    /// The path of a file, as it was given.
+    /// The path of a report file, as the user gave it.
     pub(super) fn path(&self, form: Form) -> Option<&str> {
         let found = self.files.iter().find(|(known, _)| *known == form);
         found.map(|(_, output)| output.shown())
     }
 
-    /// Writes the files. What cannot be written is a warning, and changes no verdict; whether all was written.
+    /// Writes the files, and returns whether all of them were written. A file that cannot be written causes a warning,
+    /// and does not change the verdict.
     pub(super) fn write(&self, forms: &Forms<'_>, console: &Console) -> bool {
         let mut is_whole = true;
         for (form, output) in &self.files {
@@ -130,7 +131,7 @@ impl Outputs {
 }
 
 impl Forms<'_> {
-    /// Shows the report on stdout. Where it cannot be written, that is a warning, too; whether it was written.
+    /// Shows the report on stdout, and returns whether it was written. If it cannot be written, prints a warning.
     pub(super) fn show(&self, format: Format, console: &Console) -> bool {
         let text = match format {
             Format::Terminal => Ok((self.terminal)(console.style())),
@@ -145,7 +146,7 @@ impl Forms<'_> {
     }
 }
 
-/// Which files are asked for: those that are named, and in a directory all others.
+/// Returns the requested files: those that options name and, in the report directory, all other formats.
 fn wanted(
     arguments: &ReportArgs,
     ci: Option<&CiArgs>,

@@ -15,11 +15,11 @@ use crate::selector::Selector;
 /// A policy, and the runs that it is judged on.
 pub(super) struct Plan {
     pub(super) policy: Policy,
-    /// Without a baseline also where no gate compares: such a one is not read.
+    /// Has no baseline if no gate compares with it, because such a baseline is not read.
     pub(super) request: Request,
 }
 
-/// The snapshots that a policy names, whether or not they are read today.
+/// The snapshots that a policy names, whether or not this check reads them.
 pub(super) fn files_of(policy: &Policy) -> Vec<PathBuf> {
     let sources = [&policy.candidate.source, &policy.baseline.source];
     let further = policy.baselines.values().map(|baseline| &baseline.source);
@@ -32,11 +32,11 @@ pub(super) fn files_of(policy: &Policy) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Settles which runs each policy is judged on.
+/// Decides which runs each policy is judged on.
 ///
 /// # Errors
 ///
-/// What is missing or wrong, of all policies at once.
+/// Something is missing or invalid. The error names the problems of all policies.
 pub(super) fn plans(arguments: &JudgeArgs, policies: Vec<Policy>) -> Result<Vec<Plan>, Fault> {
     let argument = |name: &str, text: Option<&String>| {
         text.map(|text| Source::from_argument(text))
@@ -79,7 +79,8 @@ fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
     let settle = |key: &str, named: Option<&Source>, template: Option<&SourceTemplate>| {
         let resolve = |template: &SourceTemplate| template.resolve(&environment);
         match named {
-            // Of the evaluation that the policy names, if it names one: a policy gates one evaluation.
+            // A policy gates one evaluation, so the selector is limited to the evaluation that the policy names, if
+            // any.
             Some(Source::Find(selector)) if selector.evaluation.is_none() => {
                 let evaluation = template
                     .map(|template| template.evaluation(&environment))
@@ -172,16 +173,16 @@ fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
     Ok(Plan { policy, request })
 }
 
-/// Whether a CI system runs this.
+/// Whether a CI system runs this process.
 fn is_ci() -> bool {
     environment("CI").is_some_and(|value| !matches!(value.as_str(), "" | "false" | "0"))
 }
 
-/// The project, which a run's address names too.
+/// Returns the project, which the address of a run may also name.
 ///
 /// # Errors
 ///
-/// An address is of another project than the one that is judged.
+/// An address names another project than the one that is judged.
 pub(super) fn addressed<'t>(
     project: Option<Project>,
     texts: impl Iterator<Item = &'t str>,

@@ -3,7 +3,7 @@
 use crate::fault::Fault;
 use crate::policy::{Policy, PolicyFile, Problem};
 
-/// Reads and checks policies; the fault names every problem of every file.
+/// Reads and checks policies. The error names every problem of every file.
 pub(super) fn policies(files: &[PolicyFile]) -> Result<Vec<Policy>, Fault> {
     let mut policies = Vec::new();
     let mut lines = Vec::new();
@@ -27,7 +27,7 @@ pub(super) fn policies(files: &[PolicyFile]) -> Result<Vec<Policy>, Fault> {
     Err(Fault::usage(lines.join("\n")))
 }
 
-/// A problem in one line: line breaks in the policy's own text are replaced.
+/// Formats a problem as one line. Line breaks in the policy's own text are replaced.
 fn line(path: &str, problem: &Problem) -> String {
     let message = problem.message.replace(['\n', '\r'], " ");
     match problem.place.as_str() {

@@ -1,4 +1,4 @@
-//! The runs that a policy asks for, as far as they are known before any request.
+//! The runs that a policy requests, as far as they are known before any request to Weave.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use crate::policy::{Completeness, Required, Reruns, Source};
 use crate::project::Project;
 use crate::selector::{Identity, Selector};
 
-/// Which evidence is wanted.
+/// The evidence that is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Request {
     pub(super) project: Option<Project>,
     /// The attributes that hold the commit and the branch.
     pub(super) identity: Identity,
     pub(super) candidate: CandidateRequest,
-    /// `None` where nothing is compared with it.
+    /// `None` if the candidate is not compared.
     pub(super) baseline: Option<BaselineRequest>,
     /// Further baselines, by name.
     pub(super) named: BTreeMap<String, BaselineRequest>,
@@ -22,14 +22,14 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// Whether Weave has to be asked.
+    /// Whether a run must be read from Weave.
     pub(super) fn is_live(&self) -> bool {
         let is_live = |source: &Source| !matches!(source, Source::File(_));
         let mut baselines = self.baseline.iter().chain(self.named.values());
         is_live(&self.candidate.source) || baselines.any(|baseline| is_live(&baseline.source))
     }
 
-    /// The request for the same candidate and the baseline of this name; without a name, `baseline`.
+    /// Returns the request for the same candidate and the baseline with this name; without a name, for `baseline`.
     pub(super) fn with_baseline(&self, name: Option<&str>) -> Self {
         let baseline = match name {
             None => self.baseline.as_ref(),
@@ -47,26 +47,26 @@ impl Request {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CandidateRequest {
     pub(super) source: Source,
-    /// Whether the command line names it, so that it must be compared with the policy.
+    /// Whether the command line names the run, so that it must be compared with the policy.
     pub(super) is_named: bool,
-    /// What the policy's `candidate:` asks of it.
+    /// What the policy's `candidate:` requires of the run.
     pub(super) expected: Selector,
     /// Why other keys of `candidate:` cannot be compared.
     pub(super) unknown: Vec<String>,
-    /// What its re-runs mean; `None` where it is looked at alone.
+    /// How its re-runs are treated; `None` if the run is used alone.
     pub(super) reruns: Option<Reruns>,
     /// Runs that the command line excludes, each with the reason.
     pub(super) excluded: Vec<(String, String)>,
     /// Whether a failed run is judged.
     pub(super) accept_failed: bool,
-    /// Whether a run of which calls are missing is judged.
+    /// Whether a run with missing calls is judged.
     pub(super) completeness: Completeness,
     /// Whether a CI system runs the check.
     pub(super) in_ci: bool,
 }
 
 impl CandidateRequest {
-    /// One run, whatever others there are.
+    /// Creates a request for one run, without its re-runs.
     pub(super) fn only(source: Source) -> Self {
         Self {
             source,
@@ -81,7 +81,7 @@ impl CandidateRequest {
         }
     }
 
-    /// Whether a run of which calls are missing is judged.
+    /// Whether a run with missing calls is judged.
     pub(super) fn accepts_incomplete(&self) -> bool {
         self.completeness == Completeness::Warn
     }
@@ -92,16 +92,16 @@ impl CandidateRequest {
     }
 }
 
-/// The run that it is compared with.
+/// The run that the candidate is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BaselineRequest {
     pub(super) source: Source,
-    /// Whether change limits are skipped where the evaluation is so new that it has no baseline.
+    /// Whether change limits are skipped if the evaluation is so new that it has no baseline.
     pub(super) is_after_first: bool,
 }
 
 impl BaselineRequest {
-    /// A request for a baseline.
+    /// Creates a request for a baseline.
     pub(super) fn new(source: Source, required: Required) -> Self {
         Self {
             source,
@@ -109,7 +109,7 @@ impl BaselineRequest {
         }
     }
 
-    /// Whether the baseline is asked for by a model that is not the candidate's: two models on one commit are a fair
+    /// Whether the baseline is requested by a model that is not the candidate's. Two models on one commit are a fair
     /// comparison.
     pub(super) fn names_other_model(&self, candidate: Option<&str>) -> bool {
         match &self.source {

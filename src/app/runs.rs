@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &RunsArgs, console: &Console) -> Result<(), Fault> 
     console.print(&text)
 }
 
-/// What the runs have to be; everything that names one run is refused.
+/// Parses the selector of the runs to list. A text that names one run is refused.
 fn selector(text: Option<&str>) -> Result<Selector, Fault> {
     let Some(text) = text else {
         return Ok(Selector::default());

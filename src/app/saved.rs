@@ -1,5 +1,5 @@
-//! Snapshots as sources of runs: the candidate's runs compared with the policy, and which runs in Weave can be their
-//! baseline.
+//! Reads runs from snapshots, compares the candidate's runs with the policy, and finds the rules for a baseline in
+//! Weave.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ use crate::prose::Prose;
 use crate::selector::Identity;
 use crate::weave::{RunSource, web};
 
-/// What is to be said of a baseline's file that is not there.
+/// The reason if the file of a baseline does not exist.
 pub(super) fn lost(source: &Source) -> Prose {
     Prose::from("no file ").name(path(source))
 }
@@ -30,17 +30,17 @@ pub(super) fn path(source: &Source) -> String {
     shown.strip_prefix("file:").unwrap_or(&shown).to_owned()
 }
 
-/// A snapshot, if there is such a file.
+/// Reads a snapshot; `None` if the file does not exist.
 ///
 /// # Errors
 ///
-/// It is not a snapshot, or it holds a secret.
+/// The file is not a snapshot, or it contains a secret.
 pub(super) fn read_snapshot(path: &Path, console: &Console) -> Result<Option<Saved>, Fault> {
     let holds_secret = |bytes: &[u8]| console.secrets().are_in(bytes);
     snapshot::read(path, &web(&environment)?, &holds_secret)
 }
 
-/// A snapshot's run, if there is one, and if it is of the project that is judged.
+/// Reads a snapshot, which must be of the judged project; `None` if the file does not exist.
 pub(super) fn of_file(
     project: Option<&Project>,
     path: &Path,
@@ -72,7 +72,7 @@ pub(super) fn saved_baselines(saved: &Saved) -> Chosen {
     }
 }
 
-/// The runs of a candidate's snapshot, compared with the policy.
+/// Returns the runs of a candidate's snapshot, compared with the policy.
 pub(super) fn saved_candidates(
     saved: &Saved,
     request: &CandidateRequest,
@@ -139,7 +139,7 @@ pub(super) fn saved_candidates(
     Ok(chosen)
 }
 
-/// What decides which runs in Weave can be the baseline of a candidate in a snapshot.
+/// Returns the rules for which runs in Weave can be the baseline of a candidate in a snapshot.
 pub(super) fn saved_rules(
     ours: &Chosen,
     request: &Request,

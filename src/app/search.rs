@@ -1,4 +1,4 @@
-//! Finds the runs of a request: by id or by selector, and waits for them.
+//! Finds the runs of a request, by id or by selector, and waits for them.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,17 +19,17 @@ use crate::prose::Prose;
 use crate::selector::{Identity, Selector};
 use crate::weave::{Absence, Client, Eligible, Finder, Found, Named, State, Unread};
 
-/// Between the first two looks; each further pause is half as long again.
+/// The pause between the first two searches of a wait. Each further pause is 1.5 times as long, up to `LONGEST_PAUSE`.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-/// A look has at least so much time, also where less is left of the wait.
+/// Minimum time for one search, even if less time is left of the wait.
 const SHORTEST_LOOK: Duration = Duration::from_secs(1);
-/// `required: after-first` skips change limits for no longer than this after the first run of an evaluation.
+/// `required: after-first` skips change limits for at most this long after the first run of an evaluation.
 const FIRST_DAYS: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// What `EvaluationLogger` calls the evaluation of a run that names no dataset.
+/// The name that `EvaluationLogger` gives an evaluation if the run names no dataset.
 const UNNAMED: &str = "Evaluation";
 
-/// How a source names a run in Weave; `None` where it is a file.
+/// How a source names a run in Weave; `None` if the source is a file.
 pub(super) fn live(source: &Source) -> Option<Named<'_>> {
     match source {
         Source::Run(id) => Some(Named::Id(id)),
@@ -41,48 +41,48 @@ pub(super) fn live(source: &Source) -> Option<Named<'_>> {
 /// The runs of a baseline that were found.
 #[derive(Debug)]
 pub(super) struct Baselines {
-    /// The runs that are compared with, the newest first.
+    /// The baseline's runs, the newest first.
     pub(super) infos: Vec<RunInfo>,
-    /// What the choice has to say.
+    /// Facts about how the runs were chosen.
     pub(super) facts: Vec<Fact>,
 }
 
-/// No baseline was found.
+/// The result if no baseline was found.
 #[derive(Debug)]
 pub(super) struct NoBaseline {
-    /// What there is instead.
+    /// Why no baseline was found, and what exists instead.
     pub(super) reason: Prose,
     /// Whether `required: after-first` skips the change limits.
     pub(super) is_first: bool,
 }
 
-/// Where runs are looked for.
+/// The project to search, and the attributes that hold a run's commit and branch.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'p> {
     pub(super) project: &'p Project,
     pub(super) identity: &'p Identity,
 }
 
-/// Asks Weave for runs, and waits for those that are still to come.
+/// Finds runs in Weave, and waits for runs that are missing or unfinished.
 pub(super) struct Search<'a> {
     client: Client<'a>,
     console: &'a Console,
-    /// How long a candidate is waited for, all of them together, and since when.
+    /// The maximum time to wait for all candidates together, and when the wait began.
     wait: Option<(SignedDuration, Instant)>,
     /// Which runs can be the candidate.
     eligible: Eligible<'static>,
-    /// Candidates that were found: the newest stays the same for all policies.
+    /// Candidates that were already found, so that the newest run is the same for all policies.
     found: Vec<(Project, CandidateRequest, Candidates)>,
     /// Runs that were read by their ids before they were needed.
     known: Vec<(Project, RunInfo)>,
 }
 
 impl<'a> Search<'a> {
-    /// Sets up a client; nothing is sent.
+    /// Creates a client; sends no request.
     ///
     /// # Errors
     ///
-    /// No address, no key, no usable proxy or certificates.
+    /// The address or the key is missing or invalid, or the proxy or the certificates cannot be used.
     pub(super) fn new(
         server: &'a ServerArgs,
         wait: Option<SignedDuration>,
@@ -98,13 +98,13 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// Only runs that have completed are found.
+    /// Limits the search to runs that have completed.
     pub(super) fn only_completed(mut self) -> Self {
         self.eligible = Eligible::Completed;
         self
     }
 
-    /// Costs are judged, or not.
+    /// Sets whether costs are judged.
     pub(super) fn needing_costs(self, needs_costs: bool) -> Self {
         Self {
             client: self.client.needing_costs(needs_costs),
@@ -112,7 +112,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The client, for what is asked of runs that were found.
+    /// The client, for further requests about runs that were found.
     pub(super) fn client(&self) -> &Client<'a> {
         &self.client
     }
@@ -121,12 +121,12 @@ impl<'a> Search<'a> {
         Finder::new(&self.client, place.project, place.identity)
     }
 
-    /// Reads runs that are named by their ids by one request. One that is not in the answer is asked for again, alone: a
-    /// line may have been lost, and a policy may do without a baseline.
+    /// Reads runs that are named by their ids, with one request. A run that is missing from the answer is requested
+    /// again alone: a line may have been lost, and a policy may not require a baseline.
     ///
     /// # Errors
     ///
-    /// They cannot be read.
+    /// The runs cannot be read.
     pub(super) fn prefetch(&mut self, place: Place<'_>, ids: &[&str]) -> Result<(), Fault> {
         if self.wait.is_some() || !self.found.is_empty() || !self.known.is_empty() {
             return Ok(());
@@ -140,11 +140,11 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// The run that a source names, alone, waited for where that was asked.
+    /// Finds the run that a source names, without its re-runs. Waits for it if a wait was requested.
     ///
     /// # Errors
     ///
-    /// It is not there, or could not be read.
+    /// The run was not found, or cannot be read.
     pub(super) fn find(&mut self, place: Place<'_>, source: &Source) -> Result<RunInfo, Fault> {
         let request = CandidateRequest::only(source.clone());
         let found = self.candidates(place, &request)?;
@@ -155,11 +155,11 @@ impl<'a> Search<'a> {
             .ok_or_else(|| Fault::evidence("no run was found"))
     }
 
-    /// The runs that are judged, waited for where that was asked.
+    /// Finds the runs that are judged. Waits for them if a wait was requested.
     ///
     /// # Errors
     ///
-    /// There is none, or it could not be read.
+    /// No run was found, or a run cannot be read.
     pub(super) fn candidates(
         &mut self,
         place: Place<'_>,
@@ -188,7 +188,7 @@ impl<'a> Search<'a> {
         Ok(candidates)
     }
 
-    /// Looks once for the runs that are judged.
+    /// Searches once for the runs that are judged.
     fn look(&self, place: Place<'_>, request: &CandidateRequest) -> Result<Seen, Fault> {
         let finder = self.finder(place);
         let state = match live(&request.source) {
@@ -212,7 +212,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// A run that was read before.
+    /// Returns the run with this id if it was read before.
     fn known(&self, place: Place<'_>, id: &str) -> Option<Found> {
         let known = self
             .known
@@ -224,11 +224,11 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// What a candidate is compared with; in the place of one that is not there, what there is instead.
+    /// Finds what a candidate is compared with. If the baseline was not found, returns what exists instead.
     ///
     /// # Errors
     ///
-    /// Whether it is there could not be found out.
+    /// It is unknown whether the baseline exists.
     pub(super) fn baselines(
         &self,
         place: Place<'_>,
@@ -289,7 +289,7 @@ impl<'a> Search<'a> {
         rules: &BaselineRules,
     ) -> Result<Result<Baselines, NoBaseline>, Fault> {
         let finder = self.finder(place);
-        // A run of another evaluation is no baseline, unless the policy names that one.
+        // A run of another evaluation is not a baseline, unless the policy names that evaluation.
         let mut rules = rules.clone();
         let own = rules.evaluation.clone();
         let of_evaluation = match (&selector.evaluation, &rules.evaluation) {
@@ -342,11 +342,11 @@ impl<'a> Search<'a> {
         Ok(Ok(Baselines { infos, facts }))
     }
 
-    /// What decides which runs can be the baseline of these candidates.
+    /// Returns the rules for which runs can be the baseline of these candidates.
     ///
     /// # Errors
     ///
-    /// What they score once more cannot be read.
+    /// A run that a candidate was rescored from cannot be read.
     pub(super) fn rules(
         &self,
         place: Place<'_>,
@@ -378,11 +378,11 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// What a run scores once more, what that scored, and so on.
+    /// Returns the ids of the run that a run rescored, of the run that that one rescored, and so on.
     ///
     /// # Errors
     ///
-    /// A run on the way cannot be read.
+    /// A run in this chain cannot be read.
     pub(super) fn sources(
         &self,
         place: Place<'_>,
@@ -391,11 +391,11 @@ impl<'a> Search<'a> {
         self.finder(place).sources(rescored_from)
     }
 
-    /// Asks of runs whether Weave has all of them, side by side.
+    /// Checks in parallel whether Weave has all calls of each run.
     ///
     /// # Errors
     ///
-    /// Their calls cannot be counted.
+    /// The calls of a run cannot be counted.
     pub(super) fn completeness(
         &self,
         place: Place<'_>,
@@ -405,7 +405,7 @@ impl<'a> Search<'a> {
         Ok(super::candidates::completeness(finder, infos)?)
     }
 
-    /// Why the candidate is not there, and what to do.
+    /// The error for a candidate that was not found, with the next action.
     fn absent(&self, place: Place<'_>, request: &CandidateRequest, absence: Absence) -> Fault {
         let Some(named) = live(&request.source) else {
             return Fault::usage("no run is named");
@@ -424,7 +424,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Looks again and again until the runs are there, have finished and are complete, or the time is over.
+    /// Repeats the search until the runs exist, have finished and are complete, or until the wait ends.
     fn wait(
         &mut self,
         place: Place<'_>,
@@ -437,7 +437,7 @@ impl<'a> Search<'a> {
         let mut line = WaitingLine::new(self.console, shown.clone(), wait, since);
         let mut pause = FIRST_PAUSE;
         loop {
-            // This loop is the one that tries again, and it ends in time.
+            // This loop makes the retries, so the client makes each request once and must end within the wait.
             let left = until.saturating_duration_since(Instant::now());
             self.client.restart(Some(left.max(SHORTEST_LOOK)));
             let state = match self.look(place, request) {
@@ -470,7 +470,7 @@ impl<'a> Search<'a> {
                 line.end();
                 return Err(self.too_late(place, request, wait, state, &seen));
             }
-            // Never sooner than the server asks.
+            // A retry never comes sooner than the server asks.
             let polite = pause.max(asked.unwrap_or_default());
             let running = match &state {
                 Seen::Here(candidates) if line.is_shown() => candidates.running.as_deref(),
@@ -483,7 +483,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// What was seen last of a run that was waited for in vain.
+    /// The error if the wait ended without the run: what was seen last, with the next action.
     fn too_late(
         &mut self,
         place: Place<'_>,
@@ -527,21 +527,21 @@ impl<'a> Search<'a> {
     }
 }
 
-/// What one look saw.
+/// The result of one search.
 enum Seen {
     Here(Box<Candidates>),
     Absent(Absence),
     Busy(Fault, Option<Duration>),
 }
 
-/// Whether an evaluation is so new that it cannot have a baseline: its first run is recent, and none matches.
+/// Whether an evaluation is so new that it cannot have a baseline: its first run is recent, and no run matches.
 fn is_first((first, has_match): (Option<Timestamp>, bool), now: Timestamp) -> bool {
     let age = first.map(|first| now.duration_since(first));
-    // Where no first run is known, an answer may have been lost.
+    // If no first run is known, an answer may have been lost.
     !has_match && age.is_some_and(|age| age <= FIRST_DAYS)
 }
 
-/// A run of a baseline that was passed over, as reports list it.
+/// A baseline run that was skipped: the fact for reports, and the entry in their list of runs.
 pub(super) fn skipped(info: &RunInfo, why: LeftOut, identity: &Identity) -> (Fact, ListedRun) {
     let fact = Fact::BaselineSkipped {
         id: info.id.clone(),
@@ -550,7 +550,7 @@ pub(super) fn skipped(info: &RunInfo, why: LeftOut, identity: &Identity) -> (Fac
     (fact, info.listed(Role::Baseline, Some(why), identity))
 }
 
-/// Does two things at the same time.
+/// Runs two closures in parallel.
 pub(super) fn both<A: Send, B>(
     one: impl FnOnce() -> A + Send,
     other: impl FnOnce() -> B,

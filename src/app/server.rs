@@ -1,4 +1,4 @@
-//! Builds the client and finds the project from the options of the command line.
+//! Creates the client and finds the project from the options of the command line.
 
 use super::environment::environment;
 use crate::cli::{Cli, Command, ServerArgs};
@@ -8,11 +8,11 @@ use crate::project::Project;
 use crate::secret::Secret;
 use crate::weave::{self, Address, Client, find_credential};
 
-/// The project: the argument, else the policy's, else from the SDK's variables.
+/// Returns the project: the argument, else the policy's, else that of the SDK's variables.
 ///
 /// # Errors
 ///
-/// It is not written `entity/project`, or the policy's cannot be had.
+/// The project is not written `entity/project`, or the policy's project is unavailable.
 pub(super) fn project(
     server: &ServerArgs,
     of_policy: impl FnOnce() -> Result<Option<String>, Fault>,
@@ -36,18 +36,18 @@ pub(super) fn project(
         .transpose()
 }
 
-/// The fault of naming no project where one is needed.
+/// The error if no project is named and one is needed.
 pub(super) fn no_project() -> Fault {
     Fault::usage("no project is named").help(
         "write `project: entity/project` into the policy, give --project, or set WANDB_ENTITY and WANDB_PROJECT",
     )
 }
 
-/// The project where no policy can name it.
+/// Returns the project for a command without a policy.
 ///
 /// # Errors
 ///
-/// None is named, or it is not written `entity/project`.
+/// No project is named, or it is not written `entity/project`.
 pub(super) fn needed_project(server: &ServerArgs) -> Result<Project, Fault> {
     project(server, || Ok(None))?.ok_or_else(|| {
         Fault::usage("no project is named")
@@ -55,11 +55,11 @@ pub(super) fn needed_project(server: &ServerArgs) -> Result<Project, Fault> {
     })
 }
 
-/// A client for the address and with the credential that the SDK would use.
+/// Creates a client with the address and the credential that the SDK would use.
 ///
 /// # Errors
 ///
-/// No address, no key, no usable proxy or no usable certificates.
+/// The address or the key is missing or invalid, or the proxy or the certificates cannot be used.
 pub(super) fn client<'a>(
     server: &ServerArgs,
     progress: &'a dyn Progress,
@@ -74,18 +74,18 @@ pub(super) fn client<'a>(
     Client::new(address, credential, timeout, &environment, progress)
 }
 
-/// The API key or the identity token that a command would send, if there is one.
+/// Returns the API key or the identity token that a command would send, if there is one.
 ///
 /// # Errors
 ///
-/// An address is invalid, or a file cannot be read: then it is unknown whether there is one.
+/// An address is invalid, or a file cannot be read. It is then unknown whether there is a credential.
 pub(super) fn known_key(server: Option<&ServerArgs>) -> Result<Option<Secret>, Fault> {
     let base_url = server.and_then(|server| server.base_url.as_deref());
     let insecure_http = server.is_some_and(|server| server.insecure_http);
     weave::known_secret(base_url, insecure_http, &environment)
 }
 
-/// The options about the server, of a command that has them.
+/// The server options of a command; `None` if the command has none.
 pub(super) fn options(cli: &Cli) -> Option<&ServerArgs> {
     match &cli.command {
         Command::Check(arguments) => Some(&arguments.judge.server),

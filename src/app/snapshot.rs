@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
         project: &project,
         identity: &identity,
     };
-    // Judged later, the file has to hold what would be judged now: all runs of the commit.
+    // A snapshot is judged later, so it must hold what would be judged now: all runs of the commit.
     let request = CandidateRequest {
         is_named: true,
         reruns: Some(Reruns::Pool),
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
         .collect();
     console.while_waiting("asking Weave", || {
         let write = |to: &mut dyn Write| -> Result<(), Failure> {
-            // Why something could not be written has to come out of the writer unharmed.
+            // The snapshot writer does not return the original error of a failed write, so this wrapper keeps it.
             let mut noting = Noting { to, failed: None };
             let mut texts = arguments.rows.then(tempfile::tempfile).transpose()?;
             let texts = texts.as_mut().map(|file| file as &mut dyn Spool);
@@ -104,7 +104,7 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
     Ok(())
 }
 
-/// One run and how it was measured, with a warning where every check of it will be undecided.
+/// Reads one run and how it was measured. Prints a warning if every check of the run will be undecided.
 fn read(
     info: RunInfo,
     place: Place<'_>,
@@ -143,7 +143,7 @@ fn read(
     Ok(run)
 }
 
-/// Keeps what went wrong where something is written.
+/// A writer that keeps the error of a failed write.
 struct Noting<'a> {
     to: &'a mut dyn Write,
     failed: Option<io::Error>,
@@ -153,7 +153,7 @@ impl Noting<'_> {
     fn note<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
         done.map_err(|error| {
             let kind = error.kind();
-            // Who is interrupted tries again.
+            // The caller repeats an interrupted write, so that is not a failure.
             if kind != io::ErrorKind::Interrupted {
                 self.failed = Some(error);
             }
@@ -178,7 +178,7 @@ fn is_uncounted(info: &RunInfo) -> bool {
     info.completeness == Completeness::NotAsked && !info.is_running()
 }
 
-/// Refuses what would be undecided if it was judged now, and is not in the file.
+/// Returns an error if a check would be undecided now for a reason that the file does not hold.
 fn refuse_undecided(facts: &[Fact]) -> Result<(), Fault> {
     let undecided = facts.iter().find_map(|fact| match fact {
         Fact::RerunRunning { id } => Some((
@@ -199,7 +199,7 @@ fn refuse_undecided(facts: &[Fact]) -> Result<(), Fault> {
     }
 }
 
-/// Says what of the commit's runs is not in the file, and what will keep it from being judged.
+/// Warns about runs of the commit that are not in the file, and about facts that will prevent a verdict.
 fn warn(facts: &[Fact], console: &Console) {
     for fact in facts {
         let text = match fact {

@@ -1,4 +1,4 @@
-//! Limits in round numbers.
+//! Rounded limits for drafted policies.
 
 use crate::judge::Check;
 use crate::policy::LimitKey;
@@ -6,7 +6,7 @@ use crate::policy::LimitKey;
 /// The standard normal quantile of 0.95.
 const Z: f64 = 1.644_853_626_951_472_2;
 
-/// The least drop that would have been allowed, rounded up.
+/// The smallest limit that the measured drop would have met, rounded up.
 pub(super) fn wider(check: &Check) -> Option<f64> {
     let (ours, theirs) = (check.candidate?, check.baseline?);
     let drop = theirs.high - ours.low;
@@ -24,7 +24,7 @@ pub(super) fn wider(check: &Check) -> Option<f64> {
     (value.is_finite() && (0.0..=most).contains(&value)).then_some(value)
 }
 
-/// The lower end of the Wilson score interval of a rate, one-sided at 95 %.
+/// The lower end of the one-sided 95 % Wilson score interval of a rate.
 pub(super) fn wilson_low(rate: f64, rows: f64) -> f64 {
     let z = Z;
     let (centre, spread) = (
@@ -34,7 +34,7 @@ pub(super) fn wilson_low(rate: f64, rows: f64) -> f64 {
     (centre - spread) / (1.0 + z * z / rows)
 }
 
-/// As many decimals as show two digits of a number, at least two and at most nine.
+/// The number of decimals that shows two digits of a number: at least two, at most nine.
 pub(super) fn decimals(value: f64) -> i32 {
     let mut decimals = 2;
     let mut unit = 0.1;
@@ -45,17 +45,18 @@ pub(super) fn decimals(value: f64) -> i32 {
     decimals
 }
 
-/// Rounds down to decimals.
+/// Rounds down to this number of decimals.
 pub(super) fn floor(value: f64, decimals: i32) -> f64 {
     rounded(value, decimals, f64::floor)
 }
 
-/// Rounds up to decimals.
+/// Rounds up to this number of decimals.
 pub(super) fn ceil(value: f64, decimals: i32) -> f64 {
     rounded(value, decimals, f64::ceil)
 }
 
-/// Rounds to decimals; a value that only rounding keeps from being such a number is taken as it.
+/// Rounds to this number of decimals. A value that differs from such a number only by a floating-point error becomes
+/// that number.
 fn rounded(value: f64, decimals: i32, round: fn(f64) -> f64) -> f64 {
     let unit = 10_f64.powi(decimals);
     let scaled = value * unit;

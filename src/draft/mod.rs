@@ -1,8 +1,8 @@
-//! A policy to start from: floors and drop limits from what a run scored, each saying where it comes
+//! Drafts a policy with `min` and drop limits from the scores of a run. A comment after each limit says where it comes
 //! from.
 //!
-//! The draft is judged by the gate itself on the run that it was made of, so that it passes there: what
-//! does not hold in the first draft is widened in the second, and left out where no limit would hold.
+//! The gate judges the draft on the run that it was made from, so the draft passes on that run. A limit that does not
+//! hold in the first draft is widened in the second, or left out if no limit would hold.
 
 mod limits;
 mod scalar;
@@ -22,26 +22,26 @@ use crate::number::{count, full, plural, show};
 use crate::policy::{self, LimitKey, Metric, MissingRule, Policy};
 use crate::visible::visible;
 
-/// A drop of so much of a rate is allowed, or of two rows, whichever is more.
+/// The allowed drop of a rate, unless two rows are more.
 const SMALL_DROP: f64 = 0.02;
-/// A drop of so much of a mean is allowed, as a fraction of it.
+/// The allowed drop of a mean, as a fraction of the mean.
 const SMALL_RELATIVE_DROP: f64 = 0.05;
-/// So many of the trials may have no score.
+/// The fraction of trials that may have no score.
 const FEW_ERRORS: f64 = 0.02;
-/// Sizes of means for which two digits say what is meant.
+/// The sizes of means for which two digits are precise enough.
 const SOUND_MEANS: std::ops::RangeInclusive<f64> = 1e-6..=1e12;
-/// On fewer rows a drop of two of them says nothing.
+/// On fewer rows than this, a drop of two rows is too large a fraction for a limit.
 const FEWEST_ROWS_TO_DROP: u64 = 5;
-/// On fewer rows chance moves a rate by whole percents.
+/// On fewer rows than this, chance alone moves a rate by whole percents.
 const FEW_ROWS: u64 = 100;
 
-/// Whether so few rows are little evidence, so that a draft looks at each of them.
+/// Whether there are so few rows that the draft reads each of them.
 fn is_little(rows: u64) -> bool {
     (2..FEW_ROWS).contains(&rows)
 }
 
-/// What a draft has to see of the rows of these runs, of which the candidate is the first: nothing where they are many,
-/// of one trial each, and no score is missing.
+/// The columns of rows that a draft needs for these runs; the candidate is the first run. None if there are many rows
+/// with one trial each and no score is missing.
 #[must_use]
 pub fn columns(runs: &[&Totals]) -> Columns {
     let is_whole = |totals: &Totals| {
@@ -67,7 +67,7 @@ pub fn columns(runs: &[&Totals]) -> Columns {
     columns
 }
 
-/// Drafts a policy. The evidence has to hold the [`columns`] of its rows.
+/// Drafts a policy. The evidence must contain the [`columns`] of its rows.
 ///
 /// # Errors
 ///
@@ -134,17 +134,17 @@ fn checked(text: &str) -> Result<Policy, Fault> {
     })
 }
 
-/// By what other runs of the evaluation are found.
+/// The properties by which the policy finds other runs of the evaluation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Named<'a> {
-    /// The name of the evaluation; `None` where the run has none but one that was made up for it.
+    /// The name of the evaluation; `None` if the run has no evaluation or only a generated name.
     pub evaluation: Option<&'a str>,
     /// The name of the model.
     pub model: Option<&'a str>,
 }
 
 impl Named<'_> {
-    /// The same without names that are blank: no run is found by those.
+    /// The same names, without blank ones: no run is found by a blank name.
     fn usable(self) -> Self {
         let is_usable = |name: &&str| !name.trim().is_empty();
         Self {
@@ -153,7 +153,7 @@ impl Named<'_> {
         }
     }
 
-    /// The key of a policy that finds other runs, and its value.
+    /// The policy key that finds other runs, and its value.
     fn key(self) -> Option<(&'static str, String)> {
         let evaluation = self.evaluation.map(|name| ("evaluation", template(name)));
         evaluation.or_else(|| self.model.map(|name| ("model", template(name))))
@@ -163,7 +163,7 @@ impl Named<'_> {
 struct Draft<'a> {
     evidence: &'a Evidence,
     named: Named<'a>,
-    /// Checks that the first draft did not pass.
+    /// The checks that did not pass in the first draft.
     widened: Vec<Check>,
 }
 
@@ -172,14 +172,14 @@ struct Entry<'a> {
     name: String,
     dimension: Option<&'a str>,
     metric: Metric,
-    /// What was measured.
+    /// The measured value, as text.
     today: String,
-    /// Whether missing scores are left out.
+    /// Whether missing scores are ignored.
     ignores_missing: bool,
     limits: Vec<Proposed>,
 }
 
-/// A limit with what is said of it.
+/// A limit and the comment that explains it.
 struct Proposed {
     key: LimitKey,
     value: f64,
@@ -263,7 +263,7 @@ impl Draft<'_> {
         )
     }
 
-    /// The evidence rule, and why that one.
+    /// The evidence rule, and the reason for choosing it.
     fn evidence_rule(&self) -> (&'static str, String) {
         let rows = self.run().rows;
         if !is_little(rows) {
@@ -410,7 +410,7 @@ impl Draft<'_> {
         self.coverage(text, name, dimension.measured)
     }
 
-    /// Says that a value cannot be known without the rows.
+    /// Writes a comment that the value cannot be known without the rows.
     fn unknown(&self, text: &mut String, name: &str) -> std::fmt::Result {
         writeln!(
             text,
@@ -421,7 +421,7 @@ impl Draft<'_> {
         )
     }
 
-    /// A floor for the part that is scored, where not all of it is.
+    /// Writes a `min` gate on the coverage of a dimension if some trials have no score.
     fn coverage(&self, text: &mut String, name: &str, known: u64) -> std::fmt::Result {
         let trials = self.run().totals.trials;
         if known == trials {
@@ -448,7 +448,7 @@ impl Draft<'_> {
         self.entry(text, &entry)
     }
 
-    /// Gates of the run itself.
+    /// Writes the gates on the run itself.
     fn whole(&self, text: &mut String) -> std::fmt::Result {
         let run = self.run();
         let rows = Proposed {
@@ -493,7 +493,7 @@ impl Draft<'_> {
         self.entry(text, &errors)
     }
 
-    /// What was measured, and on how much.
+    /// The measured value and the number of trials that it comes from, as text.
     fn today(&self, what: &str, known: u64) -> String {
         let trials = self.run().totals.trials;
         if known == trials {
@@ -523,7 +523,8 @@ impl Draft<'_> {
         writeln!(text)
     }
 
-    /// A gate's name: a dimension's own, else one that no dimension has.
+    /// A name for a gate. A gate on a dimension can have the name of that dimension; otherwise the name differs from
+    /// every dimension.
     fn unique(&self, name: &str, dimension: Option<&str>) -> String {
         let mut name = name.to_owned();
         while dimension != Some(&name) && self.run().totals.dimensions.contains_key(name.trim()) {
@@ -532,7 +533,7 @@ impl Draft<'_> {
         name
     }
 
-    /// A limit: as it is proposed, widened to what the run shows, or left out where none would hold.
+    /// Writes a limit: the proposed one, one widened to the measured drop, or a comment if no limit would hold.
     fn limit(&self, text: &mut String, gate: &str, limit: &Proposed) -> std::fmt::Result {
         let key = limit.key.word();
         let found = self

@@ -9,8 +9,8 @@ pub(super) fn template(text: &str) -> String {
     scalar(&text.replace('$', "$$"))
 }
 
-/// Whether each bracket of a text is closed, and few are open at once: those of a policy are counted before it is
-/// parsed, also in texts, but not behind a `#`.
+/// Whether every bracket of a text is closed and only a few are open at once. The policy parser counts brackets before
+/// it parses, also in quoted texts, but not after a `#`.
 fn nests(text: &str) -> bool {
     const FEW: usize = 10;
     let mut open = 0_usize;
@@ -28,7 +28,7 @@ fn nests(text: &str) -> bool {
     is_sound && open == 0
 }
 
-/// Text as a YAML scalar: plain if it cannot be misread, else in double quotes.
+/// Text as a YAML scalar: plain if it cannot be misread, otherwise in double quotes.
 pub(super) fn scalar(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' ');
     let words = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];

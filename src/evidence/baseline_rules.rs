@@ -1,46 +1,47 @@
-//! Which runs can be the baseline of a candidate.
+//! Rules for which runs can be the baseline of a candidate.
 
 use jiff::Timestamp;
 
 use super::run_info::{EvaluationKey, RunInfo};
 use crate::selector::{Identity, is_same_commit};
 
-/// What of a candidate decides which other runs can be its baseline.
+/// The properties of a candidate that decide which other runs can be its baseline.
 #[derive(Clone, Debug)]
 pub struct BaselineRules {
     /// The ids of the candidate's runs.
     pub ids: Vec<String>,
-    /// The runs whose outputs they score once more, the runs whose those scored, and so on.
+    /// The ids of the runs whose outputs the candidate's runs rescore, of the runs that those rescore, and so on.
     pub rescored_from: Vec<String>,
-    /// When the first of them began.
+    /// When the candidate's first run began.
     pub started_at: Option<Timestamp>,
-    /// By what a baseline is of their evaluation; `None` where it is looked for by a name.
+    /// The key of the candidate's evaluation, which the baseline must share; `None` if the baseline is selected by
+    /// another name.
     pub evaluation: Option<EvaluationKey>,
-    /// The name of their model.
+    /// The name of the candidate's model.
     pub model: Option<String>,
-    /// Their commit, of which no run is a baseline; `None` where they have none, or where the policy names another
-    /// model for the baseline.
+    /// The candidate's commit, which the baseline must not have; `None` if the candidate has no commit, or if the
+    /// policy names another model for the baseline.
     pub commit: Option<String>,
     /// The attributes that hold the commit and the branch.
     pub identity: Identity,
-    /// Runs that were passed over.
+    /// The ids of runs that were passed over.
     pub skipped: Vec<String>,
     /// Whether a failed run can be the baseline.
     pub accept_failed: bool,
-    /// Whether the candidate is in Weave, so that a list of the runs of the project has it.
+    /// Whether the candidate is stored in Weave, so that a list of the project's runs contains it.
     pub is_live: bool,
 }
 
 impl BaselineRules {
-    /// Whether a run has the candidate's own outputs: it is the candidate, or one is a scoring of the other,
-    /// or both are of a third.
+    /// Whether a run has the same outputs as the candidate: it is the candidate itself, one of the two rescores the
+    /// other, or both rescore a third run.
     #[must_use]
     pub fn shares_outputs(&self, info: &RunInfo) -> bool {
         let is_ours = |id: &String| self.ids.contains(id) || self.rescored_from.contains(id);
         is_ours(&info.id) || info.rescored_from.as_ref().is_some_and(is_ours)
     }
 
-    /// Whether a run is of the candidate's commit.
+    /// Whether a run has the candidate's commit.
     #[must_use]
     pub fn is_own_commit(&self, info: &RunInfo) -> bool {
         let commit = info.commit(&self.identity);
@@ -48,13 +49,13 @@ impl BaselineRules {
         both.is_some_and(|(commit, ours)| is_same_commit(commit, ours))
     }
 
-    /// Whether a run began no later than the candidate's first.
+    /// Whether a run began no later than the candidate's first run.
     #[must_use]
     pub fn is_older(&self, info: &RunInfo) -> bool {
         info.started_at <= self.started_at
     }
 
-    /// Whether a run can be the candidate's baseline: finished, no newer, of another commit, and not of the same
+    /// Whether a run can be the candidate's baseline: it has finished, is not newer, has another commit, and has other
     /// outputs.
     #[must_use]
     pub fn allows(&self, info: &RunInfo) -> bool {

@@ -1,4 +1,4 @@
-//! How the runs were chosen: which of them are judged, which are left out, and what is wrong with the choice.
+//! How the runs were chosen: which runs are judged, which are left out, and the problems with the choice.
 
 use crate::evidence::RunStatus;
 use jiff::Timestamp;
@@ -7,21 +7,21 @@ use serde_json::{Map, Value};
 use super::{Role, Run};
 use crate::selector::Identity;
 
-/// How the runs that a policy is judged on were chosen.
+/// How the runs for a policy were chosen.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selection {
     /// The attributes that hold the commit and the branch.
     pub identity: Identity,
-    /// What the choice of the candidate and of the baseline has to say.
+    /// Facts about the choice of the candidate and of the baseline.
     pub facts: Vec<(Role, Fact)>,
-    /// Every run that is judged, and every one that was left out.
+    /// Every run that is judged and every run that was left out.
     pub runs: Vec<ListedRun>,
-    /// Whether the baseline's keys match no run of the evaluation yet, and the first run of the evaluation is recent
+    /// Whether no run of the evaluation matches the baseline's keys yet and the first run of the evaluation is recent
     /// enough for `required: after-first`.
     pub is_first: bool,
 }
 
-/// Something that the choice of runs has to say.
+/// A fact about the choice of runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// The candidate is not the run that the policy means: one key of `candidate:` differs.
@@ -30,24 +30,24 @@ pub enum Fact {
         key: String,
         /// What the policy asks for.
         expected: String,
-        /// What the run has; `None` where it has nothing there.
+        /// The run's value; `None` if the run has no value for the key.
         found: Option<String>,
     },
-    /// A key of `candidate:` could not be compared with the candidate, and why.
+    /// A key of `candidate:` could not be compared with the candidate.
     NotChecked {
-        /// Why.
+        /// Why it could not be compared.
         problem: String,
-        /// Whether a CI system runs the check, where this decides nothing.
+        /// Whether a CI system runs the check. In CI this fact leaves the verdict undecided.
         in_ci: bool,
     },
-    /// The commit that was asked for is a prefix of several.
+    /// The requested commit is a prefix of several commits.
     CommitAmbiguous {
-        /// What was asked for.
+        /// The requested commit.
         asked: String,
-        /// The commits, sorted.
+        /// The matching commits, sorted.
         commits: Vec<String>,
     },
-    /// The re-runs of the candidate are of several versions of its model.
+    /// The re-runs of the candidate used several versions of its model.
     SeveralModelVersions {
         /// The model's name.
         model: String,
@@ -61,12 +61,12 @@ pub enum Fact {
     },
     /// Several runs of one commit were logged without a name and without a dataset.
     UnnamedRuns {
-        /// How many.
+        /// The number of runs.
         runs: usize,
     },
-    /// There are several re-runs, and the policy refuses that.
+    /// There are several re-runs, and the policy does not allow that.
     SeveralReruns {
-        /// How many.
+        /// The number of runs.
         runs: usize,
     },
     /// A run is still running.
@@ -74,34 +74,34 @@ pub enum Fact {
         /// Its id.
         id: String,
     },
-    /// A newer run of the candidate's commit exists than the one that is named, and the policy judges only the newest.
+    /// The named run is not the newest run of the candidate's commit, and the policy judges only the newest.
     NotNewest {
         /// The id of the newest.
         newest: String,
     },
-    /// A run of the candidate's commit is left out, and why.
+    /// A run of the candidate's commit is left out.
     LeftOut {
         /// Its id.
         id: String,
-        /// Why.
+        /// Why it is left out.
         why: LeftOut,
     },
     /// A run is left out because the command line says so.
     Excluded {
-        /// Its id.
+        /// The id of the run.
         id: String,
-        /// The reason that was given.
+        /// The reason given on the command line.
         reason: String,
     },
-    /// The baseline was scored from the same outputs as the candidate.
+    /// The baseline and the candidate were scored from the same outputs.
     SameOutputs,
-    /// The two runs have no row in common, and inputs that are equal but for the order of their keys.
+    /// The two runs have no row in common, but some of their inputs differ only in the order of keys.
     KeysInOtherOrder,
-    /// A run that would have been the baseline was passed over.
+    /// A run that would otherwise be the baseline was passed over.
     BaselineSkipped {
         /// Its id.
         id: String,
-        /// Why.
+        /// Why it was passed over.
         why: LeftOut,
     },
 }
@@ -111,18 +111,18 @@ pub enum Fact {
 pub enum LeftOut {
     /// It failed.
     Failed,
-    /// Weave does not have all of it.
+    /// Its calls in Weave are not complete.
     Incomplete(Gap),
-    /// It began long ago and never finished.
+    /// It began more than 24 hours ago and has not finished.
     Abandoned,
-    /// Only the newest counts.
+    /// Only the newest run counts, and this run is older.
     Older,
     /// The command line excludes it.
     Excluded,
 }
 
 impl LeftOut {
-    /// The word for it in reports.
+    /// The reason's name in reports.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -138,45 +138,45 @@ impl LeftOut {
 /// Whether Weave has all of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completeness {
-    /// It was not asked yet.
+    /// Weave was not asked yet.
     NotAsked,
-    /// It has all calls that the run says it made.
+    /// Weave has all calls that the run says it made.
     Complete,
-    /// The same, and some of them are stored twice, so that a summary may count a trial twice.
+    /// Weave has all calls, and some are stored twice. A summary may then count a trial twice.
     Repeated,
     /// The run does not say how many calls it made.
     Unknown,
-    /// Calls are missing, or there are too many.
+    /// Calls are missing, or there are more calls than the run made.
     Incomplete(Gap),
 }
 
 /// What shows that a run is not complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
-    /// A run of `EvaluationLogger` that never logged its summary: its script crashed, or forgot to.
+    /// A run of `EvaluationLogger` that never logged its summary, because its script crashed or did not log one.
     NoSummary,
     /// Weave has fewer calls than the run made.
     Fewer {
-        /// Calls that the run made.
+        /// The number of calls that the run made.
         made: u64,
-        /// Calls that Weave has.
+        /// The number of calls that Weave has.
         stored: u64,
     },
     /// Weave has more calls than the run made.
     More {
-        /// Calls that the run made.
+        /// The number of calls that the run made.
         made: u64,
-        /// Calls that Weave has.
+        /// The number of calls that Weave has.
         stored: u64,
     },
 }
 
-/// A run as reports list it.
+/// A run in the list of runs of a report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListedRun {
     /// Whether it is a run of the candidate or of the baseline.
     pub role: Role,
-    /// Why it is left out; `None` where it is judged.
+    /// Why it is left out; `None` if it is judged.
     pub left_out: Option<LeftOut>,
     /// Its id.
     pub id: String,
@@ -192,14 +192,14 @@ pub struct ListedRun {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// Its rows, where they were counted.
+    /// Its number of rows; `None` if they were not counted.
     pub rows: Option<u64>,
-    /// Its trials, where they were counted.
+    /// Its number of trials; `None` if they were not counted.
     pub trials: Option<u64>,
 }
 
 impl ListedRun {
-    /// A run that is judged.
+    /// A listed run that is judged.
     #[must_use]
     pub fn judged(role: Role, run: &Run, identity: &Identity) -> Self {
         let of = |path: &str| run.attributes.as_ref().and_then(|map| attribute(map, path));
@@ -219,7 +219,7 @@ impl ListedRun {
     }
 }
 
-/// The values at a path: dots lead into maps, or are part of a key.
+/// The values at a path. A dot in the path leads into a map or is part of a key.
 #[must_use]
 pub fn values<'a>(
     map: &'a Map<String, Value>,
@@ -235,7 +235,7 @@ pub fn values<'a>(
     Box::new(map.get(path).into_iter().chain(deeper.flatten()))
 }
 
-/// A text, number or truth value as text; `None` for anything else.
+/// A text, number or boolean as text; `None` for any other value.
 #[must_use]
 pub fn scalar_text(value: &Value) -> Option<String> {
     match value {
@@ -245,7 +245,7 @@ pub fn scalar_text(value: &Value) -> Option<String> {
     }
 }
 
-/// The first text, number or truth value at a path, as text.
+/// The first text, number or boolean at a path, as text.
 #[must_use]
 pub fn attribute(map: &Map<String, Value>, path: &str) -> Option<String> {
     values(map, path)

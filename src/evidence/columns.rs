@@ -4,17 +4,17 @@ use super::Totals;
 use crate::input::Value;
 pub use crate::policy::Kind;
 
-/// A column of what trials have.
+/// A column of rows: one value for each trial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Column {
-    /// Of the trials themselves: whether anything was scored, what the call of the model took and used.
+    /// A value of the trial itself: whether anything was scored, or what the model's call took and used.
     Run(Kind),
-    /// Of their scores in a dimension.
+    /// A score of a dimension.
     Dimension(String, Kind),
 }
 
 impl Column {
-    /// The column of a dimension's scores, or of the trials themselves where there is no dimension.
+    /// The column of a dimension's scores, or of the trials themselves if there is no dimension.
     #[must_use]
     pub fn of(dimension: Option<&str>, kind: Kind) -> Self {
         match dimension {
@@ -23,7 +23,7 @@ impl Column {
         }
     }
 
-    /// What is held.
+    /// The kind of value in the column.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {
@@ -31,7 +31,7 @@ impl Column {
         }
     }
 
-    /// The dimension, if it is of one.
+    /// The dimension; `None` for a column of the trials themselves.
     #[must_use]
     pub fn dimension(&self) -> Option<&str> {
         match self {
@@ -41,31 +41,32 @@ impl Column {
     }
 }
 
-/// An input of the dataset's rows, by which they are sliced.
+/// An input of the dataset's rows that defines slices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
     /// Its name, or a dotted path.
     pub path: String,
-    /// Values that are told from others however many there are.
+    /// Values that are always distinguished from other values, however many values there are.
     pub named: Vec<Value>,
 }
 
-/// What is kept of rows.
+/// The parts of rows that are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
-    /// Of the trials.
+    /// The columns of the trials.
     pub scores: Vec<Column>,
-    /// Of the inputs.
+    /// The inputs of the rows.
     pub inputs: Vec<Input>,
-    /// Patterns of dimensions: one that is in the rows and in no summary contradicts the summaries.
+    /// Patterns of dimensions. If a dimension in the rows matches a pattern and is in no summary, the rows contradict
+    /// the summaries.
     pub patterns: Vec<String>,
 }
 
-/// Which columns are wanted, of runs of which the totals are known.
+/// Chooses the columns to read for runs whose totals are known.
 pub type Wanted<'a> = dyn Fn(&[&Totals]) -> Columns + Sync + 'a;
 
 impl Columns {
-    /// Columns that need all that rows can come with.
+    /// Columns that need everything that rows can contain.
     #[must_use]
     pub fn everything() -> Self {
         Self {
@@ -78,7 +79,7 @@ impl Columns {
         }
     }
 
-    /// Columns that need all of rows but their inputs.
+    /// Columns that need everything in the rows except their inputs.
     #[must_use]
     pub fn numbers() -> Self {
         Self {
@@ -87,13 +88,13 @@ impl Columns {
         }
     }
 
-    /// Whether no row is wanted.
+    /// Whether no row must be read.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.scores.is_empty() && self.inputs.is_empty()
     }
 
-    /// Adds what is not there yet.
+    /// Adds the columns that are missing here.
     pub fn add(&mut self, other: Self) {
         for column in other.scores {
             if !self.scores.contains(&column) {
@@ -123,7 +124,7 @@ impl Columns {
         }
     }
 
-    /// Whether a trial's predict call has to be known.
+    /// Whether the predict call of each trial must be known.
     #[must_use]
     pub fn need_calls(&self) -> bool {
         let of_call = |column: &Column| {
@@ -135,7 +136,7 @@ impl Columns {
         self.scores.iter().any(of_call)
     }
 
-    /// Whether its price has to be known.
+    /// Whether the cost of each trial must be known.
     #[must_use]
     pub fn need_costs(&self) -> bool {
         self.scores.iter().any(|column| column.kind() == Kind::Cost)

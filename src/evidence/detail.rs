@@ -1,4 +1,4 @@
-//! Inputs and outputs of a few rows, which are shown and not judged.
+//! Inputs and outputs of a few rows. Reports show them; they are not judged.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub type Details = BTreeMap<String, Detail>;
 /// One row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Detail {
-    /// Its inputs; null where they could not be had.
+    /// Its inputs; null if they are unavailable.
     pub inputs: Value,
     /// The candidate's trials.
     pub candidate: Vec<Answer>,
@@ -28,16 +28,16 @@ pub struct Detail {
 /// One trial.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
-    /// The call whose page in Weave shows it.
+    /// The id of the call whose page in Weave shows the trial.
     pub call: String,
-    /// What the model answered.
+    /// The model's output.
     pub output: Value,
-    /// What the scorers said.
+    /// The scorers' output.
     pub scores: Value,
 }
 
 impl Detail {
-    /// Takes in a run's part of the row.
+    /// Adds a run's part of the row.
     pub fn take(&mut self, role: Role, row: &RunRow<'_>) {
         if self.inputs.is_null() {
             self.inputs = row.raw_data_row.map(read).unwrap_or_default();
@@ -58,7 +58,7 @@ fn answer(trial: &Trial<'_>) -> Answer {
     }
 }
 
-/// A value of reasonable size; of a larger one the beginning, as text.
+/// Parses a value. If it is too long, returns the beginning of it as text.
 fn read(raw: &RawValue) -> Value {
     let value: Value = serde_json::from_str(raw.get()).unwrap_or_default();
     if raw.get().len() <= LONGEST {

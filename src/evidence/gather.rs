@@ -1,5 +1,5 @@
-//! From rows as they are sent to rows of numbers: only what a policy's gates need is kept of them. Outputs,
-//! inputs and other scores are skipped as they are read.
+//! Reads rows as they are sent and keeps only the numbers that a policy's gates need. Outputs, inputs and other scores
+//! are skipped while reading.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -17,18 +17,18 @@ use crate::input::Unresolved;
 use crate::json::{distinct, repeated};
 use crate::number::count;
 
-/// Takes rows in, one after the other.
+/// Collects rows one after the other.
 pub struct Gatherer {
     names: Names,
-    /// The trial that is being read.
+    /// The scores of the current trial, one per column.
     values: Vec<Score>,
-    /// The dimension that is being read.
+    /// The name of the dimension that is being read.
     name: String,
     rows: Rows,
 }
 
 impl Gatherer {
-    /// No rows yet.
+    /// A gatherer without rows.
     #[must_use]
     pub fn new(columns: Columns) -> Self {
         Self {
@@ -39,11 +39,11 @@ impl Gatherer {
         }
     }
 
-    /// Takes in a trial of the row that is being read.
+    /// Adds a trial to the current row.
     ///
     /// # Errors
     ///
-    /// Its scores are not a map, or a key is repeated.
+    /// The trial's scores are not a JSON object, or a key is repeated.
     pub fn trial(&mut self, role: Role, trial: &Trial<'_>) -> Result<(), serde_json::Error> {
         self.values.fill(Score::MISSING);
         let mut returned = Scored::Nothing;
@@ -58,7 +58,7 @@ impl Gatherer {
             return Err(serde::de::Error::custom("scores are no map"));
         }
         scores.deserialize(&mut serde_json::Deserializer::from_str(trial.scores.get()))?;
-        // Where the model crashed, its time is not known: the server tells when it crashed.
+        // If the model crashed, its full latency is unknown: the server sends the time until the crash.
         let crashed = returned == Scored::Nothing && trial.has_no_output();
         let (latency, elapsed) = if crashed {
             (None, trial.model_latency_seconds)
@@ -77,7 +77,7 @@ impl Gatherer {
             (self.names.tokens, trial.total_tokens.map(count)),
             (self.names.cost, trial.total_cost),
         ] {
-            // Less than nothing is not what was measured.
+            // A negative number is not a valid measurement, so it stays missing.
             if let (Some(slot), Some(value)) = (
                 place.and_then(|place| self.values.get_mut(place)),
                 value.filter(|value| *value >= 0.0),
@@ -97,11 +97,12 @@ impl Gatherer {
         Ok(())
     }
 
-    /// Ends the row that is being read: its digest, its inputs, and how many trials of each run were taken in.
+    /// Ends the current row. Takes the row's digest, its inputs, and the number of trials that were added for each
+    /// run.
     ///
     /// # Errors
     ///
-    /// Its inputs are wanted, and are not there.
+    /// The inputs are needed and are missing or unresolved.
     pub fn end_row(
         &mut self,
         digest: &str,
@@ -110,8 +111,8 @@ impl Gatherer {
     ) -> Result<(), Unresolved> {
         if self.rows.wants_inputs() {
             let inputs = inputs.ok_or(Unresolved)?;
-            // Inputs are named. A server that could not resolve them sends a reference to them, of one kind
-            // or another. Of two values under one name neither is known.
+            // Inputs are a JSON object. A server that could not resolve them sends a reference instead, in one of
+            // several forms. If a name is repeated, its value is unknown.
             let row = distinct(&mut serde_json::Deserializer::from_str(inputs.get()));
             let row = row.map_err(|_| Unresolved)?;
             self.rows.push_inputs(&row.into())?;
@@ -120,29 +121,29 @@ impl Gatherer {
         Ok(())
     }
 
-    /// The rows that were taken in.
+    /// The collected rows.
     #[must_use]
     pub fn finish(self) -> Rows {
         self.rows
     }
 }
 
-/// Where the columns are found in a trial's scores.
+/// Maps the names in a trial's scores to columns.
 struct Names {
-    /// Dimensions, sorted, with the places of their columns.
+    /// The dimensions, sorted by name, with the indexes of their columns.
     sorted: Vec<(String, Places)>,
-    /// The column that says whether there is any score.
+    /// The column that holds whether anything was scored.
     anything: Option<usize>,
-    /// Patterns of which the dimensions are all known.
+    /// Patterns whose matching dimensions are all listed in `sorted`.
     patterns: Vec<glob::Pattern>,
-    /// The columns of what a trial has besides its scores.
+    /// The columns of values that a trial has in addition to its scores.
     latency: Option<usize>,
     elapsed: Option<usize>,
     tokens: Option<usize>,
     cost: Option<usize>,
 }
 
-/// The columns of one dimension.
+/// The indexes of the columns of one dimension.
 #[derive(Clone, Copy, Default)]
 struct Places {
     truth: Option<usize>,
@@ -200,7 +201,7 @@ impl Names {
         }
     }
 
-    /// Whether all of a trial's scores have to be read, since it matters which there are.
+    /// Whether all scores of a trial must be read, because a column or pattern depends on which scores exist.
     fn ask_for_any(&self) -> bool {
         self.anything.is_some()
             || self.latency.is_some()
@@ -218,7 +219,7 @@ impl Names {
             .map(|(_, places)| *places)
     }
 
-    /// Whether any dimension is, or lies in, what has this name.
+    /// Whether a dimension has this name or lies below it.
     fn leads(&self, name: &str) -> bool {
         let from = self
             .sorted
@@ -234,22 +235,22 @@ impl Names {
     }
 }
 
-/// What a trial's scorers returned, as far as it was read.
+/// What a trial's scorers returned, as far as it was read. A later variant takes precedence.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Scored {
-    /// Nothing, or null.
+    /// Nothing, or only null.
     Nothing,
-    /// Only what a summary does not count: lists and the SDK's own fields.
+    /// Only values that a summary does not count: lists and fields that the SDK added.
     Other,
-    /// A truth value, a number or a text of some dimension.
+    /// A boolean, a number or text in some dimension.
     Dimension,
 }
 
-/// The scores of a trial, or the value of one of their keys: each number goes to its column.
+/// Reads the scores of a trial, or the value of one of its keys, and puts each number into its column.
 struct Scores<'a> {
     names: &'a Names,
     name: &'a mut String,
-    /// Whether `name` is that of a key, which may be empty.
+    /// Whether `name` is the name of a key. The name of a key can be empty.
     is_inner: bool,
     values: &'a mut [Score],
     scored: &'a mut Scored,
@@ -268,7 +269,7 @@ impl Scores<'_> {
                 self.name
             )));
         }
-        // Names matter only where a column asks whether anything was scored.
+        // The name is checked only if a column asks whether anything was scored.
         let is_dimension = self.names.anything.is_none() || !is_of_sdk(self.name, None);
         let scored = if is_dimension {
             Scored::Dimension
@@ -277,7 +278,7 @@ impl Scores<'_> {
         };
         *self.scored = scored.max(*self.scored);
         let places = known.unwrap_or_default();
-        // A text is no score of a dimension of truth values or numbers.
+        // Text is not a score of a boolean or numeric dimension.
         let (place, scored) = match kind {
             Kind::Truth => (places.truth, 1.0),
             Kind::Number => (places.number, 1.0),
@@ -316,7 +317,7 @@ impl<'de> Visitor<'de> for Scores<'_> {
             }
             self.name.push_str(&key);
             if self.names.ask_for_any() || self.names.leads(self.name) {
-                // Of two values neither is the score.
+                // If a key is repeated, neither value is the score.
                 if seen.contains(&key) {
                     return Err(repeated(&key));
                 }
@@ -369,7 +370,7 @@ impl<'de> Visitor<'de> for Scores<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        // A list is no dimension, but it is something that was scored.
+        // A list is not a dimension, but it counts as something that was scored.
         *self.scored = Scored::Other.max(*self.scored);
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(())

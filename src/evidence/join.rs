@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::prose::Prose;
 
 impl Evidence {
-    /// Evidence of a candidate that has no re-runs.
+    /// Evidence for a candidate that has no re-runs.
     #[must_use]
     pub fn new(candidate: Run, baseline: Baseline, rows: Option<Rows>) -> Self {
         Self {
@@ -24,13 +24,13 @@ impl Evidence {
         }
     }
 
-    /// Evidence of one run or several of each side, the newest first. An error in the place of the baseline says why it
-    /// was not found; without one nothing is compared. With `newest_only` the newest candidate is judged, and the others
-    /// are measured as well.
+    /// Evidence for one or several runs of each side, the newest first. If `baselines` is an error, it says why no
+    /// baseline was found; if it is `None`, nothing is compared. With `newest_only` the newest candidate run is
+    /// judged, and the other runs are measured as well.
     ///
     /// # Errors
     ///
-    /// As [`Self::joined`]; or of several runs the scores by row are not known.
+    /// The errors of [`Self::joined`]; or there are several runs and their scores by row are unknown.
     pub fn assembled(
         candidates: Vec<Known<'_>>,
         baselines: Option<Result<Vec<Known<'_>>, Prose>>,
@@ -52,11 +52,11 @@ impl Evidence {
         pool::assembled(&candidates, baselines, newest_only, wanted)
     }
 
-    /// A run that is compared with nothing.
+    /// Evidence for a run without a baseline.
     ///
     /// # Errors
     ///
-    /// Its rows cannot be read.
+    /// The run's rows cannot be read.
     pub fn alone(candidate: Known<'_>, wanted: Option<&Wanted<'_>>) -> Result<Self, Fault> {
         let columns = wanted.map(|wanted| wanted(&[&candidate.run.totals]));
         let rows = match (columns, candidate.rows) {
@@ -68,12 +68,11 @@ impl Evidence {
         Ok(Self::new(candidate.run, Baseline::Unnamed, rows))
     }
 
-    /// Joins two runs on the row digests of both; an error in the place of the baseline says why it was not
-    /// found.
+    /// Joins two runs on their row digests. If `baseline` is an error, it says why no baseline was found.
     ///
     /// # Errors
     ///
-    /// The runs are of different projects, the digests of one are not known, or its rows cannot be read.
+    /// The runs are from different projects, the digests of a run are unknown, or its rows cannot be read.
     pub fn joined(
         candidate: Known<'_>,
         baseline: Result<Known<'_>, Prose>,
@@ -99,7 +98,8 @@ impl Evidence {
             .ok_or_else(|| Fault::evidence("the rows of a run were not read"))?;
         let mut rows = None;
         if let (Some(our_rows), Some(their_rows)) = (candidate.rows, baseline.rows) {
-            // If a run has rows that the other lacks, its common rows are counted.
+            // If a run has rows that the other lacks, its summary does not describe the common rows. So they are
+            // counted.
             if pair.candidate.is_none() {
                 pair.candidate = Some(on_rows_of(our_rows, theirs.digests.as_ref())?);
             }
@@ -123,7 +123,7 @@ fn no_run() -> Fault {
     Fault::evidence("no run is named")
 }
 
-/// The rows of a run, which have to be those that were listed of it before.
+/// Reads the rows of a run. They must be the rows that were listed for it before.
 fn listed(run: &Run, source: &dyn RowSource, columns: &Columns) -> Result<Rows, Fault> {
     let rows = gathered(source, columns)?;
     match &run.digests {
@@ -136,7 +136,7 @@ fn listed(run: &Run, source: &dyn RowSource, columns: &Columns) -> Result<Rows, 
     }
 }
 
-/// What a run has on the rows that another has, too.
+/// The totals of a run on the rows that the other run has too.
 fn on_rows_of(
     source: &dyn RowSource,
     digests: Option<&BTreeMap<String, u64>>,

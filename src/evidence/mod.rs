@@ -1,7 +1,7 @@
-//! Evidence: what is known about a run and about a pair of runs.
+//! Evidence: the known facts about a run and about a pair of runs.
 //!
-//! The same types whether they were read from Weave or from snapshot files. Nothing here knows of
-//! limits: these are counts and sums, with what is missing from them.
+//! The types are the same for runs from Weave and from snapshot files. Nothing here depends on limits: these are
+//! counts and sums, and the number of values that are missing.
 
 mod baseline_rules;
 mod choice;
@@ -54,25 +54,25 @@ use crate::project::Project;
 use crate::prose::Prose;
 use crate::selector::Selector;
 
-/// All that a policy is judged on.
+/// The evidence that a policy is judged on.
 #[derive(Clone, Debug)]
 pub struct Evidence {
-    /// The run on trial.
+    /// The run that is judged.
     pub candidate: Run,
-    /// What it is compared with.
+    /// The run that the candidate is compared with.
     pub baseline: Baseline,
-    /// The rows of both, where they were asked for and could be had.
+    /// The rows of both runs; `None` if they were not requested or are unavailable.
     pub rows: Option<Rows>,
     /// How the runs were chosen.
     pub selection: Selection,
-    /// Where the candidate has re-runs: the same evidence for each of them alone, the newest first. Else empty.
+    /// The evidence for each re-run of the candidate alone, the newest first. Empty if there are no re-runs.
     pub each: Vec<Self>,
-    /// The same candidate with each further baseline that the policy names. Empty in these.
+    /// The same candidate with each further baseline that the policy names. Empty in these inner values.
     pub named: BTreeMap<String, Self>,
 }
 
 impl Evidence {
-    /// The evidence with the further baseline of this name; without a name, with `baseline`. `None` if it was not
+    /// The evidence for the further baseline of this name, or for `baseline` without a name. `None` if it was not
     /// read.
     #[must_use]
     pub fn with_baseline(&self, name: Option<&str>) -> Option<&Self> {
@@ -80,20 +80,20 @@ impl Evidence {
     }
 }
 
-/// What a candidate is compared with.
+/// The run that a candidate is compared with.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one of it")]
 pub enum Baseline {
-    /// Nothing was named.
+    /// No baseline was named.
     Unnamed,
-    /// Something was named, and is not there; with what was found instead.
+    /// A baseline was named but not found. The text says what was found instead.
     NotFound(Prose),
-    /// A run, and what is known of the rows that both have.
+    /// The baseline run, and the facts about the rows that both runs have.
     Found(Box<Run>, Pair),
 }
 
 impl Baseline {
-    /// The fault of comparing with nothing.
+    /// The error for a comparison without a baseline.
     #[must_use]
     pub fn absence(&self) -> Fault {
         match self {
@@ -103,55 +103,55 @@ impl Baseline {
     }
 }
 
-/// What is known of one run.
+/// The known facts about one run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
     /// The project it was logged to.
     pub project: Project,
-    /// Address of the web pages, without a slash at its end.
+    /// The address of the web pages, without a trailing slash.
     pub web: String,
     /// The run's id, which is also the id of its evaluation's root call.
     pub id: String,
     /// The name that the run has in the web pages.
     pub display_name: Option<String>,
-    /// What was evaluated on.
+    /// The evaluation that was run.
     pub evaluation: Option<Reference>,
-    /// What was evaluated.
+    /// The model that was evaluated.
     pub model: Option<Reference>,
-    /// `running`, `completed`, `failed`, or whatever else a server says.
+    /// `running`, `completed`, `failed`, or another status that the server sends.
     pub status: Option<RunStatus>,
     /// When it began.
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// The run whose outputs it scores once more, where it does.
+    /// The id of the run whose outputs this run rescores; `None` if it does not rescore a run.
     pub rescored_from: Option<String>,
-    /// How many rows it has.
+    /// The number of rows.
     pub rows: u64,
-    /// Counts and sums over all its trials.
+    /// Counts and sums over all trials.
     pub totals: Totals,
-    /// Trials by row digest, where they were read.
+    /// The number of trials by row digest; `None` if they were not read.
     pub digests: Option<BTreeMap<String, u64>>,
-    /// How it was chosen, where it was not named by its id.
+    /// How the run was selected; `None` if it was named by its id.
     pub choice: Option<Choice>,
-    /// What it was logged with; `None` where a snapshot does not hold that.
+    /// The attributes that the run was logged with; `None` if a snapshot does not contain them.
     pub attributes: Option<Map<String, Value>>,
-    /// Whether Weave has all of it.
+    /// Whether Weave has all calls of the run.
     pub completeness: Completeness,
     /// Whether it was logged by `EvaluationLogger`.
     pub is_logged: bool,
-    /// How it was measured; `None` where that was not read.
+    /// How the run was measured; `None` if that was not read.
     pub setup: Option<Setup>,
 }
 
-/// How a run was chosen among those that match a selector: the newest is taken.
+/// How a run was chosen among those that match a selector: the newest one is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// What was asked for.
+    /// The selector.
     pub selector: Selector,
-    /// How many runs matched; at least one.
+    /// The number of runs that matched; at least one.
     pub matches: u64,
-    /// Whether these are all that match, or some of them.
+    /// Whether `matches` is exact. If not, at least that many runs match.
     pub is_exact: bool,
 }
 
@@ -165,7 +165,7 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Reads a reference. Text of any other form becomes a name without a version; empty text is no reference.
+    /// Parses a reference. Text of any other form becomes a name without a version; empty text returns `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text.is_empty() {
@@ -193,51 +193,51 @@ impl Reference {
 /// Counts and sums over some trials of one run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Totals {
-    /// All trials, whether or not anything was scored.
+    /// The number of trials, including those without any score.
     pub trials: u64,
-    /// The number of rows that these trials are of.
+    /// The number of rows of these trials.
     pub rows: u64,
     /// Dimensions by name: `scorer_key` or `scorer_key.path`.
     pub dimensions: BTreeMap<String, Dimension>,
-    /// Tokens and cost, where they were asked for.
+    /// Tokens and cost; `None` if they were not requested.
     pub usage: Option<Usage>,
-    /// Trials that have no score at all, where the rows themselves were counted.
+    /// The number of trials without any score; `None` unless the rows themselves were counted.
     pub exact_unscored: Option<u64>,
-    /// Trials that some dimension has a score or a text of, where the rows themselves were counted.
+    /// The number of trials with a score or text in some dimension; `None` unless the rows themselves were counted.
     pub scored_trials: Option<u64>,
 }
 
-/// What the trials' predict calls used.
+/// The tokens and cost of the trials' predict calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// Tokens, summed over the trials that report any; `None` where none does.
+    /// Tokens, summed over the trials that report them; `None` if no trial does.
     pub tokens: Option<u64>,
-    /// US dollars, summed over the trials that are priced; `None` where none is.
+    /// Cost in US dollars, summed over the trials that have a price; `None` if no trial has one.
     pub cost: Option<f64>,
-    /// How many trials report tokens, where the rows themselves were counted.
+    /// The number of trials that report tokens; `None` unless the rows themselves were counted.
     pub reported: Option<u64>,
-    /// How many trials are priced, where the rows themselves were counted.
+    /// The number of trials that have a price; `None` unless the rows themselves were counted.
     pub priced: Option<u64>,
 }
 
-/// What is known of one dimension.
+/// Counts and sums of one dimension.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dimension {
-    /// Trials that have any score here: true, false, a number, or a text.
+    /// The number of trials that have a value here: true, false, a number, or text.
     pub scored: u64,
-    /// Trials scored true.
+    /// The number of trials scored true.
     pub passed: u64,
-    /// Trials scored true or false.
+    /// The number of trials scored true or false.
     pub judged: u64,
-    /// Trials scored with a number.
+    /// The number of trials scored with a number.
     pub measured: u64,
-    /// Mean of these numbers.
+    /// The mean of these numbers.
     pub mean: Option<f64>,
-    /// Why none of these numbers can be used, if so.
+    /// Why the counts of this dimension cannot be used; `None` if they can.
     pub flaw: Option<Flaw>,
 }
 
-/// Why a dimension's numbers cannot be used.
+/// Why the counts of a dimension cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
     /// Two dimensions of the run have the same name.
@@ -247,13 +247,13 @@ pub enum Flaw {
 }
 
 impl Dimension {
-    /// Whether some trials have a truth value, and others a number.
+    /// Whether some trials have a boolean and others a number.
     #[must_use]
     pub fn is_mixed(&self) -> bool {
         self.judged > 0 && self.measured > 0
     }
 
-    /// Trials that have a score of the dimension's own type: a truth value or a number, or a text where
+    /// The number of trials that have a score of the dimension's own type: a boolean or a number, and also text if
     /// `text_counts`.
     #[must_use]
     pub fn covered(&self, text_counts: bool) -> u64 {
@@ -264,13 +264,13 @@ impl Dimension {
         }
     }
 
-    /// Trials that have a text.
+    /// The number of trials that have text.
     #[must_use]
     pub fn texts(&self) -> u64 {
         self.scored.saturating_sub(self.judged + self.measured)
     }
 
-    /// The metrics that are available for it.
+    /// The metrics that are available for the dimension.
     #[must_use]
     pub fn metrics(&self) -> Vec<&'static str> {
         let mut metrics = Vec::new();
@@ -284,7 +284,7 @@ impl Dimension {
         metrics
     }
 
-    /// Finds contradictions between the counts; `trials` are all trials.
+    /// Sets a flaw if the counts contradict each other. `trials` is the number of all trials.
     fn check(&mut self, trials: u64) {
         let kinds = self.judged.checked_add(self.measured);
         let consistent = self.passed <= self.judged
@@ -298,11 +298,11 @@ impl Dimension {
     }
 }
 
-/// Fields that the SDK adds to the output of a scorer that returns an object of a class.
+/// Fields that the SDK adds to a scorer's output if the scorer returns an object of a class.
 const SDK_FIELDS: [&str; 3] = ["_type", "_class_name", "_bases"];
 
-/// Whether a leaf of a scorer's output is, or lies in, a field that the SDK added, at any depth. `path` is what
-/// follows the scorer's key; without one, whatever follows the first dot of the name.
+/// Whether a leaf of a scorer's output is, or lies in, a field that the SDK added, at any depth. `path` is the part of
+/// the name after the scorer's key. If it is `None`, the part after the first dot of `name` is used.
 #[must_use]
 pub fn is_of_sdk(name: &str, path: Option<&str>) -> bool {
     let path = path.or_else(|| name.split_once('.').map(|(_, path)| path));
@@ -311,11 +311,11 @@ pub fn is_of_sdk(name: &str, path: Option<&str>) -> bool {
 }
 
 impl Totals {
-    /// More trials than this are no evaluation; up to it a count is exact as a number.
+    /// The maximum number of trials of a run. Up to this number a floating-point count is exact.
     pub const MOST_TRIALS: u64 = 1 << 53;
 
-    /// Takes over what makes another count of the same run's dimensions unusable: whoever contradicts
-    /// itself in one answer is not believed in another.
+    /// Copies the flaws of another count of the same run. If a dimension contradicts itself in one response of the
+    /// server, its counts in other responses cannot be used either.
     pub fn adopt_flaws(&mut self, other: &Self) {
         for (name, dimension) in &mut self.dimensions {
             let known = other.dimensions.get(name).and_then(|known| known.flaw);
@@ -323,7 +323,7 @@ impl Totals {
         }
     }
 
-    /// Whether these can be all trials of a run of which `part` are some.
+    /// Whether these totals of a run are consistent with the totals of some of its trials, `part`.
     #[must_use]
     pub fn contain(&self, part: &Self) -> bool {
         let Some(rest) = self.trials.checked_sub(part.trials) else {
@@ -354,18 +354,18 @@ impl Totals {
         let known = |name: &String| self.dimensions.get(name);
         let parts_fit = part.dimensions.iter().all(|(name, some)| {
             known(name).is_some_and(|all| {
-                // Flawed counts decide nothing, see `adopt_flaws`.
+                // Flawed counts are not compared, see `adopt_flaws`.
                 all.flaw.is_some() || some.flaw.is_some() || fits(all, some)
             })
         });
-        // What the part lacks must all be in the rest.
+        // The other trials must contain all scores of a dimension that the part lacks.
         let rest_fits = self.dimensions.iter().all(|(name, all)| {
             part.dimensions.contains_key(name) || all.flaw.is_some() || all.scored <= rest
         });
         parts_fit && rest_fits
     }
 
-    /// Adds a dimension under the name that policies use for it. The SDK's own fields are no dimensions.
+    /// Adds a dimension under the name that policies use for it. Ignores the fields that the SDK added.
     pub fn add(&mut self, scorer_key: &str, path: Option<&str>, mut dimension: Dimension) {
         if is_of_sdk(scorer_key, path) {
             return;
@@ -381,17 +381,18 @@ impl Totals {
             .or_insert(dimension);
     }
 
-    /// Whether each row has one trial, so that a mean over trials is one over rows.
+    /// Whether each row has one trial. Then a mean over trials is also a mean over rows.
     #[must_use]
     pub fn has_one_trial_a_row(&self) -> bool {
         self.trials == self.rows
     }
 
-    /// The least and the most trials that can have no score at all.
+    /// The minimum and maximum number of trials that can have no score.
     ///
-    /// Each dimension says how many trials it scored, and none says which. A trial that any dimension
-    /// scored is no error, so at most `trials − max(scored)` are. A summary counts no lists and none of the
-    /// SDK's own fields, which are scores here: so perhaps none of the others is an error. Rows tell exactly.
+    /// Each dimension counts how many trials it scored, but does not say which ones. A trial that any dimension scored
+    /// is not an error, so at most `trials − max(scored)` are errors. A summary does not count lists or fields that
+    /// the SDK added. Both count as scores here, so it is possible that none of the other trials is an error. Rows
+    /// give the exact number.
     #[must_use]
     pub fn unscored(&self) -> (u64, u64) {
         if let Some(exact) = self.exact_unscored {
@@ -405,9 +406,10 @@ impl Totals {
         (0, self.trials - scored)
     }
 
-    /// The fewest and the most trials that some dimension can have a score or a text of.
+    /// The minimum and maximum number of trials that can have a score or text in some dimension.
     ///
-    /// Each dimension says how many trials it scored, and none says which: all may be the same trials, or no two.
+    /// Each dimension counts how many trials it scored, but does not say which ones: they may all be the same trials
+    /// or all be different ones.
     #[must_use]
     pub fn fewest_and_most_scored(&self) -> (u64, u64) {
         let mut dimensions = self.dimensions.values();

@@ -1,4 +1,4 @@
-//! The numbers of rows that two runs have in common, and what each scored on them.
+//! The number of rows that two runs have in common, and the totals of each run on them.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ pub struct Pair {
     pub removed: u64,
     /// Rows that only the candidate has.
     pub added: u64,
-    /// The candidate's totals over the common rows, where they can be told.
+    /// The candidate's totals over the common rows; `None` if unknown.
     pub candidate: Option<Totals>,
-    /// The baseline's totals over the common rows, where they can be told.
+    /// The baseline's totals over the common rows; `None` if unknown.
     pub baseline: Option<Totals>,
 }
 
 impl Pair {
-    /// Joins two runs of which the row digests are known, and no scores by row.
+    /// Joins two runs whose row digests are known and whose scores by row are unknown.
     ///
-    /// A run whose rows are all common has its totals over the common rows; of any other run they cannot
-    /// be told. `None` where the digests of a run are not known.
+    /// A run whose rows are all common has the same totals over the common rows. For any other run these totals are
+    /// unknown. Returns `None` if the digests of a run are unknown.
     #[must_use]
     pub fn from_digests(candidate: &Run, baseline: &Run) -> Option<Self> {
         let ours = candidate.digests.as_ref()?;

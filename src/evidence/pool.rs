@@ -11,7 +11,7 @@ use crate::prose::Prose;
 /// Runs with their rows, the newest first.
 type Read = Vec<(Run, Rows)>;
 
-/// Evidence of runs of which the candidate or the baseline has several; see [`Evidence::assembled`].
+/// Evidence for several runs of the candidate or of the baseline; see [`Evidence::assembled`].
 pub(super) fn assembled(
     candidates: &[Known<'_>],
     baselines: Option<Result<Vec<Known<'_>>, Prose>>,
@@ -22,7 +22,7 @@ pub(super) fn assembled(
         Some(Ok(found)) => found.as_slice(),
         Some(Err(_)) | None => &[],
     };
-    // That the trials of a row are not known by the number of rows has every gate read rows.
+    // `added` leaves the number of rows at 0. So the number of trials per row is unknown, and every gate reads rows.
     let before: Vec<Totals> = [candidates, found]
         .into_iter()
         .filter(|runs| !runs.is_empty())
@@ -66,7 +66,8 @@ pub(super) fn assembled(
     Ok(evidence)
 }
 
-/// All scores of all dimensions: what runs have on their common rows is counted on the rows, for no summary tells it.
+/// The columns of all scores of all dimensions. They are needed because no summary has the totals of runs on their
+/// common rows.
 fn scores(totals: &[Totals]) -> Columns {
     let names = totals.iter().flat_map(|totals| totals.dimensions.keys());
     let kinds = [Kind::Truth, Kind::Number, Kind::Scored];
@@ -111,7 +112,7 @@ fn read(runs: &[Known<'_>], columns: &Columns) -> Result<Read, Fault> {
     Ok(read)
 }
 
-/// Runs as one: the newest, with the trials of all of them.
+/// Pools runs into one: the newest run, with the trials of all runs.
 fn pooled(runs: &[(Run, Rows)]) -> Result<(Run, Rows), Fault> {
     let [(newest, rows), others @ ..] = runs else {
         return Err(Fault::evidence("no run is named"));
@@ -128,7 +129,7 @@ fn pooled(runs: &[(Run, Rows)]) -> Result<(Run, Rows), Fault> {
     })?;
     let union = pooled.len() as u64;
     let mut totals = added(runs.iter().map(|(run, _)| &run.totals));
-    // A run that lacks a row has a missing trial of it.
+    // If a run lacks a row, it has a missing trial of that row.
     let lacking = runs.iter().map(|(run, _)| union - run.rows);
     totals.trials += lacking.sum::<u64>();
     totals.rows = union;
@@ -141,7 +142,7 @@ fn pooled(runs: &[(Run, Rows)]) -> Result<(Run, Rows), Fault> {
     Ok((run, pooled))
 }
 
-/// A candidate with its baseline.
+/// Evidence for a candidate run with its baseline.
 fn compared(
     (candidate, ours): (&Run, &Rows),
     (baseline, theirs): (&Run, &Rows),
@@ -181,7 +182,7 @@ fn unshared(runs: &[(Run, Rows)]) -> Option<Fact> {
     None
 }
 
-/// The counts and sums of several runs, added up. The number of rows is left at 0: it is not the sum.
+/// The counts and sums of several runs, added up. The number of rows is left at 0, because it is not the sum.
 fn added<'a>(all: impl Iterator<Item = &'a Totals>) -> Totals {
     let mut sum = Totals::default();
     for totals in all {

@@ -1,6 +1,6 @@
-//! The values of single rows, of one run or of two.
+//! The scores of single rows, of one run or of two.
 //!
-//! Columns hold one score for each trial. A row is known by its place; rows are sorted by their digests.
+//! A column holds one score for each trial. A row is identified by its index; rows are sorted by digest.
 
 use std::collections::HashMap;
 
@@ -8,27 +8,27 @@ use super::columns::{Column, Columns, Input, Kind};
 use super::score::Score;
 use crate::input::{self, Unresolved, Value};
 
-/// More values of one input than this are not looked at one by one.
+/// The maximum number of values of one input that are judged one by one.
 pub const MOST_VALUES: usize = 50;
 
-/// As many values of an input are told apart.
+/// The maximum number of values of one input that are distinguished from each other.
 const MOST_TOLD: usize = 50_000;
-/// Stands for a row that lacks the input.
+/// The code of a row that lacks the input.
 const ABSENT: u32 = u32::MAX;
-/// Stands for a value that is not told from others.
+/// The code of a value that is not distinguished from other values.
 const OTHER: u32 = u32::MAX - 1;
 
 /// The values of one input, row by row.
 #[derive(Clone, Debug, PartialEq)]
 struct Sorts {
     path: String,
-    /// The values that are told apart: those that were named, then others as they appear.
+    /// The distinguished values: first the values that the policy names, then the others in order of appearance.
     values: Vec<Value>,
-    /// Their places.
+    /// The index of each value in `values`.
     places: HashMap<Value, u32>,
-    /// How many of them were named.
+    /// The number of values that the policy names.
     named: usize,
-    /// A place among the values for each row, or one of the two above.
+    /// For each row an index into `values`, or `ABSENT`, or `OTHER`.
     codes: Vec<u32>,
 }
 
@@ -59,7 +59,7 @@ impl Sorts {
         self.codes.push(code);
     }
 
-    /// Gives a value a place, while there are any.
+    /// Assigns an index to a value, or `OTHER` if no index is left.
     fn learn(&mut self, value: Value) -> u32 {
         match u32::try_from(self.values.len()) {
             Ok(place) if place < OTHER => {
@@ -83,39 +83,39 @@ impl Sorts {
     }
 }
 
-/// What a row is, seen by one of its inputs.
+/// What a row has for one of its inputs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sort {
-    /// It has the input, with this value.
+    /// The row has the input, with this value.
     Value(Value),
-    /// It lacks the input.
+    /// The row lacks the input.
     Absent,
-    /// It has a value that is not told from others.
+    /// The row has a value that is not distinguished from other values.
     Other,
 }
 
-/// The trials of one run, row by row.
+/// The trials of one run, ordered by row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Trials {
-    /// Where the trials of each row begin; one more than there are rows.
+    /// The index of each row's first trial, followed by the total number of trials.
     starts: Vec<u32>,
-    /// The columns' values, trial by trial.
+    /// For each column one score per trial.
     pub(super) columns: Vec<Vec<Score>>,
-    /// Trials without a predict call, and the tokens of these as a whole.
+    /// The trials without a predict call.
     pub(super) without_call: WithoutCall,
 }
 
-/// Trials that have no predict call, so that the usage of the model is not known.
+/// Trials that have no predict call, so that the model's own usage is unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WithoutCall {
-    /// How many.
+    /// The number of these trials.
     pub trials: u64,
-    /// The tokens of the model and of the scorers together, where any were reported.
+    /// Tokens of the model and the scorers together; `None` if no trial reports any.
     pub tokens: Option<u64>,
 }
 
 impl WithoutCall {
-    /// Adds others.
+    /// Adds the trials of another count.
     pub fn add(&mut self, other: Self) {
         self.trials = self.trials.saturating_add(other.trials);
         self.tokens = match (self.tokens, other.tokens) {
@@ -130,24 +130,24 @@ impl WithoutCall {
 pub struct Rows {
     columns: Vec<Column>,
     inputs: Vec<Sorts>,
-    /// The names of the inputs of the first row.
+    /// The input names of the first row.
     input_names: Vec<String>,
     digests: Vec<Box<str>>,
     candidate: Trials,
     baseline: Trials,
 }
 
-/// Whose trials are meant.
+/// Which of the two compared runs is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The run on trial.
+    /// The run that is judged.
     Candidate,
-    /// The run that it is compared with.
+    /// The run that the candidate is compared with.
     Baseline,
 }
 
 impl Role {
-    /// The word for it.
+    /// The role's name in reports.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -166,20 +166,20 @@ impl Trials {
         }
     }
 
-    /// Adds a trial to the row that is being read: its values, in the order of the columns.
+    /// Adds a trial to the current row. `values` are in the order of the columns.
     fn push(&mut self, values: &[Score]) {
         for (column, value) in self.columns.iter_mut().zip(values) {
             column.push(*value);
         }
     }
 
-    /// Ends the row that is being read.
+    /// Ends the current row.
     fn end_row(&mut self, trials: u32) {
         let last = self.starts.last().copied().unwrap_or(0);
         self.starts.push(last.saturating_add(trials));
     }
 
-    /// The values of a row's trials in a column.
+    /// The scores of a row's trials in a column.
     fn row(&self, column: usize, row: usize) -> &[Score] {
         let range = self.range(row);
         self.columns
@@ -195,7 +195,7 @@ impl Trials {
 }
 
 impl Rows {
-    /// No rows yet.
+    /// An empty set of rows with these columns.
     #[must_use]
     pub fn new(columns: Columns) -> Self {
         let trials = Trials::new(columns.scores.len());
@@ -215,7 +215,7 @@ impl Rows {
         &self.columns
     }
 
-    /// Whether all of these are among its columns and inputs.
+    /// Whether the rows have all of these columns and inputs.
     #[must_use]
     pub fn has(&self, columns: &Columns) -> bool {
         let inputs = &columns.inputs;
@@ -226,52 +226,52 @@ impl Rows {
             && inputs.iter().all(|input| self.input(&input.path).is_some())
     }
 
-    /// How many rows there are, those of both runs together.
+    /// The number of rows that at least one of the two runs has.
     #[must_use]
     pub fn len(&self) -> usize {
         self.digests.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.digests.is_empty()
     }
 
-    /// Adds a trial to the row that is being read.
+    /// Adds a trial to the current row.
     pub fn push(&mut self, role: Role, values: &[Score]) {
         self.trials_mut(role).push(values);
     }
 
-    /// Adds trials without a predict call.
+    /// Adds a count of trials without a predict call.
     pub fn add_without_call(&mut self, role: Role, trials: WithoutCall) {
         self.trials_mut(role).without_call.add(trials);
     }
 
-    /// The trials of a run that have no predict call, as far as calls were asked for.
+    /// The trials of a run that have no predict call. Empty if the predict calls were not requested.
     #[must_use]
     pub fn without_call(&self, role: Role) -> WithoutCall {
         self.side(role).without_call
     }
 
-    /// Ends the row that is being read: its digest, and how many trials of each run were added.
+    /// Ends the current row. Takes the row's digest and the number of trials that were added for each run.
     pub fn end_row(&mut self, digest: &str, candidate: u32, baseline: u32) {
         self.digests.push(digest.into());
         self.candidate.end_row(candidate);
         self.baseline.end_row(baseline);
     }
 
-    /// Whether rows have to come with their inputs.
+    /// Whether the rows must be read with their inputs.
     #[must_use]
     pub fn wants_inputs(&self) -> bool {
         !self.inputs.is_empty()
     }
 
-    /// Adds the inputs of the row that is being read.
+    /// Adds the inputs of the current row.
     ///
     /// # Errors
     ///
-    /// One that is wanted is a reference, and what it leads to is not known.
+    /// A needed input is an unresolved reference.
     pub fn push_inputs(&mut self, row: &serde_json::Value) -> Result<(), Unresolved> {
         if self.digests.is_empty() {
             let names = row.as_object().into_iter().flatten();
@@ -283,19 +283,19 @@ impl Rows {
         Ok(())
     }
 
-    /// The names of the inputs that there are, as the first row has them.
+    /// The available input names, taken from the first row.
     #[must_use]
     pub fn input_names(&self) -> &[String] {
         &self.input_names
     }
 
-    /// The place of an input.
+    /// The index of an input.
     #[must_use]
     pub fn input(&self, path: &str) -> Option<usize> {
         self.inputs.iter().position(|sorts| sorts.path == path)
     }
 
-    /// What a row is, seen by an input.
+    /// What a row has for an input.
     #[must_use]
     pub fn sort(&self, input: usize, row: usize) -> Sort {
         let sorts = self.inputs.get(input);
@@ -309,7 +309,7 @@ impl Rows {
         }
     }
 
-    /// Whether a row has one of these values of an input, or lacks it where `Absent` is among them.
+    /// Whether a row's code for an input is one of these codes. The code of `Absent` matches rows that lack the input.
     #[must_use]
     pub fn is_any_of(&self, input: usize, row: usize, codes: &[u32]) -> bool {
         let code = self
@@ -319,7 +319,7 @@ impl Rows {
         code.is_some_and(|code| codes.contains(code))
     }
 
-    /// The code of a value of an input; `None` if no row can have it.
+    /// The code of a value of an input; `None` if no row can have this value.
     #[must_use]
     pub fn code(&self, input: usize, sort: &Sort) -> Option<u32> {
         match sort {
@@ -332,11 +332,11 @@ impl Rows {
         }
     }
 
-    /// Joins the rows of two runs, each read as a candidate into the same columns, on their digests.
+    /// Joins the rows of two runs on their digests. Each run was read as a candidate, with the same columns.
     ///
     /// # Errors
     ///
-    /// A row has other inputs in one run than in the other; its digest.
+    /// A row has different inputs in the two runs. The error is the row's digest.
     pub fn joined(candidate: &Self, baseline: &Self) -> Result<Self, String> {
         let columns = Columns {
             scores: candidate.columns.clone(),
@@ -346,7 +346,7 @@ impl Rows {
         let mut joined = Self::new(columns);
         joined.candidate.without_call = candidate.candidate.without_call;
         joined.baseline.without_call = baseline.candidate.without_call;
-        // They are those of the first row, as where both runs are read together.
+        // The names are those of the first row, as if both runs had been read together.
         let first = match (candidate.digests.first(), baseline.digests.first()) {
             (Some(ours), Some(theirs)) if theirs < ours => baseline,
             (None, Some(_)) => baseline,
@@ -369,7 +369,7 @@ impl Rows {
             let took_other = joined.take(Role::Baseline, baseline, of_theirs);
             let source = of_ours.map_or((baseline, theirs), |row| (candidate, row));
             for (place, sorts) in joined.inputs.iter_mut().enumerate() {
-                // The digest is that of the row's content.
+                // The digest is computed from the row's content, so equal digests must have equal inputs.
                 if order.is_eq() && candidate.sort(place, ours) != baseline.sort(place, theirs) {
                     return Err(one.unwrap_or_default().into_string());
                 }
@@ -386,12 +386,12 @@ impl Rows {
         }
     }
 
-    /// Pools the rows of several runs, each read as a candidate into the same columns, the oldest first. A row has the
-    /// trials of all runs; a run that lacks the row adds one trial without any score.
+    /// Pools the rows of several runs, the oldest first. Each run was read as a candidate, with the same columns. A
+    /// row gets the trials of all runs. A run that lacks the row adds one trial without any score.
     ///
     /// # Errors
     ///
-    /// A row has other inputs in one run than in another; its digest.
+    /// A row has different inputs in two runs. The error is the row's digest.
     pub fn pooled(runs: &[Self]) -> Result<Self, String> {
         let Some(first) = runs.first() else {
             return Ok(Self::new(Columns::default()));
@@ -443,10 +443,10 @@ impl Rows {
         }
     }
 
-    /// Whether two runs, each read as a candidate, have a row in common.
+    /// Whether two runs have a row in common. Each run was read as a candidate.
     #[must_use]
     pub fn share_a_row(&self, other: &Self) -> bool {
-        // Both are sorted.
+        // Both lists of digests are sorted.
         let (mut ours, mut theirs) = (
             self.digests.iter().peekable(),
             other.digests.iter().peekable(),
@@ -461,7 +461,7 @@ impl Rows {
         false
     }
 
-    /// The digests of the rows, each with the number of the candidate's trials.
+    /// The digests of the rows, each with the candidate's number of trials.
     #[must_use]
     pub fn digests(&self) -> std::collections::BTreeMap<String, u64> {
         let rows = self.digests.iter().enumerate();
@@ -469,7 +469,7 @@ impl Rows {
             .collect()
     }
 
-    /// Takes over a row's trials of another run, if it has the row.
+    /// Copies the trials of a row from another run, if that run has the row. Returns the number of trials.
     fn take(&mut self, role: Role, from: &Self, row: Option<usize>) -> u32 {
         let Some(row) = row else {
             return 0;
@@ -507,7 +507,7 @@ impl Rows {
         }
     }
 
-    /// The place of the column of a dimension's scores, or of the trials themselves where there is no dimension.
+    /// The index of a dimension's column, or of a column of the trials themselves if there is no dimension.
     #[must_use]
     pub fn column(&self, dimension: Option<&str>, kind: Kind) -> Option<usize> {
         self.columns
@@ -515,13 +515,13 @@ impl Rows {
             .position(|column| column.kind() == kind && column.dimension() == dimension)
     }
 
-    /// The scores of a row's trials in a column; empty where the run lacks the row.
+    /// The scores of a row's trials in a column; empty if the run lacks the row.
     #[must_use]
     pub fn scores(&self, role: Role, column: usize, row: usize) -> &[Score] {
         self.side(role).row(column, row)
     }
 
-    /// How many trials a run has of a row.
+    /// The number of trials that a run has of a row.
     #[must_use]
     pub fn trials(&self, role: Role, row: usize) -> usize {
         self.side(role).range(row).len()

@@ -1,4 +1,4 @@
-//! A run before its results are read: what it is, and whether it has finished.
+//! A run before its results are read.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
@@ -9,9 +9,9 @@ use super::{
 };
 use crate::selector::{Identity, Selector, is_same_commit};
 
-/// What `EvaluationLogger` calls the evaluation of a run that names no dataset.
+/// The evaluation name that `EvaluationLogger` uses for a run without a dataset.
 const UNNAMED: &str = "Evaluation";
-/// A run that began longer ago and has not finished is not waited for.
+/// A run that began longer ago than this and has not finished is abandoned.
 const ABANDONED: SignedDuration = SignedDuration::from_hours(24);
 
 /// A run before its results are read.
@@ -23,58 +23,59 @@ pub struct RunInfo {
     pub trace_id: String,
     /// Whether its root call was made inside another call.
     pub has_parent: bool,
-    /// The name that it has in the web pages.
+    /// The name of the run in the web pages.
     pub display_name: Option<String>,
-    /// What was evaluated on.
+    /// The evaluation that was run.
     pub evaluation: Option<Reference>,
-    /// The same as Weave writes it.
+    /// The same reference as text, as Weave sends it.
     pub evaluation_ref: Option<String>,
-    /// What was evaluated.
+    /// The model that was evaluated.
     pub model: Option<Reference>,
-    /// Its status; `None` where Weave does not say.
+    /// Its status; `None` if Weave does not send one.
     pub status: Option<RunStatus>,
     /// When it began.
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// The run whose outputs it scores once more.
+    /// The id of the run whose outputs this run rescores.
     pub rescored_from: Option<String>,
-    /// What it was logged with.
+    /// The attributes that the run was logged with.
     pub attributes: Map<String, Value>,
     /// Whether it was logged by `EvaluationLogger`, which names the run and not the evaluation.
     pub is_logged: bool,
-    /// Whether its root call has an output, which is what it logged as its summary.
+    /// Whether its root call has an output, which is the logged summary.
     pub has_output: bool,
-    /// How many calls it made, where it says so.
+    /// The number of calls that the run made; `None` if it does not say.
     pub calls_made: Option<u64>,
-    /// The names of the models that were served, where it says so.
+    /// The names of the models that were served; empty if the run does not say.
     pub served_models: Vec<String>,
-    /// Whether Weave has all of it.
+    /// Whether Weave has all calls of the run.
     pub completeness: Completeness,
-    /// How it was chosen, where it was not named by its id.
+    /// How the run was selected; `None` if it was named by its id.
     pub choice: Option<Choice>,
 }
 
 /// How well a run matches a selector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Match {
-    /// An attribute has the same value, written otherwise: 5.0 for 5.
+    /// An attribute has the same value in another notation, such as 5.0 for 5.
     ByValue,
     /// Every attribute has exactly this text.
     ByText,
 }
 
-/// By what two runs are of the same evaluation.
+/// The key that runs of the same evaluation share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EvaluationKey {
-    /// A name: that of the evaluation, the one that `EvaluationLogger` was given, or the one that it makes of a dataset.
+    /// A name: that of the evaluation, the one passed to `EvaluationLogger`, or the one that `EvaluationLogger`
+    /// derives from a dataset.
     Named(String),
     /// A run of `EvaluationLogger` without a name and without a dataset.
     Unnamed,
 }
 
 impl EvaluationKey {
-    /// The key of an evaluation that reports call so.
+    /// The key of the evaluation that reports call by this name.
     #[must_use]
     pub fn of_name(name: &str, is_logged: bool) -> Self {
         if is_logged && name == UNNAMED {
@@ -86,7 +87,7 @@ impl EvaluationKey {
 }
 
 impl RunInfo {
-    /// By what it is of the same evaluation as another run; `None` where it does not say.
+    /// The key that the run shares with other runs of its evaluation; `None` if unknown.
     #[must_use]
     pub fn evaluation_key(&self) -> Option<EvaluationKey> {
         match (self.evaluation_name(), &self.evaluation) {
@@ -96,8 +97,8 @@ impl RunInfo {
         }
     }
 
-    /// The evaluation's name: the one that `EvaluationLogger` was given, else that of its reference; `None` where that
-    /// is the one that it gives to all.
+    /// The evaluation's name: the one passed to `EvaluationLogger`, otherwise that of the reference. `None` if it is
+    /// only the name that `EvaluationLogger` uses for every run.
     #[must_use]
     pub fn evaluation_name(&self) -> Option<&str> {
         let object = self
@@ -111,8 +112,8 @@ impl RunInfo {
         given.or_else(|| object.filter(|name| !(self.is_logged && *name == UNNAMED)))
     }
 
-    /// The evaluation as reports name it. `EvaluationLogger` makes a separate version for each run, which
-    /// says nothing.
+    /// The evaluation as reports name it. The version is left out for a run of `EvaluationLogger`, which creates a new
+    /// version for each run.
     #[must_use]
     pub fn evaluation(&self) -> Option<Reference> {
         if !self.is_logged {
@@ -128,26 +129,26 @@ impl RunInfo {
         })
     }
 
-    /// Its commit, where it says so.
+    /// Its commit; `None` if the run has none.
     #[must_use]
     pub fn commit(&self, identity: &Identity) -> Option<String> {
         attribute(&self.attributes, &identity.commit)
     }
 
-    /// Whether the run still goes on, or does not say.
+    /// Whether the run is still running or its status is unknown.
     #[must_use]
     pub fn is_running(&self) -> bool {
         matches!(self.status, None | Some(RunStatus::Running))
     }
 
-    /// Whether it has been running for more than a day, so that it will not finish.
+    /// Whether the run has been running for more than 24 hours, so that it is not expected to finish.
     #[must_use]
     pub fn is_abandoned(&self, now: Timestamp) -> bool {
         let age = self.started_at.map(|started| now.duration_since(started));
         self.is_running() && age.is_some_and(|age| age > ABANDONED)
     }
 
-    /// Whether the run has finished with a status that is accepted.
+    /// Whether the run has finished with an accepted status.
     #[must_use]
     pub fn has_finished(&self, accept_failed: bool) -> bool {
         match self.status {
@@ -157,8 +158,7 @@ impl RunInfo {
         }
     }
 
-    /// What its root call alone says of whether it is complete; [`Completeness::NotAsked`] where its calls have to be
-    /// counted.
+    /// The completeness that the root call alone shows; [`Completeness::NotAsked`] if the calls must be counted.
     #[must_use]
     pub fn own_completeness(&self) -> Completeness {
         let has_no_summary =
@@ -172,7 +172,7 @@ impl RunInfo {
         }
     }
 
-    /// How well the run matches what was asked for; `None` where it does not.
+    /// How well the run matches a selector; `None` if it does not match.
     #[must_use]
     pub fn fit(&self, selector: &Selector, identity: &Identity) -> Option<Match> {
         let evaluation = selector
@@ -202,13 +202,13 @@ impl RunInfo {
             .try_fold(Match::ByText, |worst, fit| fit.map(|fit| worst.min(fit)))
     }
 
-    /// Whether the run is what was asked for.
+    /// Whether the run matches a selector.
     #[must_use]
     pub fn matches(&self, selector: &Selector, identity: &Identity) -> bool {
         self.fit(selector, identity).is_some()
     }
 
-    /// Whether it is of the evaluation of this name: that of its object, or the one that `EvaluationLogger` was given.
+    /// Whether the evaluation has this name: that of its object, or the one passed to `EvaluationLogger`.
     fn is_of_evaluation(&self, name: &str) -> bool {
         let object = self.evaluation.as_ref();
         object.is_some_and(|reference| reference.name == name)
@@ -226,7 +226,7 @@ impl RunInfo {
         }
     }
 
-    /// Each key of a selector that the run does not match: the key, what was asked for, and what the run has.
+    /// The keys of a selector that the run does not match, each with the requested value and the run's value.
     #[must_use]
     pub fn mismatches(
         &self,
@@ -246,7 +246,7 @@ impl RunInfo {
         )
     }
 
-    /// What the run was logged with, without what Weave itself adds: paths and values as text.
+    /// The run's attributes without those that Weave adds: paths, and values as text.
     #[must_use]
     pub fn own_attributes(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
@@ -260,7 +260,7 @@ impl RunInfo {
         found
     }
 
-    /// The run as reports list it; with the reason where it is left out.
+    /// The run as reports list it, with the reason if it is left out.
     #[must_use]
     pub fn listed(&self, role: Role, left_out: Option<LeftOut>, identity: &Identity) -> ListedRun {
         ListedRun {
@@ -279,7 +279,7 @@ impl RunInfo {
     }
 }
 
-/// What is known of a run that is compared with a selector.
+/// The facts about a run that are compared with a selector.
 struct Known<'a> {
     evaluation: Option<String>,
     is_of_evaluation: &'a dyn Fn(&str) -> bool,
@@ -287,8 +287,8 @@ struct Known<'a> {
     attributes: &'a Map<String, Value>,
 }
 
-/// Each key of a selector that a run of a snapshot does not match, as [`RunInfo::mismatches`]; `None` where the snapshot
-/// does not hold what the run was logged with, and the selector asks for that.
+/// The keys of a selector that a run of a snapshot does not match, as in [`RunInfo::mismatches`]. `None` if the
+/// selector asks for attributes and the snapshot does not contain them.
 #[must_use]
 pub fn saved_mismatches(
     run: &Run,
@@ -362,7 +362,7 @@ fn mismatches(
     found
 }
 
-/// Whether a display name is one that `EvaluationLogger` makes up: `eval-2026-11-29-happy-dolphin`.
+/// Whether a display name was generated by `EvaluationLogger`, such as `eval-2026-11-29-happy-dolphin`.
 fn is_random(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("eval-") else {
         return false;
@@ -377,11 +377,11 @@ fn is_random(name: &str) -> bool {
     is_date && words.next() == Some("") && words.clone().count() == 2 && words.all(is_word)
 }
 
-/// Whether a value is what a text says: numbers are compared as numbers.
+/// Whether a value equals a text. Numbers are compared by value.
 fn is_value(value: &Value, text: &str) -> bool {
     match value {
         Value::Number(number) => match (number.to_string().parse::<i128>(), text.parse::<i128>()) {
-            // In floating point large neighbours would be the same.
+            // Integers are compared as integers, because large neighbouring integers are equal in floating point.
             (Ok(number), Ok(text)) => number == text,
             _ => number
                 .as_f64()

@@ -1,20 +1,20 @@
-//! How far a run is.
+//! The status of a run.
 
 /// The status of a run, as Weave reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunStatus {
-    /// It has not ended.
+    /// The run has not ended.
     Running,
-    /// It ended, and did not raise.
+    /// The run ended without raising.
     Completed,
-    /// It raised.
+    /// The run raised.
     Failed,
-    /// A word that this version does not know.
+    /// A status that this version does not know.
     Other(String),
 }
 
 impl RunStatus {
-    /// Reads Weave's word.
+    /// Parses the status that Weave sends.
     #[must_use]
     pub fn of(word: String) -> Self {
         match word.as_str() {
@@ -25,7 +25,7 @@ impl RunStatus {
         }
     }
 
-    /// Weave's word.
+    /// The status in Weave's notation.
     #[must_use]
     pub fn word(&self) -> &str {
         match self {

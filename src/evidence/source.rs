@@ -1,4 +1,4 @@
-//! Where the rows of a run are read, and what is gathered of them.
+//! Sources of a run's rows, and the functions that collect them.
 
 use super::Run;
 use super::columns::Columns;
@@ -7,12 +7,12 @@ use super::rows::{Role, Rows};
 use super::trial::RunRow;
 use crate::fault::Fault;
 
-/// What takes rows, one after the other.
+/// A function that receives rows one after the other.
 pub type Take<'a> = dyn FnMut(&RunRow<'_>) -> Result<(), Fault> + 'a;
 
-/// Where the rows of one run can be read, in the order of their digests.
+/// A source of the rows of one run, in the order of their digests.
 pub trait RowSource {
-    /// Hands over every row, with what these columns need.
+    /// Passes every row to `take`, with the values that these columns need.
     ///
     /// # Errors
     ///
@@ -20,20 +20,20 @@ pub trait RowSource {
     fn each(&self, columns: &Columns, take: &mut Take<'_>) -> Result<(), Fault>;
 }
 
-/// A run, and its rows where they can be read.
+/// A run, and the source of its rows if available.
 #[derive(Clone)]
 pub struct Known<'a> {
     /// The run.
     pub run: Run,
-    /// Its rows; `None` for a snapshot without.
+    /// Its rows; `None` for a snapshot without rows.
     pub rows: Option<&'a dyn RowSource>,
 }
 
-/// The columns of one run's rows, read as a candidate's.
+/// Reads these columns of one run's rows, as rows of a candidate.
 ///
 /// # Errors
 ///
-/// They cannot be read.
+/// The rows cannot be read.
 pub fn gathered(source: &dyn RowSource, columns: &Columns) -> Result<Rows, Fault> {
     let mut gatherer = Gatherer::new(columns.clone());
     source.each(columns, &mut |row| {
@@ -54,7 +54,7 @@ pub fn gathered(source: &dyn RowSource, columns: &Columns) -> Result<Rows, Fault
 ///
 /// # Errors
 ///
-/// A row has other inputs in one run than in the other.
+/// A row has different inputs in the two runs.
 pub fn joined(candidate: &Rows, baseline: &Rows) -> Result<Rows, Fault> {
     Rows::joined(candidate, baseline).map_err(|digest| {
         Fault::evidence(format!(
@@ -68,7 +68,7 @@ pub(super) fn unreadable(error: &serde_json::Error) -> Fault {
     Fault::evidence(format!("the scores of a trial cannot be read: {error}"))
 }
 
-/// Inputs that `where` or `by` needs are not there.
+/// The error if inputs that `where` or `by` needs are unavailable.
 #[must_use]
 pub fn unresolved(digest: &str) -> Fault {
     Fault::evidence(format!("the inputs of the row `{digest}` are not there"))

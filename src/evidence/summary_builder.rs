@@ -1,4 +1,4 @@
-//! Adds up trials as Weave's summary does: every leaf of a scorer's output is a dimension.
+//! Adds up trials in the same way as Weave's summary: every leaf of a scorer's output is a dimension.
 
 use std::collections::BTreeMap;
 
@@ -10,23 +10,23 @@ use super::{Dimension, Totals, Usage};
 use crate::json::distinct;
 use crate::number::count;
 
-/// Counts and sums over the trials that it was given, in their order.
+/// Counts and sums over the trials, in the order they were added.
 #[derive(Clone, Debug, Default)]
 pub struct SummaryBuilder {
     trials: u64,
     rows: u64,
     usage: Usage,
     without_call: WithoutCall,
-    /// By scorer and path.
+    /// Dimensions by scorer and path.
     dimensions: BTreeMap<(String, Option<String>), Dimension>,
 }
 
 impl SummaryBuilder {
-    /// Takes in a trial.
+    /// Adds a trial.
     ///
     /// # Errors
     ///
-    /// Its scores are not a map, or a key is repeated.
+    /// The trial's scores are not a JSON object, or a key is repeated.
     pub fn trial(&mut self, trial: &Trial<'_>) -> Result<(), serde_json::Error> {
         self.trials += 1;
         if let Some(tokens) = trial.total_tokens {
@@ -49,7 +49,7 @@ impl SummaryBuilder {
         Ok(())
     }
 
-    /// Ends a row whose trials were taken in.
+    /// Ends the current row.
     pub fn end_row(&mut self) {
         self.rows += 1;
     }
@@ -74,7 +74,7 @@ impl SummaryBuilder {
                 dimension.passed += u64::from(*passed);
             }
             Value::Number(number) => {
-                // The same steps as the server's, so that the last digit is the same.
+                // The same steps as on the server, so that the last digit is the same.
                 let sum = dimension.mean.unwrap_or(0.0) * count(dimension.measured);
                 dimension.measured += 1;
                 let number = number.as_f64().unwrap_or(f64::NAN);
@@ -84,13 +84,13 @@ impl SummaryBuilder {
         }
     }
 
-    /// Those without a predict call.
+    /// The trials without a predict call.
     #[must_use]
     pub fn without_call(&self) -> WithoutCall {
         self.without_call
     }
 
-    /// Their totals.
+    /// The totals of the trials.
     #[must_use]
     pub fn totals(self) -> Totals {
         let mut totals = Totals {

@@ -6,8 +6,8 @@ use super::{Dimension, Totals};
 use crate::number::{TOLERANCE, count, nearest_count};
 
 impl Rows {
-    /// Where a run's rows differ from its summary, which counts so many of them: the dimension, or the rows or
-    /// trials themselves. `None` where they agree.
+    /// The first difference between a run's rows and its summary: a dimension, or the number of rows or trials.
+    /// `count` is the number of rows in the summary. `None` if they agree.
     #[must_use]
     pub fn disagree(&self, role: Role, count: u64, summary: &Totals) -> Option<String> {
         let (rows, counted) = self.totals_of(role, |_| true);
@@ -41,7 +41,7 @@ impl Rows {
                         continue;
                     };
                     match column.kind() {
-                        // The server's sum holds those of the scorers where it finds no predict call.
+                        // The server's sum includes the scorers' tokens if a trial has no predict call.
                         Kind::Tokens => {
                             let mut sum = self.without_call(role);
                             sum.add(WithoutCall {
@@ -77,7 +77,7 @@ impl Rows {
         None
     }
 
-    /// The lowest and the highest known value of some rows in a column.
+    /// The lowest and the highest known value of the selected rows in a column.
     #[must_use]
     pub fn extremes(
         &self,
@@ -96,13 +96,13 @@ impl Rows {
             })
     }
 
-    /// The totals of a run's rows: counts and means of the columns, to be compared with its summary.
+    /// The totals of a run's rows: counts and means of the columns, for the comparison with its summary.
     #[must_use]
     pub fn totals(&self, role: Role) -> Totals {
         self.totals_of(role, |_| true).0
     }
 
-    /// The totals of some of a run's rows, and how many of them it has.
+    /// The totals of the selected rows of a run, and the number of selected rows that the run has.
     #[must_use]
     pub fn totals_of(&self, role: Role, is_wanted: impl Fn(usize) -> bool) -> (Totals, u64) {
         let side = self.side(role);
@@ -132,7 +132,7 @@ impl Rows {
 #[derive(Clone, Copy, Default)]
 struct ColumnSums {
     known: u64,
-    /// Those that are true.
+    /// The number of values that are 1, which means true.
     ones: u64,
     total: f64,
 }
@@ -146,7 +146,7 @@ impl ColumnSums {
 }
 
 impl Totals {
-    /// Adds the sums of a column.
+    /// Adds the sums of a column to these totals.
     fn take(&mut self, column: &Column, sum: ColumnSums) {
         match column.kind() {
             Kind::Anything => {

@@ -1,5 +1,5 @@
-//! A row and its trials as Weave sends them and as snapshots hold them. Texts are borrowed, and what nobody
-//! asks for is never decoded.
+//! A row and its trials as Weave sends them and as snapshots store them. Texts are borrowed, and JSON is decoded only
+//! when it is needed.
 
 use std::borrow::Cow;
 
@@ -11,19 +11,19 @@ use crate::json::objects;
 /// One trial of a row.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Trial<'a> {
-    /// The call that predicted and scored: its page in Weave shows the trial.
+    /// The id of the `predict_and_score` call. Its page in Weave shows the trial.
     #[serde(borrow, default)]
     pub predict_and_score_call_id: Cow<'a, str>,
-    /// The call of the model itself, where it was asked for.
+    /// The id of the model's own call; `None` if it was not requested.
     #[serde(borrow, default)]
     pub predict_call_id: Option<Cow<'a, str>>,
-    /// What the model answered, as JSON.
+    /// The model's output, as JSON.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub model_output: Option<&'a RawValue>,
-    /// Whether there was an answer, where it was taken out of the trial.
+    /// Whether there was an output; set when the output is removed from the trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub has_output: Option<bool>,
-    /// What the scorers said, as JSON.
+    /// The scorers' output, as JSON.
     #[serde(borrow)]
     pub scores: &'a RawValue,
     /// Seconds of the predict call.
@@ -35,28 +35,28 @@ pub struct Trial<'a> {
     /// US dollars of the predict call.
     #[serde(default)]
     pub total_cost: Option<f64>,
-    /// Tokens of the model and of the scorers together, where there is no predict call to tell them apart.
+    /// Tokens of the model and the scorers together, if no predict call separates them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whole_trial_tokens: Option<u64>,
 }
 
 impl Trial<'_> {
-    /// Whether the model's answer is null, or not there: also that of a model that crashed.
+    /// Whether the model's output is null or missing. This includes a model that crashed.
     #[must_use]
     pub fn has_no_output(&self) -> bool {
         let is_null = |output: &RawValue| output.get().trim() == "null";
         self.has_output != Some(true) && self.model_output.is_none_or(is_null)
     }
 
-    /// Whether the server found the model's own call. It finds none where the model is an op whose name holds neither
+    /// Whether the server found the model's own call. It finds none if the model is an op whose name contains neither
     /// `predict` nor `invoke`.
     #[must_use]
     pub fn has_predict_call(&self) -> bool {
         self.predict_call_id.is_some()
     }
 
-    /// Makes the latency, tokens and cost missing where there is no predict call: the server then sends the tokens of the
-    /// whole trial, those of the scorers included. For trials that were asked for with their calls.
+    /// Clears the latency, tokens and cost if there is no predict call: the server then sends the tokens of the whole
+    /// trial, including those of the scorers. Only for trials that were requested with their calls.
     pub fn keep_own_usage(&mut self) {
         if !self.has_predict_call() {
             self.model_latency_seconds = None;
@@ -65,7 +65,8 @@ impl Trial<'_> {
         }
     }
 
-    /// Takes the answer out, and keeps that there was one: without it a call of which nothing was scored crashed.
+    /// Removes the output and records whether there was one. Without an output, a call without any score counts as
+    /// crashed.
     pub fn take_output(&mut self) {
         if !self.has_no_output() {
             self.has_output = Some(true);
@@ -77,7 +78,7 @@ impl Trial<'_> {
 /// One row of one run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct RunRow<'a> {
-    /// The digest of the row's content, by which rows of two runs are joined.
+    /// The digest of the row's content. Rows of two runs are joined on it.
     #[serde(borrow)]
     pub row_digest: Cow<'a, str>,
     /// Its inputs, as JSON.
@@ -88,7 +89,7 @@ pub struct RunRow<'a> {
     pub trials: Vec<Trial<'a>>,
 }
 
-/// The inputs of a row of one run, and the outputs of its trials, which a snapshot holds apart from the scores.
+/// The inputs of a row of one run and the outputs of its trials. A snapshot stores them separately from the scores.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct RowTexts<'a> {
     /// The digest of the row.
@@ -103,7 +104,7 @@ pub(super) struct RowTexts<'a> {
 }
 
 impl<'a> RowTexts<'a> {
-    /// Those of a row.
+    /// The texts of a row.
     #[must_use]
     pub(super) fn of(row: &RunRow<'a>) -> Self {
         Self {

@@ -11,18 +11,19 @@ use crate::http::{self, Answer, Attempt, Message, Progress, RetryPolicy, Sender,
 use crate::secret::Secret;
 use crate::site::{Lookup, Site};
 
-/// One request is not waited for longer.
+/// Maximum time to wait for one request.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// All requests together end by then, the pauses included that a rate limit asks for: GitHub's are a minute.
+/// Maximum time for all requests together, including the pauses that a rate limit asks for. GitHub's pauses are one
+/// minute.
 const DEADLINE: Duration = Duration::from_secs(90);
-/// The pause after a rate limit that does not say how long it lasts, as GitHub's documentation asks for.
+/// The pause after a rate limit of unknown duration, as GitHub's documentation requires.
 const UNKNOWN_PAUSE: Duration = Duration::from_secs(60);
 const MAX_BODY: u64 = 16 * 1024 * 1024;
 const MAX_ATTEMPTS: u32 = 3;
 
 /// Sends requests to one forge.
 pub(super) struct Client {
-    /// As messages name it.
+    /// The name of the forge in messages.
     pub(super) forge: &'static str,
     sender: Sender,
     token: Secret,
@@ -30,22 +31,22 @@ pub(super) struct Client {
     is_rate_limit: fn(&Answer) -> bool,
 }
 
-/// The answer as JSON of some form; `None` where it is not.
+/// Decodes an answer as JSON; `None` if it does not have the expected form.
 pub(super) fn read<T: DeserializeOwned>(answer: &Answer) -> Option<T> {
     serde_json::from_slice(&answer.body).ok()
 }
 
-/// Whether a request that may have been done can be made again.
+/// Whether a request that may have had an effect can be repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repeat {
     Harmless,
-    /// It would make a second comment.
+    /// A repetition would create a second comment.
     Never,
 }
 
 impl Client {
-    /// Prepares a client; nothing is sent. `is_rate_limit` tells whether an answer refuses a request only because there
-    /// were too many: such a request was not done.
+    /// Creates a client; sends no request. `is_rate_limit` says whether an answer refuses a request only because there
+    /// were too many. Such a request had no effect.
     ///
     /// # Errors
     ///
@@ -80,11 +81,11 @@ impl Client {
         })
     }
 
-    /// Sends a request, and again where the forge is busy or has a rate limit.
+    /// Sends a request, and repeats it if the forge is busy or has reached a rate limit.
     ///
     /// # Errors
     ///
-    /// There is no whole answer, or the rate limit lasts too long.
+    /// There is no complete answer, or the rate limit lasts too long.
     pub(super) fn send(
         &self,
         method: &Method,
@@ -146,7 +147,7 @@ impl Client {
         }
     }
 
-    /// What an error says of itself, in the one place where both forges say it.
+    /// The message in an error answer, in the field that both forges use.
     fn said(&self, answer: &Answer) -> String {
         let value: Option<Value> = read(answer);
         let said = value
@@ -155,7 +156,7 @@ impl Client {
         self.quoted(said)
     }
 
-    /// What a forge said of itself, to be put after our own words: a line, without the token.
+    /// A forge's message as one line without the token, to be appended to our own words.
     pub(super) fn quoted(&self, said: Option<&str>) -> String {
         said.map_or(String::new(), |said| {
             format!(": {}", http::one_line(&self.token.redact(said), 200))

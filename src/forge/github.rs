@@ -1,7 +1,7 @@
 //! GitHub: comments on the pull request of the running workflow, through its GraphQL API.
 //!
-//! GraphQL, since it tells of each comment whether the token's holder wrote it: the REST API does not tell a job's own
-//! token who it is.
+//! GraphQL is used because it says of each comment whether the token's owner wrote it. The REST API does not tell a
+//! job's own token which user it belongs to.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -21,14 +21,14 @@ use crate::http::Answer;
 use crate::secret::Secret;
 use crate::site::Lookup;
 
-/// Whose password a token is, to git.
+/// The user name that belongs to a token, in git.
 pub(super) const USER: &str = "x-access-token";
 const PUBLIC_API: &str = "https://api.github.com/graphql";
-/// GitHub sends no larger event, in bytes.
+/// Maximum size of an event, in bytes. GitHub sends no larger event.
 const MAX_EVENT: u64 = 32 * 1024 * 1024;
-/// Of a hundred comments each; no request has so many.
+/// Maximum number of pages, of a hundred comments each. No pull request has so many comments.
 const MAX_PAGES: usize = 100;
-/// No user can have this name, since it has brackets.
+/// The login of Dependabot. No user can have this name, because it contains brackets.
 const DEPENDABOT: &str = "dependabot[bot]";
 const PERMISSION: &str = "the job needs `permissions: pull-requests: write`; on pull requests from forks and by \
                           Dependabot its token may only read";
@@ -53,7 +53,7 @@ const UPDATE: &str = "mutation($id: ID!, $body: String!) {
   updateIssueComment(input: {id: $id, body: $body}) { clientMutationId }
 }";
 
-/// The pull request that the running workflow is of.
+/// The pull request of the running workflow.
 pub struct GitHub {
     client: Client,
     url: String,
@@ -63,11 +63,11 @@ pub struct GitHub {
     origin: Origin,
 }
 
-/// What is read of the event that started the workflow.
+/// The fields that are read of the event that started the workflow.
 #[derive(Deserialize)]
 struct Event {
     pull_request: Option<PullRequest>,
-    /// Whose doing the event is.
+    /// The user who caused the event.
     sender: Option<User>,
 }
 
@@ -82,7 +82,7 @@ struct PullRequest {
 #[derive(Deserialize)]
 struct Branch {
     sha: String,
-    /// `None` where the fork is gone.
+    /// `None` if the fork was deleted.
     repo: Option<Repository>,
 }
 
@@ -121,12 +121,12 @@ fn event(lookup: &Lookup<'_>) -> Result<Option<Event>, Fault> {
         .map_err(|error| Fault::evidence_of(&error))
 }
 
-/// Why the running workflow is given no secrets, where it is of a pull request that gets none: by the event that the
-/// runner wrote, and not by variables that name a repository or a user.
+/// Returns why the running workflow gets no secrets; `None` if its event is not of a pull request without secrets. The
+/// reason comes from the event that the runner wrote, and not from variables that name a repository or a user.
 ///
 /// # Errors
 ///
-/// The event that started it cannot be read.
+/// The event that started the workflow cannot be read.
 pub(super) fn outsider(lookup: &Lookup<'_>) -> Result<Option<&'static str>, Fault> {
     // Other events of a pull request, such as `pull_request_target`, do get secrets.
     if variable(lookup, "GITHUB_EVENT_NAME").as_deref() != Some("pull_request") {
@@ -138,7 +138,8 @@ pub(super) fn outsider(lookup: &Lookup<'_>) -> Result<Option<&'static str>, Faul
     let Some(request) = event.pull_request else {
         return Ok(None);
     };
-    // The user who pushed to its branch decides about secrets; if unknown, the user who opened it.
+    // Secrets depend on the user who pushed to the branch of the pull request or, if unknown, on the user who opened
+    // it.
     let by = event.sender.as_ref().or(request.user.as_ref());
     Ok(if request.is_from_fork() {
         Some("the pull request is from a fork")
@@ -154,7 +155,7 @@ impl GitHub {
     ///
     /// # Errors
     ///
-    /// There is nothing to comment on, or it is unknown what.
+    /// There is no pull request to comment on, or it is unknown which one or with which token.
     pub fn find(lookup: &Lookup<'_>) -> Result<Self, Absence> {
         let request = event(lookup)
             .map_err(Absence::Wrong)?
@@ -202,22 +203,22 @@ impl GitHub {
         })
     }
 
-    /// What its comments come from.
+    /// The origin of its comments.
     #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// Brings comments up to date.
+    /// Writes or updates comments.
     ///
     /// # Errors
     ///
-    /// Why it could not be done; what permission is missing.
+    /// The comments cannot be written. The error names a missing permission.
     pub fn keep(&self, comments: &[Comment]) -> Result<Vec<Kept>, Fault> {
         keep(self, self.origin.moment, comments)
     }
 
-    /// Asks a question in GraphQL.
+    /// Sends a GraphQL query.
     fn ask<T: DeserializeOwned>(
         &self,
         query: &str,
@@ -248,7 +249,7 @@ impl GitHub {
         }
     }
 
-    /// What names the pull request, in every question.
+    /// The variables that name the pull request, in every query.
     fn variables(&self) -> Map<String, Value> {
         let named = [
             ("owner", json!(self.owner)),
@@ -303,8 +304,8 @@ impl Thread for GitHub {
     }
 }
 
-/// Whether GitHub refuses a request only because there were too many: GraphQL says so with 200, and the limits on bursts
-/// with 403 or 429.
+/// Whether GitHub refuses a request only because there were too many. GraphQL says so with status 200, the limits on
+/// bursts with 403 or 429.
 fn is_rate_limit(answer: &Answer) -> bool {
     let none_left = |name| {
         let left = answer.headers.get(name);
@@ -327,13 +328,13 @@ fn is_rate_limit(answer: &Answer) -> bool {
     }
 }
 
-/// What GitHub answers to a question.
+/// GitHub's answer to a query.
 #[derive(Deserialize)]
 struct Answered<T> {
     data: T,
 }
 
-/// What it says where it does not do what it was asked for.
+/// GitHub's answer if it refuses a request.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ApiError {
@@ -392,7 +393,7 @@ struct PageInfo {
     end_cursor: Option<String>,
 }
 
-/// The page of the running workflow.
+/// The URL of the running workflow.
 fn pipeline(lookup: &Lookup<'_>, repository: &str) -> Option<String> {
     let server = variable(lookup, "GITHUB_SERVER_URL")?;
     let run = variable(lookup, "GITHUB_RUN_ID")?;

@@ -14,23 +14,23 @@ use crate::project::encode;
 use crate::secret::Secret;
 use crate::site::Lookup;
 
-/// Whose password a token is, to git.
+/// The user name that belongs to a token, in git.
 pub(super) const USER: &str = "oauth2";
-/// Of a hundred notes each; no request has so many.
+/// Maximum number of pages, of a hundred notes each. No merge request has so many notes.
 const MAX_PAGES: u64 = 100;
 const PERMISSION: &str = "GITLAB_TOKEN needs the scope `api` and the role Reporter or above in this project, as a project \
                           access token has; CI_JOB_TOKEN may not write notes";
 
-/// The merge request that the running pipeline is of.
+/// The merge request of the running pipeline.
 pub struct GitLab {
     client: Client,
     api: String,
-    /// The address of its notes.
+    /// The URL of its notes.
     notes: String,
     origin: Origin,
 }
 
-/// Why the running pipeline is given no secrets, where it is of a merge request that gets none.
+/// Returns why the running pipeline gets no secrets; `None` if it is not of a merge request without secrets.
 pub(super) fn outsider(lookup: &Lookup<'_>) -> Option<&'static str> {
     let target = variable(lookup, "CI_MERGE_REQUEST_PROJECT_ID")?;
     let source = variable(lookup, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID")?;
@@ -42,7 +42,7 @@ impl GitLab {
     ///
     /// # Errors
     ///
-    /// There is nothing to comment on, or it is unknown what.
+    /// There is no merge request to comment on, or it is unknown which one or with which token.
     pub fn find(lookup: &Lookup<'_>) -> Result<Self, Absence> {
         let get = |name: &str| variable(lookup, name);
         let (Some(project), Some(request)) = (
@@ -79,24 +79,24 @@ impl GitLab {
                     pipeline: number(lookup, "CI_PIPELINE_ID"),
                     attempt: number(lookup, "CI_JOB_ID"),
                 },
-                // Set where GitLab tests a merged result, which is not a pushed commit.
+                // The first variable is set if GitLab tests a merged result, which is not a pushed commit.
                 commit: get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA").or_else(|| get("CI_COMMIT_SHA")),
                 pipeline: get("CI_JOB_URL"),
             },
         })
     }
 
-    /// What its notes come from.
+    /// The origin of its notes.
     #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// Brings notes up to date.
+    /// Writes or updates notes.
     ///
     /// # Errors
     ///
-    /// Why it could not be done; what permission is missing.
+    /// The notes cannot be written. The error names a missing permission.
     pub fn keep(&self, comments: &[Comment]) -> Result<Vec<Kept>, Fault> {
         keep(self, self.origin.moment, comments)
     }
@@ -125,7 +125,7 @@ impl GitLab {
         }
     }
 
-    /// Who holds the token.
+    /// Returns the id of the user who owns the token.
     fn holder(&self) -> Result<u64, Fault> {
         let url = format!("{}/user", self.api);
         let answer = self.ask(&Method::GET, &url, None, Repeat::Harmless)?;
@@ -171,8 +171,8 @@ impl Thread for GitLab {
     }
 }
 
-/// Whether GitLab refuses a request only because there were too many: its own limits say so with 429, and a gateway
-/// before it may with 403.
+/// Whether GitLab refuses a request only because there were too many. Its own limits use status 429; a gateway in front
+/// of it may use 403.
 fn is_rate_limit(answer: &Answer) -> bool {
     answer.status == 429 || (answer.status == 403 && answer.headers.contains_key("retry-after"))
 }
@@ -190,7 +190,7 @@ struct User {
     id: u64,
 }
 
-/// What it says where it does not do what it was asked for: by its own API, or by its gateway.
+/// The answer if a request is refused, from GitLab's own API or from its gateway.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ApiError {

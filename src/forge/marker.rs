@@ -1,8 +1,9 @@
-//! The marker by which a comment is found again: invisible, at its very start, where no foreign text can stand.
+//! The marker that identifies a comment. It is invisible and at the very start of the comment, where no foreign text
+//! can be.
 
 use crate::project::encode;
 
-/// Which of two pipelines is newer: their number, and that of the attempt or the job.
+/// Orders pipelines by age: by the number of the pipeline, then by that of the attempt or the job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment {
     pub(super) pipeline: u64,
@@ -17,7 +18,7 @@ pub(super) fn write(policy: &str, moment: Moment) -> String {
     format!("{START}{} run={pipeline}.{attempt} -->", encode(policy))
 }
 
-/// When a comment was written; `None` where it is not that of this policy.
+/// Returns when a comment was written; `None` if it is not the comment of this policy.
 pub(super) fn read(body: &str, policy: &str) -> Option<Moment> {
     let (marker, _) = body.strip_prefix(START)?.split_once(" -->")?;
     let (path, run) = marker.split_once(" run=")?;

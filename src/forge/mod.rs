@@ -1,6 +1,7 @@
-//! Comments on pull and merge requests: one for each policy, kept up to date. Knows nothing of judging or rendering.
+//! Comments on pull and merge requests: one for each policy, kept up to date. This module is independent of judging and
+//! rendering.
 //!
-//! A comment is found again by a marker and by its author: a marker that another user writes is ignored.
+//! A comment is identified by a marker and by its author. A marker that another user writes is ignored.
 
 mod client;
 mod github;
@@ -18,15 +19,16 @@ use crate::fault::Fault;
 use crate::secret::Secret;
 use crate::site::Lookup;
 
-/// Why this pipeline is given no secrets, where it is of a request that gets none: one from a fork, or by Dependabot.
+/// Returns why this pipeline gets no secrets; `None` if no such reason is known. Pull and merge requests from a fork,
+/// and those by Dependabot, get no secrets.
 ///
-/// Only the CI system that runs the job is asked: GitHub Actions by the event that it wrote, GitLab CI by its
-/// variables. Outside of both, and where the environment claims to be both, nothing is reported, since a step of a pull
-/// request can set the variables of the other one.
+/// Only the CI system that runs the job decides: GitHub Actions by the event that it wrote, GitLab CI by its variables.
+/// Returns `None` if the environment belongs to neither, or claims to be both, because a step of a pull request can set
+/// the variables of the other system.
 ///
 /// # Errors
 ///
-/// The event that started it cannot be read.
+/// The event that started the pipeline cannot be read.
 pub fn outsider(lookup: &Lookup<'_>) -> Result<Option<&'static str>, Fault> {
     let runs_in = |name| lookup(name).as_deref() == Some("true");
     match (runs_in("GITHUB_ACTIONS"), runs_in("GITLAB_CI")) {
@@ -36,7 +38,7 @@ pub fn outsider(lookup: &Lookup<'_>) -> Result<Option<&'static str>, Fault> {
     }
 }
 
-/// The tokens of the environment: what must stand in nothing that is shown.
+/// The tokens of the environment, which no output may contain.
 pub fn tokens(lookup: &Lookup<'_>) -> Vec<Secret> {
     let names = [
         ("GITHUB_TOKEN", github::USER),

@@ -1,49 +1,49 @@
-//! The comments of a pull or merge request, and how they are kept up to date.
+//! The comments of a pull or merge request, and how they are updated.
 
 use super::marker::{self, Moment};
 use crate::fault::Fault;
 
-/// A comment as it should be: of one policy.
+/// The comment that should exist for one policy.
 #[derive(Clone, Debug)]
 pub struct Comment {
-    /// The policy's path, by which its comment is found again.
+    /// The policy's path, which identifies its comment.
     pub policy: String,
-    /// Markdown.
+    /// The text, in Markdown.
     pub text: String,
 }
 
-/// What a comment comes from.
+/// The origin of a comment.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// When.
+    /// The pipeline and the attempt, which say when the comment was written.
     pub moment: Moment,
-    /// The commit that was evaluated, not the merge that it is tested in.
+    /// The commit that was evaluated, not the merge commit in which it is tested.
     pub commit: Option<String>,
-    /// The page of the pipeline that wrote it.
+    /// The URL of the pipeline that wrote the comment.
     pub pipeline: Option<String>,
 }
 
-/// Why there is nothing to comment on, or why it cannot be done.
+/// Why no comment is written.
 #[derive(Clone, Debug)]
 pub enum Absence {
-    /// No comment is due, and nothing is wrong.
+    /// No comment is expected. This is not an error.
     NotDue(String),
-    /// It should be there.
+    /// A comment is expected, but cannot be written.
     Wrong(Fault),
 }
 
-/// A comment that is there.
+/// A comment that exists.
 pub(super) struct Note {
     pub(super) id: String,
     pub(super) body: String,
 }
 
-/// What came of a comment.
+/// The result of writing a comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// It was written.
+    /// The comment was written.
     Written,
-    /// A newer pipeline has written it.
+    /// A newer pipeline has written the comment.
     Newer,
 }
 
@@ -55,17 +55,17 @@ pub(super) trait Thread {
     fn update(&self, id: &str, body: &str) -> Result<(), Fault>;
 }
 
-/// Brings comments up to date: those that are there are written over, unless a newer pipeline wrote them.
+/// Writes or updates comments. An existing comment is overwritten, unless a newer pipeline wrote it.
 ///
 /// # Errors
 ///
-/// Why it could not be done; what permission is missing.
+/// The comments cannot be written. The error names a missing permission.
 pub(super) fn keep(
     thread: &dyn Thread,
     moment: Moment,
     comments: &[Comment],
 ) -> Result<Vec<Kept>, Fault> {
-    // Comments are read as late as possible: one that was written meanwhile is older than this one.
+    // Comments are read as late as possible, so that few comments can be written between this request and the update.
     let notes = thread.ours()?;
     let mut kept = Vec::new();
     for comment in comments {
@@ -74,7 +74,8 @@ pub(super) fn keep(
             marker::write(&comment.policy, moment),
             comment.text
         );
-        // Two pipelines at once may each have made one: an old verdict stays on show in neither.
+        // Two parallel pipelines may each have created a comment. All of them are updated, so that none shows an old
+        // verdict.
         let known: Vec<(&Note, Moment)> = notes
             .iter()
             .filter_map(|note| {

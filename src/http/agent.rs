@@ -1,4 +1,4 @@
-//! How every request is made: certificates, proxy, limits.
+//! Configures the HTTP client: certificates, proxy, limits.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::site::{Lookup, Site};
 const MAX_HEADERS: usize = 64 * 1024;
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// What sends requests to one server. It follows no redirect, since a credential is for one server, and each answer is an answer,
-/// whatever its status.
+/// Creates the agent that sends requests to one server. It follows no redirect, because a credential is for one server.
+/// It returns an answer with any status, and does not treat the status as an error.
 ///
 /// # Errors
 ///
-/// `SSL_CERT_FILE` names something that holds no certificates, or a proxy cannot be used.
+/// `SSL_CERT_FILE` names a file without certificates, or the proxy cannot be used.
 pub(super) fn agent(site: &Site, timeout: Duration, lookup: &Lookup<'_>) -> Result<Agent, Fault> {
     let tls = TlsConfig::builder().root_certs(roots(lookup)?).build();
     let config = Agent::config_builder()

@@ -1,4 +1,4 @@
-//! How long answers are waited for, how often a request is made, and the pauses between.
+//! The time limit for answers, the number of attempts, and the pauses between them.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::thread;
@@ -10,28 +10,28 @@ use ureq::http::{HeaderMap, header};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
-/// When a limit on the number of requests ends: in seconds from now by W&B, as a Unix time by GitLab and GitHub.
+/// The headers that say when a rate limit ends: W&B sends seconds from now, GitLab and GitHub send a Unix time.
 const RATE_LIMIT_RESET: [&str; 2] = ["ratelimit-reset", "x-ratelimit-reset"];
-/// How many requests are left until then.
+/// The headers that say how many requests are left until then.
 const RATE_LIMIT_LEFT: [&str; 2] = ["ratelimit-remaining", "x-ratelimit-remaining"];
-/// A larger number of seconds is a Unix time: it is in 2001.
+/// A number of seconds of at least this size is a Unix time: it is in the year 2001 or later.
 const OLDEST_TIME: f64 = 1e9;
-/// The part of the time that is left which an answer gets that can be done without: a quarter.
+/// An optional request gets this fraction of the time that is left: a quarter.
 const ASIDE: u32 = 4;
 
-/// How long answers are waited for, and how often a request is made.
+/// The time limit for answers, and the maximum number of attempts.
 #[derive(Clone, Copy)]
 pub(crate) struct RetryPolicy {
-    /// When it ends.
+    /// When the time limit ends.
     deadline: Instant,
     /// The time until the deadline, when it was set.
     pub(crate) given: Duration,
-    /// How often a request is made, at most.
+    /// The maximum number of attempts for a request.
     attempts: u32,
 }
 
 impl RetryPolicy {
-    /// A policy that begins now.
+    /// Creates a policy whose time limit starts now.
     pub(crate) fn new(given: Duration, attempts: u32) -> Self {
         Self {
             deadline: Instant::now() + given,
@@ -40,22 +40,23 @@ impl RetryPolicy {
         }
     }
 
-    /// The time until the deadline; none where it is over.
+    /// The time until the deadline; `None` if the deadline has passed.
     pub(crate) fn left(self) -> Option<Duration> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         (left > Duration::ZERO).then_some(left)
     }
 
-    /// For what can be done without: one attempt, and a part of the time that is left.
+    /// Returns the policy for an optional request: one attempt, and a part of the time that is left.
     pub(crate) fn for_aside(self) -> Self {
         Self::new(self.left().unwrap_or_default() / ASIDE, 1)
     }
 
-    /// Makes attempts until one is done. Between them are pauses: never shorter than the server asks, and never none.
+    /// Makes attempts until one returns a result. There is always a pause between attempts, at least as long as the
+    /// server asks for.
     ///
     /// # Errors
     ///
-    /// The last attempt that is allowed was not done, or no time is left for another one.
+    /// The last allowed attempt returned no result, or no time is left for another one.
     pub(crate) fn run<T>(
         self,
         progress: &dyn Progress,
@@ -87,28 +88,28 @@ impl RetryPolicy {
     }
 }
 
-/// What came of one attempt.
+/// The result of one attempt.
 pub(crate) enum Attempt<T> {
-    /// It has a result.
+    /// The attempt has a result.
     Done(T),
-    /// Another one may have: what was wrong, and how long the server asks to wait.
+    /// Another attempt may have a result: what was wrong, and how long the server asks to wait.
     Again(String, Option<Duration>),
 }
 
 /// Why no more attempts are made.
 pub(crate) struct GaveUp {
-    /// What was wrong with the last one.
+    /// What was wrong with the last attempt.
     pub(crate) reason: String,
     /// How long the server asks to wait.
     pub(crate) wait: Option<Duration>,
-    /// How many attempts were made.
+    /// The number of attempts that were made.
     pub(crate) times: u32,
-    /// Whether there is time left, and only no attempt.
+    /// Whether time is left, and only the attempts are used up.
     pub(crate) has_time: bool,
 }
 
 impl GaveUp {
-    /// The reason, with how often it was tried or how long the server asks to wait.
+    /// The reason, with the number of attempts or the wait that the server asks for.
     pub(crate) fn text(&self) -> String {
         let reason = &self.reason;
         match (self.has_time, self.wait) {
@@ -119,7 +120,7 @@ impl GaveUp {
     }
 }
 
-/// Where a client says what it does.
+/// Receives the progress of a client.
 pub trait Progress: Sync {
     /// A request was answered.
     fn answered(&self, request: &str, status: u16, took: Duration);
@@ -127,8 +128,8 @@ pub trait Progress: Sync {
     fn retrying(&self, reason: &str, pause: Duration);
 }
 
-/// How long the server asks to wait: `Retry-After`, in seconds or as a date, else when its limit on the number of
-/// requests ends. More seconds than can be counted are still a wait.
+/// Returns how long the server asks to wait: `Retry-After`, in seconds or as a date, else the time until its rate limit
+/// ends. A number of seconds that is too large for a `Duration` counts as the longest wait.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = |text: &str| {
         let seconds: f64 = text.parse().ok()?;
@@ -140,7 +141,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
             let value = names.iter().find_map(|name| headers.get(*name))?;
             value.to_str().ok()?.trim().parse().ok()
         };
-        // A server may tell this with every answer, also where requests are left.
+        // A server may send this header with every answer, even if requests are left.
         let reset = number(RATE_LIMIT_RESET)?;
         if number(RATE_LIMIT_LEFT).is_some_and(|left| left > 0.0) {
             return None;
@@ -161,7 +162,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::try_from(wait).unwrap_or(Duration::ZERO))
 }
 
-/// Exponential back-off, somewhere between half and the whole of the step.
+/// Exponential back-off with jitter: a random time between half of the step and the whole step.
 fn jittered(attempt: u32) -> Duration {
     let step = FIRST_PAUSE
         .saturating_mul(2_u32.saturating_pow(attempt - 1))

@@ -1,4 +1,4 @@
-//! Sends single requests to one server, and reads whole answers of a limited size.
+//! Sends single requests to one server, and reads complete answers of a limited size.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,12 +11,12 @@ use super::agent::agent;
 use crate::fault::Fault;
 use crate::site::{Lookup, Site};
 
-/// Sends requests to one server. Requests may run side by side.
+/// Sends requests to one server. Requests may run in parallel.
 pub(crate) struct Sender {
-    /// How agents are configured.
+    /// The configuration of the agents.
     config: Config,
-    /// Agents that no request uses now, with their connections. Requests that run side by side never share one: after an
-    /// error the real answer may still come on its connection, and would be taken for that to the next request.
+    /// Agents that no request uses now, with their connections. Parallel requests never share an agent. After an error,
+    /// the real answer may still arrive on its connection, and would be taken for the answer to the next request.
     free: Mutex<Vec<Agent>>,
 }
 
@@ -26,17 +26,17 @@ pub(crate) struct Message<'a> {
     pub(crate) url: &'a str,
     /// The media type of the answer.
     pub(crate) accept: &'static str,
-    /// The value of the header `Authorization`, if it has one.
+    /// The value of the `Authorization` header, if the request has one.
     pub(crate) authorization: Option<&'a str>,
-    /// The media type of what is sent, and its text.
+    /// The media type and the text of the body.
     pub(crate) body: Option<(&'static str, &'a str)>,
-    /// An answer with more bytes is an error; decompressed.
+    /// Maximum size of the decompressed answer, in bytes. A larger answer is an error.
     pub(crate) max_answer: u64,
-    /// Whether the answer must not be compressed. The library does not tell whether a compressed one had a length.
+    /// Whether the answer must not be compressed. The library does not report whether a compressed answer had a length.
     pub(crate) is_plain: bool,
 }
 
-/// A whole answer, whatever its status.
+/// A complete answer, with any status.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) version: Version,
@@ -45,11 +45,11 @@ pub(crate) struct Answer {
 }
 
 impl Sender {
-    /// Prepares a sender; nothing is sent.
+    /// Creates a sender; sends no request.
     ///
     /// # Errors
     ///
-    /// `SSL_CERT_FILE` names something that holds no certificates, or a proxy cannot be used.
+    /// `SSL_CERT_FILE` names a file without certificates, or the proxy cannot be used.
     pub(crate) fn new(site: &Site, timeout: Duration, lookup: &Lookup<'_>) -> Result<Self, Fault> {
         let agent = agent(site, timeout, lookup)?;
         Ok(Self {
@@ -63,11 +63,11 @@ impl Sender {
         self.config.proxy().is_some()
     }
 
-    /// Sends a request once, and waits for the whole answer, at most for `left`.
+    /// Sends a request once, and waits at most `left` for the complete answer.
     ///
     /// # Errors
     ///
-    /// There is no whole answer.
+    /// There is no complete answer.
     pub(crate) fn send(
         &self,
         message: &Message<'_>,

@@ -1,4 +1,4 @@
-//! What is found about the runs, the policy or a check, as data. `report` puts it into words.
+//! Facts about the runs, the policy or a check, as data. `report` puts them into words.
 
 use jiff::SignedDuration;
 use jiff::civil::Date;
@@ -9,12 +9,13 @@ use crate::judge::slice::Slice;
 use crate::policy::{Limit, Metric, RemovedRows};
 use crate::prose::Prose;
 
-/// What is found. Texts in it come from Weave or from the policy, and are escaped by each report.
+/// A fact that a finding or a check reports. Its texts come from Weave or from the policy; each report format escapes
+/// them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cause {
     /// About a run.
     Run {
-        /// Whose run it is.
+        /// Whether it is the candidate or the baseline.
         role: Role,
         /// Its id.
         run: String,
@@ -23,7 +24,7 @@ pub enum Cause {
     },
     /// About the scores of a dimension in a run.
     Scores {
-        /// Whose run it is.
+        /// Whether it is the candidate or the baseline.
         role: Role,
         /// The dimension.
         dimension: String,
@@ -32,47 +33,47 @@ pub enum Cause {
     },
     /// About the rows that a gate selects by their inputs.
     Slice(SliceCause),
-    /// About the policy or the dataset, where a change of it would help.
+    /// A suggestion to change the policy or the dataset.
     Advice(Advice),
     /// The run is the newest of several that match.
     SeveralRunsMatch {
-        /// Whose run it is.
+        /// Whether it is the candidate or the baseline.
         role: Role,
-        /// How many match.
+        /// The number of runs that match.
         matches: u64,
-        /// Whether that is all of them.
+        /// Whether the number is exact. If not, more may match.
         is_exact: bool,
-        /// What they match.
+        /// The selector that they match.
         selector: String,
     },
     /// Several runs of one commit are judged as one.
     RerunsPooled {
-        /// Whose runs they are.
+        /// Whether they are runs of the candidate or of the baseline.
         role: Role,
         /// Their ids, the newest first.
         runs: Vec<String>,
     },
-    /// A run that is not judged because only the newest counts, with what it measured.
+    /// A run that is not judged because only the newest counts, with its measured values.
     OlderRun {
         /// Its id.
         run: String,
-        /// The gates, and the value of each; `None` where it cannot be measured.
+        /// The gates, each with its value; `None` if the value cannot be measured.
         values: Vec<(String, Option<f64>)>,
     },
-    /// All runs together meet a limit, and the newest alone does not.
+    /// All runs together meet a limit, but the newest run alone does not.
     NewestRunWorse {
-        /// How many runs there are.
+        /// The number of runs.
         runs: u64,
         /// The limit.
         limit: Limit,
-        /// The value of the newest; `None` where it cannot be measured.
+        /// The value of the newest run; `None` if it cannot be measured.
         value: Option<f64>,
     },
     /// There is no baseline.
     NoBaseline {
-        /// Why none was found; `None` where none is named.
+        /// Why none was found; `None` if the policy names none.
         why: Option<Prose>,
-        /// Whether the change limits are skipped for it.
+        /// Whether the change limits are skipped for this reason.
         skips: Skips,
     },
     /// Candidate and baseline are the same run.
@@ -87,104 +88,104 @@ pub enum Cause {
     },
     /// Candidate and baseline have no row in common.
     NoCommonRows {
-        /// Whether they have inputs that are equal but for the order of their keys.
+        /// Whether some of their inputs differ only in the order of keys.
         keys_in_other_order: bool,
     },
-    /// What was scored on the common rows is unknown, because some rows are in one run only.
+    /// The scores on the common rows are unknown, because some rows are in only one of the runs.
     CommonRowsUnknown {
-        /// Rows that only the candidate has.
+        /// The number of rows that only the candidate has.
         added: u64,
-        /// Rows that only the baseline has.
+        /// The number of rows that only the baseline has.
         removed: u64,
     },
     /// No dimension has scores in both runs.
     NoCommonScores,
-    /// The scores of single rows are needed and unknown.
+    /// The scores of single rows are needed but unknown.
     RowsUnknown,
-    /// The rows of a run are not what its summary says.
+    /// The rows of a run contradict its summary.
     RowsDisagree {
-        /// Whose run it is.
+        /// Whether it is the candidate or the baseline.
         role: Role,
         /// What differs.
         what: String,
     },
     /// Calls of the candidate are stored twice.
     RepeatedCalls,
-    /// Rows that only the baseline has.
+    /// Some rows are only in the baseline.
     RowsRemoved {
-        /// How many.
+        /// The number of these rows.
         rows: u64,
-        /// What the policy makes of them.
+        /// How the policy treats them.
         rule: RemovedRows,
     },
-    /// Rows that only the candidate has.
+    /// Some rows are only in the candidate.
     RowsAdded {
-        /// How many.
+        /// The number of these rows.
         rows: u64,
     },
-    /// The runs are of different versions of an evaluation, of different evaluations, or of unknown ones.
+    /// The runs have different versions of an evaluation, different evaluations, or unknown evaluations.
     EvaluationChanged {
-        /// The evaluation of the candidate and that of the baseline, if both are known.
+        /// The evaluations of the candidate and of the baseline; `None` if one is unknown.
         names: Option<(String, String)>,
     },
     /// The runs have different numbers of trials on the common rows.
     TrialsDiffer {
         /// The number of common rows.
         rows: u64,
-        /// Trials of the candidate on them.
+        /// The candidate's number of trials on these rows.
         candidate: u64,
-        /// Trials of the baseline on them.
+        /// The baseline's number of trials on these rows.
         baseline: u64,
     },
-    /// A dimension has texts among its scores.
+    /// A dimension has text among its scores.
     TextAmongScores {
         /// The dimension.
         dimension: String,
-        /// Trials of the candidate that have a text there.
+        /// The number of the candidate's trials that have text there.
         candidate: u64,
-        /// Trials of the baseline that have a text there.
+        /// The number of the baseline's trials that have text there.
         baseline: u64,
     },
-    /// A dimension of a run has truth values and numbers.
+    /// A dimension of a run has both booleans and numbers.
     MixedTypes {
         /// The dimension.
         dimension: String,
     },
-    /// A dimension has truth values in one run and numbers in the other.
+    /// A dimension has booleans in one run and numbers in the other.
     TypesDiffer {
         /// The dimension.
         dimension: String,
     },
-    /// Weave does not say of how many trials it adds up tokens and cost.
+    /// Weave does not say how many trials its sums of tokens and cost include.
     UsageMayBePartial,
-    /// No dimension has the name, or matches the pattern.
+    /// No dimension has this name or matches this pattern.
     UnknownDimension {
         /// The name or the pattern.
         scorer: String,
-        /// The dimensions that there are.
+        /// The existing dimensions.
         known: Vec<String>,
     },
-    /// No trial of a run has a call of the model alone, so that a metric of these calls has no value.
+    /// No trial of a run has a call of the model itself, so a metric of these calls has no value.
     NoPredictCall {
         /// The metric.
         metric: Metric,
-        /// Whose run it is.
+        /// Whether it is the candidate or the baseline.
         role: Role,
     },
-    /// No trial of a run reports what a metric of usage or latency needs.
+    /// No trial of a run reports the values that a metric of usage or latency needs.
     NoUsage {
         /// The metric.
         metric: Metric,
-        /// Whose run it is.
+        /// Whether it is the candidate or the baseline.
         role: Role,
     },
-    /// A gate is waived, or was.
+    /// A gate is waived, or was waived until a past date.
     Waiver {
         /// The last day, in UTC.
         until: Date,
         /// The reason that the policy gives.
         reason: String,
-        /// Whether it still counts.
+        /// Whether the waiver is still active.
         is_active: bool,
     },
     /// No gate of the policy can block.
@@ -193,22 +194,22 @@ pub enum Cause {
     NothingJudged,
 }
 
-/// What is found about a run.
+/// A fact about a run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RunCause {
     /// A run failed.
     Failed {
-        /// Whether the policy has it judged anyway.
+        /// Whether the policy accepts failed runs, so that the run is judged anyway.
         is_judged: bool,
     },
     /// A run is still running, or its status is unknown.
     NotFinished {
-        /// Its status, if it has one.
+        /// Its status; `None` if unknown.
         status: Option<RunStatus>,
     },
     /// A run has no rows.
     WithoutRows,
-    /// Weave does not have all calls of a run, or more calls than it made.
+    /// Weave does not have all calls of a run, or it has more calls than the run made.
     Incomplete {
         /// What is missing.
         gap: Gap,
@@ -220,23 +221,23 @@ pub enum RunCause {
         /// The fact.
         fact: Fact,
     },
-    /// A run finished longer ago than the policy allows.
+    /// A run finished longer ago than the policy allows, or it is unknown when it finished.
     Stale {
-        /// How long ago it finished; `None` where that is unknown.
+        /// The time since it finished; `None` if unknown.
         age: Option<SignedDuration>,
-        /// How long ago it may have finished.
+        /// The maximum time that the policy allows.
         allowed: SignedDuration,
     },
     /// The baseline began after the candidate.
     BaselineNewer,
 }
 
-/// What is found about the scores of a dimension in a run.
+/// A fact about the scores of a dimension in a run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ScoreCause {
-    /// No trial of a run has a score of a dimension.
+    /// No trial of a run has a score of the dimension.
     NoScores {
-        /// The rows that were looked at; `None` for all.
+        /// The slice of rows; `None` for all rows.
         slice: Option<Slice>,
         /// The dimensions that have scores.
         known: Vec<String>,
@@ -245,16 +246,16 @@ pub enum ScoreCause {
     MetricNotAvailable {
         /// The metric.
         metric: Metric,
-        /// The metrics that the dimension has.
+        /// The metrics that are available for the dimension.
         available: Vec<&'static str>,
     },
     /// A score, or the mean of scores, lies outside the declared range.
     OutOfRange {
-        /// The value outside.
+        /// The score or mean that is outside.
         value: f64,
         /// The range.
         range: (f64, f64),
-        /// Whether the value is the mean.
+        /// Whether the value is a mean.
         is_mean: bool,
     },
     /// Two dimensions of a run have the same name.
@@ -263,76 +264,76 @@ pub enum ScoreCause {
     InconsistentCounts,
 }
 
-/// What is found about the rows that a gate selects by their inputs.
+/// A fact about the rows that a gate selects by their inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SliceCause {
-    /// An input has more values than are judged one by one.
+    /// An input has more values than can be judged one by one.
     TooManyValues {
         /// The input.
         input: String,
-        /// How many values it has; `None` where that is unknown, because there are many or long ones.
+        /// The number of its values; `None` if unknown, because there are too many or some are too long.
         values: Option<u64>,
     },
     /// No row has an input of this name.
     UnknownInput {
         /// The input.
         input: String,
-        /// The inputs that there are.
+        /// The existing inputs.
         known: Vec<String>,
     },
     /// No row of either run is in a slice.
     EmptySlice {
         /// The slice.
         slice: Slice,
-        /// The inputs that it names, and the values that they have.
+        /// The inputs that the slice names, each with its existing values.
         values: Vec<(String, Vec<String>)>,
     },
     /// A run has no row in a slice.
     NoRowInSlice {
-        /// Whose run it is.
+        /// Whether it is the candidate or the baseline.
         role: Role,
         /// The slice.
         slice: Slice,
     },
-    /// Values that a gate names and no row has.
+    /// The gate names values that no row has.
     UnknownValues {
         /// Each as `input: value`.
         values: Vec<String>,
     },
 }
 
-/// What a change of the policy or of the dataset would help.
+/// A suggestion to change the policy or the dataset.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Advice {
-    /// A limit on an observed change is smaller than what its rows can show.
+    /// A limit on an observed change is smaller than the smallest change that its rows can detect.
     LimitBelowNoise {
         /// The limit.
         limit: Limit,
-        /// The rows.
+        /// The number of rows.
         rows: u64,
         /// The limit in the metric's unit.
         size: f64,
-        /// The smallest change that the rows show, in the metric's unit; `None` if they show none.
+        /// The smallest detectable change, in the metric's unit; `None` if no change is detectable.
         shows: Option<f64>,
         /// The fraction of runs of an unchanged model that break the limit.
         chance: f64,
         /// What is assumed of an unchanged model.
         model: UnchangedModel,
     },
-    /// A limit cannot be proven on so few rows, whatever their scores.
+    /// A limit cannot be proven on this number of rows, whatever their scores are.
     CannotBeProven {
         /// The limit.
         limit: Limit,
-        /// The rows.
+        /// The number of rows.
         rows: u64,
-        /// The number of rows that it takes; `None` if no number is enough.
+        /// The number of rows that are needed; `None` if no number is enough.
         needed: Option<u64>,
     },
-    /// The latencies of a run of `EvaluationLogger` are the logger's own.
+    /// The latencies of a run of `EvaluationLogger` are those of the logger itself.
     LoggerLatency {
-        /// Whose run it is.
+        /// Whether it is the candidate or the baseline.
         role: Role,
-        /// All latencies are below this, in seconds.
+        /// An upper bound of all latencies, in seconds.
         below: f64,
     },
     /// A scorer gives the same score to every row of both runs.
@@ -344,39 +345,39 @@ pub enum Advice {
     },
 }
 
-/// Whether the change limits are skipped where there is no baseline.
+/// Whether the change limits are skipped if there is no baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skips {
-    /// They are undecided.
+    /// The change limits are undecided.
     No,
-    /// They are skipped: `required: false`.
+    /// The change limits are skipped: `required: false`.
     NotRequired,
-    /// They are skipped until the first baseline exists, for at most 14 days: `required: after-first`.
+    /// The change limits are skipped until the first baseline exists, for at most 14 days: `required: after-first`.
     UntilFirst,
 }
 
-/// What is assumed of a model that did not change.
+/// The assumption about a model that did not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnchangedModel {
-    /// Its answers flip as often as between the two runs.
+    /// Its answers flip as often as they do between the two runs.
     FlipsAsOften,
     /// It answers every row independently of the other run.
     AnswersAfresh,
-    /// The differences of its rows vary as those between the two runs.
+    /// The differences of its rows vary as much as those between the two runs.
     VariesAsMuch,
 }
 
-/// A score that every row has.
+/// A score that is the same on every row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ConstantScore {
-    /// A truth value.
+    /// A boolean.
     Truth(bool),
     /// A number.
     Number(f64),
 }
 
 impl Cause {
-    /// What is found about a run.
+    /// A cause about a run.
     pub(super) fn of_run(role: Role, run: &Run, what: RunCause) -> Self {
         Self::Run {
             role,
@@ -385,7 +386,7 @@ impl Cause {
         }
     }
 
-    /// The stable name under which it is reported.
+    /// The stable name of the finding that reports it.
     #[must_use]
     pub const fn name(&self) -> Name {
         match self {
@@ -496,7 +497,7 @@ const fn of_choice(fact: &Fact) -> Name {
     }
 }
 
-/// What a fact about the choice of runs does; `None` where something else reports it.
+/// The effect of a fact about the choice of runs; `None` if another finding reports the fact.
 pub(super) const fn effect_of_choice(fact: &Fact) -> Option<Effect> {
     match fact {
         Fact::WrongCandidate { .. }
@@ -509,7 +510,7 @@ pub(super) const fn effect_of_choice(fact: &Fact) -> Option<Effect> {
         | Fact::SeveralReruns { .. }
         | Fact::RerunRunning { .. }
         | Fact::SameOutputs => Some(Effect::Undecided),
-        // Those that are older are reported with what they measured.
+        // Older runs are reported separately, with their measured values.
         Fact::LeftOut {
             why: LeftOut::Older,
             ..

@@ -13,79 +13,79 @@ use crate::policy::{self, Limit, Metric, Severity};
 pub struct Check {
     /// The gate's name.
     pub gate: String,
-    /// The dimension; `None` where the metric is of the run itself.
+    /// The dimension; `None` if the metric is measured on the run itself.
     pub subject: Option<String>,
-    /// The rows that it is about; `None` for all.
+    /// The slice of rows that is checked; `None` for all rows.
     pub slice: Option<Slice>,
-    /// What was measured.
+    /// The metric.
     pub metric: Metric,
-    /// The further baseline that its gate compares with; `None` for `baseline`.
+    /// The name of the further baseline that its gate compares with; `None` for `baseline`.
     pub against: Option<String>,
-    /// What had to hold.
+    /// The limit.
     pub limit: Limit,
-    /// How much evidence it needs.
+    /// The evidence rule.
     pub evidence: policy::Evidence,
     /// Whether its gate can block.
     pub severity: Severity,
-    /// Whether its gate is excused today, whatever came of it.
+    /// Whether its gate is waived today, whatever the result is.
     pub excused: bool,
-    /// What came of it.
+    /// The result.
     pub status: Status,
-    /// Why.
+    /// Why it has this status.
     pub reason: Reason,
-    /// How far it is from the limit, where rows can tell.
+    /// The distance from the limit; `None` if it cannot be counted in rows or trials.
     pub margin: Option<Margin>,
-    /// The confidence interval and the test, where its evidence rule needs them.
+    /// The confidence interval and the test; `None` if its evidence rule needs none.
     pub chance: Option<TestResult>,
-    /// The baseline's value, where the limit is on the change.
+    /// The baseline's value; `None` unless the limit is on the change.
     pub baseline: Option<Measure>,
-    /// The candidate's value: over all its rows, or for a change over those of the comparison.
+    /// The candidate's value: over all its rows, or over the compared rows if the limit is on the change.
     pub candidate: Option<Measure>,
-    /// What each run of the candidate's commit measures alone, the newest first; empty where it is a single one.
+    /// The value of each run of the candidate's commit alone, the newest first; empty if there is only one run.
     pub runs: Vec<RunValue>,
 }
 
-/// What one run measures.
+/// The value of one run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunValue {
     /// The run's id.
     pub id: String,
-    /// The value on the scores there are; `None` where it cannot be measured.
+    /// The value on the existing scores; `None` if it cannot be measured.
     pub value: Option<f64>,
 }
 
-/// How far a rate is from its limit, in whole things.
+/// The distance of a rate from its limit, in rows or trials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Margin {
-    /// How many could turn against the candidate before the limit is broken; or, where it is broken, how
-    /// many would have to turn in its favour.
+    /// If the limit holds: how many could turn against the candidate before it is broken. If the limit is broken: how
+    /// many would have to turn in the candidate's favour for it to hold.
     pub count: u64,
-    /// `row` where each row has one trial, else `trial`.
+    /// `row` if each row has one trial, otherwise `trial`.
     pub thing: &'static str,
 }
 
-/// What came of a check.
+/// The status of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// The limit holds.
     Pass,
-    /// It does not.
+    /// The limit does not hold.
     Fail,
-    /// The evidence does not decide.
+    /// The evidence does not decide whether the limit holds.
     Undecided,
-    /// It fails or is undecided, and the policy excuses it until a date.
+    /// The check fails or is undecided, and its gate is waived until a date.
     Waived,
-    /// It compares, there is no baseline, and the policy does not require one.
+    /// The check needs a baseline, no baseline exists, and the policy does not require one.
     Skipped,
 }
 
 impl Check {
-    /// What tells it from every other check of its policy, and is the same in every report.
+    /// The id of the check. It is unique in the policy and the same in every report.
     #[must_use]
     pub fn id(&self) -> String {
         let slice = self.slice.as_ref().map(ToString::to_string);
         let parts = [Some(self.gate.clone()), self.subject.clone(), slice];
-        // What parts them cannot stand in them.
+        // The separators are escaped inside the parts.
         let parts = parts
             .into_iter()
             .flatten()
@@ -94,19 +94,20 @@ impl Check {
         parts.chain([limit]).collect::<Vec<_>>().join(" / ")
     }
 
-    /// The finding that left it undecided or skipped, if one did.
+    /// The finding that left the check undecided or skipped; `None` if no finding did.
     #[must_use]
     pub const fn finding(&self) -> Option<Name> {
         self.reason.finding()
     }
 
-    /// Whether it keeps the verdict from being passed.
+    /// Whether the check prevents the verdict `passed`.
     #[must_use]
     pub fn blocks(&self) -> bool {
         self.severity == Severity::Block && matches!(self.status, Status::Fail | Status::Undecided)
     }
 
-    /// By how much a computed value may be beyond the limit and still meet it, in the metric's unit.
+    /// The rounding tolerance of the limit, in the metric's unit: a computed value may be beyond the limit by this
+    /// much and still meet it.
     #[must_use]
     pub fn rounding(&self) -> f64 {
         self.candidate.map_or(0.0, |candidate| {
@@ -119,7 +120,7 @@ impl Check {
         })
     }
 
-    /// Candidate − baseline, on the scores there are, in the metric's unit.
+    /// The change, candidate − baseline, on the existing scores and in the metric's unit.
     #[must_use]
     pub fn change(&self) -> Option<f64> {
         Some(self.candidate?.observed? - self.baseline?.observed?)

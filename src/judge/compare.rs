@@ -1,4 +1,4 @@
-//! Compares two runs without a policy: every dimension, and whether they can be compared.
+//! Compares two runs without a policy, on every dimension, and checks whether they can be compared.
 
 use std::collections::BTreeSet;
 
@@ -18,14 +18,14 @@ use crate::judge::slice::Selection;
 use crate::judge::terms::Terms;
 use crate::policy::{self, Gate, Metric, Missing, MissingRule, RemovedRows, Severity};
 
-/// Two runs side by side.
+/// The comparison of two runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// Whether the runs can be compared. Where not, a finding says why.
+    /// Whether the runs can be compared. If not, a finding says why.
     pub is_comparable: bool,
-    /// A line for each metric of each dimension of either run, by name.
+    /// A line for each metric of each dimension of either run, sorted by name.
     pub lines: Vec<Line>,
-    /// What is to be known about the comparison.
+    /// The findings about the comparison.
     pub findings: Vec<Finding>,
 }
 
@@ -34,17 +34,17 @@ pub struct Comparison {
 pub struct Line {
     /// The dimension.
     pub subject: String,
-    /// `pass_rate`, `numeric_mean`, or `coverage` where it has neither.
+    /// `pass_rate`, `numeric_mean`, or `coverage` if the dimension has neither of the other two.
     pub metric: Metric,
-    /// The baseline's value on the scores there are, over all its rows.
+    /// The baseline's value on the existing scores, over all its rows.
     pub baseline: Option<Measure>,
-    /// The candidate's, in the same way.
+    /// The candidate's value, measured in the same way.
     pub candidate: Option<Measure>,
     /// Candidate − baseline on the rows that both have, in the metric's unit.
     pub change: Option<f64>,
 }
 
-/// Puts two runs side by side. `None` where there is no baseline.
+/// Compares the candidate with the baseline. `None` if there is no baseline.
 #[must_use]
 pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
     let Baseline::Found(baseline, pair) = &evidence.baseline else {
@@ -52,7 +52,7 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
     };
     let terms = Terms {
         compares: true,
-        // That it failed is reported; its scores can still be compared.
+        // A failed run is reported, but its scores can still be compared.
         accept_failed: true,
         required: policy::Required::Always,
         completeness: policy::Completeness::Warn,
@@ -121,15 +121,15 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
     })
 }
 
-/// Why there is no value.
+/// Why a metric has no value.
 enum Unmeasured {
     Unmeasurable(Unmeasurable),
-    /// It is one of single rows, which are not known.
+    /// The value needs single rows, which are unknown.
     NoRows,
 }
 
-/// A candidate's value: a mean over its rows. `None` where it has none, or its rows would have to be known. Missing
-/// scores are taken by the rule; the dimension does not spec to an error rate.
+/// A candidate's value: a mean over its rows. `None` if it has no value, or if it needs rows that are unknown. Missing
+/// scores are treated by `rule`; an error rate ignores `dimension`.
 #[must_use]
 pub fn value(
     evidence: &Evidence,
@@ -143,8 +143,8 @@ pub fn value(
     measure(evidence, run, Role::Candidate, &gate, dimension).ok()
 }
 
-/// What has to be seen of the rows of runs that are compared: a mean over rows where a row may have several trials,
-/// and a change where scores are missing, which is one on the rows that have one in both runs.
+/// The columns of rows that a comparison needs: for a mean over rows if a row may have several trials, and for a
+/// change if scores are missing, because the change is measured on the rows that have a score in both runs.
 #[must_use]
 pub fn columns_to_compare(runs: &[&Totals]) -> Columns {
     let has_one_trial = runs.iter().all(|totals| totals.has_one_trial_a_row());
@@ -184,13 +184,13 @@ fn measure(
     let selection = Selection::default();
     match by_row(evidence, gate, name, &selection) {
         Ok(by_row) => by_row.value(role).map_err(Unmeasured::Unmeasurable),
-        // Without the rows it may lie between two ends.
+        // Without the rows, the value may lie anywhere between two ends.
         Err(_) if is_told(gate.metric, &[&run.totals]) => Ok(measured),
         Err(unmeasured) => Err(unmeasured),
     }
 }
 
-/// Candidate − baseline, on the rows that have a score in both.
+/// The change, candidate − baseline, on the rows that have a score in both runs.
 fn change(
     evidence: &Evidence,
     baseline: &Run,
@@ -253,7 +253,7 @@ fn by_row<'a>(
     })
 }
 
-/// What is known of a dimension in either run.
+/// The metrics of a dimension that is known in either run.
 fn metrics(name: &str, candidate: &Run, baseline: &Run) -> Vec<Metric> {
     let known = [candidate, baseline].map(|run| run.totals.dimensions.get(name));
     let has = |of: fn(&crate::evidence::Dimension) -> u64| {
@@ -272,7 +272,7 @@ fn metrics(name: &str, candidate: &Run, baseline: &Run) -> Vec<Metric> {
     metrics
 }
 
-/// A gate without a limit: what a value is, on the scores there are.
+/// A gate without limits. It measures a value on the existing scores.
 fn gate(name: &str, metric: Metric) -> Gate {
     Gate {
         name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! Takes a check through its steps: measured, tested with the others of its family, decided, excused.
+//! The steps of a check: it is measured, tested together with its family, decided, and waived.
 
 use crate::judge::cause::Cause;
 use crate::judge::check::{Check, Margin, Status};
@@ -15,30 +15,30 @@ use crate::policy::{self, Correction, Limit};
 /// A check before it is decided.
 pub(super) struct Pending<'a> {
     plan: &'a GatePlan<'a>,
-    /// The subject and the slice among those of the gate.
+    /// The number of its subject and slice among those of the gate.
     number: usize,
     spec: CheckSpec<'a>,
     state: State,
 }
 
-/// How far a check is.
+/// How far the evaluation of a check is.
 enum State {
-    /// It compares, and there is no baseline, which the policy does not require.
+    /// The check needs a baseline, no baseline exists, and the policy does not require one.
     Skipped,
-    /// It cannot be decided; the values are shown where there are any.
+    /// The check cannot be decided. Its values are shown if there are any.
     Blocked {
         blocker: Cause,
         values: Option<Pairing>,
-        /// Whether the blocker is the gate's own, and no finding yet.
+        /// Whether the blocker concerns only this gate and no finding reports it yet.
         is_new: bool,
     },
     /// Its values are known.
     Measured(Measured),
-    /// Its rows were tested as well.
+    /// Its rows were tested as well as measured.
     Tested(Pairing, Box<SignificanceTest>),
 }
 
-/// What came of a check before its waiver is applied.
+/// The result of a check before its waiver is applied.
 struct Outcome {
     status: Status,
     reason: Reason,
@@ -48,7 +48,7 @@ struct Outcome {
 }
 
 impl<'a> Pending<'a> {
-    /// The checks of a gate, measured.
+    /// The checks of a gate, already measured.
     pub(super) fn of(plan: &'a GatePlan<'a>) -> impl Iterator<Item = Self> {
         plan.specs().map(move |(number, spec)| Self {
             plan,
@@ -58,7 +58,7 @@ impl<'a> Pending<'a> {
         })
     }
 
-    /// Whether it is a test that is corrected for the others.
+    /// Whether the check is a test that is corrected for the other tests of its family.
     fn is_test(&self) -> bool {
         let CheckSpec { gate, limit, .. } = self.spec;
         limit.key.is_change() && gate.evidence_of(limit) == policy::Evidence::Significant
@@ -87,7 +87,7 @@ impl<'a> Pending<'a> {
         }
     }
 
-    /// Decides it, and applies the waiver. With it comes what is to be added to the findings of its gate.
+    /// Decides the check and applies the waiver. Also returns a finding to add to its gate, if there is one.
     pub(super) fn decide(self) -> (Check, Option<(usize, Finding)>) {
         let CheckSpec { gate, limit, .. } = self.spec;
         let mut finding = None;
@@ -143,7 +143,7 @@ impl<'a> Pending<'a> {
     }
 }
 
-/// Measures a check. Values are shown also where they decide nothing.
+/// Measures a check. It is measured even if its values decide nothing, because reports show them.
 fn measured(plan: &GatePlan<'_>, spec: CheckSpec<'_>) -> State {
     let runs = plan.runs;
     let CheckSpec { gate, limit, .. } = spec;
@@ -191,15 +191,16 @@ fn measured(plan: &GatePlan<'_>, spec: CheckSpec<'_>) -> State {
     }
 }
 
-/// Tests every check of which the evidence rule asks for it. The tests of one policy are corrected for each other,
-/// whatever they compare with; those that can block today and those that cannot are families of their own.
+/// Runs the test of every check whose evidence rule needs one. All tests of a policy are corrected for each other,
+/// whatever baselines they compare with. The tests that can block today form one family, and those that cannot block
+/// form another.
 pub(super) fn test(pending: &mut [Pending<'_>], correction: Correction) {
     for check in &mut *pending {
         check.build_test();
     }
     for can_block in [true, false] {
         let mut family = Vec::new();
-        // The error rates of tests that cannot be made because missing scores have no bounds.
+        // The error rates of tests that cannot be made, because missing scores have no bounds.
         let mut unmade = Vec::new();
         let tests = pending
             .iter_mut()
@@ -224,7 +225,7 @@ pub(super) fn test(pending: &mut [Pending<'_>], correction: Correction) {
     }
 }
 
-/// Decides by the confidence interval or the test.
+/// Decides a check by its confidence interval or its test.
 fn by_test(spec: CheckSpec<'_>, pairing: Pairing, test: &SignificanceTest) -> Outcome {
     let CheckSpec { gate, limit, .. } = spec;
     let (said, chance) = test.judge(gate, limit);
@@ -241,10 +242,10 @@ fn by_test(spec: CheckSpec<'_>, pairing: Pairing, test: &SignificanceTest) -> Ou
     }
 }
 
-/// Decides by the measured values alone.
+/// Decides a check by its measured values alone.
 fn by_values(spec: CheckSpec<'_>, pairing: Pairing) -> Outcome {
     let CheckSpec { gate, limit, .. } = spec;
-    // A check that needs a test and has none is never decided by its values instead.
+    // If a check needs a test and has none, it is never decided by its values instead.
     let decision = if gate.evidence_of(limit) == policy::Evidence::Observed {
         limit::decide(limit, &pairing, gate.missing.rule)
     } else {
@@ -264,7 +265,7 @@ fn by_values(spec: CheckSpec<'_>, pairing: Pairing) -> Outcome {
     }
 }
 
-/// How far a rate of a dimension is from its limit.
+/// The distance of a dimension's rate from its limit.
 fn margin(
     spec: CheckSpec<'_>,
     limit: Limit,
@@ -278,7 +279,7 @@ fn margin(
     let count = limit::spare(limit, pairing, decision)?;
     Some(Margin {
         count,
-        // Rows where each has one test.
+        // The margin counts rows if each row has one trial.
         thing: if pairing.candidate.trials == pairing.candidate.rows {
             "row"
         } else {

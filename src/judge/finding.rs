@@ -3,14 +3,14 @@
 use crate::judge::cause::Cause;
 use crate::judge::name::{Effect, Name};
 
-/// Something to be known about the comparison.
+/// A finding about the runs, the policy or a gate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// What it does to the verdict.
+    /// Its effect on the verdict.
     pub effect: Effect,
-    /// The gate that it is about; `None` where it is about the runs or the whole policy.
+    /// The gate that it is about; `None` if it is about the runs or the whole policy.
     pub gate: Option<String>,
-    /// The further baseline that it is about; `None` for `baseline`.
+    /// The name of the further baseline that it is about; `None` for `baseline`.
     pub against: Option<String>,
     /// What was found.
     pub cause: Cause,
@@ -35,7 +35,7 @@ impl Finding {
         }
     }
 
-    /// The same, of the comparison with the further baseline of this name.
+    /// The same finding, about the comparison with the further baseline of this name.
     pub(super) fn against(self, name: &str) -> Self {
         Self {
             against: Some(name.to_owned()),

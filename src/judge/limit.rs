@@ -1,41 +1,41 @@
-//! Whether a limit holds, whatever the missing scores are.
+//! Whether a limit holds for all possible values of the missing scores.
 
 use crate::judge::measure::value::Measure;
 use crate::number::{TOLERANCE, count};
 use crate::policy::{Limit, LimitKey, MissingRule};
 
-/// What a limit says of measured values.
+/// Whether measured values meet a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It holds.
+    /// The limit holds.
     Holds,
-    /// It does not.
+    /// The limit does not hold.
     Broken,
-    /// It depends on the missing scores.
+    /// The result depends on the missing scores.
     Depends,
-    /// It depends on missing scores, which have no bounds.
+    /// The result depends on missing scores that have no bounds.
     Unbounded,
-    /// The baseline is zero, so a change has no relative size.
+    /// The baseline is zero, so the relative change is undefined.
     ZeroBaseline,
 }
 
-/// The measured values of a check; the baseline only where the limit is on the change.
+/// The measured values of a check. The baseline is present only if the limit is on the change.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pairing {
     pub(super) candidate: Measure,
     pub(super) baseline: Option<Measure>,
-    /// Whether a text is a score of the dimension: where neither run has a truth value or a number there.
+    /// Whether text is a score of the dimension: neither run has a boolean or a number there.
     pub(super) text_counts: bool,
 }
 
 impl Pairing {
-    /// Whether missing scores leave a value without bound.
+    /// Whether missing scores leave one of the values without a bound.
     pub(super) fn is_unbounded(&self) -> bool {
         let mut both = std::iter::once(&self.candidate).chain(&self.baseline);
         both.any(Measure::is_unbounded)
     }
 
-    /// How precisely both are known.
+    /// The precision of both values.
     pub(super) fn precision(&self) -> Precision {
         let both = || std::iter::once(&self.candidate).chain(&self.baseline);
         Precision {
@@ -45,7 +45,7 @@ impl Pairing {
     }
 }
 
-/// Judges a limit at every combination of ends: decided only where all of them agree.
+/// Judges a limit at every combination of the ends of both values. It is decided only if all combinations agree.
 pub(super) fn decide(limit: Limit, pairing: &Pairing, rule: MissingRule) -> Decision {
     let ends = |measure: &Measure| [measure.low, measure.high];
     let ours = ends(&pairing.candidate);
@@ -55,7 +55,7 @@ pub(super) fn decide(limit: Limit, pairing: &Pairing, rule: MissingRule) -> Deci
     let mut unknown = theirs[0] < 0.0 && theirs[1] > 0.0 && limit.key.is_relative();
     for candidate in ours {
         for baseline in theirs {
-            // Of two values without end nothing can be said that the other ends do not say.
+            // If both values are infinite, their difference is undefined. The other ends cover this case.
             if candidate.is_infinite() && candidate == baseline {
                 continue;
             }
@@ -71,7 +71,7 @@ pub(super) fn decide(limit: Limit, pairing: &Pairing, rule: MissingRule) -> Deci
         pairing.candidate.is_open() || pairing.baseline.as_ref().is_some_and(Measure::is_open);
     let is_worst = rule == MissingRule::Fail && !unbounded;
     match (unknown, kept, broken) {
-        // Every missing score counts as the worst, and at the worst ends the limit is broken.
+        // Every missing score counts as the worst, and the limit is broken at the worst ends.
         (_, _, true) if is_worst => Decision::Broken,
         (true, ..) if open => Decision::Depends,
         (true, ..) => Decision::ZeroBaseline,
@@ -82,32 +82,33 @@ pub(super) fn decide(limit: Limit, pairing: &Pairing, rule: MissingRule) -> Deci
     }
 }
 
-/// How precisely values are known that are compared with a limit.
+/// The precision of values that are compared with a limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Precision {
-    /// Whether they are counts, or ratios of two, which are compared exactly.
+    /// Whether the values are counts or ratios of counts, which are compared exactly.
     pub(super) exact: bool,
-    /// The size of the largest score that they were computed from: 1 for rates.
+    /// The size of the largest score that the values were computed from: 1 for rates.
     pub(super) size: f64,
 }
 
 impl Precision {
-    /// Of values that were computed in floating point.
+    /// The precision of values that were computed in floating point.
     pub(super) const fn computed(size: f64) -> Self {
         Self { exact: false, size }
     }
 
-    /// By how much a computed value may be beyond a limit of this size: [`TOLERANCE`] of the larger of the
-    /// limit's size and the scores'.
+    /// The tolerance for a limit of this size: [`TOLERANCE`] times the size of the limit or of the scores, whichever
+    /// is larger.
     pub(super) fn slack(self, limit: f64) -> f64 {
         TOLERANCE * limit.abs().max(self.size)
     }
 }
 
-/// Whether a limit holds of two plain values; `None` where a relative change has no size.
+/// Whether a limit holds for two values; `None` if a relative change is undefined.
 ///
-/// Counts and ratios of counts are compared exactly. Means, money and all changes but those of counts are computed
-/// in floating point and get [`Precision::slack`]: 0.90 − 0.88 meets a limit of 0.02, and 0.1 + 0.2 − 0.3 one of 0.
+/// Counts and ratios of counts are compared exactly. Means, costs, and all changes except those of counts are computed
+/// in floating point and get the tolerance [`Precision::slack`]. So 0.90 − 0.88 meets a limit of 0.02, and 0.1 + 0.2 −
+/// 0.3 meets a limit of 0.
 pub(super) fn holds(
     limit: Limit,
     candidate: f64,
@@ -118,7 +119,7 @@ pub(super) fn holds(
         LimitKey::Min | LimitKey::Max if precision.exact => 0.0,
         LimitKey::MaxDrop | LimitKey::MaxRise if precision.exact && precision.size == 0.0 => 0.0,
         key if !key.is_relative() => precision.slack(limit.value),
-        // In units of the baseline, as the change is.
+        // The tolerance is relative to the baseline, because the change is.
         _ if baseline == 0.0 || baseline.is_infinite() => TOLERANCE * limit.value,
         _ => precision.slack(limit.value * baseline) / baseline.abs(),
     };
@@ -127,7 +128,7 @@ pub(super) fn holds(
         if rise == 0.0 {
             return Some(0.0);
         }
-        // Beside a baseline without end a value is nothing.
+        // Compared with an infinite baseline, any finite value is a change of 100 %.
         let relative = if baseline.is_infinite() && candidate.is_finite() {
             1.0_f64.copysign(rise)
         } else {
@@ -145,10 +146,10 @@ pub(super) fn holds(
     })
 }
 
-/// How many of the candidate's trials could turn against it before a limit that holds is broken, or
-/// would have to turn in its favour before a broken one holds.
+/// The number of the candidate's trials that could turn against it before a limit is broken that now holds, or that
+/// would have to turn in its favour before a limit holds that is now broken.
 ///
-/// Only for ratios of counts, where all rows have as many trials.
+/// Returns a number only for ratios of counts if all rows have the same number of trials.
 pub(super) fn spare(limit: Limit, pairing: &Pairing, decision: Decision) -> Option<u64> {
     let measure = &pairing.candidate;
     let trials = measure.steps?;
@@ -158,7 +159,7 @@ pub(super) fn spare(limit: Limit, pairing: &Pairing, decision: Decision) -> Opti
     if trials == 0 || !measure.exact || !matches!(decision, Decision::Holds | Decision::Broken) {
         return None;
     }
-    // From the worst ends where it holds, from the best ends where it does not.
+    // Start at the worst end if the limit holds, and at the best end if it does not.
     let low_end = high_is_good == at_worst;
     let start = if low_end { measure.low } else { measure.high };
     let baseline = pairing
@@ -179,7 +180,7 @@ pub(super) fn spare(limit: Limit, pairing: &Pairing, decision: Decision) -> Opti
     if turned(0)? != at_worst {
         return None;
     }
-    // The answer changes at most once between none and all trials.
+    // As more trials turn, the answer changes at most once, so a binary search finds the number.
     let (mut same, mut other) = (0, trials.saturating_add(1));
     while other - same > 1 {
         let middle = same + (other - same) / 2;

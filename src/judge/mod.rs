@@ -1,6 +1,6 @@
-//! From a policy and evidence to a verdict. Pure: no I/O, no clock, no environment.
+//! Computes a verdict from a policy and evidence. The functions here are pure: no I/O, no clock, no environment.
 //!
-//! A check is decided only when nothing that is not known could change the answer. What is not
+//! A check is decided only if its result is the same for every possible value of what is unknown. A check that is not
 //! decided is never a pass.
 
 mod advice;
@@ -54,15 +54,15 @@ use decide::Pending;
 use plan::ComparedRuns;
 use terms::Terms;
 
-/// Judges. `now` is the time by which waivers end and baselines age.
+/// Judges a policy on evidence. `now` decides whether waivers have ended and runs are too old.
 ///
-/// Every check is planned once, measured once, tested with the other tests of its family, decided, and waived where its
-/// gate is waived.
+/// Every check is planned once, measured once, tested together with its family, decided, and waived if its gate is
+/// waived.
 #[must_use]
 pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement {
     let today = now.to_zoned_datetime(TimeZone::UTC).date();
     let mut findings = Vec::new();
-    // A gate is judged even if its baseline was not read: then there is no baseline.
+    // A gate is judged even if its baseline was not read. It is then treated as having no baseline.
     let is_unread = |(name, _): (&str, _)| !evidence.named.contains_key(name);
     let unread = policy.used_baselines().any(is_unread).then(|| Evidence {
         baseline: Baseline::Unnamed,
@@ -111,7 +111,7 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
     }
 }
 
-/// Checks what the runs themselves allow, and keeps the findings.
+/// Checks whether the runs can be judged and compared, and collects the findings.
 fn compared_runs<'a>(
     policy: &'a Policy,
     evidence: &'a Evidence,
@@ -134,7 +134,7 @@ fn compared_runs<'a>(
         found.push(Finding::new(Effect::Warning, Cause::UsageMayBePartial));
     }
     for finding in found {
-        // A finding about the candidate is reported once; the others name the baseline.
+        // A finding about the candidate is reported only once. Findings about other baselines name the baseline.
         if !findings.contains(&finding) {
             findings.push(match against {
                 None => finding,
@@ -151,7 +151,7 @@ fn compared_runs<'a>(
     }
 }
 
-/// Whether it is known of how many trials tokens and cost are known: from the rows, or from the run itself.
+/// Whether the number of trials with known tokens and cost is known: from the rows or from the run itself.
 fn tells_usage(evidence: &Evidence) -> bool {
     let mut columns = evidence.rows.iter().flat_map(Rows::columns);
     let baseline = match &evidence.baseline {

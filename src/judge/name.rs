@@ -1,19 +1,19 @@
-//! The stable names of findings, and what a finding does to the verdict.
+//! The stable names of findings, and the effects of findings on the verdict.
 
-/// What a finding does.
+/// The effect of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// It leaves checks undecided.
     Undecided,
-    /// It may make the comparison say less than it seems to.
+    /// The comparison may be less conclusive than it seems.
     Warning,
-    /// It is only to be known.
+    /// Information only.
     Note,
-    /// Something to be done about the policy or the dataset.
+    /// A suggestion to change the policy or the dataset.
     Hint,
 }
 
-/// Declares the names, so that none can lack its word.
+/// Declares the names together with their words, so that no name lacks its word.
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident = $word:literal),+ $(,)?) => {
         /// The name of a finding.
@@ -26,7 +26,7 @@ macro_rules! names {
             /// Every name.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// The word in every report.
+            /// The name as a word in every report.
             #[must_use]
             pub const fn word(self) -> &'static str {
                 match self {
@@ -38,19 +38,19 @@ macro_rules! names {
 }
 
 names! {
-    /// A run still goes on, or its status is not known.
+    /// A run is still running, or its status is unknown.
     RunNotFinished = "run-not-finished",
-    /// A run failed: undecided, or a warning where the policy accepts that.
+    /// A run failed. Checks are undecided, or it is a warning if the policy accepts failed runs.
     RunFailed = "run-failed",
     /// Weave does not have all of a run, or the run never logged its summary.
     RunIncomplete = "run-incomplete",
-    /// A run does not say how many calls it made, so that whether it is complete is not known.
+    /// A run does not say how many calls it made, so it is unknown whether it is complete.
     CompletenessUnknown = "completeness-unknown",
-    /// The run that is named is not the one that the policy's `candidate:` means.
+    /// The named run is not the one that the policy's `candidate:` describes.
     WrongCandidate = "wrong-candidate",
-    /// A key of the policy's `candidate:` could not be compared with the run that is named.
+    /// A key of the policy's `candidate:` could not be compared with the named run.
     CommitNotChecked = "commit-not-checked",
-    /// The commit that was asked for is a prefix of several.
+    /// The requested commit is a prefix of several commits.
     CommitAmbiguous = "commit-ambiguous",
     /// The candidate finished longer ago than the policy allows.
     CandidateStale = "candidate-stale",
@@ -60,13 +60,13 @@ names! {
     RerunsPooled = "reruns-pooled",
     /// A run of the candidate's commit is not judged.
     RerunsLeftOut = "reruns-left-out",
-    /// All runs together meet a limit, and the newest alone does not.
+    /// All runs together meet a limit, but the newest run alone does not.
     NewestRunWorse = "newest-run-worse",
-    /// The command line leaves a run out.
+    /// A run is left out because of a command-line option.
     RunExcluded = "run-excluded",
     /// A run, or a dimension of it, has no scores.
     NoScores = "no-scores",
-    /// No dimension has the name, or matches the pattern.
+    /// No dimension has this name or matches this pattern.
     UnknownDimension = "unknown-dimension",
     /// The dimension has no scores of the kind that the metric needs.
     MetricNotAvailable = "metric-not-available",
@@ -74,7 +74,7 @@ names! {
     AmbiguousDimension = "ambiguous-dimension",
     /// The counts of a dimension contradict each other.
     InconsistentCounts = "inconsistent-counts",
-    /// A baseline was asked for, and none found.
+    /// A baseline is needed, but none was found.
     NoBaseline = "no-baseline",
     /// The baseline finished longer ago than the policy allows.
     BaselineStale = "baseline-stale",
@@ -82,49 +82,49 @@ names! {
     BaselineNewer = "baseline-newer",
     /// A run that would have been the baseline was passed over.
     BaselineSkipped = "baseline-skipped",
-    /// More runs than one match what was asked for.
+    /// Several runs match the selector.
     SeveralRunsMatch = "several-runs-match",
     /// Candidate and baseline are the same run, or were scored from the same outputs.
     SameRun = "same-run",
     /// The two runs have no row in common.
     NoCommonRows = "no-common-rows",
-    /// Snapshots do not tell what was scored on the common rows.
+    /// The scores on the common rows are unknown, because snapshots do not contain them.
     CommonRowsUnknown = "common-rows-unknown",
-    /// A gate needs single rows, and they are not known.
+    /// A gate needs single rows, and they are unknown.
     RowsUnknown = "rows-unknown",
-    /// The rows of a run are not what its summary says.
+    /// The rows of a run contradict its summary.
     RowsDisagree = "rows-disagree",
     /// No row of a run is in a slice.
     EmptySlice = "empty-slice",
-    /// A value that a gate names is that of no row.
+    /// A gate names a value that no row has.
     UnknownValue = "unknown-value",
-    /// An input has more values than are judged one by one.
+    /// An input has more values than can be judged one by one.
     TooManySlices = "too-many-slices",
-    /// The mean of scores, or a score, lies outside the declared range.
+    /// A score, or the mean of scores, lies outside the declared range.
     OutOfRange = "out-of-range",
-    /// Rows that only the baseline has.
+    /// Some rows are only in the baseline.
     RowsRemoved = "rows-removed",
-    /// Rows that only the candidate has.
+    /// Some rows are only in the candidate.
     RowsAdded = "rows-added",
     /// The runs are of different versions of the evaluation, or of different evaluations.
     EvaluationChanged = "evaluation-changed",
     /// The runs have different numbers of trials on the same rows.
     TrialsDiffer = "trials-differ",
-    /// A dimension holds truth values and numbers, or texts among either.
+    /// A dimension has both booleans and numbers, or text among them.
     MixedTypes = "mixed-types",
-    /// The summary does not say how many trials tokens or cost are known of.
+    /// The summary does not say for how many trials tokens or cost are known.
     UsageMayBePartial = "usage-may-be-partial",
-    /// A limit on an observed change is smaller than what its rows can show.
+    /// A limit on an observed change is smaller than the smallest change that its rows can detect.
     LimitBelowNoise = "limit-below-noise",
-    /// So few rows prove nothing, whatever they had said.
+    /// This number of rows cannot prove the limit, whatever their scores are.
     CannotBeProven = "cannot-be-proven",
-    /// The latencies of a run of `EvaluationLogger` are so short that they are the logger's own.
+    /// The latencies of a run of `EvaluationLogger` are so short that they are those of the logger itself.
     LoggerLatency = "logger-latency",
-    /// A scorer says the same of every row of both runs.
+    /// A scorer gives the same score to every row of both runs.
     ConstantScorer = "constant-scorer",
-    /// A gate is excused.
+    /// A gate is waived.
     WaiverActive = "waiver-active",
-    /// A gate's excuse is over.
+    /// A gate's waiver has expired.
     WaiverExpired = "waiver-expired",
     /// No gate of the policy can block.
     NothingCanBlock = "nothing-can-block",

@@ -1,4 +1,4 @@
-//! The rows that made a check fail, the worst first.
+//! The rows that caused a check to fail, the worst first.
 
 use std::cmp::Ordering;
 
@@ -9,46 +9,46 @@ use crate::judge::slice::Selection;
 use crate::judge::verdict::Judgement;
 use crate::policy::{Aggregate, Change, Gate, Kind, LimitKey, Metric, Policy, RemovedRows};
 
-/// As many rows of a check are shown.
+/// The maximum number of rows that are shown for a check.
 const MOST_SHOWN: usize = 10;
 
-/// The rows that one check fails on.
+/// The rows that caused one check to fail.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OffendingRows {
-    /// The place of the check among those of its judgement.
+    /// The index of the check in its judgement.
     pub check: usize,
-    /// The worst of them, the worst first.
+    /// The worst of these rows, the worst first.
     pub rows: Vec<OffendingRow>,
-    /// How many there are in all.
+    /// The total number of these rows.
     pub total: u64,
 }
 
-/// One of these rows.
+/// A row that caused a check to fail.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OffendingRow {
     /// Its digest.
     pub digest: String,
-    /// What it has in the candidate.
+    /// The candidate's result on the row.
     pub candidate: Scored,
-    /// What it has in the baseline, where there is one.
+    /// The baseline's result on the row; `None` if there is no baseline.
     pub baseline: Option<Scored>,
 }
 
-/// What a run has of a row.
+/// A run's result on a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scored {
     /// The mean of the trials that have a score.
     pub mean: Option<f64>,
-    /// How many of its trials have one.
+    /// The number of its trials that have a score.
     pub scored: u64,
-    /// How many trials it has; 0 where the run lacks the row.
+    /// The number of its trials; 0 if the run lacks the row.
     pub trials: u64,
 }
 
-/// Whether rows can say why a check came out as it did.
+/// Whether rows can explain the result of a check.
 fn is_explained(check: &Check) -> bool {
     let of_rows = check.metric.column().is_some();
-    // What was undecided for another reason than its scores has numbers of no run.
+    // If a finding left the check undecided, its values do not explain the result.
     let is_measured = check.candidate.is_some() && check.finding().is_none();
     let is_wrong = matches!(
         check.status,
@@ -57,8 +57,8 @@ fn is_explained(check: &Check) -> bool {
     of_rows && is_measured && is_wrong
 }
 
-/// What has to be seen of the rows to name those of a judgement's failed checks that compare with one baseline; empty where
-/// there are none.
+/// The columns that are needed to name the rows of a judgement's failed checks that compare with one baseline; empty
+/// if there are no such checks.
 #[must_use]
 pub fn offending_columns(
     policy: &Policy,
@@ -86,7 +86,7 @@ pub fn offending_columns(
     columns
 }
 
-/// Names the rows of every check that does not pass, of those that compare with one baseline.
+/// The rows of every check that does not pass, among those that compare with one baseline.
 #[must_use]
 pub fn offending(
     policy: &Policy,
@@ -113,19 +113,19 @@ pub fn offending(
         .collect()
 }
 
-/// The rows that speak against a check, with how bad they are; the worst first, else by digest.
+/// The rows that count against a check, each with its badness; the worst first, equal ones by digest.
 fn worst(
     policy: &Policy,
     gate: &Gate,
     check: &Check,
     rows: &Rows,
 ) -> Option<Vec<(f64, OffendingRow)>> {
-    // Scores that were left out of the check do not count.
+    // Scores that the check ignored do not count.
     let ignores = check.candidate.is_some_and(|measure| measure.ignores);
     let leaves_rows = ignores || policy.baseline.removed_rows == RemovedRows::Ignore;
     let column = column(rows, gate.metric, check.subject.as_deref()).ok()?;
     let selection = Selection::of(check.slice.as_ref(), rows);
-    // As in the judgement: where neither run has a truth value or a number there.
+    // As in the judgement, text is a score if neither run has a boolean or a number there.
     let text_counts = [Role::Candidate, Role::Baseline].iter().all(|role| {
         let ends = rows.extremes(*role, column, |_| true);
         ends.is_none_or(|(_, most)| most < 1.0)
@@ -152,7 +152,7 @@ fn worst(
             Some((badness, shown))
         })
         .collect();
-    // Rows are in the order of their digests, and stay so where they are equally bad.
+    // The rows are ordered by digest, and the stable sort keeps that order among equally bad rows.
     found.sort_by(|one, other| other.0.partial_cmp(&one.0).unwrap_or(Ordering::Equal));
     Some(found)
 }
@@ -167,7 +167,7 @@ fn scored(
 ) -> Scored {
     let values = rows.scores(role, column, row);
     if metric.column() == Some(Kind::Scored) && !values.is_empty() {
-        // A text is 0 there.
+        // Text has the value 0 in this column.
         let covered = |score: &&Score| {
             let value = score.value();
             value == Some(1.0) || (text_counts && value == Some(0.0))
@@ -184,7 +184,7 @@ fn scored(
     let scored = known.len() as u64;
     let sum = crate::number::sum(known);
     let trials = values.len() as u64;
-    // Whether there is a score at all is what these are about.
+    // These metrics ask only whether there is a score.
     let is_share = metric.column() == Some(Kind::Anything);
     let missing = trials - scored;
     let mean = if trials == 0 {
@@ -201,7 +201,7 @@ fn scored(
     }
 }
 
-/// How much a row speaks against a check; `None` where it does not.
+/// How much a row counts against a check; `None` if it does not.
 fn badness(gate: &Gate, check: &Check, candidate: Scored, baseline: Scored) -> Option<f64> {
     let limit = check.limit;
     let high_is_good = limit.key.wants_high();
@@ -213,7 +213,7 @@ fn badness(gate: &Gate, check: &Check, candidate: Scored, baseline: Scored) -> O
     if !is_compared && candidate.trials == 0 {
         return None;
     }
-    // A score that is not there is the worst; so is a row that is gone.
+    // A missing score is the worst result, and so is a removed row.
     let gone = is_compared && candidate.trials == 0;
     let Some(ours) = candidate.mean.filter(|_| !gone) else {
         return Some(f64::INFINITY);
@@ -252,7 +252,7 @@ fn badness(gate: &Gate, check: &Check, candidate: Scored, baseline: Scored) -> O
         (Aggregate::RowMean, _) if gate.metric.is_rate() => {
             by(if high_is_good { 1.0 - ours } else { ours })
         }
-        // Each row is a part of the sum.
+        // Each row contributes to the sum.
         (Aggregate::Total, _) => by(if high_is_good { 1.0 / ours } else { ours }),
         (Aggregate::RowMean | Aggregate::Percentile(_) | Aggregate::Count(_), _) => {
             by(if high_is_good {

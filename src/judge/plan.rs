@@ -1,4 +1,4 @@
-//! The checks that a policy makes: for each gate its subjects and slices, on the runs that it compares.
+//! The checks of a policy: the subjects and slices of each gate, on the runs that the gate compares.
 
 use std::collections::BTreeSet;
 
@@ -15,16 +15,16 @@ use crate::judge::slice::{Selection, Slice};
 use crate::judge::slices;
 use crate::policy::{Gate, Limit, Policy, RemovedRows, Severity};
 
-/// The candidate and one baseline, and what they allow.
+/// The candidate and one baseline, with the checks that they allow.
 pub(super) struct ComparedRuns<'a> {
     pub(super) evidence: &'a Evidence,
     /// The name of a further baseline; `None` for `baseline`.
     pub(super) against: Option<&'a str>,
-    /// What the runs themselves allow.
+    /// Problems of the runs that prevent checks from being judged.
     pub(super) preconditions: Preconditions,
-    /// Why rows cannot be used, where a gate needs them.
+    /// Why rows cannot be used by a gate that needs them; `None` if they can.
     pub(super) rows: Option<Cause>,
-    /// What a row means that the candidate lacks.
+    /// How rows are treated that are missing in the candidate.
     pub(super) removed_rows: RemovedRows,
 }
 
@@ -34,7 +34,7 @@ impl ComparedRuns<'_> {
         gate.compares(limit) && self.preconditions.skips_changes
     }
 
-    /// What keeps a limit from being judged, whatever the scores are.
+    /// The reason why a limit cannot be judged for any scores; `None` if it can.
     pub(super) fn blocker(&self, gate: &Gate, limit: Limit) -> Option<&Cause> {
         if gate.compares(limit) {
             self.preconditions.change.as_ref()
@@ -54,7 +54,7 @@ impl ComparedRuns<'_> {
         names.map(String::as_str).collect()
     }
 
-    /// The dimensions of a gate: the one of that name, else those that match the pattern.
+    /// The dimensions of a gate: the one with that name, otherwise those that match the pattern.
     fn subjects(&self, gate: &Gate) -> Result<Vec<Option<String>>, Cause> {
         let Some(scorer) = &gate.scorer else {
             return Ok(vec![None]);
@@ -72,19 +72,19 @@ impl ComparedRuns<'_> {
     }
 }
 
-/// What one check is about.
+/// The subject, slice and limit of one check.
 #[derive(Clone, Copy)]
 pub(super) struct CheckSpec<'a> {
     pub(super) gate: &'a Gate,
     pub(super) limit: Limit,
-    /// The dimension, where the metric has one.
+    /// The dimension; `None` if the metric has none.
     pub(super) subject: Option<&'a str>,
-    /// Some of the rows; `None` for all.
+    /// The slice of rows; `None` for all rows.
     pub(super) slice: Option<&'a Slice>,
 }
 
 impl<'a> CheckSpec<'a> {
-    /// What is asked of the rows, once it is measured.
+    /// The test on the rows, once the check is measured.
     pub(super) fn row_test(
         self,
         selection: &'a Selection,
@@ -104,21 +104,21 @@ impl<'a> CheckSpec<'a> {
 
 /// The checks of one gate.
 pub(super) struct GatePlan<'a> {
-    /// Its place in the policy.
+    /// Its index in the policy.
     pub(super) place: usize,
     pub(super) gate: &'a Gate,
     pub(super) runs: &'a ComparedRuns<'a>,
-    /// Whether it is excused today.
+    /// Whether it is waived today.
     pub(super) is_waived: bool,
-    /// Whether a check of it can block today.
+    /// Whether its checks can block today.
     pub(super) can_block: bool,
-    /// Why its subjects or its slices are not known.
+    /// Why its subjects or its slices are unknown; `None` if they are known.
     pub(super) blocker: Option<Cause>,
-    /// Its dimensions; one `None` where the metric is of the run itself.
+    /// Its dimensions; a single `None` if the metric is measured on the run itself.
     subjects: Vec<Option<String>>,
     /// Its slices; `None` means all rows.
     slices: Vec<Option<Slice>>,
-    /// What is to be known about it.
+    /// The findings about it.
     pub(super) findings: Vec<Finding>,
 }
 
@@ -146,7 +146,7 @@ impl<'a> GatePlan<'a> {
         let (blockers, subjects, slices) =
             match (runs.subjects(gate), slices::of(gate, runs.evidence)) {
                 (Ok(subjects), Ok(slices)) => (Vec::new(), subjects, slices),
-                // A check that names the subject and the conditions as the policy does.
+                // If subjects or slices are unknown, the gate gets one check with the names from the policy.
                 (subjects, slices) => (
                     [subjects.err(), slices.err()]
                         .into_iter()
@@ -161,7 +161,7 @@ impl<'a> GatePlan<'a> {
             };
         let rows = runs.evidence.rows.as_ref().filter(|_| blockers.is_empty());
         findings.extend(rows.and_then(|rows| unknown_values(gate, rows)));
-        // A blocker of the run itself comes first, and is reported already.
+        // A problem of the run itself takes precedence and is already reported.
         if runs.preconditions.candidate.is_none() {
             findings.extend(blockers.iter().map(|blocker| noted(gate, blocker)));
         }
@@ -178,8 +178,8 @@ impl<'a> GatePlan<'a> {
         }
     }
 
-    /// What its checks are about, each with the number of its subject and slice: tests with the same number of one gate
-    /// are made on the same rows.
+    /// The subjects, slices and limits of its checks, each with the number of its subject and slice. Tests of one gate
+    /// with the same number are made on the same rows.
     pub(super) fn specs(&self) -> impl Iterator<Item = (usize, CheckSpec<'_>)> {
         let slices = move |subject| self.slices.iter().map(move |slice| (subject, slice));
         let measured = self.subjects.iter().flat_map(slices).enumerate();
@@ -197,7 +197,7 @@ impl<'a> GatePlan<'a> {
     }
 }
 
-/// Reports a waiver, whether it still counts or not.
+/// The finding that reports a waiver, whether it is active or expired.
 fn waiver(gate: &Gate, counts: bool) -> Option<Finding> {
     let waiver = gate.waive.as_ref()?;
     let effect = if counts {
@@ -218,7 +218,7 @@ fn unknown_values(gate: &Gate, rows: &Rows) -> Option<Finding> {
     Some(Finding::of_gate(&gate.name, Effect::Warning, unknown))
 }
 
-/// What left a gate undecided, as a finding.
+/// The finding that reports what left a gate undecided.
 pub(super) fn noted(gate: &Gate, blocker: &Cause) -> Finding {
     Finding::of_gate(&gate.name, Effect::Undecided, blocker.clone())
 }

@@ -1,4 +1,4 @@
-//! What the runs themselves allow: whether they can be judged and compared at all.
+//! Checks whether the runs can be judged and compared at all.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,18 +10,19 @@ use crate::judge::selection;
 use crate::judge::terms::Terms;
 use crate::policy::{Completeness, RemovedRows, Required};
 
-/// What the runs themselves allow.
+/// Problems of the runs that prevent checks from being judged.
 pub(super) struct Preconditions {
-    /// What keeps every check from being judged.
+    /// The reason why no check can be judged; `None` if checks can be judged.
     pub(super) candidate: Option<Cause>,
-    /// What keeps the checks on changes from being judged.
+    /// The reason why no check on a change can be judged.
     pub(super) change: Option<Cause>,
-    /// Whether these are skipped.
+    /// Whether the checks on changes are skipped.
     pub(super) skips_changes: bool,
 }
 
 impl Preconditions {
-    /// A summary that its own rows contradict is no evidence, also for gates that do without rows.
+    /// Records that a run's rows contradict its summary. Such a summary is no evidence, even for gates that do not
+    /// need rows.
     pub(super) fn contradict(&mut self, role: Role, blocker: &Cause, findings: &mut Vec<Finding>) {
         findings.push(undecided(blocker));
         if role == Role::Candidate {
@@ -31,7 +32,7 @@ impl Preconditions {
     }
 }
 
-/// Looks at the runs, and keeps what it finds.
+/// Checks the runs and records the findings.
 pub(super) fn preconditions(
     terms: &Terms,
     evidence: &Evidence,
@@ -102,7 +103,7 @@ pub(super) fn preconditions(
     preconditions
 }
 
-/// A change cannot be measured where what was scored on the common rows is not known.
+/// The cause if the scores on the common rows are unknown, so that a change cannot be measured.
 pub(super) fn common_rows_unknown(evidence: &Evidence) -> Cause {
     let baseline = &evidence.baseline;
     let Baseline::Found(_, pair) = baseline else {
@@ -128,7 +129,7 @@ fn undecided(cause: &Cause) -> Finding {
     Finding::new(Effect::Undecided, cause.clone())
 }
 
-/// Why a run cannot be judged at all.
+/// The reason why a run cannot be judged at all; `None` if it can.
 fn unfit(terms: &Terms, run: &Run, role: Role) -> Option<Cause> {
     let about = |what| Some(Cause::of_run(role, run, what));
     match &run.status {
@@ -149,7 +150,7 @@ fn unfit(terms: &Terms, run: &Run, role: Role) -> Option<Cause> {
     selection::incomplete(run, role)
 }
 
-/// Says that a run is the newest of several, where these are not all listed as runs of its commit.
+/// A finding that the run is the newest of several matching runs, unless they are all listed as runs of its commit.
 fn chosen(evidence: &Evidence, role: Role) -> Option<Finding> {
     let run = match (&evidence.baseline, role) {
         (_, Role::Candidate) => &evidence.candidate,
@@ -170,7 +171,7 @@ fn chosen(evidence: &Evidence, role: Role) -> Option<Finding> {
     })
 }
 
-/// Why a run is too old. One that does not say when it finished cannot be told to be young.
+/// The cause if a run is too old. A run whose end time is unknown counts as too old.
 fn stale(allowed: SignedDuration, run: &Run, role: Role, now: Timestamp) -> Option<Cause> {
     let finished = run.finished_at.or(run.started_at);
     let age = finished.map(|finished| now.duration_since(finished));
@@ -186,7 +187,7 @@ fn no_baseline(baseline: &Baseline, skips: Skips) -> Cause {
     Cause::NoBaseline { why, skips }
 }
 
-/// Why a candidate cannot be compared with a baseline.
+/// The reason why a candidate cannot be compared with a baseline; `None` if it can.
 fn incomparable(terms: &Terms, evidence: &Evidence, baseline: &Run, pair: &Pair) -> Option<Cause> {
     if evidence.candidate.id == baseline.id {
         let run = baseline.id.clone();
@@ -206,7 +207,7 @@ fn incomparable(terms: &Terms, evidence: &Evidence, baseline: &Run, pair: &Pair)
     None
 }
 
-/// What differs between two runs that are compared.
+/// The findings about differences between two compared runs.
 fn differences(
     terms: &Terms,
     candidate: &Run,
@@ -234,7 +235,7 @@ fn differences(
         let names = names.map(|(ours, theirs)| (ours.name.clone(), theirs.name.clone()));
         add(Effect::Warning, Cause::EvaluationChanged { names });
     }
-    // Several runs of one side have more trials, whatever each of them has.
+    // If one side has several pooled runs, it has more trials in any case, so the difference says nothing.
     if let (Some(ours), Some(theirs)) = (&pair.candidate, &pair.baseline)
         && ours.trials != theirs.trials
         && !has_several_runs

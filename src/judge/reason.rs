@@ -8,13 +8,13 @@ use crate::judge::significance::scenario::RuleOutcome;
 /// Why a check has its status.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reason {
-    /// It compares, there is no baseline, and the policy does not require one.
+    /// The check needs a baseline, no baseline exists, and the policy does not require one.
     Skipped,
-    /// It cannot be judged.
+    /// The check cannot be judged.
     Blocked(Cause),
-    /// Its values decide, or leave it open.
+    /// Its measured values decide the check, or leave it undecided.
     Values(Decision),
-    /// The confidence interval or the significance test decides, or leaves it open.
+    /// The confidence interval or the significance test decides the check, or leaves it undecided.
     Test(RuleOutcome),
     /// The confidence interval or the significance test decides differently for different values of the missing scores.
     MissingScoresDecide,
@@ -40,7 +40,7 @@ impl Reason {
         }
     }
 
-    /// The finding that leaves a check undecided or skipped, if one does.
+    /// The finding that leaves a check undecided or skipped; `None` if no finding does.
     #[must_use]
     pub const fn finding(&self) -> Option<Name> {
         match self {

@@ -1,4 +1,4 @@
-//! Measures each re-run alone, and requires that the newest one meets the limit, too.
+//! Measures each re-run alone and requires that the newest one meets the limit.
 
 use crate::evidence::{Evidence, LeftOut};
 use crate::judge::cause::Cause;
@@ -11,8 +11,8 @@ use crate::judge::plan::CheckSpec;
 use crate::judge::reason::Reason;
 use crate::policy::{Policy, Reruns};
 
-/// Measures every check on each run alone. A check that passes on all runs together is undecided where the newest run
-/// alone does not meet its limit: else runs that are older and better would hide that it got worse.
+/// Measures every check on each run alone. A check that passes on all runs together is undecided if the newest run
+/// alone does not meet its limit. Otherwise older and better runs could hide that the model got worse.
 pub(super) fn measure_each(
     policy: &Policy,
     evidence: &Evidence,
@@ -88,7 +88,7 @@ fn worse(check: &mut Check, evidence: &Evidence, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Says of each run that is not judged because only the newest counts what it measured.
+/// A finding for each run that is not judged because only the newest counts, with its measured values.
 fn older(evidence: &Evidence, checks: &[Check]) -> Vec<Finding> {
     let listed = evidence.selection.runs.iter();
     let older = listed.filter(|run| run.left_out == Some(LeftOut::Older));

@@ -1,4 +1,4 @@
-//! Findings about how the runs were chosen: which leave checks undecided, and which are notes.
+//! Findings about the choice of runs: those that leave checks undecided, and notes.
 
 use crate::evidence::{Baseline, Completeness, Evidence, Fact, Role, Run, RunStatus};
 use crate::judge::cause::{Cause, RunCause, effect_of_choice};
@@ -7,7 +7,7 @@ use crate::judge::name::Effect;
 use crate::judge::terms::Terms;
 use crate::policy::{self, Reruns};
 
-/// What of the choice of one side's runs leaves its checks undecided.
+/// The facts about the choice of one side's runs that leave its checks undecided.
 pub(super) fn against(evidence: &Evidence, role: Role) -> Vec<Cause> {
     let facts = facts(evidence, role);
     facts
@@ -16,7 +16,7 @@ pub(super) fn against(evidence: &Evidence, role: Role) -> Vec<Cause> {
         .collect()
 }
 
-/// What of the choice of one side's runs is only to be known.
+/// The findings about the choice of one side's runs that leave nothing undecided.
 pub(super) fn notes(terms: &Terms, evidence: &Evidence, role: Role) -> Vec<Finding> {
     let mut findings: Vec<Finding> = facts(evidence, role)
         .filter_map(|fact| {
@@ -54,7 +54,7 @@ fn choice(evidence: &Evidence, role: Role, fact: &Fact) -> Cause {
     Cause::of_run(role, &evidence.candidate, what)
 }
 
-/// Whether one side is several runs that count as one.
+/// Whether one side consists of several judged runs.
 pub(super) fn has_several_runs(evidence: &Evidence) -> bool {
     let judged = |role: Role| {
         let runs = evidence.selection.runs.iter();
@@ -64,7 +64,7 @@ pub(super) fn has_several_runs(evidence: &Evidence) -> bool {
     judged(Role::Candidate) > 1 || judged(Role::Baseline) > 1
 }
 
-/// Says that several runs count as one.
+/// A finding that several runs are pooled.
 fn pooled(terms: &Terms, evidence: &Evidence, role: Role) -> Option<Finding> {
     let runs = evidence.selection.runs.iter();
     let judged: Vec<&str> = runs
@@ -78,7 +78,7 @@ fn pooled(terms: &Terms, evidence: &Evidence, role: Role) -> Option<Finding> {
     })
 }
 
-/// What a run itself has to say: that it failed and is judged anyway, that it is incomplete, or that this is not known.
+/// The findings about a run itself: it failed and is judged anyway, it is incomplete, or its completeness is unknown.
 fn of_run(terms: &Terms, run: &Run, role: Role) -> Vec<Finding> {
     let failed = terms.accept_failed && run.status == Some(RunStatus::Failed);
     let failed = failed.then_some(RunCause::Failed { is_judged: true });
@@ -93,7 +93,7 @@ fn of_run(terms: &Terms, run: &Run, role: Role) -> Vec<Finding> {
         .collect()
 }
 
-/// That a run is not complete.
+/// The cause if a run is incomplete.
 pub(super) fn incomplete(run: &Run, role: Role) -> Option<Cause> {
     let Completeness::Incomplete(gap) = run.completeness else {
         return None;
@@ -101,7 +101,8 @@ pub(super) fn incomplete(run: &Run, role: Role) -> Option<Cause> {
     Some(Cause::of_run(role, run, RunCause::Incomplete { gap }))
 }
 
-/// Whether a baseline was scored from the candidate's outputs, or the other way round, or both from those of a third.
+/// Whether the baseline was scored from the candidate's outputs, the candidate from the baseline's, or both from those
+/// of a third run.
 pub(super) fn shares_outputs(evidence: &Evidence, baseline: &Run) -> bool {
     let ours = &evidence.candidate;
     let is = |source: &Option<String>, run: &Run| source.as_deref() == Some(run.id.as_str());

@@ -1,21 +1,21 @@
-//! Slices: the rows whose inputs have given values.
+//! Slices: the rows whose inputs have certain values.
 
 use std::fmt;
 
 use crate::evidence::{Rows, Sort};
 use crate::policy::Condition;
 
-/// Some of the rows, as a gate names them.
+/// A subset of the rows, as a gate selects it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slice {
-    /// What `where` asks of a row.
+    /// The conditions under `where`.
     pub conditions: Vec<Condition>,
-    /// The input under `by`, and what a row is by it.
+    /// The input under `by` and the rows' value for it.
     pub by: Option<(String, Sort)>,
 }
 
 impl fmt::Display for Slice {
-    /// `golden: true, category: billing`.
+    /// Writes a slice as `golden: true, category: billing`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let conditions = self.conditions.iter().map(|condition| {
             let values: Vec<String> = condition.any_of.iter().map(ToString::to_string).collect();
@@ -32,16 +32,16 @@ impl fmt::Display for Slice {
     }
 }
 
-/// Tells which rows are in a slice.
+/// Selects the rows of a slice.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Selection {
-    /// Inputs, and the codes of which a row has to have one; all rows where there are none. An input that was not read
-    /// is no row's.
+    /// For each condition, the index of the input and the codes of which a row must have one. Empty for all rows. If
+    /// an input was not read (`None`), no row matches.
     tests: Vec<(Option<usize>, Vec<u32>)>,
 }
 
 impl Selection {
-    /// The rows of a slice, or all.
+    /// The selection for a slice; all rows without a slice.
     pub(super) fn of(slice: Option<&Slice>, rows: &Rows) -> Self {
         let Some(slice) = slice else {
             return Self::default();

@@ -1,4 +1,4 @@
-//! The slices of a gate, and why there are none.
+//! The slices of a gate, or the reason why there are none.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ pub(super) fn of(gate: &Gate, evidence: &Evidence) -> Result<Vec<Option<Slice>>,
     };
     let rows = evidence.rows.as_ref().ok_or(Cause::RowsUnknown)?;
     let sorts = sorts(gate, &slice, path, rows);
-    // A long text is no value that rows are told by.
+    // A long text does not count as a value, so the number of values is unknown.
     let is_open = sorts.contains(&Sort::Other);
     if is_open || sorts.len() > MOST_VALUES {
         return Err(Cause::Slice(SliceCause::TooManyValues {
@@ -39,7 +39,8 @@ pub(super) fn of(gate: &Gate, evidence: &Evidence) -> Result<Vec<Option<Slice>>,
     Ok(sorts.into_iter().map(|sort| Some(of_sort(sort))).collect())
 }
 
-/// What rows are by an input: those of both runs where anything is compared, else those of the candidate.
+/// The values that rows have for an input: the rows of both runs if the gate compares, otherwise those of the
+/// candidate.
 fn sorts(gate: &Gate, slice: &Slice, path: &str, rows: &Rows) -> BTreeSet<Sort> {
     let Some(input) = rows.input(path) else {
         return BTreeSet::new();
@@ -53,7 +54,7 @@ fn sorts(gate: &Gate, slice: &Slice, path: &str, rows: &Rows) -> BTreeSet<Sort> 
         .collect()
 }
 
-/// Why a slice has no rows: what there is instead.
+/// The cause if a slice has no rows, with the existing inputs or values.
 pub(super) fn empty(slice: &Slice, by: Option<&str>, rows: &Rows) -> Cause {
     let conditions = slice
         .conditions
@@ -87,7 +88,7 @@ pub(super) fn empty(slice: &Slice, by: Option<&str>, rows: &Rows) -> Cause {
     })
 }
 
-/// The values that a gate names and no row has.
+/// The cause if a gate names values that no row has.
 pub(super) fn unknown_values(gate: &Gate, rows: &Rows) -> Option<Cause> {
     let mut unknown = Vec::new();
     for condition in gate

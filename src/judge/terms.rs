@@ -1,32 +1,32 @@
-//! What a policy says about the runs themselves.
+//! The policy's rules for the runs themselves.
 
 use jiff::SignedDuration;
 
 use crate::policy::{Completeness, Policy, RemovedRows, Required, Reruns};
 
-/// What of a policy bears on whether runs can be compared.
+/// The rules of a policy that decide whether runs can be judged and compared.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
-    /// Whether anything is compared.
+    /// Whether the policy compares with this baseline.
     pub(super) compares: bool,
     /// Whether a failed run is judged.
     pub(super) accept_failed: bool,
-    /// Whether a missing baseline leaves changes undecided, or skips them.
+    /// Whether a missing baseline leaves change limits undecided or skips them.
     pub(super) required: Required,
-    /// What a run means of which calls are missing.
+    /// How an incomplete run is treated.
     pub(super) completeness: Completeness,
-    /// What several runs of the candidate's commit mean.
+    /// How several runs of the candidate's commit are treated.
     pub(super) reruns: Reruns,
-    /// How long ago the candidate may have finished.
+    /// The maximum time since the candidate finished.
     pub(super) candidate_max_age: Option<SignedDuration>,
-    /// What a row means that the candidate lacks.
+    /// How rows are treated that are missing in the candidate.
     pub(super) removed_rows: RemovedRows,
-    /// How long ago a baseline may have finished.
+    /// The maximum time since a baseline finished.
     pub(super) max_age: Option<SignedDuration>,
 }
 
 impl Terms {
-    /// Those of the comparison with `baseline`, or with the further baseline of this name.
+    /// The rules for the comparison with `baseline`, or with the further baseline of this name.
     pub(super) fn of(policy: &Policy, against: Option<&str>) -> Self {
         let further = against.and_then(|name| policy.baselines.get(name));
         Self {

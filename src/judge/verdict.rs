@@ -9,26 +9,26 @@ use crate::policy::Severity;
 /// The verdict of one policy on one candidate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
-    /// Of the whole.
+    /// The verdict over all checks.
     pub verdict: Verdict,
-    /// One for each limit of each gate on each of its subjects, in the policy's order.
+    /// One check for each limit of each gate on each of its subjects and slices, in the policy's order.
     pub checks: Vec<Check>,
-    /// What is to be known about the comparison.
+    /// The findings about the runs and the policy.
     pub findings: Vec<Finding>,
 }
 
-/// The verdict; a worse one is greater.
+/// The verdict. A worse verdict is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// No check blocks, and at least one was judged.
     Passed,
-    /// A check that blocks is undecided, and none fails.
+    /// A blocking check is undecided, and none fails.
     Undecided,
-    /// A check that blocks fails.
+    /// A blocking check fails.
     Failed,
 }
 
-/// Looks at the checks as a whole.
+/// Adds findings that concern all checks together.
 pub(super) fn whole(checks: &[Check], can_block: bool, findings: &mut Vec<Finding>) {
     if !can_block {
         findings.push(Finding::new(Effect::Warning, Cause::NothingCanBlock));
@@ -38,7 +38,8 @@ pub(super) fn whole(checks: &[Check], can_block: bool, findings: &mut Vec<Findin
     }
 }
 
-/// Nothing judged is not passed: where checks are skipped, one that can block must be left.
+/// The verdict of the checks. If nothing was judged, it is not `passed`: if checks are skipped, at least one check
+/// that can block must have been judged.
 pub(super) fn verdict(checks: &[Check]) -> Verdict {
     let blocks = |status| {
         checks
@@ -54,7 +55,7 @@ pub(super) fn verdict(checks: &[Check]) -> Verdict {
     }
 }
 
-/// Whether checks that could have blocked were skipped and none of them was judged, or all were skipped.
+/// Whether checks that can block were skipped and none of them was judged, or all checks were skipped.
 fn nothing_judged(checks: &[Check]) -> bool {
     let is_skipped = |check: &Check| check.status == Status::Skipped;
     let could_block = |check: &&Check| check.severity == Severity::Block && !check.excused;

@@ -9,18 +9,18 @@ use anyhow::Context as _;
 use super::yaml::MAX_BYTES;
 use crate::fault::Fault;
 
-/// A policy file that was found.
+/// A policy file from the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyFile {
     /// The path, as the reports show it.
     pub path: String,
 }
 
-/// Expands files and glob patterns, in the order given; a file that is named twice counts once.
+/// Expands files and glob patterns, in the given order. A file that is named twice is returned once.
 ///
 /// # Errors
 ///
-/// A pattern that matches nothing, or a file that is not there.
+/// A pattern matches nothing, or a file does not exist.
 pub fn expand(arguments: &[String]) -> Result<Vec<PolicyFile>, Fault> {
     let mut files: Vec<PolicyFile> = Vec::new();
     let mut faults: Vec<Fault> = Vec::new();
@@ -43,7 +43,7 @@ pub fn expand(arguments: &[String]) -> Result<Vec<PolicyFile>, Fault> {
 }
 
 fn matches(argument: &str) -> Result<Vec<String>, Fault> {
-    // A file that exists is meant, whatever characters its name has.
+    // If a file with this exact name exists, the argument is not a pattern.
     if Path::new(argument).exists() {
         return Ok(vec![argument.to_owned()]);
     }
@@ -81,7 +81,7 @@ impl PolicyFile {
     ///
     /// # Errors
     ///
-    /// Not a file, not readable, larger than [`MAX_BYTES`], or not UTF-8.
+    /// It is not a file, not readable, larger than [`MAX_BYTES`], or not UTF-8.
     pub fn read(&self) -> Result<String, Fault> {
         let path = &self.path;
         if Path::new(path).is_dir() {

@@ -1,4 +1,4 @@
-//! One gate: from its raw keys to limits that fit its metric.
+//! Checks one gate: turns its raw keys into limits that are valid for its metric.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use super::reify::Defaults;
 use super::scope::{Scope, nearest, out_of_fraction};
 use crate::input::Value;
 
-/// A larger relative change is a slip of the pen: 25 where 0.25 is meant.
+/// A larger relative limit is probably a mistake, such as 25 instead of 0.25.
 const MOST_RELATIVE: f64 = 10.0;
 
 impl Scope<'_> {
@@ -54,7 +54,7 @@ impl Scope<'_> {
                 .flatten()
                 .unwrap_or(defaults.tolerated),
         };
-        // Where no trial can lack the value, the defaults have nothing to say either.
+        // If every trial has the value, the defaults for missing scores do not apply either.
         let missing = match metric {
             Some(metric) if !metric.can_miss() => Missing {
                 rule: MissingRule::Bound,
@@ -106,7 +106,7 @@ impl Scope<'_> {
         })
     }
 
-    /// The further baseline that is compared with, which must be there and be needed.
+    /// The further baseline that the gate compares with. It must exist, and a limit must need it.
     fn against(
         &mut self,
         field: Field<String>,
@@ -135,7 +135,7 @@ impl Scope<'_> {
         Some(name)
     }
 
-    /// Which rows are meant.
+    /// The conditions that select rows.
     fn conditions(&mut self, field: Field<BTreeMap<String, Field<RawAnyOf>>>) -> Vec<Condition> {
         let expected = "a map from inputs to their values";
         let fields = self.optional("where", expected, field);
@@ -164,7 +164,7 @@ impl Scope<'_> {
         conditions
     }
 
-    /// The gate's own rule, else that of the defaults where the metric is a mean of rows.
+    /// The gate's own evidence rule, otherwise that of the defaults if the metric is a mean over rows.
     fn evidence_rule(
         &mut self,
         evidence: Field<String>,
@@ -330,7 +330,7 @@ impl Scope<'_> {
         let expected = "the last day it counts, such as 2026-12-31";
         let until = self.required("until", expected, raw.until);
         let until = until.and_then(|text| {
-            // A date with a time of day would raise the question of its time zone.
+            // Only a date is accepted. A time of day would need a time zone.
             let date = (text.len() == 10)
                 .then(|| text.parse::<Date>().ok())
                 .flatten();
@@ -372,7 +372,7 @@ fn wrong_limit(
     }
     let is_rate = metric.unit() == Unit::Fraction;
     match (key, metric.unit()) {
-        // Only what can be below zero can drop by more than all of it.
+        // A value that is never negative cannot drop by more than all of it.
         (LimitKey::MaxRelativeDrop, unit)
             if unit != Unit::Score && !(0.0..=1.0).contains(&value) =>
         {

@@ -1,6 +1,6 @@
 //! The metrics, each defined by one row of a table, and the limits.
 
-/// Declares the metrics, each with its whole definition: a column that is left out is an error of the compiler.
+/// Declares the metrics. Each metric must define every column; a missing column is a compile error.
 macro_rules! metrics {
     ($($(#[$doc:meta])* $name:ident { $($column:ident: $value:expr),+ $(,)? })+) => {
         /// What a gate measures.
@@ -10,10 +10,10 @@ macro_rules! metrics {
         }
 
         impl Metric {
-            /// Every metric, in the order of the documents.
+            /// Every metric, in the order of the documentation.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// Its row of the table.
+            /// The metric's row of the table.
             #[must_use]
             pub const fn definition(self) -> &'static Definition {
                 match self {
@@ -24,87 +24,87 @@ macro_rules! metrics {
     };
 }
 
-/// Everything that distinguishes a metric from the others.
+/// The columns that define a metric.
 ///
-/// Other code matches on these columns and never on metrics (a test reads the sources for that), and their types are
-/// matched without a wildcard: a metric that is made of known columns is one row of the table, and the compiler names
-/// every place that a new variant of a column needs.
+/// Other code matches on these columns and never on metrics; a test searches the sources for the names of metrics.
+/// Code matches on the column types without a wildcard. So a metric that combines existing variants needs only one row
+/// of the table, and the compiler reports every place that must handle a new variant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Definition {
-    /// The word in a policy and in every report.
+    /// The metric's name in policies and reports.
     pub word: &'static str,
-    /// The unit of its values.
+    /// The unit of the metric's values.
     pub unit: Unit,
-    /// What it is measured on.
+    /// What the metric is measured on.
     pub subject: Subject,
-    /// What is read of each trial; `None` where trials or rows are only counted.
+    /// The value that is read from each trial; `None` if the metric only counts trials or rows.
     pub column: Option<Kind>,
-    /// How the values of trials become one value.
+    /// How the values of all trials are combined into one value.
     pub aggregate: Aggregate,
-    /// What a trial without a value means.
+    /// How a trial without a value is treated.
     pub missing: MissingValue,
-    /// Which confidence interval it has.
+    /// The kind of confidence interval that the metric has.
     pub interval: IntervalKind,
-    /// The limits that a gate can set.
+    /// The limits that a gate on this metric can set.
     pub limits: &'static [LimitKey],
 }
 
 /// What a metric is measured on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// One dimension of a scorer.
+    /// A dimension of a scorer.
     Dimension,
     /// The run itself.
     Run,
 }
 
-/// What is read of each trial.
+/// The value that is read from each trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A boolean score of a dimension: 1 for true, 0 for false.
     Truth,
     /// A numeric score of a dimension.
     Number,
-    /// Whether the dimension has a score: 1 for a boolean or a number, 0 for a text, missing where it has none.
+    /// Whether the dimension has a score: 1 for a boolean or a number, 0 for text, missing if there is no score.
     Scored,
-    /// Whether anything was scored: 1 for a score or a text of any dimension, 0 for a list or a field of the SDK alone,
-    /// missing where nothing was.
+    /// Whether anything was scored: 1 for a boolean, a number or text in any dimension, 0 if there are only lists or
+    /// fields that the SDK added, missing if there is nothing.
     Anything,
-    /// Seconds of the predict call, missing where it crashed.
+    /// Seconds that the predict call took; missing if the call crashed.
     Latency,
-    /// Seconds after which the predict call crashed, missing where it did not.
+    /// Seconds after which the predict call crashed; missing if it did not crash.
     Elapsed,
-    /// Tokens of the predict call.
+    /// Tokens that the predict call used.
     Tokens,
-    /// US dollars of the predict call.
+    /// Cost of the predict call, in US dollars.
     Cost,
 }
 
-/// How the values of trials become one value.
+/// How the values of all trials are combined into one value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Aggregate {
     /// The mean over rows of the mean of a row's trials.
     RowMean,
     /// The sum over all trials.
     Total,
-    /// A percentile of all trials, as the fraction of them that are at most the value.
+    /// A percentile of all trials, given as the fraction of trials whose value is at most the result.
     Percentile(f64),
-    /// The number of rows that changed between the two runs.
+    /// The number of rows whose result changed between the two runs.
     ChangedRows(Change),
-    /// The number of trials or of rows.
+    /// The number of trials or rows.
     Count(Counted),
 }
 
-/// Which change of a row is counted.
+/// The direction in which a row changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It passed in the baseline and does not in the candidate.
+    /// The row passed in the baseline and does not pass in the candidate.
     Regressed,
-    /// It did not pass in the baseline and does in the candidate.
+    /// The row did not pass in the baseline and passes in the candidate.
     Fixed,
 }
 
-/// What is counted.
+/// What a count metric counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
     /// Trials.
@@ -113,27 +113,28 @@ pub enum Counted {
     Rows,
 }
 
-/// What a trial without a value means.
+/// How a trial without a value is treated.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum MissingValue {
-    /// No trial can lack it.
+    /// Every trial has a value.
     Never,
-    /// That the value is missing is what the metric measures: the trial counts as this.
+    /// The metric measures whether the value is missing, so the trial counts as this number.
     Counts(f64),
-    /// The value is unknown, between these two.
+    /// The value is unknown but lies between these two numbers.
     Between(f64, f64),
-    /// The value is unknown, and within the gate's `range`; without one it has no bounds.
+    /// The value is unknown but lies in the gate's `range`; without a `range` it has no bounds.
     InRange,
 }
 
-/// Which confidence interval a metric has.
+/// The kind of confidence interval that a metric has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IntervalKind {
-    /// None: only the observed value can be judged.
+    /// No interval: the metric can only be judged by its observed value.
     None,
-    /// Of a rate: Wilson's, or Newcombe's for a change, where each row has one trial; else Student's.
+    /// For a rate. With one trial per row: Wilson's interval, or Newcombe's for a change. Otherwise: Student's t
+    /// interval.
     Rate,
-    /// Of a mean: Student's.
+    /// For a mean: Student's t interval.
     Mean,
 }
 
@@ -142,7 +143,7 @@ pub enum IntervalKind {
 pub enum Unit {
     /// A fraction from 0 to 1.
     Fraction,
-    /// The unit of the scorer.
+    /// The unit that the scorer uses.
     Score,
     /// A whole number of trials or rows.
     Count,
@@ -155,7 +156,7 @@ pub enum Unit {
 }
 
 metrics! {
-    /// Mean over rows of the fraction of a row's trials that are scored true, of a binary dimension.
+    /// For a boolean dimension: the mean over rows of the fraction of a row's trials that are scored true.
     PassRate {
         word: "pass_rate",
         unit: Unit::Fraction,
@@ -166,7 +167,7 @@ metrics! {
         interval: IntervalKind::Rate,
         limits: &LimitKey::ALL,
     }
-    /// Mean over rows of the mean of a row's scores, of a numeric dimension.
+    /// For a numeric dimension: the mean over rows of the mean of a row's scores.
     NumericMean {
         word: "numeric_mean",
         unit: Unit::Score,
@@ -188,7 +189,7 @@ metrics! {
         interval: IntervalKind::Rate,
         limits: &[LimitKey::Min, LimitKey::MaxDrop],
     }
-    /// Rows that passed in the baseline and do not in the candidate.
+    /// The number of rows that passed in the baseline and do not pass in the candidate.
     RegressedRows {
         word: "regressed_rows",
         unit: Unit::Count,
@@ -199,7 +200,7 @@ metrics! {
         interval: IntervalKind::None,
         limits: &[LimitKey::Min, LimitKey::Max],
     }
-    /// Rows that did not pass in the baseline and do in the candidate.
+    /// The number of rows that did not pass in the baseline and pass in the candidate.
     FixedRows {
         word: "fixed_rows",
         unit: Unit::Count,
@@ -210,7 +211,7 @@ metrics! {
         interval: IntervalKind::None,
         limits: &[LimitKey::Min, LimitKey::Max],
     }
-    /// Trials of the run.
+    /// The number of trials in the run.
     Trials {
         word: "trials",
         unit: Unit::Count,
@@ -221,7 +222,7 @@ metrics! {
         interval: IntervalKind::None,
         limits: &[LimitKey::Min, LimitKey::Max],
     }
-    /// Rows of the run.
+    /// The number of rows in the run.
     Rows {
         word: "rows",
         unit: Unit::Count,
@@ -232,7 +233,7 @@ metrics! {
         interval: IntervalKind::None,
         limits: &[LimitKey::Min, LimitKey::Max],
     }
-    /// Mean over rows of the fraction of a row's trials in which nothing at all was scored.
+    /// Mean over rows of the fraction of a row's trials in which nothing was scored.
     ErrorRate {
         word: "error_rate",
         unit: Unit::Fraction,
@@ -243,7 +244,7 @@ metrics! {
         interval: IntervalKind::Rate,
         limits: &LimitKey::ALL,
     }
-    /// Mean over rows of the mean seconds of a row's predict calls.
+    /// Mean over rows of the mean time of a row's predict calls, in seconds.
     LatencyMean {
         word: "latency_mean",
         unit: Unit::Seconds,
@@ -254,7 +255,7 @@ metrics! {
         interval: IntervalKind::Mean,
         limits: &LimitKey::ALL,
     }
-    /// Seconds that half of the predict calls take at most.
+    /// The 50th percentile of the time of predict calls, in seconds.
     LatencyP50 {
         word: "latency_p50",
         unit: Unit::Seconds,
@@ -265,7 +266,7 @@ metrics! {
         interval: IntervalKind::None,
         limits: &LimitKey::ALL,
     }
-    /// Seconds that 95 in 100 predict calls take at most.
+    /// The 95th percentile of the time of predict calls, in seconds.
     LatencyP95 {
         word: "latency_p95",
         unit: Unit::Seconds,
@@ -276,7 +277,7 @@ metrics! {
         interval: IntervalKind::None,
         limits: &LimitKey::ALL,
     }
-    /// Seconds that 99 in 100 predict calls take at most.
+    /// The 99th percentile of the time of predict calls, in seconds.
     LatencyP99 {
         word: "latency_p99",
         unit: Unit::Seconds,
@@ -287,7 +288,7 @@ metrics! {
         interval: IntervalKind::None,
         limits: &LimitKey::ALL,
     }
-    /// Tokens of all predict calls.
+    /// Tokens that all predict calls used together.
     TokensTotal {
         word: "tokens_total",
         unit: Unit::Tokens,
@@ -298,7 +299,7 @@ metrics! {
         interval: IntervalKind::None,
         limits: &LimitKey::ALL,
     }
-    /// Mean over rows of the mean tokens of a row's predict calls.
+    /// Mean over rows of the mean number of tokens that a row's predict calls used.
     TokensMean {
         word: "tokens_mean",
         unit: Unit::Tokens,
@@ -309,7 +310,7 @@ metrics! {
         interval: IntervalKind::None,
         limits: &LimitKey::ALL,
     }
-    /// US dollars of all predict calls.
+    /// Cost of all predict calls together, in US dollars.
     CostTotal {
         word: "cost_total",
         unit: Unit::Dollars,
@@ -320,7 +321,7 @@ metrics! {
         interval: IntervalKind::None,
         limits: &LimitKey::ALL,
     }
-    /// Mean over rows of the mean US dollars of a row's predict calls.
+    /// Mean over rows of the mean cost of a row's predict calls, in US dollars.
     CostMean {
         word: "cost_mean",
         unit: Unit::Dollars,
@@ -334,73 +335,73 @@ metrics! {
 }
 
 impl Metric {
-    /// The word in a policy and in every report.
+    /// The metric's name in policies and reports.
     #[must_use]
     pub const fn word(self) -> &'static str {
         self.definition().word
     }
 
-    /// The words of all metrics.
+    /// The names of all metrics.
     #[must_use]
     pub fn words() -> Vec<&'static str> {
         Self::ALL.iter().map(|metric| metric.word()).collect()
     }
 
-    /// The unit of its values.
+    /// The unit of the metric's values.
     #[must_use]
     pub const fn unit(self) -> Unit {
         self.definition().unit
     }
 
-    /// What is read of each trial; `None` where trials or rows are only counted.
+    /// The value that is read from each trial; `None` if the metric only counts trials or rows.
     #[must_use]
     pub const fn column(self) -> Option<Kind> {
         self.definition().column
     }
 
-    /// How the values of trials become one value.
+    /// How the values of all trials are combined into one value.
     #[must_use]
     pub const fn aggregate(self) -> Aggregate {
         self.definition().aggregate
     }
 
-    /// The limits that a gate can set.
+    /// The limits that a gate on this metric can set.
     #[must_use]
     pub const fn limits(self) -> &'static [LimitKey] {
         self.definition().limits
     }
 
-    /// Whether it is measured on a dimension; else on the run itself.
+    /// Whether the metric is measured on a dimension; otherwise it is measured on the run itself.
     #[must_use]
     pub const fn has_scorer(self) -> bool {
         matches!(self.definition().subject, Subject::Dimension)
     }
 
-    /// Whether it compares two runs by itself, so that every limit of it needs a baseline, and the rows of both.
+    /// Whether the metric itself compares two runs. Every limit on it then needs a baseline and the rows of both runs.
     #[must_use]
     pub const fn compares(self) -> bool {
         matches!(self.aggregate(), Aggregate::ChangedRows(_))
     }
 
-    /// Whether it measures the seconds of predict calls, which only rows have.
+    /// Whether the metric measures the time of predict calls. Only rows have these times; summaries do not.
     #[must_use]
     pub const fn is_latency(self) -> bool {
         matches!(self.column(), Some(Kind::Latency))
     }
 
-    /// Whether it measures tokens or cost.
+    /// Whether the metric measures tokens or cost.
     #[must_use]
     pub const fn is_usage(self) -> bool {
         matches!(self.column(), Some(Kind::Tokens | Kind::Cost))
     }
 
-    /// Whether it measures cost.
+    /// Whether the metric measures cost.
     #[must_use]
     pub const fn is_cost(self) -> bool {
         matches!(self.column(), Some(Kind::Cost))
     }
 
-    /// Whether the value of a trial may be unknown; if not, `missing` has no meaning.
+    /// Whether the value of a trial can be unknown. If not, `missing` has no effect on the metric.
     #[must_use]
     pub const fn can_miss(self) -> bool {
         matches!(
@@ -409,26 +410,26 @@ impl Metric {
         )
     }
 
-    /// Whether a gate can declare the range of its scores.
+    /// Whether a gate on this metric can declare the `range` of its scores.
     #[must_use]
     pub const fn takes_range(self) -> bool {
         matches!(self.definition().missing, MissingValue::InRange)
     }
 
-    /// Whether it has a confidence interval, so that evidence rules other than `observed` apply.
+    /// Whether the metric has a confidence interval. Evidence rules other than `observed` need one.
     #[must_use]
     pub const fn has_interval(self) -> bool {
         !matches!(self.definition().interval, IntervalKind::None)
     }
 
-    /// Whether it is a fraction of trials with a confidence interval.
+    /// Whether the metric is a fraction of trials that has a confidence interval.
     #[must_use]
     pub const fn is_rate(self) -> bool {
         matches!(self.definition().interval, IntervalKind::Rate)
     }
 }
 
-/// Which limit. The direction is in the word, so that none is guessed.
+/// The kind of a limit. The name gives the direction, so the direction is never guessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitKey {
     /// The candidate's value is at least this.
@@ -446,7 +447,7 @@ pub enum LimitKey {
 }
 
 impl LimitKey {
-    /// Every limit, in the order of the documents.
+    /// Every kind of limit, in the order of the documentation.
     pub const ALL: [Self; 6] = [
         Self::Min,
         Self::Max,
@@ -456,7 +457,7 @@ impl LimitKey {
         Self::MaxRelativeRise,
     ];
 
-    /// The key in a policy.
+    /// The limit's key in a policy.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -469,19 +470,19 @@ impl LimitKey {
         }
     }
 
-    /// Whether it limits the change from a baseline.
+    /// Whether the limit is on the change from a baseline.
     #[must_use]
     pub const fn is_change(self) -> bool {
         !matches!(self, Self::Min | Self::Max)
     }
 
-    /// Whether it limits the change as a fraction of the baseline.
+    /// Whether the limit is on the change as a fraction of the baseline.
     #[must_use]
     pub const fn is_relative(self) -> bool {
         matches!(self, Self::MaxRelativeDrop | Self::MaxRelativeRise)
     }
 
-    /// Whether a higher candidate can only help.
+    /// Whether a higher candidate value can only help to meet the limit.
     #[must_use]
     pub const fn wants_high(self) -> bool {
         matches!(self, Self::Min | Self::MaxDrop | Self::MaxRelativeDrop)

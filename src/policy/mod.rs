@@ -1,9 +1,9 @@
 //! The policy: what must hold before a deployment.
 //!
-//! A file is read in three steps, each in a separate file: `yaml` turns text into a tree and
-//! finds repeated keys, `raw` says which keys there are, `reify` and `gate` check what they hold. Every
-//! problem of a file is found in one pass. What comes out, [`Policy`], has no wrong state left: its
-//! numbers are finite, its limits fit their metrics, its names are unique.
+//! A file is read in three steps, each in a separate file: `yaml` parses text into a tree and finds repeated keys,
+//! `raw` defines the keys, and `reify` and `gate` check the values. One pass finds every problem of a file. The
+//! result, [`Policy`], contains no invalid state: its numbers are finite, its limits are valid for their metrics, and
+//! its names are unique.
 
 #[cfg(test)]
 mod edge_tests;
@@ -38,11 +38,11 @@ pub use raw::policy_schema as schema;
 pub use source::{RunAddress, SelectorTemplate, Source, SourceTemplate, Template};
 pub use yaml::MAX_BYTES;
 
-/// Checks the text of a policy.
+/// Parses and checks the text of a policy.
 ///
 /// # Errors
 ///
-/// Every problem of the file, in the order of its keys; never an empty list.
+/// Every problem of the file, in the order of its keys. The list is never empty.
 pub fn parse(path: &str, text: &str) -> Result<Policy, Vec<Problem>> {
     let tree = yaml::parse(text).map_err(|problem| vec![problem])?;
     let (value, repeated) = yaml::into_value(tree);

@@ -1,4 +1,4 @@
-//! A checked policy: what is left of a file once every key and value is known to be valid.
+//! A checked policy: the content of a file in which every key and value is valid.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,27 +13,27 @@ use crate::selector::Identity;
 /// A checked policy.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// The file, as it was named.
+    /// The path of the file, as it was given.
     pub path: String,
     /// SHA-256 of the file's bytes, in hexadecimal.
     pub sha256: String,
-    /// `entity/project`, where the policy names it.
+    /// `entity/project`; `None` if the policy does not name it.
     pub project: Option<Template>,
     /// The attributes that hold the commit and the branch of runs.
     pub identity: Identity,
-    /// Which run is judged.
+    /// The rule for which run is judged.
     pub candidate: CandidateRule,
-    /// The run to compare with.
+    /// The rule for which run to compare with.
     pub baseline: BaselineRule,
     /// Further runs to compare with, by name.
     pub baselines: BTreeMap<String, FurtherBaseline>,
-    /// What a run means of which calls are missing.
+    /// How an incomplete run is treated.
     pub completeness: Completeness,
-    /// Whether a run whose status is `failed` is judged, too.
+    /// Whether runs with the status `failed` are judged too.
     pub accept_failed: bool,
     /// Whether `significant` limits on changes are corrected for each other.
     pub correction: Correction,
-    /// What must hold; never empty.
+    /// The gates; never empty.
     pub gates: Vec<Gate>,
 }
 
@@ -56,37 +56,37 @@ impl Policy {
             .filter(|(name, _)| self.compares(Some(name)))
     }
 
-    /// Whether any gate has to see rows.
+    /// Whether any gate always needs rows.
     #[must_use]
     pub fn needs_rows(&self) -> bool {
         self.gates.iter().any(Gate::needs_rows)
     }
 
-    /// Whether any gate judges cost.
+    /// Whether any gate measures cost.
     #[must_use]
     pub fn needs_costs(&self) -> bool {
         self.gates.iter().any(|gate| gate.metric.is_cost())
     }
 
-    /// Whether any gate judges tokens or cost, which cost the server extra work to sum up.
+    /// Whether any gate measures tokens or cost. The server needs extra time to add these up.
     #[must_use]
     pub fn needs_usage(&self) -> bool {
         self.gates.iter().any(|gate| gate.metric.is_usage())
     }
 }
 
-/// Which run a policy judges.
+/// The rule for which run is judged.
 #[derive(Clone, Debug, Default)]
 pub struct CandidateRule {
-    /// The run, where the policy names it.
+    /// The run; `None` if the policy does not name it.
     pub source: Option<SourceTemplate>,
-    /// What several runs of one commit mean.
+    /// How several runs of one commit are treated.
     pub reruns: Reruns,
-    /// How long ago it may have finished, at most.
+    /// The maximum time since it finished.
     pub max_age: Option<SignedDuration>,
 }
 
-/// What several candidate runs of one commit, evaluation and model mean.
+/// How several candidate runs of one commit, evaluation and model are treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reruns {
     /// The trials of all of them count.
@@ -99,7 +99,7 @@ pub enum Reruns {
 }
 
 impl Reruns {
-    /// Every word, in the order of the documents.
+    /// Every word, in the order of the documentation.
     pub const ALL: [(&'static str, Self); 3] = [
         ("pool", Self::Pool),
         ("newest", Self::Newest),
@@ -107,55 +107,55 @@ impl Reruns {
     ];
 }
 
-/// What a run means of which calls are missing in Weave.
+/// How a run is treated if Weave does not have all of its calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Completeness {
-    /// Its checks are undecided.
+    /// The run's checks are undecided.
     #[default]
     Undecided,
-    /// A warning: calls of a run are deleted on purpose.
+    /// A warning is reported. This is for teams that delete calls of a run on purpose.
     Warn,
 }
 
-/// What a missing baseline means for the change limits.
+/// How change limits are treated if there is no baseline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Required {
     /// They are undecided.
     #[default]
     Always,
-    /// They are skipped while no run of the evaluation matches the baseline's keys, and for at most 14 days after the
-    /// evaluation's first run; then they are undecided.
+    /// They are skipped while no run of the evaluation matches the baseline's keys, for at most 14 days after the
+    /// evaluation's first run. After that they are undecided.
     AfterFirst,
     /// They are skipped.
     Never,
 }
 
-/// How a policy compares.
+/// The rule for the comparison with the baseline.
 #[derive(Clone, Debug)]
 pub struct BaselineRule {
-    /// The run to compare with, where the policy names it.
+    /// The run to compare with; `None` if the policy does not name it.
     pub source: Option<SourceTemplate>,
-    /// What a missing baseline means.
+    /// How change limits are treated if there is no baseline.
     pub required: Required,
-    /// How long ago it may have finished, at most.
+    /// The maximum time since it finished.
     pub max_age: Option<SignedDuration>,
-    /// What a row of the baseline that the candidate lacks means.
+    /// How a row of the baseline is treated that the candidate lacks.
     pub removed_rows: RemovedRows,
 }
 
 /// A further run to compare with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FurtherBaseline {
-    /// Which run it is.
+    /// The run.
     pub source: SourceTemplate,
-    /// How long ago it may have finished, at most.
+    /// The maximum time since it finished.
     pub max_age: Option<SignedDuration>,
 }
 
-/// What a row of the baseline that the candidate lacks means for a change.
+/// How a change treats a row of the baseline that the candidate lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RemovedRows {
-    /// Its candidate trials are missing scores.
+    /// The candidate's trials of the row are missing scores.
     Missing,
     /// Only the common rows are compared.
     Ignore,
@@ -166,42 +166,42 @@ pub enum RemovedRows {
 pub struct Gate {
     /// The gate's identity in every report; unique in its policy.
     pub name: String,
-    /// What is measured.
+    /// The metric.
     pub metric: Metric,
-    /// The dimension, or a pattern of dimensions; `None` where the metric is of the run itself.
+    /// The dimension, or a pattern of dimensions; `None` if the metric is measured on the run itself.
     pub scorer: Option<String>,
-    /// Which rows it is about: those of which all of these are true, or all rows.
+    /// The conditions that a row must meet, all of them; empty for all rows.
     pub conditions: Vec<Condition>,
-    /// The input that makes a check of each of its values.
+    /// The input for whose values the gate makes separate checks.
     pub by: Option<String>,
-    /// The further baseline that changes are measured from; `None` for `baseline`.
+    /// The name of the further baseline that changes are measured from; `None` for `baseline`.
     pub against: Option<String>,
-    /// What must hold; never empty, in the order of [`LimitKey::ALL`].
+    /// The limits; never empty, in the order of [`LimitKey::ALL`].
     pub limits: Vec<Limit>,
-    /// What missing scores mean.
+    /// How missing scores are treated.
     pub missing: Missing,
-    /// How much evidence its checks need; of a single limit [`Gate::evidence_of`] tells it.
+    /// The evidence rule of its checks. [`Gate::evidence_of`] gives the rule of a single limit.
     pub evidence: Evidence,
-    /// Whether `evidence` is taken from the policy's `defaults`, rather than written in the gate.
+    /// Whether `evidence` comes from the policy's `defaults` instead of the gate.
     pub inherits_evidence: bool,
-    /// The confidence of `significant` and `proven`, one-sided: above 0.5 and below 1.
+    /// The one-sided confidence of `significant` and `proven`: above 0.5 and below 1.
     pub confidence: f64,
     /// The lowest and highest possible score, in the scorer's unit.
     pub range: Option<(f64, f64)>,
     /// Whether the gate can block.
     pub severity: Severity,
-    /// An excuse, until a date.
+    /// The waiver; `None` if the gate is not waived.
     pub waive: Option<Waiver>,
 }
 
 impl Gate {
-    /// Whether any limit of it has to see rows.
+    /// Whether any of its limits always needs rows.
     #[must_use]
     pub fn needs_rows(&self) -> bool {
         self.limits.iter().any(|limit| self.needs_rows_for(*limit))
     }
 
-    /// Whether a limit of it has to see rows.
+    /// Whether this limit always needs rows.
     #[must_use]
     pub fn needs_rows_for(&self, limit: Limit) -> bool {
         self.evidence_of(limit) != Evidence::Observed
@@ -210,26 +210,26 @@ impl Gate {
             || self.is_sliced()
     }
 
-    /// How much evidence a limit of it needs.
+    /// The evidence rule of a limit.
     #[must_use]
     pub fn evidence_of(&self, limit: Limit) -> Evidence {
         self.evidence.of_limit(limit, self.inherits_evidence)
     }
 
-    /// Whether it is about some of the rows.
+    /// Whether the gate selects a subset of the rows.
     #[must_use]
     pub fn is_sliced(&self) -> bool {
         !self.conditions.is_empty() || self.by.is_some()
     }
 
-    /// Whether a limit of it needs a baseline.
+    /// Whether this limit needs a baseline.
     #[must_use]
     pub fn compares(&self, limit: Limit) -> bool {
         limit.key.is_change() || self.metric.compares()
     }
 
-    /// The dimensions that it is measured on, of those that are known: the one of that name, else those
-    /// that match the pattern.
+    /// The known dimensions that the gate is measured on: the one with that name, otherwise those that match the
+    /// pattern.
     #[must_use]
     pub fn subjects<'a>(&self, known: &BTreeSet<&'a str>) -> Vec<&'a str> {
         let Some(scorer) = &self.scorer else {
@@ -248,25 +248,25 @@ impl Gate {
     }
 }
 
-/// An input, and the values of it that are meant.
+/// An input, and the values that it may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
-    /// Its name, or a dotted path to one within another.
+    /// The input's name, or a dotted path to a nested input.
     pub input: String,
-    /// A row has one of these; never empty.
+    /// The accepted values, of which a row must have one; never empty.
     pub any_of: Vec<Value>,
 }
 
 /// One limit of a gate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limit {
-    /// Which limit.
+    /// The kind of limit.
     pub key: LimitKey,
-    /// Its value: in the metric's unit, or a fraction where [`LimitKey::is_relative`].
+    /// The value of the limit: in the metric's unit, or a fraction if [`LimitKey::is_relative`].
     pub value: f64,
 }
 
-/// What missing scores mean to a gate.
+/// How a gate treats missing scores.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Missing {
     /// The rule.
@@ -275,14 +275,14 @@ pub struct Missing {
     pub tolerated: f64,
 }
 
-/// The three words of `missing`.
+/// The words of `missing`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissingRule {
-    /// Judged with all of them at their worst and all at their best.
+    /// The gate is judged with all missing scores at their worst, and with all at their best.
     Bound,
-    /// Each counts as the worst score.
+    /// Each missing score counts as the worst score.
     Fail,
-    /// Judged on the scores there are.
+    /// The gate is judged on the existing scores.
     Ignore,
 }
 
@@ -291,14 +291,14 @@ pub enum MissingRule {
 pub enum Evidence {
     /// The measured value decides.
     Observed,
-    /// It fails only by more than chance explains.
+    /// A check fails only if the result is beyond what chance explains.
     Significant,
-    /// It is decided only where the whole interval of plausible values is on one side.
+    /// A check is decided only if the whole confidence interval is on one side of the limit.
     Proven,
 }
 
 impl Evidence {
-    /// Every rule, in the order of the documents.
+    /// Every rule, in the order of the documentation.
     pub const ALL: [Self; 3] = [Self::Observed, Self::Significant, Self::Proven];
 
     /// The word in a policy.
@@ -311,8 +311,8 @@ impl Evidence {
         }
     }
 
-    /// The rule of one limit of a gate that has this rule. `significant` in `defaults` governs change limits only;
-    /// written in the gate it governs `min` and `max`, too.
+    /// The rule for one limit of a gate that has this rule. If `significant` is set in `defaults`, it applies to
+    /// change limits only. If it is set in the gate, it applies to `min` and `max` as well.
     pub(super) fn of_limit(self, limit: Limit, is_inherited: bool) -> Self {
         if self == Self::Significant && is_inherited && !limit.key.is_change() {
             return Self::Observed;
@@ -321,7 +321,7 @@ impl Evidence {
     }
 }
 
-/// Whether tests of one policy are corrected for each other.
+/// Whether the tests of one policy are corrected for each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Correction {
     /// By Holm's method.
@@ -333,25 +333,25 @@ pub enum Correction {
 /// Whether a gate can block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// A fail or undecided check blocks.
+    /// A failed or undecided check blocks.
     Block,
-    /// It is reported, and does not block.
+    /// A failed or undecided check is reported and does not block.
     Warn,
 }
 
-/// An excuse for a failing or undecided gate.
+/// A waiver for a failed or undecided gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiver {
-    /// The last day, in UTC, on which it counts.
+    /// The last day of the waiver, in UTC.
     pub until: Date,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// Something wrong in a policy.
+/// A problem in a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where: `gates[2] "tone": min`; empty for the whole file.
+    /// The place, such as `gates[2] "tone": min`; empty for the whole file.
     pub place: String,
     /// What is wrong, and what was expected.
     pub message: String,

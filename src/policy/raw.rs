@@ -1,7 +1,7 @@
 //! The keys of a policy file, exactly as they are written.
 //!
-//! Reading never fails here: a key that is absent, or holds something of another kind, is kept as
-//! such, and an unknown key is kept by name. [`super::reify`] turns all of it into problems.
+//! Reading never fails here. A missing key or a value of the wrong type is recorded as such, and an unknown key is
+//! recorded by name. [`super::reify`] turns these records into problems.
 
 use schemars::generate::SchemaSettings;
 use std::borrow::Cow;
@@ -31,7 +31,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         let found = describe(&value);
-        // The parser would read nothing as an empty list or map.
+        // The parser would read null as an empty list or map.
         if value.is_null() {
             return Ok(Self::Wrong(found));
         }
@@ -68,8 +68,8 @@ impl<T: JsonSchema> JsonSchema for Field<T> {
     }
 }
 
-/// Declares a block of the policy: its fields, the list of its keys, and a place for unknown ones. What is
-/// written above a field is what editors show of its key.
+/// Declares a block of the policy: its fields, the list of its keys, and a place for unknown keys. Editors show the
+/// comment above a field as the description of its key.
 macro_rules! block {
     ($(#[$doc:meta])* $name:ident {
         $($(#[$field_doc:meta])* $field:ident: $type:ty),+ $(,)?
@@ -91,7 +91,7 @@ macro_rules! block {
     };
 }
 
-/// A field's key: a word of Rust is written with a mark.
+/// A field's key: without the prefix `r#` of a Rust keyword.
 const fn key(field: &'static str) -> &'static str {
     match field.as_bytes() {
         [b'r', b'#', ..] => field.split_at(2).1,
@@ -461,8 +461,8 @@ block! {
     }
 }
 
-/// The JSON Schema of a policy file. It knows every key and word, and which limits each metric can have;
-/// what `validate` knows beyond that is in no schema.
+/// The JSON Schema of a policy file. It covers every key and word, and which limits each metric can have. `validate`
+/// also checks rules that the schema does not contain.
 #[must_use]
 pub fn policy_schema() -> serde_json::Value {
     let generator = SchemaSettings::draft07().into_generator();

@@ -1,4 +1,4 @@
-//! From raw keys to a checked policy, collecting every problem on the way.
+//! Turns raw keys into a checked policy and collects every problem.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,12 +18,12 @@ use super::source::{Source, Template};
 use crate::project::Project;
 use crate::selector::Identity;
 
-/// Errs once in twenty times.
+/// The default confidence: one error in twenty on average.
 const USUAL_CONFIDENCE: f64 = 0.95;
-/// More than this asks for digits that the tails of distributions are not known to.
+/// The maximum confidence. The tails of the distributions are not accurate enough for more.
 const MOST_CONFIDENCE: f64 = 0.9999;
 
-/// What a policy file holds, checked.
+/// The checked content of a policy file.
 pub(super) struct Parts {
     pub(super) project: Option<Template>,
     pub(super) identity: Identity,
@@ -36,7 +36,7 @@ pub(super) struct Parts {
     pub(super) gates: Vec<Gate>,
 }
 
-/// Checks a policy; `None` where a problem leaves nothing to return.
+/// Checks a policy; `None` if problems leave nothing to return.
 pub(super) fn policy(value: Value, problems: &mut Vec<Problem>) -> Option<Parts> {
     let mut scope = Scope {
         place: String::new(),
@@ -127,7 +127,7 @@ struct RawSelector {
 }
 
 impl RawSelector {
-    /// The first key that is there; empty where none is.
+    /// The first key that is present; empty if all are missing.
     fn first_key(&self) -> &'static str {
         if !matches!(self.evaluation, Field::Absent) {
             "evaluation"
@@ -145,7 +145,7 @@ impl RawSelector {
     }
 }
 
-/// What a gate inherits.
+/// The values that a gate inherits.
 pub(super) struct Defaults {
     pub(super) severity: Severity,
     pub(super) evidence: Evidence,
@@ -279,7 +279,7 @@ impl Scope<'_> {
         }
     }
 
-    /// The names of further baselines, and those of which it is known what they are.
+    /// The names of all further baselines, and the further baselines that are valid.
     fn further_baselines(
         &mut self,
         field: Field<BTreeMap<String, Field<RawFurtherBaseline>>>,
@@ -326,7 +326,7 @@ impl Scope<'_> {
         (names, baselines)
     }
 
-    /// Whether `failed` is accepted. `completed` has to be in the list: it always is accepted.
+    /// Whether `failed` is accepted. `completed` must be in the list, because it is always accepted.
     fn accept_status(&mut self, field: Field<Vec<Field<String>>>) -> bool {
         let key = "accept_status";
         let Some(items) = self.optional(key, "a list of completed, failed", field) else {
@@ -437,7 +437,7 @@ impl Scope<'_> {
     }
 }
 
-/// Whether a name can stand in every report as it is.
+/// Whether a name can be shown unchanged in every report.
 fn is_name(name: &str) -> bool {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     (1..=60).contains(&name.len()) && name.chars().all(is_plain)

@@ -1,4 +1,4 @@
-//! The policy language as a JSON Schema, for editors: made from the types that read it.
+//! The policy language as a JSON Schema for editors, generated from the types that parse it.
 
 use schemars::Schema;
 use serde_json::{Map, Value, json};
@@ -14,10 +14,10 @@ pub(super) const PROJECT: &str = r"^([^/\s][^/]*/[^/]*[^/\s]|.*\$\{.*)$";
 /// A run id, or a template of one.
 pub(super) const RUN: &str =
     r"^((?!latest$)(?!file:)(?!\.{1,2}$)[^\s=$]+|(https?://|weave:///)[^\s$]+|.*\$\{.*)$";
-/// How long ago something may be: minutes to weeks, and not nothing.
+/// A maximum age: minutes to weeks, and not zero.
 pub(super) const AGE: &str = r"^(?=.*[1-9])\s*(\d+(\.\d+)?\s*[A-Za-z]+[\s,]*)+$";
 
-/// `run`, `file` and the keys that select a run exclude each other.
+/// Makes `run`, `file` and the keys that select a run exclude each other.
 pub(super) fn one_source(schema: &mut Schema) {
     let excludes = |key: &str, others: &[&str]| {
         let others: Vec<Value> = others
@@ -34,14 +34,14 @@ pub(super) fn one_source(schema: &mut Schema) {
     );
 }
 
-/// Each status once, and the usual one among them.
+/// Requires each status at most once, and `completed` among them.
 pub(super) fn statuses(schema: &mut Schema) {
     schema.insert("items".to_owned(), json!({"enum": ["completed", "failed"]}));
     schema.insert("uniqueItems".to_owned(), json!(true));
     schema.insert("contains".to_owned(), json!({"const": "completed"}));
 }
 
-/// What each metric needs and can have.
+/// Requires the keys that each metric needs, and allows the limits that it can have.
 pub(super) fn limits_of_metrics(schema: &mut Schema) {
     let rules: Vec<Value> = Metric::ALL
         .iter()

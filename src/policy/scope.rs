@@ -1,4 +1,4 @@
-//! How the parts of a policy are read: with their place in the file, and every problem kept.
+//! Reads the parts of a policy with their place in the file, and collects every problem.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ const LATER: [&str; 8] = [
     "verdict",
 ];
 
-/// A place in the file, and where its problems go.
+/// A place in the file, with the list that its problems are added to.
 pub(super) struct Scope<'a> {
     pub(super) place: String,
     pub(super) problems: &'a mut Vec<Problem>,
@@ -83,7 +83,7 @@ impl Scope<'_> {
         self.optional(key, expected, field)
     }
 
-    /// One of a few words.
+    /// A value that must be one of a few words.
     pub(super) fn word<T: Copy>(
         &mut self,
         key: &str,
@@ -108,7 +108,7 @@ impl Scope<'_> {
     pub(super) fn number(&mut self, key: &str, field: Field<f64>) -> Option<f64> {
         let number = self.optional(key, "a number", field)?;
         if number.is_finite() {
-            // Negative zero would show up as such in every report.
+            // Adding zero turns negative zero into zero, which reports show without a sign.
             return Some(number + 0.0);
         }
         self.problem(key, format!("`{number}` is not a finite number"));
@@ -125,7 +125,7 @@ impl Scope<'_> {
         None
     }
 
-    /// How long ago something may be: whole units up to weeks, days of 24 hours.
+    /// A maximum age: whole units up to weeks; a day has 24 hours.
     pub(super) fn age(&mut self, key: &str, field: Field<String>) -> Option<SignedDuration> {
         let expected = "a time such as 30d, 2w or 36h";
         let text = self.optional(key, expected, field)?;
@@ -160,7 +160,7 @@ pub(super) fn out_of_fraction(value: f64) -> String {
     }
 }
 
-/// The known word that was probably meant: alike, or one slip of the finger away.
+/// The known word that was probably intended: similar, or one typing error away.
 pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()

@@ -1,4 +1,4 @@
-//! Texts with `${NAME}` in them, and what they name once these are replaced.
+//! Texts with `${NAME}` in them, and the runs that they name after substitution.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use crate::project::Project;
 use crate::selector::Selector;
 
-/// The newest run, whatever it is.
+/// The word that selects the newest run without further conditions.
 const LATEST: &str = "latest";
 
-/// How a run is named.
+/// A way to name a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A run id.
@@ -22,12 +22,11 @@ pub enum Source {
 }
 
 impl Source {
-    /// Reads the value of `--candidate` and `--baseline`: a run id, `file:PATH`, `latest`, or what a run
-    /// has to be.
+    /// Parses the value of `--candidate` and `--baseline`: a run id, `file:PATH`, `latest`, or a selector.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, for the end of a message that names the option.
+    /// The problem, as the end of a message that names the option.
     pub fn from_argument(text: &str) -> Result<Self, String> {
         if let Some(path) = text.strip_prefix("file:") {
             return if path.is_empty() {
@@ -48,11 +47,11 @@ impl Source {
         Self::run(text)
     }
 
-    /// A run id, or the address of a run in Weave, checked.
+    /// Checks a run id, or takes it from the address of a run in Weave.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// The problem with the id or address.
     pub fn run(id: &str) -> Result<Self, String> {
         if is_address(id) {
             let address = RunAddress::parse(id).ok_or_else(|| {
@@ -81,21 +80,21 @@ impl Source {
 /// The address of a run: the page of its root call in Weave, or its reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunAddress {
-    /// The project that it names.
+    /// The project in the address.
     pub project: Project,
     /// The run's id.
     pub id: String,
 }
 
-/// Whether a text is an address, of a run or of something else.
+/// Whether a text is an address, of a run or of another object.
 fn is_address(text: &str) -> bool {
     let starts = ["https://", "http://", "weave:///"];
     starts.iter().any(|start| text.starts_with(start))
 }
 
 impl RunAddress {
-    /// Reads `https://HOST/ENTITY/PROJECT/r/call/ID`, `https://HOST/ENTITY/PROJECT/weave/calls/ID` and
-    /// `weave:///ENTITY/PROJECT/call/ID`; a query and a fragment are ignored. `None` for any other text.
+    /// Parses `https://HOST/ENTITY/PROJECT/r/call/ID`, `https://HOST/ENTITY/PROJECT/weave/calls/ID` and
+    /// `weave:///ENTITY/PROJECT/call/ID`. A query and a fragment are ignored. `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim_end_matches('/');
@@ -123,13 +122,13 @@ impl RunAddress {
     }
 }
 
-/// A part of an address without its percent signs; `None` where that is not UTF-8.
+/// A part of an address with its percent-encoding decoded; `None` if the result is not UTF-8.
 fn decoded(part: &str) -> Option<String> {
     let text = percent_encoding::percent_decode_str(part).decode_utf8();
     Some(text.ok()?.into_owned())
 }
 
-/// As it is written on the command line.
+/// Writes the source as on the command line.
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -140,7 +139,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// A run or a snapshot, as a policy names it: `${NAME}` not yet replaced.
+/// A run or a snapshot as a policy names it, before `${NAME}` is substituted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceTemplate {
     /// A run id.
@@ -151,7 +150,7 @@ pub enum SourceTemplate {
     Find(SelectorTemplate),
 }
 
-/// What a run has to be, as a policy says it.
+/// A selector as a policy writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SelectorTemplate {
     /// The name of its evaluation.
@@ -162,16 +161,16 @@ pub struct SelectorTemplate {
     pub commit: Option<Template>,
     /// Its branch.
     pub branch: Option<Template>,
-    /// Attributes that it was logged with, by path.
+    /// Attributes that the run was logged with, by path.
     pub attributes: BTreeMap<String, Template>,
 }
 
 impl SourceTemplate {
-    /// Replaces `${NAME}` and checks the result.
+    /// Substitutes `${NAME}` and checks the result.
     ///
     /// # Errors
     ///
-    /// The variable that is not set, or what is wrong with the result.
+    /// A variable that is not set, or the problem with the result.
     pub fn resolve(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Source, String> {
         match self {
             Self::Run(template) => Source::run(&template.resolve(lookup)?),
@@ -183,8 +182,8 @@ impl SourceTemplate {
         }
     }
 
-    /// What a run that is named otherwise has to be to match this: the keys that can be resolved, and for each of the
-    /// others why it cannot. Nothing where this names one run.
+    /// The selector that a run named in another way must match: the keys that can be resolved, and for each other key
+    /// the reason why it cannot be resolved. Empty if this names a single run.
     #[must_use]
     pub fn expected(&self, lookup: &dyn Fn(&str) -> Option<String>) -> (Selector, Vec<String>) {
         match self {
@@ -193,11 +192,11 @@ impl SourceTemplate {
         }
     }
 
-    /// The evaluation of the runs that it finds, where it names one.
+    /// The evaluation of the runs that this selects; `None` if it names no evaluation.
     ///
     /// # Errors
     ///
-    /// The variable that is not set.
+    /// A variable that is not set.
     pub fn evaluation(
         &self,
         lookup: &dyn Fn(&str) -> Option<String>,
@@ -225,7 +224,7 @@ impl SelectorTemplate {
         })
     }
 
-    /// The keys that can be resolved, and for each of the others why it cannot.
+    /// The keys that can be resolved, and for each other key the reason why it cannot be resolved.
     fn known(&self, lookup: &dyn Fn(&str) -> Option<String>) -> (Selector, Vec<String>) {
         let mut unknown = Vec::new();
         let mut known = |key: &str, template: Option<&Template>| match text(key, template, lookup) {
@@ -251,7 +250,7 @@ impl SelectorTemplate {
     }
 }
 
-/// A key's text, which may not be empty: that would select nothing, or anything.
+/// The text of a key. It must not be empty, because an empty text would select no run or any run.
 fn text(
     key: &str,
     template: Option<&Template>,
@@ -267,8 +266,7 @@ fn text(
     }
 }
 
-/// A text in which `${NAME}` and `${NAME:-fallback}` stand for variables of the environment, and `$$`
-/// for a dollar sign.
+/// A text in which `${NAME}` and `${NAME:-fallback}` are replaced by environment variables, and `$$` by a dollar sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(Vec<Part>);
 
@@ -282,11 +280,11 @@ enum Part {
 }
 
 impl Template {
-    /// Reads a template.
+    /// Parses a template.
     ///
     /// # Errors
     ///
-    /// A `$` that starts neither `${NAME}` nor `$$`.
+    /// A `$` is followed by neither `{NAME}` nor `$`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -330,7 +328,7 @@ impl Template {
         Ok(Self(parts))
     }
 
-    /// The text itself, where it has no variables.
+    /// The text itself; `None` if it has variables.
     #[must_use]
     pub fn literal(&self) -> Option<String> {
         self.resolve(&|_| None).ok().filter(|_| {
@@ -339,7 +337,7 @@ impl Template {
         })
     }
 
-    /// Replaces the variables. One that is set to nothing counts as not set.
+    /// Substitutes the variables. A variable that is set to an empty text counts as not set.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! From text to a tree, keeping repeated keys so that they can be reported, each with its path.
+//! Parses text into a tree. Repeated keys are kept, so that they can be reported with their paths.
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,10 +10,10 @@ use serde_yaml::{Mapping, Number, Value};
 
 use super::model::Problem;
 
-/// A policy file larger than this is refused: YAML parsers are quadratic in depth.
+/// The maximum size of a policy file, in bytes: the time of YAML parsers is quadratic in depth.
 pub const MAX_BYTES: u64 = 64 * 1024;
 
-/// A YAML document in which a key may stand several times.
+/// A YAML document in which a key may be repeated.
 #[derive(Debug)]
 pub(super) enum Node {
     Scalar(Value),
@@ -21,20 +21,20 @@ pub(super) enum Node {
     Map(Vec<(Self, Self)>),
 }
 
-/// More than this, in bytes of text and [`NODE`] for a node, comes of aliases that multiply.
+/// The maximum size of a document, in bytes of text plus [`NODE`] for each node. Only aliases that multiply exceed it.
 const MOST_SIZE: usize = 1024 * 1024;
-/// What a node counts besides its text.
+/// The size of a node in addition to its text.
 const NODE: usize = 16;
-/// Deeper brackets than this are none of a policy, and the parser takes the square of them in time.
+/// The maximum depth of brackets. A policy needs fewer, and the parser's time is quadratic in the depth.
 const MOST_DEPTH: usize = 100;
 
-/// Reads the text.
+/// Parses the text of a policy.
 pub(super) fn parse(text: &str) -> Result<Node, Problem> {
     let problem = |message: String| Problem {
         place: String::new(),
         message,
     };
-    // Some editors put a mark at the start that is no part of the text.
+    // Some editors write a byte order mark at the start, which is not part of the text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if depth(text) > MOST_DEPTH {
         return Err(problem(
@@ -47,7 +47,7 @@ pub(super) fn parse(text: &str) -> Result<Node, Problem> {
         .map_err(|error| problem(format!("not readable as YAML: {error}")))
 }
 
-/// How deep brackets are nested, at most; those in texts count, too, those in comments do not.
+/// The maximum depth of brackets. Brackets in quoted texts count; those in comments do not.
 fn depth(text: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let code = |line| -> &str { str::split(line, " #").next().unwrap_or_default() };
@@ -65,7 +65,7 @@ fn depth(text: &str) -> usize {
     deepest
 }
 
-/// The tree as the parser's own type, and one problem for each repeated or non-text key.
+/// The tree as the parser's own type, and a problem for each repeated key and each key that is not text.
 pub(super) fn into_value(tree: Node) -> (Value, Vec<Problem>) {
     let mut problems = Vec::new();
     let value = convert(tree, "", &mut problems);
@@ -110,7 +110,7 @@ fn convert(node: Node, place: &str, problems: &mut Vec<Problem>) -> Value {
     }
 }
 
-/// Reads a node, counting all of them.
+/// Deserializes a node and counts all nodes.
 #[derive(Clone, Copy)]
 struct NodeSeed<'a>(&'a Cell<usize>);
 

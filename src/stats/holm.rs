@@ -1,6 +1,6 @@
-//! Corrections for several tests: Tarone 1990 and Holm 1979.
+//! Corrections for multiple tests: Tarone 1990 and Holm 1979.
 
-/// Holm's step-down adjustment (Holm 1979): the p-values, in their order, each so that it can be compared
+/// Holm's step-down adjustment (Holm 1979). Returns the adjusted p-values in the given order. Each can be compared
 /// with the error rate of the whole family.
 #[must_use]
 pub fn holm(p: &[f64]) -> Vec<f64> {
@@ -18,17 +18,17 @@ pub fn holm(p: &[f64]) -> Vec<f64> {
     adjusted
 }
 
-/// A test that may be counted: the smallest p that it could have had, and the error rate that its gate allows.
+/// A test that may be counted: its smallest possible p-value and the error rate of its gate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Attainable {
     /// The smallest p-value of any pattern of its differences; infinite if no pattern could reject.
     pub p: f64,
-    /// The error rate that its gate allows: 1 − confidence.
+    /// The error rate of its gate: 1 − confidence.
     pub alpha: f64,
 }
 
 impl Attainable {
-    /// Whether it could reject among this number of tests, by Bonferroni's bound.
+    /// Whether the test could reject among this number of tests, by Bonferroni's bound.
     #[must_use]
     pub fn is_counted(&self, tests: u64) -> bool {
         self.p <= self.alpha / crate::number::count(tests)
@@ -36,15 +36,15 @@ impl Attainable {
 }
 
 /// Tarone's K (Tarone 1990): the smallest number such that at most K of the tests could reject at their error rate
-/// divided by K. The tests that could are the ones that are counted; at least 1.
+/// divided by K; at least 1. The tests that could reject are the ones that are counted.
 ///
-/// Tarone has one error rate for all tests. With several, each test is compared with its own. What is counted still
-/// depends on attainable p-values alone, not on the p-values themselves, so that any procedure that keeps its error
-/// rate over the counted tests keeps it over all of them: the others never reject.
+/// Tarone uses one error rate for all tests. Here each test is compared with its own error rate. Which tests are
+/// counted still depends only on attainable p-values, not on the p-values themselves. So any procedure that keeps its
+/// error rate over the counted tests also keeps it over all tests, because the other tests never reject.
 #[must_use]
 pub fn tarone(tests: &[Attainable]) -> u64 {
     let mut most: Vec<&Attainable> = tests.iter().collect();
-    // The tests that could reject among the most others come first.
+    // The tests are sorted so that those come first that could reject among the largest number of tests.
     most.sort_by(|one, other| (one.p / one.alpha).total_cmp(&(other.p / other.alpha)));
     let mut k = 1;
     while most.partition_point(|test| test.is_counted(k)) as u64 > k {

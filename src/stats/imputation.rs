@@ -1,31 +1,32 @@
-//! Bounds of means and deviations of numbers, some of which are known only to lie between two ends.
+//! Bounds on the means and deviations of numbers, some of which are known only to lie between two ends.
 
 use super::Sample;
 use super::mean::sum;
 use super::quantile::t_quantile;
 use crate::number::count;
 
-/// Rounding must not make bounds narrower.
+/// The relative margin that keeps rounding errors from making bounds too narrow.
 const ROUNDING: f64 = 1e-9;
-/// So much of the largest number is rounding.
+/// Rounding errors are at most this fraction of the largest number.
 const EPSILON: f64 = 1e-12;
 
-/// Numbers, some of which lie anywhere between two ends. An imputation gives each of those a value.
+/// Numbers, some of which are open: they may lie anywhere between two ends. An imputation gives each open number a
+/// value.
 ///
-/// Of all imputations with one mean the numbers of that one deviate least in which each open number is as near to one
-/// level as it can be. So wherever a low mean with a small deviation is looked for, it is found by trying levels.
+/// Among all imputations with the same mean, the deviation is smallest if every open number is as close as possible to
+/// one common level. So an imputation with a low mean and a small deviation can be found by trying levels.
 #[derive(Clone, Debug)]
 pub struct Imputations {
     rows: u64,
     known: Moments,
-    /// Low and high ends.
+    /// The low and high ends of the open numbers.
     open: Vec<(f64, f64)>,
-    /// The largest of all ends, whatever its sign, or 1.
+    /// The largest absolute value of all ends, at least 1.
     scale: f64,
 }
 
 impl Imputations {
-    /// Of numbers each of which lies between its place in one list and in the other; none of them is infinite.
+    /// Numbers that each lie between the values at the same index of two lists. All values must be finite.
     #[must_use]
     pub fn new(one: &[f64], other: &[f64]) -> Self {
         let pairs = || one.iter().zip(other);
@@ -40,10 +41,10 @@ impl Imputations {
         }
     }
 
-    /// The greatest standard deviation of all imputations, or a little more.
+    /// An upper bound of the standard deviation of all imputations, with a small margin for rounding.
     ///
-    /// No imputation's sum of squares is above that around any one number from which each open number is as far away as
-    /// it can be.
+    /// For any fixed centre, the sum of squares of an imputation is at most the sum of squared distances from that
+    /// centre with each open number as far away from it as possible.
     #[must_use]
     pub fn greatest_deviation(&self) -> f64 {
         let ends = || self.open.iter().flat_map(|(low, high)| [*low, *high]);
@@ -62,12 +63,12 @@ impl Imputations {
         (squares / (count(self.rows) - 1.0).max(1.0)).sqrt() * (1.0 + ROUNDING)
     }
 
-    /// Of the imputations whose mean is at most `ceiling` the one whose mean, in standard deviations, is lowest; `None`
-    /// where no mean is that low. That is the imputation that is least like chance.
+    /// Among the imputations whose mean is at most `ceiling`, the one whose mean divided by its standard deviation is
+    /// lowest. This is the imputation that is least likely by chance. `None` if no mean is that low.
     #[must_use]
     pub fn least_by_chance(&self, ceiling: f64) -> Option<Sample> {
         let turns = |stretch: &Stretch| {
-            // Where the ratio's slope is zero.
+            // The first level is where the derivative of the ratio is zero.
             let fixed = &stretch.fixed;
             [
                 fixed.mean + fixed.squares / (count(fixed.rows) * fixed.mean),
@@ -75,20 +76,21 @@ impl Imputations {
             ]
         };
         let most = ceiling + EPSILON * self.scale;
-        // Of nothing but zeros it is no number; then no mean is lower.
+        // If all numbers are zero, the ratio is NaN, and no mean is lower.
         self.lowest(turns, |mean, squares| {
             (mean <= most).then(|| mean / squares.sqrt())
         })
     }
 
-    /// The imputation whose interval's high end is lowest; `None` of no numbers. `confidence` is one-sided.
+    /// The imputation whose interval has the lowest high end; `None` if there are no numbers. `confidence` is
+    /// one-sided.
     #[must_use]
     pub fn lowest_end(&self, confidence: f64) -> Option<Sample> {
         let freedom = count(self.rows) - 1.0;
-        // In roots of sums of squares.
+        // The half-width of the interval per square root of the sum of squares.
         let part = t_quantile(confidence, freedom) / (count(self.rows) * freedom).sqrt();
         let turns = |stretch: &Stretch| {
-            // Where the slope of the sum is zero.
+            // The level is where the derivative of the sum is zero.
             let fixed = &stretch.fixed;
             let (slope, bend) = (stretch.share(), stretch.bend());
             let below =
@@ -98,8 +100,8 @@ impl Imputations {
         self.lowest(turns, |mean, squares| Some(mean + part * squares.sqrt()))
     }
 
-    /// The imputation of least score among those of the least deviation for their mean. Along a stretch of levels the score
-    /// is least at its ends or where it `turns`.
+    /// The imputation with the lowest score among those with the smallest deviation for their mean. Along a stretch of
+    /// levels the score is lowest at the ends or at one of the levels that `turns` returns.
     fn lowest(
         &self,
         turns: impl Fn(&Stretch) -> [f64; 2],
@@ -109,7 +111,7 @@ impl Imputations {
         for stretch in self.stretches() {
             let ends = [stretch.from, stretch.to];
             for level in ends.into_iter().chain(turns(&stretch)) {
-                // A turn may be nowhere.
+                // The level may not exist; then it is NaN.
                 if level.is_nan() {
                     continue;
                 }
@@ -130,19 +132,20 @@ impl Imputations {
         })
     }
 
-    /// The levels, cut where an open number comes to an end of its own, from the lowest.
+    /// The levels, divided at the ends of the open numbers, from the lowest to the highest.
     fn stretches(&self) -> Vec<Stretch> {
         let mut lows: Vec<f64> = self.open.iter().map(|(low, _)| *low).collect();
         let mut highs: Vec<f64> = self.open.iter().map(|(_, high)| *high).collect();
         lows.sort_by(f64::total_cmp);
         highs.sort_by(f64::total_cmp);
-        // Those whose high end is below a level lie there, and those whose low end is above it.
+        // An open number whose high end is below a level is at its high end; one whose low end is above the level is
+        // at its low end.
         let below = Moments::running(highs.iter().copied());
         let above = Moments::running(lows.iter().rev().copied());
         let mut bends = [lows.as_slice(), highs.as_slice()].concat();
         bends.sort_by(f64::total_cmp);
         bends.dedup();
-        // Where nothing is open there is nothing to choose.
+        // If no number is open, there is a single imputation.
         if bends.is_empty() {
             bends = vec![self.known.mean; 2];
         }
@@ -164,13 +167,14 @@ impl Imputations {
     }
 }
 
-/// Levels between which the same open numbers are at the level itself, and the others where they are.
+/// A stretch of levels. Throughout it the same open numbers are at the level itself, and the other numbers do not
+/// move.
 struct Stretch {
     from: f64,
     to: f64,
-    /// Those that are not at the level.
+    /// The numbers that are not at the level.
     fixed: Moments,
-    /// How many are.
+    /// The number of open numbers that are at the level.
     free: u64,
 }
 
@@ -184,12 +188,13 @@ impl Stretch {
         )
     }
 
-    /// By how much the mean rises with the level.
+    /// The slope of the mean as a function of the level.
     fn share(&self) -> f64 {
         count(self.free) / count(self.fixed.rows + self.free)
     }
 
-    /// By how much the sum of squares rises with the square of the level's distance from the fixed ones' mean.
+    /// The factor by which the squared distance between the level and the mean of the fixed numbers adds to the sum of
+    /// squares.
     fn bend(&self) -> f64 {
         count(self.fixed.rows) * self.share()
     }
@@ -199,7 +204,7 @@ impl Stretch {
     }
 }
 
-/// How many numbers, their mean, and the sum of their squared distances from it.
+/// The number of values, their mean, and the sum of their squared distances from it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Moments {
     rows: u64,
@@ -216,7 +221,7 @@ impl Moments {
         })
     }
 
-    /// Of both together (Chan, Golub & Leveque 1983).
+    /// The moments of both sets together (Chan, Golub & Leveque 1983).
     fn and(&self, other: &Self) -> Self {
         let rows = self.rows + other.rows;
         if rows == 0 {
@@ -231,7 +236,7 @@ impl Moments {
         }
     }
 
-    /// Of none of the values, the first, the first two, and so on.
+    /// The moments of the first 0 values, the first 1, the first 2, and so on.
     fn running(values: impl Iterator<Item = f64>) -> Vec<Self> {
         let mut all = vec![Self::default()];
         all.extend(values.scan(Self::default(), |sum, mean| {

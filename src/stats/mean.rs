@@ -4,31 +4,31 @@ use super::Interval;
 use super::quantile::{t_quantile, t_tail};
 use crate::number::count;
 
-/// Squares of larger numbers may be too large.
+/// Numbers above this are scaled down, because their squares may overflow.
 const HUGE: f64 = 1e150;
-/// By which they are then divided: 2 to the power of 600.
+/// The divisor for large numbers: 2 to the power of 600.
 const SCALE: f64 = f64::from_bits((1023 + 600) << 52);
 
-/// Numbers of rows, summed up so that their order hardly matters.
+/// The count, mean and deviation of rows' numbers, summed up so that their order hardly matters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
-    /// How many rows.
+    /// The number of rows.
     pub rows: u64,
-    /// Their mean.
+    /// The mean of the numbers.
     pub mean: f64,
-    /// The standard deviation, with n − 1.
+    /// The sample standard deviation, with the divisor n − 1.
     pub deviation: f64,
 }
 
 impl Sample {
-    /// Sums up numbers; `None` where there are none. Two passes: the deviations are taken from the mean.
+    /// Summarizes numbers; `None` if there are none. It takes two passes: the deviations are computed from the mean.
     #[must_use]
     pub fn of(values: &[f64]) -> Option<Self> {
         let most = values
             .iter()
             .fold(0.0_f64, |most, value| most.max(value.abs()));
         if most > HUGE && most.is_finite() {
-            // A power of two changes no digit.
+            // Dividing by a power of two changes no digit.
             let small: Vec<f64> = values.iter().map(|value| value / SCALE).collect();
             let sample = Self::of(&small)?;
             return Some(Self {
@@ -39,7 +39,7 @@ impl Sample {
         }
         let first = *values.first()?;
         let n = count(values.len() as u64);
-        // Around a value of their own numbers lose nothing to their size.
+        // The first value is subtracted, so that large numbers that are close to each other lose no precision.
         let mean = first + sum(values.iter().map(|value| value - first)) / n;
         let squares = sum(values.iter().map(|value| (value - mean) * (value - mean)));
         Some(Self {
@@ -49,8 +49,8 @@ impl Sample {
         })
     }
 
-    /// The Student t interval of the mean; `None` of fewer than two rows, or where numbers are too large to
-    /// tell. `confidence` is one-sided.
+    /// The Student t interval of the mean; `None` if there are fewer than two rows or the numbers are too large to
+    /// compute it. `confidence` is one-sided.
     #[must_use]
     pub fn interval(&self, confidence: f64) -> Option<Interval> {
         let error = self.error()?;
@@ -60,8 +60,8 @@ impl Sample {
         (low.is_finite() && high.is_finite()).then_some(Interval { low, high })
     }
 
-    /// How likely a mean on this side of zero is where the true one is zero, one-sided, by inverting the
-    /// interval. `drop` asks for one below zero.
+    /// The one-sided p-value of the mean: the probability of a mean this far on one side of zero if the true mean is
+    /// zero, by inverting the interval. If `drop` is true, the side is below zero.
     #[must_use]
     pub fn p(&self, drop: bool) -> Option<f64> {
         let error = self.error()?;
@@ -80,7 +80,7 @@ impl Sample {
     }
 }
 
-/// A sum in which small parts are not lost to large ones (Neumaier 1974).
+/// A compensated sum, in which small values are not lost next to large ones (Neumaier 1974).
 pub(super) fn sum(values: impl Iterator<Item = f64>) -> f64 {
     let (mut total, mut lost) = (0.0_f64, 0.0);
     for value in values {

@@ -1,7 +1,7 @@
-//! Statistics: pure functions on numbers, each with its source and published vectors.
+//! Statistics: pure functions on numbers, each with its source and published test vectors.
 //!
-//! Confidence is one-sided throughout: an interval at 0.95 leaves out a twentieth on *each* side, so that
-//! each of its ends is a bound that holds with 95 %. It is the interval that books call two-sided 90 %.
+//! Confidence is always one-sided. An interval at 0.95 leaves out 5 % on *each* side, so each of its ends is a bound
+//! with 95 % confidence. Textbooks call it the two-sided 90 % interval.
 
 mod holm;
 mod imputation;
@@ -17,7 +17,7 @@ pub use mean::Sample;
 pub use proportion::{Pairs, Rates, chance_of_net, mid_p, wilson, wilson_of_rate};
 pub use quantile::{normal_quantile, normal_tail};
 
-/// An interval of plausible values; its low end is never above its high end.
+/// A confidence interval. Its low end is never above its high end.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
     /// The low end.
@@ -27,7 +27,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// The interval of the opposite values.
+    /// The interval of the negated values.
     #[must_use]
     pub fn mirrored(self) -> Self {
         Self {

@@ -6,14 +6,14 @@ use statrs::distribution::{Binomial, Discrete as _, DiscreteCDF as _};
 use super::quantile::{normal_quantile, normal_tail};
 use crate::number::{count, nearest_count};
 
-/// The Wilson score interval of a rate (Wilson 1927; Newcombe 1998, single proportion, method 3):
-/// `successes` of `trials`, which is above 0; `confidence` is one-sided.
+/// The Wilson score interval of the rate `successes` / `trials` (Wilson 1927; Newcombe 1998, single proportion, method
+/// 3). `trials` must be above 0. `confidence` is one-sided.
 #[must_use]
 pub fn wilson(successes: u64, trials: u64, confidence: f64) -> Interval {
     at(count(successes), count(trials), normal_quantile(confidence))
 }
 
-/// The same of a rate that need not come out as a whole number of rows; `rows` is above 0.
+/// The same interval for a rate that need not be a whole number of rows; `rows` must be above 0.
 #[must_use]
 pub fn wilson_of_rate(rate: f64, rows: u64, confidence: f64) -> Interval {
     let n = count(rows);
@@ -27,7 +27,7 @@ fn at(successes: f64, trials: f64, z: f64) -> Interval {
     let centre = p + z * z / (2.0 * n);
     let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
     Interval {
-        // Rounding does not move the ends that are known.
+        // The ends for a rate of 0 or 1 are known exactly, so they are set without rounding errors.
         low: if successes == 0.0 {
             0.0
         } else {
@@ -41,7 +41,7 @@ fn at(successes: f64, trials: f64, z: f64) -> Interval {
     }
 }
 
-/// Rows that two runs scored true or false, one trial each.
+/// The counts of rows that two runs scored true or false, with one trial each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pairs {
     /// True in both.
@@ -55,7 +55,8 @@ pub struct Pairs {
 }
 
 impl Pairs {
-    /// Whether the other are the same rows and the same candidate, where some rows more are true in the baseline.
+    /// Whether `other` has the same rows and the same candidate results, and additional rows that are true in the
+    /// baseline.
     #[must_use]
     pub fn is_below(&self, other: &Self) -> bool {
         self.rows() == other.rows()
@@ -65,20 +66,20 @@ impl Pairs {
             && self != other
     }
 
-    /// All rows.
+    /// The number of all rows.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.both + self.regressed + self.fixed + self.neither
     }
 
-    /// Candidate − baseline, as one division of counts.
+    /// The change, candidate − baseline, as one division of counts.
     #[must_use]
     pub fn change(&self) -> f64 {
         (count(self.fixed) - count(self.regressed)) / count(self.rows())
     }
 
-    /// The interval of the change: Newcombe 1998, paired differences, method 10 (hybrid score, with the
-    /// continuity correction of phi); there has to be a row. `confidence` is one-sided.
+    /// The confidence interval of the change: Newcombe 1998, paired differences, method 10 (hybrid score, with the
+    /// continuity correction of phi). There must be at least one row. `confidence` is one-sided.
     #[must_use]
     pub fn interval(&self, confidence: f64) -> Interval {
         self.at(normal_quantile(confidence))
@@ -98,16 +99,16 @@ impl Pairs {
         .at(z)
     }
 
-    /// How likely a change in this direction is where nothing changed, one-sided: by inverting the interval,
-    /// 1 − the highest confidence at which it excludes no change; 0.5 or more where there is no change in
-    /// the direction. `drop` asks for a drop, else for a rise.
+    /// The one-sided p-value of a change in this direction, by inverting the interval: 1 − the highest confidence at
+    /// which the interval excludes no change. It is 0.5 or more if there is no change in this direction. `drop`
+    /// selects a drop, otherwise a rise.
     #[must_use]
     pub fn p(&self, drop: bool) -> f64 {
         inverted(|z| self.at(z), drop)
     }
 
-    /// The smallest p that any pattern of the rows that turned could have had: all of them turned the same way. It is
-    /// the same for a drop and a rise.
+    /// The smallest p-value of any pattern of the rows that turned: all of them turned the same way. It is the same
+    /// for a drop and for a rise.
     #[must_use]
     pub fn attainable_p(&self) -> f64 {
         let against = Self {
@@ -119,26 +120,26 @@ impl Pairs {
     }
 }
 
-/// The rates of two runs, each of which is the same in every row: as if each row had one trial, with as many rows
-/// that turned as the rates need.
+/// The rates of two runs, each of which is the same in every row. They are treated as if each row had one trial, and
+/// as many rows turned as the rates require.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
-    /// The candidate's.
+    /// The candidate's rate.
     pub ours: f64,
-    /// The baseline's.
+    /// The baseline's rate.
     pub theirs: f64,
-    /// How many rows, above 0.
+    /// The number of rows, above 0.
     pub rows: u64,
 }
 
 impl Rates {
-    /// The interval of the change, as [`Pairs::interval`] has it. `confidence` is one-sided.
+    /// The confidence interval of the change, as in [`Pairs::interval`]. `confidence` is one-sided.
     #[must_use]
     pub fn interval(&self, confidence: f64) -> Interval {
         self.at(normal_quantile(confidence))
     }
 
-    /// How likely a change in this direction is where nothing changed, as [`Pairs::p`] has it.
+    /// The one-sided p-value of a change in this direction, as in [`Pairs::p`].
     #[must_use]
     pub fn p(&self, drop: bool) -> f64 {
         inverted(|z| self.at(z), drop)
@@ -167,14 +168,14 @@ struct Table {
     regressed: f64,
     fixed: f64,
     neither: f64,
-    /// Candidate − baseline.
+    /// The change, candidate − baseline.
     change: f64,
 }
 
 impl Table {
     fn at(&self, z: f64) -> Interval {
         let rows = self.rows;
-        // What rounding adds must not make a rate larger than 1.
+        // Rounding errors must not make a rate larger than 1.
         let ours = (self.both + self.fixed).min(rows);
         let theirs = (self.both + self.regressed).min(rows);
         let (one, other) = (at(ours, rows, z), at(theirs, rows, z));
@@ -202,22 +203,23 @@ impl Table {
     }
 }
 
-/// The one-sided p of a change in this direction: 1 − the highest confidence at which the interval excludes no change.
+/// The one-sided p-value of a change in this direction: 1 − the highest confidence at which the interval excludes no
+/// change.
 fn inverted(interval: impl Fn(f64) -> Interval, drop: bool) -> f64 {
     let toward = |z: f64| {
         let interval = interval(z);
         if drop { interval.high } else { -interval.low }
     };
-    // The interval grows with z, and reaches no change somewhere: at once where there is none in this direction,
-    // and at the end of all numbers where it never does.
+    // The interval grows with z until it includes no change. It includes it at once if there is no change in this
+    // direction. If it never includes it, the search ends at the upper bound of z.
     let (mut out, mut within) = (0.0_f64, 64.0_f64);
     for _ in 0..200 {
         let middle = f64::midpoint(out, within);
-        // Closer than any number in between, or than would show in p.
+        // Stop if there is no number in between, or if the difference would not show in p.
         if middle <= out || middle >= within || within - out < 1e-17 {
             break;
         }
-        // To which side a zero is counted moves nothing that a number could show.
+        // It makes no measurable difference to which side a zero is counted.
         if toward(middle) < 0.0 {
             out = middle;
         } else {
@@ -227,8 +229,8 @@ fn inverted(interval: impl Fn(f64) -> Interval, drop: bool) -> f64 {
     normal_tail(within)
 }
 
-/// `McNemar`'s test with the mid-p correction, two-sided (Fagerland, Lydersen & Laake 2013, and of equal counts
-/// their supplement).
+/// The two-sided p-value of `McNemar`'s test with the mid-p correction (Fagerland, Lydersen & Laake 2013; for equal
+/// counts their supplement).
 #[must_use]
 pub fn mid_p(regressed: u64, fixed: u64) -> f64 {
     let n = regressed + fixed;
@@ -240,29 +242,29 @@ pub fn mid_p(regressed: u64, fixed: u64) -> f64 {
         return f64::NAN;
     };
     let point = binomial.pmf(least);
-    // The exact test says 1 here, of which half of what was found is taken away.
+    // The exact p-value is 1 here. The mid-p correction subtracts half the probability of the observed counts.
     if regressed == fixed {
         return 1.0 - point / 2.0;
     }
     2.0 * binomial.cdf(least) - point
 }
 
-/// How likely more than `allowed` rows turn one way than the other, net, where each of `rows` turns with this
-/// probability, and then either way alike: a sum of independent steps of -1, 0 and 1, exact but for parts that
-/// are too small to show.
+/// The probability that the net number of rows that turn one way is more than `allowed`. Each of `rows` turns with the
+/// probability `turns`, and either way with equal probability. This is a sum of independent steps of -1, 0 and 1. It
+/// is exact except for terms that are too small to matter.
 #[must_use]
 pub fn chance_of_net(rows: u64, turns: f64, allowed: u64) -> f64 {
     let Ok(turned) = Binomial::new(turns.clamp(0.0, 1.0), rows) else {
         return f64::NAN;
     };
     let mean = count(rows) * turns;
-    // More than that are too unlikely to show; a wider bound would only take longer.
+    // Larger numbers are too unlikely to matter and would only take more time.
     let most = nearest_count(mean + 10.0 * mean.sqrt() + 10.0).min(rows);
     let beyond = |of: u64| {
         let Ok(one_way) = Binomial::new(0.5, of) else {
             return 0.0;
         };
-        // One way more than half of those that turned, and half of what is allowed.
+        // The net number is above `allowed` if more than half of `of` + `allowed` rows turn one way.
         one_way.sf(u64::midpoint(of, allowed))
     };
     (allowed..=most).map(|of| turned.pmf(of) * beyond(of)).sum()

@@ -2,36 +2,37 @@
 
 use statrs::distribution::{ContinuousCDF as _, Normal, StudentsT};
 
-/// From here on the expansion is exact to eleven digits.
+/// From this many degrees of freedom on, the expansion is accurate to eleven digits.
 const MUCH_FREEDOM: f64 = 500.0;
 
-/// The upper tail of the standard normal distribution: the probability of more than `z`.
+/// The upper tail of the standard normal distribution: the probability of a value above `z`.
 #[must_use]
 pub fn normal_tail(z: f64) -> f64 {
     Normal::standard().sf(z)
 }
 
-/// The point that a standard normal value lies below with this probability, above 0 and below 1.
+/// The quantile of the standard normal distribution. `probability` is above 0 and below 1.
 #[must_use]
 pub fn normal_quantile(probability: f64) -> f64 {
     Normal::standard().inverse_cdf(probability)
 }
 
-/// The upper tail of Student's distribution.
+/// The upper tail of Student's t distribution: the probability of a value above `t`.
 pub(super) fn t_tail(t: f64, freedom: f64) -> f64 {
     StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |student| student.sf(t))
 }
 
-/// The point that a value of Student's distribution lies below with this probability, above 0 and below 1.
+/// The quantile of Student's t distribution. `probability` is above 0 and below 1.
 pub(super) fn t_quantile(probability: f64, freedom: f64) -> f64 {
-    // The library's inverse loses digits where there is much freedom.
+    // The library's inverse loses digits if there are many degrees of freedom.
     if freedom >= MUCH_FREEDOM {
         return expanded(normal_quantile(probability), freedom);
     }
     StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |student| student.inverse_cdf(probability))
 }
 
-/// Student's quantile from the normal one, for much freedom (Abramowitz & Stegun 1964, 26.7.5).
+/// Student's quantile computed from the normal quantile `z`, for many degrees of freedom (Abramowitz & Stegun 1964,
+/// 26.7.5).
 fn expanded(z: f64, freedom: f64) -> f64 {
     let square = z * z;
     let series = |terms: &[f64]| terms.iter().fold(0.0, |sum, term| sum * square + term) * z;

@@ -1,4 +1,4 @@
-//! The address of Weave, found as its SDK finds it.
+//! Finds the address of Weave in the same way as its SDK.
 
 use super::settings;
 use crate::fault::Fault;
@@ -8,30 +8,31 @@ const PUBLIC_API: &str = "https://api.wandb.ai";
 const PUBLIC_API_HOST: &str = "api.wandb.ai";
 const PUBLIC_TRACE: &str = "https://trace.wandb.ai";
 
-/// The trace server, and the web pages that belong to it; neither ends in a slash.
+/// The addresses of the trace server and of its web pages, without a slash at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// The trace server.
+    /// The URL of the trace server.
     pub trace: String,
-    /// The web pages.
+    /// The URL of the web pages.
     pub web: String,
-    /// The trace server's host.
+    /// The host, port and protocol of the trace server.
     pub(super) site: Site,
-    /// The hosts whose password in `~/.netrc` is a key for this server; the first that has one counts.
+    /// The hosts whose password in `~/.netrc` is a key for this server. The first host that has a password is used.
     pub(super) netrc_hosts: Vec<String>,
-    /// The W&B server, where identity tokens are exchanged; `None` where it is another one than the trace server's.
+    /// The W&B server, which exchanges identity tokens; `None` if the trace server does not belong to it.
     pub(super) base: Option<String>,
-    /// The host that the SDK would take a key of, and whose key is not sent to this server, since it is another's.
+    /// The host whose key the SDK would use, if the trace server does not belong to that host. Its key is not sent.
     pub(super) other_host: Option<String>,
 }
 
 impl Address {
-    /// Finds the address: the argument, else `WF_TRACE_SERVER_URL`, else from `WANDB_PUBLIC_BASE_URL`, else from
-    /// `WANDB_BASE_URL`, else from the settings file in the home directory, else W&B's own.
+    /// Finds the address: the argument, else `WF_TRACE_SERVER_URL`, else an address derived from
+    /// `WANDB_PUBLIC_BASE_URL`, else from `WANDB_BASE_URL`, else from the settings file in the home directory, else
+    /// W&B's own.
     ///
     /// # Errors
     ///
-    /// A URL is invalid, or it is plain `http` to another machine without `insecure_http`.
+    /// A URL is invalid, or it uses plain `http` to another machine without `insecure_http`.
     pub fn find(
         argument: Option<&str>,
         insecure_http: bool,
@@ -81,7 +82,7 @@ impl Address {
     }
 }
 
-/// The address of the web pages, without a slash at its end: `WANDB_APP_URL`, else that of the W&B server.
+/// Returns the address of the web pages, without a slash at the end: `WANDB_APP_URL`, else that of the W&B server.
 ///
 /// # Errors
 ///
@@ -96,10 +97,10 @@ pub fn web(lookup: &Lookup<'_>) -> Result<String, Fault> {
     }
 }
 
-/// The web pages of a W&B server, as the SDK links to them.
+/// The URL of the web pages of a W&B server, as the SDK links to them.
 fn pages(base: &Base) -> String {
     let url = &base.url;
-    // W&B's own servers under test are at another host than those of the cloud.
+    // W&B's own test servers have another host than those of the cloud.
     if url.contains("://api.wandb.") && !url.contains("://api.wandb.test") {
         url.replacen("://api.", "://", 1)
     } else {
@@ -107,13 +108,13 @@ fn pages(base: &Base) -> String {
     }
 }
 
-/// Who named an address.
+/// Where an address comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Source {
     Argument,
-    /// A variable of the environment.
+    /// An environment variable.
     Variable(&'static str),
-    /// The settings file of this path.
+    /// The settings file with this path.
     Settings(String),
     Nobody,
 }
@@ -143,8 +144,9 @@ impl Base {
         Ok(Self { url, site, source })
     }
 
-    /// Whether a trace server belongs to this server, so that it may have its key: it is on the same host; or it is
-    /// W&B's own, and this is, too; or the environment names both of them together, and neither is W&B's.
+    /// Whether a trace server belongs to this server, so that it may receive the key of this server. One of these must
+    /// be true: both are on the same host; both are W&B's own; or neither is W&B's and the environment names both of
+    /// them.
     fn has(&self, trace: &Site, named_by: &Source) -> bool {
         let is_wandb = |site: &Site| is(PUBLIC_API, site) || is(PUBLIC_TRACE, site);
         if self.site.is_same(trace) {
@@ -161,12 +163,12 @@ impl Base {
     }
 }
 
-/// Whether a server is the one at this URL.
+/// Whether this is the server at the URL.
 fn is(url: &str, site: &Site) -> bool {
     Site::of(url).is_ok_and(|known| known.is_same(site))
 }
 
-/// The server that `WANDB_BASE_URL` names, else the settings file, else W&B's own.
+/// Returns the server that `WANDB_BASE_URL` names, else the one in the settings file, else W&B's own.
 fn base(lookup: &Lookup<'_>) -> Result<Base, Fault> {
     if let Some(base) = variable("WANDB_BASE_URL", lookup)? {
         return Ok(base);
@@ -180,7 +182,7 @@ fn base(lookup: &Lookup<'_>) -> Result<Base, Fault> {
     }
 }
 
-/// The server that a variable names, where it is set.
+/// Returns the server that a variable names, if it is set.
 fn variable(name: &'static str, lookup: &Lookup<'_>) -> Result<Option<Base>, Fault> {
     let url = set(name, lookup);
     url.map(|url| Base::of(&url, Source::Variable(name)))

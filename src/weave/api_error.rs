@@ -4,25 +4,25 @@ use std::time::Duration;
 
 use crate::fault::Fault;
 
-/// Why a request got no usable answer; what branches on it are searches and waits.
+/// Why a request got no usable answer. Searches and waits branch on it.
 #[derive(Debug)]
 pub(super) enum ApiError {
-    /// The server knows the path and not the thing.
+    /// The server knows the path, but not the requested object.
     NotFound {
-        /// What was to be read.
+        /// What the request was to read, as shown in messages.
         what: String,
-        /// What the server says.
+        /// The reason that the server gives.
         reason: String,
     },
-    /// The answer is larger than can be held.
+    /// The answer is larger than the size limit.
     TooLarge(Fault),
-    /// It may pass, and did not in the time that there was; with the time that the server asks to wait.
+    /// A temporary failure that lasted until the time limit, with the wait that the server asks for.
     Busy(Fault, Option<Duration>),
-    /// The server does not know keys of the body, as an older one does not.
+    /// The server does not know these keys of the body, because it is older.
     UnknownKey(Vec<String>, Fault),
-    /// The server reads the calls within trials of fewer trials only.
+    /// The server refuses to read the calls within so many trials.
     TooManyTrials(Fault),
-    /// Anything else.
+    /// Any other failure.
     Fault(Fault),
 }
 
@@ -43,7 +43,7 @@ impl From<ApiError> for Fault {
 }
 
 impl ApiError {
-    /// Says in front of a fault what could not be read.
+    /// Adds what could not be read to the start of the message.
     pub(super) fn of(self, what: &str) -> Self {
         let named = |fault: Fault| Fault {
             message: format!("cannot read {what}: {}", fault.message),
@@ -60,7 +60,7 @@ impl ApiError {
     }
 }
 
-/// Answers that cannot all be true.
+/// The error for answers that contradict each other.
 pub(super) fn contradiction(what: &str) -> Fault {
     Fault::evidence(format!(
         "the answers of Weave contradict each other: {what}"

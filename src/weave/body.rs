@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// Runs as messages name them.
+/// Names runs in messages, by their ids.
 pub(super) fn named(ids: &[&str]) -> String {
     let quoted: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
     quoted.join(" and ")

@@ -1,4 +1,4 @@
-//! The HTTP client of a trace server: authenticated, bounded in time and bytes, with retries.
+//! The HTTP client of a trace server, with authentication, limits on time and size, and retries.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -18,36 +18,37 @@ use crate::http::{self, Answer, GaveUp, Message, Progress, RetryPolicy, Sender, 
 use crate::json::object;
 use crate::site::Lookup;
 
-/// An answer larger than this is refused, decompressed.
+/// Maximum size of a decompressed answer, in bytes. A larger answer is refused.
 const MAX_BODY: u64 = 64 * 1024 * 1024;
 const MAX_ATTEMPTS: u32 = 5;
 
-/// Answers in the server's place: to a request's path and body, the bytes of an answer that came whole.
+/// A function that answers requests instead of a server. It takes a request's path and body, and returns the bytes of a
+/// complete answer.
 pub type Answers<'a> = dyn Fn(&str, Option<&str>) -> Vec<u8> + Sync + 'a;
 
-/// A client of one trace server. All its requests together end by one deadline.
+/// A client of one trace server. All its requests share one deadline.
 pub struct Client<'a> {
     sender: Sender,
     address: Address,
-    /// The address as messages name it.
+    /// The address as shown in messages.
     way: String,
     credential: Credential,
     timeout: Duration,
     retry: RetryPolicy,
     progress: &'a dyn Progress,
-    /// Keys of queries for results that the server does not know, and that are not sent again.
+    /// Keys of result queries that the server does not know. They are not sent again.
     unknown: Mutex<BTreeSet<&'static str>>,
-    /// Whether costs are judged, so that the evidence is not to be had without them.
+    /// Whether costs are judged. If so, the evidence is unavailable without them.
     needs_costs: bool,
-    /// Whoever answers in the server's place, where somebody does.
+    /// Answers requests instead of the server, if set.
     answers: Option<&'a Answers<'a>>,
 }
 
-/// The key of a query for results that says whether the calls within each trial are read. Without it they are.
+/// The key of a result query that sets whether the server reads the calls within each trial. By default it reads them.
 pub(super) const CHILDREN: &str = "include_predict_and_score_children";
-/// The key that asks for costs.
+/// The key of a result query that requests costs.
 pub(super) const COSTS: &str = "include_costs";
-/// The first version of Weave whose trace server knows it.
+/// The first version of Weave whose trace server knows [`COSTS`].
 const COSTS_SINCE: &str = "0.53.2";
 
 /// The result of one attempt: an answer, an error, or a reason to try again.
@@ -55,22 +56,22 @@ type Attempt = http::Attempt<Result<Vec<u8>, ApiError>>;
 
 /// One request.
 struct Request<'r> {
-    /// What it reads, as messages name it.
+    /// What the request reads, as shown in messages.
     what: &'r str,
     path: &'r str,
-    /// What is sent, where something is.
+    /// The text to send, if any.
     body: Option<String>,
-    /// Whether it is answered with JSON Lines.
+    /// Whether the answer is in JSON Lines.
     of_lines: bool,
     retry: RetryPolicy,
 }
 
 impl<'a> Client<'a> {
-    /// Prepares a client; nothing is sent.
+    /// Creates a client; sends no request.
     ///
     /// # Errors
     ///
-    /// `SSL_CERT_FILE` names something that holds no certificates.
+    /// `SSL_CERT_FILE` names a file without certificates, or the proxy cannot be used.
     pub fn new(
         address: Address,
         credential: Credential,
@@ -98,8 +99,8 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// The same client, and nothing is sent: what it is answered goes the way of a server's answers, from the
-    /// search for the key on. For recorded answers and hostile ones.
+    /// Returns a client that sends nothing and takes its answers from `answers`. They are processed like a server's
+    /// answers, starting with the search for the key. For recorded and for hostile answers.
     #[must_use]
     pub fn answered_by(self, answers: &'a Answers<'a>) -> Self {
         Self {
@@ -108,7 +109,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The same client, for evidence that needs costs, or does without them where an older server does not tell them.
+    /// Sets whether the evidence needs costs. If not, an older server that returns no costs is accepted.
     #[must_use]
     pub fn needing_costs(self, needs_costs: bool) -> Self {
         Self {
@@ -117,13 +118,13 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Address of the web pages.
+    /// The address of the web pages.
     pub(super) fn web(&self) -> &str {
         &self.address.web
     }
 
-    /// Starts the time for all requests anew. With `at_most` there is no more time than that, and each
-    /// request is made once: the caller tries again.
+    /// Restarts the time limit for all requests. With `at_most`, the limit is at most that long and each request is
+    /// made once, because the caller retries.
     pub fn restart(&mut self, at_most: Option<Duration>) {
         self.retry = match at_most {
             Some(most) => RetryPolicy::new(most.min(self.timeout), 1),
@@ -131,13 +132,13 @@ impl<'a> Client<'a> {
         };
     }
 
-    /// Reads the JSON at a path. Here and below, `what` says in messages what could not be read.
+    /// Reads the JSON at a path. Here and below, `what` names in messages what could not be read.
     pub(super) fn get<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<T, ApiError> {
         let bytes = self.answer(&self.request(what, path, None))?;
         self.decode(what, &bytes)
     }
 
-    /// Sends a query.
+    /// Sends a query, and decodes its answer.
     pub(super) fn post<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -147,7 +148,7 @@ impl<'a> Client<'a> {
         self.decode(what, &self.post_bytes(what, path, body)?)
     }
 
-    /// Sends a query, and leaves its answer undecoded.
+    /// Sends a query, and returns its answer undecoded.
     pub(super) fn post_bytes(
         &self,
         what: &str,
@@ -157,8 +158,8 @@ impl<'a> Client<'a> {
         self.answer(&self.request(what, path, Some(body)))
     }
 
-    /// Sends a query for results, and leaves its answer undecoded. An older server does not know every key, and is asked
-    /// once more without what it can do without.
+    /// Sends a result query, and returns its answer undecoded. If an older server does not know an optional key, the
+    /// query is sent again without that key.
     pub(super) fn post_results(
         &self,
         what: &str,
@@ -173,7 +174,7 @@ impl<'a> Client<'a> {
             match self.post_bytes(what, path, &known) {
                 Err(ApiError::UnknownKey(keys, fault)) => {
                     let dispensable = [Some(CHILDREN), (!self.needs_costs).then_some(COSTS)];
-                    // A request at the same time may already have been refused for this key.
+                    // The server may already have refused a parallel request because of this key.
                     let is_named = |key: &&str| {
                         known.get(key).is_some() && keys.iter().any(|unknown| unknown == key)
                     };
@@ -191,7 +192,7 @@ impl<'a> Client<'a> {
         self.unknown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a query whose answer can be done without: it is asked for once, and leaves time for others.
+    /// Sends a query whose answer is optional. The query is sent once, and uses only part of the time that is left.
     pub(super) fn post_aside<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -205,7 +206,7 @@ impl<'a> Client<'a> {
         self.decode(what, &bytes)
     }
 
-    /// Sends a query that is answered with JSON Lines.
+    /// Sends a query whose answer is in JSON Lines.
     pub(super) fn post_lines<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -233,7 +234,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Decodes an answer, which may borrow from it.
+    /// Decodes an answer. The result may borrow from the answer.
     pub(super) fn decode<'b, T: Deserialize<'b>>(
         &self,
         what: &str,
@@ -245,18 +246,18 @@ impl<'a> Client<'a> {
             .map_err(|error| ApiError::Busy(self.unreadable(bytes, &error), None).of(what))
     }
 
-    /// What is wrong with a part of an answer that was decoded elsewhere.
+    /// The error for a part of an answer that was decoded elsewhere.
     pub(super) fn misread(&self, what: &str, error: &serde_json::Error) -> ApiError {
         ApiError::Fault(self.unreadable(b"", error)).of(what)
     }
 
-    /// A whole answer, whatever it holds.
+    /// Sends a request with retries, and returns the complete answer undecoded.
     fn answer(&self, request: &Request<'_>) -> Result<Vec<u8>, ApiError> {
         let made = request.retry.run(self.progress, || self.attempt(request));
         let bytes = made
             .unwrap_or_else(|gave_up| Err(self.gave_up(request.retry, &gave_up)))
             .map_err(|refusal| refusal.of(request.what))?;
-        // A name that is the key would be shown in every report.
+        // If somebody logged the key as a name, every report would show it.
         if self.holds_secret(&bytes) {
             let fault = Fault::evidence(
                 "an answer of Weave holds the API key or a token, and is not shown",
@@ -280,7 +281,7 @@ impl<'a> Client<'a> {
             Ok(authorization) => authorization,
             Err(attempt) => return attempt,
         };
-        // An identity token may have been exchanged in this time.
+        // The exchange of an identity token may have used some of the time.
         let Some(left) = retry.left() else {
             return late();
         };
@@ -311,7 +312,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The header that opens Weave, or what became of the exchange of an identity token.
+    /// The value of the `Authorization` header, or the failed exchange of the identity token.
     fn authorization(&self, left: Duration) -> Result<String, Attempt> {
         match &self.credential {
             Credential::Key(key) => Ok(key.basic()),
@@ -331,7 +332,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Foreign text without the key or the tokens.
+    /// Removes the key and the tokens from foreign text.
     fn redact(&self, text: &str) -> String {
         match &self.credential {
             Credential::Key(key) => key.redact(text).into_owned(),
@@ -339,12 +340,12 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// What a whole answer means.
+    /// Classifies a complete answer by its status.
     fn sort(&self, request: &Request<'_>, answer: Answer) -> Attempt {
         let status = answer.status;
         let refuse = |fault| refused(ApiError::Fault(fault));
         if status == 200 {
-            // Unlike one value, lines do not tell themselves whether more were to come.
+            // Unlike a single JSON value, JSON Lines do not show whether more lines should follow.
             return if request.of_lines && !has_end(answer.version, &answer.headers) {
                 refuse(self.endless())
             } else {
@@ -406,7 +407,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// A server refuses a request because of keys that it does not know.
+    /// The result if a server refuses a request because of unknown keys.
     fn unknown_key(&self, keys: Vec<String>) -> Attempt {
         let named: Vec<String> = keys
             .iter()
@@ -418,7 +419,7 @@ impl<'a> Client<'a> {
         refused(ApiError::UnknownKey(keys, fault))
     }
 
-    /// What a request means that got no whole answer.
+    /// Classifies a request that got no complete answer.
     fn broken(&self, retry: RetryPolicy, error: &ureq::Error) -> Attempt {
         let refuse = |fault| refused(ApiError::Fault(fault));
         let host = &self.way;
@@ -450,12 +451,12 @@ impl<'a> Client<'a> {
                         .help("check --base-url, SSL_CERT_FILE, and the proxy of the environment"),
                 )
             }
-            // What the proxy does not allow now, it does not allow in a moment either.
+            // A retry does not help if the proxy refuses the connection.
             ureq::Error::ConnectProxyFailed(reason) if refuses(reason) => refuse(
                 Fault::evidence(format!("no connection to {host}: {reason}"))
                     .help("check the name and password in HTTPS_PROXY, and what the proxy allows; hosts in NO_PROXY are connected to directly"),
             ),
-            // What TLS does not accept arrives wrapped in an I/O error of this kind.
+            // The library wraps TLS errors in an I/O error of this kind.
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => refuse(
                 Fault::evidence(format!("no safe connection to {host}: {error}")).help(
                     "a private authority is trusted through SSL_CERT_FILE; does the server speak https at this address?",
@@ -468,7 +469,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Why no more attempts are made.
+    /// The error after the last attempt.
     fn gave_up(&self, retry: RetryPolicy, gave_up: &GaveUp) -> ApiError {
         let fault = if gave_up.has_time {
             Fault::evidence(gave_up.text()).help("try again later; the evidence is not lost")
@@ -478,7 +479,7 @@ impl<'a> Client<'a> {
         ApiError::Busy(fault, gave_up.wait)
     }
 
-    /// The reason in an answer that is an error, as the trace server writes it; one line, and short.
+    /// The reason that the trace server gives in an error answer, as one line of at most 300 characters.
     fn reason(&self, bytes: &[u8]) -> Option<String> {
         let value: Value = serde_json::from_slice(bytes).ok()?;
         let said = match (value.get("reason"), value.get("detail")) {
@@ -529,12 +530,12 @@ const fn refused(error: ApiError) -> Attempt {
     Attempt::Done(Err(error))
 }
 
-/// Whether an answer says where it ends, by its length or by chunks. Any other answer ends where its connection
-/// does, and may be cut: also one with another transfer coding, such as `identity`, or with chunks of HTTP/1.0,
-/// which has none.
+/// Whether an answer declares where it ends, by its length or by chunks. Any other answer ends with its connection and
+/// may be truncated. This includes answers with another transfer coding, such as `identity`, and answers with chunks in
+/// HTTP/1.0, which does not define them.
 fn has_end(version: Version, headers: &HeaderMap) -> bool {
     let codings = headers.get_all(header::TRANSFER_ENCODING);
-    // Several headers are one list, and only the last coding of it says where the body ends.
+    // Several headers form one list. Only the last coding in the list says where the body ends.
     let last = codings.iter().next_back().map(|value| {
         let list = value.to_str().unwrap_or_default();
         list.rsplit(',').next().unwrap_or_default().trim()
@@ -545,12 +546,12 @@ fn has_end(version: Version, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Whether a server refuses to look up the calls within so many trials.
+/// Whether a server refuses to read the calls within so many trials.
 fn has_too_many_trials(said: &str) -> bool {
     said.contains("'parent_ids'") && said.contains("greater than max length")
 }
 
-/// The keys of a request that a server does not know, where it says that there are some.
+/// The unknown keys that a server names in its answer; `None` if it names none.
 fn unknown_keys(answer: &[u8]) -> Option<Vec<String>> {
     #[derive(serde::Deserialize)]
     struct Invalid {
@@ -570,7 +571,7 @@ fn unknown_keys(answer: &[u8]) -> Option<Vec<String>> {
     (!keys.is_empty()).then_some(keys)
 }
 
-/// Says what takes a newer server.
+/// Adds a help text that says which feature needs a newer server.
 fn too_old(keys: &[String], fault: Fault) -> ApiError {
     let is_cost = keys.iter().any(|key| key == COSTS);
     ApiError::Fault(if is_cost {
@@ -582,13 +583,13 @@ fn too_old(keys: &[String], fault: Fault) -> ApiError {
     })
 }
 
-/// Whether a name has no address, and its servers were there to say so.
+/// Whether a host name has no address. A temporary failure of the name servers does not count.
 fn is_unknown_host(error: &ureq::Error) -> bool {
-    /// `WSAHOST_NOT_FOUND`.
+    /// The Windows error code `WSAHOST_NOT_FOUND`.
     const OF_WINDOWS: i32 = 11001;
     match error {
         ureq::Error::HostNotFound => true,
-        // The standard library has no kind for it, only these words.
+        // The standard library has no error kind for this case, only this text.
         ureq::Error::Io(error) => {
             let text = error.to_string();
             let is_unresolved = text.starts_with("failed to lookup address information");
@@ -599,7 +600,7 @@ fn is_unknown_host(error: &ureq::Error) -> bool {
     }
 }
 
-/// Whether a proxy refused to connect, and did not merely fail to: the reason ends with its status.
+/// Whether a proxy refused to connect and did not merely fail to: the reason ends with its status.
 fn refuses(reason: &str) -> bool {
     let status = reason.rsplit(['/', ' ']).next();
     status.is_some_and(|status| status.len() == 3 && status.starts_with(['3', '4']))

@@ -1,4 +1,4 @@
-//! How many rows two runs have in common, and how many only one of them has.
+//! Counts the rows that two runs have in common, and the rows that only one of them has.
 
 use super::api_error::contradiction;
 use crate::evidence::Totals;
@@ -6,14 +6,15 @@ use crate::fault::Fault;
 
 /// Row counts of two runs.
 pub(super) struct RowCounts {
-    /// Of either.
+    /// The number of rows that at least one run has.
     pub(super) union: u64,
-    /// Of both.
+    /// The number of rows that both runs have.
     pub(super) common: u64,
 }
 
 impl RowCounts {
-    /// How many rows were added and removed; asks for the candidate's own count only if it must.
+    /// Returns the number of added rows and of removed rows. Calls `candidate` for the candidate's own row count only
+    /// if necessary.
     pub(super) fn tell(
         &self,
         added: bool,
@@ -39,7 +40,7 @@ impl RowCounts {
     }
 }
 
-/// Whether a run has trials on rows that the other lacks.
+/// Whether a run has trials on rows that the other run does not have.
 pub(super) fn apart(own: &Totals, common: &Totals, rows: u64) -> Result<bool, Fault> {
     if common.trials < rows || !own.contain(common) {
         return Err(contradiction(

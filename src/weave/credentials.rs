@@ -1,8 +1,8 @@
-//! What opens Weave: an identity token that is exchanged for an access token, or the API key: `WANDB_API_KEY`, else the
-//! password in `~/.netrc` for a host that the trace server belongs to.
+//! Finds the credential for Weave: an identity token that is exchanged for an access token, or the API key. The API key
+//! is `WANDB_API_KEY`, else the password in `~/.netrc` for a host that the trace server belongs to.
 //!
-//! A key that was found for one host is not sent to another, and so the entry `default` of a `.netrc` is not used: it
-//! does not say whose password it is. The SDK uses it.
+//! A key that was found for one host is not sent to another host. The `default` entry of a `.netrc` is therefore not
+//! used, because it does not say whose password it is. The SDK uses it.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -15,12 +15,12 @@ use crate::fault::Fault;
 use crate::secret::Secret;
 use crate::site::Lookup;
 
-/// Whose password the key is.
+/// The user name that belongs to the API key.
 const USER: &str = "api";
-/// A larger `.netrc` is refused, in bytes.
+/// Maximum number of bytes that are read of a `.netrc` or of a token file.
 const MAX_NETRC: u64 = 1024 * 1024;
 
-/// What opens Weave.
+/// A credential for Weave.
 pub enum Credential {
     /// An API key.
     Key(Secret),
@@ -28,11 +28,11 @@ pub enum Credential {
     Identity(Box<Identity>),
 }
 
-/// Finds what opens Weave: an identity token where one is named, else the API key.
+/// Finds the credential for Weave: the identity token if the environment names one, else the API key.
 ///
 /// # Errors
 ///
-/// No credential is found, both kinds are set, or one holds characters that are invalid in it.
+/// No credential is found, both kinds are set, or a credential contains invalid characters.
 pub fn find_credential(
     address: &Address,
     insecure_http: bool,
@@ -53,7 +53,7 @@ pub fn find_credential(
     Ok(Credential::Identity(Box::new(identity)))
 }
 
-/// The identity token in the file that the environment names.
+/// Reads the identity token from the file that the environment names; `None` if it names no file.
 fn identity_token(lookup: &Lookup<'_>) -> Result<Option<Secret>, Fault> {
     let Some(path) = lookup(identity::FILE).filter(|path| !path.is_empty()) else {
         return Ok(None);
@@ -92,12 +92,12 @@ fn find_key(address: &Address, lookup: &Lookup<'_>) -> Result<Secret, Fault> {
     )
 }
 
-/// The key or the identity token that would be sent, if there is one: it must not be in anything that is shown.
-/// `base_url` and `insecure_http` are those of the command line.
+/// Returns the API key or the identity token that would be sent, if there is one. No output may contain it. `base_url`
+/// and `insecure_http` are those of the command line.
 ///
 /// # Errors
 ///
-/// An address is invalid, or a file cannot be read: then it is unknown whether there is one.
+/// An address is invalid, or a file cannot be read. It is then unknown whether there is a credential.
 pub fn known_secret(
     base_url: Option<&str>,
     insecure_http: bool,
@@ -141,13 +141,13 @@ fn no_key(address: &Address, lookup: &Lookup<'_>) -> Fault {
     }
 }
 
-/// The file that `NETRC` names instead of those in the home directory, as wandb reads it.
+/// The file that `NETRC` names. As in wandb, it replaces the files in the home directory.
 fn named_netrc(lookup: &Lookup<'_>) -> Option<PathBuf> {
     let path = lookup("NETRC").filter(|path| !path.is_empty())?;
     expand(&path, lookup)
 }
 
-/// The password of the first of these hosts that has one.
+/// Returns the password of the first of these hosts that has one in a `.netrc` file.
 fn from_netrc(hosts: &[String], lookup: &Lookup<'_>) -> Result<Option<Secret>, Fault> {
     let paths = match named_netrc(lookup) {
         Some(path) => vec![path],
@@ -178,8 +178,8 @@ fn read(path: &Path) -> Result<Option<String>, Fault> {
     }
 }
 
-/// The password of a host in the text of a `.netrc`, which is read as Python's `netrc` module reads it; `None` where it
-/// has no separate entry.
+/// Returns the password of a host in the text of a `.netrc` file; `None` if the host has no separate entry. The text is
+/// parsed as Python's `netrc` module parses it.
 #[must_use]
 pub fn password(text: &str, host: &str) -> Option<String> {
     let tokens = tokens(text);
@@ -199,14 +199,14 @@ pub fn password(text: &str, host: &str) -> Option<String> {
             "login" | "user" | "account" => {
                 tokens.next();
             }
-            // `default`, or what no entry holds: whatever follows is not this host's.
+            // `default` or an unknown word: what follows does not belong to this host.
             _ => is_host = false,
         }
     }
     found.filter(|word| !word.is_empty())
 }
 
-/// The words of the file: comments and macros left out, quotes and backslashes resolved.
+/// Splits the text of a file into words. Comments and macros are left out; quotes and backslashes are resolved.
 fn tokens(text: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut lines = text.lines();
@@ -228,7 +228,8 @@ fn tokens(text: &str) -> Vec<String> {
                 }
                 next = chars.next();
             }
-            // What follows one of these is a value, and may begin with anything; else `#` is a comment.
+            // The word after one of these is a value and may begin with any character. Anywhere else, `#` begins a
+            // comment.
             let is_value = tokens.last().is_some_and(|last: &String| {
                 matches!(
                     last.as_str(),

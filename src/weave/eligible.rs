@@ -2,14 +2,14 @@
 
 use crate::evidence::{BaselineRules, RunInfo};
 
-/// Which runs of a project are asked for.
+/// Which runs of a project are requested.
 #[derive(Clone, Copy, Debug)]
 pub enum Eligible<'a> {
-    /// All that match.
+    /// All runs that match.
     Any,
-    /// Those that have completed.
+    /// Runs that have completed.
     Completed,
-    /// Those that can be the baseline of a candidate.
+    /// Runs that can be the baseline of a candidate.
     Baselines(&'a BaselineRules),
 }
 

@@ -1,8 +1,8 @@
-//! Finding runs: by id, or all that match a selector.
+//! Finds runs: one run by its id, or all runs that match a selector.
 //!
-//! Runs that the SDKs log have a root call whose op is a version of `Evaluation.evaluate`; runs that the
-//! v2 API makes have that word itself. The list of `evaluation_runs` holds only the second kind,
-//! oldest first and without attributes. One query for calls of both names holds all of them, newest first.
+//! A run that an SDK logs has a root call whose op is a version of `Evaluation.evaluate`. A run that the v2 API creates
+//! has a root call whose op name is exactly that text. The list of `evaluation_runs` holds only runs of the second
+//! kind, oldest first and without attributes. One query for calls of both op names returns all runs, newest first.
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -24,30 +24,30 @@ use crate::prose::Prose;
 use crate::selector::{Identity, SHORTEST_COMMIT, Selector};
 
 const OP: &str = "Evaluation.evaluate";
-/// What `EvaluationLogger` calls the evaluation of a run that names no dataset.
+/// The name that `EvaluationLogger` gives an evaluation if the run names no dataset.
 const UNNAMED: &str = "Evaluation";
-/// Where calls are listed.
+/// The path that lists calls.
 const CALLS: &str = "/calls/stream_query";
-/// Where calls are counted.
+/// The path that counts calls.
 const CALL_STATS: &str = "/calls/query_stats";
-/// Where a run says how far it is.
+/// The path that returns the progress of a run.
 const STATUS: &str = "/evaluations/status";
-/// Runs a page: what is looked for is nearly always the first.
+/// Number of runs per page. The run that a search needs is nearly always the first.
 const PAGE: usize = 10;
-/// Pages after which a search ends: a server that finds so much that does not match does not filter.
+/// Maximum number of pages that a search reads. A server that returns more runs that do not match does not filter.
 const MOST_PAGES: usize = 10;
-/// Runs of one commit; more are no re-runs, but a mistake.
+/// Limit of the query for the runs of one commit. Reaching it is an error, because so many runs are not re-runs.
 const MOST_RERUNS: usize = 100;
-/// Rescorings of rescorings that are followed.
+/// Maximum length of the chain from a rescored run to its sources.
 const MOST_SOURCES: usize = 8;
-/// Ways to read the dots of a path that are asked for.
+/// Maximum number of spellings of an attribute path in one query.
 const MOST_SPELLINGS: usize = 8;
-/// Recent runs that are looked at to say what there is instead.
+/// Number of recent runs that are read if the server finds no match: to filter them here, and to list what exists.
 const RECENT: usize = 200;
-/// Calls of a trace whose ids are read to see whether some are stored twice.
+/// Maximum number of calls of a trace whose ids are read to check whether calls are stored twice.
 const MOST_CALLS: usize = 100_000;
 
-/// What is read of a run. The inputs of its root call are references, not data; its output is the summary.
+/// The columns that are read of a run's root call. Its inputs are references, not data. Its output is the summary.
 const COLUMNS: [&str; 12] = [
     "id",
     "trace_id",
@@ -63,57 +63,57 @@ const COLUMNS: [&str; 12] = [
     "summary",
 ];
 
-/// A run in Weave, as it was named.
+/// How a request names a run in Weave.
 #[derive(Clone, Copy, Debug)]
 pub enum Named<'a> {
     /// By its id.
     Id(&'a str),
-    /// The newest that matches.
+    /// The newest run that matches a selector.
     Newest(&'a Selector),
 }
 
 /// Runs that match a selector, newest first.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// The runs that were listed, the newest first; never empty. The newest says how it was chosen.
+    /// The listed runs, the newest first; never empty. The `choice` of the newest run says how it was chosen.
     pub infos: Vec<RunInfo>,
-    /// Whether these are all that match.
+    /// Whether `infos` holds all runs that match.
     pub is_whole: bool,
 }
 
-/// What is to be seen of runs that were asked for.
+/// The result of one request for runs.
 #[derive(Clone, Debug)]
 pub enum State {
-    /// There are some.
+    /// At least one run was found.
     Here(Box<Found>),
-    /// There are none.
+    /// No run was found.
     Absent(Absence),
-    /// Weave gave no answer that can be used, and may give one later; with the time that it asks for.
+    /// Weave gave no usable answer, but may give one later. The duration is the wait that the server asks for.
     Busy(Fault, Option<Duration>),
 }
 
-/// What there is in the place of runs that are not there.
+/// What is known if no run was found.
 #[derive(Clone, Debug, Default)]
 pub struct Absence {
-    /// What Weave said, where it said something.
+    /// The reason that Weave gave, if it gave one.
     pub reason: Option<String>,
-    /// The newest runs of the project, where a search looked through them.
+    /// The newest runs of the project, if a search read them.
     recent: Vec<RunInfo>,
 }
 
-/// What a search found.
+/// The result of a search in Weave.
 enum Searched {
     Found(Found),
-    /// Nothing, also among these newest runs of the project.
+    /// No run matches. Holds the newest runs of the project, which do not match either.
     Nothing(Vec<RunInfo>),
 }
 
 impl State {
-    /// The state that a refused request leaves.
+    /// The state after a request that failed.
     ///
     /// # Errors
     ///
-    /// What will not pass.
+    /// A permanent failure.
     fn refused(refusal: ApiError) -> Result<Self, Fault> {
         match refusal {
             ApiError::NotFound { reason, .. } => Ok(Self::Absent(Absence {
@@ -129,12 +129,12 @@ impl State {
     }
 }
 
-/// Why something about runs that were found could not be read.
+/// Why data about runs that were found could not be read.
 #[derive(Debug)]
 pub enum Unread {
-    /// Weave gave no answer that can be used, and may give one later; with the time that it asks for.
+    /// Weave gave no usable answer, but may give one later. The duration is the wait that the server asks for.
     Busy(Fault, Option<Duration>),
-    /// What will not pass.
+    /// A permanent failure.
     Fault(Fault),
 }
 
@@ -170,7 +170,7 @@ pub struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    /// A finder; nothing is asked.
+    /// Creates a finder; sends no request.
     #[must_use]
     pub fn new(client: &'a Client<'a>, project: &'a Project, identity: &'a Identity) -> Self {
         Self {
@@ -180,11 +180,11 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Looks for the newest run that matches, and others that do.
+    /// Searches for the newest run that matches, and for other runs that match.
     ///
     /// # Errors
     ///
-    /// What will not pass: no access, answers that contradict each other.
+    /// A permanent failure, such as missing access or answers that contradict each other.
     pub fn look(self, selector: &Selector, eligible: Eligible<'_>) -> Result<State, Fault> {
         match self.newest(selector, eligible) {
             Ok(Searched::Found(found)) => Ok(State::Here(Box::new(found))),
@@ -196,11 +196,11 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Looks for the run of an id.
+    /// Searches for the run with this id.
     ///
     /// # Errors
     ///
-    /// As [`Self::look`].
+    /// The same as [`Self::look`].
     pub fn look_up(self, id: &str) -> Result<State, Fault> {
         match self.by_ids(&[id]) {
             Ok(infos) if infos.is_empty() => Ok(State::Absent(Absence::default())),
@@ -212,11 +212,11 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Why a run is not there: what was asked, where, and the nearest things that exist.
+    /// Explains why a run was not found: what was requested, in which project, and the most similar names that exist.
     ///
     /// # Errors
     ///
-    /// That nothing is there contradicts another answer.
+    /// The empty result contradicts another answer, or Weave says that the list of runs does not exist.
     pub fn absence(
         self,
         named: Named<'_>,
@@ -236,7 +236,7 @@ impl<'a> Finder<'a> {
                 })
             }
             Named::Newest(selector) => {
-                // That there is no such list does not say that there is no run.
+                // If the list itself does not exist, it is unknown whether a run exists.
                 if let Some(reason) = reason {
                     let what = "the list of evaluation runs".to_owned();
                     return Err(ApiError::NotFound { what, reason }.into());
@@ -253,11 +253,11 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// The runs of some ids, as far as they are there, in the order of the ids.
+    /// Returns the runs with these ids that exist, in the order of the ids.
     ///
     /// # Errors
     ///
-    /// They cannot be read, or an answer is about something else.
+    /// The runs cannot be read, or an answer is about something else.
     pub(super) fn by_ids(self, ids: &[&str]) -> Result<Vec<RunInfo>, ApiError> {
         let body = json!({
             "project_id": self.project.to_string(),
@@ -289,11 +289,11 @@ impl<'a> Finder<'a> {
         Ok(infos)
     }
 
-    /// The runs of some ids, as [`Self::look_up`] finds each of them, by one request.
+    /// Returns the runs that [`Self::look_up`] finds for each of these ids, with one request.
     ///
     /// # Errors
     ///
-    /// As [`Self::look`].
+    /// The same as [`Self::look`].
     pub fn look_up_all(self, ids: &[&str]) -> Result<Vec<RunInfo>, Fault> {
         Ok(self.by_ids(ids)?)
     }
@@ -315,7 +315,7 @@ impl<'a> Finder<'a> {
         let stored = stats.count;
         match stored.cmp(&made) {
             Ordering::Less => Ok(Completeness::Incomplete(Gap::Fewer { made, stored })),
-            // The trace also has the calls around it, which may stand in for calls that are missing.
+            // The trace also holds the calls around the run. They may hide that calls of the run are missing.
             Ordering::Equal | Ordering::Greater if info.has_parent => Ok(Completeness::Unknown),
             Ordering::Equal => Ok(Completeness::Complete),
             Ordering::Greater => {
@@ -329,7 +329,8 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// How many rows of a run that still runs were evaluated, and of how many; `None` where the server does not say.
+    /// Returns the number of evaluated rows and the total number of rows of a run that is still running; `None` if the
+    /// server does not return them.
     #[must_use]
     pub fn progress(self, id: &str) -> Option<(u64, u64)> {
         let body = json!({"project_id": self.project.to_string(), "call_id": id});
@@ -337,11 +338,11 @@ impl<'a> Finder<'a> {
         let answer = self.client.post_aside::<Progress>(&what, STATUS, &body);
         let Progress { status } = answer.ok()?;
         let total = status.total_rows?;
-        // Calls that are no rows, such as a summary, are counted as well.
+        // The server also counts calls that are not rows, such as a summary.
         Some((status.completed_rows?.min(total), total))
     }
 
-    /// How many calls with different ids a trace has. A call that was sent twice may be stored twice.
+    /// Returns the number of distinct call ids in a trace. Weave may store a call twice if it was sent twice.
     fn distinct_calls(self, info: &RunInfo) -> Result<u64, Unread> {
         let body = json!({
             "project_id": self.project.to_string(),
@@ -356,11 +357,12 @@ impl<'a> Finder<'a> {
         Ok(ids.len() as u64)
     }
 
-    /// What a run scores once more, what that scored, and so on: none of them is its baseline.
+    /// Returns the ids of the run that a run rescored, of the run that that one rescored, and so on. None of them can
+    /// be its baseline.
     ///
     /// # Errors
     ///
-    /// A run on the way cannot be read. One that is not there any more ends the way.
+    /// A run in this chain cannot be read. A run that no longer exists ends the chain.
     pub fn sources(self, rescored_from: Option<&String>) -> Result<Vec<String>, Fault> {
         let mut sources: Vec<String> = rescored_from.into_iter().cloned().collect();
         while let Some(last) = sources.last()
@@ -375,12 +377,12 @@ impl<'a> Finder<'a> {
         Ok(sources)
     }
 
-    /// All runs of the commit, evaluation and model of a run, itself included, that are what was expected of it; the
-    /// newest first.
+    /// Returns all runs with the same commit, evaluation and model as a run that match `expected`, the newest first.
+    /// The run itself is always included.
     ///
     /// # Errors
     ///
-    /// They cannot be read, or there are too many.
+    /// The runs cannot be read, or there are too many.
     pub fn reruns(
         self,
         of: &RunInfo,
@@ -421,7 +423,7 @@ impl<'a> Finder<'a> {
                 None => None,
             },
             model: of.model.as_ref().map(|model| model.name.clone()),
-            // What else is expected is looked at here: the run itself may not match it.
+            // The other expectations are checked here and not by the server, because the run itself may not match them.
             ..Selector::default()
         };
         let (mut infos, lines) = self.page(&selector, Eligible::Any, MOST_RERUNS, 0)?;
@@ -443,12 +445,13 @@ impl<'a> Finder<'a> {
         .into())
     }
 
-    /// When the first run of an evaluation began, and whether any run but those of the candidate's commit matches a
-    /// selector. `is_own` says whether the evaluation is the candidate's own. For `required: after-first`.
+    /// Returns the start time of an evaluation's first run, and whether any run other than those of the candidate's
+    /// commit matches a selector. `is_own` is whether the evaluation is the candidate's own. Used for
+    /// `required: after-first`.
     ///
     /// # Errors
     ///
-    /// They cannot be read.
+    /// The runs cannot be read.
     pub fn history(
         self,
         selector: &Selector,
@@ -465,7 +468,7 @@ impl<'a> Finder<'a> {
                 .post_lines("the first run of the evaluation", CALLS, &body)?;
         let mut oldest = oldest.into_iter().map(RunInfo::from);
         let first = oldest.find(|info| info.matches(&of_evaluation, self.identity));
-        // A candidate in a snapshot may be the first, and is not listed.
+        // A candidate in a snapshot may be the first run, and Weave may not list it.
         let own = rules.started_at.filter(|_| !rules.is_live && is_own);
         let first = first.and_then(|info| info.started_at).or(own);
         let mut read = 0;
@@ -484,11 +487,12 @@ impl<'a> Finder<'a> {
             }
             read += lines;
         }
-        // So many runs of one commit: then it is not the first.
+        // All pages hold only runs of the candidate's commit or runs that do not match: too many runs for a new
+        // evaluation.
         Ok((first, true))
     }
 
-    /// The newest runs that match, and how many do.
+    /// Returns the newest runs that match, and the number of runs that match.
     fn newest(self, selector: &Selector, eligible: Eligible<'_>) -> Result<Searched, ApiError> {
         if let Eligible::Baselines(rules) = eligible
             && rules.started_at.is_none()
@@ -520,7 +524,7 @@ impl<'a> Finder<'a> {
             unwanted += lines - (matching.len() - before);
             read += lines;
             let is_last = lines < PAGE;
-            // A run that has exactly the text comes before one that has its value.
+            // A run with exactly the requested text is preferred to a run with the same value in another notation.
             let is_found = matching.iter().any(|(fit, _)| *fit == Match::ByText);
             if is_last || is_found {
                 break is_last;
@@ -547,8 +551,8 @@ impl<'a> Finder<'a> {
         let Some(newest) = infos.first_mut() else {
             return self.among_recent(selector, eligible);
         };
-        // The server's count is asked for only where it counts what matches here, too; without it
-        // there are at least as many as were seen.
+        // The server's count is requested only if all runs that it listed also match here. Without that count, the
+        // number of runs read is a lower bound.
         let counted = (unwanted == 0 && read == PAGE && !is_last)
             .then(|| self.count(selector, eligible).ok())
             .flatten();
@@ -567,8 +571,8 @@ impl<'a> Finder<'a> {
         }))
     }
 
-    /// The same among the newest runs of the project, of which the server has chosen none: it may compare a value by a
-    /// text that is escaped in another way, or an answer may have been lost.
+    /// Searches the newest runs of the project here, because the server found no match. The server may compare a value
+    /// with a text that is escaped differently, or an answer may have been lost.
     fn among_recent(
         self,
         selector: &Selector,
@@ -596,11 +600,11 @@ impl<'a> Finder<'a> {
         Ok(Searched::Found(Found { infos, is_whole }))
     }
 
-    /// The newest runs that match, and no more than a number of them; where there are none, what there is instead.
+    /// Returns the newest runs that match, at most `most` of them. If no run matches, returns what exists instead.
     ///
     /// # Errors
     ///
-    /// They could not be had.
+    /// The runs cannot be read.
     pub fn recent(
         self,
         selector: &Selector,
@@ -643,7 +647,8 @@ impl<'a> Finder<'a> {
         })
     }
 
-    /// Runs that the server says match, each once, newest first; and how many lines it sent.
+    /// Returns the runs that match according to the server, each once, newest first; and the number of lines that the
+    /// server sent.
     fn page(
         self,
         selector: &Selector,
@@ -655,7 +660,7 @@ impl<'a> Finder<'a> {
         let calls: Vec<CallRead> =
             self.client
                 .post_lines("the list of evaluation runs", CALLS, &body)?;
-        // More than asked for, or one out of its order: then the newest may be somewhere else.
+        // If the server sends too many runs, or runs in another order, the newest run may not be among them.
         let descends = calls.is_sorted_by(|one, next| one.started_at >= next.started_at);
         let wrong = if calls.len() > limit {
             Some("more runs than asked for")
@@ -697,13 +702,14 @@ impl<'a> Finder<'a> {
         Ok(stats.count)
     }
 
-    /// All evaluation runs, by both names of their root calls; also those that were made inside another traced function.
+    /// Selects all evaluation runs, by both op names of their root calls. Includes runs that were created inside
+    /// another traced function.
     fn filter(self) -> Value {
         json!({"op_names": [format!("weave:///{}/op/{OP}:*", self.project), OP]})
     }
 
-    /// Makes sure that each run in front of the first that matches says what it is. The server was asked for runs of
-    /// that name, so one without any may be the newest of them.
+    /// Checks that each run before the first match names its evaluation and model. The server was asked for runs of
+    /// that name, so a run without a name may be the newest match.
     fn refuse_nameless(
         self,
         page: &[RunInfo],
@@ -731,11 +737,12 @@ impl<'a> Finder<'a> {
     }
     }
 
-    /// What is asked of the server. It may know less than we do; so each answer is filtered again.
+    /// The query that the server evaluates. The server may know less about a run, so each answer is filtered again
+    /// here.
     fn query(self, selector: &Selector, eligible: Eligible<'_>) -> Option<Value> {
         let mut all = Vec::new();
         if let Some(name) = &selector.evaluation {
-            // `EvaluationLogger` gives its name to the run.
+            // `EvaluationLogger` stores its name as the display name of the run.
             let [python, typescript] =
                 ["inputs.self", "inputs.this"].map(|field| refers_to(field, name));
             all.push(json!({"$or": [python, typescript, equals("display_name", name)]}));
@@ -780,8 +787,8 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// Whether an empty list of recent runs contradicts that a candidate was read: an answer that was lost says that there is
-/// no baseline, and a policy may let that pass.
+/// Returns an error if the list of recent runs is empty although a candidate was read. If that answer was lost, the
+/// baseline would seem to be missing, and a policy may allow a missing baseline.
 fn contradicts(eligible: Eligible<'_>, recent: &[RunInfo]) -> Result<(), Fault> {
     match eligible {
         Eligible::Baselines(rules) if recent.is_empty() && rules.is_live => {
@@ -816,12 +823,13 @@ fn is_null(path: &str) -> Value {
     json!({"$eq": [field(path), literal(&Value::Null)]})
 }
 
-/// Whether a reference is to an object or op of this name, whatever the version.
+/// A condition: the field refers to an object or op with this name, in any version.
 fn refers_to(path: &str, name: &str) -> Value {
     json!({"$contains": {"input": field(path), "substr": literal(&format!("/{name}:").into())}})
 }
 
-/// Whether an attribute is what a text says: nested, or with the dots in its name; as a text or as a number.
+/// A condition: the attribute equals a text, or the number that the text spells. The path may lead into nested maps, or
+/// its dots may be part of a key.
 fn attribute(path: &str, text: &str) -> Value {
     let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
     let mut ways = Vec::new();
@@ -833,8 +841,8 @@ fn attribute(path: &str, text: &str) -> Value {
     json!({"$or": ways})
 }
 
-/// Whether the attribute that holds the commit begins as this commit does. How much of it a run logged is not known,
-/// so all that begin alike are asked for.
+/// A condition: the attribute that holds the commit contains the first characters of this commit, or equals it. The
+/// length of the commit that a run logged is unknown, so all commits with the same start are requested.
 fn commit(path: &str, text: &str) -> Value {
     let short: String = text.chars().take(SHORTEST_COMMIT).collect();
     let begins = spellings(path).into_iter().map(|path| {
@@ -845,26 +853,26 @@ fn commit(path: &str, text: &str) -> Value {
     json!({"$or": [{"$or": begins}, attribute(path, text)]})
 }
 
-/// A call of which only its id was asked for.
+/// A call, of which only the id is read.
 #[derive(serde::Deserialize)]
 struct CallId {
     id: String,
 }
 
-/// `POST /evaluations/status`.
+/// The answer of `POST /evaluations/status`.
 #[derive(serde::Deserialize)]
 struct Progress {
     status: RowsDone,
 }
 
-/// Of a run that still runs.
+/// The progress of a run that is still running.
 #[derive(serde::Deserialize)]
 struct RowsDone {
     completed_rows: Option<u64>,
     total_rows: Option<u64>,
 }
 
-/// The ways in which the dots of a path may lead into a map, or be part of a key, which a backslash says.
+/// Returns the spellings of a path. Each dot leads into a nested map or, after a backslash, is part of a key.
 fn spellings(path: &str) -> Vec<String> {
     let mut parts = path.split('.');
     let mut ways = vec![parts.next().unwrap_or_default().to_owned()];
@@ -873,7 +881,7 @@ fn spellings(path: &str) -> Vec<String> {
             let of = |way: &String| format!("{way}{separator}{part}");
             ways.iter().map(of).collect()
         };
-        // Of many dots only the plain way is asked for, so that the question stays short.
+        // If a path has many dots, the further ones are not escaped, so that the query stays short.
         ways = if ways.len() < MOST_SPELLINGS {
             [longer("."), longer("\\.")].concat()
         } else {

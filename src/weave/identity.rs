@@ -1,5 +1,5 @@
 //! Identity federation: a CI system's token (a JWT in a file) is exchanged for an access token of W&B, so that a job
-//! needs no API key. RFC 7523, section 2.1, as the SDK does it from 0.54.0 on.
+//! needs no API key. The exchange follows RFC 7523, section 2.1, as the SDK does since version 0.54.0.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,27 +13,27 @@ use crate::project::encode;
 use crate::secret::Secret;
 use crate::site::{Lookup, Site};
 
-/// Names the file with the token of the CI system.
+/// The variable that names the file with the token of the CI system.
 pub(super) const FILE: &str = "WANDB_IDENTITY_TOKEN_FILE";
-/// What is asked for: an access token for a JWT.
+/// The OAuth grant type: an access token for a JWT.
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-/// An answer larger than this is refused, in bytes.
+/// Maximum size of an answer, in bytes. A larger answer is refused.
 const MAX_ANSWER: u64 = 1024 * 1024;
-/// A token is not used within this time before it expires.
+/// An access token is not used during this time before it expires.
 const MARGIN: Duration = Duration::from_secs(60);
-/// How long a token is used where the answer does not say.
+/// The lifetime of an access token if the answer does not state it.
 const UNKNOWN_LIFE: Duration = Duration::from_secs(300);
 
-/// The token of a CI system, and the access token that it was exchanged for, which is kept in memory alone.
+/// The token of a CI system, and the access token that it was exchanged for. The access token is kept only in memory.
 pub struct Identity {
     sender: Sender,
-    /// Where tokens are exchanged.
+    /// The URL that exchanges tokens.
     url: String,
     assertion: Secret,
     access: Mutex<Option<Access>>,
 }
 
-/// An access token, and when it has to be exchanged anew.
+/// An access token, and the time at which it must be exchanged again.
 struct Access {
     token: Secret,
     until: Instant,
@@ -41,9 +41,9 @@ struct Access {
 
 /// Why there is no access token.
 pub(super) enum Failure {
-    /// It may pass: what was wrong.
+    /// A temporary failure: what was wrong.
     Again(String),
-    /// It will not pass.
+    /// A permanent failure.
     Refused(Fault),
 }
 
@@ -54,11 +54,12 @@ struct Answer {
 }
 
 impl Identity {
-    /// Nothing is sent before an access token is needed. `base` is the W&B server without a slash at its end.
+    /// Creates an identity; sends nothing until an access token is needed. `base` is the URL of the W&B server without
+    /// a slash at the end.
     ///
     /// # Errors
     ///
-    /// The token would be readable on the way, or no request can be made.
+    /// The token would be sent without encryption, or no request can be made.
     pub(super) fn new(
         base: &str,
         assertion: Secret,
@@ -83,13 +84,13 @@ impl Identity {
         })
     }
 
-    /// The value of the header `Authorization`; `left` is the time that there is to exchange the token.
+    /// Returns the value of the `Authorization` header. `left` is the time limit for the exchange of the token.
     ///
     /// # Errors
     ///
     /// The token could not be exchanged.
     pub(super) fn bearer(&self, left: Duration) -> Result<String, Failure> {
-        // Requests side by side wait for the one that exchanges it.
+        // Parallel requests wait for the one that exchanges the token.
         let mut access = self.access();
         if let Some(known) = access.as_ref().filter(|it| it.until > Instant::now()) {
             return Ok(known.token.bearer());
@@ -98,7 +99,7 @@ impl Identity {
         Ok(access.insert(new).token.bearer())
     }
 
-    /// Whether the identity token or the access token is in an answer.
+    /// Whether an answer contains the identity token or the access token.
     pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
         self.assertion.is_in(bytes)
             || self
@@ -107,7 +108,7 @@ impl Identity {
                 .is_some_and(|access| access.token.is_in(bytes))
     }
 
-    /// Foreign text without either of them.
+    /// Removes both tokens from foreign text.
     pub(super) fn redact(&self, text: &str) -> String {
         let text = self.assertion.redact(text);
         match self.access().as_ref() {
@@ -122,7 +123,7 @@ impl Identity {
 
     fn exchange(&self, left: Duration) -> Result<Access, Failure> {
         let asked = Instant::now();
-        // A JWT is of letters, digits, `-`, `_` and `.`; whatever else is in the file is encoded.
+        // A JWT consists of letters, digits, `-`, `_` and `.`. Any other character in the file is encoded.
         let form = format!(
             "grant_type={}&assertion={}",
             encode(GRANT),
@@ -179,7 +180,7 @@ impl Identity {
         Ok(Access { token, until })
     }
 
-    /// What a refusal says, as OAuth writes it; one line, and short.
+    /// The reason in a refusal, in the format of OAuth, as one line of at most 300 characters.
     fn reason(&self, bytes: &[u8]) -> String {
         let said = || {
             let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;

@@ -1,4 +1,4 @@
-//! From the root call of a run to what is known of the run before its results are read.
+//! Converts the root call of a run to a `RunInfo`: what is known of the run before its results are read.
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ impl From<CallRead> for RunInfo {
             )
         };
         let input = |key| text(call.inputs.get(key));
-        // Where the API made the run, its attributes say it, too; in TypeScript the evaluation is `this`.
+        // If the API created the run, its attributes also name the evaluation. In TypeScript the evaluation is `this`.
         let evaluation = of_weave("evaluation")
             .or_else(|| input("self"))
             .or_else(|| input("this"));

@@ -1,4 +1,4 @@
-//! W&B Weave: where it is, how it is asked, and how its answers become evidence.
+//! W&B Weave: its address, the requests to it, and how its answers become evidence.
 
 mod address;
 mod api_error;

@@ -1,4 +1,4 @@
-//! Why no run matches: what was asked, where, and the nearest things that exist.
+//! Explains why no run matches: what was requested, in which project, and the most similar names that exist.
 
 use crate::evidence::RunStatus;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,10 +9,10 @@ use crate::project::Project;
 use crate::prose::Prose;
 use crate::selector::{Identity, Selector};
 
-/// As many names or values are listed.
+/// Maximum number of names or values that are listed.
 const MOST: usize = 6;
 
-/// What was asked for.
+/// What was requested.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) project: &'a Project,
@@ -21,7 +21,7 @@ pub(super) struct Asked<'a> {
     pub(super) eligible: Eligible<'a>,
 }
 
-/// Says why no run matches, from the newest runs of the project, newest first.
+/// Explains why no run matches. `recent` holds the newest runs of the project, newest first.
 pub(super) fn explain(asked: &Asked<'_>, recent: &[RunInfo]) -> Prose {
     let Asked {
         project,
@@ -106,7 +106,7 @@ fn ineligible(matching: &[&RunInfo], rules: &BaselineRules) -> Prose {
     Prose::from(parts.join(", "))
 }
 
-/// Which attribute no run has as it was asked for, and what recent runs have.
+/// Names the attribute that no recent run has with the requested value, and lists what recent runs have.
 fn attributes(
     asked: Prose,
     selector: &Selector,
@@ -166,7 +166,7 @@ fn attributes(
     ))
 }
 
-/// Different names, the most alike first.
+/// Distinct names, the most similar to `name` first.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut known: Vec<&str> = known.collect::<BTreeSet<_>>().into_iter().collect();
     known.sort_by(|one, other| {
@@ -176,7 +176,7 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str>
     known
 }
 
-/// Different values, in the order in which they first come.
+/// Distinct values, in the order of their first occurrence.
 fn unique<'a>(values: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut seen = BTreeSet::new();
     values.filter(|value| seen.insert(*value)).collect()

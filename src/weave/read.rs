@@ -21,10 +21,10 @@ use crate::fault::Fault;
 use crate::project::{Project, encode};
 use crate::prose::Prose;
 
-/// Rows a page, where rows are read at all.
+/// Number of rows per page of a request for row digests.
 const PAGE: usize = 500;
 
-/// Where a run that is judged is read from: chosen once, and then asked for its summary, rows and details.
+/// The source of a judged run: Weave or a snapshot. It is chosen once, and then provides the summary, rows and details.
 #[derive(Clone, Debug)]
 pub enum RunSource {
     /// A run in Weave.
@@ -43,13 +43,14 @@ impl RunSource {
         }
     }
 
-    /// Whether it is in Weave.
+    /// Whether the run is in Weave.
     #[must_use]
     pub fn is_live(&self) -> bool {
         matches!(self, Self::Live(_))
     }
 
-    /// Where its rows can be read, if anywhere. Without a client only those of snapshots can be.
+    /// The source of the run's rows; `None` if they cannot be read. Without a client, only rows in a snapshot can be
+    /// read.
     #[must_use]
     pub fn rows<'a>(
         &self,
@@ -62,7 +63,7 @@ impl RunSource {
         }
     }
 
-    /// Its rows, where a snapshot holds them.
+    /// The run's rows, if a snapshot holds them.
     #[must_use]
     pub fn saved_rows(&self) -> Option<SavedRows> {
         match self {
@@ -72,18 +73,18 @@ impl RunSource {
     }
 }
 
-/// What is asked for beyond counts and means.
+/// What to read besides counts and means.
 #[derive(Clone, Copy, Default)]
 pub struct Needs<'a> {
-    /// Tokens.
+    /// Whether to read tokens.
     pub usage: bool,
-    /// Costs, which come with tokens.
+    /// Whether to read costs, which come with tokens.
     pub costs: bool,
-    /// Rows, with these columns.
+    /// The columns of the rows to read; `None` if no rows are needed.
     pub rows: Option<&'a Wanted<'a>>,
 }
 
-/// The runs of each side, the newest first.
+/// The runs of the candidate and of the baseline, the newest first.
 #[derive(Clone, Debug)]
 pub struct Sources {
     /// The runs of the candidate.
@@ -95,7 +96,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The runs of the candidate that count, the newest first.
+    /// The runs of the candidate that are judged, the newest first.
     #[must_use]
     pub fn judged_candidates(&self) -> &[RunSource] {
         let count = if self.newest_only {
@@ -106,7 +107,7 @@ impl Sources {
         self.candidates.get(..count).unwrap_or_default()
     }
 
-    /// The runs of the baseline; none where nothing is compared or none was found.
+    /// The runs of the baseline; empty if nothing is compared or no baseline was found.
     #[must_use]
     pub fn baselines(&self) -> &[RunSource] {
         match &self.baselines {
@@ -116,13 +117,13 @@ impl Sources {
     }
 }
 
-/// Reads what is known of a candidate and, where there is one, of a baseline.
+/// Reads the evidence for a candidate and, if there is one, for a baseline.
 ///
-/// Live runs come with their status: what is counted after a run was seen to have finished is all of it.
+/// The status of a live run is read before its results. If the run had finished by then, its counts are complete.
 ///
 /// # Errors
 ///
-/// Whatever keeps the evidence from being had: the network, the key, answers that contradict each other.
+/// The evidence is unavailable: a network error, a refused key, or answers that contradict each other.
 pub fn read_evidence(
     client: &Client<'_>,
     project: &Project,
@@ -141,7 +142,8 @@ pub fn read_evidence(
     {
         return reader.both((**candidate).clone(), (**baseline).clone());
     }
-    // Without the server's help the rows are joined here, on their digests. Of several runs all rows are read anyway.
+    // If the server does not join the rows, they are joined here by digest. With several runs, all rows are read
+    // anyway.
     let has_several = sources.candidates.len() > 1 || found.len() > 1;
     let digests = is_compared && !has_several;
     let loaded = |sources: &[RunSource]| -> Result<Vec<Loaded<'_>>, ApiError> {
@@ -159,11 +161,11 @@ pub fn read_evidence(
     Evidence::assembled(candidates, baselines, sources.newest_only, needs.rows)
 }
 
-/// The evidence of runs that snapshots hold, without any request.
+/// Returns the evidence for runs in snapshots, without any request.
 ///
 /// # Errors
 ///
-/// The runs do not go together; or a run is in Weave.
+/// The runs cannot be combined, or a run is in Weave.
 pub fn saved_evidence(sources: &Sources, wanted: Option<&Wanted<'_>>) -> Result<Evidence, Fault> {
     let loaded = |sources: &[RunSource]| -> Result<Vec<Loaded<'static>>, Fault> {
         let of = |side: &RunSource| match side {
@@ -186,7 +188,7 @@ pub fn saved_evidence(sources: &Sources, wanted: Option<&Wanted<'_>>) -> Result<
     Evidence::assembled(candidates, baselines, sources.newest_only, wanted)
 }
 
-/// Does something with several things at the same time, and keeps their order.
+/// Runs `work` on all things in parallel, and returns the results in the order of the things.
 fn side_by_side<T: Sync, R: Send>(
     things: &[T],
     work: &(dyn Fn(&T) -> Result<R, ApiError> + Sync),
@@ -204,11 +206,11 @@ fn side_by_side<T: Sync, R: Send>(
     }
 }
 
-/// Reads one run as far as a snapshot holds it.
+/// Reads the part of one run that a snapshot stores.
 ///
 /// # Errors
 ///
-/// As [`read_evidence`].
+/// The same as [`read_evidence`].
 pub fn read_run(client: &Client<'_>, project: &Project, info: RunInfo) -> Result<Run, Fault> {
     let reader = Reader {
         client,
@@ -222,7 +224,7 @@ pub fn read_run(client: &Client<'_>, project: &Project, info: RunInfo) -> Result
     Ok(reader.one(info, true)?)
 }
 
-/// Where the rows of one run can be read.
+/// Returns the source of the rows of one run.
 #[must_use]
 pub fn run_rows<'a>(
     client: &'a Client<'a>,
@@ -236,11 +238,11 @@ pub fn run_rows<'a>(
     }
 }
 
-/// Reads the rows of one run or of two, the candidate first, into columns.
+/// Reads the rows of one or two runs, the candidate first, into columns.
 ///
 /// # Errors
 ///
-/// As [`read_evidence`].
+/// The same as [`read_evidence`].
 pub fn read_rows(
     client: &Client<'_>,
     project: &Project,
@@ -250,11 +252,11 @@ pub fn read_rows(
     Ok(rows::read(client, &results_path(project), ids, columns)?)
 }
 
-/// Reads a few rows of one run or of two in whole, the candidate first.
+/// Reads a few complete rows of one or two runs, the candidate first.
 ///
 /// # Errors
 ///
-/// As [`read_evidence`].
+/// The same as [`read_evidence`].
 pub fn read_details(
     client: &Client<'_>,
     project: &Project,
@@ -278,11 +280,11 @@ pub fn read_details(
     )?)
 }
 
-/// Reads one prediction, as Weave tells it.
+/// Reads one prediction, as Weave returns it.
 ///
 /// # Errors
 ///
-/// It does not exist, or cannot be read.
+/// The prediction does not exist, or cannot be read.
 pub fn read_prediction(
     client: &Client<'_>,
     project: &Project,
@@ -299,8 +301,8 @@ pub fn read_prediction(
     })
 }
 
-/// Whether two runs without a common row have inputs that are equal but for the order of their keys, as far as their
-/// first rows tell.
+/// Whether two runs without a common row have inputs that are equal except for the order of their keys. Compares only
+/// their first rows.
 #[must_use]
 pub fn differ_by_key_order(
     client: &Client<'_>,
@@ -319,11 +321,11 @@ pub fn differ_by_key_order(
     ours.iter().any(|inputs| theirs.contains(inputs))
 }
 
-/// How many trials runs have, by their ids. One that has no rows is not among them.
+/// Returns the number of trials of each run, by run id. A run without rows is missing from the result.
 ///
 /// # Errors
 ///
-/// Weave cannot count them.
+/// Weave cannot count the trials.
 pub fn read_trials(
     client: &Client<'_>,
     project: &Project,
@@ -341,7 +343,7 @@ pub fn read_trials(
         .collect())
 }
 
-/// A run that was read, and where its rows are.
+/// A run that was read, with the source of its rows.
 enum Loaded<'a> {
     Live(Box<Run>, LiveRows<'a>),
     Saved(Box<Run>, Option<SavedRows>),
@@ -374,7 +376,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// One run, and where its rows are.
+    /// Reads one run, and returns it with the source of its rows.
     fn side(&self, side: RunSource, digests: bool) -> Result<Loaded<'_>, ApiError> {
         match side {
             RunSource::Snapshot(run, saved) => Ok(Loaded::saved(run, &saved)),
@@ -389,7 +391,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The rows of one run or two, the candidate first, if any are wanted.
+    /// Reads the rows of one or two runs, the candidate first; `None` if no rows are needed.
     fn rows(&self, ids: &[&str], totals: &[&Totals]) -> Result<Option<Rows>, ApiError> {
         let Some(wanted) = self.needs.rows else {
             return Ok(None);
@@ -401,7 +403,7 @@ impl Reader<'_> {
         rows::read(self.client, &self.results_path(), ids, &columns).map(Some)
     }
 
-    /// One run: its own statistics, and its row digests where asked for, side by side.
+    /// Reads one run: its own statistics and, if `digests` is set, its row digests, in parallel.
     fn one(&self, info: RunInfo, digests: bool) -> Result<Run, ApiError> {
         let id = &*info.id.clone();
         let ids = [id];
@@ -425,8 +427,8 @@ impl Reader<'_> {
             .map_err(ApiError::Fault)
     }
 
-    /// Both runs: their own statistics and those over the common rows, side by side; and one request
-    /// more only where rows were both removed and added.
+    /// Reads both runs: their own statistics and those of the common rows, in parallel. One more request is needed only
+    /// if rows were both removed and added.
     fn both(&self, ours: RunInfo, theirs: RunInfo) -> Result<Evidence, Fault> {
         let (candidate, baseline) = (&*ours.id.clone(), &*theirs.id.clone());
         let ids = [candidate, baseline];
@@ -447,7 +449,7 @@ impl Reader<'_> {
                 baseline: Some(ours_own.0.clone()),
             };
             let run = self.assemble(ours, ours_own, rows, None)?;
-            // Without a baseline, `min` and `max` are still judged.
+            // `min` and `max` limits need the rows even if the candidate is its own baseline.
             let rows = self.rows(&[candidate], &[&run.totals])?;
             let rows = rows.map(|rows| joined(&rows, &rows)).transpose()?;
             let baseline = Baseline::Found(Box::new(run.clone()), pair);
@@ -500,7 +502,7 @@ impl Reader<'_> {
             "include_summary": true,
             "summary_require_intersection": intersect,
         });
-        // Only with its children is a trial's usage that of its predict call alone.
+        // A trial's usage is that of its predict call alone only if the server reads the calls within the trial.
         if !self.needs.usage {
             set(&mut body, CHILDREN, false);
         }
@@ -519,7 +521,7 @@ impl Reader<'_> {
         let mut asked = self.client.post_results(&what, &path, &body);
         let without_calls = matches!(asked, Err(ApiError::TooManyTrials(_)));
         if without_calls {
-            // The rows of each run tell its usage.
+            // The usage is then read from the rows of each run.
             set(&mut body, CHILDREN, false);
             asked = self.client.post_results(&what, &path, &body);
         }
@@ -531,7 +533,7 @@ impl Reader<'_> {
             .find(|id| !ids.contains(id));
         match strange {
             None => Ok(answer.summary),
-            // Its rows would be counted among those of the runs that were asked for.
+            // The row count would include the rows of this other run.
             Some(id) => Err(ApiError::Fault(contradiction(&format!(
                 "asked for {}, it sent the statistics of `{id}`, too",
                 named(ids)
@@ -543,8 +545,8 @@ impl Reader<'_> {
         results_path(self.project)
     }
 
-    /// Takes a run's totals out of an answer. A run that has no rows is not in it: it has no trials. Without the calls
-    /// within trials its usage is not known.
+    /// Removes a run's totals from an answer and returns them. A run without rows is missing from the answer, and has
+    /// no trials. If the calls within trials were left out, the usage is unknown.
     fn totals(&self, summary: &mut Summary, id: &str) -> Result<(Totals, Option<String>), Fault> {
         let mut found = summary
             .evaluations
@@ -580,7 +582,7 @@ impl Reader<'_> {
         let mut totals = Totals {
             trials: evaluation.trial_count,
             usage: match evaluation.predict_total_tokens {
-                // The rows that are judged are not compared with anything.
+                // The usage then comes from the rows, and there is no total to compare them with.
                 Tokens::Untold if judges_rows => None,
                 Tokens::Untold => usage(None, evaluation.predict_total_cost),
                 Tokens::Told(tokens) => usage(tokens, evaluation.predict_total_cost),
@@ -637,7 +639,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The digests of all rows of a run, with the number of its trials, page by page.
+    /// Reads the digests of all rows of a run, each with its number of trials, page by page.
     fn digests(&self, id: &str) -> Result<BTreeMap<String, u64>, ApiError> {
         let what = format!("the row digests of {}", named(&[id]));
         let mut digests = BTreeMap::new();
@@ -666,7 +668,7 @@ impl Reader<'_> {
                     .iter()
                     .filter(|one| one.evaluation_call_id == id);
                 let trials = of_run.map(|one| one.trials.len() as u64).sum();
-                // Rows are sorted by digest: one that is not above the last was repeated or lost.
+                // Rows are sorted by digest. If a digest is not greater than the last one, a row was repeated or lost.
                 let ascends = digests
                     .last_key_value()
                     .is_none_or(|(last, _)| *last < row.row_digest);

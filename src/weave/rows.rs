@@ -1,4 +1,4 @@
-//! Rows, page by page: each page is decoded while the next one is fetched, and none may repeat or lose a row.
+//! Reads rows page by page. Each page is decoded while the next one is fetched. No page may repeat or lose a row.
 
 use std::borrow::Cow;
 use std::thread;
@@ -16,23 +16,23 @@ use crate::evidence::{
 use crate::fault::Fault;
 use crate::json::objects;
 
-/// Rows of the first page; each further page is as large as the last ones say is good.
+/// Number of rows in the first page. The size of each further page follows from the size of the page before.
 const FIRST_PAGE: usize = 100;
 const MOST_ROWS: usize = 2_000;
 const FEWEST_ROWS: usize = 2;
-/// Rows of each run that are looked at to see whether only the order of keys differs.
+/// Number of rows per run that are compared to check whether only the order of keys differs.
 const SAMPLE: usize = 200;
-/// Bytes that a page should have: enough that requests cost little, and few enough to hold two.
+/// Target size of a page, in bytes: large enough that requests cost little, and small enough to hold two pages.
 const GOOD_PAGE: usize = 4 * 1024 * 1024;
 
-/// What is asked of each row beyond its scores and outputs.
+/// What to read of each row besides its scores and outputs.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Ask {
     /// The latency and the tokens of its predict calls alone, which cost the server another query.
     pub(super) calls: bool,
-    /// What they cost.
+    /// The costs of its predict calls.
     pub(super) costs: bool,
-    /// The inputs.
+    /// The inputs of the row.
     pub(super) inputs: bool,
 }
 
@@ -47,8 +47,8 @@ impl Ask {
     }
 }
 
-/// Reads all rows of one run or of two, the candidate first, into the columns that are wanted. A server that refuses so
-/// many trials at once is asked for each run alone.
+/// Reads all rows of one or two runs, the candidate first, into the requested columns. If a server refuses so many
+/// trials at once, each run is read alone.
 pub(super) fn read(
     client: &Client<'_>,
     path: &str,
@@ -98,7 +98,7 @@ fn together(
     Ok(gatherer.finish())
 }
 
-/// The rows of one run, to be read on their own.
+/// The rows of one run in Weave, read separately from other runs.
 pub(super) struct LiveRows<'a> {
     pub(super) client: &'a Client<'a>,
     pub(super) path: String,
@@ -124,7 +124,7 @@ impl RowSource for LiveRows<'_> {
     }
 }
 
-/// Reads all rows, and hands them over one by one, in the order of their digests.
+/// Reads all rows, and passes them to `take` one by one, in the order of their digests.
 pub(super) fn each(
     client: &Client<'_>,
     path: &str,
@@ -141,7 +141,7 @@ pub(super) fn each(
             "limit": limit,
             "offset": offset,
         });
-        // What is not needed is not named: an older server may not know it.
+        // Keys that are not needed are not sent, because an older server may not know them.
         let more = [
             (!ask.calls, CHILDREN, false),
             (ask.costs, COSTS, true),
@@ -161,7 +161,7 @@ pub(super) fn each(
         total: None,
         calls: ask.calls,
     };
-    // Few of large rows are an answer of a size that can be held.
+    // If rows are large, fewer rows per page keep an answer within the size limit.
     let (mut limit, mut most) = (FIRST_PAGE, MOST_ROWS);
     let smaller = |offset: usize, limit: &mut usize, most: &mut usize| loop {
         match fetch(offset, *limit) {
@@ -176,7 +176,7 @@ pub(super) fn each(
     loop {
         let (offset, asked) = (reader.read + limit, limit);
         limit = better(limit, page.len()).min(most);
-        // Whether there is a next page is known once the first was decoded.
+        // Whether there is a next page is unknown until the first page is decoded.
         let ahead = reader.total.is_some_and(|total| (offset as u64) < total);
         let next = thread::scope(|scope| {
             let next = ahead.then(|| scope.spawn(|| fetch(offset, limit)));
@@ -203,7 +203,7 @@ pub(super) fn each(
     }
 }
 
-/// Reads a few rows in whole, by their digests, and hands over what each run has of them.
+/// Reads a few complete rows by their digests, and passes each run's part of a row to `take`.
 pub(super) fn few(
     client: &Client<'_>,
     path: &str,
@@ -252,8 +252,8 @@ pub(super) fn few(
     Ok(())
 }
 
-/// The inputs of a run's first rows, as JSON with the keys in their own order. Whether they can be read makes no
-/// difference to a verdict.
+/// Reads the inputs of a run's first rows, as JSON with sorted keys. The request is optional, because verdicts do not
+/// depend on it.
 pub(super) fn inputs(client: &Client<'_>, path: &str, id: &str) -> Result<Vec<String>, ApiError> {
     #[derive(Deserialize)]
     struct Inputs {
@@ -275,16 +275,16 @@ pub(super) fn inputs(client: &Client<'_>, path: &str, id: &str) -> Result<Vec<St
     let what = format!("the inputs of {}", rows_of(&[id]));
     let page: Inputs = client.post_aside(&what, path, &body)?;
     let rows = page.rows.into_iter();
-    // Maps are sorted by their keys here.
+    // `Value` sorts the keys of maps.
     Ok(rows.map(|row| row.raw_data_row.to_string()).collect())
 }
 
-/// Sorts the trials of a row by their calls, whose ids ascend with time: some servers send them in any order. A call that
-/// is stored twice is one trial. Where `calls` were asked for, a trial without a predict call has no usage.
+/// Sorts the trials of a row by the ids of their calls, which ascend with time: some servers send trials in any order.
+/// A call that is stored twice is one trial. If `calls` were requested, a trial without a predict call has no usage.
 ///
 /// # Errors
 ///
-/// Two trials have one id, and differ.
+/// Two trials have the same id, but differ.
 fn in_order(trials: &mut Vec<Trial<'_>>, calls: bool) -> Result<(), Fault> {
     if calls {
         trials.iter_mut().for_each(Trial::keep_own_usage);
@@ -306,25 +306,25 @@ fn in_order(trials: &mut Vec<Trial<'_>>, calls: bool) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Rows as messages name them.
+/// Names the rows of these runs in messages.
 fn rows_of(ids: &[&str]) -> String {
     format!("the rows of {}", named(ids))
 }
 
-/// How many rows the next page should have, from what this one weighs.
+/// The number of rows of the next page, from the size of this page in bytes.
 fn better(rows: usize, bytes: usize) -> usize {
     let good = rows.saturating_mul(GOOD_PAGE) / bytes.max(1);
     good.clamp(rows / 2, rows * 4).clamp(FEWEST_ROWS, MOST_ROWS)
 }
 
-/// What was read so far.
+/// The state of reading pages.
 struct Reader<'a> {
     what: &'a str,
     ids: &'a [&'a str],
     read: usize,
     last: Option<String>,
     total: Option<u64>,
-    /// Whether the calls within each trial were asked for.
+    /// Whether the calls within each trial were requested.
     calls: bool,
 }
 
@@ -352,7 +352,7 @@ impl Reader<'_> {
             )));
         }
         for row in &page.rows {
-            // Rows are sorted by digest: one that is not above the last was repeated or lost.
+            // Rows are sorted by digest. If a digest is not greater than the last one, a row was repeated or lost.
             let ascends = self.last.as_deref().is_none_or(|last| *last < *row.digest);
             if !ascends {
                 return Err(ApiError::Fault(contradiction(
@@ -381,7 +381,7 @@ impl Reader<'_> {
     }
 }
 
-/// A page of rows. What is not named here is skipped.
+/// A page of rows. Other fields of the answer are ignored.
 #[derive(Deserialize)]
 struct Page<'a> {
     #[serde(borrow, deserialize_with = "objects")]
@@ -389,7 +389,7 @@ struct Page<'a> {
     total_rows: u64,
 }
 
-/// A row with the trials of all runs that were asked for.
+/// A row with the trials of all requested runs.
 #[derive(Deserialize)]
 pub(super) struct Row<'a> {
     #[serde(borrow, rename = "row_digest")]

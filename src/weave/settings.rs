@@ -1,7 +1,7 @@
-//! The address of a W&B server in the settings file in the home directory, as `wandb login --host` writes it.
+//! Reads the address of a W&B server from the settings file in the home directory, which `wandb login --host` writes.
 //!
-//! The SDK also reads `./wandb/settings`. That file is not read here: it comes with what was checked out, and must not
-//! choose where the key is sent.
+//! The SDK also reads `./wandb/settings`. That file is not read here, because it is part of the checkout, which must
+//! not choose where the key is sent.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use crate::fault::Fault;
 use crate::site::Lookup;
 
-/// A larger file is refused, in bytes.
+/// Maximum size of the settings file, in bytes. A larger file is refused.
 const MAX_SETTINGS: u64 = 1024 * 1024;
-/// The section that is read; what it lacks is taken from the second one, as Python's `configparser` does.
+/// The sections that are read. If the first one lacks a value, it comes from the second one, as in Python's
+/// `configparser`.
 const SECTIONS: [&str; 2] = ["default", "DEFAULT"];
 const KEY: &str = "base_url";
 
@@ -26,8 +27,8 @@ pub(super) struct Setting {
 ///
 /// # Errors
 ///
-/// The file is not what Python's `configparser` reads, or `WANDB_CONFIG_DIR` is relative: then the folder would be
-/// one of those that were checked out.
+/// The file is not in the format of Python's `configparser`, or `WANDB_CONFIG_DIR` is relative and would name a folder
+/// of the checkout.
 pub(super) fn base_url(lookup: &Lookup<'_>) -> Result<Option<Setting>, Fault> {
     let Some(folder) = folder(lookup) else {
         return Ok(None);
@@ -46,7 +47,7 @@ pub(super) fn base_url(lookup: &Lookup<'_>) -> Result<Option<Setting>, Fault> {
         )
     };
     let Ok(file) = File::open(&path) else {
-        // As the SDK does: a home directory of somebody else is not readable, and has no settings.
+        // As in the SDK, an unreadable file counts as missing: the home directory may belong to another user.
         return Ok(None);
     };
     let mut text = String::new();
@@ -77,7 +78,7 @@ pub(super) fn home(lookup: &Lookup<'_>) -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// A path with `~` replaced by the home directory; `None` where that is not known.
+/// A path with `~` replaced by the home directory; `None` if the home directory is unknown.
 pub(super) fn expand(path: &str, lookup: &Lookup<'_>) -> Option<PathBuf> {
     match Path::new(path).strip_prefix("~") {
         Ok(rest) => Some(home(lookup)?.join(rest)),
@@ -87,10 +88,10 @@ pub(super) fn expand(path: &str, lookup: &Lookup<'_>) -> Option<PathBuf> {
 
 /// The `base_url` in the text of a settings file.
 fn parse(text: &str) -> Result<Option<String>, String> {
-    // Of the two sections.
+    // The values in the two sections.
     let mut found: [Option<String>; 2] = [None, None];
     let mut section = None;
-    // Where the last option began, and whether it is ours.
+    // The indent of the last option, and whether its name is `base_url`.
     let mut option: Option<(usize, bool)> = None;
     for (number, line) in (1..).zip(text.lines()) {
         let trimmed = line.trim();

@@ -12,24 +12,25 @@ use crate::evidence::Setup;
 use crate::fault::Fault;
 use crate::project::Project;
 
-/// Where objects are read.
+/// The path that reads objects.
 const REFS: &str = "/refs/read_batch";
-/// Weave refuses more references than this in one request.
+/// Maximum number of references in one request. Weave refuses more.
 const MOST_REFS: usize = 1_000;
-/// An object of more bytes as JSON is left out.
+/// Maximum size of an object as JSON, in bytes. A larger object is left out.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// The answer of `POST /refs/read_batch`: the objects in the order of their references, null where one was deleted.
+/// The answer of `POST /refs/read_batch`: the objects in the order of their references, null if one was deleted.
 #[derive(Deserialize)]
 struct Objects {
     vals: Vec<Value>,
 }
 
-/// How a run was measured, by two requests at most. An object that Weave does not have is left out.
+/// Returns how a run was measured. Makes at most two requests, and one more per object if one does not exist. An object
+/// that Weave does not have is left out.
 ///
 /// # Errors
 ///
-/// Weave cannot be reached, or gives no answer that can be used.
+/// Weave cannot be reached, or gives no usable answer.
 pub fn read_setup(client: &Client<'_>, project: &Project, info: &RunInfo) -> Result<Setup, Fault> {
     let mut setup = Setup {
         evaluation: info.evaluation_ref.clone(),
@@ -79,7 +80,7 @@ fn read(client: &Client<'_>, refs: &[String], setup: &mut Setup) -> Result<(), A
             let fault = contradiction("it sent another number of objects than was asked for");
             Err(ApiError::Fault(fault).of(what))
         }
-        // One that Weave does not have makes it refuse all.
+        // Weave refuses all references if one object does not exist, so each one is then read alone.
         Err(ApiError::NotFound { .. }) => match refs {
             [_] => Ok(()),
             several => several

@@ -1,4 +1,4 @@
-//! The answers of the v2 Evaluation API. Unused fields are ignored, absent ones are `None`.
+//! The answers of the v2 Evaluation API. Unused fields are ignored; missing optional fields are `None`.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub(super) struct CallRead {
     pub(super) inputs: Map<String, Value>,
     #[serde(default, deserialize_with = "distinct")]
     pub(super) attributes: Map<String, Value>,
-    /// What the run logged as its summary, of which only whether it is there is kept.
+    /// The summary that the run logged. Only its presence is kept.
     #[serde(default)]
     pub(super) output: Option<IgnoredAny>,
     #[serde(default, deserialize_with = "optional_object")]
@@ -39,10 +39,10 @@ pub(super) struct CallRead {
 /// What Weave adds to a call that has ended.
 #[derive(Debug, Deserialize)]
 pub(super) struct CallSummary {
-    /// How many calls of the trace succeeded and failed, as the client that made them counted.
+    /// The number of calls of the trace by status, as counted by the client that made them.
     #[serde(default)]
     status_counts: Option<StatusCounts>,
-    /// What was used, by the names of the models that were served.
+    /// The usage, by the names of the served models.
     #[serde(default)]
     usage: Option<Value>,
 }
@@ -51,13 +51,13 @@ pub(super) struct CallSummary {
 struct StatusCounts(#[serde(deserialize_with = "counts")] BTreeMap<String, u64>);
 
 impl CallSummary {
-    /// The names of the models that were served.
+    /// The names of the served models.
     pub(super) fn served_models(&self) -> Vec<String> {
         let usage = self.usage.as_ref().and_then(Value::as_object);
         usage.into_iter().flat_map(Map::keys).cloned().collect()
     }
 
-    /// How many calls the trace has, as the client that made them counted; `None` where it did not.
+    /// The number of calls of the trace, as counted by the client that made them; `None` if it did not count them.
     pub(super) fn calls(&self) -> Option<u64> {
         let StatusCounts(counts) = self.status_counts.as_ref()?;
         let sum = |sum: u64, count: &u64| sum.saturating_add(*count);
@@ -65,13 +65,13 @@ impl CallSummary {
     }
 }
 
-/// `POST /calls/query_stats`.
+/// The answer of `POST /calls/query_stats`.
 #[derive(Debug, Deserialize)]
 pub(super) struct CallStats {
     pub(super) count: u64,
 }
 
-/// `POST eval_results/query` with `include_summary`.
+/// The answer of `POST eval_results/query` with `include_summary`.
 #[derive(Debug, Deserialize)]
 pub(super) struct SummaryAnswer {
     #[serde(deserialize_with = "object")]
@@ -80,7 +80,7 @@ pub(super) struct SummaryAnswer {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Summary {
-    /// Whether the calls within trials were left out, though they were wanted.
+    /// Whether the calls within trials were left out although they were requested.
     #[serde(skip)]
     pub(super) without_calls: bool,
     pub(super) row_count: u64,
@@ -105,10 +105,10 @@ pub(super) struct EvaluationSummary {
 /// The tokens of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum Tokens {
-    /// An older server does not tell them.
+    /// An older server does not return them.
     #[default]
     Untold,
-    /// Their sum, where any trial reports some.
+    /// Their sum, if any trial reports tokens.
     Told(Option<u64>),
 }
 
@@ -131,7 +131,7 @@ pub(super) struct ScorerStats {
     pub(super) pass_known_count: u64,
 }
 
-/// `POST eval_results/query` with `include_rows`; of each row only its digest and its trials.
+/// The answer of `POST eval_results/query` with `include_rows`. Only the digest and the trials of each row are read.
 #[derive(Debug, Deserialize)]
 pub(super) struct RowsAnswer {
     #[serde(deserialize_with = "objects")]
@@ -153,11 +153,11 @@ pub(super) struct RowEvaluation {
     pub(super) trials: Vec<Trial>,
 }
 
-/// A trial, of which nothing is kept: its outputs and scores are skipped as they are read.
+/// A trial. Nothing of it is kept: its outputs and scores are skipped while they are read.
 #[derive(Debug, Deserialize)]
 pub(super) struct Trial {}
 
-/// A struct from a map, or nothing.
+/// Reads a struct from a map; `None` for null.
 fn optional_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -173,7 +173,7 @@ fn required_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp
     time(deserializer)?.ok_or_else(|| serde::de::Error::custom("a call without a time"))
 }
 
-/// A time with an offset, or one without, which is UTC.
+/// Reads a time. A time without an offset is UTC.
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     text.map(|text| text.parse().or_else(|_| format!("{text}Z").parse()))

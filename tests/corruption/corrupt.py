@@ -371,7 +371,7 @@ def _(target: Corruptible) -> Answer | None:
 
 
 def corrupt(chance: random.Random, answers: list[Answer]) -> tuple[str, int, list[Answer]]:
-    """Corrupts one of several answers, sometimes repeatedly. Returns the first kind, the answer's number, all answers."""
+    """Corrupts one of several answers, sometimes repeatedly. Returns the first kind, its answer's number, and all."""
     if chance.random() < 0.3:
         name, edited = delete(chance, answers)
         return name, next(n for n, (one, other) in enumerate(zip(answers, edited)) if one != other), edited

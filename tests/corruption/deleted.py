@@ -46,7 +46,7 @@ def _calls(answers: list[Answer]) -> list[dict]:
 
 
 def _edited(answers: list[Answer], edit: Callable[[dict], bool | None]) -> list[Answer] | None:
-    """Returns the answers with each document edited, or `None` if nothing changed. Drops a document if `edit` is False."""
+    """Edits each document of the answers, and drops it if `edit` returns False. Returns `None` if nothing changed."""
     edited = []
     for answer in answers:
         documents = _documents(answer)

@@ -169,7 +169,7 @@ class ClickHouseStore:
         )
 
     def repeat(self, run: str) -> None:
-        """Stores the run's trials with a true score again, as a batch that is sent twice is stored until parts merge."""
+        """Stores the run's trials with a true score again, like a batch that is sent twice, until parts merge."""
         self._client.command(f"SYSTEM STOP MERGES {self._table}")
         for trial in self.trials(run):
             if True in trial.scores.values():

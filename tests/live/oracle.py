@@ -154,7 +154,7 @@ def envelope(worst: list[float], best: list[float]) -> tuple[Means, Means]:
 
 
 class Levels:
-    """The imputations with the least deviation for their mean: each row is as near to a level as possible. Low is bad."""
+    """The imputations with the least deviation for their mean: each row is nearest to one level. Low is bad."""
 
     def __init__(self, one: list[float], other: list[float]) -> None:
         self.lows, self.highs = np.minimum(one, other), np.maximum(one, other)
@@ -222,7 +222,7 @@ def mid_p(regressed: int, fixed: int) -> float:
 
 
 def resolution(table: tuple[int, int, int, int], confidence: float, *, drop: bool) -> float | None:
-    """Returns the smallest significant net number of rows, as a rate. As many rows changed both ways as in the table."""
+    """Returns the smallest significant net number of rows, as a rate. As many rows change both ways as in `table`."""
     both, fixed, regressed, neither = table
     rows, noise, z = sum(table), min(fixed, regressed), stats.norm.ppf(confidence)
     for net in range(1, rows - 2 * noise + 1):

@@ -1,8 +1,8 @@
 """Compiles the mutants of cargo-mutants into one test binary, and switches them on one by one.
 
-Each function that has mutants gets its body once more for each of them, under a number that an environment variable
-chooses. What cannot be compiled that way (a mutant of a type that does not fit, of a constant, of a `const fn`) is
-given to cargo-mutants itself. To be run in the crate of `run`: switched.py JOBS ROOM…
+Each function that has mutants gets an additional body for each mutant. An environment variable selects the body by the
+mutant's number. cargo-mutants itself tests the mutants that cannot be compiled this way: a mutant with a type that does
+not fit, of a constant, or of a `const fn`. Run it in the crate that `run` makes: switched.py JOBS MODULE…
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-# A mutant that runs longer than its tests is caught: it does not come to an end. In seconds.
+# Time limit in seconds. A mutant that exceeds it does not end, and counts as caught.
 TIMEOUT = 40
-# And one that takes more than this. In KiB.
+# Memory limit in KiB. A mutant that exceeds it counts as caught.
 MEMORY = 6_000_000
 SWITCH = """
 #[doc(hidden)]
@@ -35,7 +35,7 @@ pub fn mutant() -> u32 {
 
 @dataclass
 class Mutant:
-    """One of the list, by its number."""
+    """A mutant of the list, with its number."""
 
     number: int
     name: str
@@ -65,7 +65,7 @@ def place(lines: list[str], at: dict) -> int:
 
 
 def body_of(text: str, name: str) -> int | None:
-    """Where the body of a function begins in its text; None of one that has to be known to the compiler."""
+    """Returns where the body of a function begins in its text, or None for a `const fn`."""
     found = re.search(rf"\b(const\s+)?fn\s+{re.escape(name)}\b", text)
     if not found or found[1]:
         return None
@@ -78,7 +78,7 @@ def body_of(text: str, name: str) -> int | None:
 
 
 def switched(text: str, mutants: list[Mutant]) -> tuple[str, set[int]]:
-    """A file with its mutants behind a switch, and the numbers of those that are in it."""
+    """Returns a file with its mutants behind a switch, and the numbers of the mutants in it."""
     lines = text.splitlines(keepends=True)
     functions = defaultdict(list)
     for mutant in mutants:
@@ -109,7 +109,7 @@ def switched(text: str, mutants: list[Mutant]) -> tuple[str, set[int]]:
 
 
 def built(mutants: list[Mutant]) -> tuple[str, set[int]]:
-    """The test binary, and the numbers of the mutants that are in it."""
+    """Builds the test binary. Returns its path and the numbers of the mutants in it."""
     if not Path("sound").exists():
         shutil.copytree("src", "sound")
     refused: set[int] = set()
@@ -146,7 +146,7 @@ def built(mutants: list[Mutant]) -> tuple[str, set[int]]:
 
 
 def outcome(binary: str, mutant: Mutant) -> str:
-    """Whether a test fails: those of its own room first."""
+    """Returns how the tests end. Runs the tests of the mutant's own module first."""
     for tests in ([f"{mutant.room}::"], ["--skip", f"{mutant.room}::"]):
         limited = ["bash", "-c", f'ulimit -v {MEMORY}; exec "$@"', "limited", binary, "--test-threads", "1", *tests]
         process = subprocess.Popen(
@@ -195,7 +195,7 @@ def tried(binary: str, mutants: list[Mutant], jobs: int) -> Counter:
 
 
 def rest(mutants: list[Mutant], rooms: list[str]) -> Counter:
-    """Those that no switch turns on, by cargo-mutants itself."""
+    """Tests the mutants that no switch selects, with cargo-mutants itself."""
     shutil.rmtree("src")
     shutil.copytree("sound", "src")
     files = [argument for room in rooms for argument in ("--file", f"src/{room}/**")]

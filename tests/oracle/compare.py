@@ -1,9 +1,9 @@
 """Runs the built binary and the oracle on the same cases, and compares them check by check.
 
-Usage: compare.py CASES [--fresh SEED] [--jobs N]: the known cases, so many of the fixed seeds, and as many of fresh ones,
-which begin at SEED, or else at a random number that is printed.
-compare.py CASES --first SEED: only so many from this seed on. compare.py --seed SEED: one case, shown in full.
-`--show N`: at most so many cases that disagree are printed, 20 by default.
+Usage: compare.py CASES [--fresh SEED] [--jobs N]: runs the known cases, CASES fixed seeds, and CASES fresh seeds. The
+fresh seeds begin at SEED, or at a random number that is printed.
+compare.py CASES --first SEED: runs only CASES seeds from SEED on. compare.py --seed SEED: shows one case in full.
+`--show N`: prints at most N cases that disagree, 20 by default.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ import selection
 
 BINARY = os.environ["WEAVE_GATE"]
 KEY = "0123456789abcdef0123456789abcdef01234567"
-# Where Student's t is asked under missing scores the program may bound mean and deviation apart (ARCHITECTURE.md, 15), and
-# leave undecided what a sharper bound decides. Of the checks where it may, at most this part.
+# For Student's t under missing scores, the program may bound the mean and the deviation separately (ARCHITECTURE.md,
+# 15). It may then leave undecided what a sharper bound decides: at most this fraction of the checks where it may.
 MOST_LEFT_OPEN = 0.04
-# The same of a few hundred cases, where it varies.
+# The same limit for a few hundred cases, where the fraction varies more.
 MOST_LEFT_OPEN_OF_FEW = 0.1
-# Checks with more fillings than the oracle counts; of all checks, at most this part.
+# The maximum fraction of all checks with more imputations than the oracle counts.
 MOST_UNCOUNTED = 0.01
-# Of fewer cases parts say nothing, and from so many on each metric has to reach each status.
+# With fewer cases the fractions have no meaning. From this many cases on, each metric must reach each status.
 ENOUGH = 300
-# From so many cases on each combination of metric, evidence and missing has to reach each status.
+# From this many cases on, each combination of metric, evidence and missing must reach each status.
 WHOLE = 5000
 
-# In one of so many cases the properties are tried, and a history of runs is judged.
+# One in this many cases also tests the properties, and one in this many also judges a history of runs.
 PROPERTIES = 10
 HISTORIES = 2
 
@@ -55,7 +55,7 @@ _folder: Path | None = None
 
 @dataclass
 class Result:
-    """What came of one case."""
+    """The result of one case."""
 
     seed: int
     checks: list[judge.Check] = field(default_factory=list)
@@ -76,19 +76,19 @@ def start() -> None:
 
 
 def folder() -> Path:
-    """Where the program runs."""
+    """Returns the folder in which the program runs."""
     return _folder
 
 
 def serve(case: generate.Case, shuffled: bool = False) -> None:
-    """Puts a case where the program looks for it."""
+    """Puts a case where the program reads it."""
     runs = [run for run in (case.evidence.candidate, case.evidence.baseline) if run]
     _weave.serve(runs, case.evidence.keys, shuffled=shuffled)
     write(case.policy)
 
 
 def write(policy: dict) -> None:
-    # JSON is YAML.
+    # JSON is valid YAML.
     (_folder / "gates.yaml").write_text(json.dumps(policy))
 
 
@@ -100,12 +100,12 @@ def gate(*arguments: str) -> subprocess.CompletedProcess:
 
 
 def check(case: generate.Case, *more: str) -> tuple[int, dict | None, str]:
-    """`weave-gate check` of a case: exit code, JSON report, stderr."""
+    """Runs `weave-gate check` on a case. Returns the exit code, the JSON report and stderr."""
     return check_policy(*more, *([] if case.excerpts else ["--no-excerpts"]))
 
 
 def check_policy(*more: str) -> tuple[int, dict | None, str]:
-    """`weave-gate check` of the policy that was written last."""
+    """Runs `weave-gate check` on the policy that was written last."""
     report = _folder / "report.json"
     report.unlink(missing_ok=True)
     done = gate("check", "gates.yaml", "-q", "--base-url", _weave.url, "--json", "report.json", *more)
@@ -119,7 +119,7 @@ def key_of(check: dict) -> tuple:
 
 
 def run(case: int | generate.Case) -> Result:
-    """Compares one case, or that of a seed."""
+    """Compares one case, or the case of a seed."""
     seed = case if isinstance(case, int) else case.seed
     try:
         return compare(generate.case(case) if isinstance(case, int) else case)
@@ -175,7 +175,7 @@ def hold_against(result: Result, said: judge.Judgement, code: int, report: dict 
             )
     if result.disagreements:
         return
-    # Statuses that may differ are the program's by now, and the verdict has to follow from them.
+    # Statuses that may differ were set to the program's above. The verdict must follow from these statuses.
     verdict = judge.verdict(said.checks)
     expected = judge.EXIT_CODES[verdict]
     if (report["verdict"], code) != (verdict, expected):
@@ -188,7 +188,7 @@ def statuses_of(report: dict | None) -> dict[tuple, str]:
 
 
 def broken(case: generate.Case, report: dict) -> list[str]:
-    """Properties that do not hold of a case."""
+    """Returns the properties that a case violates."""
     _, before, _ = check(replace(case, excerpts=False))
     serve(case, shuffled=True)
     _, again, _ = check(replace(case, excerpts=False))
@@ -209,7 +209,7 @@ def broken(case: generate.Case, report: dict) -> list[str]:
 
 
 def from_history(seed: int) -> list[str]:
-    """Which runs of a history the program judges, and what comes of it."""
+    """Compares which runs of a history the program judges, and the result."""
     now = datetime.now(timezone.utc)
     history = histories.history(seed, now)
     chosen = history.selected(now)
@@ -240,9 +240,9 @@ def check_history(history: histories.History, shuffled: bool = False) -> tuple[i
 
 
 def unlike(history: histories.History, chosen: selection.Selection, policy: dict) -> list[str]:
-    """Where the program judges other runs than those that were chosen."""
+    """Returns the differences between the runs that the program judges and the runs that the oracle chose."""
     if chosen.candidate_findings:
-        # Nothing is judged then, and which runs it would have been is not said by any rule.
+        # Nothing is judged then, and no rule says which runs would have been judged.
         return []
     ours = {"candidate": chosen.candidate}
     if any(judge.compares(gate) for gate in history.policy["gates"]):
@@ -256,13 +256,13 @@ def unlike(history: histories.History, chosen: selection.Selection, policy: dict
 
 
 def is_left_open(mine: judge.Check, status: str) -> bool:
-    """The one documented difference: undecided where a sharper bound decides, and never the other way."""
+    """The only documented difference: the program may be undecided where a sharper bound decides, never the reverse."""
     undecided = "waived" if mine.excused else "undecided"
     return mine.may_be_open and status == undecided and mine.status in ("pass", "fail")
 
 
 def from_snapshots(case: generate.Case, code: int, report: dict) -> list[str]:
-    """Two snapshots with rows, made by the program, have to say what the server says."""
+    """Compares the result from two snapshots with rows, made by the program, with the result from the server."""
     for run in (case.evidence.candidate, case.evidence.baseline):
         made = snapshot(run.id)
         if made.returncode:
@@ -276,7 +276,7 @@ def from_snapshots(case: generate.Case, code: int, report: dict) -> list[str]:
 
 
 def snapshot(id: str) -> subprocess.CompletedProcess:
-    """Takes one with rows, into the file of that name."""
+    """Takes a snapshot with rows, into the file with the run's id."""
     return gate("snapshot", id, "--rows", "-o", f"{id}.json", "--project", fake_weave.PROJECT, "--base-url", _weave.url)
 
 
@@ -288,7 +288,7 @@ def differences(one: dict, other: dict) -> list:
 
 
 def wanted(whole: bool) -> set[tuple]:
-    """Combinations that have to occur, each as (metric, evidence, missing, status)."""
+    """Returns the combinations that must occur, each as (metric, evidence, missing, status)."""
     statuses = ["pass", "fail", "undecided"]
     metrics = sorted(set(generate.METRICS))
     if not whole:
@@ -304,7 +304,7 @@ def wanted(whole: bool) -> set[tuple]:
 
 
 def show(results: list[Result], seconds: float, most: int) -> bool:
-    """Prints the figures, and so many cases that disagree; whether all is well."""
+    """Prints the figures, and at most `most` cases that disagree. Returns whether everything agrees."""
     checks = [check for result in results for check in result.checks]
     by_metric = Counter((check.metric, check.status) for check in checks)
     statuses = ["pass", "fail", "undecided", "waived", "skipped"]
@@ -351,7 +351,7 @@ def show(results: list[Result], seconds: float, most: int) -> bool:
 
 
 def dump(seed: int) -> None:
-    """One case in full: the policy, the rows, and what each says."""
+    """Prints one case in full: the policy, the rows, and both results."""
     start()
     case = next((case for case in generate.known() if case.seed == seed), None) or generate.case(seed)
     print(json.dumps(case.policy, indent=1))
@@ -370,12 +370,12 @@ def dump(seed: int) -> None:
 
 
 def cases(options: argparse.Namespace) -> list[int | generate.Case]:
-    """What is compared: the known cases, the fixed seeds and the fresh ones."""
+    """Returns the cases to compare: the known cases, the fixed seeds and the fresh ones."""
     if options.first is not None:
         return list(range(options.first, options.first + options.cases))
     fresh = options.fresh
     if fresh is None:
-        # Beyond every fixed seed.
+        # Larger than every fixed seed.
         fresh = random.SystemRandom().randrange(10**6, 10**12)
     print(f"fresh seeds from {fresh}: --fresh {fresh} runs them again", flush=True)
     return [*generate.known(), *range(options.cases), *range(fresh, fresh + options.cases)]

@@ -1,6 +1,5 @@
-"""A small Weave server on loopback. It knows raw rows only, and answers with what the server computes of them:
-pages of rows, a summary that is made row by row as the published reference implementation makes it, and the root
-calls of the runs."""
+"""A small Weave server on loopback. It stores only raw rows, and computes its answers from them: pages of rows, root
+calls of runs, and a summary that is computed row by row, as in the published reference implementation."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ PROJECT = "my-team/bot"
 
 
 def nested(scores: dict, keys: dict) -> dict:
-    """A trial's scores as scorers return them: `tone.score: 1` is `{"tone": {"score": 1}}`."""
+    """Returns a trial's scores as scorers return them: `tone.score: 1` is `{"tone": {"score": 1}}`."""
     tree: dict = {}
     for name, score in scores.items():
         key, path = keys.get(name) or (name.split(".", 1) + [None])[:2]
@@ -31,7 +30,7 @@ def nested(scores: dict, keys: dict) -> dict:
 
 
 def leaves(value, path=()):
-    """The leaves of what a scorer returned that are a dimension's score: no null and no list."""
+    """Returns the leaves of a scorer's returned value that are scores of a dimension: no null and no list."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from leaves(inner, (*path, key))
@@ -45,7 +44,7 @@ def usage(trials: list[Trial], of) -> float | int | None:
 
 
 class Served:
-    """A run as the server holds it."""
+    """A run as the server stores it."""
 
     def __init__(self, run: Run, keys: dict):
         self.run = run
@@ -54,7 +53,7 @@ class Served:
 
     @property
     def trace(self) -> str:
-        """Its trace: of a run through the v2 API it has the run's id."""
+        """Returns the id of its trace. For a run of the v2 API it is the run's id."""
         return self.run.id if self.run.kind == "v2" else f"trace-of-{self.run.id}"
 
     def evaluation(self) -> str:
@@ -66,7 +65,7 @@ class Served:
         return f"weave:///{PROJECT}/object/{name}:{version}"
 
     def stored(self) -> int:
-        """How many calls its trace has."""
+        """Returns how many calls its trace has."""
         default = 1 + sum(len(row.trials) for row in self.run.rows)
         return self.run.stored if self.run.stored is not None else self.run.counted or default
 
@@ -75,7 +74,7 @@ class Served:
         return {"started_at": self.run.started_at.isoformat(), "ended": ended and ended.isoformat()}
 
     def status(self) -> dict:
-        """As the v2 API tells of it."""
+        """Returns the run's status as the v2 API reports it."""
         times = self.times()
         return {
             "evaluation_run_id": self.run.id,
@@ -89,7 +88,7 @@ class Served:
         }
 
     def root(self) -> dict:
-        """Its root call."""
+        """Returns its root call."""
         run, times = self.run, self.times()
         ends = run.status != "running"
         weave = {"completed": "success", "failed": "error", "running": "running"}[run.status]
@@ -130,7 +129,7 @@ class Served:
         }
 
     def trials(self, digest: str, calls: bool, costs: bool) -> list[dict]:
-        """What the server has of a row's trials: the predict calls only where they are asked for."""
+        """Returns the stored trials of a row. They include the predict calls only on request."""
         made = []
         for number, trial in enumerate(self.rows[digest].trials):
             call = f"{self.run.id}-{digest}-{number}"
@@ -197,12 +196,12 @@ class Served:
 
 
 class Weave:
-    """The server: `serve` puts a case's runs in the place of the last one's."""
+    """The server. `serve` replaces the runs of the last case by the runs of another case."""
 
     def __init__(self) -> None:
         self.runs: dict[str, Served] = {}
         self.unexpected: list[str] = []
-        # Whether it filters root calls by a query, or leaves that to whoever asks.
+        # Whether it filters root calls by a query. If not, the client must filter them.
         self.filters = True
         self.shuffled = False
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
@@ -211,8 +210,8 @@ class Weave:
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
 
     def serve(self, runs: list[Run], keys: dict, filters: bool = True, shuffled: bool = False) -> None:
-        """Puts these runs in the place of the last ones. `shuffled` tells of everything that has no order in another
-        one, and in the same each time."""
+        """Replaces the runs. With `shuffled`, everything that has no order is returned in another order, which is the
+        same each time."""
         self.runs = {run.id: Served(run, keys) for run in (reversed(runs) if shuffled else runs)}
         self.filters, self.shuffled = filters, shuffled
         self.unexpected = []
@@ -222,7 +221,7 @@ class Weave:
         self._http.server_close()
 
     def listed(self, query: str) -> list[dict]:
-        """Runs through the v2 API, oldest first."""
+        """Returns runs through the v2 API, oldest first."""
         asked = urllib.parse.parse_qs(query)
         known = {"evaluations", "models", "evaluation_run_ids", "limit", "offset"}
         self.unexpected += [f"evaluation_runs?{key}" for key in asked.keys() - known]
@@ -238,7 +237,7 @@ class Weave:
         return sorted(self.runs.values(), key=lambda served: (served.run.started_at, served.run.id))
 
     def calls(self, body: dict) -> list[dict]:
-        """Root calls, as they are asked for."""
+        """Returns the root calls that match a request."""
         found = [served.root() for served in self._by_age() if self._is_asked_for(served, body.get("filter") or {})]
         if self.filters and body.get("query"):
             found = [call for call in found if is_true(body["query"]["$expr"], call)]
@@ -264,7 +263,7 @@ class Weave:
         )
 
     def count(self, body: dict) -> int:
-        """How many calls there are: of whole traces, or of root calls that are asked for otherwise."""
+        """Returns how many calls there are, of whole traces or among root calls that match a request."""
         wanted = body.get("filter") or {}
         if wanted.get("trace_ids"):
             return sum(served.stored() for served in self.runs.values() if served.trace in wanted["trace_ids"])
@@ -302,7 +301,7 @@ class Weave:
 
     @staticmethod
     def _filtered(digests: list[str], filters) -> list[str]:
-        """Only filters by digest are known: an equality, or one of several."""
+        """Filters digests. Supports only filters by digest: equal to one, or one of several."""
         wanted = set(literals(filters)) if filters else None
         return digests if wanted is None else [digest for digest in digests if digest in wanted]
 
@@ -322,12 +321,12 @@ class Weave:
 
 
 def matches(ref: str, pattern: str) -> bool:
-    """Whether a reference is this one; `:*` at its end is any version."""
+    """Whether a reference matches a pattern. `:*` at its end matches any version."""
     return ref == pattern or (pattern.endswith(":*") and ref.rsplit(":", 1)[0] == pattern[:-2])
 
 
 def is_true(expression: dict, call: dict) -> bool:
-    """Whether a query holds of a call."""
+    """Whether a query matches a call."""
     ((operation, parts),) = expression.items()
     if operation == "$and":
         return all(is_true(part, call) for part in parts)
@@ -338,7 +337,7 @@ def is_true(expression: dict, call: dict) -> bool:
     if operation == "$eq":
         one, other = (operand(part, call) for part in parts)
         if other is None:
-            # A column is null; of what was never logged nothing is found.
+            # A column can be null. A comparison with an attribute that was never logged finds nothing.
             return one is None and not parts[0]["$getField"].startswith("attributes.")
         return one is not None and is_like(one, other)
     if operation == "$in":
@@ -356,7 +355,7 @@ COMPARISONS = {"$gt": operator.gt, "$gte": operator.ge, "$lt": operator.lt, "$lt
 
 
 def moment(value):
-    """A time as the server compares it with a number: in seconds."""
+    """Returns a time in seconds, as the server compares it with a number."""
     try:
         return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else value
     except ValueError:
@@ -375,7 +374,7 @@ def operand(part: dict, call: dict):
 
 
 def is_like(one, other) -> bool:
-    """The server compares a number with a text by value."""
+    """Compares a number with a text by value, as the server does."""
     if type(one) is type(other):
         return one == other
     try:
@@ -439,7 +438,7 @@ def handler(weave: Weave) -> type[BaseHTTPRequestHandler]:
             if self.path == "/calls/query_stats":
                 return self._answer(200, {"count": weave.count(body), "has_more": False})
             if self.path == "/refs/read_batch":
-                # How a run was measured is kept in snapshots, and not judged.
+                # Snapshots store how a run was measured, but nothing is judged by it.
                 return self._answer(200, {"vals": [{"scorers": []} for _ in body["refs"]]})
             weave.unexpected.append(f"POST {self.path}")
             return self._answer(404, {"detail": "Not Found"})

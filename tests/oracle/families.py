@@ -1,7 +1,8 @@
-"""Holm's correction over a family of tests, of which only those are counted that could reject (Tarone 1990).
+"""Holm's correction over a family of tests. It counts only the tests that could reject (Tarone 1990).
 
 A test that could not reject with any pattern of its own differences says nothing about the others, and cannot fail.
-Limits of one gate on the same rows are tests of the same fillings: what one could attain in a filling, so could the others.
+Limits of one gate on the same rows are tests with the same imputations of missing scores: in each imputation they can
+attain the same p-values.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import numpy as np
 import stats
 from fillings import UNKNOWN, Bar, Chances, Question
 
-# More combinations of what the other tests may be are not looked at one by one.
+# If there are more combinations of the other tests' values, they are not enumerated.
 MOST_COMBINATIONS = 3000
-# More bars of one question are not found one by one.
+# If one question has more bars, they are not computed one by one.
 MOST_BARS = 30_000
 
 Other = tuple[float, float, float]  # alpha, attainable p, p
@@ -26,8 +27,8 @@ Other = tuple[float, float, float]  # alpha, attainable p, p
 def answers(
     questions: dict[int, Question], hidden: list[float], correction: str, rows_of: dict[int, Hashable]
 ) -> dict:
-    """What is said of each question of one family. `hidden` has the alpha of each test that missing scores without
-    bound keep from being made: of those any p may be. `rows_of` is the same for questions on the same rows."""
+    """Returns the result of each question of one family. `hidden` has the alpha of each test that unbounded missing
+    scores prevent. Such a test may have any p-value. `rows_of` is equal for questions on the same rows."""
     tests = {number: question.chances() for number, question in questions.items() if question.is_test}
     said = {}
     for number, question in questions.items():
@@ -50,7 +51,7 @@ def answers(
             if found is not None:
                 said[number] = *found, "chance, corrected"
                 continue
-            # Taken for others, their fillings allow for more than can be.
+            # Treated as unrelated tests, their imputations allow more combinations than are possible.
             others += [Chances(tests[other].alpha, tests[other].pairs, exact=False) for other in kin]
         bars, are_exact = bars_of(alpha, others)
         statuses: set[str] = set()
@@ -64,8 +65,8 @@ def answers(
 
 
 def together(question: Question, kin: list[Question], others: list[Chances]) -> tuple[set[str], bool] | None:
-    """What is said of a question in every filling, beside the questions on the same rows as they are in that filling;
-    `None` where that cannot be counted out."""
+    """Returns the result of a question over all imputations. In each imputation, the questions on the same rows have
+    their own values. Returns `None` if the imputations cannot be enumerated."""
     worlds, beside = question.worlds(), [other.worlds() for other in kin]
     if worlds is None or question.is_dense():
         return None
@@ -74,7 +75,7 @@ def together(question: Question, kin: list[Question], others: list[Chances]) -> 
     if math.prod(len(pairs) for pairs in choices) > MOST_COMBINATIONS:
         exact = False
         choices = [corners(pairs) for pairs in choices]
-    # The fillings of questions on the same rows are counted out in the same order.
+    # Questions on the same rows enumerate their imputations in the same order.
     each, places = np.unique(
         np.column_stack([worlds.attainable, *[of.p for of in beside]]), axis=0, return_inverse=True
     )
@@ -93,7 +94,7 @@ def together(question: Question, kin: list[Question], others: list[Chances]) -> 
 
 
 def bars_of(alpha: float, others: list[Chances]) -> tuple[list[Bar], bool]:
-    """All bars that a test at this alpha may have to meet, and whether each of them is that of some filling."""
+    """Returns all bars that a test at this alpha may have to meet, and whether each belongs to some imputation."""
     exact = all(chances.exact for chances in others)
     choices = [[(chances.alpha, *pair) for pair in chances.pairs] for chances in others]
     if math.prod(len(pairs) for pairs in choices) > MOST_COMBINATIONS:
@@ -106,7 +107,7 @@ def bars_of(alpha: float, others: list[Chances]) -> tuple[list[Bar], bool]:
 
 
 def corners(pairs: list[Other]) -> list[Other]:
-    """The least and the most that these say."""
+    """Returns the smallest and the largest values of these pairs."""
     alpha = pairs[0][0]
     least, most = [pick(attainable for _, attainable, _ in pairs) for pick in (min, max)]
     low, high = [pick(p for *_, p in pairs) for pick in (min, max)]
@@ -114,8 +115,8 @@ def corners(pairs: list[Other]) -> list[Other]:
 
 
 def counted(others: list[Other]) -> int:
-    """Tarone's K for a test beside these others, where it is counted itself: the smallest at which at most K tests
-    could reject at alpha / K."""
+    """Returns Tarone's K for a test among these other tests: the smallest K for which at most K tests could reject at
+    alpha / K. The test itself is counted."""
     k = 1
     while 1 + sum(attainable <= alpha / k for alpha, attainable, _ in others) > k:
         k += 1
@@ -123,14 +124,14 @@ def counted(others: list[Other]) -> int:
 
 
 def bar(alpha: float, others: list[Other]) -> tuple[float, float]:
-    """The highest p that is significant at alpha beside these others, and the highest attainable p that is counted."""
+    """Returns the highest p that is significant at alpha among these tests, and the highest counted attainable p."""
     k = counted(others)
     return holm_bar(alpha, [p for other, attainable, p in others if attainable <= other / k]), alpha / k
 
 
 def holm_bar(alpha: float, others: list[float]) -> float:
-    """The highest p that Holm's method still counts as significant at alpha beside these others: those that it rejects
-    before leave as many fewer to correct for."""
+    """Returns the highest p that Holm's method still accepts as significant at alpha among these other tests. Each test
+    that it rejects first reduces the number of tests to correct for."""
     left = len(others) + 1
     for p in sorted(others):
         if p * left > alpha:

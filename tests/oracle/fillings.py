@@ -1,15 +1,15 @@
-"""What chance says, for every way to fill the missing scores.
+"""Intervals and tests over every imputation of the missing scores.
 
-A question is turned so that low is bad: of `max` and of rises everything is negated. Then one world, that is one
-way to fill all missing scores, fails a floor where the whole interval is below it, and fails a change where the
-change is beyond the limit and the interval excludes no change.
+A question is oriented so that low is bad: for `max` and for rises every value is negated. One imputation replaces all
+missing scores. It fails a `min` if the whole interval is below the limit. It fails a change if the change is beyond the
+limit and the interval excludes no change.
 
-Where scores are truth values the worlds are counted out. Where they are numbers between two bounds there are
-infinitely many, and two facts bound them:
-- mean + k * deviation is a convex function of the rows, so it is highest at a corner: every missing score at one
-  of its ends. (And mean - k * deviation is lowest there.)
-- of all worlds with one mean, the rows that differ least are those of one level, each row as near to that level as
-  it can be. So all worlds in which mean + k * deviation is lowest lie on one line.
+If scores are booleans, all imputations are enumerated. If they are numbers between two bounds, there are infinitely
+many imputations, and two facts bound them:
+- mean + k * deviation is a convex function of the rows. So its maximum is at a corner: every missing score at one of
+  its ends. (The minimum of mean - k * deviation is there, too.)
+- among all imputations with the same mean, the rows differ least if each row is as near to one level as possible. So
+  all imputations with the lowest mean + k * deviation are on one line.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ import numpy as np
 
 import stats
 
-# More worlds than this are not counted out.
+# If there are more imputations, they are not enumerated.
 MOST_WORLDS = 200_000
-# In the place of a time without end.
+# Replaces an infinite time.
 FOREVER = 1e9
 NEARLY = 1e-9
 FEW_ROWS = 10
@@ -33,12 +33,12 @@ FEW_ROWS = 10
 
 @dataclass
 class Row:
-    """A row of a question. `options` are what its values in both runs may be, as (candidate, baseline); of a row
-    whose missing scores are numbers they are the corners."""
+    """A row of a question. `options` are the possible values in both runs, as (candidate, baseline). If missing scores
+    are numbers, `options` are the corners."""
 
     options: list[tuple[float, float]]
     dense: bool = False  # everything between the options is possible, too
-    loose: bool = False  # what is possible between them is not known
+    loose: bool = False  # it is unknown which values between the options are possible
 
     @property
     def is_fixed(self) -> bool:
@@ -47,17 +47,17 @@ class Row:
 
 @dataclass
 class Worlds:
-    """Ways to fill what is missing, and what the intervals say of each; low is bad."""
+    """Imputations of the missing scores, and the interval of each. Low is bad."""
 
     n: int
     mean: np.ndarray
     low: np.ndarray
     high: np.ndarray
     p: np.ndarray
-    flat: np.ndarray  # an interval of means without any width: it proves nothing
-    nothing: np.ndarray  # the same on few rows, where it is not significant either
+    flat: np.ndarray  # the interval of means has no width, so it proves nothing
+    nothing: np.ndarray  # flat, with so few rows that it is not significant either
     baseline: np.ndarray  # the baseline's value
-    attainable: np.ndarray  # the smallest p that rows which differ as much as these could have had
+    attainable: np.ndarray  # the smallest p that rows with differences of these sizes could have
 
     def __len__(self) -> int:
         return len(self.mean)
@@ -65,7 +65,7 @@ class Worlds:
 
 @dataclass
 class Bar:
-    """What a test must meet to be significant, after its family's correction."""
+    """The values that a test must meet to be significant, after its family's correction."""
 
     p: float  # at most
     attainable: float = 1.0  # at most, to be counted
@@ -73,25 +73,25 @@ class Bar:
 
 @dataclass
 class Chances:
-    """What a test may be to the others of its family: each pair is an attainable p and a p."""
+    """The possible values of a test, for the other tests of its family. Each pair is an attainable p and a p."""
 
     alpha: float
     pairs: list[tuple[float, float]]
-    exact: bool = True  # each pair is that of some filling
+    exact: bool = True  # each pair belongs to some imputation
 
 
-# A test of which nothing is known.
+# A test with unknown values.
 UNKNOWN = [(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)]
 
 
 @dataclass
 class Question:
-    """One limit, the rows that it is about, and how sure to be."""
+    """One limit, its rows, and its confidence."""
 
     rows: list[Row]
-    one_trial: bool  # every row is one truth value in each run
+    one_trial: bool  # every row has one boolean in each run
     is_rate: bool
-    sign: int  # -1 where high is bad
+    sign: int  # -1 if high is bad
     limit: float
     key: str
     confidence: float
@@ -103,43 +103,43 @@ class Question:
 
     @property
     def is_test(self) -> bool:
-        """A significant limit on a change: one of a family."""
+        """Whether this is a significant limit on a change, which belongs to a family."""
         return self.rule == "significant" and self.paired
 
     def near(self, limit):
-        """What floating point may get wrong where something is held against this limit."""
+        """Returns the floating-point tolerance for a comparison with this limit."""
         return NEARLY * np.maximum(np.abs(limit), self.magnitude)
 
     def y(self, option: tuple[float, float]) -> float:
         return self.sign * (option[0] - option[1])
 
     def threshold(self, baseline):
-        """The turned limit: what is below it is beyond the limit."""
+        """Returns the oriented limit. A value below it is beyond the limit."""
         if not self.paired:
             return np.full(np.shape(baseline), self.sign * self.limit)
         return -self.limit * (np.abs(baseline) if "relative" in self.key else np.ones(np.shape(baseline)))
 
-    # ------------------------------------------------------------------------------------------ worlds
+    # ------------------------------------------------------------------------------------------ imputations
 
     def fixed(self) -> list[tuple[float, float]]:
         return [row.options[0] for row in self.rows if row.is_fixed]
 
     def groups(self) -> list[tuple[tuple, int]]:
-        """Uncertain rows that are alike, and how many there are of each kind."""
+        """Returns the kinds of uncertain rows, and the number of rows of each kind."""
         return list(Counter(tuple(row.options) for row in self.rows if not row.is_fixed).items())
 
     def size(self) -> int:
         return math.prod(math.comb(count + len(options) - 1, count) for options, count in self.groups())
 
     def worlds(self) -> Worlds | None:
-        """All combinations of options; None where there are too many to count."""
+        """Returns all combinations of options, or None if there are too many to enumerate."""
         if "worlds" not in self._cache:
             small = self.size() <= MOST_WORLDS
             self._cache["worlds"] = (self._tables() if self.one_trial else self._sums()) if small else None
         return self._cache["worlds"]
 
     def worst(self) -> Worlds:
-        """The one world with each missing score at its worst for the limit."""
+        """Returns the imputation with each missing score at its worst for the limit."""
         if "worst" not in self._cache:
             rows = [Row([min(row.options, key=self.y)]) for row in self.rows]
             alone = Question(**{**self._plain(), "rows": rows})
@@ -150,7 +150,7 @@ class Question:
         return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
 
     def _totals(self, features) -> list[np.ndarray]:
-        """Sums of features over rows, for every combination of options."""
+        """Returns the sums of features over rows, for every combination of options."""
         fixed = np.sum([features(option) for option in self.fixed()] or [np.zeros(len(features((0, 0))))], axis=0)
         totals = fixed.reshape(1, -1)
         for options, count in self.groups():
@@ -160,7 +160,7 @@ class Question:
         return list(totals.T)
 
     def _tables(self) -> Worlds:
-        """Rows with one truth value in each run: counts, and the score intervals."""
+        """Computes counts and score intervals for rows with one boolean in each run."""
         n, z = len(self.rows), stats.z_of(self.confidence)
         if not self.paired:
             (true,) = self._totals(lambda o: (o[0],))
@@ -170,7 +170,7 @@ class Question:
             none = np.zeros(len(true))
             return Worlds(n, self.sign * true / n, low, high, none + 1, none > 0, none > 0, none, none + 1)
         cells = self._totals(lambda o: (o[0] * o[1], o[0] * (1 - o[1]), (1 - o[0]) * o[1], (1 - o[0]) * (1 - o[1])))
-        # Many fillings make one table.
+        # Many imputations give the same table.
         tables, places = np.unique(np.rint(np.array(cells)), axis=1, return_inverse=True)
         del places
         both, candidate, baseline, neither = tables
@@ -181,9 +181,9 @@ class Question:
         return Worlds(n, (first - second) / n, low, high, p, p < 0, p < 0, (both + baseline) / n, attainable)
 
     def _sums(self) -> Worlds:
-        """Everything else: Student's t on row means or on differences of rows."""
+        """Handles all other rows: Student's t on row means or on differences of rows."""
         n = len(self.rows)
-        # Sums of squares are taken about a value that there is, so that rows that are alike come out so.
+        # Sums of squares are relative to an existing value, so that equal rows give exactly zero.
         about = self.y((self.fixed() or [self.rows[0].options[0]])[0])
         names = ["y", "square", "c", "b", "size", "lower", "upper", "cc", "bb", "ll", "uu"]
         totals = self._totals(
@@ -198,22 +198,22 @@ class Question:
         alike = lambda one, square: square - one * one / n <= 1e-9 * n  # noqa: E731
         worlds = self._student(mean, spread, of["c"], of["b"], alike(of["c"], of["cc"]) & alike(of["b"], of["bb"]))
         if self.paired:
-            # The same rows, each as bad as it is different: their mean square is the same.
+            # The pattern with every difference against the candidate. It has the same mean square.
             worst = -of["size"] / n
             square = np.maximum(of["square"] + 2 * about * of["y"] + n * about * about - n * worst * worst, 0)
-            # The lower value of a row is the candidate's, where low is bad.
+            # If low is bad, the lower value of a row is the candidate's.
             c, b = (of["lower"], of["upper"]) if self.sign > 0 else (of["upper"], of["lower"])
             are_alike = alike(of["lower"], of["ll"]) & alike(of["upper"], of["uu"])
             worst_worlds = self._student(worst, np.sqrt(square / (n - 1)), c, b, are_alike)
-            # Where that has no width, the pattern with one row the other way has some.
+            # If that pattern has no variance, the pattern with one row the other way has some.
             one_back = worst * (n - 2) / n
             p = stats.t_p(one_back, np.sqrt(np.maximum(n * (worst**2 - one_back**2), 0) / (n - 1)), n)
             worlds.attainable = np.where(worst_worlds.flat, np.minimum(worst_worlds.p, p), worst_worlds.p)
         return worlds
 
     def _student(self, mean, spread, c, b, are_alike) -> Worlds:
-        """Student's interval. `are_alike` is where the rows of each run are, and not only their differences: rates are
-        then those of as many rows with one trial."""
+        """Returns Student's interval. `are_alike` marks where the rows of each run are equal, and not only their
+        differences. Rates then use the interval of as many rows with one trial."""
         n = len(self.rows)
         alike = spread <= 1e-7 * np.maximum(1.0, np.abs(mean))
         spread = np.where(alike, 0.0, spread)
@@ -229,7 +229,7 @@ class Question:
         return Worlds(n, mean, low, high, p, flat, nothing, b / n, np.ones(len(p)))
 
     def _as_one_trial(self, c, b):
-        """The intervals of as many rows with one trial each, of the same rates."""
+        """Returns the intervals of the same number of rows with one trial each, and the same rates."""
         n, z = len(self.rows), stats.z_of(self.confidence)
         c, b = np.clip(c, 0, n), np.clip(b, 0, n)
         if not self.paired:
@@ -251,22 +251,22 @@ class Question:
         return lows, highs
 
     def along(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and deviation of the worlds whose rows differ least: each row as near to a level as it can be."""
+        """Returns mean and deviation of the imputations whose rows differ least: each row is nearest to a level."""
         lows, highs = self.boxes()
         rows = np.clip(levels[:, None], lows[None, :], highs[None, :])
-        # Alike but for rounding: a tiny number beside zeros is not.
+        # Equal except for rounding. A tiny number among zeros is a real difference.
         alike = np.ptp(rows, axis=1) <= 1e-12 * np.maximum(1.0, np.abs(rows).max(axis=1))
         return rows.mean(axis=1), np.where(alike, 0.0, rows.std(axis=1, ddof=1))
 
     def lowest(self, score, ceiling: float) -> float:
-        """The lowest `score(mean, deviation)` of all worlds whose mean is at most this."""
+        """Returns the lowest `score(mean, deviation)` of all imputations whose mean is at most `ceiling`."""
         lows, highs = self.boxes()
         bends = np.unique(np.concatenate([lows, highs]))
-        # Evenly, and ever closer to where a segment begins, since one may be very long.
+        # Spaced evenly, and more densely near the start of each segment, because a segment may be very long.
         shares = np.unique(np.concatenate([np.linspace(0, 1, 60), np.logspace(-12, 0, 60)]))
         levels = np.unique(np.concatenate([a + (z - a) * shares for a, z in itertools.pairwise(bends)] + [bends]))
         means = self.along(levels)[0]
-        # The mean rises with the level, in straight lines between the bends.
+        # The mean is piecewise linear in the level, with bends at these levels.
         levels = np.unique(np.append(levels, np.interp(ceiling, means, levels)))
         best = math.inf
         for _ in range(5):
@@ -282,7 +282,7 @@ class Question:
         return lows.max() <= highs.min() + NEARLY
 
     def can_fail_between(self, alpha: float) -> bool:
-        """Whether there is a world between the corners that fails, as `significant` means it."""
+        """Whether an imputation between the corners fails under `significant`."""
         n = len(self.rows)
         if not self.paired:
             width = student(self.confidence, n)
@@ -301,7 +301,7 @@ class Question:
     # ------------------------------------------------------------------------------------------ what is said
 
     def chances(self) -> Chances:
-        """What this test may be to the others of its family."""
+        """Returns the possible values of this test, for the other tests of its family."""
         alpha = 1 - self.confidence
         worlds = self.worst() if self.worst_only else self.worlds()
         if worlds is None:
@@ -313,11 +313,11 @@ class Question:
         flat = 0.0 if n >= FEW_ROWS else 1.0
         p = lambda mean, spread: np.where(spread > 0, stats.t_p(mean, spread, n), flat)  # noqa: E731
         least, most = min(float(worlds.p.min()), self.lowest(p, -NEARLY)), float(worlds.p.max())
-        # Of what could be attained between the corners nothing is known: as little as p, or nothing at all.
+        # Between the corners the attainable p is unknown: it may be as small as p, or the test may not count at all.
         return Chances(alpha, [(0.0, least), (0.0, most), (1.0, 1.0)], exact=False)
 
     def statuses(self, worlds: Worlds, bar: Bar) -> set[str]:
-        """What the rule says of these worlds."""
+        """Returns the statuses that the rule gives for these imputations."""
         limit = self.threshold(worlds.baseline)
         near = self.near(limit)
         if self.rule == "proven":
@@ -342,21 +342,21 @@ class Question:
         return said
 
     def lost(self, worlds: Worlds) -> np.ndarray:
-        """Where a change has no size: it is relative to nothing, and something changed in some row."""
+        """Marks where a change has no defined size: it is relative to zero, and some row changed."""
         if not self.paired or "relative" not in self.key:
             return np.zeros(len(worlds), dtype=bool)
         changed = (np.abs(worlds.mean) > NEARLY * self.magnitude) | (worlds.high - worlds.low > NEARLY * self.magnitude)
         return (np.abs(worlds.baseline) <= NEARLY * self.magnitude) & changed
 
     def answer(self, bar: Bar) -> tuple[set[str], bool]:
-        """What may be said, over all fillings, and whether that is exact: not more than some filling says."""
+        """Returns the possible statuses over all imputations, and whether some imputation gives each of them."""
         if self.worst_only:
             said = self.statuses(self.worst(), bar)
             if "fail" in said:
                 return said, True
             others, exact = self._over_all(bar)
-            # As of measured values: that a change has no size is worse than that it is small, and not worse than that it is
-            # beyond the limit.
+            # As for measured values: a change without a defined size is worse than a small change, but not worse than a
+            # change beyond the limit.
             worlds, worst = self.worlds(), self.worst()
             limit = self.threshold(worst.baseline)
             is_within = bool((worst.mean >= limit - self.near(limit)).all())
@@ -371,22 +371,22 @@ class Question:
         said = self.statuses(worlds, bar)
         if not self.is_dense():
             return said, True
-        # Between the corners everything is possible, unless some row has steps.
+        # Between the corners every value is possible, unless some row has discrete values.
         is_smooth = all(row.dense for row in self.rows if not row.is_fixed)
         exact = True
         if self.can_be_alike() and not self.is_rate and (self.rule == "proven" or len(self.rows) < FEW_ROWS):
-            # There is a world whose rows are all alike, and it shows nothing.
+            # In one imputation all rows are equal. It proves nothing.
             said.add("pass" if self.rule == "significant" else "undecided")
             exact = is_smooth
         if self.rule == "significant" and "fail" not in said and self.can_fail_between(bar.p):
             said.add("fail")
-            # What is attainable is known to be less than p, and no more.
+            # About the attainable p it is only known that it is less than p.
             is_counted = bar.attainable >= bar.p or self.can_fail_between(bar.attainable)
             exact = exact and is_smooth and self.knows_its_baseline() and is_counted
         return said, exact
 
     def _sampled(self, bar: Bar) -> tuple[set[str], bool]:
-        """Too many worlds to count: some of them, so what is said may be too little to decide."""
+        """Samples imputations, because there are too many to enumerate. The result may be too small to decide."""
         chance = np.random.default_rng(len(self.rows))
         said: set[str] = set()
         for _ in range(200):
@@ -402,12 +402,12 @@ class Question:
 
 
 def student(confidence: float, n: int) -> float:
-    """Half the width of Student's interval of n values, in their standard deviation."""
+    """Returns half the width of Student's interval of n values, in units of their standard deviation."""
     return float(stats.t_interval(0.0, 1.0, n, confidence)[1])
 
 
 def compositions(total: int, parts: int):
-    """All ways to share a count among so many parts."""
+    """Yields all ways to split a count into this many parts."""
     if parts == 1:
         yield (total,)
         return

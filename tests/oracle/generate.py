@@ -1,4 +1,4 @@
-"""Seeded random cases: a policy, and the raw rows of two runs. One seed is one case, for ever."""
+"""Seeded random cases: a policy, and the raw rows of two runs. A seed always gives the same case."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BEGAN = datetime(2026, 11, 1, 9, tzinfo=timezone.utc)
 BINARY = ["correctness", "safety.leaks", "safety.toxic.passed", "steady"]
 NUMERIC = ["tone.score", "grade"]
 NAMES = [*BINARY, *NUMERIC, "label", "mix"]
-# What the SDK adds to an object that a scorer returns.
+# The fields that the SDK adds to an object that a scorer returns.
 SDK_FIELDS = {"_type": "Result", "_class_name": "Result", "_bases": ["BaseModel"]}
 METRICS = [
     *["pass_rate"] * 7,
@@ -48,12 +48,12 @@ class Case:
     snapshots: bool  # judge it once more from two snapshots with rows
 
 
-# What a scorer says where its judge model does not answer.
+# The text that a scorer returns if its judge model does not answer.
 ERROR = "[ERROR] 429"
 
 
 def known() -> list[Case]:
-    """Cases of earlier generators on which the oracle and the program once disagreed."""
+    """Returns cases of earlier generators on which the oracle and the program once disagreed."""
     lines = Path(__file__).with_name("known.jsonl").read_text(encoding="utf-8").splitlines()
     made = []
     for line in map(json.loads, lines):
@@ -78,7 +78,7 @@ def case(seed: int) -> Case:
 
 
 def lose_calls(chance: random.Random, evidence: Evidence) -> None:
-    """Leaves trials without a call of the model alone. By its own chance: else the cases of older seeds would all be others."""
+    """Removes the model's own call from some trials. Uses its own random numbers, so that older seeds stay the same."""
     for run in filter(None, (evidence.candidate, evidence.baseline)):
         lost = chance.choices([0, 0.1, 1], [90, 4, 6])[0]
         for row in run.rows:
@@ -90,7 +90,7 @@ def lose_calls(chance: random.Random, evidence: Evidence) -> None:
 
 
 class Runs:
-    """Two runs of one dataset."""
+    """Generates two runs of one dataset."""
 
     def __init__(self, chance: random.Random):
         self.chance = chance
@@ -98,14 +98,14 @@ class Runs:
         self.pass_share = chance.choice([0, 1, 0.5, 0.8, 0.9, 0.95])
         self.numbers = chance.choice(["grid", "grid", "fine", "equal", "steps", "extreme"])
         self.equal = chance.choice([0.0, 0.5, 0.7, 1.0])
-        # How often a score of the candidate is drawn anew, and how it then leans.
+        # How often a score of the candidate is drawn again, and the pass rate of these scores.
         self.turns = chance.choice([0, 0.05, 0.1, 0.3, 0.5, 1])
         self.leaning = chance.choice([0, 0.2, 0.5, self.pass_share, 1])
         self.shift = chance.choice([0, 0, -0.1, -0.3, 0.1, 0.3])
-        # How often a scorer says something that is no score of its dimension.
+        # How often a scorer returns a value that is not a score of its dimension.
         self.errors = chance.choices([0, 0.05, 0.3], [80, 15, 5])[0]
         self.outliers = chance.choices([0, 0.02], [85, 15])[0]
-        # Scorers that return objects of which some hold what the SDK adds.
+        # Scorers that return objects. Some of these contain the fields that the SDK adds.
         self.objects = [name for name in ("safety", "tone") if chance.random() < 0.1]
 
     def make(self) -> Evidence:
@@ -155,7 +155,7 @@ class Runs:
             made.append(
                 Row(digest, inputs, [self._trial(losses, crash, before, number) for number in range(count)])
             )
-        # Not every dimension of one run is in the other.
+        # Some dimensions of one run are missing in the other.
         if chance.random() < 0.07 and self.dimensions:
             gone = chance.choice(sorted(self.dimensions))
             for row in made:
@@ -229,7 +229,7 @@ class Runs:
         return value
 
     def _remove(self, first: Run, then: Run) -> None:
-        """Removes rows of each, so that rows are removed and added."""
+        """Removes rows from each run, so that rows are removed and added between the runs."""
         chance = self.chance
         for run in (first, then):
             share = chance.choices([0, 0.05, 0.2, 0.6, 1], [70, 14, 10, 3, 1])[0]
@@ -242,7 +242,7 @@ class Runs:
 
 
 class Policy:
-    """A policy whose limits lie about where the runs are."""
+    """Generates a policy whose limits are near the values of the runs."""
 
     def __init__(self, chance: random.Random, evidence: Evidence):
         self.chance, self.evidence = chance, evidence
@@ -348,7 +348,7 @@ class Policy:
         return ["min", "max_drop"] if metric == "coverage" else list(ALL_LIMITS)
 
     def _limit(self, gate: dict, key: str) -> float | int:
-        """A limit near the value that there is: on it, a little or far to one side."""
+        """Returns a limit near the measured value: equal to it, or a little or far to one side."""
         chance, metric = self.chance, gate["metric"]
         value, change = self._values(gate)
         if metric in measure.COUNTS:
@@ -358,7 +358,7 @@ class Policy:
         scale = 1.0 if metric in measure.RATES else abs(value or 1) or 1.0
         away = chance.choice([0, 0.01, -0.01, 0.05, -0.05, 0.2, -0.2, 0.5]) * scale
         if gate.get("evidence") and chance.random() < 0.5:
-            # Far to one side, where the whole interval can be.
+            # Far to one side, so that the whole interval can be on the other side.
             away = chance.choice([0.4, -0.4, 0.8, -0.8]) * scale
         if key in ("min", "max"):
             limit = (value if value is not None else chance.random()) + away
@@ -378,7 +378,7 @@ class Policy:
         return limit
 
     def _values(self, gate: dict) -> tuple[float | None, float]:
-        """About what the candidate has, and about how it changed."""
+        """Returns approximately the candidate's value and its change."""
         metric, found = gate["metric"], []
         for run in (self.evidence.candidate, self.evidence.baseline):
             if run is None or not run.rows:

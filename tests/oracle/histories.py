@@ -1,4 +1,4 @@
-"""Seeded random histories: all runs of a project, and a policy that looks for its own among them."""
+"""Seeded random histories: all runs of a project, and a policy that selects runs from them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class History:
     seed: int
     policy: dict
     runs: list[Run]
-    named: str | None  # the candidate's id, where the command names one
-    filters: bool  # whether the server honours queries
+    named: str | None  # the candidate's id, if the command names one
+    filters: bool  # whether the server applies queries
 
     def selected(self, now: datetime) -> selection.Selection | None:
         return selection.select(self.policy, self.runs, now, self.named)
 
 
 def history(seed: int, now: datetime) -> History:
-    """The history of a seed, which ends a little before now."""
+    """Returns the history of a seed. It ends shortly before `now`."""
     return Maker(random.Random(f"weave-gate histories {seed}"), now).make(seed)
 
 
@@ -35,14 +35,14 @@ class Maker:
         self.chance, self.now = chance, now.replace(microsecond=0)
         self.commits = [f"{chance.getrandbits(160):040x}" for _ in range(4)]
         if chance.random() < 0.1:
-            # Two commits that begin alike.
+            # Two commits with the same prefix.
             self.commits[1] = self.commits[0][:8] + self.commits[1][8:]
         self.share = chance.choice([0.5, 0.8, 0.9, 1.0])
         self.trials = chance.choice([1, 1, 1, 2])
 
     def make(self, seed: int) -> History:
         chance = self.chance
-        # Minutes ago, none of them near a limit that is counted in hours or days.
+        # Minutes before now. None is near a limit that is measured in hours or days.
         hours = chance.choices([1, 5, 20, 30, 60, 200, 300, 400], [4, 6, 6, 4, 4, 3, 1, 1], k=chance.randint(1, 9))
         places = sorted({hour * 60 - chance.randint(0, 50) for hour in hours}, reverse=True)
         runs: list[Run] = []
@@ -51,7 +51,7 @@ class Maker:
         named = chance.choice(runs).id if chance.random() < 0.3 else None
         policy = self._policy(runs)
         if any(run.id == named and selection.evaluation_of(run) is None for run in runs):
-            # Of a run without a name nobody knows when its evaluation was first run.
+            # For a run without a name, the first run of its evaluation is unknown.
             policy["baseline"]["required"] = chance.random() < 0.5
         return History(seed, policy, runs, named, chance.random() < 0.7)
 
@@ -92,7 +92,7 @@ class Maker:
         return made
 
     def _name(self, run: Run) -> None:
-        """As the logger of the SDK names what it logs."""
+        """Sets the names as the SDK's logger does."""
         how = self.chance.choices(["named", "dataset", "neither"], [60, 25, 15])[0]
         version = f"v{self.chance.randint(1, 99)}"
         run.evaluation = (EVALUATION if how == "dataset" else "Evaluation", version)

@@ -1,8 +1,8 @@
-"""An independent judge, written from the rules: raw trials and a policy in, the status of every check out.
+"""An independent judge, written from the rules. Takes raw trials and a policy, and returns the status of every check.
 
-It shares no code and no design with the program: exact fractions instead of floating point, every way to fill
-missing scores counted out instead of bounded, rows instead of summaries. It is slow, and meant to be read.
-Which runs are judged is in selection.py; here they are known.
+It shares no code and no design with the program. It uses exact fractions instead of floating point, enumerates
+imputations of missing scores instead of bounding them, and reads rows instead of summaries. It is slow but easy to
+read. selection.py chooses the runs to judge; here they are given.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from measure import Cell
 LIMITS = ["min", "max", "max_drop", "max_rise", "max_relative_drop", "max_relative_rise"]
 DEFAULTS = {"severity": "block", "evidence": "observed", "confidence": 0.95, "missing": "bound", "max_missing": 0}
 MOST_SLICES = 50
-# In the place of a value of `by`, where there are more than that.
+# Replaces a value of `by` if there are too many values.
 TOO_MANY = "too many"
-# What the SDK writes into an object that a scorer returns: no dimensions.
+# Fields that the SDK writes into an object that a scorer returns. They are not dimensions.
 SDK_FIELDS = {"_type", "_class_name", "_bases"}
 WITHOUT_RANGE = "missing numbers without a range"
 EXIT_CODES = {"passed": 0, "failed": 1, "undecided": 3}
@@ -37,7 +37,7 @@ class Check:
 
     gate: str
     subject: str | None
-    slice: str | None  # what tells it from the gate's other slices: the value of `by`
+    slice: str | None  # identifies the slice within the gate: the value of `by`
     limit_key: str
     status: str
     metric: str
@@ -45,11 +45,11 @@ class Check:
     severity: str = "block"
     evidence: str = "observed"
     missing: str = "bound"
-    # False where the fillings are too many to count: then these are the statuses that may be.
+    # False if there are too many imputations to enumerate. Then `possible` has the statuses that are possible.
     exact: bool = True
     possible: set[str] = field(default_factory=set)
     excused: bool = False  # a waiver is in force
-    # Student's t under missing scores, where the program's bound may leave undecided what is decided here.
+    # Whether the check uses Student's t under missing scores. There the program's bound may leave it undecided.
     may_be_open: bool = False
 
     @property
@@ -69,7 +69,7 @@ class Undecided(Exception):
 
 
 class Skipped(Exception):
-    """No baseline, and none required."""
+    """There is no baseline, and none is required."""
 
 
 def judge(policy: dict, evidence: Evidence, now: datetime) -> Judgement:
@@ -77,13 +77,13 @@ def judge(policy: dict, evidence: Evidence, now: datetime) -> Judgement:
 
 
 def verdict(checks: list[Check]) -> str:
-    """A fail outranks an undecided one, and what only warns or is excused blocks nothing."""
+    """Returns the verdict. A failure outranks an undecided check. Checks that only warn or are excused do not block."""
     blocking = [check for check in checks if check.severity == "block"]
     if any(check.status == "fail" for check in blocking):
         return "failed"
     if any(check.status == "undecided" for check in blocking):
         return "undecided"
-    # Skipping is no proof: of the checks that could block one has to be judged, or of all where none could.
+    # Skipping proves nothing: at least one check that could block must be judged, or any check if none could block.
     could = [check for check in blocking if not check.excused] or checks
     return "undecided" if all(check.status == "skipped" for check in could) else "passed"
 
@@ -96,7 +96,7 @@ class Case:
     subject: str | None
     slice: str | None
     key: str
-    rule: str  # of evidence
+    rule: str  # the evidence rule
     candidate: set[str]  # digests of the rows in the slice
     baseline: set[str]
 
@@ -124,15 +124,15 @@ class Judge:
         self._trials: dict[int, dict[str, int]] = {}
         self._dimensions: dict[int, Counter] = {}
         self.gates = [{**DEFAULTS, **policy.get("defaults", {}), **gate} for gate in policy["gates"]]
-        # A rule that a gate has itself governs it; one of the defaults only what it can.
+        # A gate's own rule always applies. A rule of the defaults applies only where it can.
         self.own_rules = {gate["name"]: gate.get("evidence") for gate in policy["gates"]}
         for gate in self.gates:
             if gate["metric"] in measure.NEVER_MISSING:
                 gate.update(missing="bound", max_missing=0)
 
     def rule(self, gate: dict, key: str) -> str:
-        """The evidence rule of one limit. `significant` in the defaults governs limits on changes only, and no rule of
-        the defaults reaches a metric that is not known of single rows."""
+        """Returns the evidence rule of one limit. `significant` in the defaults applies only to limits on changes. No
+        rule of the defaults applies to a metric that has no value for single rows."""
         rule = self.own_rules[gate["name"]]
         if rule is not None:
             return rule
@@ -161,7 +161,7 @@ class Judge:
                 questions[number] = answer
             else:
                 said[number] = answer
-        # What can block today is corrected by itself, and so is what cannot.
+        # The checks that can block today are one family, and the other checks are another.
         for blocks in (True, False):
             of = {number: question for number, question in questions.items() if self.blocks(cases[number]) == blocks}
             unseen = [alpha for number, alpha in hidden.items() if self.blocks(cases[number]) == blocks]
@@ -181,7 +181,7 @@ class Judge:
         return Judgement(checks, whole, EXIT_CODES[whole])
 
     def hold_against_newest(self, checks: list[Check]) -> None:
-        """Of several runs of a candidate the newest alone has to pass as well, as observed."""
+        """Checks that the newest run of a candidate with several runs meets each limit alone, as observed."""
         if self.evidence.newest is None:
             return
         policy = {**self.policy, "defaults": {**self.policy.get("defaults", {}), "evidence": "observed"}}
@@ -195,8 +195,8 @@ class Judge:
                 check.possible |= {check.status}
 
     def may_be_open(self, cases: list[Case], questions: dict[int, fillings.Question]) -> set[int]:
-        """What the program's bound may leave undecided: checks of Student's t under missing scores, and those that are
-        corrected together with such a one."""
+        """Returns the checks that the program's bound may leave undecided: those with Student's t under missing scores,
+        and those in a family with such a check."""
         bounded = {n for n, question in questions.items() if not question.one_trial and question.groups()}
         families = {self.blocks(cases[n]) for n in bounded if questions[n].is_test}
         return bounded | {n for n, question in questions.items() if question.is_test and self.blocks(cases[n]) in families}
@@ -216,7 +216,7 @@ class Judge:
         return Check(
             gate=case.gate["name"],
             subject=case.subject,
-            # Of too many slices one check tells, without any.
+            # If there are too many slices, one check without a slice reports it.
             slice=None if case.slice == TOO_MANY else case.slice,
             limit_key=case.key,
             status=status,
@@ -249,13 +249,13 @@ class Judge:
         rows = self.rows_of(gate)
         values = {kind(input_of(row, by)) for row in rows} if by and any(run.rows for run in self.runs_read()) else None
         if values is not None and (values <= {"lacks it"} or len(values) > MOST_SLICES):
-            # No row is in any slice, or there are too many slices, whatever the dimension.
+            # No row is in any slice, or there are too many slices, for every dimension.
             return [scorer]
         names = {name for run in self.runs_read() for name in self.dimensions(run)}
         return sorted(name for name in names if fnmatch.fnmatchcase(name, scorer)) or [scorer]
 
     def slices(self, gate: dict, subject: str | None) -> list[tuple[str | None, set[str], set[str]]]:
-        """Each slice of a limit: its value of `by`, and the digests of its rows in both runs."""
+        """Returns the slices of a limit: the value of `by`, and the digests of the slice's rows in both runs."""
         where, by = gate.get("where", {}), gate.get("by")
         chosen = [
             {row.digest: row for row in run.rows if all(has(row, *condition) for condition in where.items())}
@@ -266,7 +266,7 @@ class Judge:
         whole = [(None, set(chosen[0]), set(chosen[1]))]
         if by is None or not self.can_be_sliced(subject):
             return whole
-        # A gate that compares is about the values of both runs, and so are its limits on the candidate alone.
+        # A gate that compares uses the values of both runs, also for its limits on the candidate alone.
         counted = chosen if compares(gate) else chosen[:1]
         values = sorted({kind(input_of(row, by)) for rows in counted for row in rows.values()})
         if values in ([], ["lacks it"]):
@@ -279,25 +279,25 @@ class Judge:
         ]
 
     def runs_read(self) -> list[Run]:
-        """The candidate, and the baseline where any gate compares."""
+        """Returns the candidate, and the baseline if any gate compares."""
         needed = any(compares(gate) for gate in self.gates)
         runs = [self.evidence.candidate, self.evidence.baseline if needed else None]
         return [run for run in runs if run]
 
     def rows_of(self, gate: dict) -> list[Row]:
-        """The rows that a gate is about: of both runs, where it compares."""
+        """Returns the rows that a gate uses: those of both runs if it compares."""
         runs = self.runs_read() if compares(gate) else [self.evidence.candidate]
         rows = [row for run in runs for row in run.rows]
         return [row for row in rows if all(has(row, *condition) for condition in gate.get("where", {}).items())]
 
     def can_be_sliced(self, subject: str | None) -> bool:
-        """Whether there is anything to slice; of a dimension that is not there one check says so."""
+        """Whether there is anything to slice. If the dimension does not exist, one check reports it."""
         return subject is None or any(subject in self.dimensions(run) for run in self.runs_read())
 
     # ------------------------------------------------------------------------------------------ one check
 
     def answer(self, case: Case):
-        """What is said of a check at once, or the question that chance has to answer."""
+        """Returns the result of a check if it needs no statistics, and otherwise the question to answer."""
         self.known(case)
         if case.slice == TOO_MANY:
             raise Undecided("too many values under `by`")
@@ -317,7 +317,7 @@ class Judge:
         return self.value(case)
 
     def known(self, case: Case) -> None:
-        """What has to hold of whole runs before anything is looked at."""
+        """Checks the conditions on whole runs before any value is used."""
         candidate, baseline = self.evidence.candidate, self.evidence.baseline
         if case.compares and baseline is None and self.skips_changes():
             raise Skipped("no-baseline")
@@ -375,8 +375,8 @@ class Judge:
 
     @staticmethod
     def inside_its_range(case: Case, cells: dict[str, Cell]) -> None:
-        """Every score of the run is held against the range, whatever the rule and wherever it is: then every mean is
-        inside it, too, of whichever rows."""
+        """Compares every score of the run with the range, whatever the rule and the slice. Then every mean over any
+        rows is inside the range, too."""
         if "range" not in case.gate:
             return
         low, high = (measure.exact(end) for end in case.gate["range"])
@@ -391,7 +391,7 @@ class Judge:
     # ------------------------------------------------------------------------------------------ values
 
     def cells(self, run: Run, case: Case, digests: set[str] | None = None) -> dict[str, Cell]:
-        """What the check's metric sees of a run's rows, or of some of them."""
+        """Returns the values of the check's metric for a run's rows, or for some of them."""
         key = id(run), case.metric, case.subject
         if key not in self._cells:
             types = measure.own_types(self.runs_read(), case.subject) if case.metric == "coverage" else set()
@@ -408,14 +408,14 @@ class Judge:
 
     @staticmethod
     def at_worst(case: Case, said: set[str], ends) -> set[str]:
-        """`missing: fail`: the worst that is said at any end. A number without an end has no worst."""
+        """Applies `missing: fail`: the worst status at any end. A number without an end has no worst."""
         if case.gate["missing"] != "fail" or measure.INFINITY in ends:
             return said
         return {next(status for status in ("fail", "undecided", "pass") if status in said)}
 
     def span(self, case: Case, cells: list[Cell]) -> measure.Span:
         span = measure.span_of(case.metric, case.gate.get("range"))
-        # Chance is not asked of numbers that may have no end.
+        # Statistics cannot be computed for numbers without an end.
         is_endless = span is None or (case.rule != "observed" and measure.INFINITY in span)
         if is_endless and any(cell.missing for cell in cells):
             raise Undecided(WITHOUT_RANGE)
@@ -445,8 +445,8 @@ class Judge:
         return self.at_worst(case, said, sum(ends, ())), True, f"{shown(ends[1])} -> {shown(ends[0])}"
 
     def sides(self, case: Case) -> tuple[dict[str, Cell], dict[str, Cell]]:
-        """The rows that a change is measured on, the same in both runs: those of the baseline. One that the candidate
-        lacks is missing in it. Where missing scores are left out, a row without any on either side is left out, too."""
+        """Returns the rows that a change is measured on: the baseline's rows, in both runs. A row that the candidate
+        lacks is missing there. If missing scores are left out, so is a row that has no score in either run."""
         common = case.candidate & case.baseline
         rows = common if self.ignores_removed() else case.baseline
         there, trials = self.cells(self.evidence.candidate, case, common), self.trials(self.evidence.baseline)
@@ -468,7 +468,7 @@ class Judge:
         return self.policy.get("baseline", {}).get("removed_rows", "missing") == "ignore"
 
     def turned(self, case: Case):
-        """Rows that pass in one run and not in the other; each row by itself, at both ends."""
+        """Counts the rows that pass in one run and not in the other. Each row is judged separately, at both ends."""
         candidate, baseline = self.sides(case)
         least = most = 0
         for digest, after in candidate.items():
@@ -480,14 +480,14 @@ class Judge:
         said = measure.observed_value(case.metric, case.key, case.limit, ends, Fraction(0))
         return self.at_worst(case, said, ends), True, f"{least} to {most}"
 
-    # ------------------------------------------------------------------------------------------ chance
+    # ------------------------------------------------------------------------------------------ statistics
 
     def question(self, case: Case, pairs: dict[str, tuple[Cell, Cell | None]], span) -> fillings.Question:
         if len(pairs) < 2:
             raise Undecided("fewer than two rows")
         rows, trials = [], set()
         for digest, (candidate, baseline) in pairs.items():
-            # Nobody knows how many trials a row had had that the candidate lacks.
+            # If the candidate lacks a row, the number of trials that it would have had is unknown.
             is_gone = case.compares and digest not in case.candidate
             c = options(candidate, span, case.metric)
             b = options(baseline, span, case.metric) if baseline else Options((0.0,))
@@ -522,7 +522,7 @@ class Judge:
         return self._dimensions[id(run)]
 
     def trials(self, run: Run) -> dict[str, int]:
-        """How many trials a run has of each row."""
+        """Returns how many trials a run has of each row."""
         if id(run) not in self._trials:
             self._trials[id(run)] = {row.digest: len(row.trials) for row in run.rows}
         return self._trials[id(run)]
@@ -530,7 +530,7 @@ class Judge:
 
 @dataclass
 class Options:
-    """What the value of a row in one run may be."""
+    """The possible values of a row in one run."""
 
     values: tuple[float, ...]
     dense: bool = False
@@ -550,7 +550,7 @@ def scored_only(rows: dict[str, Cell]) -> dict[str, Cell]:
 
 
 def passes(cell: Cell) -> set[bool]:
-    """Whether a row passes, which it does where all its trials do: all that may be."""
+    """Returns the possible results of a row. A row passes if all of its trials pass."""
     if not all(cell.known):
         return {False}
     return {True, False} if cell.missing else {True}
@@ -564,7 +564,7 @@ def compares(gate: dict) -> bool:
 
 
 def dimensions(run: Run) -> Counter:
-    """Every dimension of a run, and how many scores it has, of whatever type."""
+    """Returns every dimension of a run, and how many scores it has, of any type."""
     return Counter(
         name
         for row in run.rows
@@ -575,7 +575,7 @@ def dimensions(run: Run) -> Counter:
 
 
 def input_of(row: Row, name: str):
-    """An input of a row; one in another is written with a dot. None where the row lacks it."""
+    """Returns an input of a row, or None if the row lacks it. A dot separates the names of nested inputs."""
     if not isinstance(row.inputs, dict):
         return None
     if name in row.inputs:
@@ -589,7 +589,7 @@ def input_of(row: Row, name: str):
 
 
 def kind(value) -> str:
-    """A value of an input, so that two are the same text where they are the same value."""
+    """Returns a text for the value of an input. Two values have the same text if they are equal."""
     if value is None:
         return "lacks it"
     if isinstance(value, bool):

@@ -1,7 +1,7 @@
-"""Raw trials to what a metric sees of them: cells of rows, and values at both ends of what is missing.
+"""Converts raw trials to the values of a metric: cells of rows, and the value at both ends of what is missing.
 
-The row is the unit: the trials of a row are averaged first, and every row has the same weight; only percentiles and
-totals are of single trials. All of it in exact fractions; infinity only where a missing number has no bound.
+The row is the unit: the trials of a row are averaged first, and every row has the same weight. Only percentiles and
+totals use single trials. All values are exact fractions. Infinity occurs only if a missing number has no bound.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ RATES = {"pass_rate", "coverage", "error_rate"}
 TURNED = {"regressed_rows", "fixed_rows"}
 COUNTS = {"rows", "trials"} | TURNED
 OF_A_SCORER = {"pass_rate", "numeric_mean", "coverage"} | TURNED
-# No trial lacks these: that a score is missing is what they count.
+# These metrics have no missing values: they count missing scores.
 NEVER_MISSING = {"coverage", "error_rate"}
 TOTALS = {"tokens_total", "cost_total"}
 PERCENTILES = {"latency_p50": Fraction(1, 2), "latency_p95": Fraction(19, 20), "latency_p99": Fraction(99, 100)}
-# Those whose rows can be tested against chance.
+# Metrics whose rows can be tested statistically.
 TESTABLE = {"pass_rate", "numeric_mean", "coverage", "error_rate", "latency_mean"}
 
 Number = Fraction | float
@@ -32,7 +32,7 @@ Span = tuple[Number, Number]
 
 
 def type_of(score: Score) -> str | None:
-    """What kind of score this is; None of a list and of what is missing, which are no score of a dimension."""
+    """Returns the type of a score. None for a list or a missing value, which are not scores of a dimension."""
     if isinstance(score, bool):
         return "truth"
     if isinstance(score, (int, float)):
@@ -41,8 +41,8 @@ def type_of(score: Score) -> str | None:
 
 
 def own_types(runs: list[Run], subject: str) -> set[str]:
-    """The types that count as scores of a dimension: truth values and numbers, whichever there are; text only where
-    there is neither."""
+    """Returns the types that count as scores of a dimension: booleans and numbers, if there are any, and otherwise
+    text."""
     trials = [trial for run in runs for row in run.rows for trial in row.trials]
     found = {type_of(trial.scores.get(subject)) for trial in trials}
     return found & {"truth", "number"} or found & {"text"}
@@ -50,8 +50,8 @@ def own_types(runs: list[Run], subject: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of one run, as a metric sees it: the values of its trials, and for each trial without a value the least
-    that it can have been. None is the low end of whatever range the gate has."""
+    """One row of one run for a metric: the values of its trials, and the smallest possible value of each trial without
+    a value. None is the low end of the gate's range."""
 
     known: tuple[Fraction, ...]
     missing: tuple[Fraction | None, ...] = ()
@@ -65,23 +65,23 @@ class Cell:
         return Fraction(len(self.missing), self.trials)
 
     def total(self, span: Span) -> Span:
-        """The sum of its trials at both ends."""
+        """Returns the sum of its trials at both ends."""
         known, low, high = sum(self.known, Fraction(0)), *span
         least = known + sum((low if one is None else max(low, one) for one in self.missing), Fraction(0))
         return least, (known + len(self.missing) * high if self.missing else known)
 
     def mean(self, span: Span) -> Span:
-        """The mean of its trials at both ends."""
+        """Returns the mean of its trials at both ends."""
         low, high = self.total(span)
         return low / self.trials, high / self.trials
 
     def scored_only(self) -> Cell | None:
-        """The same without the trials that lack a value; None where no trial has one."""
+        """Returns the cell without the trials that lack a value. None if no trial has one."""
         return Cell(self.known) if self.known else None
 
 
 def removed(metric: str, trials: int) -> Cell:
-    """A row that the candidate lacks, and of which the baseline has so many trials."""
+    """Returns the cell of a row that the candidate lacks. The baseline has this many trials of it."""
     if metric == "coverage":
         return Cell((Fraction(0),))
     if metric == "error_rate":
@@ -90,7 +90,7 @@ def removed(metric: str, trials: int) -> Cell:
 
 
 def cells(run: Run, metric: str, subject: str | None, types: set[str]) -> dict[str, Cell]:
-    """The cells of a run's rows, by digest."""
+    """Returns the cells of a run's rows, by digest."""
     return {row.digest: cell(row, metric, subject, types) for row in run.rows}
 
 
@@ -101,7 +101,7 @@ def cell(row: Row, metric: str, subject: str | None, types: set[str]) -> Cell:
 
 
 def seen(trial: Trial, metric: str, subject: str | None, types: set[str]) -> Fraction | None:
-    """What a metric sees of one trial; None where that is missing."""
+    """Returns the value of a metric for one trial, or None if it is missing."""
     score = trial.scores.get(subject) if subject else None
     if metric == "pass_rate" or metric in TURNED:
         return Fraction(score) if type_of(score) == "truth" else None
@@ -119,7 +119,7 @@ def seen(trial: Trial, metric: str, subject: str | None, types: set[str]) -> Fra
 
 
 def is_unscored(trial: Trial) -> bool:
-    """Whether nothing was scored at all. Whatever a scorer returned is something: a list and a text, too."""
+    """Whether nothing was scored. Any value that a scorer returned counts, also a list or a text."""
     return all(score is None for score in trial.scores.values())
 
 
@@ -132,7 +132,7 @@ def optional(number: float | None) -> Fraction | None:
 
 
 def least(trial: Trial, metric: str) -> Fraction | None:
-    """The least that a trial without a value can have been: a call that crashed had taken some time already."""
+    """Returns the smallest possible value of a trial without a value. A crashed call took at least its latency."""
     return optional(trial.latency) if metric.startswith("latency") and trial.called else None
 
 
@@ -144,12 +144,12 @@ def share_missing(rows: list[Cell]) -> Fraction:
 
 
 def ends(rows: list[Cell], metric: str, span: Span) -> Span:
-    """The metric's value over these rows, at both ends of what is missing."""
+    """Returns the metric's value over these rows, at both ends of what is missing."""
     if metric in TOTALS:
         totals = [row.total(span) for row in rows]
         return sum(low for low, _ in totals), sum(high for _, high in totals)
     if metric in PERCENTILES:
-        # Of all trials: a mean of a row would hide the slow ones, which a percentile is for.
+        # Over all trials. A mean per row would hide the slow calls, which a percentile must show.
         trials = [(one, one) for row in rows for one in row.known]
         trials += [(max(span[0], one or 0), span[1]) for row in rows for one in row.missing]
         low, high = (percentile([trial[end] for trial in trials], PERCENTILES[metric]) for end in (0, 1))
@@ -159,14 +159,14 @@ def ends(rows: list[Cell], metric: str, span: Span) -> Span:
 
 
 def size(rows: list[Cell], span: Span) -> Number:
-    """The size of the scores: of the largest of them, and of what fills a missing one."""
+    """Returns the size of the scores: the largest absolute value, including the values that replace missing scores."""
     known = [abs(value) for row in rows for value in row.known]
     fills = [abs(end) for end in span if end != INFINITY] if any(row.missing for row in rows) else []
     return max([*known, *fills], default=Fraction(0))
 
 
 def percentile(values: list[Number], share: Fraction) -> Number:
-    """Type 7 of Hyndman & Fan 1996: between the two nearest values."""
+    """Type 7 of Hyndman & Fan 1996: interpolates between the two nearest values."""
     ordered = sorted(values)
     place = (len(ordered) - 1) * share
     below = math.floor(place)
@@ -179,7 +179,7 @@ def percentile(values: list[Number], share: Fraction) -> Number:
 
 
 def span_of(metric: str, declared: list | None) -> Span | None:
-    """The lowest and highest that a missing trial can have been; None where that has no bounds at all."""
+    """Returns the lowest and highest possible value of a missing trial, or None if it has no bounds."""
     if metric in RATES or metric in TURNED:
         return Fraction(0), Fraction(1)
     if metric == "numeric_mean":
@@ -188,7 +188,7 @@ def span_of(metric: str, declared: list | None) -> Span | None:
 
 
 def exact(number: float) -> Fraction:
-    """A number of the policy as it is written there."""
+    """Returns a number of the policy exactly as it is written."""
     return Fraction(str(number))
 
 
@@ -199,26 +199,26 @@ UNDEFINED = "undefined"
 
 
 def slack(limit: Number, scores: Number) -> Number:
-    """What floating point may get wrong: of the limit's or the scores' size, whichever is larger."""
+    """Returns the floating-point tolerance, relative to the limit or the scores, whichever is larger."""
     return TOLERANCE * max(abs(limit), scores)
 
 
 def holds_value(metric: str, key: str, limit: Fraction, value: Number, scores: Number) -> bool:
-    """`min` and `max`: counts exactly, means nearly. A rate is a fraction of counts, and exact here."""
+    """Tests `min` and `max`: counts and rates exactly, means with a tolerance. A rate is a fraction of counts here."""
     near = Fraction(0) if metric in COUNTS or metric in RATES else slack(limit, scores)
     return value >= limit - near if key == "min" else value <= limit + near
 
 
 def holds_change(key: str, limit: Fraction, candidate: Number, baseline: Number, scores: Number) -> bool | None:
-    """A limit on a change; None where a relative change has no size."""
+    """Tests a limit on a change. None if a relative change has no defined size."""
     if candidate == baseline:
-        # Nothing changed, whatever the values are.
+        # Equal values: nothing changed.
         return True
     if "relative" in key:
         if baseline == 0:
             return None
         if baseline == INFINITY:
-            # Down to nothing of it.
+            # The relative change from an infinite baseline is a drop by all of it.
             return Fraction(int(key.endswith("drop"))) <= limit
         limit *= abs(baseline)
     change = candidate - baseline
@@ -226,16 +226,16 @@ def holds_change(key: str, limit: Fraction, candidate: Number, baseline: Number,
 
 
 def observed_value(metric: str, key: str, limit: Fraction, values: Span, scores: Number) -> set[str]:
-    """What a minimum or a maximum says at the ends of what is missing."""
+    """Returns the statuses of a `min` or `max` at the ends of what is missing."""
     return {"pass" if holds_value(metric, key, limit, value, scores) else "fail" for value in values}
 
 
 def observed_change(key: str, limit: Fraction, candidate: Span, baseline: Span, scores: Number) -> set[str]:
-    """What a limit on a change says at every combination of ends. For a relative one also where the baseline may
-    be zero in between: a change has no size there."""
+    """Returns the statuses of a limit on a change at every combination of ends. For a relative limit, also for a
+    baseline of zero if zero is between the ends: the change has no defined size there."""
     starts = {*baseline, Fraction(0)} if "relative" in key and baseline[0] < 0 < baseline[1] else set(baseline)
     pairs = [(c, b) for c in candidate for b in starts]
-    # Of two values without end nothing can be said that the other ends do not say.
+    # A pair of two infinite values adds no status that the other ends do not give.
     pairs = [pair for pair in pairs if pair != (INFINITY, INFINITY)]
     said = [holds_change(key, limit, c, b, scores) for c, b in pairs]
     return {"undecided" if one is None else "pass" if one else "fail" for one in said}

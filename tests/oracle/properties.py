@@ -1,7 +1,8 @@
-"""What must hold of the program between two of its reports, on the oracle's random cases.
+"""Properties that must hold between two reports of the program, on the oracle's random cases.
 
-- Under `observed`, a candidate's run or trial more whose scores are no better never turns a fail into a pass.
-- The order in which the server tells of runs, rows and trials changes no byte of the report.
+- Under `observed`, an additional run or trial of the candidate with scores that are no better never turns a failure
+  into a pass.
+- The order in which the server returns runs, rows and trials changes no byte of the report.
 - Constant dimensions and gates that only warn change no check that can block, under any rule.
 """
 
@@ -20,7 +21,7 @@ from generate import Case
 if TYPE_CHECKING:
     from histories import History
 
-# Limits that worse scores only make harder to meet, by metric.
+# Limits that become only harder to meet with worse scores, by metric.
 HARDER = {
     "pass_rate": ["min", "max_drop", "max_relative_drop"],
     "numeric_mean": ["min", "max_drop", "max_relative_drop"],
@@ -35,8 +36,8 @@ SLOWEST = 1000.0  # seconds
 
 
 def observed(policy: dict, unscored: bool) -> dict:
-    """The same policy, judged as observed, with the limits that worse scores only make harder. A trial with a score,
-    however bad, is better than one without any where scores are counted."""
+    """Returns the policy, judged as observed, with only the limits that worse scores make harder to meet. If scores are
+    counted, a trial with any score, however bad, is better than one without."""
     gates = []
     for gate in policy["gates"]:
         counts_scores = gate["metric"] in measure.NEVER_MISSING
@@ -49,7 +50,7 @@ def observed(policy: dict, unscored: bool) -> dict:
 
 
 def with_worse_trials(case: Case) -> Case:
-    """The candidate with trials more, each with the worst scores that its gates know."""
+    """Returns the case with additional trials of the candidate. Each has the worst scores that its gates know."""
     chance = random.Random(f"worse trials {case.seed}")
     unscored = chance.random() < 0.5
     policy = observed(case.policy, unscored)
@@ -61,7 +62,7 @@ def with_worse_trials(case: Case) -> Case:
 
 
 def worst_trial(trials: list[Trial], policy: dict, unscored: bool) -> Trial:
-    """No better than any of these: without any score, or false, at the low end of what is known, and slow."""
+    """Returns a trial that is no better than any of these: unscored, or slow with false and the lowest number."""
     if unscored:
         return Trial({}, max((trial.latency or 0 for trial in trials), default=None) or None, output=None)
     lows = [gate["range"][0] for gate in policy["gates"] if "range" in gate]
@@ -74,7 +75,7 @@ def worst_trial(trials: list[Trial], policy: dict, unscored: bool) -> Trial:
 
 
 def with_worse_run(history: History, now) -> History | None:
-    """The history with a re-run more, in which every score is no better than it was in any other."""
+    """Returns the history with an additional re-run, in which no score is better than in any other run."""
     chosen = history.selected(now)
     if chosen is None or chosen.candidate_findings or history.policy["candidate"].get("reruns", "pool") != "pool":
         return None
@@ -98,19 +99,19 @@ def with_worse_run(history: History, now) -> History | None:
 
 
 def with_constants(case: Case) -> Case | None:
-    """The case with a dimension more that says the same of every trial, tested by gates that warn and by one that
-    could block, and with a copy of each gate that only warns."""
+    """Returns the case with an additional dimension that is true in every trial. Gates that warn and one gate that
+    could block test it. Each existing gate is copied as a gate that only warns."""
     runs = [case.evidence.candidate, case.evidence.baseline]
     trials = [trial for run in runs if run for row in run.rows for trial in row.trials]
     if any(measure.is_unscored(trial) for trial in trials) or any("*" in gate.get("scorer", "") for gate in case.policy["gates"]):
-        # With a score more, something would be scored there.
+        # The additional score would change which trials are unscored.
         return None
     made = copy.deepcopy(case)
     for run in {id(run): run for run in (made.evidence.candidate, made.evidence.baseline) if run}.values():
         for row in run.rows:
             for trial in row.trials:
                 trial.scores[CONSTANT] = True
-    # On rows that the candidate lacks it has no score, and is no constant where that counts.
+    # On rows that the candidate lacks the dimension has no score. If that counted, it would not be constant.
     ignored = {"missing": "ignore", "max_missing": 1}
     test = {"metric": "pass_rate", "scorer": CONSTANT, "max_drop": 0, "evidence": "significant", **ignored}
     gates = made.policy["gates"]
@@ -121,5 +122,5 @@ def with_constants(case: Case) -> Case | None:
 
 
 def turned(before: dict, after: dict) -> list[str]:
-    """Checks that failed and pass now."""
+    """Returns the checks that failed before and pass now."""
     return [f"{key}: failed, and passes with worse scores" for key, was in before.items() if was == "fail" and after.get(key) == "pass"]

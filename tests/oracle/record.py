@@ -1,10 +1,10 @@
-"""Keeps cases of the second opinion, so that `cargo test` holds the judge against it without Python.
+"""Keeps cases of the second opinion, so that `cargo test` compares the judge with it without Python.
 
-Of each it writes the policy, two snapshots, what the oracle says of every check, and in what words and numbers the
-program says it.
+For each case it writes the policy, two snapshots, the oracle's status of every check, and the words and numbers with
+which the program reports the check.
 
-Usage: record.py, which writes the kept cases anew, or record.py --choose CASES [--jobs N], which takes from so many
-seeds few and small ones that reach between them all that the many reach. The known cases are always kept.
+Usage: record.py, which writes the kept cases again, or record.py --choose CASES [--jobs N], which selects few and small
+cases from CASES seeds. Together they reach everything that the many cases reach. The known cases are always kept.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ import generate
 import judge
 
 KEPT = Path(__file__).with_name("recorded.jsonl")
-# More is no file that a repository should hold, in bytes.
+# The maximum size of the file in the repository, in bytes.
 MOST_BYTES = 1_500_000
-# When it is judged: of what the cases ask for and the oracle says, nothing changes after this.
+# The time at which the cases are judged. Their results do not change after this time.
 NOW = datetime(2026, 12, 1, tzinfo=timezone.utc)
-# What no reader of a snapshot judges by.
+# Fields of a snapshot that never affect a judgement.
 UNREAD = {"predict_and_score_call_id"}
-# What is in trials for the metrics that begin so. Whether there is an output tells which calls crashed.
+# Fields of trials that affect only metrics with these prefixes. A missing output tells that a call crashed.
 USED_BY = {
     "model_latency_seconds": "latency",
     "model_output": "latency",
     "total_tokens": "tokens",
     "total_cost": "cost",
 }
-# The counts of a run's trials that report so much.
+# The number of a run's trials that report each total.
 REPORTED = {"total_tokens": "tokens_reported", "total_cost": "cost_priced"}
 
 
 class Unfit(Exception):
-    """A case that cannot be kept: the two do not say exactly the same, or nothing is judged."""
+    """A case that cannot be kept: the oracle and the program do not agree exactly, or nothing is judged."""
 
 
 @dataclass
 class Seen:
-    """What a case reaches, and how much it holds."""
+    """What a case reaches, and its approximate size."""
 
     seed: int
     rules: set[tuple]  # metric, evidence, missing, status
@@ -57,7 +57,7 @@ class Seen:
 
 
 def judged(case: generate.Case) -> judge.Judgement:
-    """What the oracle says, where all of it is certain."""
+    """Returns the oracle's result. Raises `Unfit` if any part of it is uncertain."""
     said = judge.judge(case.policy, case.evidence, NOW)
     if said.exit_code == 2 or not all(check.exact for check in said.checks):
         raise Unfit
@@ -65,7 +65,7 @@ def judged(case: generate.Case) -> judge.Judgement:
 
 
 def same(said: judge.Judgement, report: dict | None) -> list[dict]:
-    """The program's checks, in its order."""
+    """Returns the program's checks in its order. Raises `Unfit` if they differ from the oracle's."""
     if not report or report["error"] or not report["policies"]:
         raise Unfit
     checks = report["policies"][0]["checks"]
@@ -76,7 +76,7 @@ def same(said: judge.Judgement, report: dict | None) -> list[dict]:
 
 
 def look(seed: int) -> Seen | None:
-    """What a case reaches; None where it cannot be kept."""
+    """Returns what the case of a seed reaches, or None if it cannot be kept."""
     case = generate.case(seed)
     try:
         said = judged(case)
@@ -98,7 +98,7 @@ def look(seed: int) -> Seen | None:
 
 
 def choose(seen: Iterable[Seen]) -> list[int]:
-    """Few small cases that reach all rules, and of the words as many as there is room for."""
+    """Chooses few small cases that reach all rules, and as many of the words as the file size allows."""
     left, chosen, size = list(seen), [], 0
     for of in ("rules", "words"):
         wanted = set().union(*(getattr(case, of) for case in left))
@@ -119,7 +119,7 @@ def choose(seen: Iterable[Seen]) -> list[int]:
 
 
 def record(seeds: Iterable[int]) -> None:
-    """Writes the file anew."""
+    """Writes the file again."""
     lines = []
     known = {case.seed: case for case in generate.known()}
     for seed in sorted({*seeds, *known}):
@@ -141,7 +141,7 @@ def kept() -> list[int]:
 
 
 def line(case: generate.Case) -> dict:
-    """One case."""
+    """Returns one case as a line of the file."""
     said = judged(case)
     compare.serve(case)
     runs = {"candidate": case.evidence.candidate, "baseline": case.evidence.baseline}
@@ -172,20 +172,20 @@ def line(case: generate.Case) -> dict:
 
 
 def unread(case: generate.Case) -> set[str]:
-    """What nobody judges by in this case."""
+    """Returns the fields that do not affect the judgement of this case."""
     metrics = [gate["metric"] for gate in case.policy["gates"]]
     return UNREAD | {key for key, of in USED_BY.items() if not any(metric.startswith(of) for metric in metrics)}
 
 
 def inputs(case: generate.Case) -> set[str]:
-    """The inputs of rows that the gates are sliced by."""
+    """Returns the inputs of rows that the gates use for slices."""
     gates = case.policy["gates"]
     names = [gate["by"] for gate in gates if "by" in gate] + [name for gate in gates for name in gate.get("where", {})]
     return {name.split(".")[0] for name in names}
 
 
 def snapshot(id: str, leave_out: set[str], inputs: set[str]) -> dict:
-    """A run with its rows, made by the program, without what nobody judges by."""
+    """Returns a run with its rows, made by the program, without the fields that do not affect the judgement."""
     if compare.snapshot(id).returncode:
         raise Unfit
     made = json.loads((compare.folder() / f"{id}.json").read_text(encoding="utf-8"))
@@ -198,7 +198,7 @@ def snapshot(id: str, leave_out: set[str], inputs: set[str]) -> dict:
         row["outputs"] = [None if output is None else "" for output in row["outputs"]]
     for row in made["results"][0]["rows"]:
         for trial in row["trials"]:
-            # Whether there was a call is all that is judged by.
+            # Only whether there was a call affects the judgement.
             if trial.get("predict_call_id") is not None:
                 trial["predict_call_id"] = "p"
             for key in [key for key, value in trial.items() if key in leave_out or value is None]:
@@ -207,7 +207,7 @@ def snapshot(id: str, leave_out: set[str], inputs: set[str]) -> dict:
 
 
 def told(check: dict) -> dict:
-    """The kind of reason and the numbers of the program; what is null is left out."""
+    """Returns the program's kind of reason and numbers, without null values."""
     keys = ["reason_kind", "margin", "baseline", "baseline_range", "candidate", "candidate_range", "change"]
     keys += ["scored", "trials"]
     made = {key: check[key] for key in keys}
@@ -222,7 +222,7 @@ def told(check: dict) -> dict:
 
 
 def side(of: dict | None) -> list | None:
-    """What one run has of a row."""
+    """Returns the values of one run for a row."""
     return of and [of["score"], of["scored"], of["trials"]]
 
 

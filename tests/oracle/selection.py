@@ -1,7 +1,7 @@
-"""Which runs a policy is about: all runs of a project in, the candidate's and the baseline's out.
+"""Chooses the runs that a policy judges: takes all runs of a project, and returns the candidate's and the baseline's.
 
-Written from the rules: re-running a candidate cannot turn a failure into a pass, so all complete re-runs of it count;
-and a baseline is never a run of the candidate's own commit.
+Written from the rules: re-running a candidate cannot turn a failure into a pass, so all of its complete re-runs count.
+A baseline is never a run of the candidate's own commit.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from datetime import datetime, timedelta
 
 from evidence import Evidence, Row, Run, Trial
 
-# A run that began longer ago and still runs is abandoned.
+# A run that began longer ago than this and is still running is abandoned.
 ABANDONED_AFTER = timedelta(hours=24)
-# How long `required: after-first` may skip limits on changes, from the evaluation's first run on.
+# How long `required: after-first` may skip limits on changes, counted from the evaluation's first run.
 FIRST_DAYS = timedelta(days=14)
 FEWEST_OF_A_COMMIT = 7
-# The display names that the SDK makes up.
+# The display names that the SDK generates.
 RANDOM_NAME = re.compile(r"eval-\d{4}-\d{2}-\d{2}-[a-z]+-[a-z]+")
 
 
 @dataclass
 class Selection:
-    """The runs that are judged, each list oldest first, and what keeps them from being judged."""
+    """The runs to judge, each list oldest first, and the findings that prevent a judgement."""
 
     candidate: list[Run] = field(default_factory=list)
     baseline: list[Run] = field(default_factory=list)
-    # Findings that leave every check undecided, and those that leave every change so.
+    # Findings that leave every check undecided, and findings that leave every change undecided.
     candidate_findings: set[str] = field(default_factory=set)
     baseline_findings: set[str] = field(default_factory=set)
     left_out: list[Run] = field(default_factory=list)
-    # Whether changes are skipped for want of a baseline.
+    # Whether changes are skipped because there is no baseline.
     skips_changes: bool = False
 
     def evidence(self) -> Evidence:
-        """What is judged of these runs: each pool as one run."""
+        """Returns the evidence of these runs. Each pool is joined into one run."""
         return Evidence(
             pooled(self.candidate),
             pooled(self.baseline) if self.baseline else None,
@@ -48,7 +48,7 @@ class Selection:
 
 
 def select(policy: dict, runs: list[Run], now: datetime, named: str | None = None) -> Selection | None:
-    """The runs of this policy, of all runs of a project. `named` is a candidate's id. None where no run matches."""
+    """Chooses the runs of this policy from all runs. `named` is a candidate's id. Returns None if no run matches."""
     return Selector(policy, runs, now).select(named)
 
 
@@ -77,7 +77,7 @@ class Selector:
         reruns = [run for run in self.runs if is_wanted(run) and self.is_rerun(run, first) and run.id != first.id]
         reruns = sorted([*reruns, first], key=lambda run: run.started_at)
         if named and self.candidate.get("reruns") == "newest" and reruns[-1].id != named:
-            # The one that counts is another than the one that was named.
+            # The newest run is not the named one.
             chosen.candidate_findings.add("wrong-candidate")
         self.judge_reruns(chosen, reruns)
         if "max_age" in self.candidate and self.now - (chosen.candidate[-1].finished_at or self.now) > age(self.candidate["max_age"]):
@@ -85,10 +85,10 @@ class Selector:
         self.choose_baseline(chosen, reruns)
         return chosen
 
-    # ------------------------------------------------------------------------------------------ what a run is
+    # ------------------------------------------------------------------------------------------ attributes of a run
 
     def attribute(self, run: Run, name: str):
-        """An attribute of a run; one in another is written with a dot."""
+        """Returns an attribute of a run. A dot separates the names of nested attributes."""
         value = run.attributes
         for part in name.split("."):
             value = value.get(part) if isinstance(value, dict) else None
@@ -98,7 +98,7 @@ class Selector:
         return self.attribute(run, self.identity["commit"])
 
     def matcher(self, wanted: dict) -> Callable[[Run], bool]:
-        """Whether a run has all that these keys ask for."""
+        """Returns a function that tells whether a run has all values that these keys ask for."""
         tests: list[Callable[[Run], bool]] = []
         if "evaluation" in wanted:
             tests.append(lambda run: evaluation_of(run) == wanted["evaluation"])
@@ -113,11 +113,11 @@ class Selector:
         return lambda run: all(test(run) for test in tests)
 
     def is_ambiguous(self, wanted: dict, found: list[Run]) -> bool:
-        """Whether the beginning of a commit is that of several."""
+        """Whether an abbreviated commit matches several commits."""
         return "commit" in wanted and len({self.commit(run) for run in found}) > 1
 
     def is_rerun(self, run: Run, of: Run) -> bool:
-        """Whether it is the same run, or the same commit was evaluated again."""
+        """Whether it is the same run, or another run of the same commit, evaluation and model name."""
         if run.id == of.id:
             return True
         same = self.commit(run) == self.commit(of) and evaluation_of(run) == evaluation_of(of) and run.model[0] == of.model[0]
@@ -127,7 +127,7 @@ class Selector:
         return run.status in self.accepted
 
     def is_complete(self, run: Run) -> bool:
-        """Whether the server has all of it, as far as that is known."""
+        """Whether the server has all calls of a run, as far as that is known."""
         if not self.asks_for_all:
             return True
         if run.kind == "logger" and run.status == "completed" and not run.has_output:
@@ -137,7 +137,7 @@ class Selector:
         return run.stored == run.counted or (run.stored > run.counted and not run.is_root)
 
     def lack(self, run: Run) -> str | None:
-        """What a run lacks to be judged, as the name of a finding."""
+        """Returns the finding that prevents judging a run, or None."""
         if run.status == "running":
             return "run-not-finished"
         if not self.is_finished(run):
@@ -195,18 +195,18 @@ class Selector:
         required = self.baseline.get("required", True)
         if required == "after-first":
             of_evaluation = [run for run in self.runs if evaluation_of(run) == wanted["evaluation"]]
-            # Runs of the candidate's commit can be no baseline whatever their time.
+            # Runs of the candidate's commit cannot be a baseline, whatever their time.
             others = [run for run in of_evaluation if is_wanted(run) and run.id not in ids and not is_of_its_commit(run)]
             began = min((run.started_at for run in of_evaluation), default=None)
-            # Of a run without a name nobody knows which others are of its evaluation. Without any run of the evaluation
-            # nothing says when its first run was.
+            # For a run without a name, the other runs of its evaluation are unknown. Without any run of the evaluation,
+            # the time of its first run is unknown.
             is_unknown = wanted["evaluation"] is None or began is None
             required = is_unknown or bool(others) or self.now - began > FIRST_DAYS
         chosen.skips_changes = not required
 
 
 def evaluation_of(run: Run) -> str | None:
-    """What a run is called: a logger's by its display name, if that was given."""
+    """Returns the name of a run's evaluation. For a logger's run it is the display name, if one was given."""
     if run.kind != "logger":
         return run.evaluation[0]
     if run.display_name and not RANDOM_NAME.fullmatch(run.display_name):
@@ -215,7 +215,7 @@ def evaluation_of(run: Run) -> str | None:
 
 
 def is_commit(one: str | None, other: str) -> bool:
-    """Whether two are one commit: in full, or one is the beginning of the other."""
+    """Whether two commits are the same: equal in full, or one is a prefix of the other."""
     if one is None:
         return False
     short, long = sorted((one, other), key=len)
@@ -223,7 +223,7 @@ def is_commit(one: str | None, other: str) -> bool:
 
 
 def are_ambiguous(runs: list[Run]) -> bool:
-    """Whether runs are none that could be pooled: of several versions of a model, or without a row in common."""
+    """Whether runs cannot be pooled: they have several versions of a model, or two of them have no row in common."""
     if len({run.model for run in runs}) > 1:
         return True
     digests = [{row.digest for row in run.rows} for run in runs]
@@ -231,8 +231,8 @@ def are_ambiguous(runs: list[Run]) -> bool:
 
 
 def pooled(runs: list[Run]) -> Run:
-    """Several runs as one: every row of any, with the trials of all. A run that lacks a row has one trial of it of
-    which nothing is known."""
+    """Pools several runs into one: every row of any run, with the trials of all runs. A run that lacks a row has one
+    trial of it with unknown values."""
     newest = runs[-1]
     if len(runs) == 1:
         return newest

@@ -1,7 +1,7 @@
 """The intervals and tests, written from their published formulas, over arrays of outcomes.
 
-Every interval is given by a one-sided confidence: each end is a bound that holds with it. A two-sided 95 %
-interval is the one of 0.975 here.
+Every interval is given by a one-sided confidence: each end is a bound that holds with this confidence. So a two-sided
+95 % interval is the interval of 0.975 here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import functools
 import numpy as np
 from scipy import stats
 
-# The highest z that is looked at where an interval is inverted; beyond it p is below 1e-200.
+# The highest z that is tried when an interval is inverted. Beyond it p is below 1e-200.
 WIDEST = 30.0
 
 
@@ -29,7 +29,7 @@ def wilson(true, n, z):
     spread = z * np.sqrt(z * z + 4 * n * p * (1 - p))
     low = (middle - spread) / (2 * (n + z * z))
     high = (middle + spread) / (2 * (n + z * z))
-    # At the ends the formula gives 0 and 1 exactly, and floating point nearly.
+    # At the ends the formula gives exactly 0 and 1, but floating point gives it only nearly.
     return np.where(true == 0, 0.0, low), np.where(true == n, 1.0, high)
 
 
@@ -62,8 +62,8 @@ def newcombe(both, first, second, neither, z):
 
 
 def newcombe_p(both, first, second, neither):
-    """One-sided p of "the first is lower": one minus the confidence at which the interval's upper end is just
-    at no change. 1 where the first is not lower at all."""
+    """One-sided p of "the first is lower": one minus the confidence at which the interval's upper end is exactly at no
+    change. 1 if the first is not lower."""
     both, first, second, neither = np.broadcast_arrays(
         *(np.asarray(x, dtype=float) for x in (both, first, second, neither))
     )
@@ -74,7 +74,7 @@ def newcombe_p(both, first, second, neither):
 
 @functools.lru_cache(maxsize=10_000)
 def _newcombe_p(both: float, first: float, second: float, neither: float) -> float:
-    """The same of one table, since many checks have the same one."""
+    """Computes `newcombe_p` for one table. Cached, because many checks have the same table."""
     return float(_newcombe_ps(*(np.array([x]) for x in (both, first, second, neither)))[0])
 
 
@@ -89,13 +89,13 @@ def _newcombe_ps(both, first, second, neither):
 
 
 def t_interval(mean, deviation, n, confidence):
-    """Student's interval of a mean of n values with this standard deviation."""
+    """Student's interval of the mean of n values with this standard deviation."""
     half = stats.t.ppf(confidence, n - 1) * np.asarray(deviation) / np.sqrt(n)
     return np.asarray(mean) - half, np.asarray(mean) + half
 
 
 def t_p(mean, deviation, n):
-    """One-sided p of "the mean is below 0". Without any deviation it is 0 or 1."""
+    """One-sided p of "the mean is below 0". 0 or 1 if there is no deviation."""
     mean, deviation = np.broadcast_arrays(np.asarray(mean, dtype=float), np.asarray(deviation, dtype=float))
     flat = deviation == 0
     score = mean * np.sqrt(n) / np.where(flat, 1.0, deviation)
@@ -114,7 +114,7 @@ def mcnemar(regressed: int, fixed: int) -> tuple[float, float]:
 
 
 def holm(ps: list[float]) -> list[float]:
-    """Holm's step-down method, as adjusted p-values in the order given."""
+    """Holm's step-down method. Returns adjusted p-values in the given order."""
     adjusted, worst = [0.0] * len(ps), 0.0
     for rank, place in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
         worst = max(worst, min(1.0, (len(ps) - rank) * ps[place]))

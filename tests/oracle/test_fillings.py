@@ -1,4 +1,4 @@
-"""The judge's bounds against the truth: every way to fill the missing scores, as runs that miss nothing."""
+"""Compares the judge's bounds with the result of every imputation, given as runs without missing scores."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(id: str, rows: list[Row]) -> Run:
 
 
 def drawn(chance: random.Random, numeric: bool) -> Evidence:
-    """Two small runs in which some scores are missing, and some rows removed."""
+    """Returns two small random runs in which some scores are missing and some rows were removed."""
     trials = chance.choice([1, 1, 2])
     values = [0.0, 0.25, 1.0] if numeric else [True, False]
     share, missing = chance.choice([0.2, 0.5, 0.9]), chance.choice([0.05, 0.15])
@@ -43,7 +43,7 @@ def drawn(chance: random.Random, numeric: bool) -> Evidence:
 
 
 def completed(evidence: Evidence, fill: tuple) -> Evidence:
-    """The same with these in the place of what is missing; a removed row has its trial back."""
+    """Returns the evidence with these values for the missing scores. A removed row gets its trial back."""
     whole = copy.deepcopy(evidence)
     fills = iter(fill)
     for trial in open_trials(whole):
@@ -69,7 +69,7 @@ def test_no_filling_contradicts_what_was_decided(numeric):
         missing = len(open_trials(copy.deepcopy(evidence)))
         ways = [0.0, 0.5, 1.0] if numeric else [True, False]
         key = chance.choice(KEYS)
-        # A floor is of the candidate alone, and a removed row has no part in it.
+        # A `min` or `max` uses the candidate alone, so a removed row has no effect on it.
         if not missing or len(ways) ** missing > MOST or (key in ("min", "max") and len(evidence.candidate.rows) < len(evidence.baseline.rows)):
             continue
         gate = {"name": "g", "scorer": "s", "metric": "numeric_mean" if numeric else "pass_rate"}
@@ -86,7 +86,7 @@ def test_no_filling_contradicts_what_was_decided(numeric):
             assert truth == {check.status}, (gate, evidence)
             decided += 1
         elif check.why not in ("no-scores", "metric-not-available", "unknown-dimension", "no-common-rows"):
-            # Between numbers there are more ways than were tried here.
+            # For numbers there are more imputations than were tried here.
             assert numeric or not check.exact or truth != {"pass"} and truth != {"fail"}, (gate, evidence)
             undecided += 1
     assert min(decided, undecided) > 10

@@ -1,4 +1,4 @@
-"""One seed is one case, in every process."""
+"""One seed gives the same case in every process."""
 
 from __future__ import annotations
 

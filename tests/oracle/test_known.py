@@ -22,7 +22,7 @@ def statuses(seed: int, limit_key: str) -> dict:
 
 
 def test_a_family_counts_no_check_that_could_not_reject():
-    """Slices without any change, and a check that is excused, do not make the others more lenient."""
+    """Slices without any change, and an excused check, do not make the other checks more lenient."""
     said = judged(100038)
     assert {check.severity for check in said.checks} == {"warn"}
     assert (said.verdict, said.exit_code) == ("passed", 0)

@@ -1,4 +1,4 @@
-"""The rules' own examples, as the oracle judges them."""
+"""The examples in the rules, judged by the oracle."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def said(candidate: Run, baseline: Run | None, *gates: dict, **policy) -> list[s
 
 
 def test_retries_do_not_weigh():
-    """20 rows of which 18 and then 16 pass; the failing ones of the baseline were tried 9 times."""
+    """20 rows of which 18 and then 16 pass. The failing rows of the baseline have 9 trials each."""
     before = [[Trial({"s": number < 18})] * (1 if number < 18 else 9) for number in range(20)]
     after = scored(*[number < 16 for number in range(20)])
     limits = gate("pass_rate", max_drop=0.05, min=0.8, max_rise=0)
     assert said(run("c", after), run("b", before), limits) == ["pass", "fail", "pass"]
-    # And rows that were tried often do not lift a rate.
+    # Rows with many trials do not raise a rate.
     often = [[Trial({"s": number < 9})] * (10 if number < 9 else 1) for number in range(20)]
     assert said(run("c", often), None, gate("pass_rate", min=0.85)) == ["fail"]
 
@@ -53,7 +53,7 @@ def test_an_error_text_is_no_score_of_truth_values():
     assert said(half, None, gate("pass_rate", min=0.9)) == ["undecided"]
     texts = run("c", scored(*["good"] * 10))
     assert said(texts, None, gate("coverage", min=1)) == ["pass"]
-    # The type is looked for in both runs.
+    # The type is determined over both runs.
     assert said(half, run("b", scored(*["good"] * 20)), gate("coverage", min=0.95, max_drop=1)) == ["fail", "undecided"]
 
 
@@ -105,14 +105,14 @@ def test_a_default_of_significant_governs_limits_on_changes_only():
 
 @pytest.mark.parametrize("constant", [0, 1, 10, 40, 300])
 def test_what_cannot_block_makes_nothing_more_lenient(constant):
-    """100 to 90 of 100 rows, p 0.0015; so many constant dimensions under a gate that warns."""
+    """100 to 90 of 100 rows, p 0.0015, with `constant` constant dimensions under a gate that warns."""
     names = [f"debug.{number}" for number in range(constant)]
     before = [[Trial({"s": True, **dict.fromkeys(names, True)})] for _ in range(100)]
     after = [[Trial({"s": number < 90, **dict.fromkeys(names, True)})] for number in range(100)]
     gates = [gate("pass_rate", max_drop=0.02, evidence="significant")]
     gates.append({**gates[0], "name": "debug", "scorer": "debug.*", "severity": "warn"})
     assert said(run("c", after), run("b", before), *gates)[0] == "fail"
-    # The same where they could block: without a difference they could not reject.
+    # The result is the same if they could block: without a difference they cannot reject.
     gates[1]["severity"] = "block"
     assert said(run("c", after), run("b", before), *gates)[0] == "fail"
 
@@ -123,9 +123,9 @@ def test_only_tests_that_could_reject_are_counted():
     assert families.bar(alpha, [])[1] == alpha
     assert families.bar(alpha, [(alpha, 1.0, 1.0)] * 40)[0] == pytest.approx(alpha)
     assert families.bar(alpha, [(alpha, 0.001, 0.5)]) == pytest.approx((alpha / 2, alpha / 2))
-    # Holm: beside a test that rejects the next has all of alpha, if it could have rejected at half of it.
+    # Holm: if one test rejects, the next test gets all of alpha, if it could have rejected at half of it.
     assert families.bar(alpha, [(alpha, 0.001, 0.001)]) == pytest.approx((alpha, alpha / 2))
-    # A test that could not reach alpha / 2 is not counted beside one that could.
+    # A test that could not reach alpha / 2 is not counted next to a test that could.
     assert families.bar(alpha, [(alpha, 0.03, 0.03)]) == pytest.approx((alpha, alpha / 2))
 
 
@@ -165,7 +165,7 @@ def test_reruns_are_pooled():
     assert judged(selected(runs)) == ["fail"]
     assert judged(selected(runs, reruns="newest")) == ["pass"]
     assert judged(selected(runs, reruns="refuse")) == ["undecided"]
-    # A pool that meets the limit while the newest run does not.
+    # The pool meets the limit, but the newest run does not.
     worse = [logged("a", SHA, 1, 100), logged("b", SHA, 2, 88)]
     assert judged(selected(worse)) == ["undecided"]
 
@@ -187,7 +187,7 @@ def test_runs_that_are_not_whole_are_left_out_or_leave_it_undecided():
     assert selected([inside]) is not None
     chosen = selected([logged("a", SHA, 1, counted=61, stored=60), logged("b", SHA, 2)])
     assert (ids(chosen.candidate), ids(chosen.left_out)) == (["b"], ["a"])
-    # A baseline that is not whole is passed over.
+    # An incomplete baseline is skipped.
     runs = [logged("old", OTHER, 0), logged("lost", "9" * 40, 1, counted=61, stored=60), logged("a", SHA, 2)]
     assert ids(selected(runs).baseline) == ["old"]
 
@@ -214,7 +214,7 @@ def test_runs_that_do_not_belong_together_are_ambiguous():
 def test_a_baseline_began_before_the_first_rerun():
     runs = [logged("old", OTHER, 0), logged("a", SHA, 1), logged("new", "9" * 40, 2), logged("b", SHA, 3)]
     assert ids(selected(runs).baseline) == ["old"]
-    # All runs of its commit count, and none of another commit.
+    # All runs of its commit count, and no run of another commit.
     more = [logged("older", "9" * 40, -2), logged("again", OTHER, -1), *runs]
     assert ids(selected(more).baseline) == ["again", "old"]
 
@@ -249,7 +249,7 @@ def test_changes_of_one_size_could_have_rejected_with_one_row_the_other_way():
     after = run("c", scored(*[0.4] * 8, 0.6))
     fall = gate("numeric_mean", max_drop=0, evidence="significant")
     assert said(after, before, fall) == ["fail"]
-    # All of them alike show nothing on so few rows.
+    # If all rows fall alike, so few rows prove nothing.
     assert said(run("c", scored(*[0.4] * 9)), before, fall) == ["pass"]
     assert said(run("c", scored(*[0.4] * 10)), run("b", scored(*[0.5] * 10)), fall) == ["fail"]
 

@@ -1,4 +1,4 @@
-"""The oracle's own statistics against published numbers. An oracle that is wrong here settles nothing."""
+"""Tests the oracle's own statistics against published numbers. If they fail, the oracle's results prove nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_wilson(true, n, low, high):
         ((59, 16, 6, 80), 0.0046, 0.1186, 5e-5),
         # Newcombe 1998, paired data.
         ((14, 5, 0, 22), 0.0114832, 0.226493, 5e-7),
-        # No discordance.
+        # No discordant pairs.
         ((30, 0, 0, 10), -0.0641, 0.0641, 5e-5),
         ((20, 0, 0, 0), -0.1611, 0.1611, 5e-5),
     ],
@@ -75,7 +75,7 @@ def test_mcnemar(regressed, fixed, exact, mid):
 
 
 def test_holm():
-    """Benjamini & Hochberg 1995, the 15 p-values of their example: Holm rejects 3 at 0.05."""
+    """Benjamini & Hochberg 1995, the 15 p-values of their example. Holm rejects 3 of them at 0.05."""
     ps = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459]
     ps += [0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.000]
     assert sum(p <= 0.05 for p in stats.holm(ps)) == 3
@@ -83,7 +83,7 @@ def test_holm():
 
 
 def test_paired_t():
-    """Student's sleep data, as R's t.test gives it."""
+    """Student's sleep data, with the result of R's t.test."""
     change = -np.array([1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4])
     mean, deviation = change.mean(), change.std(ddof=1)
     assert mean == pytest.approx(-1.58)

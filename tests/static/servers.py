@@ -1,7 +1,7 @@
-"""Two servers on loopback: Weave behind TLS, as far as one floor needs it, and a proxy that leads to it.
+"""Two servers on loopback: Weave behind TLS, with only the answers that one `min` needs, and a proxy that leads to it.
 
-Usage: servers.py FOLDER. Makes an authority and its certificate there, writes `ports` (Weave's, the proxy's) once both
-listen, notes in `proxied` where the proxy was asked to lead, and ends with its stdin.
+Usage: servers.py FOLDER. Makes an authority and its certificate there. Writes `ports` (Weave's, the proxy's) when both
+servers listen. Logs the requested targets of the proxy in `proxied`. Ends when its stdin closes.
 """
 
 import http.server
@@ -16,7 +16,7 @@ import sys
 import threading
 
 NAME = "weave.example"
-#: The root call of the run, and how many calls of its trace it counted.
+#: CALL is the run's root call. CALLS is the number of calls of its trace that it counted.
 CALLS = 301
 CALL = {
     "id": "cand",
@@ -65,7 +65,7 @@ class Weave(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         answer = ANSWERS.get((self.command, self.path))
-        # One line, as a stream of calls has for each.
+        # One line, because a stream of calls has one line for each call.
         body = json.dumps(answer or {"detail": "Not Found"}).encode() + b"\n"
         self.send_response(200 if answer else 404)
         self.send_header("Content-Length", str(len(body)))
@@ -79,7 +79,7 @@ class Weave(http.server.BaseHTTPRequestHandler):
 
 
 class Proxy(socketserver.StreamRequestHandler):
-    """Leads to Weave, wherever it is asked to lead: so a name needs no resolver."""
+    """Connects to Weave whatever target is requested, so that a name needs no resolver."""
 
     def handle(self):
         asked = self.rfile.readline().decode()
@@ -102,7 +102,7 @@ class ProxyServer(socketserver.ThreadingTCPServer):
 
 
 def certificates(folder):
-    """An authority, and a certificate of it for the name and for the address."""
+    """Makes an authority, and its certificate for the name and the address."""
     openssl = lambda *words: subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=A private authority")

@@ -1,8 +1,8 @@
-//! Snapshots: runs in a file, which can be judged without network and key.
+//! Snapshots: runs in a file, which can be judged without network access and without an API key.
 //!
-//! A file holds the runs of one candidate or baseline, the newest first. What follows them is optional: how each run was
-//! measured, its scores row by row, and after all scores the inputs and outputs, which judging does not read. Version 1
-//! of the format held one run, and neither what it was logged with nor whether it was complete.
+//! A file contains the runs of one candidate or baseline, the newest first. Optional parts follow: how each run was
+//! measured, its scores row by row, and after all scores the inputs and outputs, which are not needed for judging.
+//! Version 1 of the format held a single run, without its attributes and without its completeness.
 
 use crate::evidence::RunStatus;
 use std::fs::File;
@@ -33,7 +33,7 @@ mod write;
 
 /// The oldest version that is read.
 const OLDEST_VERSION: u64 = 1;
-/// A larger file is refused: it is a million rows or many long outputs, or no snapshot.
+/// A larger file is refused: it has a million rows or many long outputs, or it is not a snapshot.
 const MAX_BYTES: u64 = 512 * 1024 * 1024;
 
 /// A snapshot that was read. Copies share its bytes.
@@ -41,7 +41,7 @@ const MAX_BYTES: u64 = 512 * 1024 * 1024;
 pub struct Saved {
     /// The runs, the newest first; never empty.
     runs: Vec<Run>,
-    /// The file, where it holds rows with their scores.
+    /// The bytes of the file; `None` if it contains no rows with scores.
     bytes: Option<Arc<[u8]>>,
     version: u64,
     shown: String,
@@ -61,19 +61,19 @@ impl Saved {
         &self.runs
     }
 
-    /// The project of its runs; `None` where it has no run, which no file can.
+    /// The project of its runs; `None` if there is no run, which cannot happen for a file.
     #[must_use]
     pub fn project(&self) -> Option<&Project> {
         self.runs.first().map(|run| &run.project)
     }
 
-    /// Whether it holds rows with their scores.
+    /// Whether it contains rows with their scores.
     #[must_use]
     pub fn has_rows(&self) -> bool {
         self.bytes.is_some()
     }
 
-    /// The rows of one of its runs, where it holds rows.
+    /// The rows of one of its runs; `None` if it contains no rows.
     #[must_use]
     pub fn rows_of(&self, id: &str) -> Option<SavedRows> {
         self.has_rows().then(|| SavedRows {
@@ -84,7 +84,7 @@ impl Saved {
 }
 
 impl RowSource for SavedRows {
-    /// Inputs and outputs come with the rows where inputs are wanted.
+    /// Passes inputs and outputs with the rows if inputs are needed.
     fn each(&self, columns: &Columns, take: &mut Take<'_>) -> Result<(), Fault> {
         let saved = &self.saved;
         let bytes = saved.bytes.as_deref().unwrap_or_default();
@@ -129,13 +129,13 @@ impl RowSource for SavedRows {
     }
 }
 
-/// A row as it is read from Weave: older files hold the usage of trials without a predict call.
+/// A row as it is read from Weave. Older files contain the usage of trials without a predict call, which is removed.
 fn own(mut row: RunRow<'_>) -> RunRow<'_> {
     row.trials.iter_mut().for_each(Trial::keep_own_usage);
     row
 }
 
-/// A row with its inputs and the outputs of its trials; `None` where these are another row's.
+/// A row with its inputs and the outputs of its trials; `None` if the texts belong to another row.
 fn with_texts<'a>(mut row: RunRow<'a>, texts: RowTexts<'a>) -> Option<RunRow<'a>> {
     if texts.row_digest != row.row_digest || texts.outputs.len() != row.trials.len() {
         return None;
@@ -148,11 +148,11 @@ fn with_texts<'a>(mut row: RunRow<'a>, texts: RowTexts<'a>) -> Option<RunRow<'a>
     Some(row)
 }
 
-/// Reads a run from a file; `Ok(None)` where there is no such file. The rest is as in [`parse`].
+/// Reads a snapshot from a file; `Ok(None)` if the file does not exist. Otherwise as [`parse`].
 ///
 /// # Errors
 ///
-/// Not readable, too large, or as [`parse`].
+/// The file is not readable or too large; or the errors of [`parse`].
 pub fn read(
     path: &Path,
     web: &str,
@@ -173,12 +173,12 @@ pub fn read(
     }
 }
 
-/// Reads a run from the bytes of a file that messages call `shown`. `web` is the address of the web pages: a file
-/// has no say in where links lead. `holds_key` says what must not be shown.
+/// Parses a snapshot from the bytes of a file; messages call the file `shown`. `web` is the address of the web pages:
+/// the file itself cannot decide where links lead. `holds_key` detects text that must not be shown.
 ///
 /// # Errors
 ///
-/// Cut short, no snapshot, of another version, contradicting itself, or holding the key.
+/// The file is truncated, is not a snapshot, has an unknown version, contradicts itself, or contains the API key.
 pub fn parse(
     bytes: Vec<u8>,
     shown: &str,
@@ -238,7 +238,7 @@ fn unreadable(shown: &dyn std::fmt::Display, problem: &str) -> Fault {
     Fault::evidence(format!("cannot read the snapshot `{shown}`: {problem}"))
 }
 
-/// Makes sure that the rows of a run are those that the file lists, and that their totals agree with it.
+/// Checks that the rows of a run are those that the file lists and that their totals agree with it.
 fn whole(saved: &Saved, run: &Run) -> Result<(), Fault> {
     let contradiction = || Fault::evidence("its rows and its counts contradict each other");
     let rows = saved.rows_of(&run.id).ok_or_else(contradiction)?;
@@ -273,7 +273,7 @@ fn whole(saved: &Saved, run: &Run) -> Result<(), Fault> {
     Err(contradiction())
 }
 
-/// The run of a file of version 1, and whether it has rows.
+/// The run of a file of version 1, and whether the file contains its rows.
 fn old_runs(old: OldSnapshot, web: &str) -> Result<(Vec<Run>, bool), String> {
     let has_rows = old.results.is_some();
     let project = Project::parse(&old.project).ok_or("it names no project")?;
@@ -303,7 +303,7 @@ fn old_runs(old: OldSnapshot, web: &str) -> Result<(Vec<Run>, bool), String> {
     Ok((vec![run], has_rows))
 }
 
-/// The runs of a file, and whether it has their rows.
+/// The runs of a file, and whether the file contains their rows.
 fn runs(snapshot: Snapshot, web: &str) -> Result<(Vec<Run>, bool), String> {
     let project = Project::parse(&snapshot.project).ok_or("it names no project")?;
     let usage = snapshot.usage.unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::evidence::trial::{RowTexts, RunRow};
 use crate::evidence::{Completeness, Gap, Setup};
 use crate::json::{counts, distinct, object, objects};
 
-/// Says that a file is a snapshot.
+/// The value that marks a file as a snapshot.
 pub(super) const FORMAT: &str = "weave-gate-snapshot";
 /// The version that is written.
 pub(super) const VERSION: u64 = 2;
@@ -37,7 +37,7 @@ pub(super) struct RunResults<'a> {
     pub(super) rows: Vec<RunRow<'a>>,
 }
 
-/// First read of a file: enough to say whether it is ours.
+/// The first read of a file: enough to detect a snapshot and its version.
 #[derive(Deserialize)]
 pub(super) struct Header {
     pub(super) format: String,
@@ -89,29 +89,29 @@ pub(super) struct Snapshot {
     /// When it was taken.
     pub(super) taken_at: Timestamp,
     pub(super) project: String,
-    /// The newest first.
+    /// The runs, the newest first.
     #[serde(deserialize_with = "objects")]
     pub(super) runs: Vec<SavedRun>,
-    /// How each run was measured, as far as that is known.
+    /// How each run was measured, if known.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "some_objects"
     )]
     pub(super) setup: Option<Vec<SavedSetup>>,
-    /// The scores of each run, row by row: written and read apart.
+    /// The scores of each run, row by row. They are written and read separately.
     #[serde(default, skip_serializing)]
     pub(super) results: Option<IgnoredAny>,
-    /// How many trials report tokens and a price, by run: known once all rows were written.
+    /// The number of trials that report tokens and a price, by run. Known after all rows are written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) usage: Option<Vec<SavedUsage>>,
-    /// The inputs and outputs of each run, row by row: written and read apart.
+    /// The inputs and outputs of each run, row by row. They are written and read separately.
     #[serde(default, rename = "texts", skip_serializing)]
     _texts: Option<IgnoredAny>,
 }
 
 impl Snapshot {
-    /// Runs as a file holds them, without what is written apart.
+    /// Runs as a file contains them, without the parts that are written separately.
     pub(super) fn new(
         project: String,
         runs: Vec<SavedRun>,
@@ -167,44 +167,44 @@ pub(super) struct SavedRun {
     pub(super) status: Option<String>,
     pub(super) started_at: Option<Timestamp>,
     pub(super) finished_at: Option<Timestamp>,
-    /// The run whose outputs it scores once more, where it does.
+    /// The id of the run whose outputs it rescores.
     pub(super) rescored_from: Option<String>,
-    /// What it was logged with.
+    /// The attributes that the run was logged with.
     #[serde(deserialize_with = "distinct")]
     pub(super) attributes: Map<String, Value>,
     /// Whether it was logged by `EvaluationLogger`.
     pub(super) logged: bool,
-    /// Whether Weave had all of it.
+    /// Whether Weave had all calls of the run.
     #[serde(deserialize_with = "object")]
     pub(super) completeness: SavedCompleteness,
     pub(super) row_count: u64,
     pub(super) trial_count: u64,
-    /// Tokens of the predict calls, where any is reported.
+    /// Tokens of the predict calls; `None` if no call reports any.
     pub(super) total_tokens: Option<u64>,
-    /// US dollars of the predict calls, where any is priced.
+    /// Cost of the predict calls in US dollars; `None` if no call has a price.
     pub(super) total_cost: Option<f64>,
     #[serde(deserialize_with = "objects")]
     pub(super) dimensions: Vec<Stats>,
-    /// Trials by row digest.
+    /// The number of trials by row digest.
     #[serde(deserialize_with = "counts")]
     pub(super) rows: BTreeMap<String, u64>,
 }
 
-/// Whether Weave had all of a run.
+/// Whether Weave had all calls of a run.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SavedCompleteness {
     /// complete, calls-repeated, unknown, no-summary, calls-missing or too-many-calls.
     pub(super) state: String,
-    /// Calls that the run made, where some are missing or too many.
+    /// The number of calls that the run made, if some are missing or there are too many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) calls_made: Option<u64>,
-    /// Calls that Weave had.
+    /// The number of calls that Weave had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) calls_stored: Option<u64>,
 }
 
-/// How many trials of a run report what they used.
+/// The number of trials of a run that report their usage.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SavedUsage {
@@ -260,11 +260,11 @@ impl From<Completeness> for SavedCompleteness {
 }
 
 impl SavedCompleteness {
-    /// What the file says.
+    /// The completeness that the file states.
     ///
     /// # Errors
     ///
-    /// A word that is not known, or one without its counts.
+    /// The state is unknown, or its counts are missing.
     pub(super) fn read(&self) -> Result<Completeness, String> {
         let calls = self.calls_made.zip(self.calls_stored);
         match (self.state.as_str(), calls) {

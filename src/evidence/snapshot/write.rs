@@ -11,7 +11,7 @@ use crate::evidence::{Columns, Dimension, Flaw, Reference, RowSource, Run, Total
 use crate::fault::Fault;
 use crate::number::TOLERANCE;
 
-/// A run to be written, and its rows where they are.
+/// A run to be written, with its rows if available.
 pub struct Written<'a> {
     /// The run.
     pub run: &'a Run,
@@ -19,17 +19,17 @@ pub struct Written<'a> {
     pub rows: Option<&'a dyn RowSource>,
 }
 
-/// Where the texts are kept until all scores are written, such as a file without a name.
+/// Stores the texts until all scores are written, such as a temporary file.
 pub trait Spool: Read + Write + Seek {}
 
 impl<T: Read + Write + Seek> Spool for T {}
 
-/// Writes runs, the newest first, and their rows if they are given: the scores, and where there is something empty to
-/// collect `texts` in, inputs and outputs after them.
+/// Writes runs, the newest first, and the scores of their rows if the rows are given. If `texts` is given, inputs and
+/// outputs follow the scores. `texts` must be empty; it stores them in the meantime.
 ///
 /// # Errors
 ///
-/// A run's row digests or its usage were not read, its rows cannot be had, or they cannot be written.
+/// A run's row digests or its usage were not read, its rows are unavailable, or writing fails.
 pub fn write(
     to: &mut dyn Write,
     runs: &[Written<'_>],
@@ -49,7 +49,7 @@ pub fn write(
         return to.write_all(text.as_bytes()).map_err(unwritten);
     };
     let text = text(runs, None, taken_at)?;
-    // The rows come last, one a line, so that they need not all be there at once.
+    // The rows come last, one per line, so that they are not all in memory at once.
     let open = text.trim_end().strip_suffix("\n}").unwrap_or_default();
     to.write_all(open.as_bytes()).map_err(unwritten)?;
     to.write_all(b",\n  \"results\": [").map_err(unwritten)?;
@@ -93,7 +93,7 @@ fn unwritten(error: io::Error) -> Fault {
     Fault::evidence(format!("cannot write the snapshot: {error}"))
 }
 
-/// How many trials of a run report what they used, where that was counted.
+/// The number of trials of a run that report their usage; `None` if they were not counted.
 fn used(run: &Run) -> Option<SavedUsage> {
     let usage = run.totals.usage?;
     Some(SavedUsage {
@@ -103,7 +103,7 @@ fn used(run: &Run) -> Option<SavedUsage> {
     })
 }
 
-/// Writes the rows of a run, and makes sure that they are what its summary says.
+/// Writes the rows of a run and checks that they agree with its summary.
 fn rows(
     to: &mut dyn Write,
     mut texts: Option<&mut BufWriter<&mut dyn Spool>>,
@@ -150,7 +150,7 @@ fn rows(
     )
 }
 
-/// The row without inputs and outputs.
+/// The row without its inputs and outputs.
 fn without_texts<'a>(row: &RunRow<'a>) -> RunRow<'a> {
     let mut row = row.clone();
     row.raw_data_row = None;
@@ -160,7 +160,8 @@ fn without_texts<'a>(row: &RunRow<'a>) -> RunRow<'a> {
     row
 }
 
-/// Whether the totals of rows agree with a summary, which counts the tokens of scorers without a predict call.
+/// Whether the totals of rows agree with a summary. The summary also counts the scorers' tokens of trials without a
+/// predict call.
 pub(super) fn agree(rows: &Totals, without_call: WithoutCall, summary: &Totals) -> bool {
     let near = |one: Option<f64>, other: Option<f64>| match (one, other) {
         (Some(one), Some(other)) => (one - other).abs() <= TOLERANCE * other.abs().max(1.0),

@@ -6,10 +6,10 @@ use crate::judge::check::{Check, Status};
 use crate::judge::finding::Finding;
 use crate::judge::name::Effect;
 
-/// No prediction of a model takes less, in seconds.
+/// The minimum plausible time of a model's prediction, in seconds.
 const SHORTEST: f64 = 0.05;
 
-/// A hint for each gate on the latency of a run of which all latencies are the logger's own.
+/// A hint for each gate on the latency of a run whose latencies are all those of the logger itself.
 pub(in crate::judge) fn hints(evidence: &Evidence, checks: &[&Check]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for check in checks.iter().filter(|check| check.metric.is_latency()) {

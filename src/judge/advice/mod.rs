@@ -1,4 +1,4 @@
-//! Hints: limits that the rows of a dataset cannot decide, and the like. They change no check.
+//! Hints, for example about limits that the rows of a dataset cannot decide. Hints change no check.
 
 mod logger_latency;
 mod power;
@@ -14,10 +14,10 @@ use crate::number::{count, nearest_count};
 use crate::policy::{self, LimitKey, Policy};
 use crate::stats::{Pairs, wilson};
 
-/// More rows than this are no advice.
+/// A larger number of rows is not suggested to the user.
 const MOST_ROWS: u64 = 10_000_000;
 
-/// Looks at the checks once they are judged.
+/// The hints for judged checks.
 pub(in crate::judge) fn hints(
     policy: &Policy,
     evidence: &Evidence,
@@ -30,7 +30,7 @@ pub(in crate::judge) fn hints(
         [below, cannot_be_proven(check)].into_iter().flatten()
     });
     let mut findings: Vec<Finding> = of_limits.collect();
-    // A `min` may always hold; a comparison of values that never differ shows nothing.
+    // A `min` on a constant dimension is useful; a comparison of values that never differ shows nothing.
     let is_of_change = |check: &&&Check| {
         let mut gates = policy.gates.iter().filter(|gate| gate.name == check.gate);
         gates.any(|gate| gate.compares(check.limit))
@@ -52,7 +52,7 @@ fn is_judged(check: &Check) -> bool {
     check.status != Status::Skipped && check.finding().is_none() && check.candidate.is_some()
 }
 
-/// A proof that so few rows cannot give, whatever they had said.
+/// A hint if this number of rows cannot prove the limit, whatever their scores are.
 fn cannot_be_proven(check: &Check) -> Option<Finding> {
     let chance = check.chance.as_ref()?;
     let limit = check.limit;
@@ -112,7 +112,7 @@ fn cannot_be_proven(check: &Check) -> Option<Finding> {
     ))
 }
 
-/// A scorer that says the same of everything in both runs.
+/// A finding if a scorer gives the same score to every row of both runs.
 fn same_everywhere(evidence: &Evidence, subject: &str) -> Option<Finding> {
     let Baseline::Found(baseline, _) = &evidence.baseline else {
         return None;
@@ -137,7 +137,7 @@ fn same_everywhere(evidence: &Evidence, subject: &str) -> Option<Finding> {
             let column = rows.column(Some(subject), Kind::Number)?;
             let of = |role| rows.extremes(role, column, |_| true);
             let ((low, high), (least, most)) = (of(Role::Candidate)?, of(Role::Baseline)?);
-            // What is missing may be different.
+            // A missing score may differ from the others.
             let is_whole = |role| {
                 let mut each = (0..rows.len()).flat_map(|row| rows.scores(role, column, row));
                 !each.any(|score| score.is_missing())

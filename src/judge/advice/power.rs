@@ -1,4 +1,4 @@
-//! Hints about change limits that chance alone exceeds.
+//! Hints about change limits that chance alone can exceed.
 
 use crate::evidence::{Baseline, Evidence, Role, Rows, Run};
 use crate::judge::cause::{Advice, Cause, UnchangedModel};
@@ -11,28 +11,28 @@ use crate::number::{TOLERANCE, count, nearest_count};
 use crate::policy::{self, Kind};
 use crate::stats::{Pairs, Sample, chance_of_net};
 
-/// The confidence at which a change is said to show.
+/// The confidence level at which a change counts as detectable.
 const USUAL: f64 = 0.95;
 
-/// What rows can tell of a change.
+/// The change that a number of rows can detect.
 struct Power {
     rows: u64,
-    /// The smallest change that shows, in the metric's unit; `None` where none does.
+    /// The smallest detectable change, in the metric's unit; `None` if no change is detectable.
     shows: Option<f64>,
-    /// How likely a model that did not change breaks the limit.
+    /// The probability that an unchanged model breaks the limit.
     chance: f64,
-    /// What is taken of such a model.
+    /// What is assumed of an unchanged model.
     model: UnchangedModel,
 }
 
-/// A hint, where the limit is smaller than what its rows show.
+/// A hint if the limit is smaller than the smallest detectable change.
 pub(in crate::judge) fn below(evidence: &Evidence, check: &Check) -> Option<Finding> {
     let limit = check.limit;
     let theirs = check.baseline?.observed?;
     if check.evidence != policy::Evidence::Observed || !limit.key.is_change() {
         return None;
     }
-    // In the metric's unit, whatever the limit is in.
+    // The limit in the metric's unit, also for a relative limit.
     let size = if limit.key.is_relative() {
         limit.value * theirs.abs()
     } else {
@@ -68,7 +68,8 @@ fn power(evidence: &Evidence, check: &Check, size: f64) -> Option<Power> {
             return None;
         };
         let (ours, theirs) = (check.candidate?, check.baseline?);
-        // Without rows: as if each answer was given anew. Of several trials a row nothing is known.
+        // Without rows, each answer is assumed to be independent of the other run. With several trials per row nothing
+        // can be assumed.
         let once = |run: &Run| run.totals.trials == run.rows;
         if once(&evidence.candidate) && once(run) && check.slice.is_none() {
             let rate = f64::midpoint(ours.observed?, theirs.observed?);
@@ -78,7 +79,7 @@ fn power(evidence: &Evidence, check: &Check, size: f64) -> Option<Power> {
         }
     }
     let sample = Sample::of(&differences(rows?, check)?)?;
-    // The spread is that of the rows here, around no change.
+    // The spread of these rows, around a mean of no change.
     let unchanged = |mean| Sample { mean, ..sample };
     Some(Power {
         rows: sample.rows,
@@ -88,7 +89,7 @@ fn power(evidence: &Evidence, check: &Check, size: f64) -> Option<Power> {
     })
 }
 
-/// Of rows with one trial each that are true or false, of which this fraction turns from run to run.
+/// The power of boolean rows with one trial each, of which this fraction flips between two runs.
 fn of_flips(
     check: &Check,
     size: f64,
@@ -118,7 +119,7 @@ fn of_flips(
     })
 }
 
-/// How many rows both runs have scored once, and the fraction of them that turned; `None` where a row has several
+/// The number of rows that both runs scored once, and the fraction of them that flipped; `None` if a row has several
 /// trials.
 fn flips(rows: &Rows, check: &Check) -> Option<(u64, f64)> {
     let column = rows.column(Some(check.subject.as_deref()?), Kind::Truth)?;
@@ -138,7 +139,7 @@ fn flips(rows: &Rows, check: &Check) -> Option<(u64, f64)> {
     (both >= 2).then(|| (both, count(turned) / count(both)))
 }
 
-/// The differences of the rows of which both runs know a mean; `None` where the metric has none of single rows.
+/// The differences of the rows that have a mean in both runs; `None` if the metric has no per-row values.
 fn differences(rows: &Rows, check: &Check) -> Option<Vec<f64>> {
     let has_means = check.metric.has_interval() && check.metric.can_miss();
     let kind = check.metric.column().filter(|_| has_means)?;

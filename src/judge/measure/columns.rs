@@ -1,4 +1,4 @@
-//! Which columns of rows a gate needs, and whether the summary is enough.
+//! The columns of rows that a gate needs, and whether the summary is sufficient.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use crate::judge::cause::Cause;
 use crate::judge::limit::{Precision, holds};
 use crate::policy::{Aggregate, Gate, Kind, Limit, Metric, MissingRule, Policy};
 
-/// What a policy's gates have to see of the rows of these runs, of which the candidate is the first.
+/// The columns of rows that a policy's gates need for these runs. The candidate is the first run.
 #[must_use]
 pub fn columns(policy: &Policy, runs: &[&Totals]) -> Columns {
     let known = names(runs);
     let reads_rows = |gate: &Gate| reads_rows(gate, runs, &known);
     let mut columns = Columns::default();
-    // Where rows are read in any case, they have to agree with the summary on all that is judged.
+    // If rows are read for any gate, they must agree with the summary on every judged dimension.
     if policy.gates.iter().any(reads_rows) {
         for gate in &policy.gates {
             columns.add(of_gate(gate, &known));
@@ -27,7 +27,7 @@ fn names<'a>(runs: &[&'a Totals]) -> BTreeSet<&'a str> {
     names.map(String::as_str).collect()
 }
 
-/// Whether a gate has to see the rows of these runs.
+/// Whether a gate needs the rows of these runs.
 fn reads_rows(gate: &Gate, runs: &[&Totals], known: &BTreeSet<&str>) -> bool {
     let compares = gate.limits.iter().any(|limit| gate.compares(*limit));
     let looked_at = runs.get(..if compares { 2 } else { 1 }).unwrap_or(runs);
@@ -36,7 +36,7 @@ fn reads_rows(gate: &Gate, runs: &[&Totals], known: &BTreeSet<&str>) -> bool {
         runs.filter_map(|totals| Some((*totals, totals.dimensions.get(*name)?)))
             .collect::<Vec<_>>()
     };
-    // A change without the scores that are missing is one on the rows that have one in both runs.
+    // If missing scores are ignored, a change is measured on the rows that have a score in both runs.
     let may_leave_out = gate.missing.rule == MissingRule::Ignore || gate.missing.tolerated > 0.0;
     let leaves_out = || {
         let mut subjects = gate.subjects(known).into_iter();
@@ -51,7 +51,7 @@ fn reads_rows(gate: &Gate, runs: &[&Totals], known: &BTreeSet<&str>) -> bool {
             })
         })
     };
-    // Whether it is so by rounding alone depends on how large the scores are.
+    // Whether the limit is broken only by a rounding error depends on the size of the scores, which only rows show.
     let is_broken = || {
         let mut subjects = gate.subjects(known).into_iter();
         subjects.any(|name| {
@@ -73,7 +73,7 @@ fn reads_rows(gate: &Gate, runs: &[&Totals], known: &BTreeSet<&str>) -> bool {
         || (gate.metric.column() == Some(Kind::Number) && is_broken())
 }
 
-/// Whether summaries tell a metric of all rows: a mean over rows only where each has one trial.
+/// Whether summaries are sufficient for a metric on all rows. A mean over rows needs one trial per row.
 pub(in crate::judge) fn is_told(metric: Metric, runs: &[&Totals]) -> bool {
     let every = |is_told: fn(&Totals) -> bool| {
         let mut runs = runs.iter();
@@ -85,9 +85,9 @@ pub(in crate::judge) fn is_told(metric: Metric, runs: &[&Totals]) -> bool {
     let is_total = metric.aggregate() == Aggregate::Total;
     match kind {
         Kind::Truth | Kind::Number | Kind::Scored => every(|_| false),
-        // If every trial has a score, so has every row. For several runs the number of rows is not known yet.
+        // If every trial has a score, every row has one. For several pooled runs the number of rows is not known yet.
         Kind::Anything => every(|totals| totals.rows > 0 && totals.unscored().1 == 0),
-        // Only rows tell which part of a sum is missing.
+        // Only rows show which part of a sum is missing.
         Kind::Tokens if is_total => every(|totals| is_whole(totals, |usage| usage.reported)),
         Kind::Cost if is_total => every(|totals| is_whole(totals, |usage| usage.priced)),
         Kind::Tokens | Kind::Cost => every(|_| false),
@@ -95,13 +95,15 @@ pub(in crate::judge) fn is_told(metric: Metric, runs: &[&Totals]) -> bool {
     }
 }
 
-/// Whether every trial is known to report its tokens, or its price; also where nothing says how many do.
+/// Whether every trial is known to report its tokens or its price. Also true if the number of reporting trials is
+/// unknown.
 fn is_whole(totals: &Totals, of: fn(&Usage) -> Option<u64>) -> bool {
     let known = totals.usage.as_ref().and_then(of);
     known.is_none_or(|known| known == totals.trials)
 }
 
-/// Whether means, the candidate's first, are beyond a limit, as far as they can be told: by however little.
+/// Whether these means, the candidate's first, are beyond a limit by any amount, as far as that can be computed from
+/// them.
 fn is_broken(limit: Limit, means: &[f64]) -> bool {
     let ours = means.first().copied();
     let theirs = if limit.key.is_change() {
@@ -119,11 +121,11 @@ fn is_broken(limit: Limit, means: &[f64]) -> bool {
     holds.is_some_and(|holds| holds != Some(true))
 }
 
-/// What one gate has to see.
+/// The columns that one gate needs.
 pub(in crate::judge) fn of_gate(gate: &Gate, known: &BTreeSet<&str>) -> Columns {
     let scores = match gate.metric.column() {
         None => Vec::new(),
-        // Of a call that crashed it is known how long it took at least.
+        // For a call that crashed, the elapsed time is the least that its latency can be.
         Some(Kind::Latency) => vec![Column::Run(Kind::Latency), Column::Run(Kind::Elapsed)],
         Some(kind @ (Kind::Anything | Kind::Tokens | Kind::Cost)) => vec![Column::Run(kind)],
         Some(kind) => {
@@ -149,7 +151,8 @@ pub(in crate::judge) fn of_gate(gate: &Gate, known: &BTreeSet<&str>) -> Columns 
     }
 }
 
-/// The value of every trial that has a score, where it does not depend on the score: no error, or covered.
+/// The value of every existing score, for metrics that only ask whether there is one: no error, or covered. `None` for
+/// other metrics.
 pub(in crate::judge) fn fixed_value(metric: Metric, text_counts: bool) -> Option<f64> {
     match metric.column()? {
         Kind::Anything => Some(0.0),
@@ -160,7 +163,7 @@ pub(in crate::judge) fn fixed_value(metric: Metric, text_counts: bool) -> Option
     }
 }
 
-/// Whether a text is a score of a dimension: where neither run has a truth value or a number there.
+/// Whether text is a score of a dimension: neither run has a boolean or a number there.
 pub(in crate::judge) fn text_counts(evidence: &Evidence, subject: Option<&str>) -> bool {
     let baseline = match &evidence.baseline {
         Baseline::Found(run, _) => Some(&run.totals),
@@ -183,7 +186,7 @@ pub(in crate::judge) fn column(
         .ok_or(Cause::RowsUnknown)
 }
 
-/// The run whose rows are not what its summary says, where there is one.
+/// The run whose rows contradict its summary, if there is one.
 pub(in crate::judge) fn contradicted(evidence: &Evidence) -> Option<(Role, Cause)> {
     let rows = evidence.rows.as_ref()?;
     let baseline = match &evidence.baseline {

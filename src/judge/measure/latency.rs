@@ -1,9 +1,9 @@
-//! Percentiles of the seconds that predict calls take.
+//! Percentiles of the time of predict calls.
 
 use crate::number::{count, nearest_count};
 
-/// Between the two nearest values, as `NumPy` and R do by default (Hyndman & Fan 1996, type 7). Sorts the values;
-/// not a number where there are none.
+/// The percentile, interpolated between the two nearest values, as `NumPy` and R do by default (Hyndman & Fan 1996,
+/// type 7). Sorts the values; NaN if there are none.
 pub(in crate::judge) fn percentile(share: f64, values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     let at = |place: u64| {
@@ -16,7 +16,7 @@ pub(in crate::judge) fn percentile(share: f64, values: &mut [f64]) -> f64 {
     let Some(low) = at(below) else {
         return f64::NAN;
     };
-    // Between two calls that may never have ended lies nothing else.
+    // Between two infinite values, nothing can be interpolated.
     if rest < 1e-12 || low.is_infinite() {
         return low;
     }

@@ -1,4 +1,4 @@
-//! Measures a check: on which run and rows, and from the summary or from the rows.
+//! Measures a check: on the right run and rows, from the summary or from the rows.
 
 pub(in crate::judge) mod columns;
 pub(in crate::judge) mod latency;
@@ -19,10 +19,10 @@ use crate::judge::slice::{Selection, Slice};
 use crate::judge::slices;
 use crate::policy::{Aggregate, Counted, Gate, Kind, Limit, RemovedRows};
 
-/// The values that a limit is about.
+/// The measured values of a check.
 pub(in crate::judge) struct Measured {
     pub(in crate::judge) pairing: Pairing,
-    /// How removed rows were taken.
+    /// How removed rows were treated.
     pub(in crate::judge) removed_rows: RemovedRows,
 }
 
@@ -30,12 +30,12 @@ pub(in crate::judge) struct Measured {
 #[derive(Clone, Copy)]
 pub(in crate::judge) struct Measurer<'a> {
     pub(in crate::judge) evidence: &'a Evidence,
-    /// What a row means that the candidate lacks.
+    /// How rows are treated that are missing in the candidate.
     pub(in crate::judge) removed_rows: RemovedRows,
 }
 
 impl Measurer<'_> {
-    /// Whether a limit of a gate is judged on what rows say, rather than on what the summary says.
+    /// Whether a limit of a gate is judged on rows instead of the summary.
     pub(in crate::judge) fn uses_rows(&self, gate: &Gate, limit: Limit) -> bool {
         let baseline = match &self.evidence.baseline {
             Baseline::Found(run, _) if gate.compares(limit) => Some(&run.totals),
@@ -46,7 +46,7 @@ impl Measurer<'_> {
         gate.needs_rows_for(limit) || gate.range.is_some() || !self.tells(gate, &runs)
     }
 
-    /// The values that a limit is about, and what they are measured on.
+    /// Measures the values that a limit is compared with.
     pub(in crate::judge) fn measure(&self, spec: CheckSpec<'_>) -> Result<Measured, Cause> {
         let CheckSpec { gate, limit, .. } = spec;
         self.usable(spec)?;
@@ -61,7 +61,8 @@ impl Measurer<'_> {
                 removed_rows,
             });
         }
-        // The two pass rates say how missing scores are taken; the rows are counted.
+        // For changed rows, the pass rates of both runs only show how missing scores are treated. The value is the
+        // count of rows.
         let rows = self.rows()?;
         let selection = Selection::of(spec.slice, rows);
         let row_test = spec.row_test(&selection, removed_rows, &pairing);
@@ -77,7 +78,7 @@ impl Measurer<'_> {
         })
     }
 
-    /// Makes sure that the counts of the dimension can be used, in every run that is looked at as a whole.
+    /// Checks that the counts of the dimension can be used in every run that the check uses.
     fn usable(&self, spec: CheckSpec<'_>) -> Result<(), Cause> {
         for role in roles(spec) {
             let totals = &self.run(role).totals;
@@ -93,11 +94,10 @@ impl Measurer<'_> {
         self.evidence.rows.as_ref().ok_or(Cause::RowsUnknown)
     }
 
-    /// The values as the summary tells them, and how removed rows are taken; `None` where the rows have to be
-    /// counted.
+    /// The values from the summary, and how removed rows were treated; `None` if the rows must be read.
     ///
-    /// What a summary cannot give is not in its rows either: no scores, or scores of another kind, or two
-    /// dimensions of one name. But a latency or a usage that it lacks may be.
+    /// Some problems of a summary are also in its rows: no scores, scores of another kind, or two dimensions with the
+    /// same name. These are returned as errors. A latency or a usage that the summary lacks may be in the rows.
     fn on_summary(&self, spec: CheckSpec<'_>) -> Result<Option<(Pairing, RemovedRows)>, Cause> {
         let CheckSpec { gate, limit, .. } = spec;
         if gate.metric.is_latency() {
@@ -147,8 +147,8 @@ impl Measurer<'_> {
         if !leaves_out(&pairing) {
             return Ok(Some((pairing, self.removed_rows)));
         }
-        // Where missing scores are left out, a change is measured on the rows that have a score in both runs.
-        // Only the rows tell which these are, unless nothing is missing but rows that were removed.
+        // If missing scores are ignored, a change is measured on the rows that have a score in both runs. Only the
+        // rows show which ones these are, unless only removed rows lack scores.
         let is_whole = pairing
             .baseline
             .is_some_and(|measure| measure.scored == measure.trials);
@@ -168,7 +168,7 @@ impl Measurer<'_> {
         Ok(Some((common, RemovedRows::Ignore)))
     }
 
-    /// The values of both runs on the rows of a comparison.
+    /// The values of both runs on the compared rows.
     fn change(
         &self,
         spec: CheckSpec<'_>,
@@ -183,7 +183,7 @@ impl Measurer<'_> {
         })
     }
 
-    /// Whether summaries tell a gate's metric of all rows.
+    /// Whether summaries are sufficient for a gate's metric on all rows.
     fn tells(&self, gate: &Gate, runs: &[&Totals]) -> bool {
         let rows = self.evidence.rows.as_ref();
         let has = |kind| rows.is_some_and(|rows| rows.column(None, kind).is_some());
@@ -193,7 +193,7 @@ impl Measurer<'_> {
         }
     }
 
-    /// Counts the rows themselves.
+    /// Measures the values from the rows.
     fn on_rows(&self, spec: CheckSpec<'_>) -> Result<Pairing, Cause> {
         let CheckSpec { gate, limit, .. } = spec;
         let rows = self.rows()?;
@@ -248,7 +248,7 @@ impl Measurer<'_> {
         })
     }
 
-    /// Rows or trials of a slice.
+    /// The number of rows or trials in a slice.
     fn counted(&self, what: Counted, rows: &Rows, selection: &Selection) -> Measure {
         let has = |row: usize| selection.has(rows, row);
         let (totals, _) = rows.totals_of(Role::Candidate, has);
@@ -261,7 +261,7 @@ impl Measurer<'_> {
         sample.count(what)
     }
 
-    /// A pairing of means from summaries, with the size of the scores as far as it can be told.
+    /// Sets the size of the scores of means from summaries, as far as it is known.
     fn sized(&self, spec: CheckSpec<'_>, mut pairing: Pairing) -> Pairing {
         let CheckSpec { gate, subject, .. } = spec;
         if gate.metric.column() != Some(Kind::Number) {
@@ -274,7 +274,8 @@ impl Measurer<'_> {
                 .reduce(f64::max)
         });
         let range = gate.range.map(|(low, high)| low.abs().max(high.abs()));
-        // Of nothing that is known, a limit of 0 has no size: then scores are taken to be of size 1.
+        // If nothing is known, the size of the limit is used. A limit of 0 has no size, so the scores are assumed to
+        // be of size 1.
         let unknown = if spec.limit.value == 0.0 { 1.0 } else { 0.0 };
         let size = known.or(range).unwrap_or(unknown);
         let mut all = std::iter::once(&mut pairing.candidate).chain(&mut pairing.baseline);
@@ -283,10 +284,10 @@ impl Measurer<'_> {
         pairing
     }
 
-    /// Makes sure that no score lies outside the gate's range, and no mean of a run.
+    /// Checks that no score and no mean of a run lies outside the gate's range.
     ///
-    /// Of all rows of the runs, also where fewer are compared or in the slice: one outside shows that the range
-    /// is not the scores' own.
+    /// All rows of the runs are checked, even if fewer rows are compared or in the slice. A score outside the range
+    /// shows that the declared range is wrong.
     fn in_range(&self, spec: CheckSpec<'_>) -> Result<(), Cause> {
         let CheckSpec { gate, subject, .. } = spec;
         let (Some(range), Some(name)) = (gate.range, subject) else {
@@ -316,14 +317,14 @@ impl Measurer<'_> {
         if let Some((role, mean)) = means.iter().find(|(_, mean)| is_outside(*mean, range)) {
             return Err(self.blocker(spec, &Unmeasurable::OutOfRange(*mean), *role));
         }
-        // Whether a score lies outside only the rows tell.
+        // Only rows show whether a score lies outside the range.
         if known.is_none() && !means.is_empty() {
             return Err(Cause::RowsUnknown);
         }
         Ok(())
     }
 
-    /// The run in a role; the candidate where there is no other.
+    /// The run with this role; the candidate if there is no baseline.
     fn run(&self, role: Role) -> &Run {
         match (&self.evidence.baseline, role) {
             (Baseline::Found(run, _), Role::Baseline) => run,
@@ -338,13 +339,13 @@ impl Measurer<'_> {
         }
     }
 
-    /// The totals of the runs of a comparison, on the rows that it is made on.
+    /// The totals of the compared runs on the compared rows.
     fn totals(&self, removed_rows: RemovedRows) -> Result<[&Totals; 2], Cause> {
         let (ours, theirs) = self.samples(removed_rows, false)?;
         Ok([ours.totals, theirs.totals])
     }
 
-    /// The trials that a change is measured on: those of the baseline's rows, or of the common ones.
+    /// The trials that a change is measured on: those of the baseline's rows, or of the common rows.
     fn samples(
         &self,
         removed_rows: RemovedRows,
@@ -382,13 +383,13 @@ impl Measurer<'_> {
     }
 }
 
-/// The runs that a check looks at.
+/// The runs that a check uses.
 fn roles(spec: CheckSpec<'_>) -> impl Iterator<Item = Role> + Clone {
     let roles = [Role::Candidate, Role::Baseline].into_iter();
     roles.take(1 + usize::from(spec.gate.compares(spec.limit)))
 }
 
-/// Makes sure that a slice has rows in every run that is looked at.
+/// Checks that a slice has rows in every run that the check uses.
 fn look_into(spec: CheckSpec<'_>, rows: &Rows, selection: &Selection) -> Result<(), Cause> {
     let mut roles = roles(spec);
     if let Some(slice) = spec.slice {
@@ -407,7 +408,7 @@ fn look_into(spec: CheckSpec<'_>, rows: &Rows, selection: &Selection) -> Result<
     Ok(())
 }
 
-/// Measures a sample, or says what it lacks.
+/// Measures a sample, or returns why it cannot be measured.
 fn measured(spec: CheckSpec<'_>, sample: &Sample<'_>, role: Role) -> Result<Measure, Cause> {
     let measured = sample.measure(spec.gate, spec.subject);
     measured.map_err(|cause| blocker(spec, &cause, role, sample.run))

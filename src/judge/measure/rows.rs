@@ -1,6 +1,6 @@
 //! Measures a metric from rows: the trials of a row are averaged first, and then the rows.
 //!
-//! A row of the baseline that the candidate lacks weighs one row, of which every trial is missing.
+//! A baseline row that the candidate lacks has the weight of one row, and all its trials are missing.
 
 use std::collections::BTreeMap;
 
@@ -21,36 +21,36 @@ pub(in crate::judge) struct ByRow<'a> {
     /// The column that the metric is measured on.
     pub(in crate::judge) column: usize,
     pub(in crate::judge) selection: &'a Selection,
-    /// Whether a text is a score of the dimension.
+    /// Whether text is a score of the dimension.
     pub(in crate::judge) text_counts: bool,
 }
 
 /// A run's trials of one row, as a metric sees them.
 #[derive(Clone, Copy, Debug)]
 struct Cell {
-    /// Its place; `None` of a row that the run lacks.
+    /// The index of the row; `None` if the run lacks the row.
     row: Option<usize>,
     trials: u64,
-    /// Trials that have a value.
+    /// The number of trials that have a value.
     known: u64,
     /// The sum of these values.
     sum: f64,
-    /// The sum of the other trials' values, at least and at most.
+    /// The smallest and the largest possible sum of the values of the other trials.
     low: f64,
     high: f64,
 }
 
-/// Which end of what is missing is meant.
+/// Which value is used for missing scores.
 #[derive(Clone, Copy)]
 enum End {
-    /// The scores there are.
+    /// Only the existing scores are used.
     Observed,
     Low,
     High,
 }
 
 impl ByRow<'_> {
-    /// A run's value, over all rows that it has.
+    /// A run's value over all its rows.
     pub(in crate::judge) fn value(&self, role: Role) -> Result<Measure, Unmeasurable> {
         let cells = self.cells(role, |row| self.rows.trials(role, row) > 0);
         let side = Side::new(self.gate, cells)?;
@@ -58,8 +58,8 @@ impl ByRow<'_> {
         self.measure(role, &side, &all)
     }
 
-    /// The values of both runs, on the rows of the baseline or on those that both have. Where a run's missing
-    /// scores are left out, a row without any drops out on both sides.
+    /// The values of both runs on the baseline's rows or on the common rows. If a run's missing scores are ignored, a
+    /// row without any score is left out on both sides.
     pub(in crate::judge) fn change(
         &self,
         removed_rows: RemovedRows,
@@ -115,7 +115,7 @@ impl ByRow<'_> {
             low: 0.0,
             high: 0.0,
         };
-        // The order in which trials come means nothing.
+        // Sorted values make the result independent of the order of trials.
         let (mut values, mut elapsed_all) = (Vec::new(), Vec::new());
         for (trial, score) in scores.iter().enumerate() {
             let known = match score.value() {
@@ -135,7 +135,7 @@ impl ByRow<'_> {
         cell
     }
 
-    /// Seconds that the call of a trial took at least, where it crashed and the metric is a latency.
+    /// The minimum time in seconds that a trial's call took, if it crashed and the metric is a latency.
     fn elapsed(&self, role: Role, row: usize, trial: usize) -> Option<f64> {
         if !self.gate.metric.is_latency() {
             return None;
@@ -155,7 +155,7 @@ impl ByRow<'_> {
         }
         let aggregate = self.gate.metric.aggregate();
         let at = |end| match aggregate {
-            // For changed rows this is the pass rate that they changed from and to.
+            // For changed rows this is the pass rate of the run.
             Aggregate::RowMean | Aggregate::ChangedRows(_) | Aggregate::Count(_) => {
                 mean(&cells, end).value()
             }
@@ -195,7 +195,7 @@ impl ByRow<'_> {
         })
     }
 
-    /// The size of the largest score, by which a computed value may be off.
+    /// The size of the largest score. It bounds the rounding error of a computed value.
     fn size(&self, role: Role) -> f64 {
         match self.gate.metric.column() {
             Some(Kind::Number | Kind::Cost | Kind::Latency | Kind::Tokens) => {}
@@ -206,7 +206,7 @@ impl ByRow<'_> {
         ends.map_or(0.0, |(low, high)| low.abs().max(high.abs()))
     }
 
-    /// A percentile of all trials of these rows. A removed row would have as many as the baseline has of it.
+    /// A percentile of all trials of these rows. A removed row counts with as many trials as the baseline has of it.
     fn percentile(&self, role: Role, cells: &[&Cell], end: End, share: f64) -> f64 {
         let mut seconds = Vec::new();
         for cell in cells {
@@ -247,7 +247,7 @@ impl ByRow<'_> {
     }
 }
 
-/// What a missing value can be at its lowest and at its highest.
+/// The lowest and the highest possible value of a missing score.
 pub(in crate::judge) fn ends(gate: &Gate) -> (f64, f64) {
     match gate.metric.definition().missing {
         MissingValue::Never => (0.0, 0.0),
@@ -260,9 +260,9 @@ pub(in crate::judge) fn ends(gate: &Gate) -> (f64, f64) {
 /// One run's rows of a check.
 struct Side {
     cells: Vec<Cell>,
-    /// Trials without a value, of which a removed row counts as one.
+    /// The number of trials without a value. A removed row counts as one.
     missing: u64,
-    /// Whether these are left out.
+    /// Whether these trials are ignored.
     ignores: bool,
 }
 
@@ -291,16 +291,16 @@ impl Side {
         })
     }
 
-    /// Whether a row takes part, as far as this run is concerned.
+    /// Whether a row takes part in a comparison as far as this run is concerned.
     fn has(&self, cell: &Cell) -> bool {
         !self.ignores || cell.known > 0
     }
 }
 
 impl Cell {
-    /// Trials that have a score, as reports count them.
+    /// The number of trials that have a score, as reports count them.
     fn scored(&self, gate: &Gate) -> u64 {
-        // For these, `known` counts the trials of which it is known whether they have one.
+        // For these columns, `known` counts the trials for which it is known whether they have a score.
         match gate.metric.column() {
             Some(Kind::Scored) => crate::number::nearest_count(self.sum),
             Some(Kind::Anything) => self.trials - crate::number::nearest_count(self.sum),
@@ -308,7 +308,7 @@ impl Cell {
         }
     }
 
-    /// How many trials count at an end, and what they add up to.
+    /// The number of trials that count at an end, and the sum of their values.
     fn at(&self, end: End) -> (u64, f64) {
         let missing = self.known < self.trials;
         match end {
@@ -333,14 +333,14 @@ fn total(cells: &[&Cell], end: End) -> f64 {
     cells.iter().map(|cell| cell.at(end).1).sum()
 }
 
-/// A mean of rows that have sums of trials, added up by the number of these trials: so that where all rows
-/// have as many, it is one division of two counts.
+/// A mean of rows, computed from sums of trials that are grouped by the row's number of trials. If all rows have the
+/// same number of trials, it is a single division of two counts, which is exact.
 #[derive(Default)]
 struct Mean {
     /// The sums of rows by their number of trials.
     sums: BTreeMap<u64, f64>,
     rows: u64,
-    /// The sum over rows that are not there, each of which weighs as much as any other.
+    /// The sum over removed rows, each of which has the weight of one row.
     removed: f64,
 }
 
@@ -371,7 +371,7 @@ impl Mean {
         (sum + self.removed) / count(self.rows)
     }
 
-    /// The count that the value is a division by, where all rows have as many trials.
+    /// The divisor of the value; `None` unless all rows have the same number of trials.
     fn steps(&self) -> Option<u64> {
         let mut trials = self.sums.keys();
         let (first, second) = (trials.next()?, trials.next());

@@ -11,31 +11,31 @@ use crate::policy::{Aggregate, Counted, Gate, Kind, MissingRule};
 pub(in crate::judge) enum Unmeasurable {
     /// No trial has a score in the dimension.
     NoScores,
-    /// It has scores, but not of the kind that the metric needs; these metrics are available.
+    /// The dimension has scores, but not of the kind that the metric needs. These metrics are available.
     NotAvailable(Vec<&'static str>),
     /// The scores' mean lies outside the gate's range.
     OutOfRange(f64),
-    /// The counts cannot be used.
+    /// The counts of the dimension cannot be used.
     Flawed(Flaw),
-    /// No trial reports tokens, or none is priced.
+    /// No trial reports tokens, or no trial has a price.
     NoUsage,
-    /// No trial has a call of the model alone.
+    /// No trial has a call of the model itself.
     NoPredictCall,
 }
 
-/// What is measured: rows of a run, of one trial each, except for what is a sum.
+/// The rows of a run to measure. For every metric except sums, each row has one trial.
 #[derive(Clone, Copy)]
 pub(in crate::judge) struct Sample<'a> {
     pub(in crate::judge) run: &'a Run,
     pub(in crate::judge) totals: &'a Totals,
-    /// Rows that are not there, each of which counts as one trial.
+    /// The number of removed rows, each of which counts as one trial.
     pub(in crate::judge) removed: u64,
-    /// Whether a text is a score of the dimension.
+    /// Whether text is a score of the dimension.
     pub(in crate::judge) text_counts: bool,
 }
 
 impl Sample<'_> {
-    /// Measures a gate's metric; `dimension` is the name of its subject, if it has one.
+    /// Measures a gate's metric. `dimension` is the name of its subject, if it has one.
     pub(in crate::judge) fn measure(
         &self,
         gate: &Gate,
@@ -46,7 +46,7 @@ impl Sample<'_> {
         }
         let known = |kind| self.known(kind, dimension);
         match gate.metric.column() {
-            // For changed rows this is the pass rate that they changed from and to.
+            // For changed rows this is the pass rate of the run.
             Some(kind @ Kind::Truth) => Ok(self.pass_rate(gate, known(kind)?)),
             Some(kind @ Kind::Number) => self.numeric_mean(gate, known(kind)?),
             Some(kind @ Kind::Scored) => {
@@ -55,12 +55,12 @@ impl Sample<'_> {
             }
             Some(Kind::Anything) => Ok(self.error_rate()),
             Some(Kind::Tokens | Kind::Cost) => self.usage(gate),
-            // A summary has no latencies; see `by_row`.
+            // A summary has no latencies; `by_row` measures them.
             Some(Kind::Latency | Kind::Elapsed) | None => Err(Unmeasurable::NoUsage),
         }
     }
 
-    /// The dimension, where it has scores of this kind.
+    /// The dimension, if it has scores of this kind.
     fn known(&self, kind: Kind, dimension: Option<&str>) -> Result<&Dimension, Unmeasurable> {
         let known = dimension.and_then(|name| self.totals.dimensions.get(name));
         let known = known.ok_or(Unmeasurable::NoScores)?;
@@ -80,7 +80,7 @@ impl Sample<'_> {
         }
     }
 
-    /// All trials, with one for each removed row.
+    /// The number of trials, with one for each removed row.
     fn trials(&self) -> u64 {
         self.totals.trials + self.removed
     }
@@ -89,7 +89,7 @@ impl Sample<'_> {
         self.totals.rows + self.removed
     }
 
-    /// How many rows or trials there are.
+    /// The number of rows or trials.
     pub(in crate::judge) fn count(&self, what: Counted) -> Measure {
         let value = count(match what {
             Counted::Rows => self.totals.rows,
@@ -109,7 +109,7 @@ impl Sample<'_> {
         }
     }
 
-    /// Between two counts over all trials.
+    /// A fraction of all trials whose numerator lies between two counts.
     fn fraction(&self, scored: u64, low: u64, high: u64) -> Measure {
         let trials = self.trials();
         let (low, high) = (count(low) / count(trials), count(high) / count(trials));
@@ -169,22 +169,23 @@ impl Sample<'_> {
             rows: self.rows(),
             ignores,
             exact: false,
-            // No score need be larger than their mean.
+            // The mean is a lower bound of the size of the largest score.
             size: mean.abs(),
             steps: None,
         })
     }
 
-    /// A summary says how many trials each dimension scored, not which: so between two counts. Rows tell.
+    /// The error rate, which lies between two counts: a summary says how many trials each dimension scored, but not
+    /// which ones. Only rows give the exact rate.
     fn error_rate(&self) -> Measure {
         let (least, most) = self.totals.unscored();
         let scored = self.totals.trials - most;
         self.fraction(scored, least + self.removed, most + self.removed)
     }
 
-    /// Tokens or cost. A trial that reports none, or has no price, may have used any amount from nothing upwards. Where it
-    /// is not known how many these are, any of them may be; and then the tokens may be those of scorers, too, where Weave
-    /// finds no predict call.
+    /// Tokens or cost. A trial that reports no tokens or has no price may have used any amount from zero upwards. If
+    /// the number of these trials is unknown, every trial may be one of them. Then the tokens may also include those
+    /// of scorers, because Weave may not have found the predict call.
     fn usage(&self, gate: &Gate) -> Result<Measure, Unmeasurable> {
         let usage = self.totals.usage.ok_or(Unmeasurable::NoUsage)?;
         let is_tokens = !gate.metric.is_cost();
@@ -234,7 +235,7 @@ impl Sample<'_> {
     }
 }
 
-/// Whether a fraction of missing scores is left out: the gate says so, or they are few enough.
+/// Whether this fraction of missing scores is ignored: the gate ignores all, or they are few enough.
 pub(in crate::judge) fn leaves_out(gate: &Gate, fraction: f64, exact: bool) -> bool {
     let slack = if exact {
         0.0
@@ -244,7 +245,7 @@ pub(in crate::judge) fn leaves_out(gate: &Gate, fraction: f64, exact: bool) -> b
     gate.missing.rule == MissingRule::Ignore || fraction <= gate.missing.tolerated + slack
 }
 
-/// Whether a number lies outside a range, by more than its end may be off.
+/// Whether a number lies outside a range by more than a rounding error.
 pub(in crate::judge) fn is_outside(value: f64, (low, high): (f64, f64)) -> bool {
     let slack = TOLERANCE * low.abs().max(high.abs());
     value < low - slack || value > high + slack

@@ -1,7 +1,7 @@
-//! The smallest p that a test could have had: with every row that changed turned against the candidate.
+//! The smallest p-value that a test could have had, if every changed row had turned against the candidate.
 //!
-//! It depends on how much rows changed, and not in which direction, so that a family of tests may be chosen by it
-//! (Tarone 1990).
+//! It depends on how much the rows changed, not on the direction. So a family of tests can be chosen by it (Tarone
+//! 1990).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,29 +9,31 @@ use crate::judge::significance::row_means::{RowMeans, RowTest};
 use crate::judge::significance::scenario::{FEWEST_FLAT, is_flat};
 use crate::stats::{Imputations, Pairs, Sample};
 
-/// The smallest p that a test could have had, whatever its rows had said.
+/// The smallest p-value that a test could have had for any outcome of its rows.
 #[derive(Clone, Debug)]
 pub(in crate::judge) struct AttainableP {
     /// With every missing score at its worst.
     pub(in crate::judge) at_worst: f64,
-    /// The least and the greatest, over all ways to fill in missing scores.
+    /// The smallest and the largest attainable p-value, over all imputations of missing scores.
     pub(in crate::judge) bounds: (f64, f64),
-    /// The same and the p of the imputations that fail most easily, where they were looked at one by one.
+    /// The attainable p-value and the p-value of the imputations that fail most easily; empty if they were not tried
+    /// one by one.
     pub(in crate::judge) imputations: Vec<(f64, f64)>,
 }
 
-/// More imputations are not looked at one by one.
+/// The maximum number of imputations that are tried one by one.
 const MOST_IMPUTATIONS: usize = 2000;
-/// More splits of rows that are missing in both runs are not looked at.
+/// The maximum number of splits of rows that are missing in both runs that are tried.
 const MOST_SPLITS: u64 = 1000;
-/// Newcombe's p falls with every row that turned only above this. Below it may rise a little, which was seen from 46 rows on,
-/// and never above 4e-7.
+/// Above this value, Newcombe's p-value is known to fall with every additional row that turned. Below it the p-value
+/// may rise a little. This was observed for 46 and more rows, and never above 4e-7.
 const LEAST_KNOWN: f64 = 1e-6;
-/// That of a test that could not reject whatever its rows had said.
+/// The attainable p-value of a test that could not reject for any outcome of its rows.
 const NEVER: f64 = f64::INFINITY;
 
 impl RowTest<'_> {
-    /// The smallest p that the check could have had, from the means of rows at the worst and at the best.
+    /// The smallest p-value that the check could have had, from the means of rows with missing scores at their worst
+    /// and at their best.
     pub(in crate::judge) fn attainable(
         &self,
         worst: &RowMeans,
@@ -65,12 +67,12 @@ impl RowTest<'_> {
         }
     }
 
-    /// The smallest p that any pattern of these rows' own differences could have had; infinite where no pattern could
-    /// reject.
+    /// The smallest p-value that any pattern of these rows' own differences could have had; infinite if no pattern
+    /// could reject.
     ///
-    /// Rows with one trial turn against the candidate. Of means each row keeps the size of its difference. Where all
-    /// sizes are alike, that pattern has no width, and may show nothing; then the next best one counts, too, in which one
-    /// row turned the other way.
+    /// If rows have one trial each, the changed rows turn against the candidate. For means, each row keeps the size of
+    /// its difference. If all sizes are equal, that pattern has an interval of zero width, which may show nothing.
+    /// Then the next best pattern, in which one row turned the other way, counts as well.
     fn attainable_p(&self, means: &RowMeans, one_trial: bool) -> f64 {
         if one_trial {
             let pairs = means.pairs();
@@ -102,17 +104,18 @@ impl RowTest<'_> {
     }
 }
 
-/// Its bounds over all imputations of missing scores, of means, by Student's t: the size of each difference lies between
-/// two ends.
+/// The bounds of the attainable p-value of means over all imputations of missing scores, by Student's t. The size of
+/// each row's difference lies between two ends.
 ///
-/// The p of sizes falls with their mean in deviations. It is smallest for the imputation whose sizes are least like
-/// chance, and no larger than for the smallest mean with the greatest deviation, although no imputation may have both.
+/// The p-value of the sizes falls as their mean, in standard deviations, rises. It is smallest for the imputation
+/// whose sizes are least likely by chance. In every imputation it is at most the p-value of the smallest mean with the
+/// greatest deviation, although no single imputation may have both.
 ///
-/// Where all sizes may be alike, other patterns than the one that is bounded here may count. On many rows of means
-/// that one has a p of zero, which is bounded from above by anything; else there is no upper bound.
+/// If all sizes can be equal, patterns other than the bounded one may count. For means of many rows the bounded
+/// pattern then has a p-value of zero, so any upper bound is valid. Otherwise there is no upper bound.
 fn of_means(worst: &RowMeans, best: &RowMeans, is_rate: bool) -> (f64, f64) {
     let (one, other) = (worst.values(true), best.values(true));
-    // Negative, so that low is least like chance.
+    // The sizes are negated, so that the lowest mean is the least likely by chance.
     let ends = |end: fn(f64, f64) -> f64| -> Vec<f64> {
         let sizes = one.iter().zip(&other);
         sizes.map(|(a, b)| -end(*a, *b)).collect()
@@ -137,11 +140,11 @@ fn of_means(worst: &RowMeans, best: &RowMeans, is_rate: bool) -> (f64, f64) {
     (least.min(most), most)
 }
 
-/// Its bounds over all imputations of rows with one trial each, by Newcombe's interval.
+/// The bounds of the attainable p-value over all imputations of rows with one trial each, by Newcombe's interval.
 ///
-/// It falls with every row that turned, wherever that row was before. So it is smallest where as many rows turned as can
-/// have, and largest where as few did. Rows that are missing in both runs may then have passed in both or in neither,
-/// of which neither is always larger: every split is looked at.
+/// The p-value falls with every row that turned, whatever the row's result was before. So it is smallest if as many
+/// rows as possible turned, and largest if as few as possible turned. Rows that are missing in both runs may then have
+/// passed in both runs or in neither. Neither case always gives the larger p-value, so every split is tried.
 fn of_pairs(worst: &RowMeans, best: &RowMeans) -> (f64, f64) {
     let (mut most, mut fewest, mut either) = (Pairs::default(), Pairs::default(), 0);
     let ours = worst.candidate.iter().zip(&best.candidate);
@@ -185,8 +188,9 @@ fn of_pairs(worst: &RowMeans, best: &RowMeans) -> (f64, f64) {
     (least, splits.fold(LEAST_KNOWN.max(least), f64::max))
 }
 
-/// The attainable p and the p of the imputations of rows with one trial each that fail most easily: every other imputation has
-/// both at least as large as one of these. Empty if there are too many imputations to try.
+/// The attainable p-value and the p-value of those imputations of rows with one trial each that fail most easily: for
+/// every other imputation, both values are at least as large as those of one of these. Empty if there are too many
+/// imputations to try.
 fn of_fillings(worst: &RowMeans, best: &RowMeans, drop: bool) -> Vec<(f64, f64)> {
     /// A table of rows that passed in both runs, regressed, were fixed, and passed in neither.
     type Table = [u64; 4];
@@ -253,7 +257,7 @@ fn of_fillings(worst: &RowMeans, best: &RowMeans, drop: bool) -> Vec<(f64, f64)>
     least(tables.into_iter().map(of).collect())
 }
 
-/// Those of which no other has both numbers at most as large.
+/// The pairs for which no other pair has both numbers at most as large.
 pub(in crate::judge) fn least(mut all: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     all.sort_by(|one, other| one.1.total_cmp(&other.1).then(one.0.total_cmp(&other.0)));
     let mut least = f64::INFINITY;

@@ -1,4 +1,4 @@
-//! The scenarios that all others lie between, for means of rows and their t intervals.
+//! The scenarios that bound all other scenarios, for means of rows and their t intervals.
 
 use crate::judge::limit::Precision;
 use crate::judge::significance::row_means::{RowMeans, RowTest};
@@ -6,33 +6,37 @@ use crate::judge::significance::scenario::{IntervalMethod, Scenario, is_flat};
 use crate::policy;
 use crate::stats::{Imputations, Rates, Sample};
 
-/// By so much of their size numbers may differ once they are added and subtracted.
+/// The relative error of numbers that were added and subtracted.
 const ROUNDING: f64 = 16.0 * f64::EPSILON;
 
-/// Rows whose means lie each between what it is at the worst and at the best.
+/// Rows whose means each lie between their value at the worst and at the best.
 ///
-/// `proven` is told least easily where rows lie apart: it is judged with the worst mean, or the best, and the
-/// greatest deviation that there can be. `significant` is told most easily where they are alike, and is judged by the
-/// very imputations that break the limit if any does.
+/// `proven` is hardest to reach if rows differ most. So it is judged with the worst or the best mean and the greatest
+/// possible deviation. `significant` is easiest to reach if rows differ least. So it is judged by those imputations
+/// that break the limit if any imputation does.
 pub(in crate::judge) struct ScenarioBounds<'a> {
     row_test: &'a RowTest<'a>,
-    /// The values of rows, or their changes.
+    /// The values of the rows, or their changes, with missing scores at their worst.
     worst: Vec<f64>,
     best: Vec<f64>,
     worst_mean: f64,
     best_mean: f64,
-    /// Of the candidate and of the baseline: between which values all rows can be alike, nowhere if the first is larger.
+    /// For the candidate and the baseline: the range of values that all rows can have in common; empty if the first is
+    /// larger.
     same: [(f64, f64); 2],
-    /// Whether one run is the same in every row whatever is missing, so that differences are alike only where the other is.
+    /// Whether one run has the same value in every row for any missing scores. Then the differences are equal only if
+    /// the other run's values are.
     is_one_same: bool,
-    /// The change decides alone, unless it is relative to the baseline: then these are the baseline's ends.
+    /// The values of the baseline. Only the change matters unless the limit is relative to the baseline; for a
+    /// relative limit these are the baseline's values in the worst and the best scenario.
     baselines: Vec<f64>,
-    /// The size of the numbers, below which a difference is nothing but rounding.
+    /// The size of the numbers. Differences that are much smaller than it are rounding errors.
     scale: f64,
 }
 
 impl<'a> ScenarioBounds<'a> {
-    /// From the means of rows with missing scores at their worst and at their best, and the two scenarios.
+    /// Builds the bounds from the means of rows and the scenarios with missing scores at their worst and at their
+    /// best.
     pub(in crate::judge) fn new(
         row_test: &'a RowTest<'a>,
         [worst_means, best_means]: [&RowMeans; 2],
@@ -68,7 +72,7 @@ impl<'a> ScenarioBounds<'a> {
         }
     }
 
-    /// If the limit is broken in any scenario, it is in one of these.
+    /// Scenarios such that, if the limit is broken in any scenario, it is broken in one of these.
     pub(in crate::judge) fn worst_cases(&self) -> Vec<Scenario> {
         let significant = self.row_test.evidence() == policy::Evidence::Significant;
         let samples = if significant {
@@ -80,7 +84,8 @@ impl<'a> ScenarioBounds<'a> {
             .iter()
             .flat_map(|sample| self.scenarios(*sample, false))
             .collect();
-        // That `significant` fails where rows are not quite alike may be; where they may be, nothing is proven.
+        // `significant` can fail if rows differ a little, so a flat scenario adds nothing. `proven` cannot be decided
+        // if rows can be equal.
         if !significant {
             scenarios.extend(self.flat());
         }
@@ -88,7 +93,7 @@ impl<'a> ScenarioBounds<'a> {
         scenarios
     }
 
-    /// If the limit holds in any scenario, it does in one of these.
+    /// Scenarios such that, if the limit holds in any scenario, it holds in one of these.
     pub(in crate::judge) fn best_cases(&self) -> Vec<Scenario> {
         let mut scenarios = self.scenarios(self.apart(self.best_mean), false);
         scenarios.extend(self.flat());
@@ -96,7 +101,7 @@ impl<'a> ScenarioBounds<'a> {
         scenarios
     }
 
-    /// With rows as far apart as they can be.
+    /// A sample with this mean in which the rows differ as much as they can.
     fn apart(&self, mean: f64) -> Sample {
         Sample {
             rows: self.rows(),
@@ -105,11 +110,12 @@ impl<'a> ScenarioBounds<'a> {
         }
     }
 
-    /// The imputations that break a limit if any does: of a value the one whose interval ends first, of a change the one
-    /// that is least like chance of those beyond the limit, and of all, which says how small its p can be.
+    /// The imputations that break a limit if any imputation does. For a value: the one whose interval ends first. For
+    /// a change: the one that is least likely by chance among those beyond the limit, and the one among all, which
+    /// gives the smallest possible p-value.
     fn least_like_chance(&self) -> Vec<Sample> {
         let limit = self.row_test.limit;
-        // Turned so that low is bad.
+        // The sign is chosen so that low values are bad.
         let turn = |value: f64| {
             if limit.key.wants_high() {
                 value
@@ -138,7 +144,7 @@ impl<'a> ScenarioBounds<'a> {
         });
         let bound = -bounds.fold(f64::INFINITY, f64::min);
         let beyond = imputations.least_by_chance(bound).map(|sample| Sample {
-            // A little more, so that it is not taken to be at the limit.
+            // The mean is moved a little further, so that it does not count as being at the limit.
             mean: sample.mean.min(bound - ROUNDING * self.scale.max(1.0)),
             ..sample
         });
@@ -146,8 +152,8 @@ impl<'a> ScenarioBounds<'a> {
         beyond.into_iter().chain(any).map(back).collect()
     }
 
-    /// The imputations by which a rate is the same in every row of each run, if there are any: at the ends of what it can be,
-    /// between which the intervals of all others lie.
+    /// The imputations in which each run has the same rate in every row, if there are any. The rates are at the ends
+    /// of their range; the intervals of all other such imputations lie between these.
     fn same_rates(&self) -> Vec<Scenario> {
         let is_change = self.row_test.limit.key.is_change();
         let [ours, theirs] = self.same;
@@ -202,8 +208,8 @@ impl<'a> ScenarioBounds<'a> {
         self.worst.len() as u64
     }
 
-    /// An imputation by which the t interval has no width, if there is one: all rows are alike, other than by a rate that is
-    /// the same in every row of each run.
+    /// An imputation whose t interval has zero width, if there is one: all rows are equal. Rates that are the same in
+    /// every row of each run are excluded, because they have another interval.
     fn flat(&self) -> Vec<Scenario> {
         let (low, high) = common(&self.worst, &self.best);
         let is_change = self.row_test.limit.key.is_change();
@@ -220,7 +226,7 @@ impl<'a> ScenarioBounds<'a> {
     }
 }
 
-/// Where all rows can be alike: from the first to the second, and nowhere if that is lower.
+/// The range of values that all rows can have in common; empty if the second value is lower than the first.
 fn common(one: &[f64], other: &[f64]) -> (f64, f64) {
     let ends = || one.iter().zip(other);
     let low = ends().fold(f64::NEG_INFINITY, |low, (a, b)| low.max(a.min(*b)));

@@ -1,62 +1,68 @@
 //! Families of tests: which of them are counted, and their p-values corrected for each other.
 //!
-//! `significant` limits on changes are tests. Those that can block today are one family, and those that cannot, because
-//! their gates only warn or are waived, are another one. Of a family only those are counted that could reject (Tarone
-//! 1990), and Holm's method runs over these. A test that is not counted cannot fail.
+//! `significant` limits on changes are tests. The tests that can block today form one family. The tests that cannot
+//! block, because their gates only warn or are waived, form another. In each family only the tests that could reject
+//! are counted (Tarone 1990), and Holm's method is applied to these. A test that is not counted cannot fail.
 //!
 //! # Several confidences
 //!
-//! Each test is compared with the error rate of its own gate, in both steps. Which tests are counted depends on attainable
-//! p-values alone, so the counted ones may be taken as given. For any error rate a, what fails at a confidence of at
-//! least 1 − a is among what Holm's method rejects at a, so the probability that any such check fails without reason is
-//! at most a. With one confidence this is Tarone's and Holm's method as they are published.
+//! Each test is compared with the error rate of its own gate, in both steps. Which tests are counted depends only on
+//! attainable p-values, so the counted tests can be treated as fixed. For any error rate a, the checks that fail at a
+//! confidence of at least 1 − a are among those that Holm's method rejects at a. So the probability that any such
+//! check fails only by chance is at most a. With a single confidence this is the published form of Tarone's and Holm's
+//! methods.
 //!
 //! # Missing scores
 //!
-//! Which tests are counted, and p, depend on how missing scores come out. Of each test bounds of both are known, over
-//! all ways to fill in its missing scores, and the bounds of different tests are taken as independent of each other,
-//! which allows for more than can be. Then, for K of [`tarone`]:
+//! Which tests are counted, and their p-values, depend on the values of missing scores. For each test, bounds of both
+//! are known over all imputations of its missing scores. The bounds of different tests are treated as independent of
+//! each other, which allows more combinations than are possible. Then, with K from [`tarone`]:
 //!
-//! - K falls, or stays, as attainable p-values rise: fewer tests could reject at any K.
-//! - What is counted stays counted, at the same K, as its own attainable p falls, and with it that of the tests on the same
-//!   rows, which have the same error rate: as many tests could reject at that K as before, and K does not fall.
-//! - So a test is counted in every imputation if it is at its own upper bound, with the tests on the same rows at theirs,
-//!   with the lower bounds of all others; and in none if it is not at its own lower bound, with the tests on the same
-//!   rows at theirs, and the upper bounds of all others.
-//! - An adjusted p of Holm's method never falls when any p rises, nor when another test is counted: Holm's method is
-//!   Bonferroni's on every subset that contains the test, and both only add to what has to be rejected.
+//! - K falls or stays the same as attainable p-values rise, because fewer tests could reject at any K.
+//! - A counted test stays counted, at the same K, if its own attainable p-value falls, together with those of the
+//!   tests on the same rows with the same error rate: the same number of tests as before could reject at that K, and K
+//!   does not fall.
+//! - So a test is counted in every imputation if it is counted with the upper bounds of its own attainable p-value
+//!   and of the tests on the same rows, and the lower bounds of all other tests. It is counted in no imputation if it
+//!   is not counted with its own lower bound and those of the tests on the same rows, and the upper bounds of all
+//!   others.
+//! - An adjusted p-value of Holm's method never falls if any p-value rises or if another test is counted: Holm's
+//!   method is Bonferroni's method on every subset that contains the test, and both changes only add to what must be
+//!   rejected.
 //!
-//! The p of a test and its attainable p come from the same imputation, and are small together only in some: where the
-//! imputations of a test can be looked at one by one, it is counted, and fails, at both of one of them.
+//! The p-value and the attainable p-value of a test come from the same imputation, and both are small only in some
+//! imputations. If the imputations of a test can be tried one by one, the test must be counted and fail with both
+//! values of one imputation.
 //!
-//! So in no imputation the adjusted p of a test is below the one among the tests that are counted in every imputation, at
-//! their smallest p, or above the one beside all that are counted in any, at their largest. If it fails by the latter, and
-//! is counted in every imputation, it fails in every imputation; if it does not fail by the former, or is counted in none,
-//! it fails in none.
+//! So the adjusted p-value of a test has two bounds. The lower bound is computed among the tests that are counted in
+//! every imputation, at their smallest p-values. The upper bound is computed among all tests that are counted in any
+//! imputation, at their largest p-values. A test fails in every imputation if it fails at the upper bound and is
+//! counted in every imputation. It fails in no imputation if it does not fail at the lower bound or is counted in no
+//! imputation.
 
 use crate::stats::{Attainable, holm, tarone};
 
-/// What is known of one test, over all ways to fill in missing scores.
+/// The facts about one test, over all imputations of missing scores.
 #[derive(Clone, Debug)]
 pub(in crate::judge) struct Test {
     /// The error rate of its gate.
     pub(in crate::judge) alpha: f64,
-    /// The smallest p that it could have: its least and its greatest value; infinite where it may not be testable.
+    /// The smallest and the largest attainable p-value; infinite if the test may not be possible.
     pub(in crate::judge) attainable: (f64, f64),
-    /// Its least and its greatest p.
+    /// The smallest and the largest p-value.
     pub(in crate::judge) p: (f64, f64),
-    /// The attainable p and the p of the imputations that fail most easily: every other imputation has both at least as large as
-    /// one of these. Empty where only the bounds above are known.
+    /// The attainable p-value and the p-value of the imputations that fail most easily: for every other imputation,
+    /// both values are at least as large as those of one of these. Empty if only the bounds above are known.
     pub(in crate::judge) imputations: Vec<(f64, f64)>,
     /// Tests with the same value are made on the same rows for the same gate.
     pub(in crate::judge) rows: Option<TestedRows>,
 }
 
-/// The rows that a test is made on: the place of its gate, and the number of its subject and slice among those of the gate.
+/// The rows that a test is made on: the index of its gate, and the number of its subject and slice within the gate.
 pub(in crate::judge) type TestedRows = (usize, usize);
 
 impl Test {
-    /// A test that missing scores without bound hide: it may be any.
+    /// A test that cannot be made because its missing scores have no bounds. It may have any p-value.
     pub(in crate::judge) fn unknown(alpha: f64) -> Self {
         Self {
             alpha,
@@ -72,7 +78,7 @@ impl Test {
         self.rows.is_some() && self.rows == other.rows
     }
 
-    /// As it is where nothing is corrected.
+    /// The test's result if nothing is corrected.
     pub(in crate::judge) fn alone(&self) -> Corrected {
         Corrected {
             least: Some(self.p.0),
@@ -81,7 +87,7 @@ impl Test {
         }
     }
 
-    /// As it is counted with this attainable p.
+    /// The test with this attainable p-value.
     fn at(&self, attainable: f64) -> Attainable {
         Attainable {
             p: attainable,
@@ -93,16 +99,16 @@ impl Test {
 /// The p-value of a test, corrected for the others of its family.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::judge) struct Corrected {
-    /// No imputation of missing scores has a smaller one; `None` where the test is counted in no imputation.
+    /// The smallest value in any imputation of missing scores; `None` if the test is counted in no imputation.
     pub(in crate::judge) least: Option<f64>,
-    /// No imputation has a larger one; `None` where it is not counted in some imputation.
+    /// The largest value in any imputation; `None` if the test is not counted in some imputation.
     pub(in crate::judge) most: Option<f64>,
-    /// How many tests are counted, where as few are as can be.
+    /// The smallest number of tests that are counted in any imputation.
     pub(in crate::judge) family: u64,
 }
 
-/// Whether a test is counted at this attainable p of its own and of the tests on the same rows, with others as they are
-/// given.
+/// Whether a test is counted if its own attainable p-value and those of the tests on the same rows are `own` and those
+/// of all other tests are given by `others`.
 fn is_counted(tests: &[Test], place: usize, own: f64, others: fn(&Test) -> f64) -> bool {
     let Some(tested) = tests.get(place) else {
         return false;
@@ -115,7 +121,7 @@ fn is_counted(tests: &[Test], place: usize, own: f64, others: fn(&Test) -> f64) 
     tested.at(own).is_counted(tarone(&all))
 }
 
-/// Corrects the tests of one family, in their order.
+/// Corrects the tests of one family. The result has the order of the tests.
 pub(in crate::judge) fn corrected(tests: &[Test]) -> Vec<Corrected> {
     let counted = counted(tests);
     let of = |is_one: fn(&(bool, bool)) -> bool, p: fn(&Test) -> f64| -> Vec<f64> {
@@ -127,7 +133,7 @@ pub(in crate::judge) fn corrected(tests: &[Test]) -> Vec<Corrected> {
     let always = of(|counted| counted.0, |test| test.p.0);
     let ever = of(|counted| counted.1, |test| test.p.1);
     let (mut of_always, mut of_ever) = (holm(&always).into_iter(), holm(&ever).into_iter());
-    // Beside those that are always counted, this one left out of them.
+    // Adjusts the p-value of one test among the other tests that are always counted.
     let compared = |place: usize, p: f64| {
         let others = tests.iter().zip(&counted).enumerate();
         let others = others.filter(|(other, (_, counted))| *other != place && counted.0);

@@ -1,4 +1,4 @@
-//! Confidence intervals and tests on rows, with every way in which missing scores could come out.
+//! Confidence intervals and tests on rows, for all imputations of missing scores.
 
 pub(in crate::judge) mod attainable;
 pub(in crate::judge) mod bounds;

@@ -1,4 +1,4 @@
-//! The means of rows that a check is tested on, with each missing score at one end of what it can be.
+//! The means of rows that a check is tested on, with each missing score at one end of its range.
 
 use crate::evidence::{Role, Rows};
 use crate::judge::cause::Cause;
@@ -12,10 +12,10 @@ use crate::number::{count, sum};
 use crate::policy::{self, Aggregate, Change, Gate, Limit, RemovedRows};
 use crate::stats::{Pairs, Rates, Sample};
 
-/// More changes than this between two ends are not looked at one by one.
+/// The maximum number of changes between two corners that are tried one by one.
 const MOST_BETWEEN: u64 = 2_500;
 
-/// What is looked at: a gate's column, and how missing scores and rows are taken.
+/// The input of a test: a gate's column, and the treatment of missing scores and rows.
 pub(in crate::judge) struct RowTest<'a> {
     pub(in crate::judge) gate: &'a Gate,
     pub(in crate::judge) limit: Limit,
@@ -27,9 +27,9 @@ pub(in crate::judge) struct RowTest<'a> {
 }
 
 impl RowTest<'_> {
-    /// The changes of a rate between these, in which all missing scores of a run are at one end, for a relative limit: the
-    /// width of an interval depends on which rows of the baseline pass, and so does the limit itself, so that the worst of
-    /// them need not be at an end. Of too many, bounds that are at least as bad.
+    /// The scenarios between these corners, for a relative limit on a rate. In a corner all missing scores of a run
+    /// are at one end. The width of the interval and the limit itself depend on which baseline rows pass, so the worst
+    /// scenario may lie between the corners. If there are too many, returns bounds that are at least as bad.
     pub(in crate::judge) fn between(&self, corners: &[Scenario]) -> Vec<Scenario> {
         let of = |scenario: &Scenario| match scenario.method {
             IntervalMethod::Pairs(pairs) => Some(pairs),
@@ -79,7 +79,7 @@ impl RowTest<'_> {
         made
     }
 
-    /// A change of a rate, one trial a row.
+    /// The scenario of a change of a rate with one trial per row.
     fn of_pairs(&self, pairs: Pairs) -> Scenario {
         let rows = pairs.rows();
         let rate = |passed: u64| count(passed) / count(rows);
@@ -97,13 +97,13 @@ impl RowTest<'_> {
         self.gate.evidence_of(self.limit)
     }
 
-    /// Whether it is a fraction of trials, each of which counts or does not.
+    /// Whether the metric is a fraction of trials.
     pub(in crate::judge) fn is_rate(&self) -> bool {
         self.gate.metric.is_rate()
     }
 
-    /// Counts rows that turned: that passed in one run and do not in the other. A row passes where all its
-    /// trials do. In between lie the rows of which missing scores decide.
+    /// Counts the rows that changed: they pass in one run and not in the other. A row passes if all its trials pass.
+    /// The result has a low and a high end if missing scores decide whether rows changed.
     pub(in crate::judge) fn count(&self, rows: &Rows) -> Result<Measure, Cause> {
         let column = column(rows, self.gate.metric, self.subject)?;
         let regressed = self.gate.metric.aggregate() == Aggregate::ChangedRows(Change::Regressed);
@@ -115,7 +115,7 @@ impl RowTest<'_> {
                 pairs.fixed
             })
         };
-        // Fewest regress where the candidate's missing scores are true, and the baseline's are not.
+        // The fewest rows regress if the candidate's missing scores are true and the baseline's are false.
         let (low, high) = (turned(regressed), turned(!regressed));
         let candidate = &self.pairing.candidate;
         Ok(Measure {
@@ -132,7 +132,7 @@ impl RowTest<'_> {
         })
     }
 
-    /// The means of rows where the missing scores of the candidate and of the baseline are high, or low.
+    /// The means of rows with the missing scores of the candidate and of the baseline at their high or low end.
     pub(in crate::judge) fn means(&self, rows: &Rows, column: usize, high: [bool; 2]) -> RowMeans {
         let (low_fill, high_fill) = ends(self.gate);
         let fill = |high| if high { high_fill } else { low_fill };
@@ -213,7 +213,8 @@ impl RowTest<'_> {
             size: self.pairing.precision().size,
             candidate: ours,
             baseline: if is_change { theirs } else { 0.0 },
-            // Rates that are the same in every row tell no more than as many rows of one trial would.
+            // A rate that is the same in every row gives no more evidence than the same number of rows with one trial
+            // each.
             method: match (is_same, is_change) {
                 (true, true) => IntervalMethod::SameRates(Rates { ours, theirs, rows }),
                 (true, false) => IntervalMethod::SameRate { rate: ours, rows },
@@ -230,17 +231,17 @@ impl RowTest<'_> {
     }
 }
 
-/// The means of rows in one scenario; for a change those of both runs, in pairs.
+/// The means of rows in one scenario. For a change: the means of both runs, in pairs.
 #[derive(Clone, PartialEq)]
 pub(in crate::judge) struct RowMeans {
     pub(in crate::judge) candidate: Vec<f64>,
     pub(in crate::judge) baseline: Vec<f64>,
-    /// Whether each row has one trial, so that a truth value stays one.
+    /// Whether each row has one trial, so that the mean of a boolean score is 0 or 1.
     pub(in crate::judge) one_trial: bool,
 }
 
 impl RowMeans {
-    /// What is averaged: the differences of a change, or the values themselves.
+    /// The values that are averaged: the differences for a change, otherwise the candidate's values.
     pub(in crate::judge) fn values(&self, is_change: bool) -> Vec<f64> {
         if !is_change {
             return self.candidate.clone();
@@ -249,13 +250,13 @@ impl RowMeans {
         both.map(|(ours, theirs)| ours - theirs).collect()
     }
 
-    /// The size of the numbers, below which a difference is nothing but rounding.
+    /// The size of the largest number. Differences that are much smaller than it are rounding errors.
     pub(in crate::judge) fn scale(&self) -> f64 {
         let all = self.candidate.iter().chain(&self.baseline);
         all.fold(0.0, |scale, value| scale.max(value.abs()))
     }
 
-    /// Whether the rows of each run are alike, and not only their differences.
+    /// Whether the rows of each run are equal, not only their differences.
     pub(in crate::judge) fn is_same_everywhere(&self, is_change: bool) -> bool {
         let is_same = |values: &[f64]| {
             let sample = Sample::of(values);
@@ -278,19 +279,19 @@ impl RowMeans {
     }
 }
 
-/// How one run's scores are taken in a scenario.
+/// How one run's scores are treated in a scenario.
 struct Side {
     role: Role,
-    /// What a score counts, whatever it is; `None` where it counts as it is.
+    /// The value that every existing score counts as; `None` if a score counts as itself.
     known: Option<f64>,
-    /// What a missing score is.
+    /// The value that a missing score counts as.
     fill: f64,
     /// Whether missing scores are left out.
     ignores: bool,
 }
 
 impl Side {
-    /// The mean of a row's trials; `None` where none is left.
+    /// The mean of a row's trials; `None` if no trial counts.
     fn mean(&self, rows: &Rows, column: usize, row: usize) -> Option<f64> {
         let scores = rows.scores(self.role, column, row);
         let mut counted = Vec::with_capacity(scores.len());

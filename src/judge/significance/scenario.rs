@@ -1,29 +1,29 @@
-//! One scenario: the measured rows once every missing score has a value, and what the evidence rule decides.
+//! One scenario: the measured rows with a value for every missing score, and the decision of the evidence rule.
 
 use crate::judge::limit::{Precision, holds};
 use crate::number::{TOLERANCE, count, nearest_count};
 use crate::policy::{self, Gate, Limit};
 use crate::stats::{Interval, Pairs, Rates, Sample, wilson, wilson_of_rate};
 
-/// On fewer rows a t interval of no width shows nothing.
+/// On fewer rows than this, a t interval of zero width shows nothing.
 pub(in crate::judge) const FEWEST_FLAT: u64 = 10;
-/// Deviations below this part of the numbers themselves are rounding.
+/// Deviations below this fraction of the numbers themselves are rounding errors.
 const ROUNDING: f64 = 1e-9;
-/// More rows than this are no advice.
+/// A larger number of rows is not suggested to the user.
 const MOST_ROWS: u64 = 10_000_000;
 
-/// What an evidence rule decides in one scenario.
+/// The decision of an evidence rule in one scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleOutcome {
-    /// The limit holds; under `significant`, the observed value is within it.
+    /// The limit holds. Under `significant`: the observed value meets the limit.
     Holds,
-    /// It does not hold, and chance may have done it: `significant` passes.
+    /// The limit does not hold, but chance may explain it. `significant` then passes.
     Noise,
-    /// It does not hold.
+    /// The limit does not hold.
     Broken,
-    /// So few rows, or so alike, decide nothing.
+    /// There are too few rows, or the rows are too similar, to decide.
     TooFew,
-    /// The plausible values lie on both sides.
+    /// The confidence interval includes values on both sides of the limit.
     Open,
 }
 
@@ -33,38 +33,39 @@ pub(in crate::judge) struct Scenario {
     pub(in crate::judge) rows: u64,
     /// The size of the largest score.
     pub(in crate::judge) size: f64,
-    /// The mean over rows; for a change of both runs.
+    /// The mean over rows. For a change: the means of both runs.
     pub(in crate::judge) candidate: f64,
     pub(in crate::judge) baseline: f64,
     pub(in crate::judge) method: IntervalMethod,
 }
 
-/// What an interval is computed of.
+/// The method that an interval is computed with, and its input.
 #[derive(Clone, Debug)]
 pub(in crate::judge) enum IntervalMethod {
-    /// A rate, one trial a row: Wilson.
+    /// A rate with one trial per row: Wilson's interval.
     Rate { passed: u64, rows: u64 },
-    /// A change of a rate, one trial a row: Newcombe.
+    /// A change of a rate with one trial per row: Newcombe's interval.
     Pairs(Pairs),
-    /// A rate that is the same in every row, of several trials each: Wilson, as of as many rows with one trial.
+    /// A rate that is the same in every row, with several trials per row: Wilson's interval of the same number of rows
+    /// with one trial each.
     SameRate { rate: f64, rows: u64 },
-    /// A change of such rates: Newcombe, as of as many rows with one trial.
+    /// A change between two such rates: Newcombe's interval of the same number of rows with one trial each.
     SameRates(Rates),
-    /// Means of rows, or their differences: Student.
+    /// Means of rows, or their differences: Student's t interval.
     Means {
         sample: Sample,
-        /// Whether all rows are alike, so that the interval has no width.
+        /// Whether all rows are equal, so that the interval has zero width.
         is_flat: bool,
     },
 }
 
-/// Whether rows are alike, but for rounding.
+/// Whether rows are equal except for rounding errors.
 pub(in crate::judge) fn is_flat(deviation: f64, scale: f64) -> bool {
     deviation <= ROUNDING * scale
 }
 
 impl IntervalMethod {
-    /// The interval of plausible values; `None` of fewer than two rows, or where numbers are too large to tell.
+    /// The confidence interval; `None` if there are fewer than two rows or the numbers are too large to compute it.
     fn interval(&self, confidence: f64) -> Option<Interval> {
         match self {
             Self::Rate { passed, rows } => (*rows >= 2).then(|| wilson(*passed, *rows, confidence)),
@@ -77,7 +78,7 @@ impl IntervalMethod {
         }
     }
 
-    /// How likely such a change is where nothing changed, by inverting that interval.
+    /// The probability of such a change if nothing changed, by inverting that interval.
     fn p(&self, drop: bool) -> Option<f64> {
         match self {
             Self::Rate { .. } | Self::SameRate { .. } => None,
@@ -87,7 +88,7 @@ impl IntervalMethod {
         }
     }
 
-    /// The same with another number of rows of the same kind.
+    /// The same method with another number of similar rows.
     fn scaled(&self, to: u64) -> Self {
         match self {
             Self::Rate { passed, rows } => Self::Rate {
@@ -121,18 +122,18 @@ impl IntervalMethod {
     }
 }
 
-/// A count's part of so many rows.
+/// The count that the same fraction gives for another number of rows.
 fn scaled(part: u64, of: u64, to: u64) -> u64 {
     nearest_count(count(part) / count(of) * count(to))
 }
 
 impl Scenario {
-    /// Whether its t interval has no width.
+    /// Whether the t interval has zero width.
     fn is_flat(&self) -> bool {
         matches!(self.method, IntervalMethod::Means { is_flat: true, .. })
     }
 
-    /// Whether its rows are few, and so alike that they show nothing.
+    /// Whether the rows are too few and too similar to show anything.
     pub(in crate::judge) fn shows_nothing(&self) -> bool {
         self.is_flat() && self.rows < FEWEST_FLAT
     }
@@ -141,7 +142,7 @@ impl Scenario {
         self.method.interval(confidence)
     }
 
-    /// Of changes only, and of those that can be tested.
+    /// The one-sided p-value; `None` for a limit that is not on a change, and for a change that cannot be tested.
     pub(in crate::judge) fn p(&self, limit: Limit) -> Option<f64> {
         let tests = limit.key.is_change() && !self.shows_nothing();
         tests
@@ -158,7 +159,7 @@ impl Scenario {
         }
     }
 
-    /// Rows that regressed and rows that were fixed, where each has one trial.
+    /// The numbers of regressed and of fixed rows; `None` unless each row has one trial.
     pub(in crate::judge) fn discordant(&self) -> Option<(u64, u64)> {
         match &self.method {
             IntervalMethod::Pairs(pairs) => Some((pairs.regressed, pairs.fixed)),
@@ -169,7 +170,7 @@ impl Scenario {
         }
     }
 
-    /// What a gate's rule says.
+    /// The decision of the gate's evidence rule.
     pub(in crate::judge) fn judge(
         &self,
         gate: &Gate,
@@ -210,8 +211,7 @@ impl Scenario {
         }
     }
 
-    /// Whether the limit holds at an end of the interval. A change is looked at from the baseline, a value from
-    /// nowhere.
+    /// Whether the limit holds at an end of the interval. For a change, the end is added to the baseline.
     fn at(&self, limit: Limit, end: f64) -> Option<bool> {
         let candidate = if limit.key.is_change() {
             self.baseline + end
@@ -225,7 +225,7 @@ impl Scenario {
         Precision::computed(self.size)
     }
 
-    /// The smallest change that so many rows could have shown.
+    /// The smallest change that this number of rows could have detected.
     pub(in crate::judge) fn resolution(&self, limit: Limit, confidence: f64) -> Option<f64> {
         match &self.method {
             IntervalMethod::Rate { .. } | IntervalMethod::SameRate { .. } => None,
@@ -238,8 +238,8 @@ impl Scenario {
         }
     }
 
-    /// About how many rows of this kind would put the whole interval on one side of the limit; `None` where no
-    /// number would that anybody can have.
+    /// About how many rows of this kind would put the whole interval on one side of the limit; `None` if no realistic
+    /// number would.
     pub(in crate::judge) fn rows_needed(&self, limit: Limit, confidence: f64) -> Option<u64> {
         let decides = |rows: u64| {
             let interval = self.method.scaled(rows).interval(confidence);
@@ -272,11 +272,12 @@ impl Scenario {
     }
 }
 
-/// The smallest net number of rows, as a rate, that would have been significant if they had turned one way, besides the
-/// rows that turned both ways here; `None` where not even all of them would.
+/// The smallest net number of changed rows, as a rate, that would have been significant, in addition to the rows that
+/// changed in both directions here. `None` if even all rows would not be enough.
 pub(in crate::judge) fn resolution(found: &Pairs, confidence: f64, drop: bool) -> Option<f64> {
     let rows = found.rows();
-    // As many rows turned each way as the smaller of both numbers says, and more in one direction.
+    // The smaller of both counts is taken as the number of rows that turn each way by chance. The change is added to
+    // it.
     let noise = found.regressed.min(found.fixed);
     let rate_true = found.both + found.regressed;
     let table = |net: u64| {

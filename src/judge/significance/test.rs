@@ -1,8 +1,8 @@
 //! Confidence intervals and significance tests of a check.
 //!
-//! The unit is the row: the trials of a row are averaged first, and a change is measured on the rows of both runs, in pairs.
-//! Each way in which missing scores could come out is a scenario, and a check is decided only if every scenario decides it
-//! in the same way.
+//! The unit is the row: the trials of a row are averaged first, and a change is measured on the rows of both runs, in
+//! pairs. Each imputation of the missing scores is a scenario. A check is decided only if every scenario gives the
+//! same decision.
 
 use crate::evidence::Rows;
 use crate::judge::cause::Cause;
@@ -28,7 +28,7 @@ pub struct TestResult {
     pub discordant: Option<(u64, u64)>,
     /// Whether scores are missing; then the numbers here are those with each missing score at its worst.
     pub is_open: bool,
-    /// Whether there are too few rows, and all are alike, so that they show nothing.
+    /// Whether there are too few rows and all are equal, so that they show nothing.
     pub shows_nothing: bool,
     /// The mean over rows of the value or of the change.
     pub point: f64,
@@ -48,34 +48,34 @@ pub struct TestResult {
     pub rows_needed: Option<u64>,
 }
 
-/// The scenarios of a check that all others lie between, and its corrected p-values.
+/// The scenarios that bound all other scenarios of a check, and its corrected p-values.
 #[derive(Clone, Debug)]
 pub(in crate::judge) struct SignificanceTest {
     /// With every missing score at its worst.
     worst: Scenario,
-    /// If the limit is broken in any scenario, it is in one of these.
+    /// Scenarios such that, if the limit is broken in any scenario, it is broken in one of these.
     worst_cases: Vec<Scenario>,
-    /// If the limit holds in any scenario, it does in one of these.
+    /// Scenarios such that, if the limit holds in any scenario, it holds in one of these.
     best_cases: Vec<Scenario>,
     /// Whether scores are missing.
     is_open: bool,
     /// Whether a relative change is undefined in some scenario, because the baseline is zero there.
     is_sizeless: bool,
-    /// The smallest p-value that it could have had.
+    /// The smallest p-value that the test could have had.
     attainable: AttainableP,
-    /// The corrected p-value; `None` if it is not tested.
+    /// The corrected p-value; `None` if the check is not tested.
     corrected: Option<Corrected>,
-    /// The corrected p-value over all scenarios, also if the policy takes each missing score as the worst.
+    /// The corrected p-value over all scenarios, even if the policy counts each missing score as the worst.
     corrected_over_all: Option<Corrected>,
-    /// Whether it was corrected for the other tests of a family.
+    /// Whether the p-value was corrected for the other tests of a family.
     is_in_family: bool,
 }
 
 impl SignificanceTest {
     /// Builds the scenarios of a check from its rows.
     ///
-    /// If each row has one trial, these are the scenarios with all missing scores at an end. The t interval of other rows also
-    /// depends on how much they vary: their scenarios come from [`ScenarioBounds`].
+    /// If each row has one trial, these are the scenarios with all missing scores at one end. If not, the t interval
+    /// also depends on how much the rows vary, and the scenarios come from [`ScenarioBounds`].
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl SignificanceTest {
         let worst = row_test.means(rows, column, [!high_is_good, high_is_good]);
         let best = row_test.means(rows, column, [high_is_good, !high_is_good]);
         let is_open = worst != best;
-        // A relative change depends on how large the baseline is, not on the change alone.
+        // A relative change depends on the size of the baseline as well as on the change.
         let others: Vec<RowMeans> = if row_test.limit.key.is_relative() {
             let both = |high| row_test.means(rows, column, [high, high]);
             vec![both(true), both(false)]
@@ -107,7 +107,7 @@ impl SignificanceTest {
             let mut all = [&at_worst, &at_best].into_iter().chain(&others);
             let straddles = all.clone().any(|scenario| scenario.baseline < 0.0)
                 && all.clone().any(|scenario| scenario.baseline > 0.0);
-            // A part of zero is no size, but where nothing changed.
+            // If the baseline is zero, a relative change is undefined unless nothing changed.
             straddles
                 || is_open
                     && all.any(|scenario| scenario.baseline == 0.0 && scenario.candidate != 0.0)
@@ -155,7 +155,7 @@ impl SignificanceTest {
         }
     }
 
-    /// What its family has to know of it; `None` where it cannot be tested.
+    /// The test as its family needs it; `None` if the check cannot be tested.
     fn test(&self, gate: &Gate, limit: Limit) -> Option<Test> {
         if !self.is_at_worst(gate) {
             return self.test_over_all(gate, limit);
@@ -170,8 +170,7 @@ impl SignificanceTest {
         })
     }
 
-    /// The same over all ways to fill in missing scores: the p-values of the worst and of the best
-    /// cases.
+    /// The same test over all imputations of missing scores, with the p-values of the worst and the best cases.
     fn test_over_all(&self, gate: &Gate, limit: Limit) -> Option<Test> {
         let worst_cases = self
             .worst_cases
@@ -192,7 +191,7 @@ impl SignificanceTest {
         })
     }
 
-    /// What the gate's rule says, and what is to be shown of it. `None` where missing scores decide.
+    /// The decision of the gate's rule, and the result to show. The decision is `None` if missing scores decide.
     pub(in crate::judge) fn judge(
         &self,
         gate: &Gate,
@@ -202,7 +201,8 @@ impl SignificanceTest {
             .corrected
             .map_or((None, None), |of| (of.least, of.most));
         let of = |scenarios: &[Scenario], p: Option<f64>| -> Vec<RuleOutcome> {
-            // That p is the least of several scenarios', and no p is corrected to a lower one.
+            // `p` is the smallest value of several scenarios. A corrected p-value is never below the scenario's own
+            // p-value.
             let p = |scenario: &Scenario| p.map(|p| scenario.p(limit).map_or(p, |own| own.max(p)));
             let outcomes = scenarios
                 .iter()
@@ -221,18 +221,19 @@ impl SignificanceTest {
         let is_known = !worst_cases.iter().any(blind);
         let is_significant = gate.evidence_of(limit) == policy::Evidence::Significant;
         let passes = is_significant && is_known && !can_break;
-        // Without a scenario nothing is known.
+        // If there is no scenario, nothing is known.
         let outcome = if worst_cases.is_empty() || best_cases.is_empty() {
             None
         } else if self.is_at_worst(gate) {
-            // With each missing score at its worst. Undecided if that hides a failure that another scenario shows, or if it
-            // depends on the scores that other tests miss.
+            // Missing scores count as the worst. The check is undecided if this hides a failure in another scenario,
+            // or if the decision depends on the missing scores of other tests.
             let worst = self.worst.judge(gate, limit, adjusted.0);
             let depends = worst != self.worst.judge(gate, limit, adjusted.1);
             let over_all = self.corrected_over_all.and_then(|of| of.least);
             let hides = of(&self.worst_cases, over_all).contains(&RuleOutcome::Broken);
             let is_hidden = worst == RuleOutcome::Noise && hides;
-            // At its worst a change beyond the limit is defined, even if it is not in other scenarios.
+            // With scores at their worst, a change beyond the limit has a defined size, even if it has none in other
+            // scenarios.
             let has_size = !self.is_sizeless || worst != RuleOutcome::Holds;
             (!depends && !is_hidden && has_size).then_some(worst)
         } else if self.is_sizeless {
@@ -257,7 +258,7 @@ impl SignificanceTest {
         (outcome, self.chance(gate, limit, outcome))
     }
 
-    /// Whether missing scores count as the worst, and any is missing.
+    /// Whether missing scores count as the worst and at least one is missing.
     fn is_at_worst(&self, gate: &Gate) -> bool {
         gate.missing.rule == MissingRule::Fail && self.is_open
     }
@@ -295,7 +296,7 @@ impl SignificanceTest {
     }
 }
 
-/// A test, and what its family has to know of it.
+/// A test together with what its family needs to know about it.
 pub(in crate::judge) struct FamilyMember<'a> {
     pub(in crate::judge) rows: TestedRows,
     pub(in crate::judge) gate: &'a Gate,
@@ -303,9 +304,11 @@ pub(in crate::judge) struct FamilyMember<'a> {
     pub(in crate::judge) test: &'a mut SignificanceTest,
 }
 
-/// Corrects the p-values of the tests of one family for each other. What cannot be tested is no part of it.
+/// Corrects the p-values of the tests of one family for each other. A check that cannot be tested is not part of the
+/// family.
 ///
-/// `unmade` are the error rates of tests that missing scores without bound keep from being made: of these any p may be.
+/// `unmade` are the error rates of tests that cannot be made because missing scores have no bounds. Such a test may
+/// have any p-value.
 pub(in crate::judge) fn correct(
     family: &mut [FamilyMember<'_>],
     unmade: &[f64],
@@ -320,13 +323,14 @@ pub(in crate::judge) fn correct(
         test,
     } in family
     {
-        // Each test with missing scores at their worst has its own scenario, so no two share their rows' values.
+        // If missing scores count as the worst, each test has its own scenario, so no two tests share the values of
+        // their rows.
         let rows = (!test.is_at_worst(gate)).then_some(*rows);
         let on_rows = |test: Test| Test { rows, ..test };
         let usual = test.test(gate, *limit).map(on_rows);
         let over_all = test.test_over_all(gate, *limit).map(on_rows);
         let over_all = over_all.filter(|_| test.is_at_worst(gate));
-        // A test that cannot be made with the scores at their worst may be made in other scenarios.
+        // A test that cannot be made with scores at their worst may be possible in other scenarios.
         if usual.is_some() || over_all.is_some() {
             let place = usual.as_ref().map(|_| tests.len());
             tested.push((test, place, over_all));
