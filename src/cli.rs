@@ -419,8 +419,12 @@ pub struct OutputOptions {
     pub color: Color,
 
     /// Say only errors and warnings on stderr, and on stdout only what blocks
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true)]
     pub quiet: bool,
+
+    /// Show all checks, rows, notes and hints, and the addresses of runs
+    #[arg(long, global = true, conflicts_with = "quiet")]
+    pub all: bool,
 
     /// Say on stderr which requests are made, and how long each took
     #[arg(short, long, global = true)]

@@ -73,9 +73,6 @@ fn publish(arguments: &CheckArgs, outputs: &Outputs, report: Report, console: &C
     for fault in report.faults() {
         console.fault(fault);
     }
-    for hint in report.hints() {
-        console.hint(&hint.to_string());
-    }
     let forms = Forms {
         terminal: &|style| report::terminal(report, style),
         file: &|form| file(report, form),

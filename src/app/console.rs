@@ -16,7 +16,7 @@ use crate::cli::{Cli, Color, OutputOptions, ServerArgs};
 use crate::fault::Fault;
 use crate::forge::tokens;
 use crate::http::Progress;
-use crate::report::{self, Style, message};
+use crate::report::{self, Amount, Style, message};
 use crate::secret::Secrets;
 
 /// A shorter wait is not shown on a terminal.
@@ -66,9 +66,20 @@ impl Console {
 
     /// The style of a report on stdout.
     pub(super) fn style(&self) -> Style {
+        let is_terminal = io::stdout().is_terminal();
         Style {
             color: self.choice(&io::stdout()) != ColorChoice::Never,
-            brief: self.output.quiet,
+            amount: match (self.output.quiet, self.output.all) {
+                (true, _) => Amount::Brief,
+                (false, true) => Amount::All,
+                (false, false) => Amount::Usual,
+            },
+            links: is_terminal && self.choice(&io::stdout()) != ColorChoice::Never,
+            width: if is_terminal {
+                width()
+            } else {
+                report::USUAL_WIDTH
+            },
         }
     }
 
@@ -133,13 +144,6 @@ impl Console {
     /// Prints lines that a CI runner reads as commands. Their author has already escaped them.
     pub(super) fn command(&self, lines: &str) {
         self.say(lines);
-    }
-
-    /// Prints what could be done better.
-    pub(super) fn hint(&self, text: &str) {
-        if !self.output.quiet {
-            self.say(&format!("hint: {}\n", message(text)));
-        }
     }
 
     fn say(&self, text: &str) {
@@ -318,4 +322,12 @@ impl Progress for Console {
             ));
         }
     }
+}
+
+/// The width of the terminal in columns, within reason.
+fn width() -> usize {
+    let size = terminal_size::terminal_size_of(io::stdout());
+    size.map_or(report::USUAL_WIDTH, |(width, _)| {
+        usize::from(width.0).clamp(40, 200)
+    })
 }

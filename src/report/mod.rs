@@ -19,14 +19,14 @@ mod table;
 mod terminal;
 mod units;
 mod view;
+mod worst_rows;
 
 use std::collections::BTreeMap;
 
 use crate::evidence::{Details, Evidence};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{Check, Comparison, Effect, Judgement, OffendingRows, Verdict};
-use crate::prose::Prose;
+use crate::judge::{Check, Comparison, Judgement, OffendingRows, Verdict};
 
 pub use escape::message;
 pub use explain::explain;
@@ -42,7 +42,8 @@ pub use redact::value_without;
 pub use short::{About, comment, render as short};
 pub use table::Table;
 pub use terminal::{
-    Style, render as terminal, render_comparison as terminal_comparison, render_fault,
+    Amount, Style, USUAL_WIDTH, render as terminal, render_comparison as terminal_comparison,
+    render_fault,
 };
 #[cfg(test)]
 pub(crate) use {finding::finding_text, reason::reason_text};
@@ -187,18 +188,6 @@ impl Report {
             (None, Some(Verdict::Failed)) => Exit::Failed,
             (None, Some(Verdict::Undecided) | None) => Exit::NoVerdict,
         }
-    }
-
-    /// The hints of all policies, in words.
-    pub fn hints(&self) -> impl Iterator<Item = Prose> {
-        let judged = self
-            .sections
-            .iter()
-            .filter_map(|section| section.outcome.as_ref().ok());
-        judged
-            .flat_map(|judged| &judged.judgement.findings)
-            .filter(|finding| finding.effect == Effect::Hint)
-            .map(finding::finding_text)
     }
 
     /// The errors because of which nothing, or not everything, could be judged.

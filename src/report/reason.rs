@@ -25,6 +25,65 @@ pub(crate) fn reason_text(check: &Check) -> Prose {
     }
 }
 
+/// The same, without the values and the limit, for a line below them. Empty if there is nothing more to say.
+pub(super) fn conclusion(check: &Check) -> Prose {
+    let decision = match &check.reason {
+        Reason::Values(decision) => *decision,
+        Reason::Test(outcome) => {
+            let text = match &check.chance {
+                Some(test) => test_conclusion(check, *outcome, test),
+                None => String::new(),
+            };
+            return Prose::from(text);
+        }
+        Reason::Skipped | Reason::Blocked(_) | Reason::MissingScoresDecide => {
+            return reason_text(check);
+        }
+    };
+    Prose::from(match decision {
+        Decision::Holds if is_at_limit(check) => "exactly at the limit".to_owned(),
+        Decision::Holds => spare(check).trim_start_matches("; ").to_owned(),
+        Decision::Broken => check.margin.map_or_else(String::new, |margin| {
+            format!("{} short", plural(margin.count, margin.thing))
+        }),
+        Decision::Depends if check.metric.column() == Some(Kind::Anything) => {
+            "the summary does not say which trials have no score at all".to_owned()
+        }
+        Decision::Depends => format!("{} and could change the result", missing(check)),
+        Decision::Unbounded | Decision::ZeroBaseline => by_values(check, decision),
+    })
+}
+
+fn test_conclusion(check: &Check, outcome: RuleOutcome, test: &TestResult) -> String {
+    let is_proof = test.rule == policy::Evidence::Proven;
+    let rows = plural(test.rows, "row");
+    match outcome {
+        RuleOutcome::Holds | RuleOutcome::Broken if is_proof => {
+            format!("proven: the interval is {}", interval(check, test))
+        }
+        RuleOutcome::Holds => chance(test).trim().trim_matches(['(', ')']).to_owned(),
+        RuleOutcome::Noise if test.shows_nothing => {
+            format!("beyond the limit, but {rows} that are all alike show nothing")
+        }
+        RuleOutcome::Noise if test.counted == Some(false) => format!(
+            "beyond the limit, but within noise{}; not counted as a test: no pattern of these changes would be significant",
+            chance(test)
+        ),
+        RuleOutcome::Noise => format!("beyond the limit, but within noise{}", chance(test)),
+        RuleOutcome::Broken => format!("not chance{}", chance(test)),
+        RuleOutcome::Open => {
+            let more = test.rows_needed.map_or_else(String::new, |needed| {
+                format!("; about {} like these would decide", plural(needed, "row"))
+            });
+            format!(
+                "the interval {} is on both sides of the limit{more}",
+                interval(check, test)
+            )
+        }
+        RuleOutcome::TooFew => by_test(check, outcome, test),
+    }
+}
+
 /// Why measured values meet a limit, are beyond it, or do not decide.
 fn by_values(check: &Check, decision: Decision) -> String {
     match decision {

@@ -61,13 +61,18 @@ pub(super) fn status_label(check: &Check) -> String {
 
 /// `2 failed, 1 undecided, 5 passed`.
 pub(super) fn counts(judgement: &Judgement) -> String {
-    let count = |wanted: fn(&Check) -> bool| {
-        judgement
-            .checks
-            .iter()
-            .filter(|check| wanted(check))
-            .count()
-    };
+    counted(&judgement.checks.iter())
+}
+
+/// The number of checks that passed.
+pub(super) fn passed(judgement: &Judgement) -> usize {
+    let checks = judgement.checks.iter();
+    checks.filter(|check| check.status == Status::Pass).count()
+}
+
+/// The same, of checks of several policies.
+pub(super) fn counted<'c>(checks: &(impl Iterator<Item = &'c Check> + Clone)) -> String {
+    let count = |wanted: fn(&Check) -> bool| checks.clone().filter(|check| wanted(check)).count();
     let parts = [
         (
             count(|check| check.blocks() && check.status == Status::Fail),

@@ -101,11 +101,7 @@ fn github_gets_summary_annotations_and_outputs() {
     );
     // The report itself does not change.
     assert!(!outcome.stdout.contains("::"));
-    assert!(
-        outcome
-            .stdout
-            .ends_with("weave-gate: failed, exit code 1\n")
-    );
+    assert!(outcome.stdout.ends_with("(exit code 1)\n"));
 }
 
 #[test]

@@ -344,11 +344,7 @@ fn refused(reply: &Reply, words: &[&str]) {
         let server = Weave::with(move |_, _| Some(reply.clone()));
         let outcome = on_forge(example(&[option]), &server, "1").run();
         // A comment never changes the verdict. The verdict is the last line of output.
-        assert!(
-            outcome
-                .stdout
-                .ends_with("weave-gate: failed, exit code 1\n")
-        );
+        assert!(outcome.stdout.ends_with("(exit code 1)\n"));
         let mut outcome = outcome.code(1).says("warning: no ");
         for word in words {
             outcome = outcome.says(word);
@@ -575,7 +571,7 @@ fn a_fork_without_a_key_is_undecided_or_skipped_if_that_is_asked() {
     assert!(
         skipped
             .stdout
-            .ends_with("weave-gate: skipped, nothing was judged, exit code 0\n")
+            .ends_with("SKIPPED: nothing was judged (exit code 0)\n")
     );
     assert!(
         skipped

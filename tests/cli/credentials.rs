@@ -231,7 +231,7 @@ fn the_key_of_the_server_that_is_named_is_not_shown() {
         (&[], ("WF_TRACE_SERVER_URL", &*weave.url)),
     ] {
         check(arguments)
-            .args(&["--report-dir=out", "-v"])
+            .args(&["--report-dir=out", "-v", "--all"])
             .file("gates.yaml", &gates)
             .file(".netrc", &netrc)
             .env(server.0, server.1)

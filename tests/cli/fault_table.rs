@@ -255,10 +255,10 @@ pub fn tell(outcome: &Outcome, said: &Said, call: &Call, class: Class, wrong: &m
         "the report's exit code",
     );
     let ends = match outcome.code {
-        0 => "weave-gate: passed, exit code 0\n",
-        1 => "weave-gate: failed, exit code 1\n",
-        _ if report["verdict"] == "undecided" => "weave-gate: undecided, exit code 3\n",
-        _ => "weave-gate: no verdict, exit code 3\n",
+        0 => "(exit code 0)\n",
+        1 => "(exit code 1)\n",
+        _ if report["verdict"] == "undecided" => "(exit code 3)\n",
+        _ => "NO VERDICT (exit code 3)\n",
     };
     wrong.hold(outcome.stdout.ends_with(ends), "the last line");
     let holds_words = |place: &Value, words: &str| {

@@ -132,7 +132,7 @@ fn a_repeated_line_or_a_failing_count_loses_no_run() {
         .args(&["--base-url", &weave.url])
         .run()
         .code(1)
-        .shows("fell 2 pts (92 % → 90 %), limit 1 pt");
+        .shows("92 % → 90 %  -2 pts  max drop 1 pt");
     for status in [404, 500] {
         let weave = Weave::with(move |request, _| {
             if is_count(request) {
@@ -147,7 +147,7 @@ fn a_repeated_line_or_a_failing_count_loses_no_run() {
             }
         });
         Gate::check(BOTH, &["--candidate", BASELINE, "--baseline", BASELINE])
-            .args(&["--base-url", &weave.url])
+            .args(&["--all", "--base-url", &weave.url])
             .run()
             .code(0)
             .shows("at least 10 runs match");
@@ -323,7 +323,7 @@ fn many_matches_are_counted_by_the_server() {
         _ => None,
     });
     let outcome = Gate::check(BOTH, &["--candidate", BASELINE, "--baseline", BASELINE])
-        .args(&["--json=r.json", "--base-url", &weave.url])
+        .args(&["--json=r.json", "--all", "--base-url", &weave.url])
         .run()
         .code(0)
         .shows("412 runs match");

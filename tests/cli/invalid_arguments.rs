@@ -49,11 +49,7 @@ fn says_why(outcome: &Outcome, why: &str) {
         "weave_gate_exit_code 2\n# EOF\n"
     );
     assert!(outcome.stderr.contains(why), "{}", outcome.stderr);
-    assert!(
-        outcome
-            .stdout
-            .ends_with("weave-gate: no verdict, exit code 2\n")
-    );
+    assert!(outcome.stdout.ends_with("NO VERDICT (exit code 2)\n"));
 }
 
 #[test]
@@ -78,10 +74,7 @@ fn every_report_is_written_wherever_the_mistake_is() {
             &["--format", "yaml", "--report-dir", "out"],
             "invalid value 'yaml' for '--format <FORMAT>'",
         ),
-        (
-            &["-q", "--report-dir=out", "--verbose"],
-            "cannot be used with",
-        ),
+        (&["-q", "--report-dir=out", "--all"], "cannot be used with"),
         (
             &["--report-dir", "out", "--skip-forks=yes"],
             "unexpected value 'yes'",

@@ -85,7 +85,8 @@ fn run(gate: Gate, place: &Place, name: Name, then: &str) -> Ended {
         ),
     };
     let outcome = gate.args(&["--base-url", &address]).run();
-    assert!(outcome.stdout.contains(&address), "{}", outcome.stdout);
+    let shown = format!("{}{}", outcome.stderr, outcome.stdout);
+    assert!(shown.contains(&address), "{shown}");
     // The gate connects only where the lookup succeeded.
     assert!(weave.connections() <= place.first);
     Ended {

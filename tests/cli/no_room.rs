@@ -128,7 +128,7 @@ fn a_report_that_finds_no_room_leaves_the_old_one() {
         gate.ended(output)
             .code(1)
             .says("warning: cannot write `out/report.md`: File too large")
-            .shows("weave-gate: failed, exit code 1");
+            .shows("(exit code 1)");
     }
 }
 

@@ -95,7 +95,7 @@ fn the_terminal_report_is_at_most_80_columns_but_for_addresses() {
             .lines()
             .last()
             .unwrap()
-            .starts_with("weave-gate: failed")
+            .starts_with("FAILED: 2 failed")
     );
 }
 

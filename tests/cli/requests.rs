@@ -375,7 +375,7 @@ fn what_a_run_is_alone_is_what_it_is_beside_another() {
                 summary_of(105, &[("cand", run(100, 100)), ("base", run(100, 100))])
             }))
         });
-        Gate::check(gate, &["--candidate=cand", "--baseline=base"])
+        Gate::check(gate, &["--candidate=cand", "--baseline=base", "--all"])
             .args(&["--base-url", &weave.url])
             .run()
     };

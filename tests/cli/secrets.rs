@@ -150,7 +150,7 @@ fn the_search_finds_every_spelling() {
 fn the_search_of_a_run_can_fail() {
     let floor = "- {name: floor, scorer: correctness, metric: pass_rate, min: 0.5}";
     for (more, place) in [
-        (&["--report=/dev/null"][..], "in stdout"),
+        (&["--report=/dev/null", "--all"][..], "in stdout"),
         (&["-q", "--format=json", "--report=r.md"], "in stdout"),
         (&["--format=markdown", "-v"], "in stderr"),
         (&["--json=sub/r.json", "-q"], "r.json"),

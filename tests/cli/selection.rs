@@ -670,7 +670,7 @@ fn an_incomplete_baseline_is_passed_over_for_the_next() {
             &weave,
             "baseline: {branch: main}",
             DROP,
-            &["--candidate=cand"],
+            &["--candidate=cand", "--all"],
         )
         .run()
     };

@@ -1,0 +1,279 @@
+//! The report for a terminal or the log of a CI system: what failed, by how much, on which rows; the verdict last.
+
+mod checks;
+mod page;
+mod rows;
+mod runs;
+mod style;
+
+use std::fmt::{self, Write as _};
+
+use anstyle::AnsiColor;
+
+use super::escape::{message, no_command};
+use super::finding::finding_text;
+use super::json::effect_word;
+use super::{Compared, Judged, Report, Section, view};
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::judge::{Effect, Finding, Line, Reason, Verdict};
+use crate::number::plural;
+use crate::visible::{columns, padded, visible};
+use page::{Page, prose};
+pub use style::{Amount, Style, USUAL_WIDTH};
+
+/// Renders the report.
+#[must_use]
+pub fn render(report: &Report, style: Style) -> String {
+    let mut page = Page::new(style);
+    // Writing to a string cannot fail.
+    let _ = write_report(&mut page, report);
+    no_command(&page.text)
+}
+
+/// Renders an error for stderr.
+#[must_use]
+pub fn render_fault(fault: &Fault, color: bool) -> String {
+    let mut page = Page::new(Style {
+        color,
+        ..Style::plain()
+    });
+    let _ = write_fault(&mut page, fault);
+    no_command(&page.text)
+}
+
+/// Renders a comparison of two runs.
+#[must_use]
+pub fn render_comparison(compared: &Compared, style: Style) -> String {
+    let mut page = Page::new(style);
+    // Writing to a string cannot fail.
+    let _ = write_comparison(&mut page, compared);
+    no_command(page.text.trim_start_matches('\n'))
+}
+
+fn write_report(page: &mut Page, report: &Report) -> fmt::Result {
+    let has_several = report.sections.len() > 1;
+    if has_several {
+        for section in &report.sections {
+            heading(page, section)?;
+        }
+    }
+    for section in &report.sections {
+        let Ok(judged) = &section.outcome else {
+            if !has_several {
+                heading(page, section)?;
+            }
+            continue;
+        };
+        let has_passed = judged.judgement.verdict == Verdict::Passed;
+        if has_several && has_passed && !page.style.is_all() {
+            continue;
+        }
+        page.empty_line();
+        heading(page, section)?;
+        write_judged(page, judged)?;
+    }
+    page.empty_line();
+    last_line(page, report)
+}
+
+/// `FAILED  gates.yaml: 2 of 12 checks failed`.
+fn heading(page: &mut Page, section: &Section) -> fmt::Result {
+    let path = visible(&section.path);
+    let (word, color) = verdict_word(section.verdict());
+    let text = match &section.outcome {
+        Ok(judged) => format!(" {path}: {}", view::headline(&judged.judgement)),
+        Err(_) => format!(" {path}"),
+    };
+    page.block(0, word, color, &text)
+}
+
+/// `FAILED: 2 failed, 1 undecided, 9 passed (exit code 1)`.
+fn last_line(page: &mut Page, report: &Report) -> fmt::Result {
+    let code = report.exit().code();
+    if let Some(reason) = &report.skipped {
+        page.block(0, "SKIPPED:", AnsiColor::Yellow, &message(reason))?;
+        return writeln!(page.text, "SKIPPED: nothing was judged (exit code {code})");
+    }
+    let (word, color) = verdict_word(report.verdict());
+    let judged = report.sections.iter();
+    let judged = judged.filter_map(|section| section.outcome.as_ref().ok());
+    let counts = view::counted(&judged.flat_map(|judged| &judged.judgement.checks));
+    let counts = if counts.is_empty() {
+        String::new()
+    } else {
+        format!(": {counts}")
+    };
+    let word = page.paint(word, color);
+    writeln!(page.text, "{word}{counts} (exit code {code})")
+}
+
+fn write_fault(page: &mut Page, fault: &Fault) -> fmt::Result {
+    let label = page.paint("error", AnsiColor::Red);
+    let mut lines = fault.message.lines();
+    let first = lines.next().unwrap_or_default();
+    writeln!(page.text, "{label}: {}", message(first))?;
+    for rest in lines {
+        writeln!(page.text, "  {}", message(rest))?;
+    }
+    if let Some(help) = &fault.help {
+        let label = page.paint("help", AnsiColor::Cyan);
+        writeln!(page.text, "  {label}: {}", message(help))?;
+    }
+    Ok(())
+}
+
+fn write_judged(page: &mut Page, judged: &Judged) -> fmt::Result {
+    let judgement = &judged.judgement;
+    let style = page.style;
+    if !style.is_brief() {
+        page.empty_line();
+        runs::write(page, judged)?;
+    }
+    page.empty_line();
+    checks::write(page, judgement)?;
+    page.empty_line();
+    findings(page, &judgement.findings, |finding| {
+        let is_told = judgement.checks.iter().any(
+            |check| matches!(&check.reason, Reason::Blocked(cause) if *cause == finding.cause),
+        );
+        !is_told
+    })?;
+    if style.is_brief() {
+        return Ok(());
+    }
+    if let Some(why) = &judged.unexplained {
+        page.empty_line();
+        page.wrapped(
+            2,
+            6,
+            &format!("the rows of these checks are not shown: {}", visible(why)),
+        )?;
+    }
+    page.empty_line();
+    rows::write(page, judged)?;
+    page.empty_line();
+    footer(page, judged)
+}
+
+/// How many checks passed, what is not shown, and the next step.
+fn footer(page: &mut Page, judged: &Judged) -> fmt::Result {
+    let judgement = &judged.judgement;
+    let is_of = |effect| {
+        let findings = judgement.findings.iter();
+        findings.filter(|finding| finding.effect == effect).count()
+    };
+    let mut hidden = Vec::new();
+    if !page.style.is_all() {
+        let passed = view::passed(judgement);
+        if passed > 0 {
+            hidden.push(format!("{passed} passed"));
+        }
+        for (effect, word) in [(Effect::Note, "note"), (Effect::Hint, "hint")] {
+            let count = is_of(effect) as u64;
+            if count > 0 {
+                hidden.push(plural(count, word));
+            }
+        }
+    }
+    if !hidden.is_empty() {
+        page.wrapped(2, 2, &format!("{} (show with --all)", hidden.join(", ")))?;
+    }
+    let failed = view::ordered(judgement)
+        .into_iter()
+        .find(|check| check.blocks());
+    if let Some(check) = failed {
+        let gate = visible(&check.gate);
+        let gate = if gate.contains(' ') {
+            format!("'{gate}'")
+        } else {
+            gate
+        };
+        page.wrapped(2, 8, &format!("next: weave-gate explain {gate}"))?;
+    }
+    Ok(())
+}
+
+/// The findings that are shown: hints and notes only if all is, and none that a check tells already.
+fn findings(
+    page: &mut Page,
+    findings: &[Finding],
+    is_new: impl Fn(&Finding) -> bool,
+) -> fmt::Result {
+    let style = page.style;
+    let shown = findings.iter().filter(|finding| match finding.effect {
+        Effect::Undecided => true,
+        Effect::Warning => !style.is_brief(),
+        Effect::Note | Effect::Hint => style.is_all(),
+    });
+    for finding in shown.filter(|finding| is_new(finding)) {
+        let color = match finding.effect {
+            Effect::Undecided | Effect::Warning => AnsiColor::Yellow,
+            Effect::Note | Effect::Hint => AnsiColor::Blue,
+        };
+        let label = format!("{}[{}]", effect_word(finding.effect), finding.name().word());
+        page.block(2, &label, color, &prose(&finding_text(finding)))?;
+    }
+    Ok(())
+}
+
+fn write_comparison(page: &mut Page, compared: &Compared) -> fmt::Result {
+    if let Ok((comparison, evidence)) = &compared.outcome {
+        if !page.style.is_brief() {
+            runs::of_evidence(page, evidence)?;
+            page.empty_line();
+            lines(page, &comparison.lines)?;
+        }
+        page.empty_line();
+        findings(page, &comparison.findings, |_| true)?;
+        page.empty_line();
+    }
+    let exit = compared.exit();
+    let (word, color) = if exit == Exit::Passed {
+        ("COMPARED", AnsiColor::Green)
+    } else {
+        ("NOT COMPARABLE", AnsiColor::Yellow)
+    };
+    let word = page.paint(word, color);
+    writeln!(page.text, "{word} (exit code {})", exit.code())
+}
+
+/// Writes a table of metrics with both values and the number of known scores.
+fn lines(page: &mut Page, lines: &[Line]) -> fmt::Result {
+    let rows: Vec<[String; 4]> = lines
+        .iter()
+        .map(|line| {
+            let cells = view::line(line);
+            [
+                format!("{} {}", visible(&line.subject), line.metric.word()),
+                format!("{} → {}", cells.baseline, cells.candidate),
+                cells.change,
+                format!(
+                    "scored {} → {}",
+                    cells.baseline_scored, cells.candidate_scored
+                ),
+            ]
+        })
+        .collect();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| columns(cell)).max().unwrap_or(0)
+    };
+    let (first, second, third) = (width(0), width(1), width(2));
+    for [what, values, change, scored] in &rows {
+        let (what, values) = (padded(what, first), padded(values, second));
+        let line = format!("  {what}  {values}  {}  {scored}", padded(change, third));
+        writeln!(page.text, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// The word for a verdict in capitals, and its color.
+fn verdict_word(verdict: Option<Verdict>) -> (&'static str, AnsiColor) {
+    match verdict {
+        Some(Verdict::Passed) => ("PASSED", AnsiColor::Green),
+        Some(Verdict::Failed) => ("FAILED", AnsiColor::Red),
+        Some(Verdict::Undecided) => ("UNDECIDED", AnsiColor::Yellow),
+        None => ("NO VERDICT", AnsiColor::Yellow),
+    }
+}

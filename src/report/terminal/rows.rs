@@ -1,0 +1,50 @@
+//! The worst rows on a terminal: each once, with all that it fails.
+
+use std::fmt::{self, Write as _};
+
+use super::page::Page;
+use crate::report::Judged;
+use crate::report::rows::Side;
+use crate::report::worst_rows::{WorstRow, telling_input, worst_rows};
+use crate::visible::visible;
+
+/// At most this many rows are shown, unless all are.
+const MOST_ROWS: usize = 3;
+
+/// The rows that the most checks fail on.
+pub(super) fn write(page: &mut Page, judged: &Judged) -> fmt::Result {
+    let rows = worst_rows(judged);
+    let most = if page.style.is_all() {
+        rows.len()
+    } else {
+        MOST_ROWS
+    };
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(page.text, "  worst rows")?;
+    for row in rows.iter().take(most) {
+        one(page, row)?;
+    }
+    Ok(())
+}
+
+fn one(page: &mut Page, worst: &WorstRow) -> fmt::Result {
+    let row = &worst.row;
+    let mut answers = row.candidate.answers.iter();
+    let url = answers.find_map(|answer| answer.url.as_deref());
+    let input = page.cut(4, &visible(&telling_input(&row.inputs)));
+    let input = page.link(&input, url);
+    writeln!(page.text, "    {input}")?;
+    let changes: Vec<String> = worst.changes.iter().map(|change| visible(change)).collect();
+    page.wrapped(6, 8, &changes.join("  "))?;
+    let before = row.baseline.as_ref().map(Side::excerpt);
+    let sides = before.map(|text| ("was", text)).into_iter();
+    for (word, text) in sides.chain([("now", row.candidate.excerpt())]) {
+        if text != "–" {
+            let text = page.cut(11, &visible(&text));
+            writeln!(page.text, "      {word}  {text}")?;
+        }
+    }
+    Ok(())
+}
