@@ -83,7 +83,8 @@ fn fewest_decimals(value: f64) -> usize {
     }
 }
 
-fn trimmed(text: String) -> String {
+/// A number as text without trailing zeros.
+pub(crate) fn trimmed(text: String) -> String {
     let text = if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     } else {

@@ -243,7 +243,7 @@ struct JsonCheck<'a> {
     trials: Option<u64>,
     /// The rows that these trials are of, removed rows included.
     row_count: Option<u64>,
-    /// How many rows or trials to spare, or short.
+    /// The distance to the limit: the number of rows or trials that could turn before it is crossed.
     margin: Option<u64>,
     /// What the margin counts.
     #[schemars(extend("enum" = ["row", "trial", null]))]

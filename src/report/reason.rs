@@ -124,9 +124,9 @@ fn by_values(check: &Check, decision: Decision) -> String {
 fn spare(check: &Check) -> String {
     match check.margin {
         Some(margin) if margin.count > 0 => {
-            format!("; {} to spare", plural(margin.count, margin.thing))
+            format!("; margin {}", plural(margin.count, margin.thing))
         }
-        Some(margin) => format!("; no {} to spare", margin.thing),
+        Some(_) => "; no margin".to_owned(),
         None => String::new(),
     }
 }

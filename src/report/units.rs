@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 
 use crate::judge::{Check, Measure};
-use crate::number::TOLERANCE;
+use crate::number::{TOLERANCE, trimmed};
 use crate::policy::{LimitKey, Metric, Unit};
 
 /// More decimals tell no doubles apart.
@@ -145,15 +145,6 @@ fn order(one: f64, other: f64) -> Ordering {
         return Ordering::Equal;
     }
     one.total_cmp(&other)
-}
-
-fn trimmed(text: String) -> String {
-    let text = if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
-    };
-    if text == "-0" { "0".to_owned() } else { text }
 }
 
 /// The values that a value of this unit must not seem to be: none and all.

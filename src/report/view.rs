@@ -236,13 +236,13 @@ pub(super) fn short_commit(commit: &str) -> String {
     commit.chars().take(SHORT_COMMIT).collect()
 }
 
-/// The margin, such as `3 rows to spare` or `5 rows short`.
+/// The margin, such as `3 rows` or `5 rows short`.
 pub(super) fn margin(check: &Check) -> String {
     check.margin.map_or_else(dash, |margin| {
         let count = plural(margin.count, margin.thing);
         match (check.status, margin.count) {
-            (Status::Pass, 0) => "none to spare".to_owned(),
-            (Status::Pass, _) => format!("{count} to spare"),
+            (Status::Pass, 0) => "none".to_owned(),
+            (Status::Pass, _) => count,
             _ => format!("{count} short"),
         }
     })

@@ -415,7 +415,7 @@ fn inputs_that_are_not_there_are_no_slice() {
     .run()
     .code(0)
     .shows("pass rate  50 %  min 40 %")
-    .shows("2 rows to spare");
+    .shows("margin 2 rows");
     let asked = weave
         .requests()
         .into_iter()

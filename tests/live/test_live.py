@@ -220,7 +220,7 @@ def test_three_trials_a_row(world, baseline):
     assert outcome.code == 0, outcome.stdout
     assert outcome.findings == {"trials-differ", "evaluation-changed"}
     assert (outcome.policy["candidate"]["rows"], outcome.policy["candidate"]["trials"]) == (20, 60)
-    assert outcome.checks[0]["reason"] == "95 %, min 80 %; 9 trials to spare"
+    assert outcome.checks[0]["reason"] == "95 %, min 80 %; margin 9 trials"
     counts = "- {name: r, metric: rows, min: 20, max: 20}\n- {name: t, metric: trials, min: 60, max: 60}"
     assert world.check(counts, candidate).code == 0
 

@@ -1077,7 +1077,7 @@ fn margins_are_counted_in_rows() {
     let of = |passed| alone(totals(200, &[("s", passes(passed, 200))]));
     assert_eq!(
         reason("min: 0.9", &of(183)),
-        "91.5 %, min 90 %; 3 rows to spare"
+        "91.5 %, min 90 %; margin 3 rows"
     );
     assert_eq!(reason("min: 0.9", &of(180)), "90 %, exactly at the limit");
     assert_eq!(
@@ -1092,7 +1092,7 @@ fn margins_are_counted_in_rows() {
     let few = alone(totals(24, &[("s", passes(18, 18))]));
     assert_eq!(
         reason("min: 0.8, missing: ignore", &few),
-        "100 %, min 80 %; 3 rows to spare"
+        "100 %, min 80 %; margin 3 rows"
     );
     let pair = against(
         totals(200, &[("s", passes(170, 200))]),
@@ -1100,7 +1100,7 @@ fn margins_are_counted_in_rows() {
     );
     assert_eq!(
         reason("max_drop: 0.05", &pair),
-        "fell 3 pts (88 % → 85 %), limit 5 pts; 4 rows to spare"
+        "fell 3 pts (88 % → 85 %), limit 5 pts; margin 4 rows"
     );
     assert_eq!(
         reason("max_drop: 0.02", &pair),
@@ -1108,11 +1108,11 @@ fn margins_are_counted_in_rows() {
     );
     assert_eq!(
         reason("max_rise: 0.01", &pair),
-        "fell 3 pts (88 % → 85 %), limit 1 pt; 8 rows to spare"
+        "fell 3 pts (88 % → 85 %), limit 1 pt; margin 8 rows"
     );
     assert_eq!(
         reason("max_relative_drop: 0.05", &pair),
-        "fell 3.4 % (88 % → 85 %), limit 5 %; 2 rows to spare"
+        "fell 3.4 % (88 % → 85 %), limit 5 %; margin 2 rows"
     );
 }
 

@@ -247,12 +247,12 @@ fn changes_of_a_slice_are_measured_on_its_rows() {
     assert_eq!(
         shown,
         [
-            "drop / s / topic: billing / max_drop: Pass: unchanged (100 %), limit 0 pts; no row to spare",
+            "drop / s / topic: billing / max_drop: Pass: unchanged (100 %), limit 0 pts; no margin",
             "drop / s / topic: gone / max_drop: Undecided: the candidate has no row with `topic: gone`",
             "drop / s / topic: refunds / max_drop: Fail: fell 100 pts (100 % → 0 %), limit 0 pts; 1 row short",
             "drop / s / no topic / max_drop: Undecided: the baseline has no row with `no topic`",
             "broken / s / topic: refunds / max: Fail: 1, above max 0",
-            "floor / s / topic: billing / min: Pass: 100 %, min 50 %; 1 row to spare",
+            "floor / s / topic: billing / min: Pass: 100 %, min 50 %; margin 1 row",
             "floor / s / topic: refunds / min: Fail: 0 %, below min 50 %; 1 row short",
             "floor / s / no topic / min: Undecided: no trial has a score of `s` in the candidate where `no topic`",
         ]
