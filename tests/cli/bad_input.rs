@@ -496,6 +496,7 @@ fn a_baseline_file_that_is_not_there_is_no_baseline() {
             "file:none.json",
             "--json",
             "r.json",
+            "-q",
         ])
         .file(
             "gates.yaml",
@@ -509,7 +510,10 @@ fn a_baseline_file_that_is_not_there_is_no_baseline() {
         required.json("r.json")["policies"][0]["findings"][0]["name"],
         "no-baseline"
     );
-    let optional = with("baseline: {required: false}").code(0);
+    // A brief report also says that the change limits were skipped.
+    let optional = with("baseline: {required: false}")
+        .code(0)
+        .shows("warning[no-baseline]");
     assert_eq!(
         optional.json("r.json")["policies"][0]["checks"][1]["status"],
         "skipped"

@@ -16,7 +16,7 @@ use super::json::effect_word;
 use super::{Compared, Judged, Report, Section, view};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{Effect, Finding, Line, Reason, Verdict};
+use crate::judge::{Effect, Finding, Line, Name, Reason, Verdict};
 use crate::number::plural;
 use crate::visible::{columns, padded, visible};
 use page::{Page, prose};
@@ -134,7 +134,9 @@ fn write_judged(page: &mut Page, judged: &Judged) -> fmt::Result {
     checks::write(page, judgement)?;
     page.empty_line();
     findings(page, &judgement.findings, |finding| {
-        let is_told = judgement.checks.iter().any(
+        let shown = judgement.checks.iter();
+        let mut shown = shown.filter(|check| check.blocks() || !style.is_brief());
+        let is_told = shown.any(
             |check| matches!(&check.reason, Reason::Blocked(cause) if *cause == finding.cause),
         );
         !is_told
@@ -203,7 +205,8 @@ fn findings(
     let style = page.style;
     let shown = findings.iter().filter(|finding| match finding.effect {
         Effect::Undecided => true,
-        Effect::Warning => !style.is_brief(),
+        // That change limits are skipped is never hidden.
+        Effect::Warning => !style.is_brief() || finding.name() == Name::NoBaseline,
         Effect::Note | Effect::Hint => style.is_all(),
     });
     for finding in shown.filter(|finding| is_new(finding)) {
