@@ -78,6 +78,7 @@ fn run(id: &str, rows: u64, totals: Totals) -> Run {
         attributes: None,
         completeness: Completeness::Complete,
         is_logged: false,
+        exception: None,
         setup: None,
     }
 }

@@ -42,6 +42,7 @@ fn run(id: &str, totals: Totals) -> Run {
         attributes: None,
         completeness: Completeness::Complete,
         is_logged: false,
+        exception: None,
         setup: None,
     }
 }

@@ -35,7 +35,7 @@ remove_reports() {
         fi
         ;;
     esac
-    for name in report.md report.json junit.xml metrics.txt gitlab-annotations.json; do
+    for name in report.md report.html report.json junit.xml metrics.txt gitlab-annotations.json; do
         # `-p` searches only the system's folders: PATH may lead to an rm in the checked-out repository, and the key is
         # in the environment here.
         if [[ -e $folder/$name || -L $folder/$name ]] && ! command -p rm -f -- "$folder/$name"; then

@@ -85,8 +85,8 @@ pub struct CheckArgs {
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct CiArgs {
-    /// Write all reports into this folder, and make it: report.md, report.json, junit.xml, metrics.txt and
-    /// gitlab-annotations.json
+    /// Write all reports into this folder, and make it: report.md, report.html, report.json, junit.xml,
+    /// metrics.txt and gitlab-annotations.json
     #[arg(long, value_name = "DIR", help_heading = "CI")]
     pub report_dir: Option<PathBuf>,
 
@@ -241,6 +241,10 @@ pub struct ReportArgs {
     /// Write the Markdown report to this file, whatever the verdict
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub report: Option<PathBuf>,
+
+    /// Write the report as one HTML file, for people without access to Weave
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub html: Option<PathBuf>,
 
     /// Write the JSON report to this file, whatever the verdict
     #[arg(long, value_name = "FILE", help_heading = "Reports")]

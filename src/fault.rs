@@ -13,6 +13,9 @@ pub struct Fault {
     pub message: String,
     /// The next action.
     pub help: Option<String>,
+    /// Whether the same command may succeed later without any change: the network or the server failed, or a run is not
+    /// there or not finished yet.
+    pub retryable: bool,
 }
 
 impl Fault {
@@ -22,6 +25,7 @@ impl Fault {
             exit: Exit::Usage,
             message: message.to_string(),
             help: None,
+            retryable: false,
         }
     }
 
@@ -31,6 +35,7 @@ impl Fault {
             exit: Exit::NoVerdict,
             message: message.to_string(),
             help: None,
+            retryable: false,
         }
     }
 
@@ -50,19 +55,32 @@ impl Fault {
     #[must_use]
     pub fn and(mut self, others: &[Self]) -> Self {
         for other in others {
+            self.retryable &= other.retryable;
             self.message.push('\n');
             self.message.push_str(&other.message);
         }
         self
     }
 
+    /// Returns the same fault, which the same command may not meet again later.
+    #[must_use]
+    pub fn retryable(mut self) -> Self {
+        self.retryable = true;
+        self
+    }
+
     /// Combines several faults of one kind: every message, and the first help. `None` if there are no faults.
     #[must_use]
     pub fn all(faults: Vec<Self>) -> Option<Self> {
+        let retryable = faults.iter().all(|fault| fault.retryable);
         let messages: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
         let message = messages.join("\n");
         let first = faults.into_iter().next()?;
-        Some(Self { message, ..first })
+        Some(Self {
+            message,
+            retryable,
+            ..first
+        })
     }
 
     /// Returns the same fault with the next action.

@@ -75,6 +75,14 @@ impl Prose {
         }
     }
 
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|span| match span {
+            Span::Text(text) | Span::Name(text) => text.is_empty(),
+        })
+    }
+
     /// The pieces, in order.
     #[must_use]
     pub fn spans(&self) -> &[Span] {

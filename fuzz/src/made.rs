@@ -42,6 +42,7 @@ pub(super) fn run(id: &str) -> Run {
         attributes: Some(Map::new()),
         completeness: Completeness::Complete,
         is_logged: false,
+        exception: None,
         setup: None,
     }
 }

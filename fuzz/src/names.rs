@@ -60,6 +60,26 @@ pub fn check(data: &[u8]) {
         sinks::is_markdown(page);
         assert_eq!(bones(page), *plain, "{page}");
     }
+    for (page, plain) in html_pages(&case).iter().zip(&*PLAIN_HTML) {
+        is_plain(page);
+        assert_eq!(sinks::elements(page), *plain, "{page}");
+    }
+}
+
+/// The elements of the HTML pages with plain names.
+static PLAIN_HTML: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
+    let case = Case::new(&Names::plain()).expect("plain names can be judged");
+    html_pages(&case)
+        .iter()
+        .map(|page| sinks::elements(page))
+        .collect()
+});
+
+/// Every HTML page.
+fn html_pages(case: &Case) -> Vec<String> {
+    let mut pages: Vec<String> = case.reports.iter().map(report::html).collect();
+    pages.push(report::html_comparison(&compared(&case.evidence)));
+    pages
 }
 
 /// The Markdown pages with plain names, with the names removed.
@@ -84,6 +104,12 @@ fn bones(page: &str) -> String {
     // names.
     let bones = sinks::skeleton(page);
     let bones = bones.replace("no dimension matches CODE;", "there is no dimension CODE;");
+    // A gate whose name contains its scorer is shown without it.
+    let mut bones = bones.replace("**CODE** CODE", "**CODE**");
+    // A run may have a commit, a branch, both or neither.
+    while bones.contains("CODE CODE") {
+        bones = bones.replace("CODE CODE", "CODE");
+    }
     bones.replace("; is CODE meant?", "")
 }
 

@@ -151,6 +151,7 @@ fn head(id: &str) -> RunInfo {
         served_models: Vec::new(),
         completeness: Completeness::Complete,
         is_logged: false,
+        exception: None,
         choice: None,
     }
 }

@@ -104,6 +104,7 @@ fn file(report: &Report, form: Form) -> Result<String, String> {
     let unwritten = |error: &dyn std::fmt::Display| format!("cannot write the report: {error}");
     match form {
         Form::Markdown => Ok(report::markdown(report)),
+        Form::Html => Ok(report::html(report)),
         Form::Json => report::json(report).map_err(|error| unwritten(&error)),
         Form::Junit => report::junit(report).map_err(|error| unwritten(&error)),
         Form::Metrics => Ok(report::metrics(report)),

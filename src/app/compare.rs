@@ -69,6 +69,7 @@ fn publish(
         terminal: &|style| report::terminal_comparison(compared, style),
         file: &|form| match form {
             Form::Markdown => Ok(report::markdown_comparison(compared)),
+            Form::Html => Ok(report::html_comparison(compared)),
             // JSON is the only other file of a comparison.
             _ => report::json_comparison(compared)
                 .map_err(|error| format!("cannot write the comparison as JSON: {error}")),

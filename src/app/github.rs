@@ -84,6 +84,7 @@ fn values(report: &Report, outputs: &Outputs, path: &Path, console: &Console) ->
     let exit = report.exit().code().to_string();
     let files = [
         ("report", Form::Markdown),
+        ("html", Form::Html),
         ("json", Form::Json),
         ("junit", Form::Junit),
         ("metrics", Form::Metrics),
@@ -91,7 +92,12 @@ fn values(report: &Report, outputs: &Outputs, path: &Path, console: &Console) ->
     let files = files
         .into_iter()
         .filter_map(|(name, form)| Some((name, outputs.path(form)?)));
-    let values = [("verdict", report.word()), ("exit-code", exit.as_str())];
+    let retryable = report.is_retryable().to_string();
+    let values = [
+        ("verdict", report.word()),
+        ("exit-code", exit.as_str()),
+        ("retryable", retryable.as_str()),
+    ];
     let mut text = String::new();
     for (name, value) in values.into_iter().chain(files) {
         // A line break would start another output. A path with its secret removed would be another path.

@@ -11,7 +11,10 @@ use crate::fault::Fault;
 use crate::judge::{OffendingRows, offending, offending_columns};
 use crate::project::Project;
 use crate::report::Judged;
-use crate::weave::{Client, RunSource, Sources, read_details, read_rows};
+use crate::weave::{Client, RunSource, Sources, read_details, read_exceptions, read_rows};
+
+/// The maximum number of trials whose exceptions are read.
+const MOST_TRIALS: usize = 200;
 
 /// Reads rows for reports.
 pub(super) struct Reader<'r> {
@@ -57,8 +60,42 @@ impl Reader<'_> {
             .map(|row| row.digest.as_str())
             .collect();
         let digests: Vec<&str> = digests.into_iter().collect();
-        let details = self.details(&digests)?;
+        let mut details = self.details(&digests)?;
+        self.exceptions(&offending, &mut details);
         Ok((offending, details))
+    }
+
+    /// Adds the exceptions of the candidate's trials in which scores are missing. The report is complete without them.
+    fn exceptions(&self, offending: &[OffendingRows], details: &mut Details) {
+        let live = self
+            .judged()
+            .any(|(role, source)| role == Role::Candidate && source.is_live());
+        let Some(client) = self.client.filter(|_| live) else {
+            return;
+        };
+        let rows = offending.iter().flat_map(|offending| &offending.rows);
+        let lacking = rows.filter(|row| row.candidate.scored < row.candidate.trials);
+        let digests: BTreeSet<&str> = lacking.map(|row| row.digest.as_str()).collect();
+        let trials = digests.iter().filter_map(|digest| details.get(*digest));
+        let trials = trials
+            .flat_map(|detail| &detail.candidate)
+            .map(|answer| answer.call.as_str());
+        let trials: Vec<&str> = trials
+            .filter(|id| !id.is_empty())
+            .take(MOST_TRIALS)
+            .collect();
+        if trials.is_empty() {
+            return;
+        }
+        let mut raised = self.console.while_waiting("asking Weave", || {
+            read_exceptions(client, self.project, &trials)
+        });
+        for answer in details
+            .values_mut()
+            .flat_map(|detail| &mut detail.candidate)
+        {
+            answer.raised = raised.remove(&answer.call).unwrap_or_default();
+        }
     }
 
     /// The runs that are judged, the newest of each side first.

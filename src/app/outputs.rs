@@ -12,6 +12,7 @@ use crate::report::Style;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Markdown,
+    Html,
     Json,
     Junit,
     Metrics,
@@ -19,8 +20,9 @@ pub(super) enum Form {
 }
 
 impl Form {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Markdown,
+        Self::Html,
         Self::Json,
         Self::Junit,
         Self::Metrics,
@@ -31,6 +33,7 @@ impl Form {
     const fn file(self) -> &'static str {
         match self {
             Self::Markdown => "report.md",
+            Self::Html => "report.html",
             Self::Json => "report.json",
             Self::Junit => "junit.xml",
             Self::Metrics => "metrics.txt",
@@ -154,6 +157,7 @@ fn wanted(
 ) -> Vec<(Form, PathBuf)> {
     let named = [
         (Form::Markdown, &arguments.report),
+        (Form::Html, &arguments.html),
         (Form::Json, &arguments.json),
     ];
     let of_ci = ci.map(|ci| {

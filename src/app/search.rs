@@ -413,7 +413,7 @@ impl<'a> Search<'a> {
         let absence = self.finder(place).absence(named, self.eligible, absence);
         match absence {
             Err(fault) => fault,
-            Ok(absence) => Fault::evidence(absence).help(match named {
+            Ok(absence) => Fault::evidence(absence).retryable().help(match named {
                 Named::Id(_) => {
                     "check the run id and the project; --wait waits for a run that was just logged"
                 }
@@ -524,6 +524,7 @@ impl<'a> Search<'a> {
             "waited {wait:#} for {shown} in {project}; last seen: {last}"
         ))
         .help(help)
+        .retryable()
     }
 }
 

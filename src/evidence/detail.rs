@@ -34,6 +34,17 @@ pub struct Answer {
     pub output: Value,
     /// The scorers' output.
     pub scores: Value,
+    /// The calls within the trial that raised an exception, if they were read.
+    pub raised: Vec<Raised>,
+}
+
+/// A call that raised an exception.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Raised {
+    /// The name of its op, such as `support_bot.predict`.
+    pub op: String,
+    /// The exception's type and message.
+    pub exception: String,
 }
 
 impl Detail {
@@ -55,6 +66,7 @@ fn answer(trial: &Trial<'_>) -> Answer {
         call: trial.predict_and_score_call_id.clone().into_owned(),
         output: trial.model_output.map(read).unwrap_or_default(),
         scores: read(trial.scores),
+        raised: Vec::new(),
     }
 }
 
@@ -97,6 +109,7 @@ mod tests {
             call: call.to_owned(),
             output,
             scores,
+            raised: Vec::new(),
         };
         let expected = Detail {
             inputs: json!({"q": 1}),

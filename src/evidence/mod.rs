@@ -7,6 +7,7 @@ mod baseline_rules;
 mod choice;
 mod columns;
 mod detail;
+mod exception;
 mod gather;
 mod join;
 mod pair;
@@ -36,7 +37,8 @@ pub use choice::{
     Completeness, Fact, Gap, LeftOut, ListedRun, Selection, attribute, scalar_text, values,
 };
 pub use columns::{Column, Columns, Input, Kind, Wanted};
-pub use detail::{Answer, Detail, Details};
+pub use detail::{Answer, Detail, Details, Raised};
+pub use exception::exception;
 pub use gather::Gatherer;
 pub use pair::Pair;
 pub use rows::{MOST_VALUES, Role, Rows, Sort, WithoutCall};
@@ -140,6 +142,8 @@ pub struct Run {
     pub completeness: Completeness,
     /// Whether it was logged by `EvaluationLogger`.
     pub is_logged: bool,
+    /// The exception that its root call raised, if it is known: type and message.
+    pub exception: Option<String>,
     /// How the run was measured; `None` if that was not read.
     pub setup: Option<Setup>,
 }

@@ -43,6 +43,8 @@ pub struct RunInfo {
     pub attributes: Map<String, Value>,
     /// Whether it was logged by `EvaluationLogger`, which names the run and not the evaluation.
     pub is_logged: bool,
+    /// The exception that its root call raised: type and message.
+    pub exception: Option<String>,
     /// Whether its root call has an output, which is the logged summary.
     pub has_output: bool,
     /// The number of calls that the run made; `None` if it does not say.

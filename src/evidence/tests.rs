@@ -32,6 +32,7 @@ pub(super) fn test_run(id: &str, digests: &[&str]) -> Run {
         attributes: None,
         completeness: Completeness::Complete,
         is_logged: false,
+        exception: None,
         setup: None,
     }
 }

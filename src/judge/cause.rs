@@ -201,6 +201,8 @@ pub enum RunCause {
     Failed {
         /// Whether the policy accepts failed runs, so that the run is judged anyway.
         is_judged: bool,
+        /// The exception that it raised, if it is known.
+        exception: Option<String>,
     },
     /// A run is still running, or its status is unknown.
     NotFinished {
@@ -383,6 +385,24 @@ impl Cause {
             role,
             run: run.id.clone(),
             what,
+        }
+    }
+
+    /// Whether it may end without any change: a run is not finished yet, or not all of it is visible yet.
+    pub(super) const fn may_end(&self) -> bool {
+        match self {
+            Self::RepeatedCalls => true,
+            Self::Run { what, .. } => matches!(
+                what,
+                RunCause::NotFinished { .. }
+                    | RunCause::Incomplete {
+                        gap: Gap::Fewer { .. } | Gap::More { .. }
+                    }
+                    | RunCause::Choice {
+                        fact: Fact::RerunRunning { .. }
+                    }
+            ),
+            _ => false,
         }
     }
 

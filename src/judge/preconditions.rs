@@ -135,7 +135,12 @@ fn unfit(terms: &Terms, run: &Run, role: Role) -> Option<Cause> {
     match &run.status {
         Some(RunStatus::Completed) => {}
         Some(RunStatus::Failed) if terms.accept_failed => {}
-        Some(RunStatus::Failed) => return about(RunCause::Failed { is_judged: false }),
+        Some(RunStatus::Failed) => {
+            return about(RunCause::Failed {
+                is_judged: false,
+                exception: run.exception.clone(),
+            });
+        }
         Some(RunStatus::Running | RunStatus::Other(_)) | None => {
             let status = run.status.clone();
             return about(RunCause::NotFinished { status });

@@ -81,7 +81,10 @@ fn pooled(terms: &Terms, evidence: &Evidence, role: Role) -> Option<Finding> {
 /// The findings about a run itself: it failed and is judged anyway, it is incomplete, or its completeness is unknown.
 fn of_run(terms: &Terms, run: &Run, role: Role) -> Vec<Finding> {
     let failed = terms.accept_failed && run.status == Some(RunStatus::Failed);
-    let failed = failed.then_some(RunCause::Failed { is_judged: true });
+    let failed = failed.then(|| RunCause::Failed {
+        is_judged: true,
+        exception: run.exception.clone(),
+    });
     let unknown = run.completeness == Completeness::Unknown;
     let unknown = unknown.then_some(RunCause::CompletenessUnknown);
     let only_warns = terms.completeness == policy::Completeness::Warn;

@@ -4,6 +4,7 @@ use crate::judge::cause::Cause;
 use crate::judge::check::{Check, Status};
 use crate::judge::finding::Finding;
 use crate::judge::name::Effect;
+use crate::judge::reason::Reason;
 use crate::policy::Severity;
 
 /// The verdict of one policy on one candidate.
@@ -15,6 +16,25 @@ pub struct Judgement {
     pub checks: Vec<Check>,
     /// The findings about the runs and the policy.
     pub findings: Vec<Finding>,
+}
+
+impl Judgement {
+    /// Whether every check that blocks may be decided later without any change: a run is not finished or not complete
+    /// yet. True if no check blocks.
+    #[must_use]
+    pub fn may_pass_later(&self) -> bool {
+        let blocking = self.checks.iter().filter(|check| check.blocks());
+        blocking.into_iter().all(|check| match &check.reason {
+            Reason::Blocked(cause) => cause.may_end(),
+            Reason::Skipped | Reason::Values(_) | Reason::Test(_) | Reason::MissingScoresDecide => {
+                false
+            }
+        }) && self.verdict != Verdict::Failed
+            && !self
+                .findings
+                .iter()
+                .any(|finding| finding.cause == Cause::NothingJudged)
+    }
 }
 
 /// The verdict. A worse verdict is greater.

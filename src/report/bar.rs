@@ -1,6 +1,7 @@
 //! Draws a confidence interval and its limit as a line of characters.
 
-use crate::judge::TestResult;
+use super::statistics;
+use crate::judge::{Check, TestResult};
 use crate::policy::Limit;
 
 /// The width, in characters.
@@ -9,10 +10,55 @@ const WIDTH: usize = 25;
 /// A one-line explanation of the marks.
 pub(super) const LEGEND: &str = "`●` measured, `━` plausible values, `┃` limit, `┆` no change";
 
-/// Draws the confidence interval of a check, its limit, and for a change the position of no change. The marks differ
-/// in shape, not in color. `None` if an end is unknown.
-pub(super) fn bar(chance: &TestResult, limit: Limit, relative_to: Option<f64>) -> Option<String> {
-    let interval = chance.interval;
+/// A drawn interval, with the values at both ends of the line.
+pub(super) struct Drawn {
+    pub(super) picture: String,
+    pub(super) low: String,
+    pub(super) high: String,
+}
+
+/// Draws the interval of a check. `None` if it has none, or if an end is unknown.
+pub(super) fn of(check: &Check) -> Option<Drawn> {
+    let marks = marks(check)?;
+    Some(Drawn {
+        picture: line(&marks),
+        low: statistics::end(check, marks.ends().0),
+        high: statistics::end(check, marks.ends().1),
+    })
+}
+
+/// What is drawn of a check, in the unit of its interval.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marks {
+    /// The ends of the confidence interval.
+    pub(super) low: f64,
+    pub(super) high: f64,
+    /// The measured value or change.
+    pub(super) point: f64,
+    /// The limit.
+    pub(super) bound: f64,
+    /// No change; `None` if the limit is on a value.
+    pub(super) zero: Option<f64>,
+}
+
+impl Marks {
+    /// The smallest and the largest mark.
+    pub(super) fn ends(&self) -> (f64, f64) {
+        let marks = [self.low, self.high, self.point, self.bound];
+        let all = marks.into_iter().chain(self.zero);
+        all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), mark| {
+            (low.min(mark), high.max(mark))
+        })
+    }
+}
+
+/// What is drawn of a check. `None` if it has no interval, or if an end is unknown.
+pub(super) fn marks(check: &Check) -> Option<Marks> {
+    let baseline = check.baseline.and_then(|measure| measure.observed);
+    marks_of(check.chance.as_ref()?, check.limit, baseline)
+}
+
+fn marks_of(chance: &TestResult, limit: Limit, relative_to: Option<f64>) -> Option<Marks> {
     // A relative limit is drawn in the metric's unit, like the interval.
     let size = if limit.key.is_relative() {
         limit.value * relative_to?.abs()
@@ -20,16 +66,21 @@ pub(super) fn bar(chance: &TestResult, limit: Limit, relative_to: Option<f64>) -
         limit.value
     };
     let is_drop = limit.key.is_change() && limit.key.wants_high();
-    let bound = if is_drop { -size } else { size };
-    let zero = limit.key.is_change().then_some(0.0);
-    let marks = [interval.low, interval.high, chance.point, bound];
-    if marks.iter().any(|mark| !mark.is_finite()) {
-        return None;
-    }
-    let all = marks.into_iter().chain(zero);
-    let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), mark| {
-        (low.min(mark), high.max(mark))
-    });
+    let marks = Marks {
+        low: chance.interval.low,
+        high: chance.interval.high,
+        point: chance.point,
+        bound: if is_drop { -size } else { size },
+        zero: limit.key.is_change().then_some(0.0),
+    };
+    let drawn = [marks.low, marks.high, marks.point, marks.bound];
+    drawn.iter().all(|mark| mark.is_finite()).then_some(marks)
+}
+
+/// The confidence interval, the limit, and for a change the position of no change. The marks differ in shape, not in
+/// color.
+fn line(marks: &Marks) -> String {
+    let (low, high) = marks.ends();
     let width = if high > low { high - low } else { 1.0 };
     let place = |value: f64| {
         let share = (value - low) / width;
@@ -46,17 +97,17 @@ pub(super) fn bar(chance: &TestResult, limit: Limit, relative_to: Option<f64>) -
     for at in 0..WIDTH {
         put(at, '·');
     }
-    for at in place(interval.low)..=place(interval.high) {
+    for at in place(marks.low)..=place(marks.high) {
         put(at, '━');
     }
-    if let Some(zero) = zero {
+    if let Some(zero) = marks.zero {
         put(place(zero), '┆');
     }
-    put(place(bound), '┃');
+    put(place(marks.bound), '┃');
     // If the point and the limit fall on the same character, the point is shown. Text says whether it is beyond the
     // limit.
-    put(place(chance.point), '●');
-    Some(cells.iter().collect())
+    put(place(marks.point), '●');
+    cells.iter().collect()
 }
 
 #[cfg(test)]
@@ -82,7 +133,7 @@ mod tests {
             resolution: None,
             rows_needed: None,
         };
-        bar(&chance, Limit { key, value }, Some(0.5))
+        marks_of(&chance, Limit { key, value }, Some(0.5)).map(|marks| line(&marks))
     }
 
     #[test]

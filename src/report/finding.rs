@@ -151,11 +151,19 @@ fn about_run(role: Role, run: &str, what: &RunCause) -> Prose {
         .name(run)
         .text(" ");
     match what {
-        RunCause::Failed { is_judged: true } => {
-            message.text("failed; what it scored is judged anyway")
-        }
-        RunCause::Failed { is_judged: false } => {
-            message.text("failed; to judge it anyway, set `accept_status: [completed, failed]`")
+        RunCause::Failed {
+            is_judged,
+            exception,
+        } => {
+            let message = match exception {
+                Some(exception) => message.text("failed with ").name(exception),
+                None => message.text("failed"),
+            };
+            message.text(if *is_judged {
+                "; what it scored is judged anyway"
+            } else {
+                "; to judge it anyway, set `accept_status: [completed, failed]` in the policy"
+            })
         }
         RunCause::NotFinished { status } => match status {
             Some(RunStatus::Running) => message.text("is still running"),

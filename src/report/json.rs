@@ -64,6 +64,9 @@ struct JsonReport<'a> {
     /// What the process exits with.
     #[schemars(range(max = 3))]
     exit_code: u8,
+    /// Whether there is no verdict for reasons that may pass without any change: the network or the server failed, or a
+    /// run is not there, not finished or not complete yet.
+    retryable: bool,
     /// Why nothing, or not everything, could be judged.
     error: Option<JsonError<'a>>,
     /// Why nothing was to be judged.
@@ -339,6 +342,7 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
             .verdict()
             .map(|verdict| view::verdict_word(Some(verdict))),
         exit_code: exit.code(),
+        retryable: report.is_retryable(),
         error: report.faults().next().map(error),
         skipped: report.skipped.as_deref(),
         policies: report.sections.iter().map(policy).collect(),

@@ -6,6 +6,7 @@ mod explain;
 mod finding;
 mod github;
 mod gitlab;
+mod html;
 mod json;
 mod junit;
 mod links;
@@ -13,8 +14,9 @@ mod markdown;
 mod reason;
 mod redact;
 mod rows;
+mod run_facts;
 pub mod runs;
-mod short;
+mod statistics;
 mod table;
 mod terminal;
 mod units;
@@ -32,14 +34,16 @@ pub use escape::message;
 pub use explain::explain;
 pub use github::annotations as github_annotations;
 pub use gitlab::{annotations as gitlab_annotations, metrics};
+pub use html::{render as html, render_comparison as html_comparison};
 pub use json::{
     comparison_schema, render as json, render_comparison as json_comparison, report_schema,
     value as json_value,
 };
 pub use junit::render as junit;
-pub use markdown::{render as markdown, render_comparison as markdown_comparison};
+pub use markdown::{
+    About, comment, render as markdown, render_comparison as markdown_comparison, short,
+};
 pub use redact::value_without;
-pub use short::{About, comment, render as short};
 pub use table::Table;
 pub use terminal::{
     Amount, Style, USUAL_WIDTH, render as terminal, render_comparison as terminal_comparison,
@@ -188,6 +192,19 @@ impl Report {
             (None, Some(Verdict::Failed)) => Exit::Failed,
             (None, Some(Verdict::Undecided) | None) => Exit::NoVerdict,
         }
+    }
+
+    /// Whether there is no verdict for reasons that may pass without any change: the network or the server failed, or a
+    /// run is not there, not finished or not complete yet.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        let may_pass = |section: &Section| match &section.outcome {
+            Ok(judged) => judged.judgement.may_pass_later(),
+            Err(fault) => fault.retryable,
+        };
+        self.exit() == Exit::NoVerdict
+            && self.fault.iter().all(|fault| fault.retryable)
+            && self.sections.iter().all(may_pass)
     }
 
     /// The errors because of which nothing, or not everything, could be judged.

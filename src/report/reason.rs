@@ -357,7 +357,7 @@ fn chance(test: &TestResult) -> String {
 }
 
 /// A p-value with two significant digits.
-fn p_value(p: f64) -> String {
+pub(super) fn p_value(p: f64) -> String {
     if p < 1e-6 {
         return "below 0.000001".to_owned();
     }

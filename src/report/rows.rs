@@ -5,9 +5,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Judged, links};
-use crate::evidence::{Answer, Baseline, Detail, Details, Evidence, Run};
+use crate::evidence::{Answer, Baseline, Detail, Details, Evidence, Raised, Run};
 use crate::judge::{OffendingRow, OffendingRows, Scored};
-use crate::number::full;
 
 /// A row that a check fails on, with its inputs, outputs and scores.
 #[derive(Serialize, JsonSchema)]
@@ -45,6 +44,8 @@ pub(super) struct Answered {
     pub(super) output: Value,
     /// What the scorers said. Cut as inputs are.
     pub(super) scores: Value,
+    /// The exceptions that calls in the trial raised: the name of the op, and the exception's type and message.
+    pub(super) exceptions: Vec<String>,
     /// The trial in Weave.
     pub(super) url: Option<String>,
 }
@@ -81,6 +82,7 @@ fn side(run: &Run, scored: Scored, answers: &[Answer]) -> Side {
     let answers = answers.iter().map(|answer| Answered {
         output: answer.output.clone(),
         scores: answer.scores.clone(),
+        exceptions: answer.raised.iter().map(raised).collect(),
         url: (!answer.call.is_empty())
             .then(|| links::call(&run.web, &run.project, &answer.call))
             .flatten(),
@@ -94,33 +96,31 @@ fn side(run: &Run, scored: Scored, answers: &[Answer]) -> Side {
 }
 
 impl Side {
-    /// The row's score, and how many of its scores are missing, as text.
-    pub(super) fn score(&self) -> String {
-        let missing = self.trials - self.scored.min(self.trials);
-        match (self.score, missing) {
-            _ if self.trials == 0 => "no such row".to_owned(),
-            (None, _) => "none".to_owned(),
-            (Some(score), 0) => full(score),
-            (Some(score), missing) => format!("{}, {missing} missing", full(score)),
-        }
-    }
-
     /// The model's output on one line. If there are several trials, that of the first.
     pub(super) fn excerpt(&self) -> String {
         match self.answers.as_slice() {
             [] => "–".to_owned(),
-            [only] => output(&only.output),
-            [first, rest @ ..] => format!("{} (and {} more)", output(&first.output), rest.len()),
+            [only] => output(only),
+            [first, rest @ ..] => format!("{} (and {} more)", output(first), rest.len()),
         }
     }
 }
 
-/// The model's output on one line. A missing output does not mean that the model crashed, because some SDKs log no
-/// output.
-fn output(value: &Value) -> String {
-    match value {
-        Value::Null => NO_OUTPUT.to_owned(),
-        value => excerpt(value),
+/// The model's output on one line, or the exception that explains why there is none. A missing output alone does not
+/// mean that the model crashed, because some SDKs log no output.
+fn output(answer: &Answered) -> String {
+    match (&answer.output, answer.exceptions.first()) {
+        (Value::Null, Some(exception)) => format!("crashed: {exception}"),
+        (Value::Null, None) => NO_OUTPUT.to_owned(),
+        (value, _) => excerpt(value),
+    }
+}
+
+/// `judge.score: TimeoutError: timed out`.
+fn raised(call: &Raised) -> String {
+    match call.op.as_str() {
+        "" => call.exception.clone(),
+        op => format!("{op}: {}", call.exception),
     }
 }
 

@@ -5,8 +5,8 @@
 use std::cmp::Ordering;
 
 use crate::judge::{Check, Measure};
-use crate::number::{TOLERANCE, trimmed};
-use crate::policy::{LimitKey, Metric, Unit};
+use crate::number::{TOLERANCE, count, nearest_count, trimmed};
+use crate::policy::{Kind, LimitKey, Metric, Unit};
 
 /// More decimals tell no doubles apart.
 const MOST_DECIMALS: usize = 17;
@@ -234,6 +234,32 @@ pub(super) fn measure(metric: Metric, measure: &Measure, other: f64) -> String {
         (true, false) => format!("{low} or more"),
         (false, true) => format!("{high} or less"),
         (false, false) => "unknown".to_owned(),
+    }
+}
+
+/// The candidate's value with its counts: `93.3 % (56/60)`.
+pub(super) fn candidate_with_counts(check: &Check) -> String {
+    with_counts(check.metric, candidate(check), check.candidate.as_ref())
+}
+
+/// The baseline's value with its counts.
+pub(super) fn baseline_with_counts(check: &Check) -> String {
+    with_counts(check.metric, baseline(check), check.baseline.as_ref())
+}
+
+/// A value, and the number of passed rows if it is a rate of rows that were all scored.
+fn with_counts(metric: Metric, value: Option<String>, measure: Option<&Measure>) -> String {
+    let Some((value, measure)) = value.zip(measure) else {
+        return "–".to_owned();
+    };
+    let is_pass_rate = metric.column() == Some(Kind::Truth) && metric.unit() == Unit::Fraction;
+    let is_whole = measure.scored == measure.trials && measure.rows == measure.trials;
+    match measure.observed {
+        Some(rate) if is_pass_rate && is_whole && !measure.is_open() => {
+            let passed = nearest_count(rate * count(measure.rows));
+            format!("{value} ({passed}/{})", measure.rows)
+        }
+        _ => value,
     }
 }
 

@@ -1,10 +1,10 @@
 //! Functions that the formats for people share: the order of checks, and numbers as text.
 
-use super::units;
+use super::{Judged, Report, units};
 use crate::evidence::{Baseline, Evidence, LeftOut, ListedRun, Role, Run};
-use crate::judge::{Check, Judgement, Line, Measure, Status, Verdict};
+use crate::judge::{Cause, Check, Judgement, Line, Measure, Reason, Status, Verdict};
 use crate::number::plural;
-use crate::policy::Severity;
+use crate::policy::{Kind, Severity};
 
 /// The number of characters of a commit that are shown.
 const SHORT_COMMIT: usize = 7;
@@ -59,9 +59,73 @@ pub(super) fn status_label(check: &Check) -> String {
     }
 }
 
-/// `2 failed, 1 undecided, 5 passed`.
-pub(super) fn counts(judgement: &Judgement) -> String {
-    counted(&judgement.checks.iter())
+/// The cause that leaves every check undecided; `None` if there are several, or if a check passes or fails.
+pub(super) fn only_cause(judgement: &Judgement) -> Option<&Cause> {
+    let mut cause = None;
+    for check in &judgement.checks {
+        match &check.reason {
+            Reason::Skipped => {}
+            Reason::Blocked(this) if cause.is_none_or(|known| known == this) => cause = Some(this),
+            Reason::Blocked(_)
+            | Reason::Values(_)
+            | Reason::Test(_)
+            | Reason::MissingScoresDecide => return None,
+        }
+    }
+    cause.filter(|_| judgement.verdict == Verdict::Undecided)
+}
+
+/// Checks that are shown together: one that was measured, or all that one cause leaves undecided.
+pub(super) enum Group<'j> {
+    /// A check with its values.
+    Measured(&'j Check),
+    /// Checks that cannot be judged, all for the same reason.
+    OfOneCause(Vec<&'j Check>),
+}
+
+/// Groups checks: those that were measured first, in the given order, then those that cannot be judged.
+pub(super) fn groups<'j>(checks: &[&'j Check]) -> Vec<Group<'j>> {
+    let is_blocked = |check: &&Check| {
+        matches!(check.reason, Reason::Blocked(_)) && check.status != Status::Skipped
+    };
+    let (blocked, measured): (Vec<&Check>, Vec<&Check>) =
+        checks.iter().copied().partition(is_blocked);
+    let mut groups: Vec<Group<'_>> = measured.into_iter().map(Group::Measured).collect();
+    let mut told: Vec<&Reason> = Vec::new();
+    for check in &blocked {
+        if told.contains(&&check.reason) {
+            continue;
+        }
+        told.push(&check.reason);
+        let alike = blocked.iter().filter(|other| other.reason == check.reason);
+        groups.push(Group::OfOneCause(alike.copied().collect()));
+    }
+    groups
+}
+
+/// The parts of a check's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CheckName<'c> {
+    pub(super) gate: &'c str,
+    /// The dimension, unless the gate's name contains it.
+    pub(super) subject: Option<&'c str>,
+    /// The rows that it is about.
+    pub(super) slice: Option<String>,
+}
+
+/// What a check is about.
+pub(super) fn name(check: &Check) -> CheckName<'_> {
+    let subject = check.subject.as_deref();
+    CheckName {
+        gate: &check.gate,
+        subject: subject.filter(|subject| !check.gate.contains(subject)),
+        slice: check.slice.as_ref().map(ToString::to_string),
+    }
+}
+
+/// The metric in words: `pass rate`.
+pub(super) fn metric(check: &Check) -> String {
+    check.metric.word().replace('_', " ")
 }
 
 /// The number of checks that passed.
@@ -70,7 +134,7 @@ pub(super) fn passed(judgement: &Judgement) -> usize {
     checks.filter(|check| check.status == Status::Pass).count()
 }
 
-/// The same, of checks of several policies.
+/// `2 failed, 1 undecided, 5 passed`.
 pub(super) fn counted<'c>(checks: &(impl Iterator<Item = &'c Check> + Clone)) -> String {
     let count = |wanted: fn(&Check) -> bool| checks.clone().filter(|check| wanted(check)).count();
     let parts = [
@@ -103,8 +167,11 @@ pub(super) fn counted<'c>(checks: &(impl Iterator<Item = &'c Check> + Clone)) ->
     parts.join(", ")
 }
 
-/// `2 of 8 checks failed`: the checks that decide the verdict, of all.
+/// `2 of 8 checks failed`: the checks that decide the verdict, of all. `no verdict` if one cause decides all of them.
 pub(super) fn headline(judgement: &Judgement) -> String {
+    if only_cause(judgement).is_some() {
+        return verdict_word(None).to_owned();
+    }
     let checks = &judgement.checks;
     let count = |status| {
         let of_status = checks.iter().filter(|check| check.status == status);
@@ -119,6 +186,47 @@ pub(super) fn headline(judgement: &Judgement) -> String {
         Verdict::Undecided if count(Status::Undecided) == 0 => "nothing was judged".to_owned(),
         Verdict::Undecided => format!("{} of {of} undecided", count(Status::Undecided)),
         Verdict::Passed => format!("{} of {of} passed", count(Status::Pass)),
+    }
+}
+
+/// `1 of 3 policies failed`.
+pub(super) fn several(report: &Report) -> String {
+    let verdict = report.verdict();
+    let sections = &report.sections;
+    if sections.is_empty() {
+        return verdict_word(verdict).to_owned();
+    }
+    let alike = sections
+        .iter()
+        .filter(|section| section.verdict() == verdict);
+    let word = if sections.len() == 1 {
+        "policy"
+    } else {
+        "policies"
+    };
+    format!(
+        "{} of {} {word} {}",
+        alike.count(),
+        sections.len(),
+        verdict_word(verdict)
+    )
+}
+
+/// How many rows got worse and better: `13 / 3`, or `29 lower`.
+pub(super) fn moved(judged: &Judged, check: &Check) -> String {
+    if let Some((worse, better)) = check.chance.as_ref().and_then(|test| test.discordant) {
+        return format!("{worse} / {better}");
+    }
+    match judged.offending(check) {
+        Some(offending) if check.limit.key.is_change() => {
+            let word = match (check.metric.column(), check.limit.key.wants_high()) {
+                (Some(Kind::Number), true) => "lower",
+                (Some(Kind::Number), false) => "higher",
+                _ => "worse",
+            };
+            format!("{} {word}", offending.total)
+        }
+        _ => dash(),
     }
 }
 
@@ -234,25 +342,6 @@ pub(super) fn use_word(run: &ListedRun) -> &'static str {
 /// The first characters of a commit.
 pub(super) fn short_commit(commit: &str) -> String {
     commit.chars().take(SHORT_COMMIT).collect()
-}
-
-/// The margin, such as `3 rows` or `5 rows short`.
-pub(super) fn margin(check: &Check) -> String {
-    check.margin.map_or_else(dash, |margin| {
-        let count = plural(margin.count, margin.thing);
-        match (check.status, margin.count) {
-            (Status::Pass, 0) => "none".to_owned(),
-            (Status::Pass, _) => count,
-            _ => format!("{count} short"),
-        }
-    })
-}
-
-/// The number of scored trials, such as `18/24`.
-pub(super) fn scored(check: &Check) -> String {
-    check
-        .candidate
-        .map_or_else(dash, |measure| scored_of(&measure))
 }
 
 /// The number of scored trials and of all trials, and the number of rows if a row has several trials.

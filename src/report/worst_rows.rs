@@ -5,15 +5,49 @@ use super::{Judged, units, view};
 use crate::judge::{Check, Status};
 use crate::policy::Kind;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Inputs that tell best what a row is about, the best first.
 const TELLING: [&str; 6] = ["question", "input", "prompt", "query", "text", "messages"];
 
+/// The maximum number of different exceptions that are named.
+const MOST_EXCEPTIONS: usize = 3;
+
 /// A row, and what failed checks say about it.
 pub(super) struct WorstRow {
     pub(super) row: Row,
-    /// `correctness ✓→✗`, one for each dimension or metric.
-    pub(super) changes: Vec<String>,
+    /// One for each dimension or metric.
+    pub(super) changes: Vec<RowChange>,
+}
+
+/// A row's scores of one dimension or metric.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RowChange {
+    /// The dimension or metric.
+    pub(super) what: String,
+    /// The baseline's score; `None` without a baseline.
+    pub(super) before: Option<String>,
+    /// The candidate's score.
+    pub(super) after: String,
+}
+
+impl RowChange {
+    /// `✓→✗`, or one score without a baseline.
+    pub(super) fn scores(&self) -> String {
+        match &self.before {
+            Some(before) => format!("{before}→{}", self.after),
+            None => self.after.clone(),
+        }
+    }
+}
+
+impl WorstRow {
+    /// The page of the row's trial in Weave: the candidate's if it has one.
+    pub(super) fn url(&self) -> Option<&str> {
+        let sides = [Some(&self.row.candidate), self.row.baseline.as_ref()];
+        let mut answers = sides.into_iter().flatten().flat_map(|side| &side.answers);
+        answers.find_map(|answer| answer.url.as_deref())
+    }
 }
 
 /// The rows of the checks that did not pass, those of the most checks first.
@@ -43,16 +77,15 @@ pub(super) fn worst_rows(judged: &Judged) -> Vec<WorstRow> {
     found
 }
 
-/// `correctness ✓→✗`.
-fn change(check: &Check, row: &Row) -> String {
+fn change(check: &Check, row: &Row) -> RowChange {
     let what = match &check.subject {
         Some(subject) => subject.clone(),
         None => check.metric.word().replace('_', " "),
     };
-    let after = score(check, &row.candidate);
-    match &row.baseline {
-        Some(before) => format!("{what} {}→{after}", score(check, before)),
-        None => format!("{what} {after}"),
+    RowChange {
+        what,
+        before: row.baseline.as_ref().map(|before| score(check, before)),
+        after: score(check, &row.candidate),
     }
 }
 
@@ -66,6 +99,23 @@ fn score(check: &Check, side: &Side) -> String {
         Some(score) if is_truth && score == 0.0 => "✗".to_owned(),
         Some(score) => units::value(check.metric, score, 0.0),
     }
+}
+
+/// The exceptions of the candidate's trials in these rows, each with the number of calls that raised it, the most
+/// frequent first.
+pub(super) fn exceptions(rows: &[WorstRow]) -> Vec<(u64, String)> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    let answers = rows.iter().flat_map(|worst| &worst.row.candidate.answers);
+    for exception in answers.flat_map(|answer| &answer.exceptions) {
+        *counts.entry(exception).or_default() += 1;
+    }
+    let mut counts: Vec<(u64, String)> = counts
+        .into_iter()
+        .map(|(exception, count)| (count, exception.to_owned()))
+        .collect();
+    counts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    counts.truncate(MOST_EXCEPTIONS);
+    counts
 }
 
 /// The input that tells what a row is about: one with a usual name, else the longest text.

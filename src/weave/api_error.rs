@@ -32,7 +32,8 @@ impl From<ApiError> for Fault {
             ApiError::NotFound { what, reason } => Self::evidence(format!(
                 "cannot read {what}: Weave does not know it: {reason}"
             ))
-            .help("check the project's name, and whether a run was deleted meanwhile"),
+            .help("check the project's name, and whether a run was deleted meanwhile")
+            .retryable(),
             ApiError::TooLarge(fault)
             | ApiError::Busy(fault, _)
             | ApiError::UnknownKey(_, fault)
@@ -66,4 +67,5 @@ pub(super) fn contradiction(what: &str) -> Fault {
         "the answers of Weave contradict each other: {what}"
     ))
     .help("was a run still being written? judge it again when it has finished")
+    .retryable()
 }

@@ -213,8 +213,29 @@ impl<'a> Client<'a> {
         path: &str,
         body: &Value,
     ) -> Result<Vec<T>, ApiError> {
+        self.lines(what, path, body, self.retry)
+    }
+
+    /// The same, if the answer is optional: the query is sent once, and uses only part of the time that is left.
+    pub(super) fn post_lines_aside<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<Vec<T>, ApiError> {
+        self.lines(what, path, body, self.retry.for_aside())
+    }
+
+    fn lines<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        path: &str,
+        body: &Value,
+        retry: RetryPolicy,
+    ) -> Result<Vec<T>, ApiError> {
         let bytes = self.answer(&Request {
             of_lines: true,
+            retry,
             ..self.request(what, path, Some(body))
         })?;
         let lines = bytes.split(|byte| *byte == b'\n');
@@ -400,6 +421,9 @@ impl<'a> Client<'a> {
                 format!("Weave answered {status}{quoted}"),
                 retry_after(&answer.headers),
             ),
+            _ if said.as_deref().is_some_and(|said| said.contains(NOT_FINITE)) => refuse(
+                Fault::evidence(format!("Weave answered {status}{quoted}")).help(NOT_FINITE_HELP),
+            ),
             _ => refuse(
                 Fault::evidence(format!("Weave answered {status}{quoted}"))
                     .help("check --base-url, the proxies on the way, and whether the server is older than the v2 Evaluation API"),
@@ -472,7 +496,9 @@ impl<'a> Client<'a> {
     /// The error after the last attempt.
     fn gave_up(&self, retry: RetryPolicy, gave_up: &GaveUp) -> ApiError {
         let fault = if gave_up.has_time {
-            Fault::evidence(gave_up.text()).help("try again later; the evidence is not lost")
+            Fault::evidence(gave_up.text())
+                .help("check --base-url and the network, or try again later")
+                .retryable()
         } else {
             self.too_late(retry, &gave_up.text())
         };
@@ -500,7 +526,9 @@ impl<'a> Client<'a> {
         } else {
             format!("{reason}; no time is left of {seconds} s")
         };
-        Fault::evidence(message).help("give more time with --timeout")
+        Fault::evidence(message)
+            .help("give more time with --timeout")
+            .retryable()
     }
 
     fn endless(&self) -> Fault {
@@ -517,6 +545,12 @@ impl<'a> Client<'a> {
             return Fault::evidence(format!("{host} answered with a web page, not with JSON"))
                 .help("name the address of the trace server, with --base-url or WF_TRACE_SERVER_URL; or a proxy is in the way");
         }
+        if is_not_finite(bytes, error) {
+            return Fault::evidence(format!(
+                "an answer of {host} holds NaN or infinity, which JSON does not have: {error}"
+            ))
+            .help(NOT_FINITE_HELP);
+        }
         let error = error.to_string();
         let error = self.redact(&error);
         Fault::evidence(format!(
@@ -525,6 +559,27 @@ impl<'a> Client<'a> {
         .help("check --base-url, the proxies on the way, and whether the server is older than the v2 Evaluation API")
     }
 }
+
+/// What a server says if a score is not a finite number.
+const NOT_FINITE: &str = "Out of range float values";
+const NOT_FINITE_HELP: &str =
+    "a score is NaN or infinite: make the scorer return null instead, and evaluate again";
+
+/// Whether an answer cannot be read because there is NaN or infinity where the reader stopped.
+fn is_not_finite(bytes: &[u8], error: &serde_json::Error) -> bool {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let line = lines
+        .nth(error.line().saturating_sub(1))
+        .unwrap_or_default();
+    let start = error.column().saturating_sub(WORD);
+    let near = line.get(start..).unwrap_or_default();
+    let near = near.get(..2 * WORD).unwrap_or(near);
+    let near = String::from_utf8_lossy(near);
+    near.contains("NaN") || near.contains("Infinity")
+}
+
+/// The number of bytes in the longer of these words, and its sign.
+const WORD: usize = 9;
 
 const fn refused(error: ApiError) -> Attempt {
     Attempt::Done(Err(error))

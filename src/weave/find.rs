@@ -27,7 +27,7 @@ const OP: &str = "Evaluation.evaluate";
 /// The name that `EvaluationLogger` gives an evaluation if the run names no dataset.
 const UNNAMED: &str = "Evaluation";
 /// The path that lists calls.
-const CALLS: &str = "/calls/stream_query";
+pub(super) const CALLS: &str = "/calls/stream_query";
 /// The path that counts calls.
 const CALL_STATS: &str = "/calls/query_stats";
 /// The path that returns the progress of a run.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::wire::{CallRead, CallSummary};
-use crate::evidence::{Completeness, Reference, RunInfo, RunStatus};
+use crate::evidence::{Completeness, Reference, RunInfo, RunStatus, exception};
 
 impl From<CallRead> for RunInfo {
     fn from(call: CallRead) -> Self {
@@ -21,7 +21,8 @@ impl From<CallRead> for RunInfo {
             .or_else(|| input("self"))
             .or_else(|| input("this"));
         let model = of_weave("model").or_else(|| input("model"));
-        let status = match (&call.ended_at, &call.exception) {
+        let logged = call.exception.as_ref();
+        let status = match (&call.ended_at, logged) {
             (None, _) => RunStatus::Running,
             (Some(_), None) => RunStatus::Completed,
             (Some(_), Some(_)) => RunStatus::Failed,
@@ -40,6 +41,7 @@ impl From<CallRead> for RunInfo {
             started_at: Some(call.started_at),
             finished_at: call.ended_at,
             is_logged: imperative == Some(&Value::Bool(true)),
+            exception: logged.and_then(Value::as_str).and_then(exception),
             has_output: call.output.is_some(),
             calls_made: summary.and_then(CallSummary::calls),
             served_models: summary.map(CallSummary::served_models).unwrap_or_default(),

@@ -7,6 +7,7 @@ mod client;
 mod counts;
 mod credentials;
 mod eligible;
+mod exceptions;
 mod find;
 mod identity;
 mod info;
@@ -21,6 +22,7 @@ pub use address::{Address, web};
 pub use client::{Answers, Client};
 pub use credentials::{Credential, find_credential, known_secret, password as netrc_password};
 pub use eligible::Eligible;
+pub use exceptions::read_exceptions;
 pub use find::{Absence, Finder, Found, Named, State, Unread};
 pub use read::{
     Needs, RunSource, Sources, differ_by_key_order, read_details, read_evidence, read_prediction,

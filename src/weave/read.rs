@@ -619,6 +619,7 @@ impl Reader<'_> {
         totals.rows = rows;
         Ok(Run {
             is_logged: info.is_logged,
+            exception: info.exception.clone(),
             project: self.project.clone(),
             web: self.client.web().to_owned(),
             evaluation: info.evaluation(),

@@ -22,7 +22,7 @@ pub(super) struct CallRead {
     #[serde(default, deserialize_with = "time")]
     pub(super) ended_at: Option<Timestamp>,
     #[serde(default)]
-    pub(super) exception: Option<IgnoredAny>,
+    pub(super) exception: Option<Value>,
     #[serde(default)]
     pub(super) display_name: Option<String>,
     #[serde(default, deserialize_with = "distinct")]

@@ -25,8 +25,9 @@ const INPUTS: [(&str, &str); 12] = [
 
 /// The outputs before there is a verdict.
 const FIRST: &str = "verdict=none\nexit-code=\n";
-const REPORTS: [&str; 5] = [
+const REPORTS: [&str; 6] = [
     "report.md",
+    "report.html",
     "report.json",
     "junit.xml",
     "metrics.txt",
@@ -122,7 +123,7 @@ fn the_real_gate_fails_the_step_and_sets_its_outputs() {
     assert!(
         fs::read_to_string(ran.folder.join("summary"))
             .unwrap()
-            .contains("Weave gate: failed")
+            .contains("❌ weave-gate: 1 of 1 check failed")
     );
     let wrong = script("gate.sh", "wrong", &[("INPUT_CANDIDATE", "file:none.json")]);
     assert_eq!(wrong.code, 3);

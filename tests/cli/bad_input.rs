@@ -548,7 +548,7 @@ fn where_no_verdict_is_reached_json_still_says_why() {
         assert!(
             outcome
                 .read("r.md")
-                .starts_with("## ⚠️ Weave gate: no verdict\n")
+                .starts_with("## ❔ weave-gate: no verdict\n")
         );
     }
 }

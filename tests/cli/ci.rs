@@ -27,6 +27,7 @@ fn one_folder_has_all_reports() {
         .code(1);
     for name in [
         "report.md",
+        "report.html",
         "report.json",
         "metrics.txt",
         "gitlab-annotations.json",
@@ -84,7 +85,7 @@ fn github_gets_summary_annotations_and_outputs() {
     );
     assert_eq!(
         outcome.read("output"),
-        "other=1\nverdict=failed\nexit-code=1\nreport=r.md\njson=r.json\n"
+        "other=1\nverdict=failed\nexit-code=1\nretryable=false\nreport=r.md\njson=r.json\n"
     );
     let commands: Vec<&str> = outcome
         .stderr
@@ -127,8 +128,8 @@ fn a_summary_without_room_is_short_or_left_out() {
     let short = with_summary(1024 * 1024 - 8_000);
     let text = short.read("summary");
     let text = text.trim_start_matches('x');
-    assert!(text.starts_with("**❌ Weave gate: failed**"), "{text}");
-    assert!(text.contains("[Compare both runs in Weave](https://wandb.ai/"));
+    assert!(text.starts_with("## ❌ weave-gate: "), "{text}");
+    assert!(text.contains("[compare in Weave](https://wandb.ai/"));
     assert!(!text.contains("| --- |"));
     insta::assert_snapshot!("short", text);
     let full = with_summary(1024 * 1024 - 10);

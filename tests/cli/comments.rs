@@ -199,12 +199,8 @@ fn github_has_one_comment_for_each_policy_whatever_the_run() {
         .code(1);
     let all = notes.lock().unwrap().clone();
     assert_eq!(all.len(), 132);
-    assert!(
-        all[131].body.contains("✅ Weave gate: passed"),
-        "{}",
-        all[131].body
-    );
-    assert!(all[130].body.contains("❌ Weave gate: failed"));
+    assert!(all[131].body.contains("## ✅ "), "{}", all[131].body);
+    assert!(all[130].body.contains("## ❌ "));
 }
 
 #[test]
@@ -218,13 +214,13 @@ fn gitlab_has_one_note_for_each_policy_whatever_the_pipeline() {
         let all = notes.lock().unwrap().clone();
         assert_eq!(all.len(), 131);
         let start = format!(
-            "<!-- weave-gate comment policy=gates.example.yaml run={pipeline}.900 -->\n### ❌"
+            "<!-- weave-gate comment policy=gates.example.yaml run={pipeline}.900 -->\n## ❌"
         );
         assert!(all[130].body.starts_with(&start), "{}", all[130].body);
         assert!(
             all[130]
                 .body
-                .contains("[The whole report](https://gitlab.com/my-team/bot/-/jobs/900)")
+                .contains("[full report](https://gitlab.com/my-team/bot/-/jobs/900)")
         );
     }
 }
@@ -260,7 +256,7 @@ fn what_could_not_be_judged_is_said_in_the_comment_too() {
     let all = notes.lock().unwrap().clone();
     assert_eq!(all.len(), 1);
     assert!(
-        all[0].body.contains("⚠️ Weave gate: no verdict"),
+        all[0].body.contains("## ❔ `gates.yaml`: no verdict"),
         "{}",
         all[0].body
     );
@@ -286,7 +282,7 @@ fn an_invalid_argument_is_said_in_the_comment_of_each_policy() {
     let all = notes.lock().unwrap().clone();
     assert_eq!(all.len(), 2);
     for comment in all {
-        assert!(comment.body.contains("⚠️ Weave gate: no verdict"));
+        assert!(comment.body.contains(".yaml`: no verdict"));
         assert!(comment.body.contains("unexpected argument"));
     }
 }
@@ -538,10 +534,10 @@ fn hostile_names_stay_in_their_spans() {
     let body = notes.lock().unwrap()[0].body.clone();
     let line = body
         .lines()
-        .find(|line| line.starts_with("- **fail**"))
+        .find(|line| line.starts_with("| ❌ fail |"))
         .unwrap();
     assert!(
-        line.contains("``a` --> | <img src=x> @team #1\\n/approve [x](http://evil) <!--"),
+        line.contains("``a` --> \\| <img src=x> @team #1\\n/approve [x](http://evil) <!--"),
         "{line}"
     );
     assert!(body.lines().all(|line| !line.starts_with('/')));

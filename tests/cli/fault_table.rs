@@ -260,7 +260,13 @@ pub fn tell(outcome: &Outcome, said: &Said, call: &Call, class: Class, wrong: &m
         _ if report["verdict"] == "undecided" => "(exit code 3)\n",
         _ => "NO VERDICT (exit code 3)\n",
     };
-    wrong.hold(outcome.stdout.ends_with(ends), "the last line");
+    // The last line also says whether waiting may help.
+    let last = if report["retryable"] == true {
+        ends.replace(')', ", retryable)")
+    } else {
+        ends.to_owned()
+    };
+    wrong.hold(outcome.stdout.ends_with(&last), "the last line");
     let holds_words = |place: &Value, words: &str| {
         let message = place.as_str().unwrap_or_default();
         // The last attempt may run out of time. The message then names the timeout, and the log names the earlier

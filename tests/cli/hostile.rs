@@ -99,6 +99,7 @@ fn no_name_is_more_than_a_name_in_any_sink() {
         let outcome = check(&format!("{tried}{CORE}{tried}"));
         let files = [
             "report.md",
+            "report.html",
             "report.json",
             "junit.xml",
             "metrics.txt",
@@ -113,15 +114,15 @@ fn no_name_is_more_than_a_name_in_any_sink() {
         ];
         for (sink, text) in files.iter().chain(&more) {
             assert!(!text.contains(is_unseen), "{sink} of {tried:?}: {text}");
-            // A runner never reads an XML file, so `##[` is harmless there.
+            // A runner never reads these files, so `##[` is harmless there.
             assert!(
-                *sink == "junit.xml" || !text.contains("##["),
+                matches!(*sink, "junit.xml" | "report.html") || !text.contains("##["),
                 "{sink} of {tried:?}: {text}"
             );
             let names_it = !matches!(*sink, "output" | "gitlab-annotations.json");
             assert_eq!(text.contains(CORE), names_it, "{sink} of {tried:?}: {text}");
         }
-        let [markdown, json, junit, metrics, _] = files.map(|(_, text)| text);
+        let [markdown, _, json, junit, metrics, _] = files.map(|(_, text)| text);
         // The runner executes commands in stdout and stderr. Only the gate's own commands may occur there.
         let commands = |text: &str| {
             text.lines()
@@ -135,7 +136,7 @@ fn no_name_is_more_than_a_name_in_any_sink() {
         );
         assert_eq!(
             more[3].1,
-            "verdict=failed\nexit-code=1\nreport=out/report.md\njson=out/report.json\njunit=out/junit.xml\nmetrics=out/metrics.txt\n"
+            "verdict=failed\nexit-code=1\nretryable=false\nreport=out/report.md\nhtml=out/report.html\njson=out/report.json\njunit=out/junit.xml\nmetrics=out/metrics.txt\n"
         );
         // The number of lines is the same as with a plain name. So no name starts a quick action, a heading or a table.
         let plain = check(CORE);

@@ -13,8 +13,9 @@ use crate::gate::{Gate, KEY};
 use crate::rows::{page, rows};
 use crate::weave::{Reply, Weave};
 
-pub const FILES: [&str; 5] = [
+pub const FILES: [&str; 6] = [
     "report.md",
+    "report.html",
     "report.json",
     "junit.xml",
     "metrics.txt",

@@ -42,7 +42,7 @@ fn says_why(outcome: &Outcome, why: &str) {
     let error = report["error"]["message"].as_str().unwrap();
     assert!(error.contains(why), "{error}");
     let markdown = outcome.read("out/report.md");
-    assert!(markdown.starts_with("## ⚠️ Weave gate: no verdict\n"));
+    assert!(markdown.starts_with("## ❔ weave-gate: no verdict\n"));
     assert!(outcome.read("out/junit.xml").contains("<error "));
     assert_eq!(
         outcome.read("out/metrics.txt"),
@@ -158,7 +158,7 @@ fn github_gets_outputs_summary_and_an_annotation() {
         .code(2);
     assert_eq!(
         outcome.read("output"),
-        "verdict=none\nexit-code=2\nreport=r.md\n"
+        "verdict=none\nexit-code=2\nretryable=false\nreport=r.md\n"
     );
     assert!(outcome.read("summary").contains("invalid value 'soon'"));
     assert!(outcome.stderr.contains("::error "), "{}", outcome.stderr);

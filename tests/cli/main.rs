@@ -46,6 +46,8 @@ mod reports;
 mod requests;
 mod rows;
 mod schema;
+#[cfg(unix)]
+mod screens;
 mod secrets;
 mod secure;
 mod selection;

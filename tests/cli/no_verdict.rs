@@ -57,8 +57,12 @@ fn replaced(gate: Gate, code: i32, why: &str) {
         outcome.read("out/metrics.txt"),
         format!("weave_gate_exit_code {code}\n# EOF\n")
     );
-    let outputs = format!("verdict=none\nexit-code={code}\nreport=out/report.md\n");
+    let outputs = format!("verdict=none\nexit-code={code}\nretryable=");
     assert!(outcome.read("output").starts_with(&outputs));
+    assert!(outcome.read("output").contains("\nreport=out/report.md\n"));
+    let may_pass = outcome.read("output").contains("\nretryable=true\n");
+    assert_eq!(report["retryable"], may_pass);
+    assert!(!may_pass || code == 3);
     outcome.done();
 }
 

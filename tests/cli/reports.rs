@@ -129,8 +129,12 @@ fn several_policies_are_one_report_in_the_order_given() {
     assert_eq!(report["policies"][1]["verdict"], "failed");
     let markdown = outcome.read("r.md");
     assert!(
-        markdown.find("### `z.yaml`: passed").unwrap()
-            < markdown.find("### `a.yaml`: failed").unwrap()
+        markdown
+            .find("| ✅ | `z.yaml` | 1 of 1 check passed |")
+            .unwrap()
+            < markdown
+                .find("### ❌ `a.yaml`: 1 of 1 check failed")
+                .unwrap()
     );
 }
 

@@ -312,7 +312,7 @@ fn rows_that_are_not_those_of_the_summary_decide_nothing() {
     outcome
         .code(3)
         .shows("rows-disagree")
-        .shows("the rows of the candidate are not what its");
+        .shows("the rows of the candidate are not what its summary");
     let unscored = |_: &Request, all: &[Value]| {
         let mut all = all.to_vec();
         all[50]["evaluations"][0]["trials"][0]["scores"] = json!({});

@@ -908,8 +908,16 @@ fn a_slow_decline_is_found_against_a_fixed_release() {
         ]
     );
     let page = outcome.read("r.md");
-    assert!(page.contains("`max drop 5 pts against release`"), "{page}");
-    assert!(page.contains("| baseline release | [`first`]"), "{page}");
+    assert!(
+        page.contains("| max drop 5 pts against `release` |"),
+        "{page}"
+    );
+    assert!(
+        page.contains(
+            "| baseline `release` | [`monday`](https://wandb.ai/my-team/bot/r/call/first)"
+        ),
+        "{page}"
+    );
     outcome.done();
 }
 

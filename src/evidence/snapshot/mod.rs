@@ -389,6 +389,7 @@ fn run(
         attributes: Some(saved.attributes),
         completeness: saved.completeness.read()?,
         is_logged: saved.logged,
+        exception: None,
         setup: setup.map(|saved| saved.setup),
     })
 }

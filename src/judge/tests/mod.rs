@@ -85,6 +85,7 @@ pub(super) fn run(id: &str, totals: Totals) -> Run {
         attributes: None,
         completeness: Completeness::Complete,
         is_logged: false,
+        exception: None,
         setup: None,
     }
 }

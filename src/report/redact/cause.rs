@@ -79,8 +79,11 @@ impl Redact for RunCause {
         match self {
             Self::NotFinished { status } => status.redact(secrets),
             Self::Choice { fact } => fact.redact(secrets),
-            Self::Failed { .. }
-            | Self::WithoutRows
+            Self::Failed {
+                is_judged: _,
+                exception,
+            } => exception.redact(secrets),
+            Self::WithoutRows
             | Self::Incomplete { .. }
             | Self::CompletenessUnknown
             | Self::Stale { .. }

@@ -13,7 +13,9 @@ use std::mem;
 
 use serde_json::Value as Json;
 
-use crate::evidence::{Answer, Baseline, Detail, Evidence, ListedRun, Reference, Run, Sort};
+use crate::evidence::{
+    Answer, Baseline, Detail, Evidence, ListedRun, Raised, Reference, Run, Sort,
+};
 use crate::fault::Fault;
 use crate::input::Value;
 use crate::judge::{
@@ -122,6 +124,7 @@ impl Redact for Fault {
             exit: _,
             message,
             help,
+            retryable: _,
         } = self;
         redact_message(message, secrets);
         if let Some(help) = help {
@@ -286,10 +289,15 @@ impl Redact for Answer {
             call,
             output,
             scores,
+            raised,
         } = self;
         call.redact(secrets);
         output.redact(secrets);
         scores.redact(secrets);
+        for Raised { op, exception } in raised {
+            op.redact(secrets);
+            exception.redact(secrets);
+        }
     }
 }
 

@@ -5,10 +5,10 @@ use std::fmt::{self, Write as _};
 use anstyle::AnsiColor;
 
 use super::page::{Page, prose};
-use crate::judge::{Check, Judgement, Name, Reason, Status};
+use crate::judge::{Check, Judgement, Name, Status};
 use crate::number::plural;
 use crate::report::reason::conclusion;
-use crate::report::view;
+use crate::report::view::{self, CheckName, Group};
 use crate::visible::{columns, padded, visible};
 
 /// At most this many names of checks are listed where all have one cause.
@@ -21,21 +21,20 @@ pub(super) fn write(page: &mut Page, judgement: &Judgement) -> fmt::Result {
         style.is_all() || check.blocks() || (!style.is_brief() && check.status != Status::Pass)
     });
     let shown: Vec<&Check> = shown.collect();
-    let mut told: Vec<&Reason> = Vec::new();
-    let (blocked, measured): (Vec<&Check>, Vec<&Check>) = shown.iter().partition(|check| {
-        matches!(check.reason, Reason::Blocked(_)) && check.status != Status::Skipped
+    let groups = view::groups(&shown);
+    let measured = groups.iter().filter_map(|group| match group {
+        Group::Measured(check) => Some(*check),
+        Group::OfOneCause(_) => None,
     });
-    let widths = widths(&measured);
-    for check in measured {
-        one(page, check, widths)?;
-    }
-    for check in &blocked {
-        if told.contains(&&check.reason) {
-            continue;
+    let widths = widths(&measured.collect::<Vec<_>>());
+    for group in &groups {
+        match group {
+            Group::Measured(check) => one(page, check, widths)?,
+            Group::OfOneCause(checks) => {
+                of_one_cause(page, checks)?;
+                cause(page, checks, view::only_cause(judgement).is_some())?;
+            }
         }
-        told.push(&check.reason);
-        let alike = blocked.iter().filter(|other| other.reason == check.reason);
-        of_one_cause(page, &alike.copied().collect::<Vec<_>>())?;
     }
     Ok(())
 }
@@ -52,23 +51,20 @@ fn sign(check: &Check) -> (&'static str, AnsiColor) {
     }
 }
 
-/// What a check is about: its gate, and its dimension if the gate's name does not say it; its rows.
+/// The name of a check on one line.
 fn name(check: &Check) -> String {
-    let gate = visible(&check.gate);
-    let subject = check.subject.as_deref().map(visible);
-    let subject = subject.filter(|subject| !gate.contains(subject.as_str()));
-    let slice = check
-        .slice
-        .as_ref()
-        .map(|slice| visible(&slice.to_string()));
-    let mut name = gate;
-    if let Some(subject) = subject {
-        name = format!("{name}: {subject}");
+    text(&view::name(check))
+}
+
+fn text(name: &CheckName<'_>) -> String {
+    let mut text = visible(name.gate);
+    if let Some(subject) = name.subject {
+        text = format!("{text}: {}", visible(subject));
     }
-    if let Some(slice) = slice {
-        name = format!("{name} where {slice}");
+    if let Some(slice) = &name.slice {
+        text = format!("{text} where {}", visible(slice));
     }
-    name
+    text
 }
 
 /// The cells of a check's line: name, metric, values, change, limit.
@@ -81,8 +77,13 @@ fn cells(check: &Check) -> [String; 5] {
         Some(_) => view::change(check),
         None => String::new(),
     };
-    let metric = check.metric.word().replace('_', " ");
-    [name(check), metric, values, change, view::limit(check)]
+    [
+        name(check),
+        view::metric(check),
+        values,
+        change,
+        view::limit(check),
+    ]
 }
 
 fn widths(checks: &[&Check]) -> [usize; 5] {
@@ -136,42 +137,46 @@ fn one(page: &mut Page, check: &Check, widths: [usize; 5]) -> fmt::Result {
     }
 }
 
-/// Checks that one cause leaves undecided: the cause once.
+/// The names of checks that one cause leaves undecided.
 fn of_one_cause(page: &mut Page, checks: &[&Check]) -> fmt::Result {
     let Some(first) = checks.first() else {
         return Ok(());
     };
     let (sign, color) = sign(first);
     let sign = page.paint(sign, color);
-    let mut names: Vec<String> = Vec::new();
+    let mut names: Vec<CheckName<'_>> = Vec::new();
     for check in checks {
-        let name = name(check);
+        let name = view::name(check);
         if !names.contains(&name) {
             names.push(name);
         }
     }
     let more = names.len().saturating_sub(MOST_NAMES);
-    let listed = names
-        .into_iter()
-        .take(MOST_NAMES)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let shown = names.iter().take(MOST_NAMES).map(text);
+    let listed = shown.collect::<Vec<_>>().join(", ");
     let listed = if more > 0 {
         format!("{listed} and {more} more")
     } else {
         listed
     };
     let what = match checks.len() {
-        1 => format!(
-            "{listed}: {} {}",
-            first.metric.word().replace('_', " "),
-            view::limit(first)
-        ),
+        1 => format!("{listed}: {} {}", view::metric(first), view::limit(first)),
         count => format!("{}: {listed}", plural(count as u64, "check")),
     };
-    writeln!(page.text, "  {sign} {}", page.cut(4, &what))?;
+    writeln!(page.text, "  {sign} {}", page.cut(4, &what))
+}
+
+/// The cause that these checks share: only its name if the headline tells it.
+fn cause(page: &mut Page, checks: &[&Check], is_told: bool) -> fmt::Result {
+    let Some(first) = checks.first() else {
+        return Ok(());
+    };
     let name = first.finding().map_or("", Name::word);
     let label = view::status_label(first);
-    let cause = format!("{label}[{name}]: {}", prose(&conclusion(first)));
+    let cause = if is_told {
+        format!("{label}[{name}]")
+    } else {
+        format!("{label}[{name}]: {}", prose(&conclusion(first)))
+    };
     page.wrapped(6, 6, &cause)
 }

@@ -11,7 +11,7 @@ use std::fmt::{self, Write as _};
 use anstyle::AnsiColor;
 
 use super::escape::{message, no_command};
-use super::finding::finding_text;
+use super::finding::{cause_text, finding_text};
 use super::json::effect_word;
 use super::{Compared, Judged, Report, Section, view};
 use crate::exit::Exit;
@@ -80,11 +80,18 @@ fn write_report(page: &mut Page, report: &Report) -> fmt::Result {
 /// `FAILED  gates.yaml: 2 of 12 checks failed`.
 fn heading(page: &mut Page, section: &Section) -> fmt::Result {
     let path = visible(&section.path);
-    let (word, color) = verdict_word(section.verdict());
-    let text = match &section.outcome {
-        Ok(judged) => format!(" {path}: {}", view::headline(&judged.judgement)),
-        Err(_) => format!(" {path}"),
+    let judgement = section.outcome.as_ref().map(|judged| &judged.judgement);
+    let (verdict, text) = match judgement {
+        Ok(judgement) => match view::only_cause(judgement) {
+            Some(cause) => (None, format!(" {path}: {}", prose(&cause_text(cause)))),
+            None => (
+                section.verdict(),
+                format!(" {path}: {}", view::headline(judgement)),
+            ),
+        },
+        Err(_) => (None, format!(" {path}")),
     };
+    let (word, color) = verdict_word(verdict);
     page.block(0, word, color, &text)
 }
 
@@ -99,13 +106,18 @@ fn last_line(page: &mut Page, report: &Report) -> fmt::Result {
     let judged = report.sections.iter();
     let judged = judged.filter_map(|section| section.outcome.as_ref().ok());
     let counts = view::counted(&judged.flat_map(|judged| &judged.judgement.checks));
-    let counts = if counts.is_empty() {
-        String::new()
+    let (word, counts) = if counts.is_empty() {
+        (word.to_owned(), String::new())
     } else {
-        format!(": {counts}")
+        (format!("{word}:"), format!("{counts} "))
     };
-    let word = page.paint(word, color);
-    writeln!(page.text, "{word}{counts} (exit code {code})")
+    let later = if report.is_retryable() {
+        ", retryable"
+    } else {
+        ""
+    };
+    let text = format!("{counts}(exit code {code}{later})");
+    page.block(0, &word, color, &text)
 }
 
 fn write_fault(page: &mut Page, fault: &Fault) -> fmt::Result {

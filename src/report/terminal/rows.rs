@@ -3,9 +3,10 @@
 use std::fmt::{self, Write as _};
 
 use super::page::Page;
+use crate::number::plural;
 use crate::report::Judged;
 use crate::report::rows::Side;
-use crate::report::worst_rows::{WorstRow, telling_input, worst_rows};
+use crate::report::worst_rows::{WorstRow, exceptions, telling_input, worst_rows};
 use crate::visible::visible;
 
 /// At most this many rows are shown, unless all are.
@@ -22,6 +23,15 @@ pub(super) fn write(page: &mut Page, judged: &Judged) -> fmt::Result {
     if rows.is_empty() {
         return Ok(());
     }
+    for (count, exception) in exceptions(&rows) {
+        let calls = plural(count, "call");
+        page.wrapped(
+            2,
+            6,
+            &format!("{calls} crashed in these rows: {}", visible(&exception)),
+        )?;
+    }
+    page.empty_line();
     writeln!(page.text, "  worst rows")?;
     for row in rows.iter().take(most) {
         one(page, row)?;
@@ -31,12 +41,13 @@ pub(super) fn write(page: &mut Page, judged: &Judged) -> fmt::Result {
 
 fn one(page: &mut Page, worst: &WorstRow) -> fmt::Result {
     let row = &worst.row;
-    let mut answers = row.candidate.answers.iter();
-    let url = answers.find_map(|answer| answer.url.as_deref());
     let input = page.cut(4, &visible(&telling_input(&row.inputs)));
-    let input = page.link(&input, url);
+    let input = page.link(&input, worst.url());
     writeln!(page.text, "    {input}")?;
-    let changes: Vec<String> = worst.changes.iter().map(|change| visible(change)).collect();
+    let changes = worst.changes.iter();
+    let changes: Vec<String> = changes
+        .map(|change| format!("{} {}", visible(&change.what), visible(&change.scores())))
+        .collect();
     page.wrapped(6, 8, &changes.join("  "))?;
     let before = row.baseline.as_ref().map(Side::excerpt);
     let sides = before.map(|text| ("was", text)).into_iter();

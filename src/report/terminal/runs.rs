@@ -3,9 +3,10 @@
 use std::fmt::{self, Write as _};
 
 use super::page::Page;
-use crate::evidence::{Baseline, Evidence, ListedRun, Run, RunStatus};
+use crate::evidence::{Evidence, Run};
 use crate::number::plural;
-use crate::report::{Judged, links, view};
+use crate::report::run_facts::{self, RunFacts};
+use crate::report::{Judged, view};
 use crate::visible::visible;
 
 /// The candidate and every baseline, and the further runs of a commit that was logged several times.
@@ -38,20 +39,10 @@ pub(super) fn write(page: &mut Page, judged: &Judged) -> fmt::Result {
 
 /// The candidate and every baseline.
 pub(super) fn of_evidence(page: &mut Page, evidence: &Evidence) -> fmt::Result {
-    let rows = plural(evidence.candidate.rows, "row");
-    one(page, "candidate", &evidence.candidate, evidence, &rows)?;
-    for (role, baseline) in view::baselines(evidence) {
-        let common = match &evidence.baseline {
-            Baseline::Found(run, pair) if run.id == baseline.id => {
-                format!("{} in common", pair.common)
-            }
-            _ => plural(baseline.rows, "row"),
-        };
-        one(page, &role, baseline, evidence, &common)?;
+    for (facts, run) in run_facts::facts(evidence) {
+        one(page, &facts, run)?;
     }
-    if let Baseline::Found(baseline, _) = &evidence.baseline
-        && let Some(url) = links::comparison(&evidence.candidate, baseline)
-    {
+    if let Some(url) = run_facts::comparison_url(evidence) {
         // A log has no links, and an address of 200 characters is no text for a screen.
         if page.style.links {
             let link = page.link("compare in Weave", Some(&url));
@@ -63,45 +54,32 @@ pub(super) fn of_evidence(page: &mut Page, evidence: &Evidence) -> fmt::Result {
     Ok(())
 }
 
-fn one(page: &mut Page, role: &str, run: &Run, evidence: &Evidence, rows: &str) -> fmt::Result {
-    let listed = evidence
-        .selection
-        .runs
-        .iter()
-        .find(|listed| listed.id == run.id);
-    let commit = listed.and_then(|listed: &ListedRun| listed.commit.as_deref());
-    let branch = listed.and_then(|listed| listed.branch.as_deref());
-    let commit = commit.map(view::short_commit);
-    let commit = [commit.as_deref(), branch].into_iter().flatten();
-    let commit: Vec<String> = commit.map(visible).collect();
-    let status = match &run.status {
-        Some(RunStatus::Completed) => None,
-        Some(other) => Some(visible(other.word())),
-        None => Some("no status".to_owned()),
-    };
-    let name = run.display_name.as_deref().unwrap_or(&run.id);
-    let facts = [
-        Some(visible(name)),
+fn one(page: &mut Page, facts: &RunFacts, run: &Run) -> fmt::Result {
+    let commit = [facts.commit.as_deref(), facts.branch.as_deref()];
+    let commit: Vec<String> = commit.into_iter().flatten().map(visible).collect();
+    let shown = [
+        Some(visible(&facts.name)),
         (!commit.is_empty()).then(|| commit.join(" ")),
-        run.finished_at
-            .or(run.started_at)
-            .map(|time| time.strftime("%Y-%m-%d").to_string()),
-        Some(rows.to_owned()),
-        status,
+        facts.date.clone(),
+        Some(facts.common.map_or_else(
+            || plural(facts.rows, "row"),
+            |common| format!("{common} in common"),
+        )),
+        facts.status.as_deref().map(visible),
     ];
-    let facts: Vec<String> = facts.into_iter().flatten().collect();
-    page.wrapped(2, 13, &format!("{role:<10} {}", facts.join("  ")))?;
+    let shown: Vec<String> = shown.into_iter().flatten().collect();
+    page.wrapped(2, 13, &format!("{:<10} {}", facts.role, shown.join("  ")))?;
     if page.style.is_all() {
-        let facts = [
+        let details = [
             Some(visible(&run.id)),
             run.model.as_ref().map(|model| visible(&model.name)),
             run.evaluation
                 .as_ref()
                 .map(|evaluation| visible(&evaluation.name)),
         ];
-        let facts: Vec<String> = facts.into_iter().flatten().collect();
-        page.wrapped(13, 13, &facts.join(", "))?;
-        if let Some(url) = links::run(run) {
+        let details: Vec<String> = details.into_iter().flatten().collect();
+        page.wrapped(13, 13, &details.join(", "))?;
+        if let Some(url) = &facts.url {
             writeln!(page.text, "{:13}{url}", "")?;
         }
     }

@@ -1,0 +1,66 @@
+//! A comparison of two runs as HTML.
+
+use maud::{Markup, html};
+
+use super::{all_findings, error, headline, page, runs, scrolling, shown};
+use crate::exit::Exit;
+use crate::judge::Line;
+use crate::report::{Compared, view};
+
+/// Renders a comparison of two runs.
+#[must_use]
+pub fn render(compared: &Compared) -> String {
+    let (sign, kind, title) = if compared.exit() == Exit::Passed {
+        ("=", "note", "two runs compared")
+    } else {
+        ("?", "undecided", "the runs could not be compared")
+    };
+    let body = html! {
+        (headline(sign, kind, title))
+        @match &compared.outcome {
+            Err(fault) => (error(fault)),
+            Ok((comparison, evidence)) => {
+                (runs::summary(evidence))
+                @if !comparison.lines.is_empty() { (lines(&comparison.lines)) }
+                (all_findings(&comparison.findings))
+                details { summary { "Runs" } (runs::table(evidence)) }
+            },
+        }
+    };
+    page(&format!("weave-gate: {title}"), &body)
+}
+
+fn lines(lines: &[Line]) -> Markup {
+    let title = "Dimensions and metrics";
+    scrolling(
+        title,
+        &html! {
+            table {
+                caption { (title) }
+                thead {
+                    tr {
+                        th scope="col" { "Dimension" }
+                        th scope="col" { "Metric" }
+                        th scope="col" class="number" { "Baseline" }
+                        th scope="col" class="number" { "Candidate" }
+                        th scope="col" class="number" { "Change" }
+                        th scope="col" class="number" { "Scored" }
+                    }
+                }
+                tbody {
+                    @for line in lines {
+                        @let cells = view::line(line);
+                        tr {
+                            th scope="row" { (shown(&line.subject)) }
+                            td { (line.metric.word().replace('_', " ")) }
+                            td class="number" { (cells.baseline) }
+                            td class="number" { (cells.candidate) }
+                            td class="number" { (cells.change.replace('-', "−")) }
+                            td class="number" { (cells.baseline_scored) " → " (cells.candidate_scored) }
+                        }
+                    }
+                }
+            }
+        },
+    )
+}

@@ -1,0 +1,121 @@
+//! What is folded below the first screen: passed checks, all rows, statistics, runs, policy and findings.
+
+use std::fmt::{self, Write as _};
+
+use super::{checks, dash, prose, rows, runs, tool};
+use crate::judge::{Check, Finding, Status};
+use crate::report::escape::markdown as code;
+use crate::report::finding::finding_text;
+use crate::report::json::effect_word;
+use crate::report::{Judged, Section, bar, statistics, view};
+
+/// Writes the folds of a policy.
+pub(super) fn write(page: &mut String, section: &Section) -> fmt::Result {
+    if let Ok(judged) = &section.outcome {
+        write_passed(page, judged)?;
+        rows::write_all(page, judged)?;
+        write_statistics(page, judged)?;
+        writeln!(
+            page,
+            "<details><summary>runs, policy and findings</summary>\n"
+        )?;
+        runs::write_table(page, &judged.evidence)?;
+        runs::write_listed(page, judged)?;
+        write_findings(page, &judged.judgement.findings)?;
+        writeln!(
+            page,
+            "Policy {}, SHA-256 `{}`\n",
+            code(&section.path, false),
+            section.sha256
+        )?;
+        writeln!(page, "</details>\n")?;
+    }
+    writeln!(page, "<sub>{}</sub>\n", tool())
+}
+
+/// The checks that passed, and those that were skipped.
+fn write_passed(page: &mut String, judged: &Judged) -> fmt::Result {
+    let of = |status| {
+        let checks = judged.judgement.checks.iter();
+        checks.filter(move |check| check.status == status)
+    };
+    let passed: Vec<&Check> = of(Status::Pass).collect();
+    let skipped: Vec<&Check> = of(Status::Skipped).collect();
+    for (checks, word) in [(&passed, "passed"), (&skipped, "skipped")] {
+        if !checks.is_empty() {
+            writeln!(
+                page,
+                "<details><summary>{} {word}</summary>\n",
+                checks.len()
+            )?;
+            checks::write(page, judged, checks)?;
+            writeln!(page, "</details>\n")?;
+        }
+    }
+    Ok(())
+}
+
+/// The confidence intervals and tests of checks.
+fn write_statistics(page: &mut String, judged: &Judged) -> fmt::Result {
+    let ordered = view::ordered(&judged.judgement);
+    let tested = ordered
+        .iter()
+        .filter_map(|check| Some((*check, statistics::of(check)?)));
+    let tested: Vec<(&Check, statistics::Statistics)> = tested.collect();
+    if tested.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        page,
+        "<details><summary>statistics and intervals</summary>\n"
+    )?;
+    writeln!(
+        page,
+        "| Check | Rows | Interval | Confidence | p | Corrected p | Smallest detectable change |"
+    )?;
+    writeln!(page, "|---|--:|--:|--:|--:|--:|--:|")?;
+    for (check, facts) in &tested {
+        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(dash);
+        writeln!(
+            page,
+            "| {} {} | {} | {} to {} | {} | {} | {} | {} |",
+            checks::name(check, true),
+            check.limit.key.word().replace('_', " "),
+            facts.rows,
+            facts.low.replace('-', "−"),
+            facts.high.replace('-', "−"),
+            facts.confidence,
+            or_dash(&facts.p),
+            or_dash(&facts.corrected_p),
+            or_dash(&facts.detectable),
+        )?;
+    }
+    writeln!(page)?;
+    for (check, _) in &tested {
+        if let Some(drawn) = bar::of(check) {
+            let (low, high) = (drawn.low.replace('-', "−"), drawn.high.replace('-', "−"));
+            let id = code(&check.id(), false);
+            writeln!(page, "- {low} `{}` {high} {id}", drawn.picture)?;
+        }
+    }
+    writeln!(
+        page,
+        "\n<sub>{}. Intervals and p-values are one-sided.</sub>\n",
+        bar::LEGEND
+    )?;
+    writeln!(page, "</details>\n")
+}
+
+/// All findings, with their effects.
+pub(super) fn write_findings(page: &mut String, findings: &[Finding]) -> fmt::Result {
+    for finding in findings {
+        let (name, effect) = (finding.name().word(), effect_word(finding.effect));
+        let text = prose(&finding_text(finding));
+        writeln!(page, "- `{name}` ({effect}): {text}")?;
+    }
+    if findings.is_empty() {
+        Ok(())
+    } else {
+        writeln!(page)
+    }
+}
