@@ -14,7 +14,7 @@ lint:
 
 # The report of the example.
 example:
-    GATE_SHA=8dc29fc41b6c0a7d2f94e35b17a60c8d5e9f1a23 cargo run --quiet -- check gates.example.yaml \
+    cargo run --quiet -- check gates.example.yaml \
         --candidate file:examples/candidate.json --baseline file:examples/baseline.json
 
 # Updates the snapshots of reports and the generated parts of documents.

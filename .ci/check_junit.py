@@ -34,7 +34,7 @@ def main(weave_gate: str, schema: str) -> None:
         candidate = f"--candidate=file:{ROOT}/examples/candidate.json"
         baseline = f"--baseline=file:{ROOT}/examples/baseline.json"
         runs = {
-            "example": (1, 21, [f"{ROOT}/gates.example.yaml", candidate, baseline]),
+            "example": (1, 13, [f"{ROOT}/gates.example.yaml", candidate, baseline]),
             "hostile": (1, 2, [str(policy), candidate]),
             "nothing": (3, 1, [str(policy), "--candidate=file:none.json"]),
         }

@@ -173,7 +173,7 @@ fn share(policy: &Policy, size: u64, trials: u32, scorers: usize, drop: u64) -> 
     }
 }
 
-/// Writes the table that README shows, line by line.
+/// Writes the table that `docs/benchmarks.md` shows, line by line.
 struct Table(String);
 
 impl Table {

@@ -25,7 +25,7 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-#: README shows this table.
+#: docs/benchmarks.md shows this table.
 RESULTS = ROOT / "benches" / "results" / "rows_check.md"
 ROUNDS = 3
 DIMENSIONS = 5

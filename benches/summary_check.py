@@ -22,7 +22,7 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-#: README shows this table.
+#: docs/benchmarks.md shows this table.
 RESULTS = ROOT / "benches" / "results" / "summary_check.md"
 ROUNDS = 40
 DIMENSIONS = 20

@@ -14,7 +14,7 @@ const EXIT_CODES: &str =
 #[command(
     name = "weave-gate",
     version,
-    about = "Decides from W&B Weave evaluations whether a model or prompt may be deployed",
+    about = "Deployment gate: judges W&B Weave evaluations by a policy",
     after_help = EXIT_CODES,
     disable_help_subcommand = true
 )]
@@ -31,30 +31,30 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Draft a policy from what a run scored
+    Init(InitArgs),
+    /// Report all problems of policies, offline
+    Validate(ValidateArgs),
     /// Judge a candidate run by one or several policies
     #[command(after_help = EXIT_CODES)]
     Check(CheckArgs),
-    /// Show in full the rows behind a check, and what the statistics say
+    /// Show all rows and statistics behind a check
     #[command(
         after_help = "Exit codes: 0 explained, 2 command line or policy wrong, 3 nothing to explain."
     )]
     Explain(ExplainArgs),
-    /// Report every problem of every policy, offline
-    Validate(ValidateArgs),
-    /// Draft a policy from what a run scored
-    Init(InitArgs),
-    /// Put two runs side by side, without a policy
+    /// Compare two runs without a policy
     Compare(CompareArgs),
-    /// Write the rows of runs as a table: one line a row and trial
+    /// List recent runs of a project, newest first
+    Runs(RunsArgs),
+    /// Save a run to a file, to judge it later without network or key
+    Snapshot(SnapshotArgs),
+    /// Write the rows of runs as a table
     Export(ExportArgs),
     /// Print one prediction as JSON
     Prediction(PredictionArgs),
-    /// List recent runs of a project, newest first
-    Runs(RunsArgs),
-    /// Print a JSON Schema, for editors and scripts
+    /// Print the JSON Schema of policies or reports
     Schema(SchemaArgs),
-    /// Save what `check` would know of a run, to judge it later without network or key
-    Snapshot(SnapshotArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),
     /// Print the man page
@@ -72,7 +72,9 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub reports: ReportArgs,
 
-    /// Keep inputs and outputs of rows out of the reports, and do not read the rows behind failing checks
+    /// Keep inputs and outputs of rows out of all reports
+    ///
+    /// The rows behind failed checks are not read.
     #[arg(long, help_heading = "Reports")]
     pub no_excerpts: bool,
 
@@ -85,43 +87,57 @@ pub struct CheckArgs {
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct CiArgs {
-    /// Write all reports into this folder, and make it: report.md, report.html, report.json, junit.xml,
-    /// metrics.txt and gitlab-annotations.json
+    /// Write all reports into this folder
+    ///
+    /// The files are report.md, report.html, report.json, junit.xml, metrics.txt and
+    /// gitlab-annotations.json. The folder is created if it does not exist.
     #[arg(long, value_name = "DIR", help_heading = "CI")]
     pub report_dir: Option<PathBuf>,
 
-    /// Write JUnit XML: a test suite for each policy, a test case for each check
+    /// Write JUnit XML to this file
+    ///
+    /// A policy is a test suite, a check is a test case.
     #[arg(long, value_name = "FILE", help_heading = "CI")]
     pub junit: Option<PathBuf>,
 
-    /// Write the measured values for GitLab's metrics report, as OpenMetrics text
+    /// Write GitLab's metrics report
+    ///
+    /// It has the measured values, as OpenMetrics text.
     #[arg(long, value_name = "FILE", help_heading = "CI")]
     pub metrics: Option<PathBuf>,
 
-    /// Write links to the runs for GitLab's annotations report
+    /// Write GitLab's annotations report
+    ///
+    /// It has links to the runs.
     #[arg(long, value_name = "FILE", help_heading = "CI")]
     pub gitlab_annotations: Option<PathBuf>,
 
-    /// Write GitHub's step summary, annotations and outputs; on by itself in GitHub Actions
+    /// Write GitHub's summary and annotations
+    ///
+    /// That is the step summary, annotations of the policy, and the step's outputs. GitHub Actions turns this on.
     #[arg(long, overrides_with = "no_github", help_heading = "CI")]
     pub github: bool,
 
-    /// Write none of them
+    /// Write nothing for GitHub
     #[arg(long, overrides_with = "github", help_heading = "CI")]
     pub no_github: bool,
 
-    /// Keep a comment for each policy up to date on the pull request, with `GITHUB_TOKEN`
+    /// Update a comment on the pull request
+    ///
+    /// There is one comment for each policy. Needs `GITHUB_TOKEN` and the permission `pull-requests: write`.
     #[arg(long, help_heading = "CI")]
     pub github_comment: bool,
 
-    /// Keep a note for each policy up to date on the merge request, with `GITLAB_TOKEN`
+    /// Update a note on the merge request
+    ///
+    /// There is one note for each policy. Needs `GITLAB_TOKEN`, a project access token with the scope `api`.
     #[arg(long, help_heading = "CI")]
     pub gitlab_note: bool,
 
-    /// Where a request from a fork or by Dependabot gets no API key, judge nothing and exit with 0
+    /// Exit with 0 if a fork gets no API key
     ///
-    /// Only where there is no key, the pipeline says that it is one of such a request, and a run would have to be read from
-    /// Weave. Every report says that nothing was judged.
+    /// This applies only if there is no key, the CI system itself reports a fork or Dependabot, and a run would have to
+    /// be read from Weave. Every report says that nothing was judged.
     #[arg(long, help_heading = "CI")]
     pub skip_forks: bool,
 }
@@ -129,34 +145,34 @@ pub struct CiArgs {
 /// What is judged, and where it is.
 #[derive(Debug, Args)]
 pub struct JudgeArgs {
-    /// Policy files, or glob patterns of them
+    /// Policy files or glob patterns
     #[arg(default_value = "gates.yaml")]
     pub policy: Vec<String>,
 
-    /// The run to judge: an id, an address, `file:SNAPSHOT`, `latest`, or `evaluation=NAME,…` [default: the policy's]
+    /// Run to judge: id, address, `file:SNAPSHOT`, `latest` or `commit=8dc29fc` [default: the policy's]
     ///
-    /// The newest run that is all of what is named is taken, with the other runs of its commit:
-    /// `evaluation=answers,model=support-bot,commit=8dc29fc,branch=main,attributes.team=search`. `latest` is the
-    /// newest of the policy's evaluation, or of all. The run has to match the policy's own `candidate:`.
+    /// Keys are joined with commas: `evaluation=answers,branch=main,attributes.team=search`. The newest run that matches
+    /// all of them is taken, with the other runs of its commit. `latest` is the newest run of the policy's evaluation,
+    /// or of the project. The run must match the policy's own `candidate:`.
     #[arg(long, value_name = "RUN", help_heading = "Runs")]
     pub candidate: Option<String>,
 
-    /// The run to compare with, named in the same ways [default: the policy's]
+    /// Run to compare with, named in the same ways [default: the policy's]
     ///
-    /// What is looked for is the newest run that has finished, is complete, is not of the candidate's commit and
-    /// not newer than the candidate; of the candidate's evaluation, where none is named.
+    /// A run that is not named by id must have finished, be complete, have another commit than the candidate, and not
+    /// be newer than it. Without `evaluation=` it has the candidate's evaluation.
     #[arg(long, value_name = "RUN", help_heading = "Runs")]
     pub baseline: Option<String>,
 
-    /// Wait up to this long for the candidate to appear and to finish, such as 15m
+    /// Wait up to this long for the candidate to finish, such as 15m
     #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Runs")]
     pub wait: Option<SignedDuration>,
 
-    /// Leave this run of the candidate's commit out, such as one that an outage broke; every report says so
+    /// Leave out this run of the candidate's commit; every report says so
     #[arg(long, value_name = "ID", requires = "reason", help_heading = "Runs")]
     pub exclude_run: Vec<String>,
 
-    /// Why runs are excluded
+    /// Why the runs are left out
     #[arg(
         long,
         value_name = "TEXT",
@@ -173,10 +189,10 @@ pub struct JudgeArgs {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The check: the name of its gate, or its id in the JSON report
+    /// Name of a gate, or id of a check in the JSON report
     pub check: String,
 
-    /// Explain this JSON report of `check`, and judge nothing again
+    /// Explain this JSON report instead of judging again
     #[arg(long, value_name = "REPORT", conflicts_with_all = ["policy", "candidate", "baseline", "wait", "exclude_run"])]
     pub from: Option<PathBuf>,
 
@@ -188,19 +204,19 @@ pub struct ExplainArgs {
 /// Arguments of `init`.
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// The run to start from: its id, or what it has to be, as in `check --candidate`
+    /// Run to start from, named as in `check --candidate`
     #[arg(default_value = "latest")]
     pub run: String,
 
-    /// The policy to write
+    /// Policy file to write
     #[arg(short, long, value_name = "FILE", default_value = "gates.yaml")]
     pub output: PathBuf,
 
-    /// Overwrite the file if it is there
+    /// Overwrite an existing file
     #[arg(long)]
     pub force: bool,
 
-    /// Wait up to this long for the run to appear and to finish, such as 15m
+    /// Wait up to this long for the run to finish, such as 15m
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub wait: Option<SignedDuration>,
 
@@ -212,13 +228,13 @@ pub struct InitArgs {
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// The run to compare with, named as in `check --baseline`
+    /// Run to compare with, named as in `check --baseline`
     pub baseline: String,
 
-    /// The run that is compared, named as in `check --candidate`
+    /// Run to compare, named as in `check --candidate`
     pub candidate: String,
 
-    /// Wait up to this long for the candidate to appear and to finish, such as 15m
+    /// Wait up to this long for the candidate to finish, such as 15m
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub wait: Option<SignedDuration>,
 
@@ -234,11 +250,11 @@ pub struct CompareArgs {
 /// What is written, and where.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// What stdout shows
+    /// Format on stdout
     #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Reports")]
     pub format: Format,
 
-    /// Write the Markdown report to this file, whatever the verdict
+    /// Write the Markdown report to this file
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub report: Option<PathBuf>,
 
@@ -246,7 +262,7 @@ pub struct ReportArgs {
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub html: Option<PathBuf>,
 
-    /// Write the JSON report to this file, whatever the verdict
+    /// Write the JSON report to this file
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub json: Option<PathBuf>,
 }
@@ -254,7 +270,7 @@ pub struct ReportArgs {
 /// Arguments of `validate`.
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
-    /// Policy files, or glob patterns of them
+    /// Policy files or glob patterns
     #[arg(default_value = "gates.yaml")]
     pub policy: Vec<String>,
 }
@@ -262,11 +278,11 @@ pub struct ValidateArgs {
 /// Arguments of `export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// Runs: ids, `file:SNAPSHOT` of one taken with --rows, `latest`, or what a run has to be
+    /// Runs, named as in `check --candidate`; a snapshot needs --rows
     #[arg(value_name = "RUN", required = true)]
     pub runs: Vec<String>,
 
-    /// How the table is written
+    /// Format of the table
     #[arg(long, value_enum, default_value_t = TableFormat::Csv)]
     pub format: TableFormat,
 
@@ -274,7 +290,7 @@ pub struct ExportArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// One line for each row digest: that of the first run that has the row, and of its first trial
+    /// Write one line per row: the first trial in the first run that has it
     #[arg(long)]
     pub dedup: bool,
 
@@ -288,14 +304,14 @@ pub struct ExportArgs {
 pub enum TableFormat {
     /// Comma-separated values, with a column for each score
     Csv,
-    /// One JSON object a line
+    /// One JSON object per line
     Jsonl,
 }
 
 /// Arguments of `prediction`.
 #[derive(Debug, Args)]
 pub struct PredictionArgs {
-    /// Its id: that of the model's own call in a trial
+    /// Id of the model's call in a trial
     pub id: String,
 
     /// Where it is.
@@ -306,7 +322,7 @@ pub struct PredictionArgs {
 /// Arguments of `runs`.
 #[derive(Debug, Args)]
 pub struct RunsArgs {
-    /// What the runs have to be, as in `evaluation=answers,model=bot,branch=main`
+    /// Keys that the runs must match, such as `branch=main`
     #[arg(value_name = "SELECTOR")]
     pub selector: Option<String>,
 
@@ -314,7 +330,7 @@ pub struct RunsArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub limit: u16,
 
-    /// Print JSON: more of each run, and nothing cut
+    /// Print JSON, with all fields in full
     #[arg(long)]
     pub json: bool,
 
@@ -326,7 +342,7 @@ pub struct RunsArgs {
 /// Arguments of `schema`.
 #[derive(Debug, Args)]
 pub struct SchemaArgs {
-    /// Of what
+    /// Document that the schema describes
     #[arg(value_enum, default_value_t = Document::Policy)]
     pub of: Document,
 }
@@ -345,26 +361,26 @@ pub enum Document {
 /// Arguments of `snapshot`.
 #[derive(Debug, Args)]
 pub struct SnapshotArgs {
-    /// The run: its id, `latest`, or what it has to be, as in `check --candidate`
+    /// Run to save, named as in `check --candidate`
     pub run: String,
 
-    /// The file to write; an older snapshot there is replaced
+    /// File to write; an older snapshot is replaced
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
 
-    /// Save inputs and outputs, too, which slices and explanations need
+    /// Also save inputs and outputs, for slices and explanations
     #[arg(long)]
     pub rows: bool,
 
-    /// Save counts and means alone, without the scores of each row; gates that need rows are then undecided
+    /// Save only counts and means; gates that need rows are then undecided
     #[arg(long, conflicts_with = "rows")]
     pub summary_only: bool,
 
-    /// Take the newest run that has completed, not one that is still running
+    /// Save the newest completed run, not one that is still running
     #[arg(long, conflicts_with = "wait")]
     pub completed: bool,
 
-    /// Wait up to this long for the run to appear and to finish, such as 15m
+    /// Wait up to this long for the run to finish, such as 15m
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub wait: Option<SignedDuration>,
 
@@ -376,7 +392,7 @@ pub struct SnapshotArgs {
 /// Arguments of `completions`.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct CompletionsArgs {
-    /// Which shell
+    /// Shell to complete in
     #[arg(value_enum)]
     pub shell: Shell,
 }
@@ -395,22 +411,24 @@ pub enum Shell {
     PowerShell,
 }
 
-/// Where the runs are. The API key is never an argument: everybody on the machine can read those.
+/// Where the runs are. The API key is never an argument, because every user of the machine can read arguments.
 #[derive(Debug, Args)]
 pub struct ServerArgs {
-    /// The project [default: the policy's, else `WANDB_ENTITY` and `WANDB_PROJECT`]
-    #[arg(long, value_name = "ENTITY/PROJECT", help_heading = "Weave")]
+    /// Project as entity/project [default: the policy's]
+    ///
+    /// If the policy has none either, `WANDB_ENTITY` and `WANDB_PROJECT` name it.
+    #[arg(long, value_name = "PROJECT", help_heading = "Weave")]
     pub project: Option<String>,
 
-    /// Address of the trace server [default: as the Weave SDK finds it]
+    /// Trace server [default: as the Weave SDK finds it]
     #[arg(long, value_name = "URL", help_heading = "Weave")]
     pub base_url: Option<String>,
 
-    /// Time for all requests together, such as 45s or 2m
+    /// Time limit for all requests, such as 45s or 2m
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration, help_heading = "Weave")]
     pub timeout: SignedDuration,
 
-    /// Send the API key over plain http to a host that is not this one
+    /// Send the API key to another host over plain http
     #[arg(long, help_heading = "Weave")]
     pub insecure_http: bool,
 }
@@ -418,19 +436,19 @@ pub struct ServerArgs {
 /// How much is written, and in which colours.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct OutputOptions {
-    /// Colour the terminal report
+    /// When to use colour
     #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
     pub color: Color,
 
-    /// Say only errors and warnings on stderr, and on stdout only what blocks
+    /// Print only errors, warnings and what blocks
     #[arg(short, long, global = true)]
     pub quiet: bool,
 
-    /// Show all checks, rows, notes and hints, and the addresses of runs
+    /// Show all checks, rows, notes, hints and addresses
     #[arg(long, global = true, conflicts_with = "quiet")]
     pub all: bool,
 
-    /// Say on stderr which requests are made, and how long each took
+    /// Print each request and its duration on stderr
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }

@@ -23,16 +23,16 @@ impl Exit {
     pub const ALL: [(Self, &'static str); 4] = [
         (
             Self::Passed,
-            "passed: every check that can block was decided, and holds",
+            "passed: every check that can block was decided, and passed",
         ),
-        (Self::Failed, "failed: a check that can block does not hold"),
+        (Self::Failed, "failed: a check that can block failed"),
         (
             Self::Usage,
-            "the command line or a policy is wrong; nothing was judged",
+            "the command line or a policy is invalid; nothing was judged",
         ),
         (
             Self::NoVerdict,
-            "no verdict: undecided, or the evidence could not be had",
+            "no verdict: a check is undecided, or the evidence is unavailable",
         ),
     ];
 

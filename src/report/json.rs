@@ -1,4 +1,4 @@
-//! The JSON report, documented in the README. All numbers have full precision.
+//! The JSON report, documented in `docs/reports.md`. All numbers have full precision.
 
 use crate::evidence::RunStatus;
 use std::collections::BTreeMap;
@@ -93,10 +93,10 @@ struct JsonPolicy<'a> {
     path: &'a str,
     /// SHA-256 of the file, in hexadecimal.
     sha256: &'a str,
-    /// null where the evidence could not be had.
+    /// null if the evidence is unavailable.
     #[schemars(extend("enum" = VERDICTS))]
     verdict: Option<&'static str>,
-    /// Why the evidence could not be had.
+    /// Why the evidence is unavailable.
     error: Option<JsonError<'a>>,
     /// The run on trial.
     candidate: Option<JsonRun<'a>>,
@@ -380,7 +380,7 @@ struct JsonComparison<'a> {
     /// What the process exits with.
     #[schemars(range(max = 3))]
     exit_code: u8,
-    /// Why the runs could not be had.
+    /// Why the runs are unavailable.
     error: Option<JsonError<'a>>,
     /// The run that is compared.
     candidate: Option<JsonRun<'a>>,

@@ -411,11 +411,11 @@ fn the_action_passes_each_input_by_the_environment() {
         }
     }
     assert_eq!(passed, inputs);
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let page = fs::read_to_string(root().join("docs/ci.md")).unwrap();
     for input in inputs {
         assert!(
-            readme.contains(&format!("`{input}`")),
-            "the README does not name {input}"
+            page.contains(&format!("`{input}`")),
+            "docs/ci.md does not name {input}"
         );
     }
 }

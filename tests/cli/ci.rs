@@ -92,7 +92,7 @@ fn github_gets_summary_annotations_and_outputs() {
         .lines()
         .filter(|line| line.starts_with("::"))
         .collect();
-    assert_eq!(commands.len(), 3 + 4, "{}", outcome.stderr);
+    assert_eq!(commands.len(), 3 + 2, "{}", outcome.stderr);
     assert!(commands[0].starts_with(
         "::error file=gates.example.yaml,title=fail%3A answers stay correct / correctness / max_drop::fell "
     ));

@@ -18,13 +18,16 @@ mod comments;
 mod connections;
 mod credentials;
 mod documents;
+mod example_policies;
 mod fault_table;
 mod faults;
 mod find;
 mod gate;
 #[cfg(unix)]
 mod gitlab;
+mod help;
 mod hostile;
+mod hyperlinks;
 mod install;
 mod interrupted;
 #[cfg(unix)]

@@ -291,12 +291,13 @@ fn the_branch_of_a_pull_request_is_not_what_its_author_calls_it() {
     }
     let jenkins = "GATE_BRANCH = \"${env.CHANGE_ID ? 'pull/' + env.CHANGE_ID : env.BRANCH_NAME}\"";
     assert!(recipe("Jenkinsfile").contains(jenkins));
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let pages = crate::documents::pages();
+    let pages = pages.iter().map(|name| crate::documents::document(name));
     let templates = fs::read_to_string(root().join("templates/weave-gate.yml")).unwrap();
     let recipes = all()
         .into_iter()
         .map(|path| fs::read_to_string(path).unwrap());
-    for text in recipes.chain([readme, templates]) {
+    for text in recipes.chain(pages).chain([templates]) {
         let code = text.lines().filter(|line| {
             let line = line.trim_start();
             !line.starts_with('#') && !line.starts_with("//")
@@ -428,8 +429,8 @@ fn each_system_logs_the_commit_that_was_pushed_and_where_it_is_going() {
 /// The row "shell" in the table "What to log": a work tree with changes must not be logged as its commit.
 #[test]
 fn a_shell_logs_a_work_tree_with_changes_as_such() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let row = readme
+    let page = crate::documents::document("docs/runs.md");
+    let row = page
         .lines()
         .find(|line| line.starts_with("| a shell |"))
         .unwrap();
