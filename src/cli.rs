@@ -204,9 +204,11 @@ pub struct ExplainArgs {
 /// Arguments of `init`.
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// Run to start from, named as in `check --candidate`
-    #[arg(default_value = "latest")]
-    pub run: String,
+    /// Run to start from, named as in `check --candidate` [default: the newest of main]
+    ///
+    /// Without it, and where it names an evaluation or a model alone, the newest completed run of branch main or master
+    /// is taken, else the newest completed run. If the project has several evaluations, one has to be named.
+    pub run: Option<String>,
 
     /// Policy file to write
     #[arg(short, long, value_name = "FILE", default_value = "gates.yaml")]
@@ -217,7 +219,7 @@ pub struct InitArgs {
     pub force: bool,
 
     /// Wait up to this long for the run to finish, such as 15m
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "run")]
     pub wait: Option<SignedDuration>,
 
     /// Where the run is.
@@ -360,6 +362,7 @@ pub enum Document {
 
 /// Arguments of `snapshot`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct SnapshotArgs {
     /// Run to save, named as in `check --candidate`
     pub run: String,
@@ -368,9 +371,19 @@ pub struct SnapshotArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
 
-    /// Also save inputs and outputs, for slices and explanations
-    #[arg(long)]
+    /// Also save inputs and outputs [default: if a policy selects rows by inputs]
+    ///
+    /// Gates with `where` and `by` need the inputs. Reports and `explain` show inputs and outputs.
+    #[arg(long, overrides_with = "no_rows")]
     pub rows: bool,
+
+    /// Save no inputs and outputs
+    #[arg(long, overrides_with = "rows")]
+    pub no_rows: bool,
+
+    /// Save what this policy needs [default: gates.yaml, if it exists]
+    #[arg(long, value_name = "FILE")]
+    pub policy: Vec<String>,
 
     /// Save only counts and means; gates that need rows are then undecided
     #[arg(long, conflicts_with = "rows")]

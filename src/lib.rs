@@ -20,6 +20,7 @@ mod proxy;
 pub mod report;
 pub mod secret;
 pub mod selector;
+mod shell;
 pub mod site;
 pub mod stats;
 mod visible;

@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use weave_gate::evidence::{
-    Baseline, Columns, Details, Evidence, Fact, Gap, Gatherer, LeftOut, ListedRun, Pair, Reference,
-    Role, Run, RunRow, RunStatus, SummaryBuilder, Totals,
+    Baseline, Columns, Details, Evidence, Fact, Gap, Gatherer, LeftOut, ListedRun, MissingBaseline,
+    Pair, Reference, Role, Run, RunRow, RunStatus, SnapshotOf, SummaryBuilder, Totals,
 };
 use weave_gate::fault::Fault;
 use weave_gate::judge::{columns, compare, judge, offending, offending_columns};
@@ -395,6 +395,17 @@ fn selection(names: &Names, judged: [(Role, &Run); 2]) -> evidence::Selection {
         facts: facts.chain([(Role::Baseline, skipped)]).collect(),
         runs: judged.into_iter().chain([left_out]).collect(),
         is_first: false,
+        missing: Some(MissingBaseline::Selected {
+            selector: Selector {
+                branch: Some(names.texts[5].clone()),
+                ..Selector::default()
+            },
+            has_match: false,
+        }),
+        without_rows: vec![SnapshotOf {
+            run: names.texts[3].clone(),
+            path: names.texts[4].clone(),
+        }],
     }
 }
 
@@ -687,9 +698,11 @@ fn tables(case: &Case, names: &Names) {
 /// A draft must be a valid policy for any names of dimensions.
 fn drafted(evidence: &Evidence, names: &Names) {
     let name = names.texts[1].as_str();
-    let by = draft::Named {
+    let by = draft::Keys {
         evaluation: Some(name),
         model: Some(&names.texts[2]),
+        has_commit: name.len().is_multiple_of(2),
+        branch: name.len().is_multiple_of(3).then_some("main"),
     };
     match draft::policy(evidence, by, now()) {
         Ok(text) => {

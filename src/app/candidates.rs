@@ -114,6 +114,19 @@ fn reruns(
 }
 
 impl Candidates {
+    /// One run, without its re-runs.
+    pub(super) fn only(info: RunInfo) -> Self {
+        Self {
+            judged: vec![info],
+            others: Vec::new(),
+            facts: Vec::new(),
+            left_out: Vec::new(),
+            pending: None,
+            running: None,
+            help: None,
+        }
+    }
+
     /// Removes the runs that the command line excludes.
     fn exclude(&mut self, request: &CandidateRequest, identity: &Identity) -> Result<(), Fault> {
         for (id, reason) in &request.excluded {

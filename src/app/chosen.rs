@@ -4,8 +4,10 @@ use super::candidates::Candidates;
 use super::request::Request;
 use super::search::Baselines;
 use crate::evidence::{
-    Baseline, Completeness, Evidence, Fact, LeftOut, ListedRun, Role, RunInfo, Selection,
+    Baseline, Completeness, Evidence, Fact, LeftOut, ListedRun, MissingBaseline, Role, RunInfo,
+    Selection, SnapshotOf,
 };
+use crate::policy::Source;
 use crate::prose::Prose;
 use crate::selector::Identity;
 use crate::weave::{RunSource, Sources};
@@ -62,8 +64,13 @@ pub(super) fn together(
     ours: Chosen,
     theirs: Option<Result<Chosen, Prose>>,
 ) -> (Sources, Selection) {
+    let missing = match (&theirs, &request.baseline) {
+        (Some(Err(_)), Some(baseline)) => Some(missing(&baseline.source)),
+        _ => None,
+    };
     let mut selection = Selection {
         identity: request.identity.clone(),
+        missing,
         ..Selection::default()
     };
     let mut add = |role: Role, chosen: &mut Chosen| {
@@ -85,6 +92,35 @@ pub(super) fn together(
         newest_only: request.candidate.is_newest_only(),
     };
     (sources, selection)
+}
+
+/// The snapshots that do not hold the scores of rows, each once.
+fn without_rows(sources: &Sources) -> Vec<SnapshotOf> {
+    let mut found: Vec<SnapshotOf> = Vec::new();
+    for side in sources.candidates.iter().chain(sources.baselines()) {
+        if let RunSource::Snapshot(run, saved) = side
+            && !saved.has_rows()
+            && !found.iter().any(|known| known.path == saved.path())
+        {
+            found.push(SnapshotOf {
+                run: run.id.clone(),
+                path: saved.path().to_owned(),
+            });
+        }
+    }
+    found
+}
+
+/// How a baseline that was not found was looked for.
+fn missing(source: &Source) -> MissingBaseline {
+    match source {
+        Source::Run(_) => MissingBaseline::Run,
+        Source::File(path) => MissingBaseline::Snapshot(path.display().to_string()),
+        Source::Find(selector) => MissingBaseline::Selected {
+            selector: selector.clone(),
+            has_match: false,
+        },
+    }
 }
 
 /// The runs in Weave of which the completeness is still unknown.
@@ -169,6 +205,7 @@ pub(super) fn selected(
         )
     });
     selection.runs = listed;
+    selection.without_rows = without_rows(sources);
     evidence.selection = selection;
     evidence
 }

@@ -128,6 +128,19 @@ impl Console {
         }
     }
 
+    /// Whether a user at a terminal can be asked.
+    pub(super) fn can_ask(&self) -> bool {
+        !self.output.quiet && io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Asks a question on the terminal, and returns the line that is answered; `None` if there is none.
+    pub(super) fn ask(&self, question: &str) -> Option<String> {
+        self.say(&message(question));
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).ok()?;
+        Some(line.trim().to_owned())
+    }
+
     /// Prints that something failed which does not affect the verdict.
     pub(super) fn warn(&self, text: &str) {
         self.say(&format!("warning: {}\n", message(text)));

@@ -6,7 +6,7 @@ use super::chosen::{
 use super::console::Console;
 use super::request::{BaselineRequest, Request};
 use super::saved::saved_rules;
-use super::search::{Place, Search, both, skipped};
+use super::search::{NoBaseline, Place, Search, both, skipped};
 use crate::evidence::{Baseline, BaselineRules, Completeness, Evidence, Fact, Gap, LeftOut, Role};
 use crate::evidence::{ListedRun, RunInfo};
 use crate::fault::Fault;
@@ -60,10 +60,13 @@ impl Online<'_, '_> {
         let (ours, mut rules) = self.candidates(ours, theirs)?;
         let mut passed_over: Vec<(Fact, ListedRun)> = Vec::new();
         loop {
-            let (theirs, is_first) = self.baselines(theirs, rules.as_ref())?;
+            let (theirs, absent) = self.baselines(theirs, rules.as_ref())?;
             let looked_for = matches!(&theirs, Some(Ok(chosen)) if chosen.is_looked_for());
             let (sources, mut selection) = together(self.request, ours.clone(), theirs);
-            selection.is_first = is_first;
+            if let Some(absent) = absent {
+                selection.is_first = absent.is_first;
+                selection.missing = Some(absent.missing);
+            }
             let (counted, evidence) = self.read(&sources)?;
             let incomplete = self.incomplete_baseline(&counted, &ours);
             // If a search found this baseline and it is incomplete, the search is repeated without it.
@@ -126,12 +129,12 @@ impl Online<'_, '_> {
         Ok((live_candidates(&found), rules))
     }
 
-    /// Returns the baseline's runs, and whether the evaluation is too new to have a baseline.
+    /// Returns the baseline's runs, and what is known if a search in Weave found none.
     fn baselines(
         &self,
         theirs: &Theirs<'_>,
         rules: Option<&BaselineRules>,
-    ) -> Result<(Compared, bool), Fault> {
+    ) -> Result<(Compared, Option<NoBaseline>), Fault> {
         let known = match (theirs, rules) {
             (Theirs::Unnamed, _) => None,
             (Theirs::Lost(reason), _) => Some(Err(reason.clone())),
@@ -139,14 +142,14 @@ impl Online<'_, '_> {
             (Theirs::Live(baseline), Some(rules)) => {
                 match self.search.baselines(self.place, baseline, rules)? {
                     Ok(found) => Some(Ok(live_baselines(found))),
-                    Err(absent) => return Ok((Some(Err(absent.reason)), absent.is_first)),
+                    Err(absent) => return Ok((Some(Err(absent.reason.clone())), Some(absent))),
                 }
             }
             (Theirs::Live(_), None) => {
                 return Err(Fault::evidence("no baseline can be looked for"));
             }
         };
-        Ok((known, false))
+        Ok((known, None))
     }
 
     /// Reads the evidence and, in parallel, whether each run is complete.

@@ -174,7 +174,7 @@ fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
 }
 
 /// Whether a CI system runs this process.
-fn is_ci() -> bool {
+pub(super) fn is_ci() -> bool {
     environment("CI").is_some_and(|value| !matches!(value.as_str(), "" | "false" | "0"))
 }
 

@@ -11,7 +11,7 @@ use super::request::{BaselineRequest, CandidateRequest};
 use super::server::client;
 use crate::cli::ServerArgs;
 use crate::evidence::{BaselineRules, EvaluationKey, RunInfo};
-use crate::evidence::{Completeness, Fact, LeftOut, ListedRun, Role};
+use crate::evidence::{Completeness, Fact, LeftOut, ListedRun, MissingBaseline, Role};
 use crate::fault::Fault;
 use crate::policy::Source;
 use crate::project::Project;
@@ -26,8 +26,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 const SHORTEST_LOOK: Duration = Duration::from_secs(1);
 /// `required: after-first` skips change limits for at most this long after the first run of an evaluation.
 const FIRST_DAYS: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// The number of recent runs that are read to choose among them.
+const RECENT: usize = 100;
 /// The name that `EvaluationLogger` gives an evaluation if the run names no dataset.
-const UNNAMED: &str = "Evaluation";
+pub(super) const UNNAMED: &str = "Evaluation";
 
 /// How a source names a run in Weave; `None` if the source is a file.
 pub(super) fn live(source: &Source) -> Option<Named<'_>> {
@@ -54,6 +56,8 @@ pub(super) struct NoBaseline {
     pub(super) reason: Prose,
     /// Whether `required: after-first` skips the change limits.
     pub(super) is_first: bool,
+    /// How it was looked for.
+    pub(super) missing: MissingBaseline,
 }
 
 /// The project to search, and the attributes that hold a run's commit and branch.
@@ -188,6 +192,24 @@ impl<'a> Search<'a> {
         Ok(candidates)
     }
 
+    /// Returns the newest runs that match, whatever their status.
+    ///
+    /// # Errors
+    ///
+    /// No run matches, or the runs cannot be read.
+    pub(super) fn recent(
+        &self,
+        place: Place<'_>,
+        selector: &Selector,
+    ) -> Result<Vec<RunInfo>, Fault> {
+        let look = || self.finder(place).recent(selector, RECENT);
+        let found = self.console.while_waiting("asking Weave", look)?;
+        found.map_err(|absence| {
+            let request = CandidateRequest::only(Source::Find(selector.clone()));
+            self.absent(place, &request, absence)
+        })
+    }
+
     /// Searches once for the runs that are judged.
     fn look(&self, place: Place<'_>, request: &CandidateRequest) -> Result<Seen, Fault> {
         let finder = self.finder(place);
@@ -266,6 +288,7 @@ impl<'a> Search<'a> {
                 return Ok(Err(NoBaseline {
                     reason,
                     is_first: false,
+                    missing: MissingBaseline::Run,
                 }));
             }
         };
@@ -318,10 +341,18 @@ impl<'a> Search<'a> {
             State::Here(found) => found,
             State::Busy(fault, _) => return Err(fault),
             State::Absent(absence) => {
+                let missing = MissingBaseline::Selected {
+                    selector: selector.clone(),
+                    has_match: absence.has_match(selector, &rules),
+                };
                 let reason = finder.absence(Named::Newest(selector), eligible, absence)?;
                 let is_first = request.is_after_first
                     && is_first(finder.history(selector, &rules, is_own)?, Timestamp::now());
-                return Ok(Err(NoBaseline { reason, is_first }));
+                return Ok(Err(NoBaseline {
+                    reason,
+                    is_first,
+                    missing,
+                }));
             }
         };
         let Some(newest) = found.infos.first().cloned() else {

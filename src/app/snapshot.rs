@@ -1,29 +1,35 @@
 //! `snapshot`: writes the runs of one commit to a file.
 
-use crate::evidence::RunStatus;
 use std::io::{self, Write};
+use std::path::Path;
 
 use jiff::Timestamp;
 
 use super::console::Console;
 use super::output::{Failure, Output};
+use super::policies::policies;
 use super::request::CandidateRequest;
 use super::search::{Place, Search, both, live};
 use super::server::needed_project;
 use crate::cli::SnapshotArgs;
-use crate::evidence::RunInfo;
-use crate::evidence::{Completeness, Fact, RowSource, Run, snapshot, snapshot::Spool};
+use crate::evidence::{
+    Completeness, Fact, RowSource, Run, RunInfo, RunStatus, snapshot, snapshot::Spool,
+};
 use crate::fault::Fault;
 use crate::number::plural;
-use crate::policy::{Reruns, Source};
+use crate::policy::{Gate, Policy, PolicyFile, Reruns, Source, expand};
 use crate::selector::Identity;
 use crate::weave::{Client, read_run, read_setup, run_rows};
+
+/// The policy that is read if the command line names none.
+const USUAL_POLICY: &str = "gates.yaml";
 
 pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fault> {
     let source = Source::from_argument(&arguments.run).map_err(Fault::usage)?;
     live(&source).ok_or_else(|| Fault::usage("a snapshot is taken of a run, not of a file"))?;
     let project = needed_project(&arguments.server)?;
     let output = Output::prepare(&arguments.output)?;
+    let saving = Saving::of(arguments, &output, console)?;
     let search = Search::new(&arguments.server, arguments.wait, console)?;
     let mut search = if arguments.completed {
         search.only_completed()
@@ -74,7 +80,7 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
             let rows: &dyn RowSource = source;
             snapshot::Written {
                 run,
-                rows: (!arguments.summary_only).then_some(rows),
+                rows: (saving != Saving::Summary).then_some(rows),
             }
         })
         .collect();
@@ -82,7 +88,8 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
         let write = |to: &mut dyn Write| -> Result<(), Failure> {
             // The snapshot writer does not return the original error of a failed write, so this wrapper keeps it.
             let mut noting = Noting { to, failed: None };
-            let mut texts = arguments.rows.then(tempfile::tempfile).transpose()?;
+            let with_texts = matches!(saving, Saving::Texts { .. });
+            let mut texts = with_texts.then(tempfile::tempfile).transpose()?;
             let texts = texts.as_mut().map(|file| file as &mut dyn Spool);
             let done = snapshot::write(&mut noting, &written, texts, Timestamp::now());
             match noting.failed {
@@ -92,16 +99,120 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
         };
         output.fill(write)
     })?;
-    let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
-    let rows = runs.iter().map(|run| run.rows).max().unwrap_or_default();
     console.done(&format!(
-        "wrote {} of {} {} to {}",
-        plural(rows, "row"),
-        if ids.len() == 1 { "run" } else { "runs" },
-        ids.join(", "),
-        arguments.output.display()
+        "wrote {}: {}",
+        arguments.output.display(),
+        saving.written(&runs)
     ));
     Ok(())
+}
+
+/// What is saved of the rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Saving {
+    /// Nothing: counts and means alone.
+    Summary,
+    /// Their scores.
+    Scores,
+    /// Their scores, inputs and outputs.
+    Texts {
+        /// The policy that needs the inputs; `None` if the command line asks for them.
+        needed_by: Option<String>,
+    },
+}
+
+impl Saving {
+    /// Decides what is saved, from the command line and the policies.
+    ///
+    /// # Errors
+    ///
+    /// A policy that the command line names does not exist or is invalid, or the snapshot would overwrite a policy.
+    fn of(arguments: &SnapshotArgs, output: &Output, console: &Console) -> Result<Self, Fault> {
+        let policies = policies_in_reach(arguments, console)?;
+        if let Some(policy) = policies
+            .iter()
+            .find(|policy| output.overwrites(Path::new(&policy.path)))
+        {
+            return Err(Fault::usage(format!(
+                "the snapshot would overwrite `{}`, which is read",
+                policy.path
+            ))
+            .help("give the snapshot a separate file"));
+        }
+        if arguments.summary_only {
+            if let Some(policy) = policies.iter().find(|policy| policy.needs_rows()) {
+                console.warn(&format!(
+                    "{} needs the scores of rows, and --summary-only leaves them out: gates will be undecided",
+                    policy.path
+                ));
+            }
+            return Ok(Self::Summary);
+        }
+        if arguments.rows {
+            return Ok(Self::Texts { needed_by: None });
+        }
+        let needs_inputs = |policy: &&Policy| policy.gates.iter().any(Gate::is_sliced);
+        Ok(match policies.iter().find(needs_inputs) {
+            Some(policy) if arguments.no_rows => {
+                console.warn(&format!(
+                    "{} selects rows by their inputs, and --no-rows leaves the inputs out: there will be no verdict",
+                    policy.path
+                ));
+                Self::Scores
+            }
+            Some(policy) => Self::Texts {
+                needed_by: Some(policy.path.clone()),
+            },
+            None => Self::Scores,
+        })
+    }
+
+    /// Says what was written.
+    fn written(&self, runs: &[Run]) -> String {
+        let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+        let rows = runs.iter().map(|run| run.rows).max().unwrap_or_default();
+        let rows = format!(
+            "{} of {} {}",
+            plural(rows, "row"),
+            if ids.len() == 1 { "run" } else { "runs" },
+            ids.join(", ")
+        );
+        match self {
+            Self::Summary => {
+                format!("counts and means of {rows}, without the scores of each row")
+            }
+            Self::Scores => {
+                format!("{rows} with scores, without inputs and outputs (--rows keeps them)")
+            }
+            Self::Texts { needed_by: None } => format!("{rows} with scores, inputs and outputs"),
+            Self::Texts {
+                needed_by: Some(policy),
+            } => format!(
+                "{rows} with scores, inputs and outputs, because {policy} selects rows by their inputs (--no-rows leaves them out)"
+            ),
+        }
+    }
+}
+
+/// The policies that the command line names; else `gates.yaml`, if it exists and is valid.
+fn policies_in_reach(arguments: &SnapshotArgs, console: &Console) -> Result<Vec<Policy>, Fault> {
+    if !arguments.policy.is_empty() {
+        return policies(&expand(&arguments.policy)?);
+    }
+    if !Path::new(USUAL_POLICY).exists() {
+        return Ok(Vec::new());
+    }
+    let usual = PolicyFile {
+        path: USUAL_POLICY.to_owned(),
+    };
+    Ok(policies(&[usual]).unwrap_or_else(|_| {
+        if !arguments.rows && !arguments.no_rows {
+            console.warn(&format!(
+                "{USUAL_POLICY} is invalid, so it is unknown what it needs of the rows; `weave-gate validate` says why"
+            ));
+        }
+        Vec::new()
+    }))
 }
 
 /// Reads one run and how it was measured. Prints a warning if every check of the run will be undecided.

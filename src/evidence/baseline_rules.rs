@@ -49,6 +49,12 @@ impl BaselineRules {
         both.is_some_and(|(commit, ours)| is_same_commit(commit, ours))
     }
 
+    /// Whether a run is neither a run of the candidate nor of its commit.
+    #[must_use]
+    pub fn is_other(&self, info: &RunInfo) -> bool {
+        !self.ids.contains(&info.id) && !self.is_own_commit(info)
+    }
+
     /// Whether a run began no later than the candidate's first run.
     #[must_use]
     pub fn is_older(&self, info: &RunInfo) -> bool {

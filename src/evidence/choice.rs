@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{Role, Run};
-use crate::selector::Identity;
+use crate::selector::{Identity, Selector};
 
 /// How the runs for a policy were chosen.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +19,35 @@ pub struct Selection {
     /// Whether no run of the evaluation matches the baseline's keys yet and the first run of the evaluation is recent
     /// enough for `required: after-first`.
     pub is_first: bool,
+    /// How the baseline was looked for, if it was not found.
+    pub missing: Option<MissingBaseline>,
+    /// The snapshots that do not hold the scores of rows.
+    pub without_rows: Vec<SnapshotOf>,
+}
+
+/// A snapshot, and the run to name to take it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotOf {
+    /// The id of its newest run.
+    pub run: String,
+    /// Its path.
+    pub path: String,
+}
+
+/// How a baseline that was not found was looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MissingBaseline {
+    /// As a run, by its id.
+    Run,
+    /// As a snapshot, by its path.
+    Snapshot(String),
+    /// As the newest run that matches a selector.
+    Selected {
+        /// The selector, with the evaluation that the run must be of.
+        selector: Selector,
+        /// Whether recent runs match, of which none can be the baseline.
+        has_match: bool,
+    },
 }
 
 /// A fact about the choice of runs.

@@ -34,7 +34,8 @@ use serde_json::{Map, Value};
 
 pub use baseline_rules::BaselineRules;
 pub use choice::{
-    Completeness, Fact, Gap, LeftOut, ListedRun, Selection, attribute, scalar_text, values,
+    Completeness, Fact, Gap, LeftOut, ListedRun, MissingBaseline, Selection, SnapshotOf, attribute,
+    scalar_text, values,
 };
 pub use columns::{Column, Columns, Input, Kind, Wanted};
 pub use detail::{Answer, Detail, Details, Raised};

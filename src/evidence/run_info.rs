@@ -137,6 +137,12 @@ impl RunInfo {
         attribute(&self.attributes, &identity.commit)
     }
 
+    /// Its branch; `None` if the run has none.
+    #[must_use]
+    pub fn branch(&self, identity: &Identity) -> Option<String> {
+        attribute(&self.attributes, &identity.branch)
+    }
+
     /// Whether the run is still running or its status is unknown.
     #[must_use]
     pub fn is_running(&self) -> bool {
@@ -271,7 +277,7 @@ impl RunInfo {
             id: self.id.clone(),
             display_name: self.display_name.clone(),
             commit: self.commit(identity),
-            branch: attribute(&self.attributes, &identity.branch),
+            branch: self.branch(identity),
             status: self.status.clone(),
             started_at: self.started_at,
             finished_at: self.finished_at,

@@ -18,6 +18,11 @@ pub trait RowSource {
     ///
     /// The rows cannot be read, or `take` fails.
     fn each(&self, columns: &Columns, take: &mut Take<'_>) -> Result<(), Fault>;
+
+    /// The error if a row has no inputs, and they are needed.
+    fn without_inputs(&self, digest: &str) -> Fault {
+        unresolved(digest)
+    }
 }
 
 /// A run, and the source of its rows if available.
@@ -45,7 +50,7 @@ pub fn gathered(source: &dyn RowSource, columns: &Columns) -> Result<Rows, Fault
         let trials = u32::try_from(row.trials.len()).unwrap_or(u32::MAX);
         gatherer
             .end_row(&row.row_digest, row.raw_data_row, (trials, 0))
-            .map_err(|_| unresolved(&row.row_digest))
+            .map_err(|_| source.without_inputs(&row.row_digest))
     })?;
     Ok(gatherer.finish())
 }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use jiff::civil::Date;
 
-use crate::evidence::{Fact, Gap, LeftOut, Role, Run, RunStatus};
+use crate::evidence::{Evidence, Fact, Gap, LeftOut, Role, Run, RunStatus, SnapshotOf};
 use crate::judge::name::{Effect, Name};
 use crate::judge::slice::Slice;
 use crate::policy::{Limit, Metric, RemovedRows};
@@ -75,6 +75,8 @@ pub enum Cause {
         why: Option<Prose>,
         /// Whether the change limits are skipped for this reason.
         skips: Skips,
+        /// How to get one.
+        help: BaselineHelp,
     },
     /// Candidate and baseline are the same run.
     SameRun {
@@ -97,11 +99,18 @@ pub enum Cause {
         added: u64,
         /// The number of rows that only the baseline has.
         removed: u64,
+        /// The snapshots that do not hold the scores of rows.
+        snapshots: Vec<SnapshotOf>,
     },
     /// No dimension has scores in both runs.
     NoCommonScores,
     /// The scores of single rows are needed but unknown.
-    RowsUnknown,
+    RowsUnknown {
+        /// Whether the inputs of rows are needed, too.
+        needs_inputs: bool,
+        /// The snapshots that do not hold the scores of rows.
+        snapshots: Vec<SnapshotOf>,
+    },
     /// The rows of a run contradict its summary.
     RowsDisagree {
         /// Whether it is the candidate or the baseline.
@@ -192,6 +201,45 @@ pub enum Cause {
     NothingCanBlock,
     /// Every check that could have blocked was skipped.
     NothingJudged,
+}
+
+/// What leads to a baseline if there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BaselineHelp {
+    /// The policy must name one.
+    Name,
+    /// The id must be that of a run.
+    CheckId,
+    /// The snapshot must be taken.
+    TakeSnapshot {
+        /// Its path.
+        path: String,
+    },
+    /// No recent run matches, so a run that does must be logged.
+    Evaluate {
+        /// The branch that the run must be of; `None` if the policy asks for none.
+        branch: Option<String>,
+        /// The attribute that holds the branch of a run.
+        attribute: String,
+        /// What the policy can do until then.
+        until_then: UntilThen,
+    },
+    /// Recent runs match, but none of them can be the baseline.
+    List {
+        /// The selector that they match.
+        selector: String,
+    },
+}
+
+/// What a policy can do until the evaluation has a baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UntilThen {
+    /// Nothing, or it skips change limits already.
+    Nothing,
+    /// `required: after-first` skips change limits where the evaluation is new.
+    AfterFirst,
+    /// Only `required: false` skips change limits: the policy has `required: after-first`, which does not apply.
+    NotRequired,
 }
 
 /// A fact about a run.
@@ -406,6 +454,14 @@ impl Cause {
         }
     }
 
+    /// The cause that the scores of single rows are unknown. `needs_inputs` is whether their inputs are needed, too.
+    pub(super) fn rows_unknown(evidence: &Evidence, needs_inputs: bool) -> Self {
+        Self::RowsUnknown {
+            needs_inputs,
+            snapshots: evidence.selection.without_rows.clone(),
+        }
+    }
+
     /// The stable name of the finding that reports it.
     #[must_use]
     pub const fn name(&self) -> Name {
@@ -423,7 +479,7 @@ impl Cause {
             Self::NoCommonRows { .. } => Name::NoCommonRows,
             Self::CommonRowsUnknown { .. } => Name::CommonRowsUnknown,
             Self::NoCommonScores => Name::NoScores,
-            Self::RowsUnknown => Name::RowsUnknown,
+            Self::RowsUnknown { .. } => Name::RowsUnknown,
             Self::RowsDisagree { .. } => Name::RowsDisagree,
             Self::RepeatedCalls => Name::InconsistentCounts,
             Self::RowsRemoved { .. } => Name::RowsRemoved,

@@ -55,6 +55,7 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
         // A failed run is reported, but its scores can still be compared.
         accept_failed: true,
         required: policy::Required::Always,
+        is_further: false,
         completeness: policy::Completeness::Warn,
         reruns: policy::Reruns::Pool,
         candidate_max_age: None,
@@ -87,7 +88,7 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
                     Err(Unmeasured::Unmeasurable(cause @ Unmeasurable::Flawed(_))) => {
                         note(unmeasurable(cause, &gate, Some(name), None, role, run));
                     }
-                    Err(Unmeasured::NoRows) => note(Cause::RowsUnknown),
+                    Err(Unmeasured::NoRows) => note(Cause::rows_unknown(evidence, false)),
                     Ok(_) | Err(Unmeasured::Unmeasurable(_)) => {}
                 }
                 measured.ok()
@@ -96,7 +97,7 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
             let change = match change(evidence, baseline, pair, &gate, name) {
                 Ok(change) => Some(change),
                 Err(Unmeasured::NoRows) => {
-                    note(Cause::RowsUnknown);
+                    note(Cause::rows_unknown(evidence, false));
                     None
                 }
                 Err(Unmeasured::Unmeasurable(_)) => None,

@@ -32,7 +32,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use cause::{
-    Advice, Cause, ConstantScore, RunCause, ScoreCause, Skips, SliceCause, UnchangedModel,
+    Advice, BaselineHelp, Cause, ConstantScore, RunCause, ScoreCause, Skips, SliceCause,
+    UnchangedModel, UntilThen,
 };
 pub use check::{Check, Margin, RunValue, Status};
 pub use compare::{Comparison, Line, columns_to_compare, compare, value};
@@ -129,7 +130,7 @@ fn compared_runs<'a>(
     let unknown = evidence.rows.is_none() && policy.needs_rows();
     let rows = contradicted
         .map(|(_, blocker)| blocker)
-        .or_else(|| unknown.then_some(Cause::RowsUnknown));
+        .or_else(|| unknown.then(|| Cause::rows_unknown(evidence, false)));
     if policy.needs_usage() && !tells_usage(evidence) {
         found.push(Finding::new(Effect::Warning, Cause::UsageMayBePartial));
     }

@@ -2,8 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::evidence::{Baseline, Dimension, Evidence, Fact, Pair, Role, Run, RunStatus};
-use crate::judge::cause::{Cause, RunCause, Skips};
+use crate::evidence::{
+    Baseline, Dimension, Evidence, Fact, MissingBaseline, Pair, Role, Run, RunStatus,
+};
+use crate::judge::cause::{BaselineHelp, Cause, RunCause, Skips, UntilThen};
 use crate::judge::finding::Finding;
 use crate::judge::name::Effect;
 use crate::judge::selection;
@@ -82,13 +84,13 @@ pub(super) fn preconditions(
                 findings,
             );
         }
-        missing if terms.compares => {
+        Baseline::Unnamed | Baseline::NotFound(_) if terms.compares => {
             let skips = match terms.required {
                 Required::Never => Skips::NotRequired,
                 Required::AfterFirst if evidence.selection.is_first => Skips::UntilFirst,
                 Required::Always | Required::AfterFirst => Skips::No,
             };
-            let found = no_baseline(missing, skips);
+            let found = no_baseline(evidence, skips, until_then(terms, skips));
             preconditions.skips_changes = skips != Skips::No;
             if preconditions.skips_changes {
                 findings.push(Finding::new(Effect::Warning, found));
@@ -97,7 +99,7 @@ pub(super) fn preconditions(
                 preconditions.change = preconditions.change.or(Some(found));
             }
         }
-        _ => {}
+        Baseline::Unnamed | Baseline::NotFound(_) => {}
     }
     mixed_types(evidence, findings);
     preconditions
@@ -105,9 +107,8 @@ pub(super) fn preconditions(
 
 /// The cause if the scores on the common rows are unknown, so that a change cannot be measured.
 pub(super) fn common_rows_unknown(evidence: &Evidence) -> Cause {
-    let baseline = &evidence.baseline;
-    let Baseline::Found(_, pair) = baseline else {
-        return no_baseline(baseline, Skips::No);
+    let Baseline::Found(_, pair) = &evidence.baseline else {
+        return no_baseline(evidence, Skips::No, UntilThen::Nothing);
     };
     if pair.common == 0 {
         return no_common_rows(evidence);
@@ -115,6 +116,7 @@ pub(super) fn common_rows_unknown(evidence: &Evidence) -> Cause {
     Cause::CommonRowsUnknown {
         added: pair.added,
         removed: pair.removed,
+        snapshots: evidence.selection.without_rows.clone(),
     }
 }
 
@@ -184,12 +186,41 @@ fn stale(allowed: SignedDuration, run: &Run, role: Role, now: Timestamp) -> Opti
     (!is_young).then(|| Cause::of_run(role, run, RunCause::Stale { age, allowed }))
 }
 
-fn no_baseline(baseline: &Baseline, skips: Skips) -> Cause {
-    let why = match baseline {
+fn no_baseline(evidence: &Evidence, skips: Skips, until_then: UntilThen) -> Cause {
+    let why = match &evidence.baseline {
         Baseline::NotFound(why) => Some(why.clone()),
         Baseline::Unnamed | Baseline::Found(..) => None,
     };
-    Cause::NoBaseline { why, skips }
+    let help = match &evidence.selection.missing {
+        None => BaselineHelp::Name,
+        Some(MissingBaseline::Run) => BaselineHelp::CheckId,
+        Some(MissingBaseline::Snapshot(path)) => BaselineHelp::TakeSnapshot { path: path.clone() },
+        Some(MissingBaseline::Selected {
+            selector,
+            has_match: true,
+        }) => BaselineHelp::List {
+            selector: selector.to_string(),
+        },
+        Some(MissingBaseline::Selected {
+            selector,
+            has_match: false,
+        }) => BaselineHelp::Evaluate {
+            branch: selector.branch.clone(),
+            attribute: evidence.selection.identity.branch.clone(),
+            until_then,
+        },
+    };
+    Cause::NoBaseline { why, skips, help }
+}
+
+/// What the policy can do until there is a baseline.
+fn until_then(terms: &Terms, skips: Skips) -> UntilThen {
+    match terms.required {
+        _ if terms.is_further || skips != Skips::No => UntilThen::Nothing,
+        Required::Always => UntilThen::AfterFirst,
+        Required::AfterFirst => UntilThen::NotRequired,
+        Required::Never => UntilThen::Nothing,
+    }
 }
 
 /// The reason why a candidate cannot be compared with a baseline; `None` if it can.

@@ -19,7 +19,8 @@ pub(super) fn of(gate: &Gate, evidence: &Evidence) -> Result<Vec<Option<Slice>>,
     let Some(path) = &gate.by else {
         return Ok(vec![Some(slice)]);
     };
-    let rows = evidence.rows.as_ref().ok_or(Cause::RowsUnknown)?;
+    let rows = evidence.rows.as_ref();
+    let rows = rows.ok_or_else(|| Cause::rows_unknown(evidence, true))?;
     let sorts = sorts(gate, &slice, path, rows);
     // A long text does not count as a value, so the number of values is unknown.
     let is_open = sorts.contains(&Sort::Other);

@@ -13,6 +13,8 @@ pub(super) struct Terms {
     pub(super) accept_failed: bool,
     /// Whether a missing baseline leaves change limits undecided or skips them.
     pub(super) required: Required,
+    /// Whether the baseline is a further one, which is always required.
+    pub(super) is_further: bool,
     /// How an incomplete run is treated.
     pub(super) completeness: Completeness,
     /// How several runs of the candidate's commit are treated.
@@ -36,6 +38,7 @@ impl Terms {
                 None => policy.baseline.required,
                 Some(_) => Required::Always,
             },
+            is_further: against.is_some(),
             completeness: policy.completeness,
             reruns: policy.candidate.reruns,
             candidate_max_age: policy.candidate.max_age,

@@ -50,7 +50,7 @@ fn matches(argument: &str) -> Result<Vec<String>, Fault> {
     if !argument.contains(['*', '?', '[']) {
         return Err(
             Fault::usage(format!("no policy: there is no file `{argument}`")).help(
-                "name the policy file, or copy gates.example.yaml to gates.yaml and make it yours",
+                "`weave-gate init --project ENTITY/PROJECT` drafts gates.yaml from a run; or name the policy file",
             ),
         );
     }

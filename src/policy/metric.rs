@@ -500,7 +500,7 @@ mod tests {
     /// compare.
     const NAMES_METRICS: [&str; 4] = [
         "policy/metric.rs",
-        "draft/mod.rs",
+        "draft/gates.rs",
         "draft/limits.rs",
         "judge/compare.rs",
     ];

@@ -2,9 +2,10 @@
 
 use jiff::SignedDuration;
 
+use super::missing::{common_rows_unknown, no_baseline, rows_unknown};
 use crate::evidence::{Fact, Gap, LeftOut, Role, RunStatus};
 use crate::judge::{
-    Advice, Cause, ConstantScore, Finding, RunCause, ScoreCause, Skips, SliceCause, UnchangedModel,
+    Advice, Cause, ConstantScore, Finding, RunCause, ScoreCause, SliceCause, UnchangedModel,
 };
 use crate::number::{full, plural, show};
 use crate::policy::{Limit, Metric, RemovedRows, Unit};
@@ -51,14 +52,10 @@ pub(crate) fn cause_text(cause: &Cause) -> Prose {
                 .name(selector)
                 .text(format!("; the newest is the {}", role.word()))
         }
-        Cause::RerunsPooled { role, runs } => {
-            let (count, word) = (plural(runs.len() as u64, "run"), role.word());
-            Prose::from(format!("{count} of the {word}'s commit are judged as one: the trials of all of them count: "))
-                .names(runs, MOST_RUNS)
-        }
+        Cause::RerunsPooled { role, runs } => reruns_pooled(*role, runs),
         Cause::OlderRun { run, values } => older(run, values),
         Cause::NewestRunWorse { runs, limit, value } => newest_worse(*runs, *limit, *value),
-        Cause::NoBaseline { why, skips } => no_baseline(why.as_ref(), *skips),
+        Cause::NoBaseline { why, skips, help } => no_baseline(why.as_ref(), *skips, help),
         Cause::SameRun { run } => {
             Prose::from("candidate and baseline are the same run, ").name(run)
         }
@@ -73,9 +70,16 @@ pub(crate) fn cause_text(cause: &Cause) -> Prose {
         Cause::NoCommonRows {
             keys_in_other_order: false,
         } => Prose::from(NO_COMMON_ROWS),
-        Cause::CommonRowsUnknown { added, removed } => common_rows_unknown(*added, *removed),
+        Cause::CommonRowsUnknown {
+            added,
+            removed,
+            snapshots,
+        } => common_rows_unknown(*added, *removed, snapshots),
         Cause::NoCommonScores => Prose::from(NO_COMMON_SCORES),
-        Cause::RowsUnknown => Prose::from(ROWS_UNKNOWN),
+        Cause::RowsUnknown {
+            needs_inputs,
+            snapshots,
+        } => rows_unknown(*needs_inputs, snapshots),
         Cause::RowsDisagree { role, what } => {
             let whose = role.word();
             Prose::from(format!(
@@ -115,13 +119,13 @@ pub(crate) fn cause_text(cause: &Cause) -> Prose {
         Cause::Waiver {
             until,
             reason,
-            is_active: true,
-        } => Prose::from(format!("waived until the end of {until} (UTC): ")).name(reason),
-        Cause::Waiver {
-            until,
-            reason,
-            is_active: false,
-        } => Prose::from(format!("the waiver ended on {until} (UTC): ")).name(reason),
+            is_active,
+        } => Prose::from(if *is_active {
+            format!("waived until the end of {until} (UTC): ")
+        } else {
+            format!("the waiver ended on {until} (UTC): ")
+        })
+        .name(reason),
         Cause::NothingCanBlock => Prose::from(NOTHING_CAN_BLOCK),
         Cause::NothingJudged => Prose::from(NOTHING_JUDGED),
     }
@@ -132,8 +136,6 @@ const KEYS_IN_OTHER_ORDER: &str = "candidate and baseline have no row in common,
 const NO_COMMON_ROWS: &str =
     "candidate and baseline have no row in common; an edited row counts as another one";
 const NO_COMMON_SCORES: &str = "no dimension has scores in both runs, on the rows that both have";
-const ROWS_UNKNOWN: &str = "it needs the scores of single rows, and the snapshot has none; take the snapshot with --rows, or \
-    judge the run in Weave itself";
 const REPEATED_CALLS: &str = "calls of the candidate are stored twice until Weave merges them, so the number of its trials is \
     unknown; try again later";
 const MIXED_TYPES: &str =
@@ -294,6 +296,14 @@ fn advice(what: &Advice) -> Prose {
     }
 }
 
+fn reruns_pooled(role: Role, runs: &[String]) -> Prose {
+    let (count, word) = (plural(runs.len() as u64, "run"), role.word());
+    Prose::from(format!(
+        "{count} of the {word}'s commit are judged as one: the trials of all of them count: "
+    ))
+    .names(runs, MOST_RUNS)
+}
+
 fn newest_worse(runs: u64, limit: Limit, value: Option<f64>) -> Prose {
     let there = value.map_or_else(
         || "its value there is unknown".to_owned(),
@@ -302,14 +312,6 @@ fn newest_worse(runs: u64, limit: Limit, value: Option<f64>) -> Prose {
     let limit = limit_words(limit);
     Prose::from(format!(
         "all {runs} runs together meet {limit}, and the newest run alone does not: {there}"
-    ))
-}
-
-fn common_rows_unknown(added: u64, removed: u64) -> Prose {
-    let (added, removed) = (plural(added, "row"), plural(removed, "row"));
-    Prose::from(format!(
-        "{added} of the candidate and {removed} of the baseline have no partner, and a snapshot does not tell what was \
-         scored on the others; compare the runs in Weave itself, by their ids"
     ))
 }
 
@@ -360,20 +362,6 @@ fn days(time: SignedDuration) -> String {
         (0 | 1, _) => format!("{hours} h {minutes} min"),
         (days, 0) => plural(days.unsigned_abs(), "day"),
         (days, hours) => format!("{days} d {hours} h"),
-    }
-}
-
-fn no_baseline(why: Option<&Prose>, skips: Skips) -> Prose {
-    let message = match why {
-        Some(why) => Prose::from("there is no baseline: ").then(why.clone()),
-        None => Prose::from("no baseline is named"),
-    };
-    match skips {
-        Skips::No => message,
-        Skips::NotRequired => message.text("; the change limits are skipped"),
-        Skips::UntilFirst => message.text(
-            "; the change limits are skipped, for at most 14 days after the first run of the evaluation",
-        ),
     }
 }
 

@@ -11,6 +11,7 @@ mod json;
 mod junit;
 mod links;
 mod markdown;
+mod missing;
 mod reason;
 mod redact;
 mod rows;

@@ -101,6 +101,16 @@ pub struct Absence {
     recent: Vec<RunInfo>,
 }
 
+impl Absence {
+    /// Whether a recent run of another commit than the candidate's matches the baseline's selector. Such a run cannot
+    /// be the baseline, because the search found none.
+    #[must_use]
+    pub fn has_match(&self, selector: &Selector, rules: &BaselineRules) -> bool {
+        let mut recent = self.recent.iter();
+        recent.any(|info| rules.is_other(info) && info.matches(selector, &rules.identity))
+    }
+}
+
 /// The result of a search in Weave.
 enum Searched {
     Found(Found),
@@ -474,11 +484,9 @@ impl<'a> Finder<'a> {
         let mut read = 0;
         for _ in 0..MOST_PAGES {
             let (page, lines) = self.page(selector, Eligible::Any, RECENT, read)?;
-            let others = page.iter().filter(|info| {
-                info.matches(selector, self.identity)
-                    && !rules.ids.contains(&info.id)
-                    && !rules.is_own_commit(info)
-            });
+            let others = page
+                .iter()
+                .filter(|info| info.matches(selector, self.identity) && rules.is_other(info));
             if others.count() > 0 {
                 return Ok((first, true));
             }

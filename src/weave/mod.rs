@@ -26,6 +26,6 @@ pub use exceptions::read_exceptions;
 pub use find::{Absence, Finder, Found, Named, State, Unread};
 pub use read::{
     Needs, RunSource, Sources, differ_by_key_order, read_details, read_evidence, read_prediction,
-    read_rows, read_run, read_trials, run_rows, saved_evidence,
+    read_rows, read_run, read_totals, read_trials, run_rows, saved_evidence,
 };
 pub use setup::read_setup;

@@ -343,6 +343,31 @@ pub fn read_trials(
         .collect())
 }
 
+/// Returns the counts and means of each run, by run id. A run without rows is missing from the result.
+///
+/// # Errors
+///
+/// Weave cannot count the scores.
+pub fn read_totals(
+    client: &Client<'_>,
+    project: &Project,
+    ids: &[&str],
+) -> Result<BTreeMap<String, Totals>, Fault> {
+    let reader = Reader {
+        client,
+        project,
+        needs: Needs::default(),
+    };
+    let summary = reader.summary(ids, false)?;
+    let counts = summary.evaluations.into_iter();
+    Ok(counts
+        .map(|run| {
+            let id = run.evaluation_call_id.clone();
+            (id, Reader::sum(Some(run), false, false))
+        })
+        .collect())
+}
+
 /// A run that was read, with the source of its rows.
 enum Loaded<'a> {
     Live(Box<Run>, LiveRows<'a>),

@@ -31,7 +31,8 @@ fn no_policy() {
     check(&["--candidate", "cand"])
         .run()
         .code(2)
-        .says("no policy: there is no file `gates.yaml`");
+        .says("no policy: there is no file `gates.yaml`")
+        .says("help: `weave-gate init --project ENTITY/PROJECT` drafts gates.yaml from a run; or name the policy file");
     check(&["*.yaml", "--candidate", "cand"])
         .run()
         .code(2)

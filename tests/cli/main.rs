@@ -28,6 +28,7 @@ mod gitlab;
 mod help;
 mod hostile;
 mod hyperlinks;
+mod init;
 mod install;
 mod interrupted;
 #[cfg(unix)]
@@ -38,6 +39,7 @@ mod manual;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod names;
 mod network;
+mod no_baseline;
 mod no_room;
 mod no_verdict;
 #[cfg(unix)]
@@ -56,4 +58,5 @@ mod secure;
 mod selection;
 #[cfg(unix)]
 mod shell;
+mod snapshot;
 mod weave;

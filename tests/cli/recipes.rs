@@ -70,18 +70,65 @@ fn every_command_in_the_recipes_is_one() {
 fn github_required_check_runs_although_what_it_needs_failed() {
     let workflow = yaml("github-pull-request.yml");
     let gate = &workflow["jobs"]["gate"];
-    assert_eq!(gate["if"], "${{ !cancelled() }}");
+    assert_eq!(
+        gate["if"],
+        "${{ !cancelled() && github.event_name == 'pull_request' }}"
+    );
     assert_eq!(gate["permissions"]["pull-requests"], "write");
     let steps = gate["steps"].as_sequence().unwrap();
     assert_eq!(
         steps[0]["with"]["ref"],
         "${{ github.event.pull_request.base.sha }}"
     );
-    assert_eq!(steps[1]["with"]["comment"], "true");
+    // Only the pull request that adds the policy brings its own.
+    assert_eq!(steps[1]["if"], "${{ hashFiles('gates.yaml') == '' }}");
     assert_eq!(
-        workflow["env"]["GATE_SHA"],
+        steps[1]["with"]["ref"],
         "${{ github.event.pull_request.head.sha }}"
     );
+    assert_eq!(steps[2]["with"]["policy"], "gates.yaml");
+    assert_eq!(steps[2]["with"]["comment"], "true");
+    assert_eq!(
+        workflow["env"]["GATE_SHA"],
+        "${{ github.event.pull_request.head.sha || github.sha }}"
+    );
+}
+
+/// Each recipe that judges pull requests also evaluates main, so that they have a baseline, and says how the pull
+/// request that adds the policy passes without one.
+#[test]
+fn main_is_evaluated_and_the_first_pull_request_can_pass() {
+    for name in ["github-pull-request.yml", "github-deployment.yml"] {
+        let workflow = yaml(name);
+        assert_eq!(workflow["on"]["push"]["branches"][0], "main", "{name}");
+        let evaluate = &workflow["jobs"]["evaluate"];
+        assert!(evaluate.get("if").is_none(), "{name}");
+        assert!(format!("{evaluate:?}").contains("evaluate.py"), "{name}");
+    }
+    let evaluate = &yaml("gitlab.yml")["evaluate"]["rules"];
+    let rules: Vec<&str> = evaluate
+        .as_sequence()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["if"].as_str().unwrap())
+        .collect();
+    assert!(rules.contains(&"$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"));
+    assert_eq!(
+        yaml("azure-pipelines.yml")["trigger"]["branches"]["include"][0],
+        "main"
+    );
+    for name in [
+        "github-pull-request.yml",
+        "github-deployment.yml",
+        "gitlab.yml",
+        "azure-pipelines.yml",
+        "buildkite.yml",
+        "Jenkinsfile",
+    ] {
+        let said = "`weave-gate init` writes `baseline: {required: after-first}`";
+        assert!(recipe(name).contains(said), "{name}");
+    }
+    assert!(recipe("github-forks.yml").contains("does not evaluate main"));
 }
 
 #[test]
@@ -279,15 +326,20 @@ fn github_recipes_use_the_action_as_it_is() {
 /// A recipe must not log a branch name that the author of a pull request can choose.
 #[test]
 fn the_branch_of_a_pull_request_is_not_what_its_author_calls_it() {
-    for name in ["github-pull-request.yml", "github-forks.yml"] {
+    for (name, expected) in [
+        (
+            "github-pull-request.yml",
+            "${{ github.event.pull_request && format('pull/{0}', github.event.pull_request.number) || github.ref_name }}",
+        ),
+        (
+            "github-forks.yml",
+            "pull/${{ github.event.pull_request.number }}",
+        ),
+    ] {
         let workflow = yaml(name);
         let env = [&workflow["env"], &workflow["jobs"]["gate"]["env"]];
         let branch = env.iter().find_map(|env| env["GATE_BRANCH"].as_str());
-        assert_eq!(
-            branch,
-            Some("pull/${{ github.event.pull_request.number }}"),
-            "{name}"
-        );
+        assert_eq!(branch, Some(expected), "{name}");
     }
     let jenkins = "GATE_BRANCH = \"${env.CHANGE_ID ? 'pull/' + env.CHANGE_ID : env.BRANCH_NAME}\"";
     assert!(recipe("Jenkinsfile").contains(jenkins));

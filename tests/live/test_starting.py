@@ -90,12 +90,15 @@ def test_a_drafted_policy_is_valid_and_passes_on_its_run(place):
     for words in [
         "project: my-team/support-bot",
         "evaluation: answers",
-        "- name: correctness\n    scorer: correctness\n    metric: pass_rate\n    min: 0.89 # lower end of the one-sided 95 % Wilson interval on 40 rows",
-        "39 of 40 pass; every trial is scored",
+        "  evaluation: answers # its newest run\n  # commit: \"${GATE_SHA}\"\n",
+        "required: after-first",
+        "- name: correctness\n    scorer: correctness\n    metric: pass_rate\n    min: 0.89 # the lower end of the one-sided",
+        "# Now: 39 of 40 trials pass.",
         "max_drop: 0.05 # two rows of 40",
-        "tone.score",
+        "- name: tone.score\n    scorer: tone.score\n    metric: numeric_mean\n    range: [0, 1] # guessed",
         "tone.note: text, on 40 of 40 trials",
-        "evidence: significant # fails only by more than chance explains: on 40 rows one more or less is 0.025 of a rate",
+        "evidence: significant # with 40 rows, a drop fails only if chance does not explain it",
+        "with weave.attributes({",
     ]:
         assert words in text
     report = judged(place, run)
@@ -108,7 +111,7 @@ def test_a_draft_allows_what_changed_since_its_baseline(place):
     run = evaluate(Bot(wrong=list(range(8))), questions(range(40)), [correctness, tone])
     text = drafted(place, run)
     print(text)
-    assert "max_drop: 0.2 # it changed by so much since run" in text
+    assert "max_drop: 0.2 # the drop from run" in text
     report = judged(place, run)
     assert report["verdict"] == "passed", report
     assert {check["status"] for check in report["policies"][0]["checks"]} == {"pass"}
@@ -120,10 +123,67 @@ def test_a_draft_of_a_corrupted_run(place):
     run = evaluate(Bot(crash=[1, 2], wrong=[3]), questions(range(12)), [correctness, tone])
     text = drafted(place, run)
     print(text)
-    for words in ["correctness is scored", "10 of 12 trials are scored", "missing: ignore", "# max_drop: 0.17 is undecided or broken"]:
+    for words in ["correctness is scored", "10 of 12 trials have a score", "missing: ignore", "# max_drop: 0.17 # not met, or undecided, against"]:
         assert words in text
     report = judged(place, run)
     assert report["verdict"] == "passed", report
+
+
+def test_a_draft_names_the_commit_and_the_branch_that_the_run_carries(place):
+    base = {"git_sha": "a" * 40, "git_branch": "main"}
+    evaluate(Bot(), questions(range(40)), [correctness], attributes=base)
+    ours = {"git_sha": "b" * 40, "git_branch": "main"}
+    run = evaluate(Bot(), questions(range(40)), [correctness], attributes=ours)
+    # The newest run is of a pull request.
+    evaluate(Bot(wrong=[1]), questions(range(40)), [correctness], attributes={"git_sha": "c" * 40, "git_branch": "pull/7"})
+    policy = place.work / "gates.yaml"
+    done = place.run("init", *place.here)
+    assert done.returncode == 0, done.stderr
+    assert f"drafted from run {run}, the newest completed run of branch `main`" in done.stderr
+    assert "warning" not in done.stderr
+    text = policy.read_text()
+    print(text)
+    assert '  evaluation: answers\n  commit: "${GATE_SHA}"' in text
+    assert "baseline:\n  branch: main #" in text and "\n  required: after-first #" in text
+    assert place.run("validate").returncode == 0
+    for sha, code in (("b" * 40, 0), ("c" * 40, 0)):
+        done = place.run("check", "--format=json", *place.here, env={"GATE_SHA": sha})
+        report = json.loads(done.stdout)
+        assert (done.returncode, report["verdict"]) == (code, "passed"), done.stdout
+        assert {check["status"] for check in report["policies"][0]["checks"]} == {"pass"}
+
+
+def test_a_run_that_looks_bad_is_warned_of(place):
+    for _ in range(3):
+        evaluate(Bot(), questions(range(40)), [correctness, tone])
+    run = evaluate(Bot(wrong=list(range(20))), questions(range(40)), [correctness, tone])
+    done = place.run("init", *place.here)
+    assert done.returncode == 0, done.stderr
+    assert f"warning: run {run} scored far lower than the 3 runs before it" in done.stderr
+    assert "`correctness` 50 %, median 100 %; `tone.score` 0.65, median 0.8" in done.stderr
+
+
+def test_one_of_several_evaluations_is_asked_for(place):
+    evaluate(Bot(), ROWS, [correctness], name="answers")
+    evaluate(Bot(), ROWS, [correctness], name="retrieval")
+    log([{"x": True}] * 4, name="nightly")
+    # Names that the logger made up are not names of evaluations.
+    for _ in range(2):
+        logger = weave.EvaluationLogger(model="loggedbot")
+        logger.log_example(inputs={"row": 1}, output="", scores={"x": True})
+        logger.log_summary()
+    weave.trace.context.weave_client_context.get_weave_client().flush()
+    place.requests()
+    done = place.run("init", *place.here)
+    assert (done.returncode, len(place.requests())) == (2, 1), done.stderr
+    print(done.stderr)
+    head, _, *lines, help_line = done.stderr.splitlines()
+    assert head == "error: the newest 5 runs of the project are of 4 evaluations; name one of them"
+    assert [line.split()[:1] for line in lines] == [["(unnamed,"], ["nightly"], ["retrieval"], ["answers"]]
+    assert "weave-gate init" in help_line
+    done = place.run("init", "evaluation=answers", *place.here)
+    assert done.returncode == 0, done.stderr
+    assert "evaluation: answers" in (place.work / "gates.yaml").read_text()
 
 
 def test_a_draft_of_hostile_names(place):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
 import pty
 import select
@@ -20,15 +21,20 @@ class Slow(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def run(arguments: list[str], work: str) -> str:
-    """Runs the gate with stderr on a terminal, and returns the terminal's output."""
+def run(arguments: list[str], work: str, *, code: int = 3, typed: str | None = None, env: dict | None = None) -> str:
+    """Runs the gate with stderr on a terminal, and returns the terminal's output.
+
+    If something is typed, stdin is the terminal, too.
+    """
     ours, theirs = pty.openpty()
-    environment = {"PATH": os.environ["PATH"], "HOME": work, "WANDB_API_KEY": "k" * 40}
+    environment = {"PATH": os.environ["PATH"], "HOME": work, "WANDB_API_KEY": "k" * 40, **(env or {})}
+    if typed is not None:
+        os.write(ours, typed.encode())
     process = subprocess.Popen(
         [os.environ["WEAVE_GATE"], *arguments],
         cwd=work,
         env=environment,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL if typed is None else theirs,
         stdout=subprocess.DEVNULL,
         stderr=theirs,
     )
@@ -46,7 +52,7 @@ def run(arguments: list[str], work: str) -> str:
             break
         shown += piece
     os.close(ours)
-    assert process.wait(timeout=5) == 3
+    assert process.wait(timeout=5) == code, shown
     return shown.decode()
 
 
@@ -96,4 +102,54 @@ def test_a_long_wait_shows_one_line_that_lives(tmp_path):
     assert "waited 3s for model=bot in a/b" in after
     quiet = run([*arguments, "-q"], str(tmp_path))
     assert "waiting" not in quiet
+    server.shutdown()
+
+
+class Two(http.server.BaseHTTPRequestHandler):
+    """A project with a run of two evaluations each, of which the results cannot be read."""
+
+    def do_POST(self) -> None:  # noqa: N802
+        length = int(self.headers["Content-Length"])
+        asked = json.loads(self.rfile.read(length))
+        runs = [
+            {
+                "id": name,
+                "trace_id": name,
+                "op_name": "Evaluation.evaluate",
+                "started_at": f"2026-11-2{day}T00:00:00Z",
+                "ended_at": f"2026-11-2{day}T01:00:00Z",
+                "inputs": {"self": f"weave:///a/b/object/{name}:v1"},
+                "attributes": {},
+            }
+            for name, day in (("answers", 9), ("retrieval", 8))
+        ]
+        ids = asked.get("filter", {}).get("call_ids")
+        found = [run for run in runs if ids is None or run["id"] in ids]
+        body = "\n".join(json.dumps(run) for run in found).encode() if self.path == "/calls/stream_query" else b"{}"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+def test_one_of_several_evaluations_is_asked_for_on_a_terminal(tmp_path):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Two)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    arguments = ["init", "--project=a/b", "--base-url", f"http://127.0.0.1:{server.server_port}"]
+    work = str(tmp_path)
+    # The second evaluation is taken. Its results cannot be read from this server.
+    shown = run(arguments, work, typed="2\n")
+    assert " 1  answers " in shown and " 2  retrieval " in shown
+    assert "which one? [1-2] " in shown
+    assert "retrieval" in shown.partition("which one?")[2]
+    for typed in ("3\n", "0\n", "x\n", "\n"):
+        shown = run(arguments, work, code=2, typed=typed)
+        assert "which one?" in shown and "name one of them" in shown
+    # In CI and without a terminal on stdin, nobody is asked.
+    assert "which one?" not in run(arguments, work, code=2, typed="2\n", env={"CI": "true"})
+    assert "which one?" not in run(arguments, work, code=2)
+    assert "which one?" not in run([*arguments, "-q"], work, code=2, typed="2\n")
     server.shutdown()

@@ -13,12 +13,13 @@ use std::sync::Arc;
 use serde_json::Map;
 
 use super::columns::Columns;
-use super::source::{RowSource, Take};
+use super::source::{RowSource, Take, unresolved};
 use super::summary_builder::SummaryBuilder;
 use super::trial::{RowTexts, RunRow, Trial};
 use super::{Completeness, Dimension, Reference, Run, Totals, Usage};
 use crate::fault::Fault;
 use crate::project::Project;
+use crate::shell;
 use wire::{
     FORMAT, Header, Named, OldResults, OldSnapshot, Results, SavedRun, SavedSetup, SavedUsage,
     Snapshot, Texts, VERSION,
@@ -43,6 +44,8 @@ pub struct Saved {
     runs: Vec<Run>,
     /// The bytes of the file; `None` if it contains no rows with scores.
     bytes: Option<Arc<[u8]>>,
+    /// Whether it is known to contain no inputs and outputs.
+    has_no_texts: bool,
     version: u64,
     shown: String,
 }
@@ -67,6 +70,12 @@ impl Saved {
         self.runs.first().map(|run| &run.project)
     }
 
+    /// Its path, as messages show it.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.shown
+    }
+
     /// Whether it contains rows with their scores.
     #[must_use]
     pub fn has_rows(&self) -> bool {
@@ -84,6 +93,20 @@ impl Saved {
 }
 
 impl RowSource for SavedRows {
+    fn without_inputs(&self, digest: &str) -> Fault {
+        if !self.saved.has_no_texts {
+            return unresolved(digest);
+        }
+        let path = &self.saved.shown;
+        let (run, to) = (shell::word(&self.id), shell::word(path));
+        Fault::evidence(format!(
+            "the snapshot `{path}` holds no inputs, which `where` and `by` need"
+        ))
+        .help(format!(
+            "take it again with them: `weave-gate snapshot {run} -o {to} --rows`"
+        ))
+    }
+
     /// Passes inputs and outputs with the rows if inputs are needed.
     fn each(&self, columns: &Columns, take: &mut Take<'_>) -> Result<(), Fault> {
         let saved = &self.saved;
@@ -211,18 +234,23 @@ pub fn parse(
         .help("take it again with this version, or judge it with the version that wrote it"));
     }
     let problem = |problem: String| fault(problem).help(again);
-    let (runs, has_rows) = if header.version == OLDEST_VERSION {
+    let (runs, has_rows, has_no_texts) = if header.version == OLDEST_VERSION {
         let old: OldSnapshot =
             serde_json::from_slice(&bytes).map_err(|error| problem(error.to_string()))?;
-        old_runs(old, web).map_err(problem)?
+        // Its rows contain the texts, if it has any.
+        let (runs, has_rows) = old_runs(old, web).map_err(problem)?;
+        (runs, has_rows, false)
     } else {
         let snapshot: Snapshot =
             serde_json::from_slice(&bytes).map_err(|error| problem(error.to_string()))?;
-        runs(snapshot, web).map_err(problem)?
+        let has_no_texts = snapshot.texts.is_none();
+        let (runs, has_rows) = runs(snapshot, web).map_err(problem)?;
+        (runs, has_rows, has_no_texts)
     };
     let saved = Saved {
         runs,
         bytes: has_rows.then(|| bytes.into()),
+        has_no_texts,
         version: header.version,
         shown: shown.to_owned(),
     };

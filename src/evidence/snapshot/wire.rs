@@ -106,8 +106,8 @@ pub(super) struct Snapshot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) usage: Option<Vec<SavedUsage>>,
     /// The inputs and outputs of each run, row by row. They are written and read separately.
-    #[serde(default, rename = "texts", skip_serializing)]
-    _texts: Option<IgnoredAny>,
+    #[serde(default, skip_serializing)]
+    pub(super) texts: Option<IgnoredAny>,
 }
 
 impl Snapshot {
@@ -129,7 +129,7 @@ impl Snapshot {
             setup: (!setup.is_empty()).then_some(setup),
             results: None,
             usage: usage.filter(|usage| !usage.is_empty()),
-            _texts: None,
+            texts: None,
         }
     }
 }

@@ -183,7 +183,10 @@ pub(in crate::judge) fn column(
     metric
         .column()
         .and_then(|kind| rows.column(subject, kind))
-        .ok_or(Cause::RowsUnknown)
+        .ok_or_else(|| Cause::RowsUnknown {
+            needs_inputs: false,
+            snapshots: Vec::new(),
+        })
 }
 
 /// The run whose rows contradict its summary, if there is one.

@@ -63,7 +63,7 @@ impl Measurer<'_> {
         }
         // For changed rows, the pass rates of both runs only show how missing scores are treated. The value is the
         // count of rows.
-        let rows = self.rows()?;
+        let rows = self.rows(gate)?;
         let selection = Selection::of(spec.slice, rows);
         let row_test = spec.row_test(&selection, removed_rows, &pairing);
         let pairing = Pairing {
@@ -90,8 +90,9 @@ impl Measurer<'_> {
         Ok(())
     }
 
-    fn rows(&self) -> Result<&Rows, Cause> {
-        self.evidence.rows.as_ref().ok_or(Cause::RowsUnknown)
+    fn rows(&self, gate: &Gate) -> Result<&Rows, Cause> {
+        let rows = self.evidence.rows.as_ref();
+        rows.ok_or_else(|| Cause::rows_unknown(self.evidence, gate.is_sliced()))
     }
 
     /// The values from the summary, and how removed rows were treated; `None` if the rows must be read.
@@ -196,7 +197,7 @@ impl Measurer<'_> {
     /// Measures the values from the rows.
     fn on_rows(&self, spec: CheckSpec<'_>) -> Result<Pairing, Cause> {
         let CheckSpec { gate, limit, .. } = spec;
-        let rows = self.rows()?;
+        let rows = self.rows(gate)?;
         let selection = Selection::of(spec.slice, rows);
         look_into(spec, rows, &selection)?;
         let text_counts = text_counts(self.evidence, spec.subject);
@@ -319,7 +320,7 @@ impl Measurer<'_> {
         }
         // Only rows show whether a score lies outside the range.
         if known.is_none() && !means.is_empty() {
-            return Err(Cause::RowsUnknown);
+            return Err(Cause::rows_unknown(self.evidence, gate.is_sliced()));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::Redact;
 use crate::evidence::Fact;
-use crate::judge::{Advice, Cause, Reason, RunCause, ScoreCause, SliceCause};
+use crate::judge::{Advice, BaselineHelp, Cause, Reason, RunCause, ScoreCause, SliceCause};
 use crate::secret::Secrets;
 
 impl Redact for Reason {
@@ -40,7 +40,20 @@ impl Redact for Cause {
                     gate.redact(secrets);
                 }
             }
-            Self::NoBaseline { why, skips: _ } => why.redact(secrets),
+            Self::NoBaseline {
+                why,
+                skips: _,
+                help,
+            } => {
+                why.redact(secrets);
+                help.redact(secrets);
+            }
+            Self::CommonRowsUnknown { snapshots, .. } | Self::RowsUnknown { snapshots, .. } => {
+                for snapshot in snapshots {
+                    snapshot.run.redact(secrets);
+                    snapshot.path.redact(secrets);
+                }
+            }
             Self::RowsDisagree { role: _, what } => what.redact(secrets),
             Self::EvaluationChanged { names } => {
                 if let Some((candidate, baseline)) = names {
@@ -58,9 +71,7 @@ impl Redact for Cause {
             Self::Waiver { reason, .. } => reason.redact(secrets),
             Self::NewestRunWorse { .. }
             | Self::NoCommonRows { .. }
-            | Self::CommonRowsUnknown { .. }
             | Self::NoCommonScores
-            | Self::RowsUnknown
             | Self::RepeatedCalls
             | Self::RowsRemoved { .. }
             | Self::RowsAdded { .. }
@@ -70,6 +81,24 @@ impl Redact for Cause {
             | Self::NoUsage { .. }
             | Self::NothingCanBlock
             | Self::NothingJudged => {}
+        }
+    }
+}
+
+impl Redact for BaselineHelp {
+    fn redact(&mut self, secrets: &Secrets) {
+        match self {
+            Self::TakeSnapshot { path } => path.redact(secrets),
+            Self::Evaluate {
+                branch,
+                attribute,
+                until_then: _,
+            } => {
+                branch.redact(secrets);
+                attribute.redact(secrets);
+            }
+            Self::List { selector } => selector.redact(secrets),
+            Self::Name | Self::CheckId => {}
         }
     }
 }
