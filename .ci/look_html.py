@@ -66,7 +66,7 @@ def pages(weave_gate: str, folder: pathlib.Path) -> dict[str, bool]:
     run(weave_gate, folder, 1, "check", "-q", "passes.yaml", "gates.example.yaml", *both, "--html=several.html")
     run(weave_gate, folder, 3, "check", "-q", "passes.yaml", "--candidate=file:missing.json", "--html=unjudged.html")
     run(weave_gate, folder, 0, "compare", "file:examples/baseline.json", "file:examples/candidate.json", "--html=compared.html")
-    found = {"failed": True, "passed": False, "several": True, "unjudged": False, "compared": False}
+    found = {"failed": True, "passed": False, "several": True, "unjudged": False, "compared": True}
     for place, name in enumerate(HOSTILE):
         for of in ("candidate", "baseline"):
             snapshot = json.loads((root / "examples" / f"{of}.json").read_text())

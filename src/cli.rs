@@ -38,7 +38,7 @@ pub enum Command {
     /// Judge a candidate run by one or several policies
     #[command(after_help = EXIT_CODES)]
     Check(CheckArgs),
-    /// Show all rows and statistics behind a check
+    /// Show the rows and the statistics of a check
     #[command(
         after_help = "Exit codes: 0 explained, 2 command line or policy wrong, 3 nothing to explain."
     )]
@@ -142,11 +142,14 @@ pub struct CiArgs {
     pub skip_forks: bool,
 }
 
+/// The policy that is judged if none is named.
+pub const USUAL_POLICY: &str = "gates.yaml";
+
 /// What is judged, and where it is.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct JudgeArgs {
     /// Policy files or glob patterns
-    #[arg(default_value = "gates.yaml")]
+    #[arg(default_value = USUAL_POLICY)]
     pub policy: Vec<String>,
 
     /// Run to judge: id, address, `file:SNAPSHOT`, `latest` or `commit=8dc29fc` [default: the policy's]
@@ -189,12 +192,18 @@ pub struct JudgeArgs {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// Name of a gate, or id of a check in the JSON report
-    pub check: String,
+    /// Name of a gate or dimension, or id of a check [default: every check that blocks]
+    ///
+    /// A policy file in its place is a policy, of which every check that blocks is explained.
+    pub check: Option<String>,
 
     /// Explain this JSON report instead of judging again
     #[arg(long, value_name = "REPORT", conflicts_with_all = ["policy", "candidate", "baseline", "wait", "exclude_run"])]
     pub from: Option<PathBuf>,
+
+    /// Maximum number of rows for each check [default: 10, or 3 if several checks are explained]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub limit: Option<u16>,
 
     /// What is judged.
     #[command(flatten)]
@@ -230,11 +239,15 @@ pub struct InitArgs {
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// Run to compare with, named as in `check --baseline`
+    /// Run to compare with, named as in `check --baseline`; by its address, of any project
     pub baseline: String,
 
     /// Run to compare, named as in `check --candidate`
     pub candidate: String,
+
+    /// Leave inputs and outputs of rows out of the reports
+    #[arg(long, help_heading = "Reports")]
+    pub no_excerpts: bool,
 
     /// Wait up to this long for the candidate to finish, such as 15m
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -273,7 +286,7 @@ pub struct ReportArgs {
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
     /// Policy files or glob patterns
-    #[arg(default_value = "gates.yaml")]
+    #[arg(default_value = USUAL_POLICY)]
     pub policy: Vec<String>,
 }
 
@@ -425,11 +438,12 @@ pub enum Shell {
 }
 
 /// Where the runs are. The API key is never an argument, because every user of the machine can read arguments.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct ServerArgs {
     /// Project as entity/project [default: the policy's]
     ///
-    /// If the policy has none either, `WANDB_ENTITY` and `WANDB_PROJECT` name it.
+    /// If the policy has none either, `WANDB_ENTITY` and `WANDB_PROJECT` name it. For a command that takes no policy, the
+    /// policy is gates.yaml in the working directory, if it exists.
     #[arg(long, value_name = "PROJECT", help_heading = "Weave")]
     pub project: Option<String>,
 

@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use weave_gate::evidence::{BaselineRules, RunInfo, RunStatus};
 use weave_gate::evidence::{Completeness, Gap};
 use weave_gate::report::runs::{self, Listing};
+use weave_gate::report::{Style, terminal_runs};
 use weave_gate::secret::Secrets;
 use weave_gate::selector::{Identity, Selector, is_same_commit};
 use weave_gate::weave::{Eligible, Finder, Found, Named, State};
 
-use super::made::{project, run};
+use super::made::{now, project, run};
 use super::results::client;
 use super::text::{has_no_command, is_plain, is_told};
 
@@ -212,15 +213,32 @@ fn listed(pages: &[&str], selector: &Selector) {
         project: &project,
         web: "https://wandb.ai".to_owned(),
         selector,
+        identity: &identity,
         runs: &heads,
         trials: None,
+        has_more: false,
+        matching: None,
+        all: None,
+        now: now(),
     };
-    let table = runs::terminal(&listing);
-    is_plain(&table);
+    let table = runs::plain(&listing);
+    is_plain(&table.replace('\t', " "));
     has_no_command(&table);
     // The table has one line for each run and one header line.
     let lines = if heads.is_empty() { 0 } else { heads.len() + 1 };
     assert_eq!(table.lines().count(), lines, "{table:?}");
+    assert!(table.lines().all(|line| line.matches('\t').count() == 9));
+    for width in [40, 80, 200] {
+        let style = Style {
+            width,
+            ..Style::plain()
+        };
+        let shown = terminal_runs(&listing, style);
+        is_plain(&shown);
+        has_no_command(&shown);
+        let lines = if heads.is_empty() { 0 } else { heads.len() + 3 };
+        assert_eq!(shown.lines().count(), lines, "{shown:?}");
+    }
     let json = runs::json(&listing).unwrap();
     is_plain(&json);
     let read: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -1,36 +1,45 @@
 //! Fuzzes `explain --from` with a JSON report from an untrusted source.
 
-use serde_json::Value;
-use weave_gate::report::explain;
+use weave_gate::report::{Amount, Asked, Style, explain, read};
 
 use super::text::{has_no_command, is_plain, is_told};
 
 /// The maximum number of checks of a report that are explained.
 const MOST: usize = 4;
 
-/// Explains checks by their ids, and one check that does not exist.
+/// Explains checks by their ids, the checks that block, and one check that does not exist.
 ///
 /// # Panics
 ///
 /// Panics if the text is not plain.
 pub fn check(data: &[u8]) {
-    let Ok(report) = serde_json::from_slice::<Value>(data) else {
+    let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    let list = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned();
-    let policies = list(&report, "policies").unwrap_or_default();
-    let checks = policies
-        .iter()
-        .flat_map(|policy| list(policy, "checks").unwrap_or_default());
-    let named = checks.filter_map(|check| check.get("id")?.as_str().map(str::to_owned));
-    for name in named.take(MOST).chain(["no such check".to_owned()]) {
-        match explain(&report, &name) {
-            Ok(text) => {
-                is_plain(&text);
-                has_no_command(&text);
-                assert!(!text.trim().is_empty() || name.trim().is_empty());
+    let Ok(report) = read(text) else {
+        return;
+    };
+    let ids = report.check_ids().take(MOST).map(Some);
+    for check in ids.chain([Some("no such check"), None]) {
+        for (width, amount) in [(40, Amount::Usual), (80, Amount::All), (120, Amount::Usual)] {
+            let asked = Asked {
+                check,
+                rows: None,
+                is_from_file: true,
+            };
+            let style = Style {
+                width,
+                amount,
+                ..Style::plain()
+            };
+            match explain(&report, asked, style) {
+                Ok(text) => {
+                    is_plain(&text);
+                    has_no_command(&text);
+                    assert!(!text.trim().is_empty());
+                }
+                Err(fault) => is_told(&fault),
             }
-            Err(fault) => is_told(&fault),
         }
     }
 }

@@ -12,14 +12,14 @@ use weave_gate::evidence::{
     Pair, Reference, Role, Run, RunRow, RunStatus, SnapshotOf, SummaryBuilder, Totals,
 };
 use weave_gate::fault::Fault;
-use weave_gate::judge::{columns, compare, judge, offending, offending_columns};
+use weave_gate::judge::{MOST_OFFENDING, columns, compare, judge, offending, offending_columns};
 use weave_gate::policy::{
     BaselineRule, CandidateRule, Completeness, Condition, Correction, Evidence as Rule, Gate,
     Limit, LimitKey, Metric, Missing, MissingRule, Policy, RemovedRows, Required, Severity, Waiver,
 };
 use weave_gate::prose::Prose;
 use weave_gate::report::{
-    self, Amount, Compared, Judged, Report, Section, Style, Table, github_annotations,
+    self, Amount, Asked, Compared, Judged, Report, Section, Style, Table, github_annotations,
     gitlab_annotations,
 };
 use weave_gate::secret::Secrets;
@@ -437,10 +437,9 @@ fn against(names: &Names) -> impl Iterator<Item = (Role, Fact)> {
 
 fn judged(policy: &Policy, evidence: &Evidence, rows: &[[String; 2]]) -> Judged {
     let judgement = judge(policy, evidence, now());
-    let offending = evidence
-        .rows
-        .as_ref()
-        .map_or_else(Vec::new, |known| offending(policy, known, &judgement, None));
+    let offending = evidence.rows.as_ref().map_or_else(Vec::new, |known| {
+        offending(policy, known, &judgement, None, MOST_OFFENDING)
+    });
     let mut details = Details::new();
     for [ours, theirs] in rows {
         for (role, text) in [(Role::Candidate, ours), (Role::Baseline, theirs)] {
@@ -570,7 +569,7 @@ fn reports(case: &Case, names: &Names) {
         report.faults().for_each(is_told);
         let read: Value = serde_json::from_str(&json).expect("a report in JSON");
         assert_eq!(read["exit_code"], report.exit().code());
-        explained(report, &read);
+        explained(report, &json);
     }
 }
 
@@ -625,7 +624,25 @@ fn terminal(render: &dyn Fn(Style) -> String) -> String {
     whole
 }
 
-fn explained(report: &Report, read: &Value) {
+fn explained(report: &Report, text: &str) {
+    let read = report::read(text).expect("the report that was written");
+    let live = report::document(report);
+    let explain = |check: Option<&str>| {
+        let asked = Asked {
+            check,
+            rows: None,
+            is_from_file: true,
+        };
+        let of = |report| {
+            let text = report::explain(report, asked, Style::plain())?;
+            is_plain(&text);
+            has_no_command(&text);
+            Ok::<String, Fault>(text)
+        };
+        let (one, other) = (of(&read), of(&live));
+        assert_eq!(one, other, "a report says something else when it is read");
+        one
+    };
     let judged = report
         .sections
         .iter()
@@ -637,22 +654,20 @@ fn explained(report: &Report, read: &Value) {
             assert!(known.insert(id.clone()), "two checks of one id: {id}");
             // The policies have the same checks, so the checks are explained together.
             if place == 0 {
-                let text = report::explain(read, &id).expect("a check that is in the report");
-                is_plain(&text);
-                has_no_command(&text);
+                explain(Some(&id)).expect("a check that is in the report");
             }
         }
     }
-    if let Err(fault) = report::explain(read, "no such check at all") {
-        is_told(&fault);
+    for check in [Some("no such check at all"), None] {
+        if let Err(fault) = explain(check) {
+            is_told(&fault);
+        }
     }
 }
 
 fn compared(evidence: &Evidence) -> Compared {
     let comparison = compare(evidence, now()).expect("two runs");
-    Compared {
-        outcome: Ok((comparison, evidence.clone())),
-    }
+    Compared::of(Ok((comparison, evidence.clone())))
 }
 
 fn comparison(evidence: &Evidence) {

@@ -164,12 +164,14 @@ fn read(script: &Script<'_>) -> Result<Evidence, weave_gate::fault::Fault> {
         usage: true,
         costs: true,
         rows: Some(&wanted),
+        calls_are_optional: false,
     };
     let side = |id: &str| RunSource::Live(Box::new(head(id)));
     let sources = Sources {
         candidates: vec![side("c")],
         baselines: (!script.common.is_empty()).then(|| Ok(vec![side("b")])),
         newest_only: false,
+        across: None,
     };
     read_evidence(&client, &project(), &sources, needs)
 }

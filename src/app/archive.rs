@@ -18,7 +18,7 @@ use crate::cli::ServerArgs;
 use crate::evidence::snapshot::Saved;
 use crate::evidence::{Baseline, Details, Evidence, Role};
 use crate::fault::Fault;
-use crate::judge::OffendingRows;
+use crate::judge::{MOST_OFFENDING, OffendingRows};
 use crate::policy::Source;
 use crate::prose::Prose;
 use crate::report::{DetailsByBaseline, Judged};
@@ -175,15 +175,21 @@ impl<'a> Archive<'a> {
         let Source::File(path) = source else {
             return Ok(None);
         };
-        let saved = match self.saved.get(path) {
-            Some(saved) => saved.clone(),
-            None => of_file(request.project.as_ref(), path, self.console)?,
+        let saved = if let Some(saved) = self.saved.get(path) {
+            saved.clone()
+        } else {
+            let project = request.project.as_ref();
+            of_file(
+                project.filter(|_| !request.spans_projects),
+                path,
+                self.console,
+            )?
         };
         self.saved.insert(path.clone(), saved.clone());
         Ok(saved)
     }
 
-    /// Returns the rows of the checks that did not pass.
+    /// Returns the rows of the checks that did not pass, at most `most` of each.
     ///
     /// # Errors
     ///
@@ -192,11 +198,13 @@ impl<'a> Archive<'a> {
         &self,
         plan: &Plan,
         judged: &Judged,
+        most: usize,
     ) -> Result<(Vec<OffendingRows>, DetailsByBaseline), Fault> {
         let (mut all, mut details) = (Vec::new(), DetailsByBaseline::new());
         let named = judged.evidence.named.keys().cloned().map(Some);
         for name in std::iter::once(None).chain(named) {
-            let (offending, of_rows) = self.explain_with_baseline(plan, judged, name.as_deref())?;
+            let (offending, of_rows) =
+                self.explain_with_baseline(plan, judged, name.as_deref(), most)?;
             all.extend(offending);
             details.insert(name, of_rows);
         }
@@ -210,6 +218,7 @@ impl<'a> Archive<'a> {
         plan: &Plan,
         judged: &Judged,
         name: Option<&str>,
+        most: usize,
     ) -> Result<(Vec<OffendingRows>, Details), Fault> {
         let request = plan.request.with_baseline(name);
         let read = self.known.iter().find(|(known, _)| *known == request);
@@ -222,8 +231,22 @@ impl<'a> Archive<'a> {
             console: self.console,
             sources: &read.sources,
             project: &evidence.candidate.project,
+            most,
         };
         reader.explain(plan, judged, evidence, name)
+    }
+
+    /// Returns a reader of single rows of the runs of a request, if its evidence was read.
+    pub(super) fn reader(&self, request: &Request) -> Option<Reader<'_>> {
+        let read = self.known.iter().find(|(known, _)| known == request)?;
+        let read = read.1.as_ref().ok()?;
+        Some(Reader {
+            client: self.search.as_ref().map(Search::client),
+            console: self.console,
+            sources: &read.sources,
+            project: &read.evidence.candidate.project,
+            most: MOST_OFFENDING,
+        })
     }
 
     fn search(&mut self) -> Result<&mut Search<'a>, Fault> {

@@ -19,7 +19,7 @@ use crate::evidence::{Columns, Totals};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::forge::outsider;
-use crate::judge::{columns, judge};
+use crate::judge::{MOST_OFFENDING, columns, judge};
 use crate::policy::{PolicyFile, expand};
 use crate::report::{self, Judged, Report, Section};
 use crate::weave::Needs;
@@ -31,9 +31,16 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
         .or(unwritable)
         .map_or(Ok(()), Err)
         .and_then(|()| prepare(&arguments.judge, &mut |path| outputs.keep(path)))
-        .and_then(|plans| match skip(arguments, &plans)? {
-            Some(reason) => Ok(Report::of_skip(reason)),
-            None => gather(&arguments.judge, &plans, arguments.no_excerpts, console),
+        .and_then(|plans| {
+            if let Some(reason) = skip(arguments, &plans)? {
+                return Ok(Report::of_skip(reason));
+            }
+            let rows = if arguments.no_excerpts {
+                0
+            } else {
+                MOST_OFFENDING
+            };
+            gather(&arguments.judge, &plans, rows, console)
         })
         .unwrap_or_else(Report::of_fault);
     if report.fault.is_some() {
@@ -156,11 +163,11 @@ pub(super) fn prepare(
     plans(arguments, policies)
 }
 
-/// Reads the evidence, and judges.
+/// Reads the evidence, judges, and reads at most `rows` rows of each check that did not pass.
 pub(super) fn gather(
     arguments: &JudgeArgs,
     plans: &[Plan],
-    no_excerpts: bool,
+    rows: usize,
     console: &Console,
 ) -> Result<Report, Fault> {
     let wanted = |runs: &[&Totals]| {
@@ -174,6 +181,7 @@ pub(super) fn gather(
         usage: plans.iter().any(|plan| plan.policy.needs_usage()),
         costs: plans.iter().any(|plan| plan.policy.needs_costs()),
         rows: Some(&wanted),
+        calls_are_optional: false,
     };
     let mut archive = Archive::new(&arguments.server, arguments.wait, needs, console);
     let mut sections = Vec::new();
@@ -198,8 +206,8 @@ pub(super) fn gather(
             outcome,
         });
     }
-    if !no_excerpts {
-        explain(&archive, plans, &mut sections);
+    if rows > 0 {
+        explain(&archive, plans, &mut sections, rows);
     }
     Ok(Report {
         sections,
@@ -209,10 +217,10 @@ pub(super) fn gather(
 }
 
 /// Adds the rows of failed checks after every policy is judged. This step delays no verdict and changes none.
-fn explain(archive: &Archive<'_>, plans: &[Plan], sections: &mut [Section]) {
+fn explain(archive: &Archive<'_>, plans: &[Plan], sections: &mut [Section], rows: usize) {
     for (plan, section) in plans.iter().zip(sections) {
         if let Ok(judged) = &mut section.outcome {
-            match archive.explain(plan, judged) {
+            match archive.explain(plan, judged, rows) {
                 Ok(explained) => (judged.offending, judged.details) = explained,
                 Err(fault) => judged.unexplained = Some(fault.message),
             }

@@ -8,6 +8,7 @@ use crate::evidence::{
     Selection, SnapshotOf,
 };
 use crate::policy::Source;
+use crate::project::Project;
 use crate::prose::Prose;
 use crate::selector::Identity;
 use crate::weave::{RunSource, Sources};
@@ -90,6 +91,11 @@ pub(super) fn together(
         candidates: ours.sources,
         baselines,
         newest_only: request.candidate.is_newest_only(),
+        across: None,
+    };
+    let sources = Sources {
+        across: other_project(request, &sources),
+        ..sources
     };
     (sources, selection)
 }
@@ -123,10 +129,26 @@ fn missing(source: &Source) -> MissingBaseline {
     }
 }
 
-/// The runs in Weave of which the completeness is still unknown.
-pub(super) fn uncounted(sources: &Sources) -> Vec<&RunInfo> {
+/// The project of the baseline, if the request allows that it is not that of the candidate.
+fn other_project(request: &Request, sources: &Sources) -> Option<Project> {
+    let baseline = request
+        .baseline
+        .as_ref()
+        .filter(|_| request.spans_projects)?;
+    let of = |side: &RunSource, named: Option<&Project>| match side {
+        RunSource::Live(_) => named.cloned(),
+        RunSource::Snapshot(run, _) => Some(run.project.clone()),
+    };
+    let ours = of(sources.candidates.first()?, request.project.as_ref());
+    let named = baseline.project.as_ref().or(request.project.as_ref());
+    let theirs = of(sources.baselines().first()?, named);
+    theirs.filter(|theirs| ours.as_ref() != Some(theirs))
+}
+
+/// The runs of these in Weave of which the completeness is still unknown.
+pub(super) fn uncounted(sources: &[RunSource]) -> Vec<&RunInfo> {
     let mut infos: Vec<&RunInfo> = Vec::new();
-    for side in sources.candidates.iter().chain(sources.baselines()) {
+    for side in sources {
         if let RunSource::Live(info) = side
             && info.completeness == Completeness::NotAsked
             && !infos.iter().any(|known| known.id == info.id)

@@ -6,28 +6,31 @@ use jiff::Timestamp;
 
 use super::archive::Archive;
 use super::console::Console;
+use super::offending::Reader;
 use super::outputs::{Form, Forms, Outputs};
-use super::plan::addressed;
 use super::request::{BaselineRequest, CandidateRequest, Request};
-use super::server::{needed_project, project};
+use super::usual_policy::UsualPolicy;
 use crate::cli::CompareArgs;
-use crate::evidence::Evidence;
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{Comparison, columns_to_compare, compare};
-use crate::policy::{Required, Source};
+use crate::judge::{RowChanges, columns_to_compare, compare};
+use crate::policy::{Required, RunAddress, Source};
+use crate::project::Project;
 use crate::report::{self, Compared};
-use crate::selector::Identity;
 use crate::weave::Needs;
+
+/// Outputs are compared only if at most this many rows have to be read again for that.
+const MOST_OUTPUTS: u64 = 1_000;
 
 pub(super) fn run(arguments: &CompareArgs, console: &Console) -> Exit {
     let (mut outputs, unwritable) = Outputs::prepare(&arguments.reports, None);
     let faults = outputs.keep_runs([&arguments.baseline, &arguments.candidate]);
-    let outcome = Fault::all(faults)
+    let compared = Fault::all(faults)
         .or(unwritable)
         .map_or(Ok(()), Err)
         .and_then(|()| gather(arguments, console));
-    publish(arguments, &outputs, Compared { outcome }, console)
+    let compared = compared.unwrap_or_else(|fault| Compared::of(Err(fault)));
+    publish(arguments, &outputs, compared, console)
 }
 
 /// Writes the reports of an invalid command line, which say that nothing was compared. `others` holds the further
@@ -49,8 +52,8 @@ pub(super) fn refuse(
     for arguments in all() {
         faults.extend(outputs.keep_runs([&arguments.baseline, &arguments.candidate]));
     }
-    let outcome = Err(fault.and(&faults));
-    publish(arguments, &outputs, Compared { outcome }, console);
+    let compared = Compared::of(Err(fault.and(&faults)));
+    publish(arguments, &outputs, compared, console);
     Exit::Usage
 }
 
@@ -84,34 +87,84 @@ fn publish(
     }
 }
 
-fn gather(arguments: &CompareArgs, console: &Console) -> Result<(Comparison, Evidence), Fault> {
-    let source = |name: &str, text: &str| {
-        Source::from_argument(text).map_err(|problem| Fault::usage(format!("{name}: {problem}")))
-    };
-    let named = [&arguments.baseline, &arguments.candidate];
-    let baseline = source("BASELINE", &arguments.baseline)?;
-    let request = Request {
-        project: addressed(
-            project(&arguments.server, || Ok(None))?,
-            named.into_iter().map(String::as_str),
-        )?,
-        identity: Identity::default(),
-        candidate: CandidateRequest::only(source("CANDIDATE", &arguments.candidate)?),
-        baseline: Some(BaselineRequest::new(baseline, Required::Always)),
-        named: BTreeMap::new(),
-        accept_failed: false,
-    };
-    if request.project.is_none() && request.is_live() {
-        needed_project(&arguments.server)?;
-    }
+fn gather(arguments: &CompareArgs, console: &Console) -> Result<Compared, Fault> {
+    let request = request(arguments, console)?;
     let needs = Needs {
+        // Costs come with the rows. A server that does not know them is accepted.
         rows: Some(&columns_to_compare),
+        calls_are_optional: true,
         ..Needs::default()
     };
     let mut archive = Archive::new(&arguments.server, arguments.wait, needs, console);
     let evidence = archive.evidence(&request)?;
-    match compare(&evidence, Timestamp::now()) {
-        Some(comparison) => Ok((comparison, evidence)),
-        None => Err(evidence.baseline.absence()),
+    let comparison = compare(&evidence, Timestamp::now());
+    let comparison = comparison.ok_or_else(|| evidence.baseline.absence())?;
+    let reader = archive.reader(&request).filter(|_| !arguments.no_excerpts);
+    let changes = comparison.rows.clone();
+    let mut compared = Compared::of(Ok((comparison, evidence)));
+    if let (Some(reader), Some(changes)) = (reader, changes)
+        && let Err(fault) = read_rows(&reader, &changes, &mut compared)
+    {
+        compared.unexplained = Some(fault.message);
     }
+    Ok(compared)
+}
+
+/// Decides which runs are compared. Each may be in a project of its own, which its address names.
+fn request(arguments: &CompareArgs, console: &Console) -> Result<Request, Fault> {
+    let policy = UsualPolicy::read();
+    let source = |name: &str, text: &str| {
+        Source::from_argument(text).map_err(|problem| Fault::usage(format!("{name}: {problem}")))
+    };
+    let baseline = source("BASELINE", &arguments.baseline)?;
+    let candidate = source("CANDIDATE", &arguments.candidate)?;
+    let addressed = |text: &str| RunAddress::parse(text).map(|address| address.project);
+    let is_live = |source: &Source| !matches!(source, Source::File(_));
+    let of_candidate = addressed(&arguments.candidate);
+    let of_baseline = addressed(&arguments.baseline);
+    let is_unnamed =
+        |source: &Source, project: &Option<Project>| is_live(source) && project.is_none();
+    let usual = if is_unnamed(&candidate, &of_candidate) || is_unnamed(&baseline, &of_baseline) {
+        Some(policy.needed_project(&arguments.server, console)?)
+    } else {
+        None
+    };
+    let project_of = |source: &Source, addressed: Option<Project>| {
+        addressed
+            .or_else(|| usual.clone())
+            .filter(|_| is_live(source))
+    };
+    let of_candidate = project_of(&candidate, of_candidate);
+    let of_baseline = project_of(&baseline, of_baseline);
+    Ok(Request {
+        project: of_candidate.or_else(|| of_baseline.clone()),
+        identity: policy.identity,
+        candidate: CandidateRequest::only(candidate),
+        baseline: Some(BaselineRequest {
+            project: of_baseline,
+            ..BaselineRequest::new(baseline, Required::Always)
+        }),
+        named: BTreeMap::new(),
+        accept_failed: false,
+        spans_projects: true,
+    })
+}
+
+/// Reads the contents of the rows that changed. If none did, compares the outputs.
+fn read_rows(
+    reader: &Reader<'_>,
+    changes: &RowChanges,
+    compared: &mut Compared,
+) -> Result<(), Fault> {
+    let mut digests: Vec<&str> = changes
+        .worst
+        .iter()
+        .map(|row| row.digest.as_str())
+        .collect();
+    digests.sort_unstable();
+    compared.details = reader.details(&digests)?;
+    if changes.same == changes.common && (1..=MOST_OUTPUTS).contains(&changes.common) {
+        compared.same_outputs = reader.same_outputs()?;
+    }
+    Ok(())
 }

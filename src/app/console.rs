@@ -64,9 +64,14 @@ impl Console {
         &self.secrets
     }
 
+    /// Whether stdout is a terminal, so that a person reads it.
+    pub(super) fn is_terminal() -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// The style of a report on stdout.
     pub(super) fn style(&self) -> Style {
-        let is_terminal = io::stdout().is_terminal();
+        let is_terminal = Self::is_terminal();
         Style {
             color: self.choice(&io::stdout()) != ColorChoice::Never,
             amount: match (self.output.quiet, self.output.all) {
@@ -139,6 +144,13 @@ impl Console {
         let mut line = String::new();
         io::stdin().read_line(&mut line).ok()?;
         Some(line.trim().to_owned())
+    }
+
+    /// Prints a detail that only `--verbose` shows.
+    pub(super) fn detail(&self, text: &str) {
+        if self.output.verbose {
+            self.say(&format!("{}\n", message(text)));
+        }
     }
 
     /// Prints that something failed which does not affect the verdict.

@@ -1,40 +1,55 @@
-//! `explain`: shows the reason of one check, with its rows.
+//! `explain`: shows the reason of checks, with their rows.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
-use serde_json::Value;
 
 use super::check::{gather, prepare};
 use super::console::Console;
-use crate::cli::ExplainArgs;
+use crate::cli::{ExplainArgs, JudgeArgs, USUAL_POLICY};
 use crate::fault::Fault;
-use crate::report;
+use crate::report::{self, Asked};
 
 /// Maximum size of a report, in bytes. A larger file is not a report.
 const MAX_BYTES: u64 = 512 * 1024 * 1024;
+/// The number of rows that are read if no number is given.
+const ROWS: usize = 10;
 
 pub(super) fn run(arguments: &ExplainArgs, console: &Console) -> Result<(), Fault> {
-    let report = match &arguments.from {
-        Some(path) => read(path)?,
-        None => judged(arguments, console)?,
+    let (check, judge) = asked(arguments);
+    let asked = Asked {
+        check,
+        rows: arguments.limit.map(usize::from),
+        is_from_file: arguments.from.is_some(),
     };
-    let text = report::explain(&report, &arguments.check)?;
-    console.print(&text)
+    let style = console.style();
+    if let Some(path) = &arguments.from {
+        return console.print(&report::explain(&read(path)?, asked, style)?);
+    }
+    let plans = prepare(&judge, &mut |_| Ok(()))?;
+    let rows = asked.rows.unwrap_or(ROWS);
+    let judged = gather(&judge, &plans, rows, console)?.without(console.secrets());
+    console.print(&report::explain(&report::document(&judged), asked, style)?)
 }
 
-/// Judges again, and returns the report in the format that `--from` reads.
-fn judged(arguments: &ExplainArgs, console: &Console) -> Result<Value, Fault> {
-    let plans = prepare(&arguments.judge, &mut |_| Ok(()))?;
-    let report = gather(&arguments.judge, &plans, false, console)?.without(console.secrets());
-    let text = report::json(&report);
-    let read = text.and_then(|text| serde_json::from_str(&text));
-    read.context("cannot write the report as JSON")
-        .map_err(|error| Fault::evidence_of(&error))
+/// The check that is named, and what is judged. A file in place of the check is a policy.
+fn asked(arguments: &ExplainArgs) -> (Option<&str>, JudgeArgs) {
+    let mut judge = arguments.judge.clone();
+    match arguments.check.as_deref() {
+        Some(file) if arguments.from.is_none() && Path::new(file).is_file() => {
+            let is_default = judge.policy == [USUAL_POLICY];
+            if is_default {
+                judge.policy.clear();
+            }
+            judge.policy.insert(0, file.to_owned());
+            (None, judge)
+        }
+        check => (check, judge),
+    }
 }
 
-fn read(path: &Path) -> Result<Value, Fault> {
+fn read(path: &Path) -> Result<report::JsonReport<'static>, Fault> {
     let what = format!("cannot read the report `{}`", path.display());
     parsed(path).context(what).map_err(|error| {
         Fault::usage_of(&error)
@@ -42,13 +57,10 @@ fn read(path: &Path) -> Result<Value, Fault> {
     })
 }
 
-fn parsed(path: &Path) -> anyhow::Result<Value> {
+fn parsed(path: &Path) -> anyhow::Result<report::JsonReport<'static>> {
     ensure!(
         fs::metadata(path)?.len() <= MAX_BYTES,
         "it is too large for a report"
     );
-    let report: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
-    let is_of_check = report.get("policies").is_some_and(Value::is_array);
-    ensure!(is_of_check, "it is no report of `check`");
-    Ok(report)
+    report::read(&fs::read_to_string(path)?).context("it is not a report of `check`")
 }

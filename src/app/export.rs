@@ -10,7 +10,7 @@ use super::environment::environment;
 use super::output::{Failure, Output};
 use super::saved::read_snapshot;
 use super::search::{Place, Search, live};
-use super::server::needed_project;
+use super::usual_policy::needed_project;
 use crate::cli::{ExportArgs, TableFormat};
 use crate::evidence::snapshot::SavedRows;
 use crate::evidence::{Columns, RowSource, Run};
@@ -168,7 +168,7 @@ fn found(
     search: &mut Search<'_>,
     console: &Console,
 ) -> Result<Exported, Fault> {
-    let project = needed_project(&arguments.server)?;
+    let project = needed_project(&arguments.server, console)?;
     let identity = Identity::default();
     let place = Place {
         project: &project,
@@ -181,6 +181,7 @@ fn found(
             candidates: vec![RunSource::Live(Box::new(info))],
             baselines: None,
             newest_only: false,
+            across: None,
         };
         read_evidence(client, &project, &sources, Needs::default())
     })?;

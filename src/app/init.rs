@@ -9,7 +9,7 @@ use super::output::Output;
 use super::request::BaselineRequest;
 use super::run_warnings;
 use super::search::{Place, Search};
-use super::server::needed_project;
+use super::usual_policy::needed_project;
 use crate::cli::InitArgs;
 use crate::draft::{self, Keys};
 use crate::evidence::{Evidence, RunInfo};
@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
                 .help("--force overwrites it; -o writes another file"),
         );
     }
-    let project = needed_project(&arguments.server)?;
+    let project = needed_project(&arguments.server, console)?;
     let identity = Identity::default();
     let place = Place {
         project: &project,
@@ -112,6 +112,7 @@ fn evidence(
         candidates: live(info.clone()),
         baselines: baseline.map(|info| Ok(live(info))),
         newest_only: false,
+        across: None,
     };
     let mut evidence = console.while_waiting("asking Weave", || {
         let needs = Needs {

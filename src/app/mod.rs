@@ -31,6 +31,7 @@ mod schema;
 mod search;
 mod server;
 mod snapshot;
+mod usual_policy;
 mod validate;
 
 use std::ffi::OsString;

@@ -1,6 +1,10 @@
 //! Reads the rows of the checks that did not pass, for reports.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 
 use super::console::Console;
 use super::plan::Plan;
@@ -23,6 +27,8 @@ pub(super) struct Reader<'r> {
     pub(super) console: &'r Console,
     pub(super) sources: &'r Sources,
     pub(super) project: &'r Project,
+    /// The maximum number of rows of a check.
+    pub(super) most: usize,
 }
 
 impl Reader<'_> {
@@ -50,10 +56,14 @@ impl Reader<'_> {
             return Ok((Vec::new(), Details::new()));
         }
         let known = evidence.rows.as_ref().filter(|rows| rows.has(&columns));
-        let offending = match known {
-            Some(rows) => offending(policy, rows, judgement, name),
-            None => offending(policy, &self.rows(evidence, &columns)?, judgement, name),
+        let read;
+        let rows = if let Some(rows) = known {
+            rows
+        } else {
+            read = self.rows(evidence, &columns)?;
+            &read
         };
+        let offending = offending(policy, rows, judgement, name, self.most);
         let digests: BTreeSet<&str> = offending
             .iter()
             .flat_map(|offending| &offending.rows)
@@ -109,7 +119,7 @@ impl Reader<'_> {
     /// Reads rows that were not read for the judgement.
     fn rows(&self, evidence: &Evidence, columns: &Columns) -> Result<Rows, Fault> {
         let runs: Vec<(Role, &RunSource)> = self.judged().collect();
-        let is_plain = evidence.each.is_empty() && runs.len() <= 2;
+        let is_plain = evidence.each.is_empty() && runs.len() <= 2 && self.sources.across.is_none();
         if is_plain
             && runs.iter().all(|(_, source)| source.is_live())
             && let Some(client) = self.client
@@ -122,7 +132,7 @@ impl Reader<'_> {
         let of = |role: Role| -> Result<Rows, Fault> {
             let mut all = Vec::new();
             for (_, source) in runs.iter().filter(|(of, _)| *of == role) {
-                let rows = source.rows(self.client, self.project);
+                let rows = source.rows(self.client, self.project(role));
                 let rows = rows.ok_or_else(|| no_rows(role))?;
                 all.push(gathered(rows.as_ref(), columns)?);
             }
@@ -136,8 +146,20 @@ impl Reader<'_> {
         joined(&of(Role::Candidate)?, &of(Role::Baseline)?)
     }
 
+    /// The project of a side.
+    fn project(&self, role: Role) -> &Project {
+        match (role, &self.sources.across) {
+            (Role::Baseline, Some(other)) => other,
+            (Role::Candidate | Role::Baseline, _) => self.project,
+        }
+    }
+
     /// Reads the contents of a few rows: inputs, outputs, scores.
-    fn details(&self, digests: &[&str]) -> Result<Details, Fault> {
+    ///
+    /// # Errors
+    ///
+    /// The rows cannot be read.
+    pub(super) fn details(&self, digests: &[&str]) -> Result<Details, Fault> {
         let mut details = Details::new();
         if digests.is_empty() {
             return Ok(details);
@@ -154,17 +176,92 @@ impl Reader<'_> {
                 Ok(())
             })?;
         }
-        let live = self.judged().filter(|(_, source)| source.is_live());
-        let live: Vec<(Role, &str)> = live.map(|(role, source)| (role, source.id())).collect();
-        if let Some(client) = self.client
-            && !live.is_empty()
-        {
-            self.console.while_waiting("asking Weave", || {
-                read_details(client, self.project, &live, digests, &mut details)
-            })?;
+        let live: Vec<(Role, &RunSource)> = self
+            .judged()
+            .filter(|(_, source)| source.is_live())
+            .collect();
+        // Runs of one project are read together.
+        let sides = match &self.sources.across {
+            None => vec![(self.project, live)],
+            Some(_) => [Role::Candidate, Role::Baseline]
+                .map(|role| {
+                    let runs = live.iter().filter(|(of, _)| *of == role);
+                    (self.project(role), runs.copied().collect())
+                })
+                .into(),
+        };
+        let sides = sides.into_iter().filter(|(_, runs)| !runs.is_empty());
+        for (project, runs) in sides {
+            let runs: Vec<(Role, &str)> = runs
+                .iter()
+                .map(|(role, source)| (*role, source.id()))
+                .collect();
+            if let Some(client) = self.client {
+                self.console.while_waiting("asking Weave", || {
+                    read_details(client, project, &runs, digests, &mut details)
+                })?;
+            }
         }
         Ok(details)
     }
+}
+
+impl Reader<'_> {
+    /// Returns the number of rows that both runs have and for which both logged the same outputs. `None` if the outputs
+    /// of a run are unknown, such as those of a snapshot without them.
+    ///
+    /// # Errors
+    ///
+    /// The rows cannot be read.
+    pub(super) fn same_outputs(&self) -> Result<Option<u64>, Fault> {
+        let mut ours = Outputs::new();
+        let mut theirs = Outputs::new();
+        for (role, source) in self.judged() {
+            let outputs = match role {
+                Role::Candidate => &mut ours,
+                Role::Baseline => &mut theirs,
+            };
+            let Some(rows) = source.rows(self.client, self.project(role)) else {
+                return Ok(None);
+            };
+            let columns = if source.is_live() {
+                Columns::default()
+            } else {
+                // A snapshot has outputs beside its inputs.
+                Columns::everything()
+            };
+            let mut is_known = true;
+            rows.each(&columns, &mut |row| {
+                let known = outputs
+                    .entry(row.row_digest.clone().into_owned())
+                    .or_default();
+                for trial in &row.trials {
+                    is_known &= trial.has_output != Some(true) || trial.model_output.is_some();
+                    known.push(digest(trial.model_output));
+                }
+                known.sort_unstable();
+                Ok(())
+            })?;
+            if !is_known {
+                return Ok(None);
+            }
+        }
+        let is_same =
+            |(row, outputs): &(&String, &Vec<Option<[u8; 32]>>)| theirs.get(*row) == Some(outputs);
+        Ok(Some(ours.iter().filter(is_same).count() as u64))
+    }
+}
+
+/// A digest of each output of a row, by the row's digest. A call without an output has none.
+type Outputs = BTreeMap<String, Vec<Option<[u8; 32]>>>;
+
+/// A digest of an output, whatever the order of its keys.
+fn digest(output: Option<&RawValue>) -> Option<[u8; 32]> {
+    let value: Value = serde_json::from_str(output?.get()).unwrap_or_default();
+    if value.is_null() {
+        return None;
+    }
+    Some(Sha256::digest(value.to_string().as_bytes()).into())
 }
 
 fn no_rows(role: Role) -> Fault {

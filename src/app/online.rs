@@ -98,10 +98,19 @@ impl Online<'_, '_> {
         if let (Source::Run(ours), Theirs::Live(baseline)) =
             (&self.request.candidate.source, theirs)
             && let Source::Run(theirs) = &baseline.source
+            && self.place_of(baseline).project == self.place.project
         {
             self.search.prefetch(self.place, &[ours, theirs])?;
         }
         Ok(())
+    }
+
+    /// Where a baseline in Weave is.
+    fn place_of<'p>(&'p self, baseline: &'p BaselineRequest) -> Place<'p> {
+        Place {
+            project: baseline.project.as_ref().unwrap_or(self.place.project),
+            ..self.place
+        }
     }
 
     /// Returns the candidate's runs and, if the baseline is in Weave, the rules for which runs can be the baseline.
@@ -140,7 +149,10 @@ impl Online<'_, '_> {
             (Theirs::Lost(reason), _) => Some(Err(reason.clone())),
             (Theirs::Saved(chosen), _) => Some(Ok(chosen.clone())),
             (Theirs::Live(baseline), Some(rules)) => {
-                match self.search.baselines(self.place, baseline, rules)? {
+                match self
+                    .search
+                    .baselines(self.place_of(baseline), baseline, rules)?
+                {
                     Ok(found) => Some(Ok(live_baselines(found))),
                     Err(absent) => return Ok((Some(Err(absent.reason.clone())), Some(absent))),
                 }
@@ -158,15 +170,30 @@ impl Online<'_, '_> {
         &self,
         sources: &'r Sources,
     ) -> Result<(Vec<(&'r RunInfo, Completeness)>, Result<Evidence, Fault>), Fault> {
-        let runs = uncounted(sources);
+        let ours = uncounted(&sources.candidates);
+        let mut theirs = uncounted(sources.baselines());
+        theirs.retain(|info| !ours.iter().any(|known| known.id == info.id));
+        let of_baseline = Place {
+            project: sources.across.as_ref().unwrap_or(self.place.project),
+            ..self.place
+        };
         let client = self.search.client();
+        let count = || {
+            if sources.across.is_none() {
+                let all: Vec<&RunInfo> = ours.iter().chain(&theirs).copied().collect();
+                return self.search.completeness(self.place, &all);
+            }
+            let mut counted = self.search.completeness(self.place, &ours)?;
+            counted.extend(self.search.completeness(of_baseline, &theirs)?);
+            Ok(counted)
+        };
         let (counted, evidence) = self.console.while_waiting("asking Weave", || {
-            both(
-                || self.search.completeness(self.place, &runs),
-                || read_evidence(client, self.place.project, sources, self.needs),
-            )
+            both(count, || {
+                read_evidence(client, self.place.project, sources, self.needs)
+            })
         });
-        let counted = runs.iter().copied().zip(counted?).collect();
+        let runs = ours.iter().chain(&theirs).copied();
+        let counted = runs.zip(counted?).collect();
         Ok((counted, evidence))
     }
 
@@ -200,7 +227,8 @@ impl Online<'_, '_> {
         let (client, project) = (self.search.client(), self.place.project);
         has_other_rows
             && self.console.while_waiting("asking Weave", || {
-                differ_by_key_order(client, project, &ours.id, &theirs.id)
+                let other = sources.across.as_ref().unwrap_or(project);
+                differ_by_key_order(client, (project, &ours.id), (other, &theirs.id))
             })
     }
 }

@@ -166,6 +166,7 @@ fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
         baseline: baseline.map(|source| BaselineRequest::new(source, policy.baseline.required)),
         named: further,
         accept_failed: policy.accept_failed,
+        spans_projects: false,
     };
     if request.project.is_none() && request.is_live() {
         return Err(no_project());

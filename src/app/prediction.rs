@@ -1,14 +1,15 @@
 //! `prediction`: prints one prediction from Weave.
 
 use super::console::Console;
-use super::server::{client, needed_project};
+use super::server::client;
+use super::usual_policy::needed_project;
 use crate::cli::PredictionArgs;
 use crate::fault::Fault;
 use crate::report;
 use crate::weave::read_prediction;
 
 pub(super) fn run(arguments: &PredictionArgs, console: &Console) -> Result<(), Fault> {
-    let project = needed_project(&arguments.server)?;
+    let project = needed_project(&arguments.server, console)?;
     let client = client(&arguments.server, console)?;
     let prediction = console.while_waiting("asking Weave", || {
         read_prediction(&client, &project, &arguments.id)

@@ -19,6 +19,8 @@ pub(super) struct Request {
     pub(super) named: BTreeMap<String, BaselineRequest>,
     /// Whether failed runs are judged.
     pub(super) accept_failed: bool,
+    /// Whether the baseline may be of another project than the candidate, as in a comparison without a policy.
+    pub(super) spans_projects: bool,
 }
 
 impl Request {
@@ -96,6 +98,8 @@ impl CandidateRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BaselineRequest {
     pub(super) source: Source,
+    /// Its project, if it is not that of the request.
+    pub(super) project: Option<Project>,
     /// Whether change limits are skipped if the evaluation is so new that it has no baseline.
     pub(super) is_after_first: bool,
 }
@@ -105,6 +109,7 @@ impl BaselineRequest {
     pub(super) fn new(source: Source, required: Required) -> Self {
         Self {
             source,
+            project: None,
             is_after_first: required == Required::AfterFirst,
         }
     }

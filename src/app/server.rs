@@ -1,7 +1,7 @@
 //! Creates the client and finds the project from the options of the command line.
 
 use super::environment::environment;
-use crate::cli::{Cli, Command, ServerArgs};
+use crate::cli::{Cli, Command, ServerArgs, USUAL_POLICY};
 use crate::fault::Fault;
 use crate::http::Progress;
 use crate::project::Project;
@@ -17,21 +17,38 @@ pub(super) fn project(
     server: &ServerArgs,
     of_policy: impl FnOnce() -> Result<Option<String>, Fault>,
 ) -> Result<Option<Project>, Fault> {
+    let found = project_with_origin(server, of_policy)?;
+    Ok(found.map(|(project, _)| project))
+}
+
+/// Returns the same, and where the project was found.
+///
+/// # Errors
+///
+/// The same.
+pub(super) fn project_with_origin(
+    server: &ServerArgs,
+    of_policy: impl FnOnce() -> Result<Option<String>, Fault>,
+) -> Result<Option<(Project, &'static str)>, Fault> {
     let variable = |name| environment(name).filter(|value| !value.is_empty());
     let of_environment = || {
         let (entity, name) = (variable("WANDB_ENTITY")?, variable("WANDB_PROJECT")?);
-        Some(format!("{entity}/{name}"))
+        Some((format!("{entity}/{name}"), "WANDB_ENTITY and WANDB_PROJECT"))
     };
     let named = match &server.project {
-        Some(named) => Some(named.clone()),
-        None => of_policy()?.or_else(of_environment),
+        Some(named) => Some((named.clone(), "--project")),
+        None => match of_policy()? {
+            Some(named) => Some((named, USUAL_POLICY)),
+            None => of_environment(),
+        },
     };
     named
-        .map(|text| {
-            Project::parse(&text).ok_or_else(|| {
+        .map(|(text, origin)| {
+            let project = Project::parse(&text).ok_or_else(|| {
                 Fault::usage(format!("`{text}` is not a project"))
                     .help("a project is written entity/project, as in its address at wandb.ai")
-            })
+            })?;
+            Ok((project, origin))
         })
         .transpose()
 }
@@ -41,18 +58,6 @@ pub(super) fn no_project() -> Fault {
     Fault::usage("no project is named").help(
         "write `project: entity/project` into the policy, give --project, or set WANDB_ENTITY and WANDB_PROJECT",
     )
-}
-
-/// Returns the project for a command without a policy.
-///
-/// # Errors
-///
-/// No project is named, or it is not written `entity/project`.
-pub(super) fn needed_project(server: &ServerArgs) -> Result<Project, Fault> {
-    project(server, || Ok(None))?.ok_or_else(|| {
-        Fault::usage("no project is named")
-            .help("give --project, or set WANDB_ENTITY and WANDB_PROJECT")
-    })
 }
 
 /// Creates a client with the address and the credential that the SDK would use.

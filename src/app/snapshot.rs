@@ -10,7 +10,7 @@ use super::output::{Failure, Output};
 use super::policies::policies;
 use super::request::CandidateRequest;
 use super::search::{Place, Search, both, live};
-use super::server::needed_project;
+use super::usual_policy::needed_project;
 use crate::cli::SnapshotArgs;
 use crate::evidence::{
     Completeness, Fact, RowSource, Run, RunInfo, RunStatus, snapshot, snapshot::Spool,
@@ -27,7 +27,7 @@ const USUAL_POLICY: &str = "gates.yaml";
 pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fault> {
     let source = Source::from_argument(&arguments.run).map_err(Fault::usage)?;
     live(&source).ok_or_else(|| Fault::usage("a snapshot is taken of a run, not of a file"))?;
-    let project = needed_project(&arguments.server)?;
+    let project = needed_project(&arguments.server, console)?;
     let output = Output::prepare(&arguments.output)?;
     let saving = Saving::of(arguments, &output, console)?;
     let search = Search::new(&arguments.server, arguments.wait, console)?;

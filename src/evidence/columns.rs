@@ -127,13 +127,15 @@ impl Columns {
     /// Whether the predict call of each trial must be known.
     #[must_use]
     pub fn need_calls(&self) -> bool {
-        let of_call = |column: &Column| {
-            matches!(
-                column.kind(),
-                Kind::Latency | Kind::Elapsed | Kind::Tokens | Kind::Cost
-            )
-        };
-        self.scores.iter().any(of_call)
+        self.scores.iter().any(is_of_call)
+    }
+
+    /// The same columns without those for which the predict call of each trial must be known.
+    #[must_use]
+    pub fn without_calls(&self) -> Self {
+        let mut without = self.clone();
+        without.scores.retain(|column| !is_of_call(column));
+        without
     }
 
     /// Whether the cost of each trial must be known.
@@ -141,4 +143,12 @@ impl Columns {
     pub fn need_costs(&self) -> bool {
         self.scores.iter().any(|column| column.kind() == Kind::Cost)
     }
+}
+
+/// Whether a column is of a trial's predict call.
+fn is_of_call(column: &Column) -> bool {
+    matches!(
+        column.kind(),
+        Kind::Latency | Kind::Elapsed | Kind::Tokens | Kind::Cost
+    )
 }

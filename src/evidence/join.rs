@@ -72,7 +72,7 @@ impl Evidence {
     ///
     /// # Errors
     ///
-    /// The runs are from different projects, the digests of a run are unknown, or its rows cannot be read.
+    /// The digests of a run are unknown, or its rows cannot be read.
     pub fn joined(
         candidate: Known<'_>,
         baseline: Result<Known<'_>, Prose>,
@@ -88,12 +88,6 @@ impl Evidence {
             }
         };
         let (ours, theirs) = (&candidate.run, &baseline.run);
-        if ours.project != theirs.project {
-            return Err(Fault::evidence(format!(
-                "the candidate is of project `{}`, the baseline of `{}`",
-                ours.project, theirs.project
-            )));
-        }
         let mut pair = Pair::from_digests(ours, theirs)
             .ok_or_else(|| Fault::evidence("the rows of a run were not read"))?;
         let mut rows = None;

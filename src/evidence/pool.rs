@@ -147,12 +147,6 @@ fn compared(
     (candidate, ours): (&Run, &Rows),
     (baseline, theirs): (&Run, &Rows),
 ) -> Result<Evidence, Fault> {
-    if candidate.project != baseline.project {
-        return Err(Fault::evidence(format!(
-            "the candidate is of project `{}`, the baseline of `{}`",
-            candidate.project, baseline.project
-        )));
-    }
     let rows = joined(ours, theirs)?;
     let has = |role, row| rows.trials(role, row) > 0;
     let common = |row: usize| has(Role::Candidate, row) && has(Role::Baseline, row);

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::evidence::{Baseline, Column, Columns, Evidence, Kind, Pair, Role, Run, Totals};
+use crate::judge::advice::logger_latency::is_of_logger;
 use crate::judge::cause::Cause;
+use crate::judge::changed_rows::{Moved, RowChanges};
 use crate::judge::finding::Finding;
 use crate::judge::measure::columns::{column, contradicted, is_told, text_counts};
 use crate::judge::measure::rows::ByRow;
@@ -25,6 +27,10 @@ pub struct Comparison {
     pub is_comparable: bool,
     /// A line for each metric of each dimension of either run, sorted by name.
     pub lines: Vec<Line>,
+    /// What the runs themselves took and used, and their errors; only what is known of a run.
+    pub run_metrics: Vec<RunMetric>,
+    /// How single rows changed; `None` if the rows of a run are unknown.
+    pub rows: Option<RowChanges>,
     /// The findings about the comparison.
     pub findings: Vec<Finding>,
 }
@@ -42,7 +48,32 @@ pub struct Line {
     pub candidate: Option<Measure>,
     /// Candidate − baseline on the rows that both have, in the metric's unit.
     pub change: Option<f64>,
+    /// How many common rows changed in which direction; `None` if the rows are unknown, or the metric is not of scores.
+    pub moved: Option<Moved>,
 }
+
+/// One metric of the runs themselves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunMetric {
+    /// A latency, tokens, cost or the error rate.
+    pub metric: Metric,
+    /// The baseline's value, over all its rows.
+    pub baseline: Option<Measure>,
+    /// The candidate's value, measured in the same way.
+    pub candidate: Option<Measure>,
+    /// Candidate − baseline on the rows that both have, in the metric's unit.
+    pub change: Option<f64>,
+}
+
+/// The metrics of the runs themselves, in the order of reports.
+const RUN_METRICS: [Metric; 6] = [
+    Metric::LatencyMean,
+    Metric::LatencyP50,
+    Metric::LatencyP95,
+    Metric::TokensMean,
+    Metric::CostMean,
+    Metric::ErrorRate,
+];
 
 /// Compares the candidate with the baseline. `None` if there is no baseline.
 #[must_use]
@@ -72,42 +103,15 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
         .into_iter()
         .flat_map(|run| run.totals.dimensions.keys())
         .collect();
+    // Rows that contradict their summary tell nothing.
+    let rows = evidence.rows.as_ref();
+    let rows = rows.filter(|_| preconditions.change.is_none());
     let mut lines = Vec::new();
     for name in names {
         for metric in metrics(name, candidate, baseline) {
-            let gate = gate(name, metric);
-            let mut note = |cause: Cause| {
-                let finding = Finding::new(Effect::Warning, cause);
-                if !findings.contains(&finding) {
-                    findings.push(finding);
-                }
-            };
-            let mut of = |run: &Run, role: Role| {
-                let measured = measure(evidence, run, role, &gate, name);
-                match &measured {
-                    Err(Unmeasured::Unmeasurable(cause @ Unmeasurable::Flawed(_))) => {
-                        note(unmeasurable(cause, &gate, Some(name), None, role, run));
-                    }
-                    Err(Unmeasured::NoRows) => note(Cause::rows_unknown(evidence, false)),
-                    Ok(_) | Err(Unmeasured::Unmeasurable(_)) => {}
-                }
-                measured.ok()
-            };
-            let (theirs, ours) = (of(baseline, Role::Baseline), of(candidate, Role::Candidate));
-            let change = match change(evidence, baseline, pair, &gate, name) {
-                Ok(change) => Some(change),
-                Err(Unmeasured::NoRows) => {
-                    note(Cause::rows_unknown(evidence, false));
-                    None
-                }
-                Err(Unmeasured::Unmeasurable(_)) => None,
-            };
             lines.push(Line {
-                subject: name.clone(),
-                metric,
-                baseline: theirs,
-                candidate: ours,
-                change,
+                moved: rows.and_then(|rows| Moved::of(rows, name, metric)),
+                ..line(evidence, (baseline, pair), name, metric, &mut findings)
             });
         }
     }
@@ -117,9 +121,96 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
     }
     Some(Comparison {
         is_comparable: preconditions.change.is_none() && has_change,
+        run_metrics: run_metrics(evidence, baseline),
+        rows: rows.map(|rows| {
+            let dimensions = lines.iter();
+            let dimensions = dimensions.map(|line| (line.subject.as_str(), line.metric));
+            RowChanges::of(rows, dimensions)
+        }),
         lines,
         findings,
     })
+}
+
+/// Measures one metric of one dimension in both runs, and adds findings about values that cannot be measured.
+fn line(
+    evidence: &Evidence,
+    (baseline, pair): (&Run, &Pair),
+    name: &str,
+    metric: Metric,
+    findings: &mut Vec<Finding>,
+) -> Line {
+    let gate = gate(name, metric);
+    let mut note = |cause: Cause| {
+        let finding = Finding::new(Effect::Warning, cause);
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    };
+    let mut of = |run: &Run, role: Role| {
+        let measured = measure(evidence, run, role, &gate, name);
+        match &measured {
+            Err(Unmeasured::Unmeasurable(cause @ Unmeasurable::Flawed(_))) => {
+                note(unmeasurable(cause, &gate, Some(name), None, role, run));
+            }
+            Err(Unmeasured::NoRows) => note(Cause::rows_unknown(evidence, false)),
+            Ok(_) | Err(Unmeasured::Unmeasurable(_)) => {}
+        }
+        measured.ok()
+    };
+    let theirs = of(baseline, Role::Baseline);
+    let ours = of(&evidence.candidate, Role::Candidate);
+    let change = change(evidence, baseline, pair, &gate, name);
+    if matches!(change, Err(Unmeasured::NoRows)) {
+        note(Cause::rows_unknown(evidence, false));
+    }
+    Line {
+        subject: name.to_owned(),
+        metric,
+        baseline: theirs,
+        candidate: ours,
+        change: change.ok(),
+        moved: None,
+    }
+}
+
+/// What the runs took and used, as far as it is known.
+fn run_metrics(evidence: &Evidence, baseline: &Run) -> Vec<RunMetric> {
+    let candidate = &evidence.candidate;
+    let metrics = RUN_METRICS.into_iter().map(|metric| {
+        let gate = Gate {
+            scorer: None,
+            ..gate(metric.word(), metric)
+        };
+        let of = |run: &Run, role: Role| {
+            // The time of a call that the logger made is not that of the model.
+            let is_of_logger = metric.is_latency() && is_of_logger(evidence, role, run);
+            let by_row = || {
+                by_row(evidence, &gate, "", &Selection::default())?
+                    .value(role)
+                    .map_err(Unmeasured::Unmeasurable)
+            };
+            let measured = by_row()
+                .or_else(|_| on_summary(evidence, run, &run.totals, &gate, ""))
+                .ok();
+            measured.filter(|measured| measured.observed.is_some() && !is_of_logger)
+        };
+        let (theirs, ours) = (of(baseline, Role::Baseline), of(candidate, Role::Candidate));
+        let both = || {
+            let selection = Selection::default();
+            let by_row = by_row(evidence, &gate, "", &selection).ok()?;
+            let [ours, theirs] = by_row.change(RemovedRows::Ignore).ok()?;
+            Some(ours.observed? - theirs.observed?)
+        };
+        RunMetric {
+            metric,
+            baseline: theirs,
+            candidate: ours,
+            change: theirs.and(ours).and_then(|_| both()),
+        }
+    });
+    let is_known = |found: &RunMetric| found.baseline.is_some() || found.candidate.is_some();
+    metrics.filter(is_known).collect()
 }
 
 /// Why a metric has no value.
@@ -144,11 +235,9 @@ pub fn value(
     measure(evidence, run, Role::Candidate, &gate, dimension).ok()
 }
 
-/// The columns of rows that a comparison needs: for a mean over rows if a row may have several trials, and for a
-/// change if scores are missing, because the change is measured on the rows that have a score in both runs.
+/// The columns of rows that a comparison needs: every score, and what the model's calls took and used.
 #[must_use]
 pub fn columns_to_compare(runs: &[&Totals]) -> Columns {
-    let has_one_trial = runs.iter().all(|totals| totals.has_one_trial_a_row());
     let mut columns = Columns::default();
     for totals in runs {
         for (name, known) in &totals.dimensions {
@@ -157,8 +246,7 @@ pub fn columns_to_compare(runs: &[&Totals]) -> Columns {
                 (known.measured, Kind::Number),
                 (known.texts(), Kind::Scored),
             ];
-            let is_wanted = |scores: u64| scores > 0 && (!has_one_trial || scores < totals.trials);
-            let kinds = kinds.into_iter().filter(|(scores, _)| is_wanted(*scores));
+            let kinds = kinds.into_iter().filter(|(scores, _)| *scores > 0);
             columns.add(Columns {
                 scores: kinds
                     .map(|(_, kind)| Column::Dimension(name.clone(), kind))
@@ -168,6 +256,14 @@ pub fn columns_to_compare(runs: &[&Totals]) -> Columns {
             });
         }
     }
+    let of_run = [
+        Kind::Anything,
+        Kind::Latency,
+        Kind::Elapsed,
+        Kind::Tokens,
+        Kind::Cost,
+    ];
+    columns.scores.extend(of_run.map(Column::Run));
     columns
 }
 

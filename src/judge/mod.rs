@@ -5,6 +5,7 @@
 
 mod advice;
 mod cause;
+mod changed_rows;
 mod check;
 mod compare;
 mod decide;
@@ -35,14 +36,17 @@ pub use cause::{
     Advice, BaselineHelp, Cause, ConstantScore, RunCause, ScoreCause, Skips, SliceCause,
     UnchangedModel, UntilThen,
 };
+pub use changed_rows::{FlippedRow, Moved, RowChange, RowChanges};
 pub use check::{Check, Margin, RunValue, Status};
-pub use compare::{Comparison, Line, columns_to_compare, compare, value};
+pub use compare::{Comparison, Line, RunMetric, columns_to_compare, compare, value};
 pub use finding::Finding;
 pub use limit::Decision;
 pub use measure::columns::columns;
 pub use measure::value::Measure;
 pub use name::{Effect, Name};
-pub use offending_rows::{OffendingRow, OffendingRows, Scored, offending, offending_columns};
+pub use offending_rows::{
+    MOST_OFFENDING, OffendingRow, OffendingRows, Scored, offending, offending_columns,
+};
 pub use reason::Reason;
 pub use significance::scenario::RuleOutcome;
 pub use significance::test::TestResult;

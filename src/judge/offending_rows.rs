@@ -9,8 +9,8 @@ use crate::judge::slice::Selection;
 use crate::judge::verdict::Judgement;
 use crate::policy::{Aggregate, Change, Gate, Kind, LimitKey, Metric, Policy, RemovedRows};
 
-/// The maximum number of rows that are shown for a check.
-const MOST_SHOWN: usize = 10;
+/// The maximum number of rows that reports show for a check.
+pub const MOST_OFFENDING: usize = 10;
 
 /// The rows that caused one check to fail.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,13 +86,14 @@ pub fn offending_columns(
     columns
 }
 
-/// The rows of every check that does not pass, among those that compare with one baseline.
+/// The rows of every check that does not pass, at most `most` of each, among the checks that compare with one baseline.
 #[must_use]
 pub fn offending(
     policy: &Policy,
     rows: &Rows,
     judgement: &Judgement,
     against: Option<&str>,
+    most: usize,
 ) -> Vec<OffendingRows> {
     let checks = judgement.checks.iter().enumerate();
     checks
@@ -103,11 +104,7 @@ pub fn offending(
             Some(OffendingRows {
                 check: place,
                 total: worst.len() as u64,
-                rows: worst
-                    .into_iter()
-                    .take(MOST_SHOWN)
-                    .map(|(_, row)| row)
-                    .collect(),
+                rows: worst.into_iter().take(most).map(|(_, row)| row).collect(),
             })
         })
         .collect()

@@ -1,256 +1,146 @@
-//! One check of a JSON report as text.
+//! Which checks of a JSON report `explain` shows.
 
-use std::fmt::{self, Write as _};
+use std::cmp::Reverse;
 
-use serde_json::Value;
-
-use super::escape::{message, no_command};
-use super::rows::NO_OUTPUT;
+use super::json::{JsonCheck, JsonReport};
+use super::terminal::{Explained, Found, ShownRows, Style, render_explained};
 use crate::fault::Fault;
-use crate::number::{full, plural};
+use crate::judge::Status;
+use crate::number::plural;
+use crate::prose::Prose;
 
-/// Explains the check with this id, or the checks of the gate with this name. If there are several, explains those
-/// that do not pass.
+/// At most this many checks are shown, unless all are.
+const MOST_CHECKS: usize = 3;
+/// At most this many rows of a check are shown if its name was given.
+const MOST_ROWS: usize = 10;
+/// At most this many rows of a check are shown if several checks are.
+const FEW_ROWS: usize = 3;
+/// At most this many names of checks are in an error.
+const MOST_NAMES: usize = 5;
+
+/// What is asked of `explain`.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The id of a check, or the name of a gate or a dimension; `None` for every check that blocks.
+    pub check: Option<&'a str>,
+    /// The maximum number of rows of each check; `None` for the default.
+    pub rows: Option<usize>,
+    /// Whether the report was read from a file, so that it has no more rows than it shows.
+    pub is_from_file: bool,
+}
+
+/// Explains the check with this id, or the checks of the gate or dimension with this name. If there are several,
+/// explains those that do not pass. Without a name, explains the checks that block.
 ///
 /// # Errors
 ///
 /// There is no such check, or the report has no verdict.
-pub fn explain(report: &Value, name: &str) -> Result<String, Fault> {
-    let policies = list(report, "policies");
-    let checks = policies.iter().flat_map(|policy| {
-        let checks = list(policy, "checks").into_iter();
-        checks.map(move |check| (*policy, check))
+pub fn explain(report: &JsonReport<'_>, asked: Asked<'_>, style: Style) -> Result<String, Fault> {
+    let policies = report.policies.iter();
+    let all: Vec<Found<'_>> = policies
+        .flat_map(|policy| {
+            let checks = policy.checks.iter();
+            checks.map(move |check| Found { policy, check })
+        })
+        .collect();
+    if all.is_empty() {
+        return Err(not_judged(report));
+    }
+    let mut found = match asked.check {
+        Some(name) => named(&all, name)?,
+        None => blocking(&all),
+    };
+    let most = if style.is_all() {
+        found.len()
+    } else {
+        MOST_CHECKS
+    };
+    let more = found.split_off(most.min(found.len()));
+    let is_one = asked.check.is_some() && found.len() == 1;
+    let rows = match asked.rows {
+        Some(rows) => rows,
+        None if style.is_all() => usize::MAX,
+        None if is_one => MOST_ROWS,
+        None => FEW_ROWS,
+    };
+    let checks = plural(all.len() as u64, "check");
+    Ok(render_explained(
+        &Explained {
+            report,
+            found: &found,
+            more: &more,
+            nothing: format!("none of {checks} blocks; name a check to explain it"),
+            rows: ShownRows {
+                most: rows,
+                is_from_file: asked.is_from_file,
+            },
+        },
+        style,
+    ))
+}
+
+/// The checks that block, failed ones first.
+fn blocking<'r>(all: &[Found<'r>]) -> Vec<Found<'r>> {
+    let mut blocking: Vec<Found<'r>> = all.to_vec();
+    blocking.retain(|found| found.check.blocks);
+    blocking.sort_by_key(|found| found.check.status != Status::Fail);
+    blocking
+}
+
+/// The checks with this id, or else of the gate, or else of the dimension with this name.
+fn named<'r>(all: &[Found<'r>], name: &str) -> Result<Vec<Found<'r>>, Fault> {
+    let is_named: [fn(&JsonCheck<'_>, &str) -> bool; 3] = [
+        |check, name| check.id == name,
+        |check, name| check.gate == name,
+        |check, name| check.subject.as_deref() == Some(name),
+    ];
+    let found = is_named.iter().find_map(|is_named| {
+        let found = all.iter().filter(|found| is_named(found.check, name));
+        let found: Vec<Found<'r>> = found.copied().collect();
+        (!found.is_empty()).then_some(found)
     });
-    let checks: Vec<(&Value, &Value)> = checks.collect();
-    let named: Vec<(&Value, &Value)> = checks
+    let found = found.ok_or_else(|| unknown(all, name))?;
+    let wrong = found
         .iter()
-        .filter(|(_, check)| text(check, "id") == name || text(check, "gate") == name)
-        .copied()
-        .collect();
-    if named.is_empty() {
-        return Err(unknown(report, name, &checks));
-    }
-    let wrong: Vec<(&Value, &Value)> = named
-        .iter()
-        .filter(|(_, check)| text(check, "status") != "pass")
-        .copied()
-        .collect();
-    let shown = if wrong.is_empty() { named } else { wrong };
-    let mut page = String::new();
-    for (policy, check) in shown {
-        // Writing to a string cannot fail.
-        let _ = write(&mut page, policy, check);
-    }
-    Ok(no_command(&page))
+        .filter(|found| found.check.status != Status::Pass);
+    let mut wrong: Vec<Found<'r>> = wrong.copied().collect();
+    // Checks that block come first.
+    wrong.sort_by_key(|found| Reverse(found.check.blocks));
+    Ok(if wrong.is_empty() { found } else { wrong })
 }
 
 /// The error if no check has this name.
-fn unknown(report: &Value, name: &str, checks: &[(&Value, &Value)]) -> Fault {
-    if checks.is_empty() {
-        let why = report
-            .get("error")
-            .map_or("", |error| text(error, "message"));
-        return Fault::evidence(format!("nothing was judged: {why}"));
+fn unknown(all: &[Found<'_>], name: &str) -> Fault {
+    let mut gates: Vec<&str> = Vec::new();
+    for found in all {
+        if !gates.contains(&&*found.check.gate) {
+            gates.push(&found.check.gate);
+        }
     }
-    let ids: Vec<String> = checks
+    let likeness = |gate: &str| strsim::jaro_winkler(name, gate);
+    gates.sort_by(|one, other| likeness(other).total_cmp(&likeness(one)));
+    let absent = Prose::from("there is no check ").name(name);
+    let help = Prose::from("name a gate: ").names(gates, MOST_NAMES);
+    let help = help.text("; or a dimension, or an id of the JSON report; without a name, every check that blocks is explained");
+    Fault::usage(absent).help(help)
+}
+
+/// The error if the report has no checks.
+fn not_judged(report: &JsonReport<'_>) -> Fault {
+    let error = report.error.as_ref();
+    let of_policies = report
+        .policies
         .iter()
-        .map(|(_, check)| format!("`{}`", text(check, "id")))
-        .collect();
-    Fault::usage(format!("there is no check `{name}`"))
-        .help(format!("name a gate, or one of {}", ids.join(", ")))
-}
-
-fn write(page: &mut String, policy: &Value, check: &Value) -> fmt::Result {
-    writeln!(page, "{}", message(text(check, "id")))?;
-    let word = |key: &str| message(text(check, key));
-    writeln!(page, "  {}: {}", word("status"), word("reason"))?;
-    let value = |key: &str| number(check.get(key));
-    writeln!(
-        page,
-        "  limit      {} {} on {}, evidence {}",
-        word("limit_key"),
-        value("limit"),
-        word("metric"),
-        word("evidence")
-    )?;
-    if check.get("baseline").is_some_and(Value::is_number) {
-        writeln!(page, "  baseline   {}", value("baseline"))?;
-    }
-    writeln!(
-        page,
-        "  candidate  {}, {} of {} trials scored",
-        value("candidate"),
-        value("scored"),
-        value("trials")
-    )?;
-    if check.get("change").is_some_and(Value::is_number) {
-        writeln!(page, "  change     {}", value("change"))?;
-    }
-    if let Some(chance) = check.get("chance").filter(|chance| chance.is_object()) {
-        write_chance(page, chance)?;
-    }
-    writeln!(page, "  policy     {}", message(text(policy, "path")))?;
-    for role in ["candidate", "baseline"] {
-        let run = policy.get(role).filter(|run| run.is_object());
-        let url = run.map_or("", |run| text(run, "url"));
-        if !url.is_empty() {
-            writeln!(page, "  {role:<10} {}", message(url))?;
-        }
-    }
-    let rows = list(check, "rows");
-    if let Some(total) = check.get("rows_behind").and_then(Value::as_u64) {
-        let shown = if total > rows.len() as u64 {
-            format!(", of which these are the worst {}", rows.len())
-        } else {
-            String::new()
-        };
-        writeln!(page, "\n  {} behind it{shown}", plural(total, "row"))?;
-    }
-    for (place, row) in rows.iter().enumerate() {
-        writeln!(
-            page,
-            "\n  {}. row {}",
-            place + 1,
-            message(text(row, "digest"))
-        )?;
-        write_value(page, "input", row.get("inputs"))?;
-        for role in ["baseline", "candidate"] {
-            if let Some(side) = row.get(role).filter(|side| side.is_object()) {
-                write_side(page, role, side)?;
+        .find_map(|policy| policy.error.as_ref());
+    match (error.or(of_policies), &report.skipped) {
+        (Some(error), _) => {
+            let fault = Fault::evidence(format!("nothing was judged: {}", error.message));
+            match &error.help {
+                Some(help) => fault.help(help),
+                None => fault,
             }
         }
+        (None, Some(reason)) => Fault::evidence(format!("nothing was judged: {reason}")),
+        (None, None) => Fault::evidence("nothing was judged"),
     }
-    writeln!(page)
-}
-
-fn write_chance(page: &mut String, chance: &Value) -> fmt::Result {
-    let value = |key: &str| number(chance.get(key));
-    let interval = list(chance, "interval");
-    writeln!(
-        page,
-        "  interval   {} to {} at a confidence of {}, one-sided; {} rows",
-        number(interval.first().copied()),
-        number(interval.get(1).copied()),
-        value("confidence"),
-        value("rows")
-    )?;
-    if chance.get("regressed").is_some_and(Value::is_number) {
-        writeln!(
-            page,
-            "  rows       {} regressed, {} fixed",
-            value("regressed"),
-            value("fixed")
-        )?;
-    }
-    if chance.get("p").is_some_and(Value::is_number) {
-        let corrected = match (chance.get("counted"), chance.get("family")) {
-            (Some(Value::Bool(false)), _) => {
-                "not counted as a test, since no pattern of these changes would be significant"
-                    .to_owned()
-            }
-            (_, Some(family)) if family.is_number() => {
-                format!(
-                    "corrected {} (tests counted: {family})",
-                    value("adjusted_p")
-                )
-            }
-            _ => "not corrected".to_owned(),
-        };
-        writeln!(
-            page,
-            "  p          {}, {corrected}, one-sided, by inverting the interval",
-            value("p")
-        )?;
-    }
-    if chance.get("mcnemar_mid_p").is_some_and(Value::is_number) {
-        writeln!(
-            page,
-            "  McNemar    mid-p {}, two-sided",
-            value("mcnemar_mid_p")
-        )?;
-    }
-    if chance.get("resolution").is_some_and(Value::is_number) {
-        writeln!(
-            page,
-            "  resolution {}: the smallest change that would show by itself",
-            value("resolution")
-        )?;
-    }
-    if chance.get("rows_needed").is_some_and(Value::is_number) {
-        writeln!(
-            page,
-            "  needed     about {} rows of this kind",
-            value("rows_needed")
-        )?;
-    }
-    Ok(())
-}
-
-fn write_side(page: &mut String, role: &str, side: &Value) -> fmt::Result {
-    let score = side.get("score");
-    let (scored, trials) = (number(side.get("scored")), number(side.get("trials")));
-    writeln!(
-        page,
-        "     {role}: score {}, {scored} of {trials} trials scored",
-        number(score)
-    )?;
-    for answer in list(side, "answers") {
-        let url = text(answer, "url");
-        if !url.is_empty() {
-            writeln!(page, "       {}", message(url))?;
-        }
-        write_output(page, answer.get("output"))?;
-        write_value(page, "  scores", answer.get("scores"))?;
-    }
-    Ok(())
-}
-
-/// Writes the model's output.
-fn write_output(page: &mut String, value: Option<&Value>) -> fmt::Result {
-    let no_output = Value::from(NO_OUTPUT);
-    let value = value.filter(|value| !value.is_null()).unwrap_or(&no_output);
-    write_value(page, "  output", Some(value))
-}
-
-/// Writes a value in as many lines as needed: text unchanged, any other value as JSON.
-fn write_value(page: &mut String, name: &str, value: Option<&Value>) -> fmt::Result {
-    let value = match value {
-        None | Some(Value::Null) => "none".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => serde_json::to_string_pretty(other).unwrap_or_default(),
-    };
-    writeln!(page, "     {name}")?;
-    let indent = name.len() - name.trim_start().len() + 7;
-    for line in value.lines() {
-        writeln!(page, "{:indent$}{}", "", message(line))?;
-    }
-    Ok(())
-}
-
-fn list<'v>(value: &'v Value, key: &str) -> Vec<&'v Value> {
-    let items = value.get(key).and_then(Value::as_array);
-    items.map_or_else(Vec::new, |items| items.iter().collect())
-}
-
-fn text<'v>(value: &'v Value, key: &str) -> &'v str {
-    value.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn number(value: Option<&Value>) -> String {
-    match value.and_then(Value::as_f64) {
-        Some(number) => rounded(number),
-        None => "none".to_owned(),
-    }
-}
-
-/// Six significant digits, or all digits of a whole number.
-fn rounded(number: f64) -> String {
-    let size = number.abs();
-    if size.fract() == 0.0 || size < 1e-12 {
-        return full(number);
-    }
-    let decimals = (1..=17).find(|decimals| size * 10_f64.powi(*decimals) >= 1e5);
-    let decimals = usize::try_from(decimals.unwrap_or(17)).unwrap_or(6);
-    let shown = format!("{number:.decimals$}");
-    shown.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -13,8 +13,11 @@ pub(super) fn call(web: &str, project: &Project, id: &str) -> Option<String> {
     Some(format!("{}/r/call/{}", base(web, project)?, encode(id)))
 }
 
-/// The page that compares two runs. The leftmost run is the baseline.
+/// The page that compares two runs of one project. The leftmost run is the baseline.
 pub(super) fn comparison(candidate: &Run, baseline: &Run) -> Option<String> {
+    if candidate.project != baseline.project {
+        return None;
+    }
     let ids = serde_json::to_string(&[&baseline.id, &candidate.id]).ok()?;
     Some(format!(
         "{}/weave/compare-evaluations?evaluationCallIds={}",

@@ -1,11 +1,14 @@
 //! Reports. Each format has its own file and a function `fn(&Report) -> String`. Reports judge nothing.
 
 mod bar;
+mod comparison;
 mod escape;
 mod explain;
 mod finding;
+mod flipped;
 mod github;
 mod gitlab;
+mod headline;
 mod html;
 mod json;
 mod junit;
@@ -31,15 +34,13 @@ use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::judge::{Check, Comparison, Judgement, OffendingRows, Verdict};
 
+pub use comparison::{render as json_comparison, schema as comparison_schema};
 pub use escape::message;
-pub use explain::explain;
+pub use explain::{Asked, explain};
 pub use github::annotations as github_annotations;
 pub use gitlab::{annotations as gitlab_annotations, metrics};
 pub use html::{render as html, render_comparison as html_comparison};
-pub use json::{
-    comparison_schema, render as json, render_comparison as json_comparison, report_schema,
-    value as json_value,
-};
+pub use json::{JsonReport, document, read, render as json, report_schema, value as json_value};
 pub use junit::render as junit;
 pub use markdown::{
     About, comment, render as markdown, render_comparison as markdown_comparison, short,
@@ -48,7 +49,7 @@ pub use redact::value_without;
 pub use table::Table;
 pub use terminal::{
     Amount, Style, USUAL_WIDTH, render as terminal, render_comparison as terminal_comparison,
-    render_fault,
+    render_fault, render_runs as terminal_runs,
 };
 #[cfg(test)]
 pub(crate) use {finding::finding_text, reason::reason_text};
@@ -110,9 +111,26 @@ impl Judged {
 pub struct Compared {
     /// The comparison and the evidence that it is based on.
     pub outcome: Result<(Comparison, Evidence), Fault>,
+    /// Inputs, outputs and scores of the rows that changed.
+    pub details: Details,
+    /// Why these details are unavailable.
+    pub unexplained: Option<String>,
+    /// The number of common rows with the same outputs in both runs; `None` if outputs were not compared.
+    pub same_outputs: Option<u64>,
 }
 
 impl Compared {
+    /// A comparison without the contents of rows.
+    #[must_use]
+    pub fn of(outcome: Result<(Comparison, Evidence), Fault>) -> Self {
+        Self {
+            outcome,
+            details: Details::new(),
+            unexplained: None,
+            same_outputs: None,
+        }
+    }
+
     /// The exit code of the comparison. A comparison cannot fail.
     #[must_use]
     pub fn exit(&self) -> Exit {

@@ -1,9 +1,9 @@
 //! The reason of a check in words: what was measured, by how much it is beyond its limit, and whether that is chance.
 
 use super::finding::cause_text;
-use super::units;
+use super::units::{self, Ends};
 use crate::judge::{Check, Decision, Measure, Reason, RuleOutcome, TestResult};
-use crate::number::{full, plural, show};
+use crate::number::{full, plural};
 use crate::policy::{self, Kind, LimitKey, Unit};
 use crate::prose::Prose;
 
@@ -207,7 +207,14 @@ fn moved(check: &Check, change: f64) -> String {
 fn moved_between(check: &Check, least: f64, most: f64) -> String {
     let is_relative = check.limit.key.is_relative();
     if least < 0.0 && most > 0.0 {
-        let end = |change: f64| units::change(check.metric, change, is_relative, signed(check));
+        let end = |change: f64| {
+            units::change(
+                check.metric,
+                change,
+                is_relative,
+                units::signed_limit(check.limit),
+            )
+        };
         return format!("changed by {} to {}", end(least), end(most));
     }
     let size = |change: f64| {
@@ -219,15 +226,6 @@ fn moved_between(check: &Check, least: f64, most: f64) -> String {
         ("fell", size(most), size(least))
     };
     format!("{word} {} to {far}", units::without_unit(&near, &far))
-}
-
-/// The limit of a change with its direction: a drop is negative.
-fn signed(check: &Check) -> f64 {
-    if check.limit.key.wants_high() {
-        -check.limit.value
-    } else {
-        check.limit.value
-    }
 }
 
 /// A change as the limit counts it: in the metric's unit, or as a fraction of the baseline. `None` if it is unknown.
@@ -373,16 +371,11 @@ pub(super) fn p_value(p: f64) -> String {
 
 /// The confidence interval of a value or of a change.
 fn interval(check: &Check, test: &TestResult) -> String {
-    let (low, high) = (test.interval.low, test.interval.high);
-    let percent = show(test.confidence * 100.0, 0.0);
-    let ends = if check.limit.key.is_change() {
-        let end = |change: f64| units::change(check.metric, change, false, signed(check));
-        format!("{} to {}", end(low), end(high))
-    } else {
-        let end = |value: f64| units::value(check.metric, value, check.limit.value);
-        format!("{} to {}", end(low), end(high))
+    let ends = Ends {
+        low: test.interval.low,
+        high: test.interval.high,
     };
-    format!("{ends} ({percent} % one-sided)")
+    units::interval(check, ends, test.confidence)
 }
 
 /// Says which scores are missing, or tokens, prices and times: `4 of 120 scores are missing`.

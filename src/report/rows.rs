@@ -1,7 +1,7 @@
 //! The offending rows of a check in reports.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Judged, links};
@@ -9,7 +9,7 @@ use crate::evidence::{Answer, Baseline, Detail, Details, Evidence, Raised, Run};
 use crate::judge::{OffendingRow, OffendingRows, Scored};
 
 /// A row that a check fails on, with its inputs, outputs and scores.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "row")]
 pub(super) struct Row {
     /// The digest of the row's content.
@@ -23,7 +23,7 @@ pub(super) struct Row {
 }
 
 /// What one run has of a row.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "side")]
 pub(super) struct Side {
     /// The mean of the trials that have a score; null where none has.
@@ -37,7 +37,7 @@ pub(super) struct Side {
 }
 
 /// What came of one trial.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "answer")]
 pub(super) struct Answered {
     /// What the model answered; null where it crashed. Cut as inputs are.
@@ -45,6 +45,7 @@ pub(super) struct Answered {
     /// What the scorers said. Cut as inputs are.
     pub(super) scores: Value,
     /// The exceptions that calls in the trial raised: the name of the op, and the exception's type and message.
+    #[serde(default)]
     pub(super) exceptions: Vec<String>,
     /// The trial in Weave.
     pub(super) url: Option<String>,
@@ -79,6 +80,16 @@ fn of(evidence: &Evidence, details: Option<&Details>, row: &OffendingRow) -> Row
 }
 
 fn side(run: &Run, scored: Scored, answers: &[Answer]) -> Side {
+    Side {
+        score: scored.mean,
+        scored: scored.scored,
+        trials: scored.trials,
+        answers: answered(run, answers),
+    }
+}
+
+/// What came of each trial of a row.
+pub(super) fn answered(run: &Run, answers: &[Answer]) -> Vec<Answered> {
     let answers = answers.iter().map(|answer| Answered {
         output: answer.output.clone(),
         scores: answer.scores.clone(),
@@ -87,12 +98,7 @@ fn side(run: &Run, scored: Scored, answers: &[Answer]) -> Side {
             .then(|| links::call(&run.web, &run.project, &answer.call))
             .flatten(),
     });
-    Side {
-        score: scored.mean,
-        scored: scored.scored,
-        trials: scored.trials,
-        answers: answers.collect(),
-    }
+    answers.collect()
 }
 
 impl Side {

@@ -7,6 +7,8 @@ use crate::evidence::{Baseline, Evidence, ListedRun, Run, RunStatus};
 pub(super) struct RunFacts {
     /// `candidate`, `baseline`, or `baseline` and the name of a further one.
     pub(super) role: String,
+    /// Its project, if the runs are of several.
+    pub(super) project: Option<String>,
     /// Its display name, else its id.
     pub(super) name: String,
     /// The first characters of its commit.
@@ -44,8 +46,13 @@ fn of(role: String, run: &Run, evidence: &Evidence, common: Option<u64>) -> RunF
     let mut listed = evidence.selection.runs.iter();
     let listed = listed.find(|listed| listed.id == run.id);
     let commit = listed.and_then(|listed: &ListedRun| listed.commit.as_deref());
+    let has_several = match &evidence.baseline {
+        Baseline::Found(baseline, _) => baseline.project != evidence.candidate.project,
+        Baseline::Unnamed | Baseline::NotFound(_) => false,
+    };
     RunFacts {
         role,
+        project: has_several.then(|| run.project.to_string()),
         name: run.display_name.as_ref().unwrap_or(&run.id).clone(),
         commit: commit.map(view::short_commit),
         branch: listed.and_then(|listed| listed.branch.clone()),

@@ -5,13 +5,55 @@
 use std::cmp::Ordering;
 
 use crate::judge::{Check, Measure};
-use crate::number::{TOLERANCE, count, nearest_count, trimmed};
-use crate::policy::{Kind, LimitKey, Metric, Unit};
+use crate::number::{TOLERANCE, count, nearest_count, show, trimmed};
+use crate::policy::{Kind, Limit, LimitKey, Metric, Unit};
 
 /// More decimals tell no doubles apart.
 const MOST_DECIMALS: usize = 17;
 /// A value closer to 0 than this is shown as 0: it is the rounding error of numbers of usual size.
 const ROUNDING: f64 = 1e-12;
+
+/// What of a check decides how its numbers are shown.
+#[derive(Clone, Copy)]
+pub(super) struct Values {
+    pub(super) metric: Metric,
+    pub(super) limit: Limit,
+    pub(super) baseline: Option<Ends>,
+    pub(super) candidate: Option<Ends>,
+}
+
+impl From<&Check> for Values {
+    fn from(check: &Check) -> Self {
+        Self {
+            metric: check.metric,
+            limit: check.limit,
+            baseline: check.baseline.as_ref().map(Ends::from),
+            candidate: check.candidate.as_ref().map(Ends::from),
+        }
+    }
+}
+
+impl From<&&Check> for Values {
+    fn from(check: &&Check) -> Self {
+        Self::from(*check)
+    }
+}
+
+/// The values that a measured value is between if scores are missing. Both are the same if none is.
+#[derive(Clone, Copy)]
+pub(super) struct Ends {
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+impl From<&Measure> for Ends {
+    fn from(measure: &Measure) -> Self {
+        Self {
+            low: measure.low,
+            high: measure.high,
+        }
+    }
+}
 
 /// How numbers of one unit are written.
 #[derive(Clone, Copy)]
@@ -184,51 +226,91 @@ pub(super) fn size_of_change(metric: Metric, size: f64, is_relative: bool, other
 }
 
 /// `min 90 %`, `max drop 2 pts`, `max rise 5 %`.
-pub(super) fn limit(check: &Check) -> String {
-    let words = match check.limit.key {
+pub(super) fn limit(check: impl Into<Values>) -> String {
+    let values = check.into();
+    let words = match values.limit.key {
         LimitKey::Min => "min",
         LimitKey::Max => "max",
         LimitKey::MaxDrop | LimitKey::MaxRelativeDrop => "max drop",
         LimitKey::MaxRise | LimitKey::MaxRelativeRise => "max rise",
     };
-    format!("{words} {}", bound(check))
+    format!("{words} {}", bound(values))
 }
 
 /// The value of a check's limit.
-pub(super) fn bound(check: &Check) -> String {
-    let limit = check.limit;
+pub(super) fn bound(check: impl Into<Values>) -> String {
+    let Values { metric, limit, .. } = check.into();
     if limit.key.is_change() {
-        size_of_change(
-            check.metric,
-            limit.value,
-            limit.key.is_relative(),
-            limit.value,
-        )
+        size_of_change(metric, limit.value, limit.key.is_relative(), limit.value)
     } else {
-        value(check.metric, limit.value, limit.value)
+        value(metric, limit.value, limit.value)
+    }
+}
+
+/// The limit of a change with its direction: a drop is negative.
+pub(super) fn signed_limit(limit: Limit) -> f64 {
+    if limit.key.wants_high() {
+        -limit.value
+    } else {
+        limit.value
     }
 }
 
 /// The candidate's value, on its side of the limit, or of the baseline's value.
-pub(super) fn candidate(check: &Check) -> Option<String> {
-    let other = match check.baseline {
-        Some(baseline) => baseline.low,
-        None => check.limit.value,
+pub(super) fn candidate(check: impl Into<Values>) -> Option<String> {
+    let values = check.into();
+    let candidate = values.candidate?;
+    let other = match values.baseline {
+        Some(baseline) => another(candidate, baseline),
+        None => values.limit.value,
     };
-    Some(measure(check.metric, &check.candidate?, other))
+    Some(measure(values.metric, candidate, other))
 }
 
 /// The baseline's value, on its side of the candidate's.
-pub(super) fn baseline(check: &Check) -> Option<String> {
-    let other = check.candidate.map_or(0.0, |candidate| candidate.low);
-    Some(measure(check.metric, &check.baseline?, other))
+pub(super) fn baseline(check: impl Into<Values>) -> Option<String> {
+    let values = check.into();
+    let baseline = values.baseline?;
+    let other = values
+        .candidate
+        .map_or(0.0, |other| another(baseline, other));
+    Some(measure(values.metric, baseline, other))
+}
+
+/// The value that another one must be told from: 0 if both are the same, because then both are shown alike.
+pub(super) fn another(one: impl Into<Ends>, other: impl Into<Ends>) -> f64 {
+    let (one, other) = (one.into().low, other.into().low);
+    match order(one, other) {
+        Ordering::Equal => 0.0,
+        Ordering::Less | Ordering::Greater => other,
+    }
+}
+
+/// The confidence interval of a value or of a change: `-13.4 pts to -4.1 pts (95 % one-sided)`.
+pub(super) fn interval(check: impl Into<Values>, ends: Ends, confidence: f64) -> String {
+    let Values { metric, limit, .. } = check.into();
+    let end = |end: f64| {
+        if limit.key.is_change() {
+            change(metric, end, false, signed_limit(limit))
+        } else {
+            value(metric, end, limit.value)
+        }
+    };
+    let percent = show(confidence * 100.0, 0.0);
+    format!(
+        "{} to {} ({percent} % one-sided)",
+        end(ends.low),
+        end(ends.high)
+    )
 }
 
 /// A measured value, or the two that it is between if scores are missing.
-pub(super) fn measure(metric: Metric, measure: &Measure, other: f64) -> String {
-    let low = value(metric, measure.low, other);
-    let high = value(metric, measure.high, other);
-    match (measure.low.is_finite(), measure.high.is_finite()) {
+pub(super) fn measure(metric: Metric, measure: impl Into<Ends>, other: f64) -> String {
+    let Ends { low, high } = measure.into();
+    let (is_low_known, is_high_known) = (low.is_finite(), high.is_finite());
+    let low = value(metric, low, other);
+    let high = value(metric, high, other);
+    match (is_low_known, is_high_known) {
         _ if low == high => low,
         (true, true) => format!("{}–{high}", without_unit(&low, &high)),
         (true, false) => format!("{low} or more"),
@@ -304,6 +386,29 @@ mod tests {
         );
         assert_eq!(change(Metric::NumericMean, -0.55, false, 0.0), "-0.55");
         assert_eq!(change(Metric::PassRate, 0.0, false, 0.02), "0 pts");
+    }
+
+    #[test]
+    fn equal_values_have_no_more_digits_than_others() {
+        let ends = |value: f64| Ends {
+            low: value,
+            high: value,
+        };
+        let values = |before: f64, after: f64| Values {
+            metric: Metric::PassRate,
+            limit: Limit {
+                key: LimitKey::MaxDrop,
+                value: 0.02,
+            },
+            baseline: Some(ends(before)),
+            candidate: Some(ends(after)),
+        };
+        let same = values(113.0 / 120.0, 113.0 / 120.0);
+        assert_eq!(baseline(same).as_deref(), Some("94.2 %"));
+        assert_eq!(candidate(same).as_deref(), Some("94.2 %"));
+        let near = values(113.0 / 120.0, 113.0 / 120.0 + 0.000_1);
+        assert_eq!(baseline(near).as_deref(), Some("94.17 %"));
+        assert_eq!(candidate(near).as_deref(), Some("94.2 %"));
     }
 
     #[test]

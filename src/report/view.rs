@@ -1,10 +1,10 @@
 //! Functions that the formats for people share: the order of checks, and numbers as text.
 
-use super::{Judged, Report, units};
+use super::units::{self, Values};
 use crate::evidence::{Baseline, Evidence, LeftOut, ListedRun, Role, Run};
-use crate::judge::{Cause, Check, Judgement, Line, Measure, Reason, Status, Verdict};
+use crate::judge::{Cause, Check, Judgement, Line, Measure, Reason, RunMetric, Status, Verdict};
 use crate::number::plural;
-use crate::policy::{Kind, Severity};
+use crate::policy::{Kind, Metric, Severity};
 
 /// The number of characters of a commit that are shown.
 const SHORT_COMMIT: usize = 7;
@@ -113,14 +113,21 @@ pub(super) struct CheckName<'c> {
     pub(super) slice: Option<String>,
 }
 
+impl<'c> CheckName<'c> {
+    /// The name of a check of this gate, dimension and slice.
+    pub(super) fn of(gate: &'c str, subject: Option<&'c str>, slice: Option<String>) -> Self {
+        Self {
+            gate,
+            subject: subject.filter(|subject| !gate.contains(subject)),
+            slice,
+        }
+    }
+}
+
 /// What a check is about.
 pub(super) fn name(check: &Check) -> CheckName<'_> {
-    let subject = check.subject.as_deref();
-    CheckName {
-        gate: &check.gate,
-        subject: subject.filter(|subject| !check.gate.contains(subject)),
-        slice: check.slice.as_ref().map(ToString::to_string),
-    }
+    let slice = check.slice.as_ref().map(ToString::to_string);
+    CheckName::of(&check.gate, check.subject.as_deref(), slice)
 }
 
 /// The metric in words: `pass rate`.
@@ -189,51 +196,15 @@ pub(super) fn headline(judgement: &Judgement) -> String {
     }
 }
 
-/// `1 of 3 policies failed`.
-pub(super) fn several(report: &Report) -> String {
-    let verdict = report.verdict();
-    let sections = &report.sections;
-    if sections.is_empty() {
-        return verdict_word(verdict).to_owned();
-    }
-    let alike = sections
-        .iter()
-        .filter(|section| section.verdict() == verdict);
-    let word = if sections.len() == 1 {
-        "policy"
-    } else {
-        "policies"
-    };
-    format!(
-        "{} of {} {word} {}",
-        alike.count(),
-        sections.len(),
-        verdict_word(verdict)
-    )
-}
-
-/// How many rows got worse and better: `13 / 3`, or `29 lower`.
-pub(super) fn moved(judged: &Judged, check: &Check) -> String {
-    if let Some((worse, better)) = check.chance.as_ref().and_then(|test| test.discordant) {
-        return format!("{worse} / {better}");
-    }
-    match judged.offending(check) {
-        Some(offending) if check.limit.key.is_change() => {
-            let word = match (check.metric.column(), check.limit.key.wants_high()) {
-                (Some(Kind::Number), true) => "lower",
-                (Some(Kind::Number), false) => "higher",
-                _ => "worse",
-            };
-            format!("{} {word}", offending.total)
-        }
-        _ => dash(),
-    }
-}
-
 /// `min 90 %`, or `max drop 5 pts against release`.
 pub(super) fn limit(check: &Check) -> String {
+    limit_against(check, check.against.as_deref())
+}
+
+/// The same, with the name of the further baseline that is compared with.
+pub(super) fn limit_against(check: impl Into<Values>, against: Option<&str>) -> String {
     let limit = units::limit(check);
-    match &check.against {
+    match against {
         Some(name) => format!("{limit} against {name}"),
         None => limit,
     }
@@ -260,21 +231,22 @@ pub(super) fn baselines(evidence: &Evidence) -> Vec<(String, &Run)> {
 }
 
 /// The candidate's value, with the precision that tells it from the limit or from the baseline's value.
-pub(super) fn candidate(check: &Check) -> String {
+pub(super) fn candidate(check: impl Into<Values>) -> String {
     units::candidate(check).unwrap_or_else(dash)
 }
 
 /// The baseline's value as text, with enough precision to distinguish it from the candidate's.
-pub(super) fn baseline(check: &Check) -> String {
+pub(super) fn baseline(check: impl Into<Values>) -> String {
     units::baseline(check).unwrap_or_else(dash)
 }
 
 /// The change from baseline to candidate as text; a fraction of the baseline if the limit is relative.
-pub(super) fn change(check: &Check) -> String {
-    let (Some(ours), Some(theirs)) = (check.candidate, check.baseline) else {
+pub(super) fn change(check: impl Into<Values>) -> String {
+    let values = check.into();
+    let (Some(ours), Some(theirs)) = (values.candidate, values.baseline) else {
         return dash();
     };
-    let is_relative = check.limit.key.is_relative();
+    let is_relative = values.limit.key.is_relative();
     let from = |candidate: f64, baseline: f64| {
         let change = candidate - baseline;
         if is_relative && change != 0.0 {
@@ -283,15 +255,11 @@ pub(super) fn change(check: &Check) -> String {
             change
         }
     };
-    let limit = if check.limit.key.wants_high() {
-        -check.limit.value
-    } else {
-        check.limit.value
-    };
+    let limit = units::signed_limit(values.limit);
     let (least, most) = (from(ours.low, theirs.high), from(ours.high, theirs.low));
     let end = |number: f64| {
         if number.is_finite() {
-            units::change(check.metric, number, is_relative, limit)
+            units::change(values.metric, number, is_relative, limit)
         } else {
             "?".to_owned()
         }
@@ -354,6 +322,11 @@ fn scored_of(measure: &Measure) -> String {
     }
 }
 
+/// Whether a metric is of truth values.
+pub(super) fn is_truth(metric: Metric) -> bool {
+    metric.column() == Some(Kind::Truth)
+}
+
 /// The cells of one line of a comparison.
 pub(super) struct LineCells {
     pub(super) baseline: String,
@@ -364,19 +337,36 @@ pub(super) struct LineCells {
 }
 
 pub(super) fn line(line: &Line) -> LineCells {
-    let low = |measure: Option<Measure>| measure.map_or(0.0, |measure| measure.low);
-    let shown = |measure: Option<Measure>, other: f64| {
-        measure.map_or_else(dash, |measure| units::measure(line.metric, &measure, other))
+    line_cells(line.metric, line.baseline, line.candidate, line.change)
+}
+
+/// The cells of a metric of the runs themselves.
+pub(super) fn run_metric(line: &RunMetric) -> LineCells {
+    line_cells(line.metric, line.baseline, line.candidate, line.change)
+}
+
+fn line_cells(
+    metric: Metric,
+    baseline: Option<Measure>,
+    candidate: Option<Measure>,
+    change: Option<f64>,
+) -> LineCells {
+    let shown = |measure: Option<Measure>, other: Option<Measure>| {
+        let Some(measure) = measure else {
+            return dash();
+        };
+        let other = other.map_or(0.0, |other| units::another(&measure, &other));
+        units::measure(metric, &measure, other)
     };
     let scored =
         |measure: Option<Measure>| measure.map_or_else(dash, |measure| scored_of(&measure));
-    let change = |change: f64| units::change(line.metric, change, false, 0.0);
+    let changed = |change: f64| units::change(metric, change, false, 0.0);
     LineCells {
-        baseline: shown(line.baseline, low(line.candidate)),
-        candidate: shown(line.candidate, low(line.baseline)),
-        change: line.change.map_or_else(dash, change),
-        baseline_scored: scored(line.baseline),
-        candidate_scored: scored(line.candidate),
+        baseline: shown(baseline, candidate),
+        candidate: shown(candidate, baseline),
+        change: change.map_or_else(dash, changed),
+        baseline_scored: scored(baseline),
+        candidate_scored: scored(candidate),
     }
 }
 

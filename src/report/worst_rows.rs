@@ -3,7 +3,7 @@
 use super::rows::{self, Row, Side};
 use super::{Judged, units, view};
 use crate::judge::{Check, Status};
-use crate::policy::Kind;
+use crate::policy::{Kind, Metric};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -84,20 +84,47 @@ fn change(check: &Check, row: &Row) -> RowChange {
     };
     RowChange {
         what,
-        before: row.baseline.as_ref().map(|before| score(check, before)),
-        after: score(check, &row.candidate),
+        before: row
+            .baseline
+            .as_ref()
+            .map(|before| score(check.metric, before)),
+        after: score(check.metric, &row.candidate),
     }
 }
 
 /// The score of one run for a row: a sign for a truth value, else in the metric's unit.
-fn score(check: &Check, side: &Side) -> String {
-    let is_truth = check.metric.column() == Some(Kind::Truth);
+pub(super) fn score(metric: Metric, side: &Side) -> String {
     match side.score {
         _ if side.trials == 0 => "no row".to_owned(),
+        score => score_of(metric, score),
+    }
+}
+
+/// The same of a row that is there.
+pub(super) fn score_of(metric: Metric, score: Option<f64>) -> String {
+    match score {
         None => "no score".to_owned(),
-        Some(score) if is_truth && score == 1.0 => "✓".to_owned(),
-        Some(score) if is_truth && score == 0.0 => "✗".to_owned(),
-        Some(score) => units::value(check.metric, score, 0.0),
+        Some(score) if view::is_truth(metric) && score == 1.0 => "✓".to_owned(),
+        Some(score) if view::is_truth(metric) && score == 0.0 => "✗".to_owned(),
+        Some(score) => units::value(metric, score, 0.0),
+    }
+}
+
+/// How many rows got worse and better: `13 / 3`, or `29 lower`.
+pub(super) fn moved(judged: &Judged, check: &Check) -> String {
+    if let Some((worse, better)) = check.chance.as_ref().and_then(|test| test.discordant) {
+        return format!("{worse} / {better}");
+    }
+    match judged.offending(check) {
+        Some(offending) if check.limit.key.is_change() => {
+            let word = match (check.metric.column(), check.limit.key.wants_high()) {
+                (Some(Kind::Number), true) => "lower",
+                (Some(Kind::Number), false) => "higher",
+                _ => "worse",
+            };
+            format!("{} {word}", offending.total)
+        }
+        _ => "–".to_owned(),
     }
 }
 
@@ -120,24 +147,26 @@ pub(super) fn exceptions(rows: &[WorstRow]) -> Vec<(u64, String)> {
 
 /// The input that tells what a row is about: one with a usual name, else the longest text.
 pub(super) fn telling_input(inputs: &Value) -> String {
-    let Some(map) = inputs.as_object() else {
-        return rows::excerpt(inputs);
-    };
-    let named = TELLING.iter().find_map(|name| map.get(*name));
-    match named {
-        Some(Value::Array(messages)) => {
+    match telling(inputs) {
+        (Some(_), Value::Array(messages)) => {
             let of_user = |message: &&Value| message["role"] == "user";
             let last = messages.iter().rev().find(of_user).or(messages.last());
             last.map_or_else(String::new, |message| rows::excerpt(&message["content"]))
         }
-        Some(value) => rows::excerpt(value),
-        None => {
-            let texts = map.values().filter_map(Value::as_str);
-            let longest = texts.max_by_key(|text| text.len());
-            longest.map_or_else(
-                || rows::excerpt(inputs),
-                |text| rows::excerpt(&Value::from(text)),
-            )
-        }
+        (_, value) => rows::excerpt(value),
+    }
+}
+
+/// The name and the value of that input; without a name, all inputs.
+pub(super) fn telling(inputs: &Value) -> (Option<&str>, &Value) {
+    let Some(map) = inputs.as_object() else {
+        return (None, inputs);
+    };
+    let named = TELLING.iter().find_map(|name| map.get_key_value(*name));
+    let texts = map.iter().filter(|(_, value)| value.is_string());
+    let longest = texts.max_by_key(|(_, value)| value.as_str().map_or(0, str::len));
+    match named.or(longest) {
+        Some((name, value)) => (Some(name), value),
+        None => (None, inputs),
     }
 }

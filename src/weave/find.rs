@@ -635,6 +635,12 @@ impl<'a> Finder<'a> {
         })
     }
 
+    /// Returns the number of runs that match according to the server; `None` if it does not say.
+    #[must_use]
+    pub fn total(self, selector: &Selector) -> Option<u64> {
+        self.count(selector, Eligible::Any).ok()
+    }
+
     /// The body of a query for runs.
     fn list(
         self,

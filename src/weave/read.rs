@@ -82,6 +82,8 @@ pub struct Needs<'a> {
     pub costs: bool,
     /// The columns of the rows to read; `None` if no rows are needed.
     pub rows: Option<&'a Wanted<'a>>,
+    /// Whether rows are read without the model's calls if a server refuses to read the calls of so many trials.
+    pub calls_are_optional: bool,
 }
 
 /// The runs of the candidate and of the baseline, the newest first.
@@ -93,6 +95,9 @@ pub struct Sources {
     pub baselines: Option<Result<Vec<RunSource>, Prose>>,
     /// Whether only the newest run of the candidate is judged.
     pub newest_only: bool,
+    /// The project of the baseline if it is not that of the candidate. Only a comparison without a policy spans
+    /// projects.
+    pub across: Option<Project>,
 }
 
 impl Sources {
@@ -130,15 +135,16 @@ pub fn read_evidence(
     sources: &Sources,
     needs: Needs<'_>,
 ) -> Result<Evidence, Fault> {
-    let reader = Reader {
+    let of = |project| Reader {
         client,
         project,
         needs,
     };
+    let reader = of(project);
     let found = sources.baselines();
     let is_compared = matches!(sources.baselines, Some(Ok(_)));
-    if let ([RunSource::Live(candidate)], [RunSource::Live(baseline)]) =
-        (sources.candidates.as_slice(), found)
+    if let ([RunSource::Live(candidate)], [RunSource::Live(baseline)], None) =
+        (sources.candidates.as_slice(), found, &sources.across)
     {
         return reader.both((**candidate).clone(), (**baseline).clone());
     }
@@ -146,19 +152,17 @@ pub fn read_evidence(
     // anyway.
     let has_several = sources.candidates.len() > 1 || found.len() > 1;
     let digests = is_compared && !has_several;
-    let loaded = |sources: &[RunSource]| -> Result<Vec<Loaded<'_>>, ApiError> {
-        let side = |side: &RunSource| reader.side(side.clone(), digests);
-        side_by_side(sources, &side)
-    };
-    let ours = loaded(&sources.candidates)?;
-    let theirs = loaded(found)?;
+    let of_baseline = of(sources.across.as_ref().unwrap_or(project));
+    let ours = reader.sides(&sources.candidates, digests)?;
+    let theirs = of_baseline.sides(found, digests)?;
     let baselines = match &sources.baselines {
         None => None,
         Some(Err(reason)) => Some(Err(reason.clone())),
         Some(Ok(_)) => Some(Ok(theirs.iter().map(Loaded::known).collect())),
     };
     let candidates = ours.iter().map(Loaded::known).collect();
-    Evidence::assembled(candidates, baselines, sources.newest_only, needs.rows)
+    let evidence = Evidence::assembled(candidates, baselines, sources.newest_only, needs.rows)?;
+    of_one_project(evidence, sources)
 }
 
 /// Returns the evidence for runs in snapshots, without any request.
@@ -185,7 +189,23 @@ pub fn saved_evidence(sources: &Sources, wanted: Option<&Wanted<'_>>) -> Result<
         Err(reason) => Err(reason.clone()),
     });
     let candidates = ours.iter().map(Loaded::known).collect();
-    Evidence::assembled(candidates, baselines, sources.newest_only, wanted)
+    let evidence = Evidence::assembled(candidates, baselines, sources.newest_only, wanted)?;
+    of_one_project(evidence, sources)
+}
+
+/// Returns the evidence if both runs are of one project, or if other projects were asked for.
+fn of_one_project(evidence: Evidence, sources: &Sources) -> Result<Evidence, Fault> {
+    match &evidence.baseline {
+        Baseline::Found(baseline, _)
+            if sources.across.is_none() && baseline.project != evidence.candidate.project =>
+        {
+            Err(Fault::evidence(format!(
+                "the candidate is of project `{}`, the baseline of `{}`",
+                evidence.candidate.project, baseline.project
+            )))
+        }
+        _ => Ok(evidence),
+    }
 }
 
 /// Runs `work` on all things in parallel, and returns the results in the order of the things.
@@ -218,7 +238,7 @@ pub fn read_run(client: &Client<'_>, project: &Project, info: RunInfo) -> Result
         needs: Needs {
             usage: true,
             costs: true,
-            rows: None,
+            ..Needs::default()
         },
     };
     Ok(reader.one(info, true)?)
@@ -306,14 +326,13 @@ pub fn read_prediction(
 #[must_use]
 pub fn differ_by_key_order(
     client: &Client<'_>,
-    project: &Project,
-    candidate: &str,
-    baseline: &str,
+    candidate: (&Project, &str),
+    baseline: (&Project, &str),
 ) -> bool {
-    let path = results_path(project);
+    let inputs = |(project, id)| rows::inputs(client, &results_path(project), id);
     let (ours, theirs) = thread::scope(|scope| {
-        let theirs = scope.spawn(|| rows::inputs(client, &path, baseline));
-        (rows::inputs(client, &path, candidate), join(theirs))
+        let theirs = scope.spawn(|| inputs(baseline));
+        (inputs(candidate), join(theirs))
     });
     let (Ok(ours), Ok(theirs)) = (ours, theirs) else {
         return false;
@@ -401,6 +420,13 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Reads runs in parallel.
+    fn sides(&self, sources: &[RunSource], digests: bool) -> Result<Vec<Loaded<'_>>, ApiError> {
+        side_by_side(sources, &|side: &RunSource| {
+            self.side(side.clone(), digests)
+        })
+    }
+
     /// Reads one run, and returns it with the source of its rows.
     fn side(&self, side: RunSource, digests: bool) -> Result<Loaded<'_>, ApiError> {
         match side {
@@ -425,7 +451,13 @@ impl Reader<'_> {
         if columns.is_empty() || totals.iter().all(|totals| totals.trials == 0) {
             return Ok(None);
         }
-        rows::read(self.client, &self.results_path(), ids, &columns).map(Some)
+        let read = |columns: &Columns| rows::read(self.client, &self.results_path(), ids, columns);
+        match read(&columns) {
+            Err(ApiError::TooManyTrials(_)) if self.needs.calls_are_optional => {
+                read(&columns.without_calls()).map(Some)
+            }
+            rows => rows.map(Some),
+        }
     }
 
     /// Reads one run: its own statistics and, if `digests` is set, its row digests, in parallel.

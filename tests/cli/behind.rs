@@ -268,33 +268,6 @@ fn a_key_in_a_snapshot_is_shown_nowhere() {
 }
 
 #[test]
-fn explain_reads_reports_and_nothing_else() {
-    let explain = |text: &str| {
-        Gate::new(&["explain", "floor", "--from", "r.json"])
-            .file("r.json", text)
-            .run()
-            .code(2)
-    };
-    explain("{").says("cannot read the report `r.json`");
-    explain("[]").says("it is no report of `check`");
-    explain(r#"{"policies": [{"checks": [{"id": "a / min", "gate": "a"}]}]}"#)
-        .says("there is no check `floor`")
-        .says("`a / min`");
-    Gate::new(&["explain", "floor", "--from", "none.json"])
-        .run()
-        .code(2)
-        .says("cannot read the report `none.json`");
-    Gate::new(&["explain", "floor", "--from", "r.json"])
-        .file(
-            "r.json",
-            r#"{"policies": [], "error": {"message": "the network is down"}}"#,
-        )
-        .run()
-        .code(3)
-        .says("nothing was judged: the network is down");
-}
-
-#[test]
 fn a_table_is_whole_or_not_there() {
     let all = full(&json!("=1+1"));
     let weave = server(all.clone());

@@ -15,10 +15,14 @@ mod behind;
 mod calls;
 mod ci;
 mod comments;
+#[cfg(target_os = "linux")]
+mod compared;
 mod connections;
 mod credentials;
 mod documents;
 mod example_policies;
+#[cfg(target_os = "linux")]
+mod explained;
 mod fault_table;
 mod faults;
 mod find;
@@ -35,6 +39,8 @@ mod interrupted;
 mod invalid_arguments;
 #[cfg(unix)]
 mod links;
+#[cfg(target_os = "linux")]
+mod listing;
 mod manual;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod names;
@@ -51,6 +57,8 @@ mod reports;
 mod requests;
 mod rows;
 mod schema;
+#[cfg(target_os = "linux")]
+mod screen;
 #[cfg(unix)]
 mod screens;
 mod secrets;

@@ -38,13 +38,14 @@ def test_runs_are_listed_newest_first(place):
         "/calls/stream_query",
         "/v2/my-team/support-bot/eval_results/query",
     ]
-    head, *lines = [line.split() for line in done.stdout.splitlines()]
+    head, *lines = [line.split("\t") for line in done.stdout.splitlines()]
     assert head[:2] == ["RUN", "STATUS"]
     assert [line[0] for line in lines] == [empty, api, logged, sdk]
     assert [line[1] for line in lines] == ["completed", "completed", "running", "completed"]
-    assert [line[4] for line in lines] == ["0", "2", "3", "20"]
-    assert lines[3][5:] == ["answers", "Bot", "git.dirty=false", "git.sha=abc", "note=" + "n" * 40 + "…"]
-    assert lines[2][5:] == ["nightly", "loggedbot"]
+    assert [line[3] for line in lines] == ["0", "2", "3", "20"]
+    assert lines[3][4:6] == ["answers", "Bot"]
+    assert lines[3][9] == "git.dirty=false git.sha=abc note=" + "n" * 60
+    assert lines[2][4:6] == ["nightly", "loggedbot"]
     assert "\x1b" not in done.stdout and "::" not in done.stdout
 
     done = place.run("runs", "--json", "--limit=2", "model=Bot", *place.here)

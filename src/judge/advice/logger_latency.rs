@@ -1,6 +1,6 @@
 //! A hint for latencies of a run that was logged by `EvaluationLogger` after its predictions had been made.
 
-use crate::evidence::{Baseline, Evidence, Kind, Role};
+use crate::evidence::{Baseline, Evidence, Kind, Role, Run};
 use crate::judge::cause::{Advice, Cause};
 use crate::judge::check::{Check, Status};
 use crate::judge::finding::Finding;
@@ -22,7 +22,7 @@ pub(in crate::judge) fn hints(evidence: &Evidence, checks: &[&Check]) -> Vec<Fin
         };
         let runs = std::iter::once((Role::Candidate, &evidence.candidate)).chain(baseline);
         for (role, run) in runs {
-            if !run.is_logged || !are_short(evidence, role) || check.status == Status::Skipped {
+            if !is_of_logger(evidence, role, run) || check.status == Status::Skipped {
                 continue;
             }
             let advice = Advice::LoggerLatency {
@@ -36,6 +36,11 @@ pub(in crate::judge) fn hints(evidence: &Evidence, checks: &[&Check]) -> Vec<Fin
         }
     }
     findings
+}
+
+/// Whether the latencies of a run are those of `EvaluationLogger`, and not those of the model.
+pub(in crate::judge) fn is_of_logger(evidence: &Evidence, role: Role, run: &Run) -> bool {
+    run.is_logged && are_short(evidence, role)
 }
 
 fn are_short(evidence: &Evidence, role: Role) -> bool {

@@ -1,6 +1,6 @@
 //! Hints, for example about limits that the rows of a dataset cannot decide. Hints change no check.
 
-mod logger_latency;
+pub(in crate::judge) mod logger_latency;
 mod power;
 
 use std::collections::BTreeSet;

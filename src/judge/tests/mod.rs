@@ -1,6 +1,7 @@
 //! Tests of the decision rules, as examples and as properties.
 
 mod chance;
+mod compared;
 mod edge;
 mod hint;
 mod offending;

@@ -33,7 +33,7 @@ fn rows_that_do_not_count_are_not_behind_a_check() {
             Evidence::joined(known("c", &ours), Ok(known("b", &theirs)), Some(&every)).unwrap();
         let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
         let rows = evidence.rows.as_ref().unwrap();
-        offending(&policy, rows, &judgement, None)[0].total
+        offending(&policy, rows, &judgement, None, MOST_OFFENDING)[0].total
     };
     assert_eq!(count("", &gate("")), 9);
     assert_eq!(count("baseline: {removed_rows: ignore}", &gate("")), 6);
@@ -68,7 +68,7 @@ fn rows_behind(gate: &str, candidate: &[&str], baseline: &[&str]) -> Vec<Offendi
     let judgement = judge(&policy, &evidence, "2026-11-23T12:00:00Z".parse().unwrap());
     assert_eq!(judgement.checks.len(), 1);
     let rows = evidence.rows.as_ref().unwrap();
-    let offending = offending(&policy, rows, &judgement, None);
+    let offending = offending(&policy, rows, &judgement, None, MOST_OFFENDING);
     offending
         .into_iter()
         .flat_map(|offending| offending.rows)

@@ -73,7 +73,7 @@ impl Case {
         let offending = if columns.is_empty() {
             Vec::new()
         } else {
-            offending(&policy, &rows, &judgement, None)
+            offending(&policy, &rows, &judgement, None, MOST_OFFENDING)
         };
         (judgement, offending)
     }

@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::{badge, prose, scrolling, shown};
+use super::parts::{badge, prose, scrolling, shown};
 use crate::judge::{Check, Name, Status};
 use crate::report::reason::{conclusion, reason_text};
 use crate::report::view::{self, Group};
-use crate::report::{Judged, units};
+use crate::report::{Judged, units, worst_rows};
 
 /// Checks with their values as a table, and below it each cause that leaves checks undecided.
 pub(super) fn write(judged: &Judged, checks: &[&Check], title: &str) -> Markup {
@@ -74,7 +74,7 @@ fn row(judged: &Judged, check: &Check, compares: bool) -> Markup {
                 }
             }
             td class="number" { (shown(&view::limit(check))) }
-            @if compares { td class="number" { (view::moved(judged, check)) } }
+            @if compares { td class="number" { (worst_rows::moved(judged, check)) } }
         }
     }
 }

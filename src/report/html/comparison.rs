@@ -2,9 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::{all_findings, error, headline, page, runs, scrolling, shown};
+use super::parts::{all_findings, error, headline, scrolling, shown};
+use super::{page, rows, runs};
 use crate::exit::Exit;
-use crate::judge::Line;
+use crate::judge::{Line, RunMetric};
+use crate::report::flipped::{flipped_rows, moved, sameness};
 use crate::report::{Compared, view};
 
 /// Renders a comparison of two runs.
@@ -22,6 +24,12 @@ pub fn render(compared: &Compared) -> String {
             Ok((comparison, evidence)) => {
                 (runs::summary(evidence))
                 @if !comparison.lines.is_empty() { (lines(&comparison.lines)) }
+                @if !comparison.run_metrics.is_empty() { (run_metrics(&comparison.run_metrics)) }
+                @if let Some(text) = sameness(compared) { p { (text) } }
+                (rows::table(&flipped_rows(compared), "Rows that changed most"))
+                @if let Some(why) = &compared.unexplained {
+                    p { "The inputs and outputs of these rows are not shown: " (shown(why)) }
+                }
                 (all_findings(&comparison.findings))
                 details { summary { "Runs" } (runs::table(evidence)) }
             },
@@ -44,6 +52,7 @@ fn lines(lines: &[Line]) -> Markup {
                         th scope="col" class="number" { "Baseline" }
                         th scope="col" class="number" { "Candidate" }
                         th scope="col" class="number" { "Change" }
+                        th scope="col" class="number" { "Rows" }
                         th scope="col" class="number" { "Scored" }
                     }
                 }
@@ -56,7 +65,40 @@ fn lines(lines: &[Line]) -> Markup {
                             td class="number" { (cells.baseline) }
                             td class="number" { (cells.candidate) }
                             td class="number" { (cells.change.replace('-', "−")) }
+                            td class="number" { (moved(line).unwrap_or_else(|| "–".to_owned())) }
                             td class="number" { (cells.baseline_scored) " → " (cells.candidate_scored) }
+                        }
+                    }
+                }
+            }
+        },
+    )
+}
+
+/// What the runs themselves took and used.
+fn run_metrics(metrics: &[RunMetric]) -> Markup {
+    let title = "Metrics of the runs";
+    scrolling(
+        title,
+        &html! {
+            table {
+                caption { (title) }
+                thead {
+                    tr {
+                        th scope="col" { "Metric" }
+                        th scope="col" class="number" { "Baseline" }
+                        th scope="col" class="number" { "Candidate" }
+                        th scope="col" class="number" { "Change" }
+                    }
+                }
+                tbody {
+                    @for metric in metrics {
+                        @let cells = view::run_metric(metric);
+                        tr {
+                            th scope="row" { (metric.metric.word().replace('_', " ")) }
+                            td class="number" { (cells.baseline) }
+                            td class="number" { (cells.candidate) }
+                            td class="number" { (cells.change.replace('-', "−")) }
                         }
                     }
                 }

@@ -1,10 +1,11 @@
 //! The HTML report: one file for people without access to Weave. It loads nothing from elsewhere, and is complete without
 //! its script, which only sorts and filters.
 //!
-//! `maud` escapes every text. [`shown`] and [`excerpt`] also make hidden characters visible.
+//! `maud` escapes every text. `parts::shown` and `parts::excerpt` also make hidden characters visible.
 
 mod checks;
 mod comparison;
+mod parts;
 mod plot;
 mod rows;
 mod runs;
@@ -14,30 +15,22 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
-use super::finding::finding_text;
-use super::json::effect_word;
 use super::{Judged, Report, Section, view};
-use crate::fault::Fault;
 use crate::judge::{Check, Effect, Finding, Reason, Status, Verdict};
-use crate::prose::{Prose, Span};
-use crate::visible::{spelled_out, visible};
+use parts::{all_findings, badge, error, headline, one_finding, scrolling, shown};
 
 pub use comparison::render as render_comparison;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
-/// Longer outputs are cut, in characters.
-const LONGEST: usize = 1_000;
-
 /// Renders the report.
 #[must_use]
 pub fn render(report: &Report) -> String {
     let verdict = report.verdict();
-    let title = match (&report.skipped, report.sections.as_slice()) {
-        (Some(_), _) => "skipped, nothing was judged".to_owned(),
-        (None, [only]) => result(only),
-        (None, _) => view::several(report),
+    let title = match &report.skipped {
+        Some(_) => "skipped, nothing was judged".to_owned(),
+        None => super::headline::of_report(report),
     };
     let body = html! {
         (headline(sign(verdict), kind(verdict), &title))
@@ -46,7 +39,7 @@ pub fn render(report: &Report) -> String {
         @if report.sections.len() > 1 { (overview(report)) }
         @for section in &report.sections {
             @if report.sections.len() > 1 {
-                h2 { (badge(sign(section.verdict()), kind(section.verdict()))) " " (shown(&section.path)) ": " (result(section)) }
+                h2 { (badge(sign(section.verdict()), kind(section.verdict()))) " " (shown(&section.path)) ": " (super::headline::of_section(section)) }
             }
             (of_section(section))
         }
@@ -88,15 +81,6 @@ fn digest(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
 }
 
-fn headline(sign: &str, kind: &str, title: &str) -> Markup {
-    html! { h1 { (badge(sign, kind)) " weave-gate: " (title) } }
-}
-
-/// A sign in a coloured box. A word always comes with it.
-fn badge(sign: &str, kind: &str) -> Markup {
-    html! { span class={ "badge " (kind) } aria-hidden="true" { (sign) } }
-}
-
 /// One line for each policy.
 fn overview(report: &Report) -> Markup {
     scrolling(
@@ -109,7 +93,7 @@ fn overview(report: &Report) -> Markup {
                     @for section in &report.sections {
                         tr {
                             th scope="row" { (shown(&section.path)) }
-                            td { (badge(sign(section.verdict()), kind(section.verdict()))) " " (result(section)) }
+                            td { (badge(sign(section.verdict()), kind(section.verdict()))) " " (super::headline::of_section(section)) }
                         }
                     }
                 }
@@ -177,46 +161,6 @@ fn told_findings(judged: &Judged) -> Markup {
     }
 }
 
-fn all_findings(findings: &[Finding]) -> Markup {
-    html! {
-        @if !findings.is_empty() {
-            h3 { "Findings" }
-            ul class="findings" { @for finding in findings { (one_finding(finding)) } }
-        }
-    }
-}
-
-fn one_finding(finding: &Finding) -> Markup {
-    let kind = match finding.effect {
-        Effect::Undecided => "undecided",
-        Effect::Warning => "warning",
-        Effect::Note | Effect::Hint => "note",
-    };
-    html! {
-        li {
-            span class={ "label " (kind) } { (effect_word(finding.effect)) }
-            " " code { (finding.name().word()) } ": " (prose(&finding_text(finding)))
-        }
-    }
-}
-
-fn error(fault: &Fault) -> Markup {
-    html! {
-        pre class="error" {
-            @for line in fault.message.lines() { (spelled_out(line)) "\n" }
-            @if let Some(help) = &fault.help { "help: " (spelled_out(help)) "\n" }
-        }
-    }
-}
-
-/// `2 of 12 checks failed`.
-fn result(section: &Section) -> String {
-    match &section.outcome {
-        Ok(judged) => view::headline(&judged.judgement),
-        Err(_) => view::verdict_word(None).to_owned(),
-    }
-}
-
 const fn sign(verdict: Option<Verdict>) -> &'static str {
     match verdict {
         Some(Verdict::Passed) => "✓",
@@ -231,40 +175,5 @@ const fn kind(verdict: Option<Verdict>) -> &'static str {
         Some(Verdict::Passed) => "pass",
         Some(Verdict::Failed) => "fail",
         Some(Verdict::Undecided) | None => "undecided",
-    }
-}
-
-/// A part of the page that scrolls by itself if it is too wide, also with the keyboard.
-fn scrolling(label: &str, content: &Markup) -> Markup {
-    html! { div class="scrolling" role="region" aria-label=(label) tabindex="0" { (content) } }
-}
-
-/// A link to another page.
-fn link(url: &str, text: &str) -> Markup {
-    html! { a href=(url) rel="noreferrer noopener" { (text) } }
-}
-
-/// A foreign name with its hidden characters made visible.
-fn shown(text: &str) -> String {
-    visible(text)
-}
-
-/// A longer foreign text: an input or an output.
-fn excerpt(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => spelled_out(text.get(..end).unwrap_or_default()) + "…",
-        None => spelled_out(text),
-    }
-}
-
-/// A sentence with its names as code.
-fn prose(prose: &Prose) -> Markup {
-    html! {
-        @for span in prose.spans() {
-            @match span {
-                Span::Text(text) => (text),
-                Span::Name(name) => code { (shown(name)) },
-            }
-        }
     }
 }

@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::{checks, scrolling};
+use super::checks;
+use super::parts::scrolling;
 use crate::judge::Check;
 use crate::report::bar::{self, Marks};
 use crate::report::statistics::{self, Statistics};

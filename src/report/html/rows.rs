@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{excerpt, link, scrolling, shown};
+use super::parts::{excerpt, link, scrolling, shown};
 use crate::number::plural;
 use crate::report::Judged;
 use crate::report::rows::Side;

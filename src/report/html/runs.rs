@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{link, scrolling, shown};
+use super::parts::{link, scrolling, shown};
 use crate::evidence::{Evidence, Reference, Run, RunStatus};
 use crate::number::plural;
 use crate::report::run_facts::{self, RunFacts};

@@ -2,13 +2,13 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{dash, icon_of, prose, prose_cell};
+use super::parts::{dash, icon_of, prose, prose_cell};
 use crate::judge::{Check, Name, Status};
 use crate::number::plural;
 use crate::report::escape::markdown as code;
 use crate::report::reason::conclusion;
 use crate::report::view::{self, Group};
-use crate::report::{Judged, units};
+use crate::report::{Judged, units, worst_rows};
 
 /// The maximum number of names that are listed where several checks have one cause.
 const MOST_NAMES: usize = 6;
@@ -60,7 +60,7 @@ fn write_table(page: &mut String, judged: &Judged, checks: &[&Check]) -> fmt::Re
                 Some(_) => (units::baseline_with_counts(check), change(check)),
                 None => (dash(), dash()),
             };
-            let moved = view::moved(judged, check);
+            let moved = worst_rows::moved(judged, check);
             writeln!(
                 page,
                 "| {status} | {what} | {before} | {candidate} | {change} | {limit} | {moved} |"

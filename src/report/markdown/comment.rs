@@ -4,9 +4,10 @@
 use std::fmt::{self, Write as _};
 
 use super::first::{self, Most};
-use super::{icon, result, tool, write_head};
+use super::parts::{icon, tool};
+use super::write_head;
 use crate::report::escape::markdown as code;
-use crate::report::{Report, Section, links};
+use crate::report::{Report, Section, headline, links};
 
 /// The maximum size of a comment, in bytes. GitHub allows 65,536 characters, and the marker is added later.
 const MOST_COMMENT: usize = 60_000;
@@ -91,5 +92,5 @@ fn write_comment(
 /// `❌ gates.yaml: 2 of 12 checks failed`.
 fn heading(section: &Section) -> String {
     let (icon, path) = (icon(section.verdict()), code(&section.path, false));
-    format!("{icon} {path}: {}", result(section))
+    format!("{icon} {path}: {}", headline::of_section(section))
 }

@@ -2,10 +2,13 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{folds, runs, tool, write_fault};
+use super::parts::{dash, tool, write_fault};
+use super::{folds, rows, runs};
 use crate::exit::Exit;
-use crate::judge::Line;
+use crate::judge::{Line, RunMetric};
+use crate::number::plural;
 use crate::report::escape::markdown as code;
+use crate::report::flipped::{flipped_rows, moved, sameness};
 use crate::report::{Compared, view};
 
 /// Renders a comparison of two runs.
@@ -31,6 +34,10 @@ fn write(page: &mut String, compared: &Compared) -> fmt::Result {
             if !comparison.lines.is_empty() {
                 write_lines(page, &comparison.lines)?;
             }
+            if !comparison.run_metrics.is_empty() {
+                write_run_metrics(page, &comparison.run_metrics)?;
+            }
+            write_rows(page, compared)?;
             folds::write_findings(page, &comparison.findings)?;
             writeln!(page, "<details><summary>runs</summary>\n")?;
             runs::write_table(page, evidence)?;
@@ -43,22 +50,62 @@ fn write(page: &mut String, compared: &Compared) -> fmt::Result {
 fn write_lines(page: &mut String, lines: &[Line]) -> fmt::Result {
     writeln!(
         page,
-        "| Dimension | Metric | Baseline | Candidate | Change | Scored |"
+        "| Dimension | Metric | Baseline | Candidate | Change | Rows | Scored |"
     )?;
-    writeln!(page, "|---|---|--:|--:|--:|--:|")?;
+    writeln!(page, "|---|---|--:|--:|--:|--:|--:|")?;
     for line in lines {
         let cells = view::line(line);
         writeln!(
             page,
-            "| {} | {} | {} | {} | {} | {} → {} |",
+            "| {} | {} | {} | {} | {} | {} | {} → {} |",
             code(&line.subject, true),
             line.metric.word().replace('_', " "),
             cells.baseline,
             cells.candidate,
             cells.change.replace('-', "−"),
+            moved(line).unwrap_or_else(dash),
             cells.baseline_scored,
             cells.candidate_scored,
         )?;
     }
     writeln!(page)
+}
+
+/// What the runs themselves took and used.
+fn write_run_metrics(page: &mut String, metrics: &[RunMetric]) -> fmt::Result {
+    writeln!(page, "| Metric | Baseline | Candidate | Change |")?;
+    writeln!(page, "|---|--:|--:|--:|")?;
+    for metric in metrics {
+        let cells = view::run_metric(metric);
+        writeln!(
+            page,
+            "| {} | {} | {} | {} |",
+            metric.metric.word().replace('_', " "),
+            cells.baseline,
+            cells.candidate,
+            cells.change.replace('-', "−"),
+        )?;
+    }
+    writeln!(page)
+}
+
+/// How many rows are the same, and the rows that changed.
+fn write_rows(page: &mut String, compared: &Compared) -> fmt::Result {
+    if let Some(text) = sameness(compared) {
+        writeln!(page, "{text}\n")?;
+    }
+    let flipped = flipped_rows(compared);
+    if !flipped.is_empty() {
+        let count = plural(flipped.len() as u64, "row");
+        writeln!(page, "**The {count} that changed most**\n")?;
+        rows::write_list(page, &flipped, flipped.len())?;
+    }
+    if let Some(why) = &compared.unexplained {
+        writeln!(
+            page,
+            "The inputs and outputs of these rows are not shown: {}\n",
+            code(why, false)
+        )?;
+    }
+    Ok(())
 }

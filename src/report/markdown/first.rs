@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{checks, prose, rows, runs, write_fault};
+use super::parts::{prose, write_fault};
+use super::{checks, rows, runs};
 use crate::judge::{Check, Effect, Finding, Judgement, Name, Reason, Status};
 use crate::number::plural;
 use crate::report::escape::markdown as code;

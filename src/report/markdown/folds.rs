@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{checks, dash, prose, rows, runs, tool};
+use super::parts::{dash, prose, tool};
+use super::{checks, rows, runs};
 use crate::judge::{Check, Finding, Status};
 use crate::report::escape::markdown as code;
 use crate::report::finding::finding_text;

@@ -6,16 +6,16 @@ mod comment;
 mod comparison;
 mod first;
 mod folds;
+mod parts;
 mod rows;
 mod runs;
 
 use std::fmt::{self, Write as _};
 
-use super::escape::{markdown as code, markdown_block};
-use super::{Report, Section, view};
-use crate::fault::Fault;
-use crate::judge::{Status, Verdict};
-use crate::prose::{Prose, Span};
+use super::escape::markdown as code;
+use super::{Report, headline};
+use crate::judge::Verdict;
+use parts::{icon, tool, write_fault};
 
 pub use comment::{About, comment, render as short};
 pub use comparison::render as render_comparison;
@@ -38,14 +38,18 @@ fn write(page: &mut String, report: &Report) -> fmt::Result {
             folds::write(page, section)?;
             continue;
         }
-        let heading = format!("{}: {}", code(&section.path, false), result(section));
+        let heading = format!(
+            "{}: {}",
+            code(&section.path, false),
+            headline::of_section(section)
+        );
         // A policy that passed is folded as a whole.
         if section.verdict() == Some(Verdict::Passed) {
             let summary = super::escape::html_code(&section.path);
             writeln!(
                 page,
                 "<details><summary>✅ {summary}: {}</summary>\n",
-                result(section)
+                headline::of_section(section)
             )?;
             first::write(page, section, first::MOST)?;
             folds::write(page, section)?;
@@ -67,7 +71,7 @@ fn write_head(page: &mut String, report: &Report) -> fmt::Result {
     if let Some(reason) = &report.skipped {
         return writeln!(page, "## ⏭️ {SKIPPED}\n\n{}\n", code(reason, false));
     }
-    writeln!(page, "## {}\n", headline(report))?;
+    writeln!(page, "## {}\n", title(report))?;
     if let Some(fault) = &report.fault {
         write_fault(page, fault)?;
     }
@@ -77,7 +81,11 @@ fn write_head(page: &mut String, report: &Report) -> fmt::Result {
     writeln!(page, "| | Policy | Result |\n|---|---|---|")?;
     for section in &report.sections {
         let (icon, path) = (icon(section.verdict()), code(&section.path, true));
-        writeln!(page, "| {icon} | {path} | {} |", result(section))?;
+        writeln!(
+            page,
+            "| {icon} | {path} | {} |",
+            headline::of_section(section)
+        )?;
     }
     writeln!(page)
 }
@@ -86,72 +94,10 @@ fn write_head(page: &mut String, report: &Report) -> fmt::Result {
 const SKIPPED: &str = "weave-gate: skipped, nothing was judged";
 
 /// `❌ weave-gate: 2 of 12 checks failed`, or `❌ weave-gate: 1 of 3 policies failed`.
-fn headline(report: &Report) -> String {
-    let verdict = report.verdict();
-    let said = match report.sections.as_slice() {
-        [only] => result(only),
-        _ => view::several(report),
-    };
-    format!("{} weave-gate: {said}", icon(verdict))
-}
-
-/// `2 of 12 checks failed`.
-fn result(section: &Section) -> String {
-    match &section.outcome {
-        Ok(judged) => view::headline(&judged.judgement),
-        Err(_) => view::verdict_word(None).to_owned(),
-    }
-}
-
-const fn icon(verdict: Option<Verdict>) -> &'static str {
-    match verdict {
-        Some(Verdict::Passed) => "✅",
-        Some(Verdict::Failed) => "❌",
-        Some(Verdict::Undecided) | None => "❔",
-    }
-}
-
-/// The icon of a status. A word or a value always comes with it.
-const fn icon_of(status: Status, blocks: bool) -> &'static str {
-    match status {
-        Status::Pass => "✅",
-        Status::Waived => "⏸️",
-        Status::Skipped => "⏭️",
-        Status::Fail if blocks => "❌",
-        Status::Undecided if blocks => "❔",
-        Status::Fail | Status::Undecided => "⚠️",
-    }
-}
-
-fn tool() -> String {
-    format!("weave-gate {}", env!("CARGO_PKG_VERSION"))
-}
-
-fn write_fault(page: &mut String, fault: &Fault) -> fmt::Result {
-    let help = fault.help.as_ref();
-    let help = help.map_or(String::new(), |help| format!("\nhelp: {help}"));
-    let text = format!("{}{help}", fault.message);
-    writeln!(page, "{}", markdown_block(&text))
-}
-
-/// A sentence with its names as code.
-fn prose(prose: &Prose) -> String {
-    let show = |span: &Span| match span {
-        Span::Text(text) => text.clone(),
-        Span::Name(name) => code(name, false),
-    };
-    prose.spans().iter().map(show).collect()
-}
-
-/// The same, for a table.
-fn prose_cell(prose: &Prose) -> String {
-    let show = |span: &Span| match span {
-        Span::Text(text) => text.replace('|', "\\|"),
-        Span::Name(name) => code(name, true),
-    };
-    prose.spans().iter().map(show).collect()
-}
-
-fn dash() -> String {
-    "–".to_owned()
+fn title(report: &Report) -> String {
+    format!(
+        "{} weave-gate: {}",
+        icon(report.verdict()),
+        headline::of_report(report)
+    )
 }

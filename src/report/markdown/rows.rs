@@ -24,6 +24,11 @@ pub(super) fn write_worst(page: &mut String, judged: &Judged, most: usize) -> fm
         writeln!(page, "**{calls} crashed** in these rows: {exception}\n")?;
     }
     writeln!(page, "**Worst rows**\n")?;
+    write_list(page, &rows, most)
+}
+
+/// A numbered list of rows.
+pub(super) fn write_list(page: &mut String, rows: &[WorstRow], most: usize) -> fmt::Result {
     for (place, worst) in rows.iter().take(most).enumerate() {
         let input = excerpt(&telling_input(&worst.row.inputs));
         let open = worst
@@ -76,7 +81,7 @@ pub(super) fn write_all(page: &mut String, judged: &Judged) -> fmt::Result {
         let changes = changes(worst, true);
         if compares {
             let before = row.baseline.as_ref().map(Side::excerpt);
-            let before = before.map_or_else(super::dash, |text| code(&text, true));
+            let before = before.map_or_else(super::parts::dash, |text| code(&text, true));
             writeln!(page, "| {input} | {changes} | {before} | {now} | {open} |")?;
         } else {
             writeln!(page, "| {input} | {changes} | {now} | {open} |")?;

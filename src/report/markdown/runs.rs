@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::dash;
+use super::parts::dash;
 use crate::evidence::{Evidence, Reference, Run, RunStatus};
 use crate::number::plural;
 use crate::report::escape::markdown as code;

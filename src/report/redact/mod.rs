@@ -8,13 +8,12 @@ mod cause;
 
 use crate::evidence::RunStatus;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::mem;
 
 use serde_json::Value as Json;
 
 use crate::evidence::{
-    Answer, Baseline, Detail, Evidence, ListedRun, Raised, Reference, Run, Sort,
+    Answer, Baseline, Detail, Details, Evidence, ListedRun, Raised, Reference, Run, Sort,
 };
 use crate::fault::Fault;
 use crate::input::Value;
@@ -40,12 +39,22 @@ impl Compared {
     /// The same comparison with these secrets removed from its foreign texts.
     #[must_use]
     pub fn without(mut self, secrets: &Secrets) -> Self {
-        match &mut self.outcome {
+        let Self {
+            outcome,
+            details,
+            unexplained,
+            same_outputs: _,
+        } = &mut self;
+        match outcome {
             Ok((comparison, evidence)) => {
                 comparison.redact(secrets);
                 evidence.redact(secrets);
             }
             Err(fault) => fault.redact(secrets),
+        }
+        redact_details(details, secrets);
+        if let Some(reason) = unexplained {
+            redact_message(reason, secrets);
         }
         self
     }
@@ -118,6 +127,18 @@ fn redact_message(message: &mut String, secrets: &Secrets) {
     *message = secrets.redact_rendered(message).into_owned();
 }
 
+/// Redacts the contents of rows, and their digests.
+fn redact_details(details: &mut Details, secrets: &Secrets) {
+    let redacted = mem::take(details)
+        .into_iter()
+        .map(|(mut digest, mut detail)| {
+            digest.redact(secrets);
+            detail.redact(secrets);
+            (digest, detail)
+        });
+    *details = redacted.collect();
+}
+
 impl Redact for Fault {
     fn redact(&mut self, secrets: &Secrets) {
         let Self {
@@ -177,14 +198,7 @@ impl Redact for Judged {
         evidence.redact(secrets);
         offending.redact(secrets);
         for of_rows in details.values_mut() {
-            let redacted = mem::take(of_rows)
-                .into_iter()
-                .map(|(mut digest, mut detail)| {
-                    digest.redact(secrets);
-                    detail.redact(secrets);
-                    (digest, detail)
-                });
-            *of_rows = redacted.collect::<BTreeMap<_, _>>();
+            redact_details(of_rows, secrets);
         }
         if let Some(reason) = unexplained {
             redact_message(reason, secrets);
@@ -306,9 +320,17 @@ impl Redact for Comparison {
         let Self {
             is_comparable: _,
             lines,
+            run_metrics: _,
+            rows,
             findings,
         } = self;
         lines.redact(secrets);
+        for row in rows.iter_mut().flat_map(|rows| &mut rows.worst) {
+            row.digest.redact(secrets);
+            for change in &mut row.changes {
+                change.subject.redact(secrets);
+            }
+        }
         findings.redact(secrets);
     }
 }

@@ -4,10 +4,12 @@ use std::fmt::{self, Write as _};
 
 use anstyle::AnsiColor;
 
-use super::page::{Page, prose};
+use super::page::{Page, prose, visible_prose};
 use crate::judge::{Check, Judgement, Name, Status};
 use crate::number::plural;
+use crate::report::json::JsonCheck;
 use crate::report::reason::conclusion;
+use crate::report::units::Values;
 use crate::report::view::{self, CheckName, Group};
 use crate::visible::{columns, padded, visible};
 
@@ -26,37 +28,88 @@ pub(super) fn write(page: &mut Page, judgement: &Judgement) -> fmt::Result {
         Group::Measured(check) => Some(*check),
         Group::OfOneCause(_) => None,
     });
-    let widths = widths(&measured.collect::<Vec<_>>());
+    let lines: Vec<CheckLine> = measured.map(CheckLine::of).collect();
+    let widths = widths(&lines);
+    for line in &lines {
+        one(page, line, widths)?;
+    }
     for group in &groups {
-        match group {
-            Group::Measured(check) => one(page, check, widths)?,
-            Group::OfOneCause(checks) => {
-                of_one_cause(page, checks)?;
-                cause(page, checks, view::only_cause(judgement).is_some())?;
-            }
+        if let Group::OfOneCause(checks) = group {
+            of_one_cause(page, checks)?;
+            cause(page, checks, view::only_cause(judgement).is_some())?;
         }
     }
     Ok(())
 }
 
+/// A check as its line shows it.
+pub(super) struct CheckLine {
+    sign: &'static str,
+    color: AnsiColor,
+    /// Name, metric, values, change, limit.
+    cells: [String; 5],
+    word: &'static str,
+    /// What the values show, for a line below them; may be empty.
+    conclusion: String,
+}
+
+impl CheckLine {
+    fn of(check: &Check) -> Self {
+        let (sign, color) = sign(check.status, check.blocks());
+        Self {
+            sign,
+            color,
+            cells: cells(name(&view::name(check)), check, view::limit(check)),
+            word: word(check.status, check.blocks()),
+            conclusion: prose(&conclusion(check)),
+        }
+    }
+
+    /// The line of a check of a JSON report.
+    pub(super) fn of_report(check: &JsonCheck<'_>) -> Self {
+        let (sign, color) = sign(check.status, check.blocks);
+        let slice = check.slice.as_ref().map(|slice| slice.text.to_string());
+        let name = name(&CheckName::of(&check.gate, check.subject.as_deref(), slice));
+        let limit = view::limit_against(check, check.against.as_deref());
+        Self {
+            sign,
+            color,
+            cells: cells(name, check, limit),
+            word: word(check.status, check.blocks),
+            conclusion: visible_prose(&check.conclusion),
+        }
+    }
+
+    /// Writes the line and the conclusion below it.
+    pub(super) fn write(&self, page: &mut Page) -> fmt::Result {
+        one(page, self, widths(std::slice::from_ref(self)))
+    }
+}
+
 /// The sign for a status, and its colour. Every sign comes with a word or a value, so that nothing depends on either.
-fn sign(check: &Check) -> (&'static str, AnsiColor) {
-    match check.status {
+fn sign(status: Status, blocks: bool) -> (&'static str, AnsiColor) {
+    match status {
         Status::Pass => ("✓", AnsiColor::Green),
         Status::Waived => ("~", AnsiColor::Yellow),
         Status::Skipped => ("-", AnsiColor::Blue),
-        Status::Fail if check.blocks() => ("✗", AnsiColor::Red),
-        Status::Undecided if check.blocks() => ("?", AnsiColor::Yellow),
+        Status::Fail if blocks => ("✗", AnsiColor::Red),
+        Status::Undecided if blocks => ("?", AnsiColor::Yellow),
         Status::Fail | Status::Undecided => ("!", AnsiColor::Yellow),
     }
 }
 
-/// The name of a check on one line.
-fn name(check: &Check) -> String {
-    text(&view::name(check))
+/// The word after a line whose sign does not say enough.
+fn word(status: Status, blocks: bool) -> &'static str {
+    match status {
+        Status::Waived => " (waived)",
+        Status::Skipped => " (skipped)",
+        Status::Fail | Status::Undecided if !blocks => " (warning)",
+        Status::Pass | Status::Fail | Status::Undecided => "",
+    }
 }
 
-fn text(name: &CheckName<'_>) -> String {
+/// The name of a check on one line.
+fn name(name: &CheckName<'_>) -> String {
     let mut text = visible(name.gate);
     if let Some(subject) = name.subject {
         text = format!("{text}: {}", visible(subject));
@@ -67,73 +120,58 @@ fn text(name: &CheckName<'_>) -> String {
     text
 }
 
-/// The cells of a check's line: name, metric, values, change, limit.
-fn cells(check: &Check) -> [String; 5] {
-    let values = match check.baseline {
-        Some(_) => format!("{} → {}", view::baseline(check), view::candidate(check)),
-        None => view::candidate(check),
+/// The cells of a check's line.
+fn cells(name: String, check: impl Into<Values>, limit: String) -> [String; 5] {
+    let values = check.into();
+    let (shown, change) = match values.baseline {
+        Some(_) => (
+            format!("{} → {}", view::baseline(values), view::candidate(values)),
+            view::change(values),
+        ),
+        None => (view::candidate(values), String::new()),
     };
-    let change = match check.baseline {
-        Some(_) => view::change(check),
-        None => String::new(),
-    };
-    [
-        name(check),
-        view::metric(check),
-        values,
-        change,
-        view::limit(check),
-    ]
+    let metric = values.metric.word().replace('_', " ");
+    [name, metric, shown, change, limit]
 }
 
-fn widths(checks: &[&Check]) -> [usize; 5] {
+fn widths(lines: &[CheckLine]) -> [usize; 5] {
     let mut widths = [0; 5];
-    for check in checks {
-        for (width, cell) in widths.iter_mut().zip(cells(check)) {
-            *width = (*width).max(columns(&cell));
+    for line in lines {
+        for (width, cell) in widths.iter_mut().zip(&line.cells) {
+            *width = (*width).max(columns(cell));
         }
     }
     widths
 }
 
 /// A check: one line if the lines of all checks fit, else its name above its values; then the conclusion.
-fn one(page: &mut Page, check: &Check, widths: [usize; 5]) -> fmt::Result {
-    let (sign, color) = sign(check);
-    let sign = page.paint(sign, color);
-    let cells = cells(check);
-    let word = match check.status {
-        Status::Waived => " (waived)",
-        Status::Skipped => " (skipped)",
-        Status::Fail | Status::Undecided if !check.blocks() => " (warning)",
-        Status::Pass | Status::Fail | Status::Undecided => "",
-    };
+fn one(page: &mut Page, check: &CheckLine, widths: [usize; 5]) -> fmt::Result {
+    let sign = page.paint(check.sign, check.color);
+    let (cells, word) = (&check.cells, check.word);
     let is_table = 4 + widths.iter().sum::<usize>() + 2 * 4 + 10 <= page.style.width;
-    let line = |cells: &[String], widths: &[usize]| {
+    if is_table {
         let padded = cells
             .iter()
             .zip(widths)
-            .filter(|(_, width)| **width > 0)
-            .map(|(cell, width)| padded(cell, *width));
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    if is_table {
-        writeln!(page.text, "  {sign} {}{word}", line(&cells, &widths))?;
+            .filter(|(_, width)| *width > 0)
+            .map(|(cell, width)| padded(cell, width));
+        let line = padded.collect::<Vec<_>>().join("  ");
+        writeln!(page.text, "  {sign} {}{word}", line.trim_end())?;
     } else {
-        let [name, metric, ..] = &cells;
+        let [name, metric, ..] = cells;
         writeln!(page.text, "  {sign} {}{word}", page.cut(4, name))?;
         let values = cells.get(2..).unwrap_or_default();
-        let values: Vec<String> = values
+        let values: Vec<&str> = values
             .iter()
+            .map(String::as_str)
             .filter(|cell| !cell.is_empty())
-            .cloned()
             .collect();
         page.wrapped(6, 6, &format!("{metric}  {}", values.join("  ")))?;
     }
-    let conclusion = prose(&conclusion(check));
-    if conclusion.is_empty() {
+    if check.conclusion.is_empty() {
         Ok(())
     } else {
-        page.wrapped(6, 6, &conclusion)
+        page.wrapped(6, 6, &check.conclusion)
     }
 }
 
@@ -142,7 +180,7 @@ fn of_one_cause(page: &mut Page, checks: &[&Check]) -> fmt::Result {
     let Some(first) = checks.first() else {
         return Ok(());
     };
-    let (sign, color) = sign(first);
+    let (sign, color) = sign(first.status, first.blocks());
     let sign = page.paint(sign, color);
     let mut names: Vec<CheckName<'_>> = Vec::new();
     for check in checks {
@@ -152,7 +190,7 @@ fn of_one_cause(page: &mut Page, checks: &[&Check]) -> fmt::Result {
         }
     }
     let more = names.len().saturating_sub(MOST_NAMES);
-    let shown = names.iter().take(MOST_NAMES).map(text);
+    let shown = names.iter().take(MOST_NAMES).map(name);
     let listed = shown.collect::<Vec<_>>().join(", ");
     let listed = if more > 0 {
         format!("{listed} and {more} more")

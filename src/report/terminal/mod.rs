@@ -1,6 +1,12 @@
 //! The report for a terminal or the log of a CI system: what failed, by how much, on which rows; the verdict last.
 
 mod checks;
+mod comparison;
+mod explained;
+mod explained_rows;
+mod findings;
+mod lines;
+mod listing;
 mod page;
 mod rows;
 mod runs;
@@ -11,14 +17,16 @@ use std::fmt::{self, Write as _};
 use anstyle::AnsiColor;
 
 use super::escape::{message, no_command};
-use super::finding::{cause_text, finding_text};
-use super::json::effect_word;
-use super::{Compared, Judged, Report, Section, view};
-use crate::exit::Exit;
+use super::finding::cause_text;
+use super::{Judged, Report, Section, view};
 use crate::fault::Fault;
-use crate::judge::{Effect, Finding, Line, Name, Reason, Verdict};
+use crate::judge::{Effect, Reason, Verdict};
 use crate::number::plural;
-use crate::visible::{columns, padded, visible};
+use crate::visible::visible;
+pub use comparison::render_comparison;
+pub(super) use explained::{Explained, Found, render_explained};
+pub(super) use explained_rows::ShownRows;
+pub use listing::render_runs;
 use page::{Page, prose};
 pub use style::{Amount, Style, USUAL_WIDTH};
 
@@ -40,15 +48,6 @@ pub fn render_fault(fault: &Fault, color: bool) -> String {
     });
     let _ = write_fault(&mut page, fault);
     no_command(&page.text)
-}
-
-/// Renders a comparison of two runs.
-#[must_use]
-pub fn render_comparison(compared: &Compared, style: Style) -> String {
-    let mut page = Page::new(style);
-    // Writing to a string cannot fail.
-    let _ = write_comparison(&mut page, compared);
-    no_command(page.text.trim_start_matches('\n'))
 }
 
 fn write_report(page: &mut Page, report: &Report) -> fmt::Result {
@@ -145,7 +144,7 @@ fn write_judged(page: &mut Page, judged: &Judged) -> fmt::Result {
     page.empty_line();
     checks::write(page, judgement)?;
     page.empty_line();
-    findings(page, &judgement.findings, |finding| {
+    findings::write(page, &judgement.findings, |finding| {
         let shown = judgement.checks.iter();
         let mut shown = shown.filter(|check| check.blocks() || !style.is_brief());
         let is_told = shown.any(
@@ -204,81 +203,6 @@ fn footer(page: &mut Page, judged: &Judged) -> fmt::Result {
             gate
         };
         page.wrapped(2, 8, &format!("next: weave-gate explain {gate}"))?;
-    }
-    Ok(())
-}
-
-/// The findings that are shown: hints and notes only if all is, and none that a check tells already.
-fn findings(
-    page: &mut Page,
-    findings: &[Finding],
-    is_new: impl Fn(&Finding) -> bool,
-) -> fmt::Result {
-    let style = page.style;
-    let shown = findings.iter().filter(|finding| match finding.effect {
-        Effect::Undecided => true,
-        // That change limits are skipped is never hidden.
-        Effect::Warning => !style.is_brief() || finding.name() == Name::NoBaseline,
-        Effect::Note | Effect::Hint => style.is_all(),
-    });
-    for finding in shown.filter(|finding| is_new(finding)) {
-        let color = match finding.effect {
-            Effect::Undecided | Effect::Warning => AnsiColor::Yellow,
-            Effect::Note | Effect::Hint => AnsiColor::Blue,
-        };
-        let label = format!("{}[{}]", effect_word(finding.effect), finding.name().word());
-        page.block(2, &label, color, &prose(&finding_text(finding)))?;
-    }
-    Ok(())
-}
-
-fn write_comparison(page: &mut Page, compared: &Compared) -> fmt::Result {
-    if let Ok((comparison, evidence)) = &compared.outcome {
-        if !page.style.is_brief() {
-            runs::of_evidence(page, evidence)?;
-            page.empty_line();
-            lines(page, &comparison.lines)?;
-        }
-        page.empty_line();
-        findings(page, &comparison.findings, |_| true)?;
-        page.empty_line();
-    }
-    let exit = compared.exit();
-    let (word, color) = if exit == Exit::Passed {
-        ("COMPARED", AnsiColor::Green)
-    } else {
-        ("NOT COMPARABLE", AnsiColor::Yellow)
-    };
-    let word = page.paint(word, color);
-    writeln!(page.text, "{word} (exit code {})", exit.code())
-}
-
-/// Writes a table of metrics with both values and the number of known scores.
-fn lines(page: &mut Page, lines: &[Line]) -> fmt::Result {
-    let rows: Vec<[String; 4]> = lines
-        .iter()
-        .map(|line| {
-            let cells = view::line(line);
-            [
-                format!("{} {}", visible(&line.subject), line.metric.word()),
-                format!("{} → {}", cells.baseline, cells.candidate),
-                cells.change,
-                format!(
-                    "scored {} → {}",
-                    cells.baseline_scored, cells.candidate_scored
-                ),
-            ]
-        })
-        .collect();
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| columns(cell)).max().unwrap_or(0)
-    };
-    let (first, second, third) = (width(0), width(1), width(2));
-    for [what, values, change, scored] in &rows {
-        let (what, values) = (padded(what, first), padded(values, second));
-        let line = format!("  {what}  {values}  {}  {scored}", padded(change, third));
-        writeln!(page.text, "{}", line.trim_end())?;
     }
     Ok(())
 }

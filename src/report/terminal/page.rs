@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Effects};
 
 use super::style::Style;
 use crate::prose::{Prose, Span};
-use crate::visible::{columns, visible};
+use crate::visible::{columns, spelled_out, visible};
 
 /// The text so far.
 pub(super) struct Page {
@@ -75,23 +75,37 @@ impl Page {
         writeln!(self.text)
     }
 
+    /// Items in lines that are broken between items, and within an item only if it is longer than a line.
+    pub(super) fn items(&mut self, first: usize, next: usize, items: &[String]) -> fmt::Result {
+        let mut indent = first;
+        let mut line = String::new();
+        for item in items {
+            let needed = indent + columns(&line) + 2 + columns(item);
+            if !line.is_empty() && needed > self.style.width {
+                self.wrapped(indent, next, &std::mem::take(&mut line))?;
+                indent = next;
+            }
+            if !line.is_empty() {
+                line.push_str("  ");
+            }
+            line.push_str(item);
+        }
+        if line.is_empty() {
+            return Ok(());
+        }
+        self.wrapped(indent, next, &line)
+    }
+
     /// Text on one line, cut at the width.
     pub(super) fn cut(&self, indent: usize, text: &str) -> String {
-        let room = self.style.width.saturating_sub(indent);
-        if columns(text) <= room {
-            return text.to_owned();
-        }
-        let mut cut = String::new();
-        for c in text.chars() {
-            let mut longer = cut.clone();
-            longer.push(c);
-            if columns(&longer) + 1 > room {
-                break;
-            }
-            cut = longer;
-        }
-        cut.push('…');
-        cut
+        shortened(text, self.style.width.saturating_sub(indent))
+    }
+
+    /// Cells on one line.
+    pub(super) fn line(&mut self, cells: impl IntoIterator<Item = String>) {
+        let cells: Vec<String> = cells.into_iter().collect();
+        self.text.push_str(cells.join("  ").trim_end());
+        self.text.push('\n');
     }
 
     pub(super) fn paint(&self, text: &str, color: AnsiColor) -> String {
@@ -115,6 +129,24 @@ impl Page {
     }
 }
 
+/// Text that takes at most this many columns. If it is cut, it ends with `…`.
+pub(super) fn shortened(text: &str, room: usize) -> String {
+    if columns(text) <= room {
+        return text.to_owned();
+    }
+    let mut cut = String::new();
+    for c in text.chars() {
+        let mut longer = cut.clone();
+        longer.push(c);
+        if columns(&longer) + 1 > room {
+            break;
+        }
+        cut = longer;
+    }
+    cut.push('…');
+    cut
+}
+
 /// A sentence with its names in backticks.
 pub(super) fn prose(prose: &Prose) -> String {
     let show = |span: &Span| match span {
@@ -122,4 +154,9 @@ pub(super) fn prose(prose: &Prose) -> String {
         Span::Name(name) => format!("`{}`", visible(name)),
     };
     prose.spans().iter().map(show).collect()
+}
+
+/// A sentence of a JSON report, in which names are in backticks already.
+pub(super) fn visible_prose(text: &str) -> String {
+    spelled_out(text)
 }

@@ -39,7 +39,8 @@ pub(super) fn write(page: &mut Page, judged: &Judged) -> fmt::Result {
     Ok(())
 }
 
-fn one(page: &mut Page, worst: &WorstRow) -> fmt::Result {
+/// A row: its telling input, what changed, and both outputs.
+pub(super) fn one(page: &mut Page, worst: &WorstRow) -> fmt::Result {
     let row = &worst.row;
     let input = page.cut(4, &visible(&telling_input(&row.inputs)));
     let input = page.link(&input, worst.url());
@@ -48,7 +49,7 @@ fn one(page: &mut Page, worst: &WorstRow) -> fmt::Result {
     let changes: Vec<String> = changes
         .map(|change| format!("{} {}", visible(&change.what), visible(&change.scores())))
         .collect();
-    page.wrapped(6, 8, &changes.join("  "))?;
+    page.items(6, 8, &changes)?;
     let before = row.baseline.as_ref().map(Side::excerpt);
     let sides = before.map(|text| ("was", text)).into_iter();
     for (word, text) in sides.chain([("now", row.candidate.excerpt())]) {

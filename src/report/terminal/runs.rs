@@ -2,9 +2,12 @@
 
 use std::fmt::{self, Write as _};
 
+use jiff::Timestamp;
+
 use super::page::Page;
-use crate::evidence::{Evidence, Run};
+use crate::evidence::{Evidence, Run, RunStatus};
 use crate::number::plural;
+use crate::report::json::{JsonPolicy, JsonRun};
 use crate::report::run_facts::{self, RunFacts};
 use crate::report::{Judged, view};
 use crate::visible::visible;
@@ -55,20 +58,21 @@ pub(super) fn of_evidence(page: &mut Page, evidence: &Evidence) -> fmt::Result {
 }
 
 fn one(page: &mut Page, facts: &RunFacts, run: &Run) -> fmt::Result {
-    let commit = [facts.commit.as_deref(), facts.branch.as_deref()];
-    let commit: Vec<String> = commit.into_iter().flatten().map(visible).collect();
-    let shown = [
-        Some(visible(&facts.name)),
-        (!commit.is_empty()).then(|| commit.join(" ")),
-        facts.date.clone(),
-        Some(facts.common.map_or_else(
-            || plural(facts.rows, "row"),
-            |common| format!("{common} in common"),
-        )),
-        facts.status.as_deref().map(visible),
-    ];
-    let shown: Vec<String> = shown.into_iter().flatten().collect();
-    page.wrapped(2, 13, &format!("{:<10} {}", facts.role, shown.join("  ")))?;
+    let rows = facts.common.map_or_else(
+        || plural(facts.rows, "row"),
+        |common| format!("{common} in common"),
+    );
+    let line = RunLine {
+        role: &facts.role,
+        project: facts.project.as_deref(),
+        name: &facts.name,
+        commit: facts.commit.as_deref(),
+        branch: facts.branch.as_deref(),
+        time: run.finished_at.or(run.started_at),
+        rows: &rows,
+        status: run.status.as_ref().map(RunStatus::word),
+    };
+    line.write(page)?;
     if page.style.is_all() {
         let details = [
             Some(visible(&run.id)),
@@ -84,4 +88,63 @@ fn one(page: &mut Page, facts: &RunFacts, run: &Run) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+/// A run of a JSON report.
+pub(super) fn of_report(
+    page: &mut Page,
+    role: &str,
+    run: &JsonRun<'_>,
+    policy: &JsonPolicy<'_>,
+    rows: &str,
+) -> fmt::Result {
+    let listed = policy.runs.iter().find(|listed| listed.id == run.id);
+    let time = run.finished_at.as_deref().or(run.started_at.as_deref());
+    let line = RunLine {
+        role,
+        project: None,
+        name: run.display_name.as_deref().unwrap_or(&run.id),
+        commit: listed.and_then(|listed| listed.commit.as_deref()),
+        branch: listed.and_then(|listed| listed.branch.as_deref()),
+        time: time.and_then(|time| time.parse().ok()),
+        rows,
+        status: run.status.as_deref(),
+    };
+    line.write(page)
+}
+
+/// What the line of a run shows.
+struct RunLine<'a> {
+    role: &'a str,
+    /// The project, if the runs are of several.
+    project: Option<&'a str>,
+    name: &'a str,
+    commit: Option<&'a str>,
+    branch: Option<&'a str>,
+    time: Option<Timestamp>,
+    rows: &'a str,
+    status: Option<&'a str>,
+}
+
+impl RunLine<'_> {
+    fn write(&self, page: &mut Page) -> fmt::Result {
+        let commit = self.commit.map(view::short_commit);
+        let commit = [commit.as_deref(), self.branch].into_iter().flatten();
+        let commit: Vec<String> = commit.map(visible).collect();
+        let status = match self.status {
+            Some("completed") => None,
+            Some(other) => Some(visible(other)),
+            None => Some("no status".to_owned()),
+        };
+        let facts = [
+            self.project.map(visible),
+            Some(visible(self.name)),
+            (!commit.is_empty()).then(|| commit.join(" ")),
+            self.time.map(|time| time.strftime("%Y-%m-%d").to_string()),
+            Some(self.rows.to_owned()),
+            status,
+        ];
+        let facts: Vec<String> = facts.into_iter().flatten().collect();
+        page.wrapped(2, 13, &format!("{:<10} {}", self.role, facts.join("  ")))
+    }
 }

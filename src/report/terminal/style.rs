@@ -32,7 +32,7 @@ impl Style {
         matches!(self.amount, Amount::Brief)
     }
 
-    pub(super) const fn is_all(self) -> bool {
+    pub(in crate::report) const fn is_all(self) -> bool {
         matches!(self.amount, Amount::All)
     }
 
