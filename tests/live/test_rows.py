@@ -102,7 +102,7 @@ def test_the_rows_behind_are_those_that_turned(world, runs):
         assert row["baseline"]["answers"][0]["output"] == row["inputs"]["expected"]
         assert "/r/call/" in row["candidate"]["answers"][0]["url"]
     page = (world.work / "report.md").read_text()
-    assert "the worst 10 of 15 rows behind <code>correct / correctness / max_drop</code>" in page
+    assert "**Worst rows**" in page and "crashed** in these rows: `" in page
     assert "worst rows" in outcome.stdout
 
 
