@@ -253,6 +253,7 @@ impl Case {
         let section = |outcome| Section {
             path: names.texts[2].clone(),
             sha256: "0".repeat(64),
+            text: "".into(),
             outcome,
         };
         let fault =
@@ -523,6 +524,7 @@ fn policy(names: &Names) -> Policy {
     Policy {
         path: names.texts[2].clone(),
         sha256: String::new(),
+        text: "".into(),
         project: None,
         identity: Identity::default(),
         candidate: CandidateRule::default(),
@@ -546,7 +548,7 @@ fn reports(case: &Case, names: &Names) {
         let terminal = terminal(&|style| report::terminal(report, style));
         let junit = report::junit(report).unwrap();
         let metrics = report::metrics(report);
-        let github = github_annotations(report);
+        let github = github_annotations(report, &str::to_owned);
         let json = report::json(report).unwrap();
         let texts = [&terminal, &metrics, &json, &github, &junit];
         for text in texts {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use weave_gate::fault::Fault;
 use weave_gate::judge::{Name, Verdict, judge};
-use weave_gate::policy::{self, MAX_BYTES, Policy, Problem};
+use weave_gate::policy::{self, MAX_BYTES, MOST_PROBLEMS, Policy};
+use weave_gate::problem::Problem;
 
 use super::made::{nothing, now};
 use super::text::is_told;
@@ -32,19 +33,30 @@ pub fn check(data: &[u8]) {
     );
     match read {
         Ok(policy) => accepted(&policy),
-        Err(problems) => refused(&problems),
+        Err(problems) => refused(&problems, text),
     }
 }
 
-fn refused(problems: &[Problem]) {
+fn refused(problems: &[Problem], text: &str) {
     assert!(!problems.is_empty(), "refused without a reason");
+    assert!(problems.len() <= MOST_PROBLEMS + 1);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = text.replace("\r\n", "\n");
+    let lines: Vec<&str> = text.split(['\n', '\r']).collect();
     for problem in problems {
         assert!(!problem.message.trim().is_empty());
-        is_told(&Fault::usage(format!(
-            "gates.yaml: {}: {}",
-            problem.place, problem.message
-        )));
+        for at in problem.at.iter().chain(&problem.first) {
+            assert_eq!(
+                lines.get(at.line - 1),
+                Some(&at.text.as_str()),
+                "{problem:?}"
+            );
+            assert!(at.column <= at.text.chars().count() + 1, "{problem:?}");
+            assert!(at.width > 0, "{problem:?}");
+        }
+        is_told(&Fault::of_problems(vec![problem.clone()]));
     }
+    is_told(&Fault::of_problems(problems.to_vec()));
 }
 
 fn accepted(policy: &Policy) {

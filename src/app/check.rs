@@ -203,6 +203,7 @@ pub(super) fn gather(
         sections.push(Section {
             path: plan.policy.path.clone(),
             sha256: plan.policy.sha256.clone(),
+            text: plan.policy.text.clone(),
             outcome,
         });
     }

@@ -2,6 +2,7 @@
 
 use super::console::Console;
 use super::environment::environment;
+use super::repository::{GITHUB, GITLAB, in_repository};
 use crate::cli::CheckArgs;
 use crate::fault::Fault;
 use crate::forge::{Absence, Comment, GitHub, GitLab, Kept, Origin};
@@ -12,25 +13,27 @@ use crate::report::{self, About, Report, Section};
 pub(super) fn publish(arguments: &CheckArgs, report: &Report, console: &Console) {
     if arguments.ci.github_comment {
         let kept = GitHub::find(&environment).map(|github| {
-            let comments = comments(arguments, report, github.origin(), console);
+            let comments = comments(arguments, report, github.origin(), GITHUB, console);
             github.keep(&comments)
         });
         say("comment on the pull request", kept, console);
     }
     if arguments.ci.gitlab_note {
         let kept = GitLab::find(&environment).map(|gitlab| {
-            let comments = comments(arguments, report, gitlab.origin(), console);
+            let comments = comments(arguments, report, gitlab.origin(), GITLAB, console);
             gitlab.keep(&comments)
         });
         say("note on the merge request", kept, console);
     }
 }
 
-/// Returns one comment for each policy, even if nothing was judged: an older verdict would otherwise remain visible.
+/// Returns one comment for each policy, identified by its path in the repository. `folder` is the variable that names the
+/// repository's folder. There is a comment even if nothing was judged: an older verdict would otherwise remain visible.
 fn comments(
     arguments: &CheckArgs,
     report: &Report,
     origin: &Origin,
+    folder: &str,
     console: &Console,
 ) -> Vec<Comment> {
     let unjudged = report.fault.as_ref().map(|fault| {
@@ -38,6 +41,7 @@ fn comments(
         let section = |path| Section {
             path,
             sha256: String::new(),
+            text: "".into(),
             outcome: Err(fault.clone()),
         };
         paths.map(section).collect::<Vec<_>>()
@@ -48,7 +52,7 @@ fn comments(
     };
     let sections = unjudged.iter().flatten().chain(&report.sections);
     let comment = |section: &Section| Comment {
-        policy: section.path.clone(),
+        policy: in_repository(&section.path, folder),
         text: console
             .redacted(&report::comment(section, &about))
             .into_owned(),

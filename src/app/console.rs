@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anstream::{AutoStream, ColorChoice};
 use jiff::SignedDuration;
+use terminal_size::{Height, Width};
 
 use super::environment::environment;
 use super::output::Failure;
@@ -81,7 +82,7 @@ impl Console {
             },
             links: is_terminal && self.choice(&io::stdout()) != ColorChoice::Never,
             width: if is_terminal {
-                width()
+                width(terminal_size::terminal_size_of(io::stdout()))
             } else {
                 report::USUAL_WIDTH
             },
@@ -122,8 +123,18 @@ impl Console {
 
     /// Prints the error that stopped a command.
     pub(super) fn fault(&self, fault: &Fault) {
-        let color = self.choice(&io::stderr()) != ColorChoice::Never;
-        self.say(&report::render_fault(fault, color));
+        let is_terminal = io::stderr().is_terminal();
+        let style = Style {
+            color: self.choice(&io::stderr()) != ColorChoice::Never,
+            width: if is_terminal {
+                width(terminal_size::terminal_size_of(io::stderr()))
+            } else {
+                report::USUAL_WIDTH
+            },
+            ..Style::plain()
+        };
+        let fault = fault.clone().without(&self.secrets);
+        self.say(&report::render_fault(&fault, style));
     }
 
     /// Prints that something was done.
@@ -350,8 +361,7 @@ impl Progress for Console {
 }
 
 /// The width of the terminal in columns, within reason.
-fn width() -> usize {
-    let size = terminal_size::terminal_size_of(io::stdout());
+fn width(size: Option<(Width, Height)>) -> usize {
     size.map_or(report::USUAL_WIDTH, |(width, _)| {
         usize::from(width.0).clamp(40, 200)
     })

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::console::Console;
 use super::environment::environment;
 use super::outputs::{Form, Outputs};
+use super::repository::{GITHUB, in_repository};
 use crate::cli::CiArgs;
 use crate::report::{self, Report};
 
@@ -40,7 +41,8 @@ impl Github {
 
     /// Writes all of them. A file that cannot be written causes a warning.
     pub(super) fn publish(&self, report: &Report, outputs: &Outputs, console: &Console) {
-        console.command(&report::github_annotations(report));
+        let file = |path: &str| in_repository(path, GITHUB);
+        console.command(&report::github_annotations(report, &file));
         let written = [
             (
                 "the step summary",

@@ -9,6 +9,7 @@ use super::server::{no_project, project};
 use crate::cli::JudgeArgs;
 use crate::fault::Fault;
 use crate::policy::{Policy, Required, RunAddress, Source, SourceTemplate};
+use crate::problem::Problem;
 use crate::project::Project;
 use crate::selector::Selector;
 
@@ -73,47 +74,63 @@ struct Named<'a> {
     baseline: Option<&'a Source>,
 }
 
-fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan, Fault> {
-    let path = policy.path.clone();
-    let wrong = |key: &str, problem: String| Fault::usage(format!("{path}: {key}: {problem}"));
-    let settle = |key: &str, named: Option<&Source>, template: Option<&SourceTemplate>| {
-        let resolve = |template: &SourceTemplate| template.resolve(&environment);
-        match named {
-            // A policy gates one evaluation, so the selector is limited to the evaluation that the policy names, if
-            // any.
-            Some(Source::Find(selector)) if selector.evaluation.is_none() => {
-                let evaluation = template
-                    .map(|template| template.evaluation(&environment))
-                    .transpose()
-                    .map_err(|problem| wrong(key, problem))?;
-                Ok(Some(Source::Find(Selector {
-                    evaluation: evaluation.flatten(),
-                    ..selector.clone()
-                })))
-            }
-            Some(source) => Ok(Some(source.clone())),
-            None => template
-                .map(resolve)
-                .transpose()
-                .map_err(|problem| wrong(key, problem)),
+/// The run that the command line names, else the one that the policy describes under these keys.
+fn settle(
+    policy: &Policy,
+    keys: &[&str],
+    named: Option<&Source>,
+    template: Option<&SourceTemplate>,
+) -> Result<Option<Source>, Fault> {
+    let wrong = |problem: String| wrong(policy, keys, &problem);
+    match named {
+        // A policy gates one evaluation, so the selector is limited to the evaluation that the policy names, if any.
+        Some(Source::Find(selector)) if selector.evaluation.is_none() => {
+            let evaluation = template.map(|template| template.evaluation(&environment));
+            let evaluation = evaluation.transpose().map_err(wrong)?;
+            Ok(Some(Source::Find(Selector {
+                evaluation: evaluation.flatten(),
+                ..selector.clone()
+            })))
         }
+        Some(source) => Ok(Some(source.clone())),
+        None => {
+            let source = template.map(|template| template.resolve(&environment));
+            source.transpose().map_err(wrong)
+        }
+    }
+}
+
+/// An error in the value under these keys of a policy.
+fn wrong(policy: &Policy, keys: &[&str], problem: &str) -> Fault {
+    Fault::of_problems(vec![policy.problem(keys, problem)])
+}
+
+fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan, Fault> {
+    let lacks = |problem: &str, help: &str| {
+        Fault::of_problems(vec![Problem::of_file(&policy.path, problem).help(help)])
     };
     let candidate = settle(
-        "candidate",
+        &policy,
+        &["candidate"],
         named.candidate,
         policy.candidate.source.as_ref(),
     )?
     .ok_or_else(|| {
-        Fault::usage(format!("{path}: no candidate is named"))
-            .help("give --candidate RUN, or write `candidate: {evaluation: …}` into the policy")
+        let help = "give --candidate RUN, or write `candidate: {evaluation: …}` into the policy";
+        lacks("no candidate is named", help)
     })?;
     let baseline = if policy.compares(None) {
-        let baseline = settle("baseline", named.baseline, policy.baseline.source.as_ref())?;
+        let baseline = settle(
+            &policy,
+            &["baseline"],
+            named.baseline,
+            policy.baseline.source.as_ref(),
+        )?;
         if baseline.is_none() && policy.baseline.required == Required::Always {
-            return Err(Fault::usage(format!(
-                "{path}: a gate limits the change from a baseline, and no baseline is named"
-            ))
-            .help("give --baseline RUN, write `baseline: {evaluation: …}`, or `baseline: {required: false}` to skip such limits"));
+            return Err(lacks(
+                "a gate limits the change from a baseline, and no baseline is named",
+                "give --baseline RUN, write `baseline: {evaluation: …}`, or `baseline: {required: false}` to skip such limits",
+            ));
         }
         baseline
     } else {
@@ -121,7 +138,7 @@ fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
     };
     let mut further = BTreeMap::new();
     for (name, rule) in policy.used_baselines() {
-        if let Some(source) = settle(&format!("baselines.{name}"), None, Some(&rule.source))? {
+        if let Some(source) = settle(&policy, &["baselines", name], None, Some(&rule.source))? {
             further.insert(
                 name.to_owned(),
                 BaselineRequest::new(source, Required::Always),
@@ -135,7 +152,7 @@ fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
             .map(|template| template.resolve(&environment));
         resolved
             .transpose()
-            .map_err(|problem| wrong("project", problem))
+            .map_err(|problem| wrong(&policy, &["project"], &problem))
     };
     let addresses = [&arguments.candidate, &arguments.baseline];
     let addresses = addresses.into_iter().flatten();

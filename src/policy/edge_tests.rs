@@ -11,7 +11,10 @@ fn gate(keys: &str) -> Result<Policy, Vec<String>> {
     parse("gates.yaml", &text).map_err(|problems| {
         let problems = problems.into_iter();
         problems
-            .map(|problem| format!("{}: {}", problem.place, problem.message))
+            .map(|problem| {
+                let help = problem.help.unwrap_or_default();
+                format!("{}: {} | {help}", problem.place, problem.message)
+            })
             .collect()
     })
 }
@@ -192,7 +195,7 @@ fn a_policy_file_is_text_of_a_reasonable_size() {
         let file = PolicyFile {
             path: path.to_owned(),
         };
-        file.read().map_err(|fault| fault.message)
+        file.read().map_err(|problems| problems[0].to_string())
     };
     assert_eq!(MAX_BYTES, 65_536);
     assert_eq!(
@@ -213,11 +216,11 @@ fn a_policy_file_is_text_of_a_reasonable_size() {
     assert!(
         read(&folder.with("a.yaml", b"\xff"))
             .unwrap_err()
-            .contains("is not UTF-8: invalid utf-8 sequence of 1 byte")
+            .ends_with("a.yaml:1:1: the byte 0xFF is not UTF-8")
     );
     assert!(
         read(&folder.path("."))
             .unwrap_err()
-            .ends_with("is a directory")
+            .ends_with("is a directory, not a policy")
     );
 }

@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use anyhow::Context as _;
-
+use super::lines::at;
 use super::yaml::MAX_BYTES;
 use crate::fault::Fault;
+use crate::file_kind::FileKind;
+use crate::problem::Problem;
 
 /// A policy file from the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,27 +82,49 @@ impl PolicyFile {
     ///
     /// # Errors
     ///
-    /// It is not a file, not readable, larger than [`MAX_BYTES`], or not UTF-8.
-    pub fn read(&self) -> Result<String, Fault> {
+    /// It is not a file, not readable, larger than [`MAX_BYTES`], of another kind, or not UTF-8.
+    pub fn read(&self) -> Result<String, Vec<Problem>> {
         let path = &self.path;
+        let refused = |message: &str, help: &str| {
+            let help = Some(help.to_owned()).filter(|help| !help.is_empty());
+            vec![Problem {
+                help,
+                ..Problem::of_file(path, message)
+            }]
+        };
         if Path::new(path).is_dir() {
-            return Err(Fault::usage(format!("the policy `{path}` is a directory"))
-                .help(format!("name a file, or a pattern such as '{path}/*.yaml'")));
+            let help = format!("name a file, or a pattern such as '{path}/*.yaml'");
+            return Err(refused("is a directory, not a policy", &help));
         }
         let mut bytes = Vec::new();
         File::open(path)
             .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-            .with_context(|| format!("cannot read the policy `{path}`"))
-            .map_err(|error| Fault::usage_of(&error))?;
+            .map_err(|error| refused(&format!("cannot read the policy: {error}"), ""))?;
         if bytes.len() as u64 > MAX_BYTES {
-            return Err(Fault::usage(format!(
-                "the policy `{path}` is larger than {} KiB",
-                MAX_BYTES / 1024
-            ))
-            .help("split it: several policies are judged in one run"));
+            let message = format!("is larger than {} KiB", MAX_BYTES / 1024);
+            let help = "split it: several policies are judged in one run";
+            return Err(refused(&message, help));
         }
-        String::from_utf8(bytes)
-            .with_context(|| format!("the policy `{path}` is not UTF-8"))
-            .map_err(|error| Fault::usage_of(&error))
+        if let Some(kind) = FileKind::of(&bytes) {
+            return Err(refused(kind.message(), kind.help()));
+        }
+        String::from_utf8(bytes).map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            vec![not_utf8(path, error.as_bytes(), valid)]
+        })
     }
+}
+
+/// The problem of a file that is UTF-8 only up to a byte.
+fn not_utf8(path: &str, bytes: &[u8], valid: usize) -> Problem {
+    let before = String::from_utf8_lossy(bytes.get(..valid).unwrap_or_default());
+    let before = before.strip_prefix('\u{feff}').unwrap_or(&before);
+    let byte = bytes.get(valid).copied().unwrap_or_default();
+    let whole = String::from_utf8_lossy(bytes);
+    let whole = whole.strip_prefix('\u{feff}').unwrap_or(&whole);
+    Problem {
+        at: Some(at(whole, before.len(), 1)),
+        ..Problem::of_file(path, format!("the byte 0x{byte:02X} is not UTF-8"))
+    }
+    .help("save the file as UTF-8")
 }

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
+use super::issue::Found;
 use super::metric::{LimitKey, Metric, Unit};
 use super::model::{Condition, Evidence, Gate, Limit, Missing, MissingRule, Waiver};
 use super::raw::{Field, RawAnyOf, RawGate, RawWaiver};
 use super::reify::Defaults;
-use super::scope::{Scope, nearest, out_of_fraction};
+use super::scope::{Place, Scope};
+use super::suggest::{fraction, not_one_of, number, out_of_fraction, percent, percent_limit};
 use crate::input::Value;
 
 /// A larger relative limit is probably a mistake, such as 25 instead of 0.25.
@@ -17,21 +19,23 @@ const MOST_RELATIVE: f64 = 10.0;
 impl Scope<'_> {
     pub(super) fn gate(&mut self, raw: RawGate, defaults: &Defaults) -> Option<Gate> {
         self.unknown(RawGate::KEYS, &raw.unknown);
-        let name = self.required("name", "a name that no other gate has", raw.name);
+        let expected = "a name that no other gate has";
+        self.required("name", &raw.name, "name the gate: `name: …`");
+        let name = self.text("name", expected, raw.name);
         if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
-            self.problem("name", "is empty");
+            self.report(
+                Place::Value("name"),
+                "`name` is empty",
+                "name the gate: reports show its checks by this name",
+            );
         }
         let words: Vec<(&str, Metric)> = Metric::ALL
             .iter()
             .map(|metric| (metric.word(), *metric))
             .collect();
-        if matches!(raw.metric, Field::Absent) {
-            self.problem(
-                "metric",
-                "missing; expected what is measured, such as pass_rate",
-            );
-        }
-        let metric = self.word("metric", raw.metric, &words);
+        let help = "write what is measured, such as `metric: pass_rate`";
+        self.required("metric", &raw.metric, help);
+        let metric = self.word(Place::Value("metric"), raw.metric, &words);
         let given = [
             raw.min,
             raw.max,
@@ -42,51 +46,43 @@ impl Scope<'_> {
         ];
         let range = self.range(raw.range, metric);
         let limits = self.limits(given, metric, range);
-        let missing = Missing {
-            rule: self
-                .only_where_missing("missing", metric, &raw.missing)
-                .then(|| self.missing(raw.missing))
-                .flatten()
-                .unwrap_or(defaults.missing),
-            tolerated: self
-                .only_where_missing("max_missing", metric, &raw.max_missing)
-                .then(|| self.fraction("max_missing", raw.max_missing))
-                .flatten()
-                .unwrap_or(defaults.tolerated),
-        };
-        // If every trial has the value, the defaults for missing scores do not apply either.
-        let missing = match metric {
-            Some(metric) if !metric.can_miss() => Missing {
-                rule: MissingRule::Bound,
-                tolerated: 0.0,
-            },
-            _ => missing,
-        };
-        let inherits_evidence = matches!(raw.evidence, Field::Absent);
+        let missing = self.missing_scores(raw.missing, raw.max_missing, metric, defaults);
+        let inherits_evidence = raw.evidence.is_absent();
         let evidence = self.evidence_rule(raw.evidence, metric, defaults);
         let is_observed =
             |limit: &Limit| evidence.of_limit(*limit, inherits_evidence) == Evidence::Observed;
-        let is_confidence_given = !matches!(raw.confidence, Field::Absent);
-        if is_confidence_given && evidence == Evidence::Observed {
-            self.problem("confidence", "has no meaning for `evidence: observed`");
-        } else if is_confidence_given && !limits.is_empty() && limits.iter().all(is_observed) {
-            self.problem(
-                "confidence",
-                "has no meaning here: `significant` in `defaults` governs change limits only; add `evidence: significant` \
-                 to this gate, or remove `confidence`",
-            );
+        let no_effect = if evidence == Evidence::Observed {
+            "with `evidence: observed`"
+        } else if !limits.is_empty() && limits.iter().all(is_observed) {
+            "here: `significant` in `defaults` governs change limits only"
+        } else {
+            ""
+        };
+        if !raw.confidence.is_absent() && !no_effect.is_empty() {
+            let message = format!("`confidence` has no effect {no_effect}");
+            let help = "remove it, or write `evidence: significant` in this gate";
+            self.report(Place::Key("confidence"), &message, help);
         }
         let confidence = self.confidence(raw.confidence);
         let severity = self.severity(raw.severity).unwrap_or(defaults.severity);
         let waive = self
-            .optional("waive", "a map of until and reason", raw.waive)
-            .and_then(|raw| self.inside("waive").waiver(raw));
+            .read(
+                Place::Value("waive"),
+                "a map of until and reason",
+                raw.waive,
+                &|_| Some("write `waive: {until: 2026-12-31, reason: …}`".to_owned()),
+            )
+            .and_then(|raw| self.inside(Place::Value("waive")).waiver(raw));
         let scorer = self.scorer(raw.scorer, metric);
         let conditions = self.conditions(raw.r#where);
         let against = self.against(raw.against, metric, &limits, defaults);
-        let by = self.optional("by", "the name of an input", raw.by);
+        let by = self.text("by", "the name of an input", raw.by);
         if by.as_ref().is_some_and(|path| path.trim().is_empty()) {
-            self.problem("by", "is empty; expected the name of an input");
+            self.report(
+                Place::Value("by"),
+                "`by` is empty; expected the name of an input",
+                "name an input of the rows, or remove the key",
+            );
         }
         Some(Gate {
             name: name?,
@@ -106,6 +102,30 @@ impl Scope<'_> {
         })
     }
 
+    fn missing_scores(
+        &mut self,
+        rule: Field<String>,
+        tolerated: Field<f64>,
+        metric: Option<Metric>,
+        defaults: &Defaults,
+    ) -> Missing {
+        let is_possible = self.only_where_missing("missing", metric, &rule);
+        let rule = is_possible.then(|| self.missing(rule)).flatten();
+        let is_possible = self.only_where_missing("max_missing", metric, &tolerated);
+        let tolerated = is_possible.then(|| self.fraction("max_missing", tolerated));
+        match metric {
+            // If every trial has the value, the defaults for missing scores do not apply either.
+            Some(metric) if !metric.can_miss() => Missing {
+                rule: MissingRule::Bound,
+                tolerated: 0.0,
+            },
+            _ => Missing {
+                rule: rule.unwrap_or(defaults.missing),
+                tolerated: tolerated.flatten().unwrap_or(defaults.tolerated),
+            },
+        }
+    }
+
     /// The further baseline that the gate compares with. It must exist, and a limit must need it.
     fn against(
         &mut self,
@@ -114,22 +134,28 @@ impl Scope<'_> {
         limits: &[Limit],
         defaults: &Defaults,
     ) -> Option<String> {
-        let name = self.optional("against", "a name under `baselines`", field)?;
+        let name = self.text("against", "a name under `baselines`", field)?;
         if !defaults.baselines.contains(&name) {
             let names: Vec<&str> = defaults.baselines.iter().map(String::as_str).collect();
-            let there = match (nearest(&name, &names), names.as_slice()) {
-                (Some(near), _) => format!("did you mean `{near}`?"),
-                (None, []) => "`baselines` is missing".to_owned(),
-                (None, names) => format!("expected one of {}", names.join(", ")),
+            let (why, help) = not_one_of(&name, &names);
+            let message = format!("no baseline is named `{name}`");
+            let (why, help) = if names.is_empty() {
+                let help =
+                    format!("write `baselines: {{{name}: {{branch: main}}}}`, or remove `against`");
+                (": the policy has no `baselines`".to_owned(), help)
+            } else {
+                (why, help)
             };
-            self.problem("against", format!("no baseline is named `{name}`; {there}"));
+            self.report(Place::Value("against"), &(message + &why), &help);
         }
         let compares =
             metric.is_none_or(Metric::compares) || limits.iter().any(|limit| limit.key.is_change());
         if !compares {
-            self.problem(
-                "against",
-                "has no meaning here: no limit of this gate compares with a baseline; add `max_drop` or another limit of a change",
+            let message = "`against` has no effect: no limit of this gate compares with a baseline";
+            self.report(
+                Place::Key("against"),
+                message,
+                "add `max_drop` or another limit on a change, or remove it",
             );
         }
         Some(name)
@@ -138,23 +164,36 @@ impl Scope<'_> {
     /// The conditions that select rows.
     fn conditions(&mut self, field: Field<BTreeMap<String, Field<RawAnyOf>>>) -> Vec<Condition> {
         let expected = "a map from inputs to their values";
-        let fields = self.optional("where", expected, field);
+        let fields = self.optional(Place::Value("where"), expected, field);
         if fields.as_ref().is_some_and(BTreeMap::is_empty) {
-            self.problem("where", format!("is empty; expected {expected}"));
+            let message = format!("`where` is empty; expected {expected}");
+            let help = "write `where: {input: value}`, or remove the key";
+            self.inside(Place::Value("where"))
+                .report(Place::Lack, &message, help);
         }
-        let mut scope = self.inside("where");
+        let mut scope = self.inside(Place::Value("where"));
         let mut conditions = Vec::new();
         for (input, field) in fields.unwrap_or_default() {
             if input.trim().is_empty() {
-                scope.problem("", "a key is empty");
+                scope.report(
+                    Place::Key(&input),
+                    "a key is empty",
+                    "write the name of an input",
+                );
             }
             let expected = "text, a number, true or false, or a list of those";
-            let Some(RawAnyOf(values)) = scope.optional(&input, expected, field) else {
+            let Some(RawAnyOf(values)) = scope.optional(Place::Value(&input), expected, field)
+            else {
                 continue;
             };
             let values: BTreeSet<Value> = values.iter().filter_map(Value::of).collect();
             if values.is_empty() {
-                scope.problem(&input, format!("is empty; expected {expected}"));
+                let message = format!("the list is empty; expected {expected}");
+                scope.report(
+                    Place::Value(&input),
+                    &message,
+                    "list the values that a row may have",
+                );
             }
             conditions.push(Condition {
                 input,
@@ -177,12 +216,12 @@ impl Scope<'_> {
             && !has_interval
             && rule != Evidence::Observed
         {
-            self.problem(
-                "evidence",
-                format!(
-                    "`{}` is not known of single rows; its evidence is `observed`",
-                    metric.word()
-                ),
+            let word = metric.word();
+            let message = format!("`{word}` is not a per-row metric; its evidence is `observed`");
+            self.report(
+                Place::Value("evidence"),
+                &message,
+                "remove `evidence` from this gate",
             );
         }
         let inherited = if has_interval {
@@ -194,32 +233,40 @@ impl Scope<'_> {
     }
 
     fn scorer(&mut self, field: Field<String>, metric: Option<Metric>) -> Option<String> {
-        let given = !matches!(field, Field::Absent);
-        let scorer = self.optional("scorer", "a scorer_key, or scorer_key.path", field);
-        match metric {
-            Some(metric) if metric.has_scorer() && !given => self.problem(
-                "scorer",
-                format!(
-                    "missing; `{}` is measured on a scorer's dimension",
-                    metric.word()
-                ),
-            ),
-            Some(metric) if !metric.has_scorer() && given => self.problem(
-                "scorer",
-                format!(
-                    "`{}` is measured on the run itself; leave it out",
-                    metric.word()
-                ),
-            ),
-            _ => {}
+        let given = !field.is_absent();
+        let scorer = self.text("scorer", "a scorer_key, or scorer_key.path", field);
+        if let Some(metric) = metric {
+            let word = metric.word();
+            if metric.has_scorer() && !given {
+                let message =
+                    format!("missing key `scorer`: `{word}` is measured on a scorer's dimension");
+                let help = "write `scorer: NAME`; `weave-gate init` drafts a policy with the scorers of a run";
+                self.report(Place::Lack, &message, help);
+            } else if !metric.has_scorer() && given {
+                let message = format!("`{word}` is measured on the run itself, not on a scorer");
+                self.report(
+                    Place::Key("scorer"),
+                    &message,
+                    "remove `scorer` from this gate",
+                );
+            }
         }
         let scorer = scorer?;
         if scorer.is_empty() {
-            self.problem("scorer", "is empty");
+            self.report(
+                Place::Value("scorer"),
+                "`scorer` is empty",
+                "name a scorer, or a pattern such as \"safety.*\"",
+            );
         } else if let Err(error) = glob::Pattern::new(&scorer)
             && scorer.contains('*')
         {
-            self.problem("scorer", format!("not a pattern: {}", error.msg));
+            let message = format!("`{scorer}` is not a pattern: {}", error.msg);
+            self.report(
+                Place::Value("scorer"),
+                &message,
+                "write one `*` for any text, such as \"safety.*\"",
+            );
         }
         Some(scorer)
     }
@@ -230,15 +277,15 @@ impl Scope<'_> {
         metric: Option<Metric>,
         field: &Field<T>,
     ) -> bool {
-        let given = !matches!(field, Field::Absent);
+        let given = !field.is_absent();
         match metric {
             Some(metric) if given && !metric.can_miss() => {
-                self.problem(
-                    key,
-                    format!(
-                        "has no meaning for `{}`, which no trial can lack",
-                        metric.word()
-                    ),
+                let word = metric.word();
+                let message = format!("`{key}` has no effect: every trial has a value of `{word}`");
+                self.report(
+                    Place::Key(key),
+                    &message,
+                    &format!("remove `{key}` from this gate"),
                 );
                 false
             }
@@ -252,34 +299,42 @@ impl Scope<'_> {
         metric: Option<Metric>,
     ) -> Option<(f64, f64)> {
         let expected = "the lowest and the highest score, as in [0, 1]";
-        let items = self.optional("range", expected, field)?;
+        let help = |_: &Found| Some("write `range: [0, 1]`".to_owned());
+        let items = self.read(Place::Value("range"), expected, field, &help)?;
         if let Some(metric) = metric
             && !metric.takes_range()
         {
-            self.problem(
-                "range",
-                format!(
-                    "belongs to `numeric_mean`; the range of `{}` is fixed",
-                    metric.word()
-                ),
+            let word = metric.word();
+            let message = format!("`range` is only for `numeric_mean`; that of `{word}` is fixed");
+            self.report(
+                Place::Key("range"),
+                &message,
+                "remove `range` from this gate",
             );
             return None;
         }
         let Ok([low, high]) = <[Field<f64>; 2]>::try_from(items) else {
-            self.problem("range", format!("expected {expected}"));
+            self.report(
+                Place::Value("range"),
+                &format!("expected {expected}"),
+                "write two numbers",
+            );
             return None;
         };
-        let (low, high) = (
-            self.number("range[0]", low)?,
-            self.number("range[1]", high)?,
-        );
+        let number = |scope: &mut Self, index, field: Field<f64>| {
+            scope.finite(Place::Item("range", index), field.or_nothing(), &|_| None)
+        };
+        let (low, high) = (number(self, 0, low)?, number(self, 1, high)?);
         if low < high {
             return Some((low, high));
         }
-        self.problem(
-            "range",
-            format!("expected {expected}; {low} is not below {high}"),
-        );
+        let help = if high < low {
+            format!("write `range: [{high}, {low}]`")
+        } else {
+            format!("write {expected}")
+        };
+        let message = format!("{low} is not below {high}");
+        self.report(Place::Value("range"), &message, &help);
         None
     }
 
@@ -289,65 +344,89 @@ impl Scope<'_> {
         metric: Option<Metric>,
         range: Option<(f64, f64)>,
     ) -> Vec<Limit> {
-        if given.iter().all(|field| matches!(field, Field::Absent)) {
+        if given.iter().all(Field::is_absent) {
             let possible = metric.map_or(&LimitKey::ALL[..], Metric::limits);
-            let words: Vec<&str> = possible.iter().map(|key| key.word()).collect();
-            self.problem(
-                "",
-                format!("no limit; expected one of {}", words.join(", ")),
-            );
+            let message = format!("the gate has no limit; expected one of {}", words(possible));
+            self.report(Place::Lack, &message, "");
         }
+        let unit = metric.map(Metric::unit);
         let mut limits = Vec::new();
         for (key, field) in LimitKey::ALL.into_iter().zip(given) {
-            let Some(value) = self.number(key.word(), field) else {
+            let word = key.word();
+            let help = |found: &Found| {
+                let text = found.text()?;
+                let percent = percent(text).and_then(|number| percent_limit(key, unit, number));
+                percent.or_else(|| Some(format!("write `{word}: {}`", number(text)?)))
+            };
+            let Some(value) = self.finite(Place::Value(word), field, &help) else {
                 continue;
             };
-            let wrong = metric.and_then(|metric| wrong_limit(metric, key, value, range));
-            match wrong {
-                Some(message) => self.problem(key.word(), message),
+            if let Some(metric) = metric
+                && !metric.limits().contains(&key)
+            {
+                let message = format!("`{}` cannot have this limit", metric.word());
+                self.report(
+                    Place::Key(word),
+                    &message,
+                    &format!("use one of {}", words(metric.limits())),
+                );
+                continue;
+            }
+            match metric.and_then(|metric| wrong_limit(metric, key, value, range)) {
+                Some((message, help)) => self.report(Place::Value(word), &message, &help),
                 None => limits.push(Limit { key, value }),
             }
         }
+        self.min_below_max(&limits);
+        limits
+    }
+
+    fn min_below_max(&mut self, limits: &[Limit]) {
         let value = |key| {
-            limits
-                .iter()
-                .find(|limit| limit.key == key)
-                .map(|limit| limit.value)
+            let found = limits.iter().find(|limit| limit.key == key);
+            found.map(|limit| limit.value)
         };
         if let (Some(min), Some(max)) = (value(LimitKey::Min), value(LimitKey::Max))
             && min > max
         {
-            self.problem(
-                "min",
-                format!("{min} is above max, {max}: no value can hold both"),
-            );
+            let message = format!("min {min} is above max {max}: no value can meet both");
+            let max = self.spot(Place::Value("max"));
+            self.report_with(Place::Value("min"), max, &message, "change one of the two");
         }
-        limits
     }
 
     fn waiver(&mut self, raw: RawWaiver) -> Option<Waiver> {
         self.unknown(RawWaiver::KEYS, &raw.unknown);
-        let expected = "the last day it counts, such as 2026-12-31";
-        let until = self.required("until", expected, raw.until);
+        let expected = "a day such as 2026-12-31";
+        let help = "write the last day of the waiver, such as `until: 2026-12-31`";
+        self.required("until", &raw.until, help);
+        let until = self.optional(Place::Value("until"), expected, raw.until);
         let until = until.and_then(|text| {
             // Only a date is accepted. A time of day would need a time zone.
             let date = (text.len() == 10)
                 .then(|| text.parse::<Date>().ok())
                 .flatten();
             if date.is_none() {
-                self.problem(
-                    "until",
-                    format!("`{text}` is not a day; expected {expected}"),
+                self.report(
+                    Place::Value("until"),
+                    &format!("`{text}` is not a day"),
+                    "write the last day of the waiver, such as 2026-12-31",
                 );
             }
             date
         });
-        let reason = self.required("reason", "why, in words", raw.reason);
+        let help = "write why the gate is waived: `reason: …`";
+        self.required("reason", &raw.reason, help);
+        let reason = self.text("reason", "text", raw.reason);
         if reason
             .as_ref()
             .is_some_and(|reason| reason.trim().is_empty())
         {
-            self.problem("reason", "is empty; say why");
+            self.report(
+                Place::Value("reason"),
+                "`reason` is empty",
+                "write why the gate is waived",
+            );
         }
         Some(Waiver {
             until: until?,
@@ -356,50 +435,55 @@ impl Scope<'_> {
     }
 }
 
+/// The keys of limits, separated by commas.
+fn words(keys: &[LimitKey]) -> String {
+    let words: Vec<&str> = keys.iter().map(|key| key.word()).collect();
+    words.join(", ")
+}
+
+/// Why a metric cannot have this value as a limit, and the next edit, which may be empty.
 fn wrong_limit(
     metric: Metric,
     key: LimitKey,
     value: f64,
     range: Option<(f64, f64)>,
-) -> Option<String> {
-    if !metric.limits().contains(&key) {
-        let words: Vec<&str> = metric.limits().iter().map(|key| key.word()).collect();
-        return Some(format!(
-            "`{}` cannot have this limit; it can have {}",
-            metric.word(),
-            words.join(", ")
-        ));
-    }
+) -> Option<(String, String)> {
+    let word = key.word();
     let is_rate = metric.unit() == Unit::Fraction;
     match (key, metric.unit()) {
         // A value that is never negative cannot drop by more than all of it.
         (LimitKey::MaxRelativeDrop, unit)
             if unit != Unit::Score && !(0.0..=1.0).contains(&value) =>
         {
-            Some(out_of_fraction(value))
+            Some(out_of_fraction(word, value))
         }
         (LimitKey::MaxRelativeDrop | LimitKey::MaxRelativeRise, _) if value > MOST_RELATIVE => {
-            let percent = value / 100.0;
-            Some(format!(
-                "{value} is more than ten times the baseline; for {value} % write {percent}"
-            ))
+            let message = format!("{value} is more than ten times the baseline");
+            let help = format!("for {value} % write `{word}: {}`", fraction(value));
+            Some((message, help))
         }
         (_, _) if is_rate && !key.is_relative() && !(0.0..=1.0).contains(&value) => {
-            Some(out_of_fraction(value))
+            Some(out_of_fraction(word, value))
         }
-        (key, _) if key.is_change() && value < 0.0 => Some(format!(
-            "{value} is below 0; a limit on a change is how much of it is allowed"
-        )),
-        (_, Unit::Count) if value < 0.0 || value.fract() != 0.0 => Some(format!(
-            "{value} is not a count; expected a whole number from 0 on"
-        )),
+        (key, _) if key.is_change() && value < 0.0 => {
+            let message =
+                format!("{value} is below 0; expected the largest change that is allowed");
+            Some((message, format!("write `{word}: {}`", -value)))
+        }
+        (_, Unit::Count) if value < 0.0 || value.fract() != 0.0 => {
+            let help = format!("write a whole number: `{word}: {}`", value.max(0.0).round());
+            Some((format!("{value} is not a count"), help))
+        }
         (_, Unit::Tokens | Unit::Dollars | Unit::Seconds) if value < 0.0 => {
-            Some(format!("{value} is below 0, which nothing can cost"))
+            let message = format!("{value} is below 0; `{}` is never negative", metric.word());
+            Some((message, String::new()))
         }
         (LimitKey::Min | LimitKey::Max, Unit::Score) => {
             let (low, high) = range?;
-            (!(low..=high).contains(&value))
-                .then(|| format!("{value} lies outside `range` [{low}, {high}]"))
+            (!(low..=high).contains(&value)).then(|| {
+                let message = format!("{value} is outside `range` [{low}, {high}]");
+                (message, "change the limit or `range`".to_owned())
+            })
         }
         _ => None,
     }

@@ -1,6 +1,7 @@
 //! A checked policy: the content of a file in which every key and value is valid.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 use jiff::civil::Date;
@@ -17,6 +18,8 @@ pub struct Policy {
     pub path: String,
     /// SHA-256 of the file's bytes, in hexadecimal.
     pub sha256: String,
+    /// The text of the file.
+    pub text: Arc<str>,
     /// `entity/project`; `None` if the policy does not name it.
     pub project: Option<Template>,
     /// The attributes that hold the commit and the branch of runs.
@@ -346,13 +349,4 @@ pub struct Waiver {
     pub until: Date,
     /// The reason.
     pub reason: String,
-}
-
-/// A problem in a policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The place, such as `gates[2] "tone": min`; empty for the whole file.
-    pub place: String,
-    /// What is wrong, and what was expected.
-    pub message: String,
 }

@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 use serde_yaml::Value;
 
+use super::issue::Found;
 use super::metric::Metric;
 use super::model::{Evidence, Required, Reruns};
 use super::schema;
@@ -23,34 +24,33 @@ pub(super) enum Field<T> {
     Absent,
     /// It holds what it should.
     Given(T),
-    /// It holds something else, described for a message.
-    Wrong(String),
+    /// It holds something else.
+    Wrong(Found),
+}
+
+impl<T> Field<T> {
+    pub(super) const fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+
+    /// The item of a list: one that is absent is null.
+    pub(super) fn or_nothing(self) -> Self {
+        match self {
+            Self::Absent => Self::Wrong(Found::Nothing),
+            item => item,
+        }
+    }
 }
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        let found = describe(&value);
+        let found = Found::of(&value);
         // The parser would read null as an empty list or map.
         if value.is_null() {
             return Ok(Self::Wrong(found));
         }
         Ok(serde_yaml::from_value(value).map_or(Self::Wrong(found), Self::Given))
-    }
-}
-
-fn describe(value: &Value) -> String {
-    match value {
-        Value::Null => "nothing".to_owned(),
-        Value::Bool(value) => format!("`{value}`"),
-        Value::Number(value) => format!("`{value}`"),
-        Value::String(value) => match value.char_indices().nth(60) {
-            Some((end, _)) => format!("the text `{}…`", value.get(..end).unwrap_or_default()),
-            None => format!("the text `{value}`"),
-        },
-        Value::Sequence(_) => "a list".to_owned(),
-        Value::Mapping(_) => "a map".to_owned(),
-        Value::Tagged(_) => "a tagged value".to_owned(),
     }
 }
 
@@ -142,16 +142,20 @@ pub(super) type RawAttributes = BTreeMap<String, Field<RawScalar>>;
 
 /// Text, a number or a truth value, as text.
 #[derive(Debug)]
-pub(super) struct RawScalar(pub(super) String);
+pub(super) struct RawScalar {
+    pub(super) text: String,
+    pub(super) is_number: bool,
+}
 
 impl<'de> Deserialize<'de> for RawScalar {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(text) => Ok(Self(text)),
-            Value::Bool(value) => Ok(Self(value.to_string())),
-            Value::Number(number) if number.is_finite() => Ok(Self(number.to_string())),
-            _ => Err(D::Error::custom("no text, number or truth value")),
-        }
+        let (text, is_number) = match Value::deserialize(deserializer)? {
+            Value::String(text) => (text, false),
+            Value::Bool(value) => (value.to_string(), false),
+            Value::Number(number) if number.is_finite() => (number.to_string(), true),
+            _ => return Err(D::Error::custom("no text, number or truth value")),
+        };
+        Ok(Self { text, is_number })
     }
 }
 

@@ -4,17 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_yaml::Value;
 
+use super::issue::{Found, Help, Issue};
 use super::model::{
     BaselineRule, CandidateRule, Completeness, Correction, Evidence, FurtherBaseline, Gate,
-    MissingRule, Problem, RemovedRows, Reruns, Severity,
+    MissingRule, RemovedRows, Reruns, Severity,
 };
 use super::raw::{
     Field, RawAttributes, RawBaseline, RawCandidate, RawDefaults, RawFurtherBaseline, RawGate,
     RawIdentity, RawPolicy, RawRequired, RawScalar,
 };
-use super::scope::Scope;
+use super::scope::{Place, Scope};
 use super::source::{SelectorTemplate, SourceTemplate};
 use super::source::{Source, Template};
+use super::suggest::fraction;
 use crate::project::Project;
 use crate::selector::Identity;
 
@@ -37,72 +39,57 @@ pub(super) struct Parts {
 }
 
 /// Checks a policy; `None` if problems leave nothing to return.
-pub(super) fn policy(value: Value, problems: &mut Vec<Problem>) -> Option<Parts> {
+pub(super) fn policy(value: Value, issues: &mut Vec<Issue>) -> Option<Parts> {
     let mut scope = Scope {
-        place: String::new(),
-        problems,
+        path: Vec::new(),
+        issues,
     };
-    let kind = match &value {
-        Value::Mapping(_) => None,
-        Value::Null => Some("empty"),
-        _ => Some("not a map"),
-    };
-    if let Some(kind) = kind {
-        scope.problem(
-            "",
-            format!("the policy is {kind}; expected `version: 1` and `gates:`"),
-        );
-        return None;
-    }
     let raw: RawPolicy = match serde_yaml::from_value(value) {
         Ok(raw) => raw,
         Err(error) => {
-            scope.problem("", error.to_string());
+            scope.report(Place::Lack, &error.to_string(), "");
             return None;
         }
     };
     scope.unknown(RawPolicy::KEYS, &raw.unknown);
-    match scope.required("version", "the number 1", raw.version) {
-        None | Some(1) => {}
-        Some(other) => scope.problem(
-            "version",
-            format!("version {other} is not known to this weave-gate; expected 1"),
-        ),
-    }
+    scope.version(raw.version);
     let project = scope.template("project", raw.project);
     if let Some(text) = project.as_ref().and_then(Template::literal)
         && Project::parse(&text).is_none()
     {
-        scope.problem(
-            "project",
-            format!("`{text}` is not a project; expected entity/project"),
+        scope.report(
+            Place::Value("project"),
+            &format!("`{text}` is not a project"),
+            "write `project: ENTITY/PROJECT`",
         );
     }
     let identity = scope
-        .optional("identity", "a map", raw.identity)
-        .map(|raw| scope.inside("identity").identity(raw))
+        .optional(Place::Value("identity"), "a map", raw.identity)
+        .map(|raw| scope.inside(Place::Value("identity")).identity(raw))
         .unwrap_or_default();
     let candidate = scope
-        .optional("candidate", "a map", raw.candidate)
-        .map(|raw| scope.inside("candidate").candidate(raw))
+        .optional(Place::Value("candidate"), "a map", raw.candidate)
+        .map(|raw| scope.inside(Place::Value("candidate")).candidate(raw))
         .unwrap_or_default();
     let baseline = scope
-        .optional("baseline", "a map", raw.baseline)
+        .optional(Place::Value("baseline"), "a map", raw.baseline)
         .unwrap_or_default();
-    let baseline = scope.inside("baseline").baseline(baseline);
+    let baseline = scope.inside(Place::Value("baseline")).baseline(baseline);
     let (names, baselines) = scope.further_baselines(raw.baselines);
     let accept_failed = scope.accept_status(raw.accept_status);
     let defaults = scope
-        .optional("defaults", "a map", raw.defaults)
+        .optional(Place::Value("defaults"), "a map", raw.defaults)
         .unwrap_or_default();
-    let defaults = scope.inside("defaults").defaults(defaults, names);
+    let defaults = scope
+        .inside(Place::Value("defaults"))
+        .defaults(defaults, names);
     let words = [
         ("undecided", Completeness::Undecided),
         ("warn", Completeness::Warn),
     ];
-    let completeness = scope.word("completeness", raw.completeness, &words);
+    let completeness = scope.word(Place::Value("completeness"), raw.completeness, &words);
     let words = [("holm", Correction::Holm), ("none", Correction::None)];
-    let correction = scope.word("correction", raw.correction, &words);
+    let correction = scope.word(Place::Value("correction"), raw.correction, &words);
     let gates = scope.gates(raw.gates, &defaults);
     Some(Parts {
         project,
@@ -129,15 +116,15 @@ struct RawSelector {
 impl RawSelector {
     /// The first key that is present; empty if all are missing.
     fn first_key(&self) -> &'static str {
-        if !matches!(self.evaluation, Field::Absent) {
+        if !self.evaluation.is_absent() {
             "evaluation"
-        } else if !matches!(self.model, Field::Absent) {
+        } else if !self.model.is_absent() {
             "model"
-        } else if !matches!(self.commit, Field::Absent) {
+        } else if !self.commit.is_absent() {
             "commit"
-        } else if !matches!(self.branch, Field::Absent) {
+        } else if !self.branch.is_absent() {
             "branch"
-        } else if !matches!(self.attributes, Field::Absent) {
+        } else if !self.attributes.is_absent() {
             "attributes"
         } else {
             ""
@@ -157,6 +144,20 @@ pub(super) struct Defaults {
 }
 
 impl Scope<'_> {
+    fn version(&mut self, field: Field<u64>) {
+        let expected = "the number 1";
+        let edit = "write `version: 1`";
+        self.required("version", &field, edit);
+        let help = |_: &Found| Some(edit.to_owned());
+        match self.read(Place::Value("version"), expected, field, &help) {
+            None | Some(1) => {}
+            Some(other) => {
+                let message = format!("this weave-gate does not know version {other}; expected 1");
+                self.report(Place::Value("version"), &message, edit);
+            }
+        }
+    }
+
     fn source(
         &mut self,
         run: Field<String>,
@@ -164,20 +165,22 @@ impl Scope<'_> {
         selector: RawSelector,
     ) -> Option<SourceTemplate> {
         let ways = [
-            ("run", !matches!(run, Field::Absent)),
-            ("file", !matches!(file, Field::Absent)),
+            ("run", !run.is_absent()),
+            ("file", !file.is_absent()),
             (selector.first_key(), !selector.first_key().is_empty()),
         ];
         let mut given = ways.iter().filter(|(_, given)| *given);
         if let (Some((one, _)), Some((other, _))) = (given.next(), given.next()) {
-            self.problem("", format!("`{one}` and `{other}` exclude each other"));
+            let first = self.spot(Place::Key(one));
+            let message = format!("`{one}` and `{other}` exclude each other");
+            self.report_with(Place::Key(other), first, &message, "remove one of the two");
             return None;
         }
         let run = self.template("run", run);
         if let Some(id) = run.as_ref().and_then(Template::literal)
             && let Err(problem) = Source::run(&id)
         {
-            self.problem("run", problem);
+            self.report(Place::Value("run"), &problem, "");
         }
         let file = self.template("file", file);
         run.map(SourceTemplate::Run)
@@ -192,20 +195,27 @@ impl Scope<'_> {
         let commit = self.template("commit", raw.commit);
         let branch = self.template("branch", raw.branch);
         let expected = "a map from attributes to their values";
-        let fields = self.optional("attributes", expected, raw.attributes);
+        let fields = self.optional(Place::Value("attributes"), expected, raw.attributes);
         if fields.as_ref().is_some_and(RawAttributes::is_empty) {
-            self.problem("attributes", format!("is empty; expected {expected}"));
+            let message = format!("`attributes` is empty; expected {expected}");
+            let mut scope = self.inside(Place::Value("attributes"));
+            scope.report(
+                Place::Lack,
+                &message,
+                "name an attribute, or remove the key",
+            );
         }
         let mut attributes = BTreeMap::new();
         for (key, field) in fields.unwrap_or_default() {
-            let mut scope = self.inside("attributes");
+            let mut scope = self.inside(Place::Value("attributes"));
             if key.is_empty() {
-                scope.problem("", "a key is empty");
+                scope.report(
+                    Place::Key(""),
+                    "a key is empty",
+                    "write the name of an attribute",
+                );
             }
-            let expected = "text, a number, true or false; one in another is written `outer.inner`";
-            if let Some(RawScalar(text)) = scope.optional(&key, expected, field)
-                && let Some(value) = scope.template(&key, Field::Given(text))
-            {
+            if let Some(value) = scope.attribute(&key, field) {
                 attributes.insert(key, value);
             }
         }
@@ -218,13 +228,37 @@ impl Scope<'_> {
         }))
     }
 
+    /// The value of an attribute. A number has to be written as it is compared: not `1.40`, which is the number 1.4.
+    fn attribute(&mut self, key: &str, field: Field<RawScalar>) -> Option<Template> {
+        let expected = "text, a number, true or false";
+        let raw = self.read(Place::Value(key), expected, field, &|found| {
+            let is_map = matches!(found, Found::Map);
+            is_map.then(|| format!("write an attribute in another as `{key}.inner: value`"))
+        })?;
+        if raw.is_number {
+            let message = format!("YAML reads this number as `{}`", raw.text);
+            let issue = Issue::new(self.spot(Place::Value(key)), &message, "");
+            self.issues.push(Issue {
+                help: Help::Quote,
+                unless: Some(raw.text.clone()),
+                ..issue
+            });
+        }
+        self.template(key, Field::Given(raw.text))
+    }
+
     fn identity(&mut self, raw: RawIdentity) -> Identity {
         self.unknown(RawIdentity::KEYS, &raw.unknown);
         let usual = Identity::default();
         let mut path = |key, field, usual| {
-            let path = self.optional(key, "the name of an attribute", field);
+            let expected = "the name of an attribute";
+            let path = self.text(key, expected, field);
             if path.as_ref().is_some_and(String::is_empty) {
-                self.problem(key, "is empty; expected the name of an attribute");
+                self.report(
+                    Place::Value(key),
+                    &format!("`{key}` is empty; expected {expected}"),
+                    &format!("write it, or remove the key for `{usual}`"),
+                );
             }
             path.unwrap_or(usual)
         };
@@ -246,7 +280,7 @@ impl Scope<'_> {
         CandidateRule {
             source: self.source(raw.run, raw.file, selector),
             reruns: self
-                .word("reruns", raw.reruns, &Reruns::ALL)
+                .word(Place::Value("reruns"), raw.reruns, &Reruns::ALL)
                 .unwrap_or_default(),
             max_age: self.age("max_age", raw.max_age),
         }
@@ -269,12 +303,12 @@ impl Scope<'_> {
         BaselineRule {
             source: self.source(raw.run, raw.file, selector),
             required: self
-                .optional("required", required, raw.required)
+                .optional(Place::Value("required"), required, raw.required)
                 .map(|RawRequired(required)| required)
                 .unwrap_or_default(),
             max_age: self.age("max_age", raw.max_age),
             removed_rows: self
-                .word("removed_rows", raw.removed_rows, &words)
+                .word(Place::Value("removed_rows"), raw.removed_rows, &words)
                 .unwrap_or(RemovedRows::Missing),
         }
     }
@@ -285,25 +319,29 @@ impl Scope<'_> {
         field: Field<BTreeMap<String, Field<RawFurtherBaseline>>>,
     ) -> (BTreeSet<String>, BTreeMap<String, FurtherBaseline>) {
         let expected = "a map from names to what each baseline has to be";
-        let fields = self.optional("baselines", expected, field);
+        let fields = self.optional(Place::Value("baselines"), expected, field);
         if fields.as_ref().is_some_and(BTreeMap::is_empty) {
-            self.problem("baselines", format!("is empty; expected {expected}"));
+            let message = format!("`baselines` is empty; expected {expected}");
+            let mut scope = self.inside(Place::Value("baselines"));
+            scope.report(Place::Lack, &message, "name a baseline, or remove the key");
         }
-        let mut scope = self.inside("baselines");
+        let mut scope = self.inside(Place::Value("baselines"));
         let (mut names, mut baselines) = (BTreeSet::new(), BTreeMap::new());
         for (name, field) in fields.unwrap_or_default() {
             names.insert(name.clone());
             if !is_name(&name) {
-                scope.problem(
-                    &name,
-                    "is no name of a baseline; expected letters, digits, `-`, `_` and `.`",
+                let message = format!("`{name}` cannot be the name of a baseline");
+                scope.report(
+                    Place::Key(&name),
+                    &message,
+                    "use at most 60 letters, digits, `-`, `_` and `.`",
                 );
             }
-            let Some(raw) = scope.optional(&name, "a map", field) else {
+            let Some(raw) = scope.optional(Place::Value(&name), "a map", field) else {
                 continue;
             };
-            let mut scope = scope.inside(&name);
-            let problems = scope.problems.len();
+            let mut scope = scope.inside(Place::Value(&name));
+            let issues = scope.issues.len();
             scope.unknown(RawFurtherBaseline::KEYS, &raw.unknown);
             let selector = RawSelector {
                 evaluation: raw.evaluation,
@@ -316,11 +354,10 @@ impl Scope<'_> {
             let max_age = scope.age("max_age", raw.max_age);
             if let Some(source) = source {
                 baselines.insert(name, FurtherBaseline { source, max_age });
-            } else if scope.problems.len() == problems {
-                scope.problem(
-                    "",
-                    "names no run; expected `run`, `file`, or what the run has to be, such as `branch: main`",
-                );
+            } else if scope.issues.len() == issues {
+                let help =
+                    "write `run`, `file`, or the properties of the run, such as `branch: main`";
+                scope.report(Place::Lack, "the baseline names no run", help);
             }
         }
         (names, baselines)
@@ -329,32 +366,44 @@ impl Scope<'_> {
     /// Whether `failed` is accepted. `completed` must be in the list, because it is always accepted.
     fn accept_status(&mut self, field: Field<Vec<Field<String>>>) -> bool {
         let key = "accept_status";
-        let Some(items) = self.optional(key, "a list of completed, failed", field) else {
+        let expected = "a list of completed, failed";
+        let help = |found: &Found| match found.text()? {
+            "completed" => Some("write `accept_status: [completed]`".to_owned()),
+            "failed" => Some("write `accept_status: [completed, failed]`".to_owned()),
+            _ => None,
+        };
+        let Some(items) = self.read(Place::Value(key), expected, field, &help) else {
             return false;
         };
         let words = [("completed", false), ("failed", true)];
-        let mut seen = BTreeSet::new();
+        let mut seen: Vec<(bool, usize)> = Vec::new();
         for (index, item) in items.into_iter().enumerate() {
-            let place = format!("{key}[{index}]");
-            let item = match item {
-                Field::Absent => Field::Wrong("nothing".to_owned()),
-                item => item,
+            let place = Place::Item(key, index);
+            let Some(word) = self.word(place, item.or_nothing(), &words) else {
+                continue;
             };
-            if let Some(word) = self.word(&place, item, &words)
-                && !seen.insert(word)
-            {
-                self.problem(&place, "is listed twice");
+            let first = seen.iter().find(|(known, _)| *known == word);
+            if let Some((_, first)) = first {
+                let first = self.spot(Place::Item(key, *first));
+                let message = "this status is listed twice";
+                self.report_with(place, first, message, "remove one of the two");
             }
+            seen.push((word, index));
         }
-        if !seen.contains(&false) {
-            self.problem(key, "has to contain `completed`");
+        let has = |wanted| seen.iter().any(|(known, _)| *known == wanted);
+        if !has(false) {
+            self.report(
+                Place::Value(key),
+                "the list must contain `completed`",
+                "write `accept_status: [completed, failed]`",
+            );
         }
-        seen.contains(&true)
+        has(true)
     }
 
     pub(super) fn severity(&mut self, field: Field<String>) -> Option<Severity> {
         let words = [("block", Severity::Block), ("warn", Severity::Warn)];
-        self.word("severity", field, &words)
+        self.word(Place::Value("severity"), field, &words)
     }
 
     pub(super) fn missing(&mut self, field: Field<String>) -> Option<MissingRule> {
@@ -363,12 +412,12 @@ impl Scope<'_> {
             ("fail", MissingRule::Fail),
             ("ignore", MissingRule::Ignore),
         ];
-        self.word("missing", field, &words)
+        self.word(Place::Value("missing"), field, &words)
     }
 
     pub(super) fn evidence(&mut self, field: Field<String>) -> Option<Evidence> {
         let words = Evidence::ALL.map(|rule| (rule.word(), rule));
-        self.word("evidence", field, &words)
+        self.word(Place::Value("evidence"), field, &words)
     }
 
     /// The one-sided confidence: a number above 0.5 and below 1.
@@ -377,10 +426,15 @@ impl Scope<'_> {
         if number > 0.5 && number <= MOST_CONFIDENCE {
             return Some(number);
         }
-        self.problem(
-            "confidence",
-            format!("{number} is no confidence; expected a number above 0.5, up to {MOST_CONFIDENCE}, such as 0.95"),
-        );
+        let message = format!("{number} is not above 0.5 and at most {MOST_CONFIDENCE}");
+        let percent = (50.0..100.0).contains(&number) && number > 50.0;
+        let usual = if percent {
+            fraction(number)
+        } else {
+            USUAL_CONFIDENCE
+        };
+        let help = format!("write a fraction, such as `confidence: {usual}`");
+        self.report(Place::Value("confidence"), &message, &help);
         None
     }
 
@@ -398,40 +452,38 @@ impl Scope<'_> {
 
     fn gates(&mut self, field: Field<Vec<Field<RawGate>>>, defaults: &Defaults) -> Vec<Gate> {
         let expected = "a list of at least one gate";
-        let Some(items) = self.required("gates", expected, field) else {
+        let edit = "write each gate as an item of a list under `gates:`, as in `- name: …`";
+        self.required("gates", &field, edit);
+        let help = |_: &Found| Some(edit.to_owned());
+        let Some(items) = self.read(Place::Value("gates"), expected, field, &help) else {
             return Vec::new();
         };
         if items.is_empty() {
-            self.problem(
-                "gates",
-                format!("expected {expected}: an empty policy proves nothing"),
-            );
+            let message = format!("`gates` is empty; expected {expected}");
+            self.report(Place::Value("gates"), &message, edit);
         }
-        let mut names = BTreeSet::new();
+        let mut names: Vec<(String, usize)> = Vec::new();
         let mut gates = Vec::new();
         for (index, item) in items.into_iter().enumerate() {
-            let place = format!("gates[{index}]");
-            let item = match item {
-                Field::Absent => Field::Wrong("nothing".to_owned()),
-                item => item,
-            };
-            let Some(raw) = self.optional(&place, "a map", item) else {
+            let place = Place::Item("gates", index);
+            let help = |_: &Found| Some("write a gate as a map: `- name: …`".to_owned());
+            let Some(raw) = self.read(place, "a map", item.or_nothing(), &help) else {
                 continue;
             };
-            let gate_place = match &raw.name {
-                Field::Given(name) => {
-                    let short: String = name.chars().take(60).collect();
-                    format!("{place} {short:?}")
+            if let Field::Given(name) = &raw.name {
+                let name = name.trim();
+                if let Some((_, first)) = names.iter().find(|(known, _)| known == name) {
+                    let first = self.inside(Place::Item("gates", *first));
+                    let first = first.spot(Place::Value("name"));
+                    let message = "another gate has this name";
+                    let help = "give each gate its own name";
+                    let mut scope = self.inside(place);
+                    scope.report_with(Place::Value("name"), first, message, help);
+                } else {
+                    names.push((name.to_owned(), index));
                 }
-                Field::Absent | Field::Wrong(_) => place,
-            };
-            let mut scope = self.inside(&gate_place);
-            if let Field::Given(name) = &raw.name
-                && !names.insert(name.trim().to_owned())
-            {
-                scope.problem("name", "another gate has this name; names are unique");
             }
-            gates.extend(scope.gate(raw, defaults));
+            gates.extend(self.inside(place).gate(raw, defaults));
         }
         gates
     }

@@ -1,117 +1,211 @@
-//! Reads the parts of a policy with their place in the file, and collects every problem.
+//! Reads the parts of a policy with their path in the file, and collects every problem.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_yaml::Value;
 
-use super::model::Problem;
+use super::issue::{Found, Help, Issue, Part, Spot, Target};
+use super::levels::unknown_key;
 use super::raw::Field;
 use super::source::Template;
-
-/// Keys of the policy language that this version does not implement.
-const LATER: [&str; 8] = [
-    "cluster_by",
-    "comparability",
-    "k",
-    "last",
-    "noise",
-    "recorded_by",
-    "report",
-    "verdict",
-];
+use super::suggest::{fraction, not_one_of, number, out_of_fraction, percent};
 
 /// A place in the file, with the list that its problems are added to.
 pub(super) struct Scope<'a> {
-    pub(super) place: String,
-    pub(super) problems: &'a mut Vec<Problem>,
+    pub(super) path: Vec<Part>,
+    pub(super) issues: &'a mut Vec<Issue>,
+}
+
+/// A place inside a map.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'k> {
+    /// The value of a key.
+    Value(&'k str),
+    /// A key.
+    Key(&'k str),
+    /// An item of the list that is the value of a key.
+    Item(&'k str, usize),
+    /// The map itself, which lacks something.
+    Lack,
+}
+
+impl<'k> Place<'k> {
+    const fn key(self) -> &'k str {
+        match self {
+            Self::Value(key) | Self::Key(key) | Self::Item(key, _) => key,
+            Self::Lack => "",
+        }
+    }
 }
 
 impl Scope<'_> {
-    pub(super) fn inside(&mut self, key: &str) -> Scope<'_> {
+    pub(super) fn inside(&mut self, place: Place<'_>) -> Scope<'_> {
         Scope {
-            place: self.at(key),
-            problems: self.problems,
+            path: self.path(place),
+            issues: self.issues,
         }
     }
 
-    fn at(&self, key: &str) -> String {
-        match (self.place.as_str(), key) {
-            (place, "") => place.to_owned(),
-            ("", key) => key.to_owned(),
-            (place, key) if place.ends_with('"') => format!("{place}: {key}"),
-            (place, key) => format!("{place}.{key}"),
+    fn path(&self, place: Place<'_>) -> Vec<Part> {
+        let mut path = self.path.clone();
+        if !matches!(place, Place::Lack) {
+            path.push(Part::Key(place.key().to_owned()));
         }
+        if let Place::Item(_, index) = place {
+            path.push(Part::Item(index));
+        }
+        path
     }
 
-    pub(super) fn problem(&mut self, key: &str, message: impl Into<String>) {
-        let problem = Problem {
-            place: self.at(key),
-            message: message.into(),
+    pub(super) fn spot(&self, place: Place<'_>) -> Spot {
+        let target = match place {
+            Place::Value(_) | Place::Item(..) => Target::Value,
+            Place::Key(_) => Target::Key,
+            Place::Lack => Target::First,
         };
-        self.problems.push(problem);
+        Spot::Path(self.path(place), target)
+    }
+
+    /// Reports a problem and the next edit, which is empty if the message says enough.
+    pub(super) fn report(&mut self, place: Place<'_>, message: &str, help: &str) {
+        let spot = self.spot(place);
+        self.issues.push(Issue::new(spot, message, help));
+    }
+
+    /// Reports a problem that has to do with an earlier place.
+    pub(super) fn report_with(&mut self, place: Place<'_>, first: Spot, message: &str, help: &str) {
+        let issue = Issue::new(self.spot(place), message, help);
+        let first = Some(first);
+        self.issues.push(Issue { first, ..issue });
     }
 
     pub(super) fn unknown(&mut self, known: &[&str], unknown: &BTreeMap<String, Value>) {
         for key in unknown.keys() {
-            let message = match nearest(key, known) {
-                _ if LATER.contains(&key.as_str()) => {
-                    "this version of weave-gate does not know this key; a later one will".to_owned()
-                }
-                Some(near) => format!("unknown key; did you mean `{near}`?"),
-                None => format!("unknown key; expected one of {}", known.join(", ")),
-            };
-            self.problem(key, message);
+            let (message, help) = unknown_key(key, known);
+            self.report(Place::Key(key), &message, &help);
         }
     }
 
-    pub(super) fn optional<T>(&mut self, key: &str, expected: &str, field: Field<T>) -> Option<T> {
+    /// Reports a value of the wrong type.
+    fn wrong(&mut self, place: Place<'_>, expected: &str, found: Found, help: Help) {
+        let key = place.key();
+        let help = match found {
+            Found::Nothing => {
+                Help::Text(format!("write a value after `{key}:`, or remove the key"))
+            }
+            _ => help,
+        };
+        let issue = Issue::new(self.spot(place), &format!("expected {expected}"), "");
+        self.issues.push(Issue {
+            found: Some(found),
+            help,
+            ..issue
+        });
+    }
+
+    /// The value of a key; `None` if it is absent or wrong.
+    pub(super) fn optional<T>(
+        &mut self,
+        place: Place<'_>,
+        expected: &str,
+        field: Field<T>,
+    ) -> Option<T> {
+        self.read(place, expected, field, &|_| None)
+    }
+
+    /// The value of a key. `help` gives the next edit for a value of the wrong type.
+    pub(super) fn read<T>(
+        &mut self,
+        place: Place<'_>,
+        expected: &str,
+        field: Field<T>,
+        help: &dyn Fn(&Found) -> Option<String>,
+    ) -> Option<T> {
         match field {
             Field::Absent => None,
             Field::Given(value) => Some(value),
             Field::Wrong(found) => {
-                self.problem(key, format!("expected {expected}, found {found}"));
+                let help = Help::Text(help(&found).unwrap_or_default());
+                self.wrong(place, expected, found, help);
                 None
             }
         }
     }
 
-    pub(super) fn required<T>(&mut self, key: &str, expected: &str, field: Field<T>) -> Option<T> {
-        if matches!(field, Field::Absent) {
-            self.problem(key, format!("missing; expected {expected}"));
+    /// Text. A number or a truth value is to be quoted.
+    pub(super) fn text(
+        &mut self,
+        key: &str,
+        expected: &str,
+        field: Field<String>,
+    ) -> Option<String> {
+        match field {
+            Field::Wrong(found @ (Found::Number(_) | Found::Bool(_))) => {
+                self.wrong(Place::Value(key), expected, found, Help::Quote);
+                None
+            }
+            field => self.optional(Place::Value(key), expected, field),
         }
-        self.optional(key, expected, field)
+    }
+
+    /// Reports a key that is missing. `help` is the next edit.
+    pub(super) fn required<T>(&mut self, key: &str, field: &Field<T>, help: &str) {
+        if field.is_absent() {
+            self.report(Place::Lack, &format!("missing key `{key}`"), help);
+        }
     }
 
     /// A value that must be one of a few words.
     pub(super) fn word<T: Copy>(
         &mut self,
-        key: &str,
+        place: Place<'_>,
         field: Field<String>,
         words: &[(&str, T)],
     ) -> Option<T> {
         let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
-        let expected = format!("one of {}", names.join(", "));
-        let word = self.optional(key, &expected, field)?;
-        let found = words.iter().find(|(name, _)| *name == word);
-        if found.is_none() {
-            let message = match nearest(&word, &names) {
-                Some(near) => format!("unknown word `{word}`; did you mean `{near}`?"),
-                None => format!("unknown word `{word}`; expected {expected}"),
+        let index = self.word_of(place, field, &names)?;
+        words.get(index).map(|(_, value)| *value)
+    }
+
+    /// The index of the value among these words.
+    fn word_of(&mut self, place: Place<'_>, field: Field<String>, words: &[&str]) -> Option<usize> {
+        let expected = format!("one of {}", words.join(", "));
+        let word = self.optional(place, &expected, field)?;
+        let index = words.iter().position(|known| *known == word);
+        if index.is_none() {
+            let what = match place.key() {
+                "metric" => "a metric".to_owned(),
+                key => format!("a value of `{key}`"),
             };
-            self.problem(key, message);
+            let (why, help) = not_one_of(&word, words);
+            self.report(place, &format!("`{word}` is not {what}{why}"), &help);
         }
-        found.map(|(_, value)| *value)
+        index
     }
 
     /// A finite number.
     pub(super) fn number(&mut self, key: &str, field: Field<f64>) -> Option<f64> {
-        let number = self.optional(key, "a number", field)?;
+        self.finite(Place::Value(key), field, &|found| {
+            let text = found.text()?;
+            let number = number(text).or_else(|| percent(text).map(fraction))?;
+            Some(format!("write `{key}: {number}`"))
+        })
+    }
+
+    /// A finite number. `help` gives the next edit for a value that is not a number.
+    pub(super) fn finite(
+        &mut self,
+        place: Place<'_>,
+        field: Field<f64>,
+        help: &dyn Fn(&Found) -> Option<String>,
+    ) -> Option<f64> {
+        let number = self.read(place, "a number", field, help)?;
         if number.is_finite() {
             // Adding zero turns negative zero into zero, which reports show without a sign.
             return Some(number + 0.0);
         }
-        self.problem(key, format!("`{number}` is not a finite number"));
+        self.report(place, &format!("`{number}` is not a finite number"), "");
         None
     }
 
@@ -121,53 +215,46 @@ impl Scope<'_> {
         if (0.0..=1.0).contains(&number) {
             return Some(number);
         }
-        self.problem(key, out_of_fraction(number));
+        let (message, help) = out_of_fraction(key, number);
+        self.report(Place::Value(key), &message, &help);
         None
     }
 
     /// A maximum age: whole units up to weeks; a day has 24 hours.
     pub(super) fn age(&mut self, key: &str, field: Field<String>) -> Option<SignedDuration> {
-        let expected = "a time such as 30d, 2w or 36h";
-        let text = self.optional(key, expected, field)?;
+        let (place, expected) = (Place::Value(key), "a time such as 30d, 2w or 36h");
+        let text = self.read(place, expected, field, &|found| match found {
+            Found::Number(number) => Some(format!("add the unit: `{key}: {number}d` for days")),
+            _ => None,
+        })?;
         let span: Option<Span> = text.parse().ok();
         let age = span
             .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok())
             .filter(SignedDuration::is_positive);
         if age.is_none() {
-            self.problem(key, format!("`{text}` is no age; expected {expected}"));
+            let message = format!("`{text}` is not a positive time; expected {expected}");
+            self.report(place, &message, "");
         }
         age
     }
 
     pub(super) fn template(&mut self, key: &str, field: Field<String>) -> Option<Template> {
-        let text = self.optional(key, "text", field)?;
+        let text = self.text(key, "text", field)?;
         if text.is_empty() {
-            self.problem(key, "is empty");
+            let message = format!("`{key}` is empty");
+            self.report(
+                Place::Value(key),
+                &message,
+                "write a value, or remove the key",
+            );
             return None;
         }
-        Template::parse(&text)
-            .map_err(|message| self.problem(key, message))
+        let template = Template::parse(&text);
+        template
+            .map_err(|message| {
+                let help = "write `${NAME}` for a variable, `$$` for a dollar sign";
+                self.report(Place::Value(key), &message, help);
+            })
             .ok()
     }
-}
-
-pub(super) fn out_of_fraction(value: f64) -> String {
-    let percent = value / 100.0;
-    if (1.0..=100.0).contains(&value) {
-        format!("{value} is not a fraction from 0 to 1; for {value} % write {percent}")
-    } else {
-        format!("{value} is not a fraction from 0 to 1")
-    }
-}
-
-/// The known word that was probably intended: similar, or one typing error away.
-pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    known
-        .iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), *candidate))
-        .filter(|(likeness, candidate)| {
-            *likeness > 0.8 || (word.len() > 1 && strsim::osa_distance(word, candidate) == 1)
-        })
-        .max_by(|left, right| left.0.total_cmp(&right.0))
-        .map(|(_, candidate)| candidate)
 }

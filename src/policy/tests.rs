@@ -12,7 +12,11 @@ fn problems(text: &str) -> Vec<String> {
         Ok(policy) => panic!("accepted: {policy:?}"),
         Err(problems) => problems
             .into_iter()
-            .map(|problem| format!("{}: {}", problem.place, problem.message))
+            .map(|problem| {
+                let help = problem.help.map(|help| format!(" | {help}"));
+                let help = help.unwrap_or_default();
+                format!("{}: {}{help}", problem.place, problem.message)
+            })
             .collect(),
     }
 }
@@ -92,7 +96,7 @@ gates:
     assert_eq!(policy.gates[1].severity, Severity::Block);
     // The digest of an empty policy, from `printf '' | sha256sum`.
     assert_eq!(
-        sha256(b""),
+        super::parse::sha256(b""),
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     );
 }
@@ -123,21 +127,42 @@ fn every_metric_can_be_gated() {
 
 #[test]
 fn what_is_not_a_policy() {
-    refused("", &["the policy is empty"]);
-    refused("# nothing\n", &["the policy is empty"]);
+    refused("", &["the policy is empty | write `version: 1`"]);
+    refused(
+        "# nothing\n",
+        &["the policy has no content, only comments | write"],
+    );
     refused("- a\n", &["the policy is not a map"]);
-    refused("version: [", &["not readable as YAML"]);
-    refused("version: 1\n---\nversion: 1\n", &["not readable as YAML"]);
-    refused("version: !x 1\n", &["not readable as YAML"]);
-    refused("a: &a [*a]\n", &["not readable as YAML"]);
-    refused("{}", &["version: missing", "gates: missing"]);
+    refused(
+        "version: [",
+        &["invalid YAML: the file ends inside brackets | close"],
+    );
+    refused(
+        "version: 1\n---\nversion: 1\n",
+        &["a second document starts; a policy is one document | write each policy"],
+    );
+    refused(
+        "version: !x 1\n",
+        &["a policy has no tags (`!name`) | remove"],
+    );
+    refused(
+        "a: &a [*a]\n",
+        &["invalid YAML: lists and maps are nested too deep"],
+    );
+    refused(
+        "{}",
+        &[
+            "missing key `version` | write `version: 1`",
+            "missing key `gates` | write each gate",
+        ],
+    );
     refused(
         "version: 2\ngates: [{name: g, metric: rows, min: 1}]",
-        &["version 2 is not known"],
+        &["this weave-gate does not know version 2; expected 1 | write `version: 1`"],
     );
     refused(
         "version: '1'\ngates: [{name: g, metric: rows, min: 1}]",
-        &["expected the number 1"],
+        &["version: expected the number 1, found the text `1` | write `version: 1`"],
     );
 }
 
@@ -149,11 +174,11 @@ fn no_gates_prove_nothing() {
     );
     refused(
         "version: 1\ngates: []\n",
-        &["an empty policy proves nothing"],
+        &["gates: `gates` is empty; expected a list of at least one gate | write each gate"],
     );
     refused(
         "version: 1\ngates: {}\n",
-        &["gates: expected a list of at least one gate, found a map"],
+        &["gates: expected a list of at least one gate, found a map | write each gate as an item"],
     );
     refused(
         "version: 1\ngates: [x, null]\n",
@@ -168,19 +193,19 @@ fn no_gates_prove_nothing() {
 fn unknown_keys_are_named_with_the_nearest_right_one() {
     refused(
         &gate("basline: {}", "metric: rows, min: 1"),
-        &["basline: unknown key; did you mean `baseline`?"],
+        &["basline: unknown key `basline` | did you mean `baseline`?"],
     );
     refused(
         &gate("", "metric: rows, mim: 1, min: 1"),
-        &["gates[0] \"g\": mim: unknown key; did you mean `min`?"],
+        &["gates[0] \"g\": mim: unknown key `mim` | did you mean `min`?"],
     );
     refused(
         &gate("", "metric: rows, min: 1, zzz: 1"),
-        &["gates[0] \"g\": zzz: unknown key; expected one of name, scorer"],
+        &["gates[0] \"g\": zzz: unknown key `zzz`; expected one of name, scorer"],
     );
     refused(
         &gate("baseline: {require: true}", "metric: rows, min: 1"),
-        &["baseline.require: unknown key; did you mean `required`?"],
+        &["baseline.require: unknown key `require` | did you mean `required`?"],
     );
     refused(
         &gate("defaults: {severty: warn}", "metric: rows, min: 1"),
@@ -188,14 +213,14 @@ fn unknown_keys_are_named_with_the_nearest_right_one() {
     );
     refused(
         &gate("<<: {a: 1}", "metric: rows, min: 1"),
-        &["<<: unknown key"],
+        &["<<: merge keys (`<<`) are not read | write the merged keys out"],
     );
     refused(
         &gate(
             "",
             "metric: rows, min: 1, waive: {until: 2026-12-31, reason: x, reasn: y}",
         ),
-        &["gates[0] \"g\": waive.reasn: unknown key; did you mean `reason`?"],
+        &["gates[0] \"g\": waive.reasn: unknown key `reasn` | did you mean `reason`?"],
     );
 }
 
@@ -243,19 +268,19 @@ fn wrong_selectors_are_named() {
     for (file, said) in [
         (
             "candidate: {evaluation: a, run: b}",
-            "candidate: `run` and `evaluation` exclude each other",
+            "candidate.evaluation: `run` and `evaluation` exclude each other | remove one",
         ),
         (
             "baseline: {file: a, attributes: {b: c}}",
-            "baseline: `file` and `attributes` exclude each other",
+            "baseline.attributes: `file` and `attributes` exclude each other",
         ),
         (
             "baseline: {run: a, model: b}",
-            "baseline: `run` and `model` exclude each other",
+            "baseline.model: `run` and `model` exclude each other",
         ),
         (
             "candidate: {evaluation: ''}",
-            "candidate.evaluation: is empty",
+            "candidate.evaluation: `evaluation` is empty | write a value",
         ),
         (
             "candidate: {evaluation: [a]}",
@@ -263,7 +288,7 @@ fn wrong_selectors_are_named() {
         ),
         (
             "candidate: {attributes: {}}",
-            "candidate.attributes: is empty",
+            "candidate.attributes: `attributes` is empty",
         ),
         (
             "candidate: {attributes: sha}",
@@ -275,7 +300,7 @@ fn wrong_selectors_are_named() {
         ),
         (
             "candidate: {attributes: {git: {sha: a}}}",
-            "candidate.attributes.git: expected text, a number, true or false; one in another is written `outer.inner`, found a map",
+            "candidate.attributes.git: expected text, a number, true or false, found a map | write an attribute in another as `git.inner: value`",
         ),
         (
             "candidate: {attributes: {sha: .inf}}",
@@ -287,25 +312,28 @@ fn wrong_selectors_are_named() {
         ),
         (
             "candidate: {attribute: {a: b}}",
-            "candidate.attribute: unknown key; did you mean `attributes`?",
+            "candidate.attribute: unknown key `attribute` | did you mean `attributes`?",
         ),
         (
             "candidate: {max_age: 3}",
-            "candidate.max_age: expected a time such as 30d, 2w or 36h, found `3`",
+            "candidate.max_age: expected a time such as 30d, 2w or 36h, found the number `3` | add the unit: `max_age: 3d` for days",
         ),
         (
             "candidate: {reruns: pools}",
-            "candidate.reruns: unknown word `pools`; did you mean `pool`?",
+            "candidate.reruns: `pools` is not a value of `reruns` | did you mean `pool`?",
         ),
-        ("identity: {commit: ''}", "identity.commit: is empty"),
+        (
+            "identity: {commit: ''}",
+            "identity.commit: `commit` is empty; expected the name of an attribute | write it, or remove the key for `git_sha`",
+        ),
         ("identity: {sha: a}", "identity.sha: unknown key"),
         (
             "completeness: ignore",
-            "completeness: unknown word `ignore`; expected one of undecided, warn",
+            "completeness: `ignore` is not a value of `completeness`; expected one of undecided, warn",
         ),
         (
             "baseline: {last: 5}",
-            "baseline.last: this version of weave-gate does not know this key; a later one will",
+            "baseline.last: this version of weave-gate does not know this key; a later one will | remove `last`",
         ),
         (
             "noise: {}",
@@ -317,19 +345,19 @@ fn wrong_selectors_are_named() {
         ),
         (
             "baseline: {max_age: 30}",
-            "baseline.max_age: expected a time such as 30d, 2w or 36h, found `30`",
+            "baseline.max_age: expected a time such as 30d, 2w or 36h, found the number `30`",
         ),
         (
             "baseline: {max_age: soon}",
-            "baseline.max_age: `soon` is no age",
+            "baseline.max_age: `soon` is not a positive time",
         ),
         (
             "baseline: {max_age: -3d}",
-            "baseline.max_age: `-3d` is no age",
+            "baseline.max_age: `-3d` is not a positive time",
         ),
         (
             "baseline: {max_age: 2 months}",
-            "baseline.max_age: `2 months` is no age",
+            "baseline.max_age: `2 months` is not a positive time",
         ),
     ] {
         refused(&of(file), &[said]);
@@ -448,7 +476,7 @@ fn each_limit_has_its_evidence_rule() {
     refused(
         &confident("min: 0.5"),
         &[
-            "confidence: has no meaning here: `significant` in `defaults` governs change limits only",
+            "confidence: `confidence` has no effect here: `significant` in `defaults` governs change limits only",
         ],
     );
     accepted(&confident("min: 0.5, max_drop: 0.1"));
@@ -463,31 +491,31 @@ fn wrong_evidence_rules_are_named() {
     for (gate, said) in [
         (
             "metric: rows, min: 1, evidence: proven".to_owned(),
-            "`rows` is not known of single rows; its evidence is `observed`",
+            "`rows` is not a per-row metric; its evidence is `observed` | remove `evidence`",
         ),
         (
             "metric: tokens_mean, max: 1, evidence: significant".to_owned(),
-            "`tokens_mean` is not known of single rows",
+            "`tokens_mean` is not a per-row metric",
         ),
         (
             format!("{rate}, evidence: sure"),
-            "unknown word `sure`; expected one of observed, significant, proven",
+            "`sure` is not a value of `evidence`; expected one of observed, significant, proven",
         ),
         (
             format!("{rate}, confidence: 0.9"),
-            "has no meaning for `evidence: observed`",
+            "`confidence` has no effect with `evidence: observed` | remove it",
         ),
         (
             format!("{rate}, evidence: proven, confidence: 95"),
-            "95 is no confidence; expected a number above 0.5, up to 0.9999, such as 0.95",
+            "95 is not above 0.5 and at most 0.9999 | write a fraction, such as `confidence: 0.95`",
         ),
         (
             format!("{rate}, evidence: proven, confidence: 0.05"),
-            "0.05 is no confidence",
+            "0.05 is not above 0.5",
         ),
         (
             format!("{rate}, evidence: proven, confidence: 1"),
-            "1 is no confidence",
+            "1 is not above 0.5",
         ),
     ] {
         refused(
@@ -497,7 +525,7 @@ fn wrong_evidence_rules_are_named() {
     }
     refused(
         &gate("correction: bonferroni", "metric: rows, min: 1"),
-        &["unknown word `bonferroni`; expected one of holm, none"],
+        &["`bonferroni` is not a value of `correction`; expected one of holm, none"],
     );
 }
 
@@ -526,7 +554,7 @@ fn slices_are_read() {
     for (keys, message) in [
         (
             "where: {}",
-            "where: is empty; expected a map from inputs to their values",
+            "where: `where` is empty; expected a map from inputs to their values",
         ),
         (
             "where: topic",
@@ -534,7 +562,7 @@ fn slices_are_read() {
         ),
         (
             "where: {a: []}",
-            "where.a: is empty; expected text, a number",
+            "where.a: the list is empty; expected text, a number",
         ),
         (
             "where: {a: {b: 1}}",
@@ -543,8 +571,11 @@ fn slices_are_read() {
         ("where: {a: [[1]]}", "where.a: expected text"),
         ("where: {a: }", "where.a: expected text"),
         ("where: {a: .nan}", "where.a: expected text"),
-        ("where: {\"\": 1}", "where: a key is empty"),
-        ("by: \"\"", "by: is empty; expected the name of an input"),
+        ("where: {\"\": 1}", "a key is empty"),
+        (
+            "by: \"\"",
+            "by: `by` is empty; expected the name of an input",
+        ),
         ("by: [a]", "by: expected the name of an input, found a list"),
     ] {
         refused(
@@ -558,11 +589,11 @@ fn slices_are_read() {
 fn repeated_keys_and_names() {
     refused(
         &gate("", "metric: rows, min: 1, min: 2"),
-        &["gates[0].min: duplicate key"],
+        &["gates[0] \"g\": min: duplicate key `min` | remove one of the two"],
     );
     refused(
         "version: 1\nversion: 1\ngates: [{name: g, metric: rows, min: 1}]",
-        &["version: duplicate key"],
+        &["version: duplicate key `version`"],
     );
     refused(
         "version: 1\ngates: [{name: g, metric: rows, min: 1}, {name: g, metric: rows, max: 1}]",
@@ -591,11 +622,11 @@ fn numbers_have_to_be_possible() {
     }
     refused(
         &gate("", "scorer: s, metric: pass_rate, min: 90"),
-        &["min: 90 is not a fraction from 0 to 1; for 90 % write 0.9"],
+        &["min: 90 is not a fraction from 0 to 1 | for 90 % write `min: 0.9`"],
     );
     refused(
         &gate("", "scorer: s, metric: pass_rate, max_drop: 2"),
-        &["for 2 % write 0.02"],
+        &["for 2 % write `max_drop: 0.02`"],
     );
     refused(
         &gate("", "scorer: s, metric: pass_rate, max_drop: -0.1"),
@@ -603,7 +634,7 @@ fn numbers_have_to_be_possible() {
     );
     refused(
         &gate("", "metric: tokens_mean, max_relative_drop: 10"),
-        &["for 10 % write 0.1"],
+        &["for 10 % write `max_relative_drop: 0.1`"],
     );
     refused(
         &gate("", "metric: tokens_mean, max_relative_rise: -1"),
@@ -613,15 +644,15 @@ fn numbers_have_to_be_possible() {
     refused(&gate("", "metric: rows, min: -1"), &["-1 is not a count"]);
     refused(
         &gate("", "metric: rows, min: 5, max: 4"),
-        &["min: 5 is above max, 4"],
+        &["min: min 5 is above max 4"],
     );
     refused(
         &gate("", "metric: rows, min: '5'"),
-        &["min: expected a number, found the text `5`"],
+        &["min: expected a number, found the text `5` | write `min: 5`"],
     );
     refused(
         &gate("", "metric: rows, min: null"),
-        &["min: expected a number, found nothing"],
+        &["min: expected a number, found nothing | write a value after `min:`, or remove the key"],
     );
     refused(
         &gate("", "metric: rows, min: true"),
@@ -644,15 +675,15 @@ fn numbers_have_to_be_possible() {
 fn limits_have_to_fit_their_metric() {
     refused(
         &gate("", "metric: rows"),
-        &["no limit; expected one of min, max"],
+        &["the gate has no limit; expected one of min, max"],
     );
     refused(
         &gate("", "scorer: s, metric: pass_rate"),
-        &["no limit; expected one of min, max, max_drop"],
+        &["the gate has no limit; expected one of min, max, max_drop"],
     );
     refused(
         &gate("", "metric: rows, max_drop: 1"),
-        &["max_drop: `rows` cannot have this limit; it can have min, max"],
+        &["max_drop: `rows` cannot have this limit | use one of min, max"],
     );
     refused(
         &gate("", "scorer: s, metric: coverage, max: 1"),
@@ -664,47 +695,47 @@ fn limits_have_to_fit_their_metric() {
 fn gates_have_to_be_whole() {
     refused(
         "version: 1\ngates: [{metric: rows, min: 1}]",
-        &["gates[0].name: missing"],
+        &["gates[0]: missing key `name` | name the gate"],
     );
     refused(
         "version: 1\ngates: [{name: ' ', metric: rows, min: 1}]",
-        &["gates[0] \" \": name: is empty"],
+        &["gates[0] \" \": name: `name` is empty"],
     );
     refused(
         &gate("", "min: 1"),
-        &["metric: missing; expected what is measured"],
+        &["gates[0] \"g\": missing key `metric` | write what is measured"],
     );
     refused(
         &gate("", "scorer: s, metric: pass_rte, min: 1"),
-        &["unknown word `pass_rte`; did you mean `pass_rate`?"],
+        &["`pass_rte` is not a metric | did you mean `pass_rate`?"],
     );
     refused(
         &gate("", "metric: pass_rate, min: 1"),
-        &["scorer: missing; `pass_rate` is measured on a scorer"],
+        &["missing key `scorer`: `pass_rate` is measured on a scorer"],
     );
     refused(
         &gate("", "scorer: s, metric: rows, min: 1"),
-        &["scorer: `rows` is measured on the run itself"],
+        &["scorer: `rows` is measured on the run itself, not on a scorer | remove `scorer`"],
     );
     refused(
         &gate("", "scorer: '', metric: pass_rate, min: 1"),
-        &["scorer: is empty"],
+        &["scorer: `scorer` is empty"],
     );
     refused(
         &gate("", "scorer: 'a***b', metric: pass_rate, min: 1"),
-        &["scorer: not a pattern"],
+        &["scorer: `a***b` is not a pattern"],
     );
     refused(
         &gate("", "metric: rows, min: 1, severity: error"),
-        &["unknown word `error`; expected one of block, warn"],
+        &["`error` is not a value of `severity`; expected one of block, warn"],
     );
     refused(
         &gate("", "metric: rows, min: 1, missing: fail"),
-        &["missing: has no meaning for `rows`"],
+        &["missing: `missing` has no effect: every trial has a value of `rows`"],
     );
     refused(
         &gate("", "metric: error_rate, max: 1, max_missing: 0.1"),
-        &["max_missing: has no meaning for `error_rate`"],
+        &["max_missing: `max_missing` has no effect"],
     );
 }
 
@@ -718,7 +749,7 @@ fn ranges() {
     };
     refused(
         &range("[1, 0]", "min: 1"),
-        &["range: expected the lowest and the highest score, as in [0, 1]; 1 is not below 0"],
+        &["range: 1 is not below 0 | write `range: [0, 1]`"],
     );
     refused(
         &range("[0]", "min: 1"),
@@ -730,11 +761,11 @@ fn ranges() {
     );
     refused(
         &range("[0, 1]", "min: 70"),
-        &["min: 70 lies outside `range` [0, 1]"],
+        &["min: 70 is outside `range` [0, 1]"],
     );
     refused(
         &gate("", "scorer: s, metric: pass_rate, range: [0, 1], min: 1"),
-        &["range: belongs to `numeric_mean`"],
+        &["range: `range` is only for `numeric_mean`"],
     );
 }
 
@@ -749,11 +780,17 @@ fn waivers() {
         &waive("{until: 2026-12-31T00:00:00, reason: x}"),
         &["is not a day"],
     );
-    refused(&waive("{until: 2026-12-31}"), &["waive.reason: missing"]);
-    refused(&waive("{reason: x}"), &["waive.until: missing"]);
+    refused(
+        &waive("{until: 2026-12-31}"),
+        &["waive: missing key `reason` | write why"],
+    );
+    refused(
+        &waive("{reason: x}"),
+        &["waive: missing key `until` | write the last day"],
+    );
     refused(
         &waive("{until: 2026-12-31, reason: ''}"),
-        &["waive.reason: is empty"],
+        &["waive.reason: `reason` is empty"],
     );
     refused(
         &waive("true"),
@@ -766,16 +803,19 @@ fn sources_and_statuses() {
     let file = |file: &str| gate(file, "metric: rows, min: 1");
     refused(
         &file("candidate: {run: a, file: b}"),
-        &["candidate: `run` and `file` exclude each other"],
+        &["candidate.file: `run` and `file` exclude each other"],
     );
     refused(
         &file("candidate: abc"),
         &["candidate: expected a map, found the text `abc`"],
     );
-    refused(&file("candidate: {run: ''}"), &["candidate.run: is empty"]);
+    refused(
+        &file("candidate: {run: ''}"),
+        &["candidate.run: `run` is empty"],
+    );
     refused(
         &file("candidate: {run: 5}"),
-        &["candidate.run: expected text, found `5`"],
+        &["candidate.run: expected text, found the number `5` | quote it: `run: \"5\"`"],
     );
     refused(&file("project: ${A"), &["project: a `$` starts"]);
     refused(
@@ -784,19 +824,21 @@ fn sources_and_statuses() {
     );
     refused(
         &file("accept_status: [failed]"),
-        &["accept_status: has to contain `completed`"],
+        &["accept_status: the list must contain `completed` | write"],
     );
     refused(
         &file("accept_status: [completed, running]"),
-        &["accept_status[1]: unknown word `running`"],
+        &["accept_status[1]: `running` is not a value of `accept_status`"],
     );
     refused(
         &file("accept_status: completed"),
-        &["accept_status: expected a list"],
+        &[
+            "accept_status: expected a list of completed, failed, found the text `completed` | write `accept_status: [completed]`",
+        ],
     );
     refused(
         &file("accept_status: [completed, completed]"),
-        &["accept_status[1]: is listed twice"],
+        &["accept_status[1]: this status is listed twice"],
     );
 }
 
@@ -806,20 +848,26 @@ fn texts_that_would_take_too_long() {
     let aliases = "*x, ".repeat(6000);
     refused(
         &format!("x: &x [{ones}]\ny: [{aliases}]\n"),
-        &["its aliases multiply to too much"],
+        &["the aliases multiply to too much"],
     );
     let text = "a".repeat(30_000);
     let aliases = "*x, ".repeat(8000);
     refused(
         &format!("x: &x {text}\ny: [{aliases}]\n"),
-        &["its aliases multiply to too much"],
+        &["the aliases multiply to too much"],
     );
     accepted(&gate(
         &format!("# {}", "[".repeat(200)),
         "metric: rows, min: 1",
     ));
-    refused(&"[".repeat(30_000), &["its brackets are too deep"]);
-    refused("version: 123456789012345678901234567890\n", &["expected"]);
+    refused(&"[".repeat(30_000), &["the brackets are nested too deep"]);
+    refused(
+        "version: 123456789012345678901234567890\n",
+        &[
+            "missing key `gates`",
+            "expected the number 1, found the number `123456789012345678901234567890`",
+        ],
+    );
 }
 
 #[test]
@@ -857,15 +905,15 @@ fn what_check_would_refuse_validate_refuses() {
 fn limits_that_nothing_could_break() {
     refused(
         &gate("", "metric: tokens_mean, max_relative_rise: 25"),
-        &["for 25 % write 0.25"],
+        &["for 25 % write `max_relative_rise: 0.25`"],
     );
     refused(
         &gate("", "metric: cost_total, max: -1"),
-        &["-1 is below 0, which nothing can cost"],
+        &["-1 is below 0; `cost_total` is never negative"],
     );
     refused(
         &gate("", "scorer: s, metric: numeric_mean, max_drop: -1"),
-        &["-1 is below 0; a limit on a change"],
+        &["-1 is below 0; expected the largest change that is allowed | write `max_drop: 1`"],
     );
 }
 
@@ -927,12 +975,12 @@ gates:
 "
         ),
         &[
-            "baselines.empty: names no run; expected `run`, `file`, or what the run has to be",
-            "baselines.a b: is no name of a baseline; expected letters, digits",
-            "baselines.both: `run` and `branch` exclude each other",
-            "baselines.long.brnch: unknown key; did you mean `branch`?",
-            "gates[0] \"a\": against: no baseline is named `relaese`; did you mean `release`?",
-            "gates[1] \"b\": against: has no meaning here: no limit of this gate compares",
+            "baselines.empty: the baseline names no run | write `run`, `file`, or",
+            "baselines.a b: `a b` cannot be the name of a baseline | use at most 60 letters",
+            "baselines.both.branch: `run` and `branch` exclude each other",
+            "baselines.long.brnch: unknown key `brnch` | did you mean `branch`?",
+            "gates[0] \"a\": against: no baseline is named `relaese` | did you mean `release`?",
+            "gates[1] \"b\": against: `against` has no effect: no limit of this gate compares",
             "gates[2] \"c\": against: expected a name under `baselines`",
         ],
     );
@@ -940,6 +988,9 @@ gates:
         &format!(
             "version: 1\nbaselines: {{}}\ngates:\n- {{name: a, {gate}, max_drop: 0, against: x}}\n"
         ),
-        &["baselines: is empty", "`baselines` is missing"],
+        &[
+            "baselines: `baselines` is empty",
+            "no baseline is named `x`: the policy has no `baselines`",
+        ],
     );
 }

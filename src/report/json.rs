@@ -21,6 +21,7 @@ use crate::judge::{
     Check, Effect, Finding, Measure, Name, RunValue, Slice, Status, TestResult, Verdict,
 };
 use crate::policy::{Evidence as Rule, Limit, LimitKey, Metric, Severity};
+use crate::problem::Problem;
 use crate::stats::mid_p;
 
 /// The version changes only if an old reader would misread a new report.
@@ -62,6 +63,9 @@ pub struct JsonReport<'a> {
     pub(super) retryable: bool,
     /// Why nothing, or not everything, could be judged.
     pub(super) error: Option<JsonError<'a>>,
+    /// The problems of policies that the error names, in the order of their lines; empty for any other error.
+    #[serde(default)]
+    pub(super) problems: Vec<JsonProblem<'a>>,
     /// Why nothing was to be judged.
     pub(super) skipped: Option<Cow<'a, str>>,
     /// One for each policy, in the order given.
@@ -84,6 +88,24 @@ pub(super) struct JsonError<'a> {
     pub(super) message: Cow<'a, str>,
     /// What to do about it.
     pub(super) help: Option<Cow<'a, str>>,
+}
+
+/// A problem of a policy.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "problem")]
+pub(super) struct JsonProblem<'a> {
+    /// The file.
+    path: Cow<'a, str>,
+    /// The line, from 1; null for the whole file.
+    line: Option<usize>,
+    /// The column in characters, from 1; null for the whole file.
+    column: Option<usize>,
+    /// The place in words, such as `gates[2] "tone": min`; empty for the whole file.
+    place: Cow<'a, str>,
+    /// What is wrong, and what was expected.
+    message: Cow<'a, str>,
+    /// What to do about it.
+    help: Option<Cow<'a, str>>,
 }
 
 /// One policy, and what came of it.
@@ -464,6 +486,11 @@ pub fn document(report: &Report) -> JsonReport<'_> {
         exit_code: exit.code(),
         retryable: report.is_retryable(),
         error: report.faults().next().map(error),
+        problems: report
+            .faults()
+            .flat_map(|fault| &fault.problems)
+            .map(problem)
+            .collect(),
         skipped: report.skipped.as_deref().map(Cow::Borrowed),
         policies: report.sections.iter().map(policy).collect(),
     }
@@ -505,6 +532,18 @@ pub(super) fn common_rows(evidence: &Evidence) -> Option<u64> {
     match &evidence.baseline {
         Baseline::Found(_, pair) => Some(pair.common),
         Baseline::Unnamed | Baseline::NotFound(_) => None,
+    }
+}
+
+fn problem(problem: &Problem) -> JsonProblem<'_> {
+    let at = problem.at.as_ref();
+    JsonProblem {
+        path: problem.path.as_str().into(),
+        line: at.map(|at| at.line),
+        column: at.map(|at| at.column),
+        place: problem.place.as_str().into(),
+        message: problem.message.as_str().into(),
+        help: borrowed(problem.help.as_deref()),
     }
 }
 

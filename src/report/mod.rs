@@ -28,6 +28,7 @@ mod view;
 mod worst_rows;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::evidence::{Details, Evidence};
 use crate::exit::Exit;
@@ -76,6 +77,8 @@ pub struct Section {
     pub path: String,
     /// SHA-256 of the policy file.
     pub sha256: String,
+    /// The text of the policy file, in which lines are found; empty if it was not read.
+    pub text: Arc<str>,
     /// The judged policy, or why the evidence is unavailable.
     pub outcome: Result<Judged, Fault>,
 }

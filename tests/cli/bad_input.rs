@@ -45,7 +45,7 @@ fn no_policy() {
         .file("sub/gates.yaml", "version: 1")
         .run()
         .code(2)
-        .says("the policy `sub` is a directory")
+        .says("error: sub: is a directory, not a policy")
         .says("'sub/*.yaml'");
 }
 
@@ -57,11 +57,15 @@ fn policies_that_cannot_be_read() {
             .run()
             .code(2)
     };
-    with("gates: [").says("gates.yaml: not readable as YAML");
+    with("gates: [").says("error: gates.yaml:1:9: invalid YAML: the file ends inside brackets");
     with(&format!("# {}\n", "x".repeat(1024 * 1024))).says("is larger than 64 KiB");
     let binary = check(&["--candidate", "cand"]);
     fs::write(binary.folder().join("gates.yaml"), [0xff, 0xfe, 0]).unwrap();
-    binary.run().code(2).says("is not UTF-8");
+    binary
+        .run()
+        .code(2)
+        .says("error: gates.yaml: is UTF-16, not UTF-8")
+        .says("help: save it as UTF-8");
 }
 
 #[test]
@@ -75,11 +79,12 @@ fn every_problem_of_every_policy_at_once() {
         .file("c.yaml", "version: 2\ngates: []\n")
         .run()
         .code(2)
-        .says("a.yaml: gates[0] \"g\": no limit; expected one of min, max")
-        .says("a.yaml: gates[0] \"g\": mn: unknown key; did you mean `min`?")
-        .says("c.yaml: version: version 2 is not known to this weave-gate; expected 1")
-        .says("c.yaml: gates: expected a list of at least one gate");
-    assert_eq!(outcome.stderr.lines().count(), 4, "{}", outcome.stderr);
+        .says("error: a.yaml:2:10: the gate has no limit; expected one of min, max")
+        .says("error: a.yaml:2:33: unknown key `mn`")
+        .says("help: did you mean `min`?")
+        .says("error: c.yaml:1:10: this weave-gate does not know version 2; expected 1")
+        .says("error: c.yaml:2:8: `gates` is empty; expected a list of at least one gate");
+    assert!(outcome.stderr.ends_with("\n4 problems in 2 files\n"));
     assert_eq!(outcome.stdout, "");
 }
 
@@ -382,7 +387,7 @@ fn snapshots_that_cannot_be_judged() {
         (whole[..whole.len() / 2].to_owned(), "it is cut short"),
         (String::new(), "it is cut short"),
         ("{}".to_owned(), "not a snapshot of weave-gate"),
-        ("<html>".to_owned(), "not a snapshot of weave-gate"),
+        ("<html>".to_owned(), "it is an HTML page"),
         (
             edited(|value| value["version"] = json!(3)),
             "it has version 3, and this weave-gate reads versions 1 to 2",

@@ -74,6 +74,16 @@ fn on_github(more: &[&str]) -> Outcome {
         .run()
 }
 
+/// The line of a limit in the example policy, from 1.
+fn line(gate: &str, limit: &str) -> usize {
+    let text = root("gates.example.yaml");
+    let mut lines = text.lines().enumerate();
+    let is_gate = |line: &str| line.trim_start() == format!("- name: {gate}");
+    lines.find(|(_, line)| is_gate(line)).unwrap();
+    let is_limit = |line: &str| line.trim_start().starts_with(&format!("{limit}:"));
+    lines.find(|(_, line)| is_limit(line)).unwrap().0 + 1
+}
+
 #[test]
 fn github_gets_summary_annotations_and_outputs() {
     let outcome = on_github(&["--report=r.md", "--json=r.json"]).code(1);
@@ -93,13 +103,16 @@ fn github_gets_summary_annotations_and_outputs() {
         .filter(|line| line.starts_with("::"))
         .collect();
     assert_eq!(commands.len(), 3 + 2, "{}", outcome.stderr);
-    assert!(commands[0].starts_with(
-        "::error file=gates.example.yaml,title=fail%3A answers stay correct / correctness / max_drop::fell "
-    ));
-    assert!(
-        commands[3]
-            .starts_with("::warning file=gates.example.yaml,title=warning%3A hardly any crash")
+    let start = format!(
+        "::error file=gates.example.yaml,line={},title=fail%3A answers stay correct / correctness / max_drop::fell ",
+        line("answers stay correct", "max_drop")
     );
+    assert!(commands[0].starts_with(&start), "{}", commands[0]);
+    let start = format!(
+        "::warning file=gates.example.yaml,line={},title=warning%3A hardly any crash",
+        line("hardly any crash", "max")
+    );
+    assert!(commands[3].starts_with(&start), "{}", commands[3]);
     // The report itself does not change.
     assert!(!outcome.stdout.contains("::"));
     assert!(outcome.stdout.ends_with("(exit code 1)\n"));
@@ -181,7 +194,7 @@ fn many_checks_make_ten_annotations_and_hostile_names_make_none() {
         .filter(|line| line.starts_with("::"))
         .collect();
     assert_eq!(commands.len(), 10, "{}", outcome.stderr);
-    assert_eq!(commands[9], "::error title=weave-gate::and 5 checks more");
+    assert_eq!(commands[9], "::error title=weave-gate::and 5 more");
     assert!(
         commands
             .iter()

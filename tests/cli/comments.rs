@@ -225,6 +225,57 @@ fn gitlab_has_one_note_for_each_policy_whatever_the_pipeline() {
     }
 }
 
+/// Policies of one name in two folders of a repository have two comments, although each job runs in its folder.
+#[test]
+fn a_comment_is_identified_by_the_path_in_the_repository() {
+    let (on_pull, on_merge): (Notes, Notes) = (Arc::default(), Arc::default());
+    let (github, gitlab) = (github(&on_pull), gitlab(&on_merge));
+    for (folder, run) in [
+        ("services/bot", "12"),
+        ("services/web", "13"),
+        ("services/bot", "14"),
+    ] {
+        let gate = Gate::new(&[
+            "check",
+            "--candidate=file:c.json",
+            "--github-comment",
+            "--gitlab-note",
+        ])
+        .file(
+            &format!("{folder}/c.json"),
+            &root("examples/candidate.json"),
+        )
+        .file(
+            &format!("{folder}/gates.yaml"),
+            "version: 1\ngates: [{name: g, metric: rows, min: 1}]\n",
+        );
+        let gate = on_gitlab(on_github(gate, &github, run), &gitlab, run);
+        let mut command = gate.command();
+        command
+            .current_dir(gate.folder().join(folder))
+            .env("GITHUB_EVENT_PATH", gate.folder().join("event.json"))
+            .env("GITHUB_WORKSPACE", gate.folder())
+            .env("CI_PROJECT_DIR", gate.folder());
+        let output = command.output().unwrap();
+        gate.ended(output).code(0).done();
+    }
+    for notes in [on_pull, on_merge] {
+        let notes = notes.lock().unwrap();
+        let policies: Vec<&str> = notes
+            .iter()
+            .filter_map(|note| note.body.split("policy=").nth(1)?.split(' ').next())
+            .collect();
+        let expected = ["services%2Fbot%2Fgates.yaml", "services%2Fweb%2Fgates.yaml"];
+        assert_eq!(policies, expected);
+        // The comment itself shows the path that was given.
+        assert!(
+            notes[0].body.contains("`gates.yaml`: "),
+            "{}",
+            notes[0].body
+        );
+    }
+}
+
 #[test]
 fn a_stale_run_leaves_the_comment_of_a_newer_one() {
     let notes: Notes = Arc::default();
@@ -260,11 +311,13 @@ fn what_could_not_be_judged_is_said_in_the_comment_too() {
         "{}",
         all[0].body
     );
-    assert!(
-        all[0].body.contains("gates.yaml: version: "),
-        "{}",
-        all[0].body
-    );
+    for said in [
+        "2 problems in the policy\n",
+        "- `` gates.yaml:1:1: missing key `gates` ``<br>help: ",
+        "- `gates.yaml:1:10: version: this weave-gate does not know version 2; expected 1`<br>help: ",
+    ] {
+        assert!(all[0].body.contains(said), "{}", all[0].body);
+    }
 }
 
 #[test]

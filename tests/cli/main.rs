@@ -48,6 +48,7 @@ mod network;
 mod no_baseline;
 mod no_room;
 mod no_verdict;
+mod policy_errors;
 #[cfg(unix)]
 mod recipes;
 mod redaction;

@@ -78,9 +78,9 @@ fn a_policy_that_cannot_be_used() {
         replaced(keyed(policies), 2, why);
     }
     let odd = |text: &str| keyed(&[]).file("gates.yaml", text);
-    replaced(odd("gates: ["), 2, "not readable as YAML");
+    replaced(odd("gates: ["), 2, "invalid YAML");
     replaced(odd(&"#".repeat(70_000)), 2, "is larger than 64 KiB");
-    replaced(odd("version: 9\n"), 2, "version 9 is not known");
+    replaced(odd("version: 9\n"), 2, "does not know version 9");
     replaced(odd(&LIVE.replace("cand}", "'${NONE}'}")), 2, "`NONE`");
     replaced(odd(&LIVE.replace("project: a/b\n", "")), 2, "no project");
     let unnamed = LIVE.replace("candidate: {run: cand}\n", "");
@@ -90,7 +90,7 @@ fn a_policy_that_cannot_be_used() {
     replaced(odd(&compares), 2, "gates");
     let binary = keyed(&["binary.yaml"]);
     fs::write(binary.folder().join("binary.yaml"), [0xff, 0xfe]).unwrap();
-    replaced(binary, 2, "is not UTF-8");
+    replaced(binary, 2, "is UTF-16, not UTF-8");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn reports_that_cannot_be_written_keep_no_other_one_old() {
         .file("right.yaml", &LIVE.replace("run: cand", "file: c.json"))
         .run()
         .code(2)
-        .says("version 9 is not known");
+        .says("does not know version 9");
     assert_eq!(outcome.read("c.json"), root("examples/candidate.json"));
     assert_ne!(outcome.read("out/report.md"), OLD);
 }

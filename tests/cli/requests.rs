@@ -323,7 +323,7 @@ fn runs_can_be_named_in_the_policy_with_variables() {
     check()
         .run()
         .code(2)
-        .says("gates.yaml: candidate: the variable `RUN` is not set");
+        .says(": the variable `RUN` is not set");
     check().args(&["--candidate", "cand"]).run().code(0);
 }
 

@@ -957,7 +957,8 @@ fn a_policy_may_compare_with_further_baselines_alone() {
     by(&weave, &keys, gates, &[])
         .run()
         .code(2)
-        .says("baselines.release: attributes.release: the variable `NOT_SET` is not set");
+        .says(": the variable `NOT_SET` is not set")
+        .says("in baselines.release.attributes.release");
     outcome.done();
 }
 

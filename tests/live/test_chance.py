@@ -237,7 +237,8 @@ def test_every_number_is_that_of_the_oracle(place, rows, rate, trials, crash, re
     recompute(place, outcome, candidate, baseline)
     # One request for both runs, one each for the number of their calls, two or three for summaries, and at most two
     # pages of rows.
-    assert len(place.requests()) in (6, 7, 8)
+    # One more request reads the exceptions, if shown trials of the candidate lack a score.
+    assert len(place.requests()) in (6, 7, 8, 9)
 
 
 @pytest.mark.parametrize(

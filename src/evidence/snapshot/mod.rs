@@ -18,6 +18,7 @@ use super::summary_builder::SummaryBuilder;
 use super::trial::{RowTexts, RunRow, Trial};
 use super::{Completeness, Dimension, Reference, Run, Totals, Usage};
 use crate::fault::Fault;
+use crate::file_kind::FileKind;
 use crate::project::Project;
 use crate::shell;
 use wire::{
@@ -215,6 +216,9 @@ pub fn parse(
                 .help("somebody logged the key as a name or a text; revoke it, and log without it"),
         );
     }
+    if let Some(kind) = FileKind::of(&bytes) {
+        return Err(fault(format!("it {}", kind.message())).help(kind.help()));
+    }
     let again = "take it again with `weave-gate snapshot RUN -o FILE`";
     let header: Header = serde_json::from_slice(&bytes).map_err(|error| {
         if error.is_eof() {
@@ -316,6 +320,7 @@ fn old_runs(old: OldSnapshot, web: &str) -> Result<(Vec<Run>, bool), String> {
         rescored_from: old.rescored_from,
         attributes: Map::new(),
         logged: false,
+        exception: None,
         completeness: Completeness::Unknown.into(),
         row_count: old.row_count,
         trial_count: old.trial_count,
@@ -417,7 +422,7 @@ fn run(
         attributes: Some(saved.attributes),
         completeness: saved.completeness.read()?,
         is_logged: saved.logged,
-        exception: None,
+        exception: saved.exception,
         setup: setup.map(|saved| saved.setup),
     })
 }

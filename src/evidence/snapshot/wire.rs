@@ -174,6 +174,9 @@ pub(super) struct SavedRun {
     pub(super) attributes: Map<String, Value>,
     /// Whether it was logged by `EvaluationLogger`.
     pub(super) logged: bool,
+    /// The exception with which it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) exception: Option<String>,
     /// Whether Weave had all calls of the run.
     #[serde(deserialize_with = "object")]
     pub(super) completeness: SavedCompleteness,

@@ -215,6 +215,7 @@ fn text(
             rescored_from: run.rescored_from.clone(),
             attributes: run.attributes.clone().unwrap_or_default(),
             logged: run.is_logged,
+            exception: run.exception.clone(),
             completeness: run.completeness.into(),
             row_count: run.rows,
             trial_count: run.totals.trials,

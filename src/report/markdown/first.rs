@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::parts::{prose, write_fault};
+use super::parts::{prose, write_fault_of};
 use super::{checks, rows, runs};
 use crate::judge::{Check, Effect, Finding, Judgement, Name, Reason, Status};
 use crate::number::plural;
@@ -32,7 +32,7 @@ const MOST_PASSED: usize = 5;
 pub(super) fn write(page: &mut String, section: &Section, most: Most) -> fmt::Result {
     let judged = match &section.outcome {
         Ok(judged) => judged,
-        Err(fault) => return write_fault(page, fault),
+        Err(fault) => return write_fault_of(page, &section.path, fault),
     };
     runs::write_line(page, &judged.evidence)?;
     let shown = shown(&judged.judgement);

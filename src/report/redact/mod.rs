@@ -21,6 +21,7 @@ use crate::judge::{
     Check, Comparison, Finding, Line, OffendingRow, OffendingRows, RunValue, Slice,
 };
 use crate::policy::Condition;
+use crate::problem::{At, Problem};
 use crate::prose::Prose;
 use crate::report::{Compared, Judged, Report, Section};
 use crate::secret::Secrets;
@@ -146,10 +147,57 @@ impl Redact for Fault {
             message,
             help,
             retryable: _,
+            problems,
         } = self;
         redact_message(message, secrets);
         if let Some(help) = help {
             redact_message(help, secrets);
+        }
+        problems.redact(secrets);
+    }
+}
+
+impl Fault {
+    /// The same error with these secrets removed from its foreign texts.
+    #[must_use]
+    pub fn without(mut self, secrets: &Secrets) -> Self {
+        self.redact(secrets);
+        self
+    }
+}
+
+impl Redact for Problem {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self {
+            path,
+            at,
+            place,
+            message,
+            help,
+            more: _,
+            first,
+        } = self;
+        path.redact(secrets);
+        for text in [place, message].into_iter().chain(help) {
+            redact_message(text, secrets);
+        }
+        at.redact(secrets);
+        first.redact(secrets);
+    }
+}
+
+impl Redact for At {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self {
+            line: _,
+            column: _,
+            text,
+            width,
+        } = self;
+        // The marker would be at the wrong place in another line.
+        if matches!(secrets.redact(text), Cow::Owned(_)) {
+            text.clear();
+            *width = 0;
         }
     }
 }
@@ -174,6 +222,8 @@ impl Redact for Section {
         let Self {
             path,
             sha256: _,
+            // It is not shown.
+            text: _,
             outcome,
         } = self;
         path.redact(secrets);

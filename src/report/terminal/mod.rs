@@ -8,6 +8,7 @@ mod findings;
 mod lines;
 mod listing;
 mod page;
+mod picture;
 mod rows;
 mod runs;
 mod style;
@@ -41,12 +42,13 @@ pub fn render(report: &Report, style: Style) -> String {
 
 /// Renders an error for stderr.
 #[must_use]
-pub fn render_fault(fault: &Fault, color: bool) -> String {
-    let mut page = Page::new(Style {
-        color,
-        ..Style::plain()
-    });
-    let _ = write_fault(&mut page, fault);
+pub fn render_fault(fault: &Fault, style: Style) -> String {
+    let mut page = Page::new(style);
+    let _ = if fault.problems.is_empty() {
+        write_fault(&mut page, fault)
+    } else {
+        picture::write(&mut page, &fault.problems)
+    };
     no_command(&page.text)
 }
 
