@@ -262,7 +262,7 @@ def test_two_runs_are_compared_without_a_policy(place):
     assert (line["baseline_scored"], line["candidate_scored"], line["candidate_trials"]) == (12, 11, 12)
     assert lines["safety.leaks.passed"]["baseline"] is None
     assert {finding["name"] for finding in compared["findings"]} >= {"rows-removed", "rows-added"}
-    assert "| `correctness` | pass_rate |" in (place.work / "compare.md").read_text()
+    assert "| `correctness` | pass rate |" in (place.work / "compare.md").read_text()
     assert "COMPARED (exit code 0)" in done.stdout
     # By selectors, and with runs that cannot be compared.
     done = place.run("compare", "evaluation=answers", "latest", *place.here)
