@@ -119,6 +119,15 @@ impl Fault {
         self.problems
     }
 
+    /// Returns the same fault with the name of the argument that it is about.
+    #[must_use]
+    pub fn in_argument(self, name: &str) -> Self {
+        Self {
+            message: format!("{name}: {}", self.message),
+            ..self
+        }
+    }
+
     /// Returns the same fault with the next action.
     #[must_use]
     pub fn help(mut self, help: impl Display) -> Self {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::fault::Fault;
+
 /// The conditions that a run must meet. An empty selector matches any run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selector {
@@ -63,15 +65,19 @@ impl Selector {
     ///
     /// # Errors
     ///
-    /// The problem, as the end of a message that names the option.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// The problem, with the message as the end of one that names the option.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
         let mut selector = Self::default();
         for (key, value) in parts(text) {
-            let expected = "expected evaluation=NAME, model=NAME, commit=SHA, branch=NAME or attributes.KEY=VALUE";
             let key = key.as_str();
-            let value = value.ok_or_else(|| format!("`{key}` selects no run; {expected}"))?;
+            let value = value.ok_or_else(|| {
+                Fault::usage(format!("`{key}` has no value, as in KEY=VALUE")).help(format!(
+                    "{EXPECTED}; a comma inside a value is written `\\,`"
+                ))
+            })?;
             if value.is_empty() {
-                return Err(format!("`{key}=` has no value; is a variable not set?"));
+                return Err(Fault::usage(format!("`{key}=` has no value"))
+                    .help("check that the variable that holds the value is set"));
             }
             let earlier = match (key, key.strip_prefix(ATTRIBUTES)) {
                 ("evaluation", _) => selector.evaluation.replace(value),
@@ -81,10 +87,12 @@ impl Selector {
                 (_, Some(path)) if !path.is_empty() => {
                     selector.attributes.insert(path.to_owned(), value)
                 }
-                _ => return Err(format!("`{key}` selects no run; {expected}")),
+                _ => return Err(unknown_key(key, &value)),
             };
             if earlier.is_some() {
-                return Err(format!("`{key}` is given more than once"));
+                return Err(
+                    Fault::usage(format!("`{key}` is given more than once")).help("give it once")
+                );
             }
         }
         Ok(selector)
@@ -95,6 +103,26 @@ impl Selector {
     pub fn is_any(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// The keys of a selector.
+const EXPECTED: &str =
+    "a selector is evaluation=NAME, model=NAME, commit=SHA, branch=NAME or attributes.KEY=VALUE";
+
+/// The problem that a selector has no such key.
+fn unknown_key(key: &str, value: &str) -> Fault {
+    let identity = Identity::default();
+    let near = ["evaluation", "model", "commit", "branch", "attributes"]
+        .into_iter()
+        .find(|known| strsim::jaro_winkler(known, key) > 0.85);
+    let help = match near {
+        _ if key == identity.commit => format!("did you mean `commit={value}`?"),
+        _ if key == identity.branch => format!("did you mean `branch={value}`?"),
+        Some("attributes") => EXPECTED.to_owned(),
+        Some(near) => format!("did you mean `{near}={value}`?"),
+        None => format!("for an attribute of the run, write `{ATTRIBUTES}{key}={value}`"),
+    };
+    Fault::usage(format!("`{key}` is not a key of a selector")).help(help)
 }
 
 /// Splits a text at commas into parts, and each part at its first equals sign into key and value. A backslash escapes
@@ -172,7 +200,7 @@ mod tests {
     fn wrong_selectors_are_named() {
         for (text, named) in [
             ("", "``"),
-            ("evaluation", "`evaluation` selects"),
+            ("evaluation", "`evaluation` has no value"),
             ("evaluation=", "no value"),
             ("evaluation=a,evaluation=b", "more than once"),
             ("attributes.=a", "`attributes.`"),
@@ -180,6 +208,7 @@ mod tests {
             ("evaluation=a,", "``"),
         ] {
             let problem = Selector::parse(text).unwrap_err();
+            let problem = problem.message;
             assert!(problem.contains(named), "{text}: {problem}");
         }
     }

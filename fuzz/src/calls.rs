@@ -36,7 +36,7 @@ pub fn check(data: &[u8]) {
     let selector = match Selector::parse(first) {
         Ok(selector) => selector,
         Err(problem) => {
-            assert!(!problem.is_empty());
+            assert!(!problem.message.is_empty() && problem.help.is_some());
             Selector::default()
         }
     };

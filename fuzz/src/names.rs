@@ -15,7 +15,8 @@ use weave_gate::fault::Fault;
 use weave_gate::judge::{MOST_OFFENDING, columns, compare, judge, offending, offending_columns};
 use weave_gate::policy::{
     BaselineRule, CandidateRule, Completeness, Condition, Correction, Evidence as Rule, Gate,
-    Limit, LimitKey, Metric, Missing, MissingRule, Policy, RemovedRows, Required, Severity, Waiver,
+    Limit, LimitKey, Metric, Missing, MissingRule, Policy, RemovedRows, Required, Severity,
+    Unresolved, Waiver,
 };
 use weave_gate::prose::Prose;
 use weave_gate::report::{
@@ -110,7 +111,7 @@ fn bones(page: &str) -> String {
     while bones.contains("CODE CODE") {
         bones = bones.replace("CODE CODE", "CODE");
     }
-    bones.replace("; is CODE meant?", "")
+    bones.replace("did you mean CODE?", "use one of these dimensions")
 }
 
 /// The largest size of a value, in bytes of its JSON. It is below the limit for values that identify rows, because
@@ -382,7 +383,10 @@ fn selection(names: &Names, judged: [(Role, &Run); 2]) -> evidence::Selection {
             why: LeftOut::Incomplete(gap),
         },
         Fact::NotChecked {
-            problem: names.texts[9].clone(),
+            unresolved: Some(Unresolved {
+                key: names.texts[9].clone(),
+                variable: Some(names.texts[9].clone()),
+            }),
             in_ci: false,
         },
     ];

@@ -259,8 +259,8 @@ fn held_against_policy(
 /// The keys of the policy's `candidate:` that cannot be compared.
 pub(super) fn not_checked(request: &CandidateRequest) -> impl Iterator<Item = Fact> {
     let unknown = request.unknown.iter().filter(|_| request.is_named);
-    unknown.map(|problem| Fact::NotChecked {
-        problem: problem.clone(),
+    unknown.map(|unresolved| Fact::NotChecked {
+        unresolved: Some(unresolved.clone()),
         in_ci: request.in_ci,
     })
 }

@@ -114,7 +114,7 @@ fn gather(arguments: &CompareArgs, console: &Console) -> Result<Compared, Fault>
 fn request(arguments: &CompareArgs, console: &Console) -> Result<Request, Fault> {
     let policy = UsualPolicy::read();
     let source = |name: &str, text: &str| {
-        Source::from_argument(text).map_err(|problem| Fault::usage(format!("{name}: {problem}")))
+        Source::from_argument(text).map_err(|fault| fault.in_argument(name))
     };
     let baseline = source("BASELINE", &arguments.baseline)?;
     let candidate = source("CANDIDATE", &arguments.candidate)?;

@@ -252,7 +252,8 @@ fn secrets(server: Option<&ServerArgs>) -> Secrets {
 fn printed(written: io::Result<()>) -> Result<(), Fault> {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Fault::evidence(format!("cannot write to stdout: {error}")))
+            Err(Fault::evidence(format!("cannot write to stdout: {error}"))
+                .help("check where stdout goes"))
         }
         _ => Ok(()),
     }

@@ -86,9 +86,11 @@ pub(super) fn choose(
         return preferred(evaluations.swap_remove(chosen).runs, place.identity)?
             .completed(arguments);
     };
-    let source = Source::from_argument(text).map_err(Fault::usage)?;
-    live(&source)
-        .ok_or_else(|| Fault::usage("a policy is drafted from a run in Weave, not from a file"))?;
+    let source = Source::from_argument(text)?;
+    live(&source).ok_or_else(|| {
+        Fault::usage("a policy is drafted from a run in Weave, not from a file")
+            .help("name a run by its id or a selector, such as `evaluation=NAME`")
+    })?;
     match &source {
         Source::Find(selector) if arguments.wait.is_none() && names_evaluation(selector) => {
             let runs = search.recent(place, selector)?;

@@ -30,7 +30,7 @@ struct Exported {
 
 pub(super) fn run(arguments: &ExportArgs, console: &Console) -> Result<(), Fault> {
     let sources = arguments.runs.iter().map(|run| Source::from_argument(run));
-    let sources: Vec<Source> = sources.collect::<Result<_, _>>().map_err(Fault::usage)?;
+    let sources: Vec<Source> = sources.collect::<Result<_, _>>()?;
     let output = arguments
         .output
         .as_deref()
@@ -57,7 +57,10 @@ pub(super) fn run(arguments: &ExportArgs, console: &Console) -> Result<(), Fault
         match (source, &mut search) {
             (Source::File(path), _) => runs.extend(saved(path, console)?),
             (source, Some(search)) => runs.push(found(arguments, source, search, console)?),
-            (_, None) => return Err(Fault::usage("no run is named")),
+            (_, None) => {
+                return Err(Fault::usage("no run is named")
+                    .help("name a run, as in `weave-gate export RUN`"));
+            }
         }
     }
     let client = search.as_ref().map(Search::client);
@@ -146,8 +149,10 @@ fn is_shown(arguments: &ExportArgs) -> bool {
 /// The runs of a snapshot, the newest first.
 fn saved(path: &Path, console: &Console) -> Result<Vec<Exported>, Fault> {
     let shown = path.display();
-    let saved = read_snapshot(path, console)?
-        .ok_or_else(|| Fault::evidence(format!("there is no snapshot `{shown}`")))?;
+    let saved = read_snapshot(path, console)?.ok_or_else(|| {
+        Fault::evidence(format!("there is no snapshot `{shown}`"))
+            .help("take one with `weave-gate snapshot RUN -o FILE --rows`")
+    })?;
     let runs = saved.runs().iter();
     runs.map(|run| {
         let rows = saved.rows_of(&run.id).ok_or_else(|| {

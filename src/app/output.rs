@@ -140,6 +140,7 @@ impl Output {
         written.map_err(|failure| match failure {
             Failure::Unwritten(error) => {
                 Fault::evidence(format!("cannot write `{}`: {error}", self.shown))
+                    .help("check the free space and the permissions")
             }
             Failure::Other(fault) => fault,
         })

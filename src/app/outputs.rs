@@ -69,7 +69,8 @@ impl Outputs {
         for (form, output) in files {
             if distinct.iter().any(|(_, known)| known.is(&output)) {
                 let shown = output.shown();
-                let fault = Fault::usage(format!("two reports would be written to `{shown}`"));
+                let fault = Fault::usage(format!("two reports would be written to `{shown}`"))
+                    .help("give each report a separate file");
                 faults.push(fault.help("give each a separate file"));
             } else {
                 // The first of the two files is still written, and reports the error.

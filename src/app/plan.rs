@@ -42,12 +42,13 @@ pub(super) fn plans(arguments: &JudgeArgs, policies: Vec<Policy>) -> Result<Vec<
     let argument = |name: &str, text: Option<&String>| {
         text.map(|text| Source::from_argument(text))
             .transpose()
-            .map_err(|problem| Fault::usage(format!("{name}: {problem}")))
+            .map_err(|fault| fault.in_argument(name))
     };
     let mut excluded = BTreeSet::new();
     for id in &arguments.exclude_run {
         if !excluded.insert(id) {
-            return Err(Fault::usage(format!("--exclude-run names `{id}` twice")));
+            return Err(Fault::usage(format!("--exclude-run names `{id}` twice"))
+                .help("name each run once"));
         }
     }
     let candidate = argument("--candidate", arguments.candidate.as_ref())?;
@@ -81,12 +82,13 @@ fn settle(
     named: Option<&Source>,
     template: Option<&SourceTemplate>,
 ) -> Result<Option<Source>, Fault> {
-    let wrong = |problem: String| wrong(policy, keys, &problem);
+    let wrong = |fault: Fault| wrong(policy, keys, &fault);
     match named {
         // A policy gates one evaluation, so the selector is limited to the evaluation that the policy names, if any.
         Some(Source::Find(selector)) if selector.evaluation.is_none() => {
             let evaluation = template.map(|template| template.evaluation(&environment));
-            let evaluation = evaluation.transpose().map_err(wrong)?;
+            let evaluation = evaluation.transpose();
+            let evaluation = evaluation.map_err(|unresolved| wrong(unresolved.into()))?;
             Ok(Some(Source::Find(Selector {
                 evaluation: evaluation.flatten(),
                 ..selector.clone()
@@ -101,8 +103,12 @@ fn settle(
 }
 
 /// An error in the value under these keys of a policy.
-fn wrong(policy: &Policy, keys: &[&str], problem: &str) -> Fault {
-    Fault::of_problems(vec![policy.problem(keys, problem)])
+fn wrong(policy: &Policy, keys: &[&str], fault: &Fault) -> Fault {
+    let problem = policy.problem(keys, &fault.message);
+    Fault::of_problems(vec![match &fault.help {
+        Some(help) => problem.help(help),
+        None => problem,
+    }])
 }
 
 fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan, Fault> {
@@ -152,7 +158,7 @@ fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
             .map(|template| template.resolve(&environment));
         resolved
             .transpose()
-            .map_err(|problem| wrong(&policy, &["project"], &problem))
+            .map_err(|unset| wrong(&policy, &["project"], &unset.into()))
     };
     let addresses = [&arguments.candidate, &arguments.baseline];
     let addresses = addresses.into_iter().flatten();

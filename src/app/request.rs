@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::policy::{Completeness, Required, Reruns, Source};
+use crate::policy::{Completeness, Required, Reruns, Source, Unresolved};
 use crate::project::Project;
 use crate::selector::{Identity, Selector};
 
@@ -53,8 +53,8 @@ pub(super) struct CandidateRequest {
     pub(super) is_named: bool,
     /// What the policy's `candidate:` requires of the run.
     pub(super) expected: Selector,
-    /// Why other keys of `candidate:` cannot be compared.
-    pub(super) unknown: Vec<String>,
+    /// The other keys of `candidate:`, which cannot be compared.
+    pub(super) unknown: Vec<Unresolved>,
     /// How its re-runs are treated; `None` if the run is used alone.
     pub(super) reruns: Option<Reruns>,
     /// Runs that the command line excludes, each with the reason.

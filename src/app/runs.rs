@@ -102,8 +102,9 @@ fn selector(text: Option<&str>) -> Result<Selector, Fault> {
     match Source::from_argument(text) {
         Ok(Source::Find(selector)) => Ok(selector),
         Ok(Source::Run(_) | Source::File(_)) => Err(Fault::usage(format!(
-            "`{text}` selects no runs; expected evaluation=NAME, model=NAME, commit=SHA, branch=NAME or attributes.KEY=VALUE"
-        ))),
-        Err(problem) => Err(Fault::usage(problem)),
+            "`{text}` names one run, and `runs` lists those that match a selector"
+        ))
+        .help("a selector is evaluation=NAME, model=NAME, commit=SHA, branch=NAME or attributes.KEY=VALUE")),
+        Err(fault) => Err(fault),
     }
 }

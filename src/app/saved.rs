@@ -83,8 +83,9 @@ pub(super) fn saved_candidates(
     for (id, reason) in &request.excluded {
         let Some(place) = runs.iter().position(|run| run.id == *id) else {
             return Err(Fault::evidence(format!(
-                "run `{id}` is to be excluded, and is not in the snapshot"
-            )));
+                "--exclude-run names `{id}`, which is not in the snapshot"
+            ))
+            .help("name a run of the snapshot, or remove --exclude-run"));
         };
         let run = runs.remove(place);
         chosen.facts.push(Fact::Excluded {
@@ -97,7 +98,8 @@ pub(super) fn saved_candidates(
         });
     }
     let Some(newest) = runs.first() else {
-        return Err(Fault::evidence("every run of the snapshot is excluded"));
+        return Err(Fault::evidence("every run of the snapshot is excluded")
+            .help("leave at least one run with --exclude-run"));
     };
     if request.is_named {
         match saved_mismatches(newest, &request.expected, identity) {
@@ -112,8 +114,7 @@ pub(super) fn saved_candidates(
                     }));
             }
             None => chosen.facts.push(Fact::NotChecked {
-                problem: "the snapshot does not hold what the run was logged with; take it again"
-                    .to_owned(),
+                unresolved: None,
                 in_ci: request.in_ci,
             }),
         }

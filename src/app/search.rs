@@ -284,7 +284,10 @@ impl<'a> Search<'a> {
             State::Here(found) => found.infos,
             State::Busy(fault, _) => return Err(fault),
             State::Absent(absence) => {
-                let reason = finder.absence(Named::Id(id), Eligible::Any, absence)?;
+                let mut reason = finder.absence(Named::Id(id), Eligible::Any, absence)?;
+                if let Some(meant) = finder.meant(id) {
+                    reason = reason.text("; ").then(meant);
+                }
                 return Ok(Err(NoBaseline {
                     reason,
                     is_first: false,
@@ -444,14 +447,23 @@ impl<'a> Search<'a> {
         let absence = self.finder(place).absence(named, self.eligible, absence);
         match absence {
             Err(fault) => fault,
-            Ok(absence) => Fault::evidence(absence).retryable().help(match named {
-                Named::Id(_) => {
-                    "check the run id and the project; --wait waits for a run that was just logged"
-                }
-                Named::Newest(_) => {
-                    "`weave-gate runs` lists what there is; --wait waits for a run that was just logged"
-                }
-            }),
+            Ok(absence) => match (named, self.meant(place, named)) {
+                (_, Some(meant)) => Fault::evidence(absence).help(meant),
+                (Named::Id(_), None) => Fault::evidence(absence).retryable().help(
+                    "check the run id and the project; --wait waits for a run that was just logged",
+                ),
+                (Named::Newest(_), None) => Fault::evidence(absence).retryable().help(
+                    "`weave-gate runs` lists the runs; --wait waits for a run that was just logged",
+                ),
+            },
+        }
+    }
+
+    /// The edit that names the run that was meant by a text that is no run id, if it is known.
+    fn meant(&self, place: Place<'_>, named: Named<'_>) -> Option<Prose> {
+        match named {
+            Named::Id(id) => self.finder(place).meant(id),
+            Named::Newest(_) => None,
         }
     }
 
@@ -544,10 +556,12 @@ impl<'a> Search<'a> {
                     Some(Ok(absence)) => absence.to_string(),
                     Some(Err(_)) | None => seen.to_owned(),
                 };
-                (
-                    last,
-                    format!("{more}, or check whether the evaluation was logged with this"),
-                )
+                let meant = named.and_then(|named| self.meant(place, named));
+                let help = match meant {
+                    Some(meant) => meant.to_string(),
+                    None => format!("{more}, or check whether the evaluation was logged with this"),
+                };
+                (last, help)
             }
         };
         let project = place.project;

@@ -25,8 +25,11 @@ use crate::weave::{Client, read_run, read_setup, run_rows};
 const USUAL_POLICY: &str = "gates.yaml";
 
 pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fault> {
-    let source = Source::from_argument(&arguments.run).map_err(Fault::usage)?;
-    live(&source).ok_or_else(|| Fault::usage("a snapshot is taken of a run, not of a file"))?;
+    let source = Source::from_argument(&arguments.run)?;
+    live(&source).ok_or_else(|| {
+        Fault::usage("a snapshot is taken of a run, not of a file")
+            .help("name a run in Weave by its id or a selector")
+    })?;
     let project = needed_project(&arguments.server, console)?;
     let output = Output::prepare(&arguments.output)?;
     let saving = Saving::of(arguments, &output, console)?;

@@ -8,7 +8,7 @@ use super::environment::environment;
 use super::server::project_with_origin;
 use crate::cli::{ServerArgs, USUAL_POLICY};
 use crate::fault::Fault;
-use crate::policy::{self, PolicyFile};
+use crate::policy::{self, PolicyFile, Unset};
 use crate::project::Project;
 use crate::selector::Identity;
 
@@ -46,7 +46,12 @@ impl UsualPolicy {
             .transpose();
         let (project, problem) = match project {
             Ok(project) => (project, None),
-            Err(problem) => (None, Some(format!("does not tell its project: {problem}"))),
+            Err(Unset(name)) => (
+                None,
+                Some(format!(
+                    "does not tell its project: the variable `{name}` is not set"
+                )),
+            ),
         };
         Self {
             identity: policy.identity,

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{Role, Run};
+use crate::policy::Unresolved;
 use crate::selector::{Identity, Selector};
 
 /// How the runs for a policy were chosen.
@@ -64,8 +65,8 @@ pub enum Fact {
     },
     /// A key of `candidate:` could not be compared with the candidate.
     NotChecked {
-        /// Why it could not be compared.
-        problem: String,
+        /// The key whose value is unknown; `None` if the snapshot does not hold what the run was logged with.
+        unresolved: Option<Unresolved>,
         /// Whether a CI system runs the check. In CI this fact leaves the verdict undecided.
         in_ci: bool,
     },

@@ -7,7 +7,9 @@ use serde_json::Value;
 use ureq::http::Method;
 
 use crate::fault::Fault;
-use crate::http::{self, Answer, Attempt, Message, Progress, RetryPolicy, Sender, retry_after};
+use crate::http::{
+    self, Answer, Attempt, Failed, Message, Progress, RetryPolicy, Sender, retry_after,
+};
 use crate::secret::Secret;
 use crate::site::{Lookup, Site};
 
@@ -59,18 +61,23 @@ impl Client {
         lookup: &Lookup<'_>,
     ) -> Result<Self, Fault> {
         let site = Site::of(address).map_err(|problem| {
-            Fault::evidence(format!("the address of {forge}'s API is no URL: {problem}"))
+            Fault::evidence(format!(
+                "the address of {forge}'s API is not a URL: {problem}"
+            ))
+            .help("the CI system sets it; check the variables of the job")
         })?;
         if site.is_open() {
             return Err(Fault::evidence(format!(
                 "refused to send the token over plain http to `{}`",
                 site.host
-            )));
+            ))
+            .help("use an https address"));
         }
         if !token.is_plain() {
             return Err(Fault::evidence(format!(
                 "the token for {forge} holds characters that no token has"
-            )));
+            ))
+            .help("check the secret: it may hold a line break"));
         }
         Ok(Self {
             forge,
@@ -99,9 +106,11 @@ impl Client {
         });
         made.unwrap_or_else(|gave_up| {
             let fault = Fault::evidence(gave_up.text());
-            Err(match gave_up.wait {
+            Err(match gave_up.failed.wait {
                 Some(_) => fault.help("run the job again when the rate limit has ended"),
-                None => fault,
+                None => {
+                    fault.help("the verdict is not affected; run the job again for the comment")
+                }
             })
         })
     }
@@ -128,20 +137,24 @@ impl Client {
             Ok(answer) if (self.is_rate_limit)(&answer) => {
                 let wait = retry_after(&answer.headers).unwrap_or(UNKNOWN_PAUSE);
                 let reason = format!("the rate limit of {forge} is reached ({})", answer.status);
-                Attempt::Again(reason, Some(wait))
+                Attempt::Again(Failed::new(reason).wait(Some(wait)))
             }
             Ok(answer)
                 if matches!(answer.status, 408 | 500..=599) && repeat == Repeat::Harmless =>
             {
                 let said = self.said(&answer);
-                Attempt::Again(format!("{forge} answered {}{said}", answer.status), None)
+                Attempt::Again(Failed::new(format!(
+                    "{forge} answered {}{said}",
+                    answer.status
+                )))
             }
             Ok(answer) => Attempt::Done(Ok(answer)),
             Err(error) => {
                 let reason = format!("the connection to {forge} failed: {}", http::cause(&error));
                 match repeat {
-                    Repeat::Harmless => Attempt::Again(reason, None),
-                    Repeat::Never => Attempt::Done(Err(Fault::evidence(reason))),
+                    Repeat::Harmless => Attempt::Again(Failed::new(reason)),
+                    Repeat::Never => Attempt::Done(Err(Fault::evidence(reason)
+                        .help("the verdict is not affected; run the job again for the comment"))),
                 }
             }
         }

@@ -5,7 +5,7 @@ mod retry;
 mod sender;
 
 pub use retry::Progress;
-pub(crate) use retry::{Attempt, GaveUp, RetryPolicy, retry_after};
+pub(crate) use retry::{Attempt, Failed, GaveUp, RetryPolicy, retry_after};
 pub(crate) use sender::{Answer, Message, Sender};
 
 /// The text of an error without the library's prefix for its kind.

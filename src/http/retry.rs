@@ -64,13 +64,13 @@ impl RetryPolicy {
     ) -> Result<T, GaveUp> {
         let mut times = 1;
         loop {
-            let (reason, wait) = match attempt() {
+            let failed = match attempt() {
                 Attempt::Done(result) => return Ok(result),
-                Attempt::Again(reason, wait) => (reason, wait),
+                Attempt::Again(failed) => failed,
             };
+            let wait = failed.wait;
             let gave_up = |has_time| GaveUp {
-                reason: reason.clone(),
-                wait,
+                failed: failed.clone(),
                 times,
                 has_time,
             };
@@ -81,7 +81,7 @@ impl RetryPolicy {
             if self.left().is_none_or(|left| pause >= left) {
                 return Err(gave_up(false));
             }
-            progress.retrying(&reason, pause);
+            progress.retrying(&failed.reason, pause);
             thread::sleep(pause);
             times += 1;
         }
@@ -92,16 +92,49 @@ impl RetryPolicy {
 pub(crate) enum Attempt<T> {
     /// The attempt has a result.
     Done(T),
-    /// Another attempt may have a result: what was wrong, and how long the server asks to wait.
-    Again(String, Option<Duration>),
+    /// Another attempt may have a result.
+    Again(Failed),
+}
+
+/// An attempt that failed.
+#[derive(Clone)]
+pub(crate) struct Failed {
+    /// What was wrong.
+    pub(crate) reason: String,
+    /// How long the server asks to wait.
+    pub(crate) wait: Option<Duration>,
+    /// The next action if no attempt succeeds, if this failure has one of its own.
+    pub(crate) help: Option<&'static str>,
+}
+
+impl Failed {
+    /// Creates a failure after which the server asks for no wait.
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            wait: None,
+            help: None,
+        }
+    }
+
+    /// Returns the same failure with the wait that the server asks for.
+    pub(crate) fn wait(self, wait: Option<Duration>) -> Self {
+        Self { wait, ..self }
+    }
+
+    /// Returns the same failure with its next action.
+    pub(crate) fn help(self, help: &'static str) -> Self {
+        Self {
+            help: Some(help),
+            ..self
+        }
+    }
 }
 
 /// Why no more attempts are made.
 pub(crate) struct GaveUp {
-    /// What was wrong with the last attempt.
-    pub(crate) reason: String,
-    /// How long the server asks to wait.
-    pub(crate) wait: Option<Duration>,
+    /// The last attempt.
+    pub(crate) failed: Failed,
     /// The number of attempts that were made.
     pub(crate) times: u32,
     /// Whether time is left, and only the attempts are used up.
@@ -111,8 +144,8 @@ pub(crate) struct GaveUp {
 impl GaveUp {
     /// The reason, with the number of attempts or the wait that the server asks for.
     pub(crate) fn text(&self) -> String {
-        let reason = &self.reason;
-        match (self.has_time, self.wait) {
+        let reason = &self.failed.reason;
+        match (self.has_time, self.failed.wait) {
             (true, _) if self.times > 1 => format!("{reason}, {} times", self.times),
             (false, Some(wait)) => format!("{reason} and asks to wait {} s", wait.as_secs()),
             (true, _) | (false, None) => reason.clone(),
@@ -231,13 +264,15 @@ mod tests {
         let mut made = 0;
         let result = policy.run(&Quiet, || {
             made += 1;
-            Attempt::<()>::Again("busy".to_owned(), None)
+            Attempt::<()>::Again(Failed::new("busy"))
         });
         let gave_up = result.err().unwrap();
         assert_eq!((made, gave_up.has_time), (2, true));
         assert_eq!(gave_up.text(), "busy, 2 times");
         let wait = Some(Duration::from_secs(3600));
-        let result = policy.run(&Quiet, || Attempt::<()>::Again("busy".to_owned(), wait));
+        let result = policy.run(&Quiet, || {
+            Attempt::<()>::Again(Failed::new("busy").wait(wait))
+        });
         let gave_up = result.err().unwrap();
         assert!(!gave_up.has_time);
         assert_eq!(gave_up.text(), "busy and asks to wait 3600 s");

@@ -298,6 +298,8 @@ pub enum ScoreCause {
         metric: Metric,
         /// The metrics that are available for the dimension.
         available: Vec<&'static str>,
+        /// Whether all scores of the dimension are text.
+        is_text: bool,
     },
     /// A score, or the mean of scores, lies outside the declared range.
     OutOfRange {

@@ -55,16 +55,21 @@ fn matches(argument: &str) -> Result<Vec<String>, Fault> {
             ),
         );
     }
-    let paths = glob::glob(argument)
-        .map_err(|error| Fault::usage(format!("`{argument}` is not a pattern: {error}")))?;
+    let paths = glob::glob(argument).map_err(|error| {
+        Fault::usage(format!("`{argument}` is not a pattern: {error}"))
+            .help("name a file, or a pattern such as 'gates/*.yaml'")
+    })?;
     let mut found = Vec::new();
     for path in paths {
-        let path = path.map_err(|error| Fault::usage(format!("`{argument}`: {error}")))?;
+        let path = path.map_err(|error| {
+            Fault::usage(format!("`{argument}`: {error}"))
+                .help("check that the folder exists and can be read")
+        })?;
         let Some(text) = path.to_str() else {
-            return Err(Fault::usage(format!(
-                "the name of `{}` is not UTF-8",
-                path.display()
-            )));
+            return Err(
+                Fault::usage(format!("the name of `{}` is not UTF-8", path.display()))
+                    .help("rename the file"),
+            );
         };
         found.push(text.to_owned());
     }
@@ -72,7 +77,7 @@ fn matches(argument: &str) -> Result<Vec<String>, Fault> {
         return Err(Fault::usage(format!(
             "no policy: the pattern `{argument}` matches no file"
         ))
-        .help("a gate with no policy would pass on nothing; mend the pattern"));
+        .help("write a pattern that matches the policies; without a policy nothing is judged"));
     }
     Ok(found)
 }

@@ -10,7 +10,9 @@ use super::model::{Condition, Evidence, Gate, Limit, Missing, MissingRule, Waive
 use super::raw::{Field, RawAnyOf, RawGate, RawWaiver};
 use super::reify::Defaults;
 use super::scope::{Place, Scope};
-use super::suggest::{fraction, not_one_of, number, out_of_fraction, percent, percent_limit};
+use super::suggest::{
+    fraction, nearest, not_one_of, number, out_of_fraction, percent, percent_limit,
+};
 use crate::input::Value;
 
 /// A larger relative limit is probably a mistake, such as 25 instead of 0.25.
@@ -45,7 +47,7 @@ impl Scope<'_> {
             raw.max_relative_rise,
         ];
         let range = self.range(raw.range, metric);
-        let limits = self.limits(given, metric, range);
+        let limits = self.limits(given, metric, range, &raw.unknown);
         let missing = self.missing_scores(raw.missing, raw.max_missing, metric, defaults);
         let inherits_evidence = raw.evidence.is_absent();
         let evidence = self.evidence_rule(raw.evidence, metric, defaults);
@@ -343,11 +345,14 @@ impl Scope<'_> {
         given: [Field<f64>; 6],
         metric: Option<Metric>,
         range: Option<(f64, f64)>,
+        unknown: &BTreeMap<String, serde_yaml::Value>,
     ) -> Vec<Limit> {
-        if given.iter().all(Field::is_absent) {
+        // A misspelt limit is reported as an unknown key.
+        let is_limit = |key: &String| nearest(key, &LimitKey::ALL.map(LimitKey::word)).is_some();
+        if given.iter().all(Field::is_absent) && !unknown.keys().any(is_limit) {
             let possible = metric.map_or(&LimitKey::ALL[..], Metric::limits);
-            let message = format!("the gate has no limit; expected one of {}", words(possible));
-            self.report(Place::Lack, &message, "");
+            let help = format!("add one of {}", words(possible));
+            self.report(Place::Lack, "the gate has no limit", &help);
         }
         let unit = metric.map(Metric::unit);
         let mut limits = Vec::new();

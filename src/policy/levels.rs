@@ -28,7 +28,7 @@ const LEVELS: [(&str, &[&str]); 7] = [
     ("in `waive`", RawWaiver::KEYS),
 ];
 
-/// The message and the next edit, which may be empty, for a key that is not one of those that its level knows.
+/// The message and the next edit for a key that is not one of those that its level knows.
 pub(super) fn unknown_key(key: &str, known: &[&str]) -> (String, String) {
     if LATER.contains(&key) {
         let message = "this version of weave-gate does not know this key; a later one will";
@@ -43,7 +43,7 @@ pub(super) fn unknown_key(key: &str, known: &[&str]) -> (String, String) {
     let (why, help) = not_one_of(key, known);
     let mut levels = LEVELS.iter();
     match levels.find_map(|(level, keys)| Some((level, nearest(key, keys)?))) {
-        Some((level, near)) if help.is_empty() && lookalike(key).is_none() => (
+        Some((level, near)) if nearest(key, known).is_none() && lookalike(key).is_none() => (
             format!("unknown key `{key}`"),
             format!("did you mean `{near}`, which belongs {level}?"),
         ),

@@ -42,5 +42,7 @@ pub use model::{
 };
 pub use parse::{MOST_PROBLEMS, line_of, parse};
 pub use raw::policy_schema as schema;
-pub use source::{RunAddress, SelectorTemplate, Source, SourceTemplate, Template};
+pub use source::{
+    RunAddress, SelectorTemplate, Source, SourceTemplate, Template, Unresolved, Unset,
+};
 pub use yaml::MAX_BYTES;

@@ -178,9 +178,10 @@ impl Scope<'_> {
         }
         let run = self.template("run", run);
         if let Some(id) = run.as_ref().and_then(Template::literal)
-            && let Err(problem) = Source::run(&id)
+            && let Err(fault) = Source::run(&id)
         {
-            self.report(Place::Value("run"), &problem, "");
+            let help = fault.help.unwrap_or_default();
+            self.report(Place::Value("run"), &fault.message, &help);
         }
         let file = self.template("file", file);
         run.map(SourceTemplate::Run)

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::fault::Fault;
 use crate::project::Project;
 use crate::selector::Selector;
 
@@ -26,11 +27,12 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// The problem, as the end of a message that names the option.
-    pub fn from_argument(text: &str) -> Result<Self, String> {
+    /// The problem, with the message as the end of one that names the option.
+    pub fn from_argument(text: &str) -> Result<Self, Fault> {
         if let Some(path) = text.strip_prefix("file:") {
             return if path.is_empty() {
-                Err("`file:` needs the path of a snapshot".to_owned())
+                Err(Fault::usage("`file:` has no path")
+                    .help("give the path of a snapshot, as in `file:candidate.json`"))
             } else {
                 Ok(Self::File(PathBuf::from(path)))
             };
@@ -52,26 +54,36 @@ impl Source {
     /// # Errors
     ///
     /// The problem with the id or address.
-    pub fn run(id: &str) -> Result<Self, String> {
+    pub fn run(id: &str) -> Result<Self, Fault> {
         if is_address(id) {
             let address = RunAddress::parse(id).ok_or_else(|| {
-                format!("`{id}` is not the address of a run; expected https://…/ENTITY/PROJECT/r/call/ID")
+                Fault::usage(format!("`{id}` is not the address of a run")).help(
+                    "open the run in Weave and copy its address, https://…/ENTITY/PROJECT/r/call/ID",
+                )
             })?;
             return Self::run(&address.id);
         }
         if id.is_empty() {
-            return Err("it is empty; is a variable not set?".to_owned());
+            return Err(Fault::usage("the run id is empty")
+                .help("check that the variable that holds it is set"));
         }
+        let wrong = |help: &str| Fault::usage(format!("`{id}` is not a run id")).help(help);
         if id.len() > 256 || id.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err("a run id is one word of at most 256 bytes".to_owned());
-        }
-        if id == LATEST || id.contains('=') {
-            return Err(format!(
-                "`{id}` is not a run id; a run is looked up by the keys evaluation, model, commit, branch and attributes"
+            return Err(wrong(
+                "an id has no spaces and at most 256 bytes; `weave-gate runs` lists the ids",
             ));
         }
-        if matches!(id, "." | "..") || id.starts_with("file:") {
-            return Err(format!("`{id}` is not a run id"));
+        if id == LATEST || id.contains('=') {
+            return Err(wrong(
+                "a run is selected by the keys evaluation, model, commit, branch and attributes",
+            ));
+        }
+        if let Some(path) = id.strip_prefix("file:") {
+            return Err(wrong(&format!("for a snapshot, write `file: {path}`")));
+        }
+        let is_json = Path::new(id).extension().is_some_and(|end| end == "json");
+        if is_json || id.contains(['/', '\\']) || matches!(id, "." | "..") {
+            return Err(wrong(&format!("for a snapshot, write `file:{id}`")));
         }
         Ok(Self::Run(id.to_owned()))
     }
@@ -171,21 +183,26 @@ impl SourceTemplate {
     /// # Errors
     ///
     /// A variable that is not set, or the problem with the result.
-    pub fn resolve(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Source, String> {
+    pub fn resolve(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Source, Fault> {
+        let text = |template: &Template| template.resolve(lookup).map_err(Fault::from);
         match self {
-            Self::Run(template) => Source::run(&template.resolve(lookup)?),
-            Self::File(template) => match template.resolve(lookup)?.as_str() {
-                "" => Err("the path of the snapshot is empty".to_owned()),
+            Self::Run(template) => Source::run(&text(template)?),
+            Self::File(template) => match text(template)?.as_str() {
+                "" => Err(Fault::usage("the path of the snapshot is empty")
+                    .help("check that the variable that holds it is set")),
                 path => Ok(Source::File(PathBuf::from(path))),
             },
-            Self::Find(template) => template.resolve(lookup).map(Source::Find),
+            Self::Find(template) => {
+                let selector = template.resolve(lookup).map_err(Fault::from)?;
+                Ok(Source::Find(selector))
+            }
         }
     }
 
     /// The selector that a run named in another way must match: the keys that can be resolved, and for each other key
     /// the reason why it cannot be resolved. Empty if this names a single run.
     #[must_use]
-    pub fn expected(&self, lookup: &dyn Fn(&str) -> Option<String>) -> (Selector, Vec<String>) {
+    pub fn expected(&self, lookup: &dyn Fn(&str) -> Option<String>) -> (Selector, Vec<Unresolved>) {
         match self {
             Self::Find(template) => template.known(lookup),
             Self::Run(_) | Self::File(_) => Default::default(),
@@ -200,7 +217,7 @@ impl SourceTemplate {
     pub fn evaluation(
         &self,
         lookup: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Option<String>, String> {
+    ) -> Result<Option<String>, Unresolved> {
         match self {
             Self::Find(template) => text("evaluation", template.evaluation.as_ref(), lookup),
             Self::Run(_) | Self::File(_) => Ok(None),
@@ -209,7 +226,7 @@ impl SourceTemplate {
 }
 
 impl SelectorTemplate {
-    fn resolve(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Selector, String> {
+    fn resolve(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Selector, Unresolved> {
         let mut attributes = BTreeMap::new();
         for (path, template) in &self.attributes {
             let value = text(&format!("attributes.{path}"), Some(template), lookup)?;
@@ -225,12 +242,12 @@ impl SelectorTemplate {
     }
 
     /// The keys that can be resolved, and for each other key the reason why it cannot be resolved.
-    fn known(&self, lookup: &dyn Fn(&str) -> Option<String>) -> (Selector, Vec<String>) {
+    fn known(&self, lookup: &dyn Fn(&str) -> Option<String>) -> (Selector, Vec<Unresolved>) {
         let mut unknown = Vec::new();
         let mut known = |key: &str, template: Option<&Template>| match text(key, template, lookup) {
             Ok(text) => text,
-            Err(problem) => {
-                unknown.push(problem);
+            Err(unresolved) => {
+                unknown.push(unresolved);
                 None
             }
         };
@@ -255,14 +272,48 @@ fn text(
     key: &str,
     template: Option<&Template>,
     lookup: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<String>, String> {
+) -> Result<Option<String>, Unresolved> {
     let Some(template) = template else {
         return Ok(None);
     };
+    let unresolved = |unset: Option<Unset>| Unresolved {
+        key: key.to_owned(),
+        variable: unset.map(|Unset(name)| name),
+    };
     match template.resolve(lookup) {
-        Ok(text) if text.is_empty() => Err(format!("{key}: is empty")),
+        Ok(text) if text.is_empty() => Err(unresolved(None)),
         Ok(text) => Ok(Some(text)),
-        Err(problem) => Err(format!("{key}: {problem}")),
+        Err(unset) => Err(unresolved(Some(unset))),
+    }
+}
+
+/// A key of a selector whose value is unknown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unresolved {
+    /// The key.
+    pub key: String,
+    /// The variable that is not set; `None` if the value is an empty text.
+    pub variable: Option<String>,
+}
+
+impl From<Unresolved> for Fault {
+    fn from(unresolved: Unresolved) -> Self {
+        match unresolved.variable {
+            Some(name) => Self::from(Unset(name)),
+            None => Self::usage("the value is empty").help("check the variables in it"),
+        }
+        .in_argument(&unresolved.key)
+    }
+}
+
+/// A variable that is not set, or set to an empty text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unset(pub String);
+
+impl From<Unset> for Fault {
+    fn from(Unset(name): Unset) -> Self {
+        Self::usage(format!("the variable `{name}` is not set"))
+            .help(format!("set it, or write `${{{name}:-fallback}}`"))
     }
 }
 
@@ -342,7 +393,7 @@ impl Template {
     /// # Errors
     ///
     /// A variable that is not set and has no fallback.
-    pub fn resolve(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+    pub fn resolve(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, Unset> {
         let mut text = String::new();
         for part in &self.0 {
             match part {
@@ -351,9 +402,7 @@ impl Template {
                     let value = lookup(name)
                         .filter(|value| !value.is_empty())
                         .or_else(|| fallback.clone())
-                        .ok_or_else(|| {
-                            format!("the variable `{name}` is not set; set it, or write `${{{name}:-fallback}}`")
-                        })?;
+                        .ok_or_else(|| Unset(name.clone()))?;
                     text.push_str(&value);
                 }
             }
@@ -401,7 +450,7 @@ mod tests {
             assert!(Template::parse(text).is_err(), "{text}");
         }
         let unset = Template::parse("${NONE}").unwrap().resolve(&environment);
-        assert!(unset.unwrap_err().contains("`NONE` is not set"));
+        assert_eq!(unset, Err(Unset("NONE".to_owned())));
     }
 
     #[test]

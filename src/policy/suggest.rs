@@ -180,20 +180,20 @@ pub(super) fn out_of_fraction(key: &str, value: f64) -> (String, String) {
     (format!("{value} is not a fraction from 0 to 1"), help)
 }
 
-/// Why a word is not one of those that are known, as the end of a message, and the next edit. Either may be empty.
+/// Why a word is not one of those that are known, as the end of a message, and the next edit. The reason may be empty.
 pub(super) fn not_one_of(word: &str, names: &[&str]) -> (String, String) {
     let plain = plain(word);
     let meant = names.iter().find(|name| **name == plain).copied();
     if let Some(found) = lookalike(word) {
         let near = meant.or_else(|| nearest(&plain, names));
-        let help = near.map_or(String::new(), |near| format!("write `{near}`"));
+        let help = near.map_or_else(
+            || format!("use one of {}", names.join(", ")),
+            |near| format!("write `{near}`"),
+        );
         return (format!(": it contains {found}"), help);
     }
     match meant.or_else(|| nearest(word, names)) {
         Some(near) => (String::new(), format!("did you mean `{near}`?")),
-        None => (
-            format!("; expected one of {}", names.join(", ")),
-            String::new(),
-        ),
+        None => (String::new(), format!("use one of {}", names.join(", "))),
     }
 }

@@ -201,7 +201,7 @@ fn unknown_keys_are_named_with_the_nearest_right_one() {
     );
     refused(
         &gate("", "metric: rows, min: 1, zzz: 1"),
-        &["gates[0] \"g\": zzz: unknown key `zzz`; expected one of name, scorer"],
+        &["gates[0] \"g\": zzz: unknown key `zzz` | use one of name, scorer"],
     );
     refused(
         &gate("baseline: {require: true}", "metric: rows, min: 1"),
@@ -251,14 +251,14 @@ baseline: {model: 'bot-${SHA}', max_age: 2w, attributes: {branch: main}}",
         "candidate: {attributes: {sha: '${NONE}'}}\nbaseline: {evaluation: '${NONE:-}'}",
         "metric: rows, min: 1",
     ));
-    let said = resolved(unset.candidate.source).unwrap_err();
+    let said = resolved(unset.candidate.source).unwrap_err().message;
     assert!(
         said.starts_with("attributes.sha: the variable `NONE` is not set"),
         "{said}"
     );
     assert_eq!(
-        resolved(unset.baseline.source).unwrap_err(),
-        "evaluation: is empty"
+        resolved(unset.baseline.source).unwrap_err().message,
+        "evaluation: the value is empty"
     );
 }
 
@@ -329,7 +329,7 @@ fn wrong_selectors_are_named() {
         ("identity: {sha: a}", "identity.sha: unknown key"),
         (
             "completeness: ignore",
-            "completeness: `ignore` is not a value of `completeness`; expected one of undecided, warn",
+            "completeness: `ignore` is not a value of `completeness` | use one of undecided, warn",
         ),
         (
             "baseline: {last: 5}",
@@ -499,7 +499,7 @@ fn wrong_evidence_rules_are_named() {
         ),
         (
             format!("{rate}, evidence: sure"),
-            "`sure` is not a value of `evidence`; expected one of observed, significant, proven",
+            "`sure` is not a value of `evidence` | use one of observed, significant, proven",
         ),
         (
             format!("{rate}, confidence: 0.9"),
@@ -525,7 +525,7 @@ fn wrong_evidence_rules_are_named() {
     }
     refused(
         &gate("correction: bonferroni", "metric: rows, min: 1"),
-        &["`bonferroni` is not a value of `correction`; expected one of holm, none"],
+        &["`bonferroni` is not a value of `correction` | use one of holm, none"],
     );
 }
 
@@ -675,11 +675,11 @@ fn numbers_have_to_be_possible() {
 fn limits_have_to_fit_their_metric() {
     refused(
         &gate("", "metric: rows"),
-        &["the gate has no limit; expected one of min, max"],
+        &["the gate has no limit | add one of min, max"],
     );
     refused(
         &gate("", "scorer: s, metric: pass_rate"),
-        &["the gate has no limit; expected one of min, max, max_drop"],
+        &["the gate has no limit | add one of min, max, max_drop"],
     );
     refused(
         &gate("", "metric: rows, max_drop: 1"),
@@ -727,7 +727,7 @@ fn gates_have_to_be_whole() {
     );
     refused(
         &gate("", "metric: rows, min: 1, severity: error"),
-        &["`error` is not a value of `severity`; expected one of block, warn"],
+        &["`error` is not a value of `severity` | use one of block, warn"],
     );
     refused(
         &gate("", "metric: rows, min: 1, missing: fail"),

@@ -137,10 +137,12 @@ fn not_judged(report: &JsonReport<'_>) -> Fault {
             let fault = Fault::evidence(format!("nothing was judged: {}", error.message));
             match &error.help {
                 Some(help) => fault.help(help),
-                None => fault,
+                None => fault.help("run the check again"),
             }
         }
-        (None, Some(reason)) => Fault::evidence(format!("nothing was judged: {reason}")),
-        (None, None) => Fault::evidence("nothing was judged"),
+        (None, Some(reason)) => Fault::evidence(format!("nothing was judged: {reason}"))
+            .help("give the report of a check that judged its runs"),
+        (None, None) => Fault::evidence("nothing was judged")
+            .help("give the report of a check that judged its runs"),
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::escape::{command_data, command_property};
-use super::finding::finding_text;
-use super::reason::reason_text;
+use super::finding::finding_and_help;
+use super::reason::reason_and_help;
 use super::{Judged, Report, Section, view};
 use crate::fault::Fault;
 use crate::judge::{Check, Status};
@@ -72,7 +72,10 @@ pub fn annotations(report: &Report, file: &dyn Fn(&str) -> String) -> String {
 
 fn of_fault(fault: &Fault, file: &dyn Fn(&str) -> String) -> Vec<Annotation> {
     if fault.problems.is_empty() {
-        let message = fault.message.clone();
+        let message = match &fault.help {
+            Some(help) => format!("{}\nhelp: {help}", fault.message),
+            None => fault.message.clone(),
+        };
         return vec![Annotation::new("weave-gate: no verdict", message)];
     }
     let of_problem = |problem: &Problem| {
@@ -119,7 +122,7 @@ fn of_checks(
             line: (list.len() < MOST)
                 .then(|| line_of(&section.text, &check.gate, check.limit.key))
                 .flatten(),
-            ..Annotation::new(&title, reason_text(check).to_string())
+            ..Annotation::new(&title, reason_and_help(check))
         });
     }
     if judged.judgement.checks.iter().all(|check| !check.blocks()) {
@@ -127,7 +130,7 @@ fn of_checks(
         let blocks = findings.filter(|finding| finding.name() == crate::judge::Name::NothingJudged);
         errors.extend(blocks.map(|finding| Annotation {
             file: Some(file(&section.path)),
-            ..Annotation::new("weave-gate: undecided", finding_text(finding).to_string())
+            ..Annotation::new("weave-gate: undecided", finding_and_help(finding))
         }));
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::escape::visible_json;
-use super::finding::finding_text;
+use super::finding::{cause_help, finding_text};
 use super::reason::{conclusion, reason_text};
 use super::rows::{self, Row};
 use super::units::{Ends, Values};
@@ -232,6 +232,9 @@ pub(super) struct JsonFinding<'a> {
     pub(super) effect: Cow<'a, str>,
     /// What was found, in words.
     pub(super) message: Cow<'a, str>,
+    /// The next action; null if nothing is to be done.
+    #[serde(default)]
+    pub(super) help: Option<Cow<'a, str>>,
 }
 
 /// One limit of one gate on one subject, judged.
@@ -677,6 +680,7 @@ pub(super) fn finding(finding: &Finding) -> JsonFinding<'static> {
         name: finding.name().word().into(),
         effect: effect_word(finding.effect).into(),
         message: finding_text(finding).to_string().into(),
+        help: cause_help(&finding.cause).map(|help| help.to_string().into()),
     }
 }
 

@@ -4,8 +4,8 @@ use quick_junit::{
     NonSuccessKind, Report as Junit, SerializeError, TestCase, TestCaseStatus, TestSuite,
 };
 
-use super::finding::finding_text;
-use super::reason::reason_text;
+use super::finding::finding_and_help;
+use super::reason::reason_and_help;
 use super::{Judged, Report, view};
 use crate::fault::Fault;
 use crate::judge::{Check, Name, Status};
@@ -69,7 +69,7 @@ fn suite(path: &str, judged: &Judged) -> TestSuite {
     // Readers show a suite without any judged test as successful, so findings are added as errors.
     let findings = judged.judgement.findings.iter();
     for finding in findings.filter(|finding| finding.name() == Name::NothingJudged) {
-        let message = spelled_out(&finding_text(finding).to_string());
+        let message = spelled_lines(&finding_and_help(finding));
         suite.add_test_case(error(path, "the verdict", "undecided", &message));
     }
     suite
@@ -112,14 +112,23 @@ fn status(check: &Check) -> TestCaseStatus {
 }
 
 fn text(check: &Check) -> String {
-    let reason = reason_text(check).to_string();
-    spelled_out(&format!("{}: {reason}", view::status_label(check)))
+    let text = format!("{}: {}", view::status_label(check), reason_and_help(check));
+    spelled_lines(&text)
+}
+
+/// Text of several lines with its hidden characters made visible.
+fn spelled_lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(spelled_out).collect();
+    lines.join("\n")
 }
 
 /// A suite with an error for a policy that could not be judged, so that no older result stays visible.
 fn unjudged(path: &str, fault: &Fault) -> TestSuite {
-    let message: Vec<String> = fault.message.lines().map(spelled_out).collect();
-    let message = message.join("\n");
+    let message = match &fault.help {
+        Some(help) => format!("{}\nhelp: {help}", fault.message),
+        None => fault.message.clone(),
+    };
+    let message = spelled_lines(&message);
     let mut suite = TestSuite::new(path);
     suite.add_test_case(error(path, "the evidence", "no verdict", &message));
     suite

@@ -14,7 +14,6 @@ mod json;
 mod junit;
 mod links;
 mod markdown;
-mod missing;
 mod reason;
 mod redact;
 mod rows;
@@ -38,6 +37,8 @@ use crate::judge::{Check, Comparison, Judgement, OffendingRows, Verdict};
 pub use comparison::{render as json_comparison, schema as comparison_schema};
 pub use escape::message;
 pub use explain::{Asked, explain};
+#[cfg(test)]
+pub(crate) use finding::finding_and_help;
 pub use github::annotations as github_annotations;
 pub use gitlab::{annotations as gitlab_annotations, metrics};
 pub use html::{render as html, render_comparison as html_comparison};

@@ -1,6 +1,6 @@
 //! The reason of a check in words: what was measured, by how much it is beyond its limit, and whether that is chance.
 
-use super::finding::cause_text;
+use super::finding::{cause_help, cause_text};
 use super::units::{self, Ends};
 use crate::judge::{Check, Decision, Measure, Reason, RuleOutcome, TestResult};
 use crate::number::{full, plural};
@@ -25,7 +25,24 @@ pub(crate) fn reason_text(check: &Check) -> Prose {
     }
 }
 
-/// The same, without the values and the limit, for a line below them. Empty if there is nothing more to say.
+/// The next action that makes a check decidable; `None` if the check is decided or nothing is known to do.
+pub(super) fn reason_help(check: &Check) -> Option<Prose> {
+    match &check.reason {
+        Reason::Blocked(cause) => cause_help(cause),
+        Reason::Skipped | Reason::Values(_) | Reason::Test(_) | Reason::MissingScoresDecide => None,
+    }
+}
+
+/// The reason, and the next action on a line of its own.
+pub(super) fn reason_and_help(check: &Check) -> String {
+    let reason = reason_text(check).to_string();
+    match reason_help(check) {
+        Some(help) => format!("{reason}\nhelp: {help}"),
+        None => reason,
+    }
+}
+
+/// The reason of a check without the values and the limit, for a line below them. Empty if there is nothing more to say.
 pub(super) fn conclusion(check: &Check) -> Prose {
     let decision = match &check.reason {
         Reason::Values(decision) => *decision,

@@ -2,7 +2,10 @@
 
 use super::units::{self, Values};
 use crate::evidence::{Baseline, Evidence, LeftOut, ListedRun, Role, Run};
-use crate::judge::{Cause, Check, Judgement, Line, Measure, Reason, RunMetric, Status, Verdict};
+use crate::judge::{
+    Cause, Check, Effect, Finding, Judgement, Line, Measure, Name, Reason, RunMetric, Status,
+    Verdict,
+};
 use crate::number::plural;
 use crate::policy::{Kind, Metric, Severity};
 
@@ -73,6 +76,25 @@ pub(super) fn only_cause(judgement: &Judgement) -> Option<&Cause> {
         }
     }
     cause.filter(|_| judgement.verdict == Verdict::Undecided)
+}
+
+/// The findings that a reader must know and that no check tells.
+pub(super) fn told_findings(judgement: &Judgement) -> Vec<&Finding> {
+    let is_told = |finding: &&Finding| {
+        let mut checks = judgement.checks.iter();
+        checks
+            .any(|check| matches!(&check.reason, Reason::Blocked(cause) if *cause == finding.cause))
+    };
+    // That change limits are skipped is never hidden.
+    let matters = |finding: &&Finding| {
+        matches!(finding.effect, Effect::Undecided | Effect::Warning)
+            || finding.name() == Name::NoBaseline
+    };
+    let findings = judgement.findings.iter();
+    findings
+        .filter(matters)
+        .filter(|finding| !is_told(finding))
+        .collect()
 }
 
 /// Checks that are shown together: one that was measured, or all that one cause leaves undecided.

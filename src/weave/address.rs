@@ -194,7 +194,8 @@ fn set(name: &str, lookup: &Lookup<'_>) -> Option<String> {
 }
 
 fn invalid(source: &str, problem: &str) -> Fault {
-    Fault::usage(format!("the address in {source} is no URL: {problem}"))
+    Fault::usage(format!("the address in {source} is not a URL: {problem}"))
+        .help("write it as https://HOST")
 }
 
 #[cfg(test)]

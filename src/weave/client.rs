@@ -14,10 +14,14 @@ use super::api_error::ApiError;
 use super::credentials::Credential;
 use super::identity::Failure;
 use crate::fault::Fault;
-use crate::http::{self, Answer, GaveUp, Message, Progress, RetryPolicy, Sender, retry_after};
+use crate::http::{
+    self, Answer, Failed, GaveUp, Message, Progress, RetryPolicy, Sender, retry_after,
+};
 use crate::json::object;
 use crate::site::Lookup;
 
+/// The next action if no server can be connected to.
+const NO_SERVER: &str = "check that a server runs at this address, and --base-url, WF_TRACE_SERVER_URL, WANDB_BASE_URL and the proxy";
 /// Maximum size of a decompressed answer, in bytes. A larger answer is refused.
 const MAX_BODY: u64 = 64 * 1024 * 1024;
 const MAX_ATTEMPTS: u32 = 5;
@@ -339,7 +343,7 @@ impl<'a> Client<'a> {
             Credential::Key(key) => Ok(key.basic()),
             Credential::Identity(identity) => {
                 identity.bearer(left).map_err(|failure| match failure {
-                    Failure::Again(reason) => Attempt::Again(reason, None),
+                    Failure::Again(reason) => Attempt::Again(Failed::new(reason)),
                     Failure::Refused(fault) => refused(ApiError::Fault(fault)),
                 })
             }
@@ -418,8 +422,8 @@ impl<'a> Client<'a> {
                     .help("the server is older than the v2 Evaluation API, or this is not the address of a trace server"),
             ),
             408 | 409 | 425 | 429 | 500..=599 if status != 501 => Attempt::Again(
-                format!("Weave answered {status}{quoted}"),
-                retry_after(&answer.headers),
+                Failed::new(format!("Weave answered {status}{quoted}"))
+                    .wait(retry_after(&answer.headers)),
             ),
             _ if said.as_deref().is_some_and(|said| said.contains(NOT_FINITE)) => refuse(
                 Fault::evidence(format!("Weave answered {status}{quoted}")).help(NOT_FINITE_HELP),
@@ -449,7 +453,7 @@ impl<'a> Client<'a> {
         let host = &self.way;
         match error {
             ureq::Error::Timeout(ureq::Timeout::Connect) if retry.left().is_some() => {
-                Attempt::Again(format!("no connection to {host} in time"), None)
+                Attempt::Again(Failed::new(format!("no connection to {host} in time")).help(NO_SERVER))
             }
             ureq::Error::Timeout(_) => {
                 refused(ApiError::Busy(self.too_late(retry, ""), None))
@@ -486,10 +490,11 @@ impl<'a> Client<'a> {
                     "a private authority is trusted through SSL_CERT_FILE; does the server speak https at this address?",
                 ),
             ),
-            error => Attempt::Again(
-                format!("the connection to {host} failed: {}", http::cause(error)),
-                None,
-            ),
+            error => {
+                let cause = http::cause(error);
+                let failed = Failed::new(format!("the connection to {host} failed: {cause}"));
+                Attempt::Again(if is_refused(error) { failed.help(NO_SERVER) } else { failed })
+            }
         }
     }
 
@@ -502,7 +507,11 @@ impl<'a> Client<'a> {
         } else {
             self.too_late(retry, &gave_up.text())
         };
-        ApiError::Busy(fault, gave_up.wait)
+        let fault = match gave_up.failed.help {
+            Some(help) => fault.help(help),
+            None => fault,
+        };
+        ApiError::Busy(fault, gave_up.failed.wait)
     }
 
     /// The reason that the trace server gives in an error answer, as one line of at most 300 characters.
@@ -580,6 +589,15 @@ fn is_not_finite(bytes: &[u8], error: &serde_json::Error) -> bool {
 
 /// The number of bytes in the longer of these words, and its sign.
 const WORD: usize = 9;
+
+/// Whether no server listens at the address.
+fn is_refused(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::ConnectionFailed => true,
+        ureq::Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+        _ => false,
+    }
+}
 
 const fn refused(error: ApiError) -> Attempt {
     Attempt::Done(Err(error))

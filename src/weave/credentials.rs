@@ -174,7 +174,8 @@ fn read(path: &Path) -> Result<Option<String>, Fault> {
         Err(error) => Err(Fault::evidence(format!(
             "no API key: WANDB_API_KEY is not set, and `{}` cannot be read: {error}",
             path.display()
-        ))),
+        ))
+        .help("set WANDB_API_KEY, or make the file readable")),
     }
 }
 

@@ -15,6 +15,7 @@ use super::body::named;
 use super::client::Client;
 use super::eligible::Eligible;
 use super::not_found;
+use super::unknown_id;
 use super::wire::{CallRead, CallStats};
 use crate::evidence::{BaselineRules, EvaluationKey, Match, RunInfo};
 use crate::evidence::{Choice, Completeness, Gap};
@@ -34,6 +35,8 @@ const CALL_STATS: &str = "/calls/query_stats";
 const STATUS: &str = "/evaluations/status";
 /// Number of runs per page. The run that a search needs is nearly always the first.
 const PAGE: usize = 10;
+/// Maximum number of runs among which the run that was meant is searched.
+const MEANT: usize = 50;
 /// Maximum number of pages that a search reads. A server that returns more runs that do not match does not filter.
 const MOST_PAGES: usize = 10;
 /// Limit of the query for the runs of one commit. Reaching it is an error, because so many runs are not re-runs.
@@ -261,6 +264,18 @@ impl<'a> Finder<'a> {
                 Ok(not_found::explain(&asked, &recent))
             }
         }
+    }
+
+    /// Returns the edit that names the run that was meant, if `text` is no run id but something that one of the newest
+    /// runs has: a display name, the start of an id, an evaluation, a model, a commit or a branch. `None` as well if the
+    /// runs cannot be listed, because this only improves an error message.
+    #[must_use]
+    pub fn meant(self, text: &str) -> Option<Prose> {
+        let body = self.list(&Selector::default(), Eligible::Any, "desc", MEANT, 0);
+        let what = "the list of evaluation runs";
+        let calls: Vec<CallRead> = self.client.post_lines_aside(what, CALLS, &body).ok()?;
+        let recent: Vec<RunInfo> = calls.into_iter().map(RunInfo::from).collect();
+        unknown_id::meant(text, &recent, self.identity)
     }
 
     /// Returns the runs with these ids that exist, in the order of the ids.
@@ -697,7 +712,9 @@ impl<'a> Finder<'a> {
                 Some(_) => {
                     return Err(ApiError::Fault(Fault::evidence(
                         "the answers of Weave contradict each other: one run is listed twice, and differs",
-                    )));
+                    )
+                    .help("try again later: the run may still be written")
+                    .retryable()));
                 }
             }
         }

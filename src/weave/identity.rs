@@ -68,6 +68,7 @@ impl Identity {
     ) -> Result<Self, Fault> {
         let site = Site::of(base).map_err(|problem| {
             Fault::evidence(format!("the address of W&B is invalid: {problem}"))
+                .help("check WANDB_BASE_URL")
         })?;
         if site.is_open() && !insecure_http {
             return Err(Fault::usage(format!(

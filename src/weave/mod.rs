@@ -16,6 +16,7 @@ mod read;
 mod rows;
 mod settings;
 mod setup;
+mod unknown_id;
 mod wire;
 
 pub use address::{Address, web};

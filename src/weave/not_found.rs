@@ -7,7 +7,7 @@ use super::eligible::Eligible;
 use crate::evidence::{BaselineRules, RunInfo};
 use crate::project::Project;
 use crate::prose::Prose;
-use crate::selector::{Identity, Selector};
+use crate::selector::{Identity, SHORTEST_COMMIT, Selector};
 
 /// Maximum number of names or values that are listed.
 const MOST: usize = 6;
@@ -145,7 +145,13 @@ fn attributes(
             .map(|(_, value)| value.as_str())
             .collect();
         return if !values.is_empty() {
+            let is_short = selector
+                .commit
+                .as_ref()
+                .is_some_and(|commit| path == identity.commit && commit.len() < SHORTEST_COMMIT);
+            let short = format!("; a commit needs at least {SHORTEST_COMMIT} characters");
             asked
+                .text(if is_short { short.as_str() } else { "" })
                 .text("; values of ")
                 .name(format!("attributes.{path}"))
                 .text(format!(" in {among}: "))

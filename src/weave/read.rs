@@ -174,7 +174,8 @@ pub fn saved_evidence(sources: &Sources, wanted: Option<&Wanted<'_>>) -> Result<
     let loaded = |sources: &[RunSource]| -> Result<Vec<Loaded<'static>>, Fault> {
         let of = |side: &RunSource| match side {
             RunSource::Snapshot(run, saved) => Ok(Loaded::saved(run.clone(), saved)),
-            RunSource::Live(info) => Err(Fault::evidence(format!("run `{}` is in Weave", info.id))),
+            RunSource::Live(info) => Err(Fault::evidence(format!("run `{}` is in Weave", info.id))
+                .help("this is a bug of weave-gate: please report it")),
         };
         sources.iter().map(of).collect()
     };
@@ -202,7 +203,8 @@ fn of_one_project(evidence: Evidence, sources: &Sources) -> Result<Evidence, Fau
             Err(Fault::evidence(format!(
                 "the candidate is of project `{}`, the baseline of `{}`",
                 evidence.candidate.project, baseline.project
-            )))
+            ))
+            .help("name two runs of one project; `weave-gate compare` takes two projects"))
         }
         _ => Ok(evidence),
     }

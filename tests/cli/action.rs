@@ -209,7 +209,7 @@ fn an_empty_run_is_refused_and_never_the_policys() {
             assert!(ran.outputs.contains("verdict=none\nexit-code=2\n"));
             let report = fs::read_to_string(ran.folder.join("out/report.json")).unwrap();
             assert!(
-                report.contains(&format!("--{name}: it is empty")),
+                report.contains(&format!("--{name}: the run id is empty")),
                 "{report}"
             );
         }

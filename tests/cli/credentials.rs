@@ -203,7 +203,7 @@ fn a_settings_file_that_cannot_be_read_is_an_error() {
         ),
         (
             "[default]\nbase_url = ftp://a.test",
-            "is no URL: expected http:// or https://",
+            "is not a URL: expected http:// or https://",
         ),
         (
             "[default]\nbase_url = http://a.test",

@@ -25,7 +25,7 @@ pub fn document(name: &str) -> String {
 
 /// Compares a generated part of a document with the file, or rewrites it.
 #[track_caller]
-fn generated(name: &str, start: &str, end: &str, expected: &str) {
+pub fn generated(name: &str, start: &str, end: &str, expected: &str) {
     let text = document(name);
     let from = text
         .find(start)

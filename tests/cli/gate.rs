@@ -196,6 +196,13 @@ impl Outcome {
         self
     }
 
+    /// Asserts that stdout has a message and its help, given as `message | help`.
+    #[track_caller]
+    pub fn tells(self, text: &str) -> Self {
+        let (message, help) = text.split_once(" | ").unwrap();
+        self.shows(message).shows(help)
+    }
+
     /// Removes the folder of the run.
     pub fn done(self) {
         fs::remove_dir_all(self.folder).unwrap();

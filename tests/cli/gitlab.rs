@@ -195,7 +195,7 @@ fn an_empty_run_is_refused_and_never_the_policys() {
         assert_eq!(prepared.run(shell, &script).code, 2);
         let report = prepared.read("out/report.json");
         assert!(
-            report.contains(&format!("--{input}: it is empty")),
+            report.contains(&format!("--{input}: the run id is empty")),
             "{report}"
         );
     }

@@ -39,6 +39,11 @@ impl Logged {
         self
     }
 
+    /// The run with this number of stored calls.
+    pub fn stored(self, stored: u64) -> Self {
+        Self { stored, ..self }
+    }
+
     /// The run with a commit and this branch.
     pub fn on(self, branch: &str) -> Self {
         let commit = format!("{:0>40}", self.id());
@@ -53,14 +58,14 @@ impl Logged {
     }
 
     /// The run as `EvaluationLogger` logs it, with this display name.
-    fn by_logger(self, name: &str) -> Self {
+    pub fn by_logger(self, name: &str) -> Self {
         self.of("Evaluation")
             .with("/display_name", json!(name))
             .with("/attributes/_weave_eval_meta", json!({"imperative": true}))
     }
 
     /// The run with one more score in each row, by the number of the row.
-    fn scored(mut self, scorer: &str, score: impl Fn(u32) -> Value) -> Self {
+    pub fn scored(mut self, scorer: &str, score: impl Fn(u32) -> Value) -> Self {
         for (place, row) in (0..).zip(&mut self.rows) {
             match score(place) {
                 Value::Null => {}
@@ -132,10 +137,11 @@ pub fn answer(runs: &[Logged], request: &Request) -> Option<Reply> {
         return Some(Reply::json(&json!({"count": run.stored})));
     }
     let ids = request.body["evaluation_run_ids"].as_array()?;
-    let judged: Vec<&Logged> = ids
+    let mut judged: Vec<&Logged> = ids
         .iter()
         .filter_map(|id| find(id.as_str().unwrap()))
         .collect();
+    judged.dedup_by_key(|run| run.id());
     let rows = judged.iter().map(|run| run.rows.len()).max().unwrap_or(0);
     if request.body["include_rows"] == true {
         let row = |number: usize| {

@@ -68,4 +68,6 @@ mod selection;
 #[cfg(unix)]
 mod shell;
 mod snapshot;
+#[cfg(target_os = "linux")]
+mod troubleshooting;
 mod weave;

@@ -23,19 +23,20 @@ fn check(runs: &[Logged], baseline: &str) -> Outcome {
         .run()
 }
 
-/// The message of the only finding `no-baseline`.
+/// The message and the help of the only finding `no-baseline`.
 fn message(outcome: &Outcome) -> String {
     let report = outcome.json("r.json");
     let findings = report["policies"][0]["findings"].as_array().unwrap();
     let mut found = findings
         .iter()
         .filter(|finding| finding["name"] == "no-baseline");
-    let message = found.next().unwrap()["message"].as_str().unwrap();
+    let finding = found.next().unwrap();
     assert_eq!(found.next(), None);
-    message.to_owned()
+    let text = |key: &str| finding[key].as_str().unwrap();
+    format!("{} | {}", text("message"), text("help"))
 }
 
-const EVALUATE: &str = "to get one, evaluate `main` on each push as well (in GitHub Actions `on: push: branches: [main]`), and \
+const EVALUATE: &str = "evaluate `main` on each push as well (in GitHub Actions `on: push: branches: [main]`), and \
     log `git_branch: main` with it";
 
 #[test]
@@ -50,7 +51,7 @@ fn a_branch_that_no_run_is_of() {
     assert_eq!(
         message(&outcome),
         format!(
-            "{found}; {EVALUATE}; for a new evaluation, `baseline: {{required: after-first}}` skips change limits until then"
+            "{found} | {EVALUATE}; for a new evaluation, `baseline: {{required: after-first}}` skips change limits until then"
         )
     );
     // The cause is told once.
@@ -65,7 +66,10 @@ fn a_branch_that_no_run_is_of() {
     ] {
         let baseline = format!("baseline: {{branch: main, required: {required}}}");
         let outcome = check(&runs, &baseline).code(0);
-        assert_eq!(message(&outcome), format!("{found}; {skipped}; {EVALUATE}"));
+        assert_eq!(
+            message(&outcome),
+            format!("{found}; {skipped} | {EVALUATE}")
+        );
         outcome.done();
     }
     // The evaluation is too old for `after-first`.
@@ -74,7 +78,7 @@ fn a_branch_that_no_run_is_of() {
     assert_eq!(
         message(&outcome),
         format!(
-            "{found}; {EVALUATE}; `required: after-first` does not apply here, so only `required: false` skips change limits until then"
+            "{found} | {EVALUATE}; `required: after-first` does not apply here, so only `required: false` skips change limits until then"
         )
     );
     outcome.done();
@@ -88,7 +92,7 @@ fn the_first_run_of_the_branch_is_of_the_candidates_own_commit() {
         message(&outcome),
         format!(
             "there is no baseline: no run of `my-team/bot` matches `evaluation=answers,branch=main` and can be a baseline; \
-             what matches, of the newest run: the candidate itself; {EVALUATE}; \
+             what matches, of the newest run: the candidate itself | {EVALUATE}; \
              for a new evaluation, `baseline: {{required: after-first}}` skips change limits until then"
         )
     );
@@ -105,8 +109,8 @@ fn runs_that_match_and_cannot_be_the_baseline() {
     assert_eq!(
         message(&outcome),
         "there is no baseline: no run of `my-team/bot` matches `evaluation=answers,branch=main` and can be a baseline; \
-         what matches, of the newest 2 runs: 1 failed; \
-         `weave-gate runs evaluation=answers,branch=main` lists the runs that match"
+         what matches, of the newest 2 runs: 1 failed | \
+         list the runs that match with `weave-gate runs evaluation=answers,branch=main`"
     );
     outcome.done();
 }
@@ -117,20 +121,20 @@ fn a_baseline_that_is_named_in_other_ways() {
     for (baseline, words) in [
         (
             "baseline: {evaluation: answers}",
-            "to get one, evaluate the main branch: a baseline is a finished run that began before the candidate; \
+            " | evaluate the main branch: a baseline is a finished run that began before the candidate; \
              for a new evaluation, `baseline: {required: after-first}` skips change limits until then",
         ),
         (
             "baseline: {run: gone}",
-            "there is no run `gone` in `my-team/bot`; `weave-gate runs` lists the runs of the project",
+            "there is no run `gone` in `my-team/bot` | list the ids of the runs with `weave-gate runs`",
         ),
         (
             "baseline: {file: my base.json}",
-            "no file `my base.json`; `weave-gate snapshot RUN -o 'my base.json'` takes the snapshot of a run",
+            "no file `my base.json` | take the snapshot of a run with `weave-gate snapshot RUN -o 'my base.json'`",
         ),
         (
             "baseline: {required: false}",
-            "no baseline is named; the change limits are skipped; \
+            "no baseline is named; the change limits are skipped | \
              name one in the policy, as in `baseline: {branch: main}`, or with --baseline",
         ),
     ] {

@@ -96,12 +96,12 @@ fn a_policy_that_cannot_be_used() {
 #[test]
 fn arguments_that_clap_accepts_and_nobody_can_use() {
     for (argument, why) in [
-        ("--candidate=", "--candidate: it is empty"),
-        ("--baseline=", "--baseline: it is empty"),
-        ("--candidate=a b", "a run id is one word"),
+        ("--candidate=", "--candidate: the run id is empty"),
+        ("--baseline=", "--baseline: the run id is empty"),
+        ("--candidate=a b", "`a b` is not a run id"),
         ("--candidate=model=", "has no value"),
         ("--project=bot", "is not a project"),
-        ("--base-url=nothing", "is no URL"),
+        ("--base-url=nothing", "is not a URL"),
         ("--base-url=http://weave.invalid", "over plain http"),
     ] {
         replaced(keyed(&[argument]), 2, why);

@@ -572,6 +572,18 @@ fn azure_shows_the_report_by_its_whole_path() {
     assert!(condition.contains("succeeded()"));
 }
 
+/// A gate that writes the start of a real report with this value of `retryable`, and exits with this code.
+fn reports(code: i32, retryable: bool) -> String {
+    let real = crate::documents::first_command(&["--json=r.json"]).read("r.json");
+    let start: String = real.split_inclusive('\n').take(6).collect();
+    let line = "\n  \"retryable\": false,\n";
+    assert!(start.contains(line), "{start}");
+    let start = start.replace(line, &line.replace("false", &retryable.to_string()));
+    format!(
+        "echo said >>said; mkdir -p weave-gate; echo '{start}' >weave-gate/report.json; exit {code}"
+    )
+}
+
 /// Runs the release script in a repository with one commit.
 fn release(name: &str, prepare: impl FnOnce(Shell) -> Shell) -> (i32, Shell) {
     let shell = Shell::new(name)
@@ -588,12 +600,21 @@ fn release(name: &str, prepare: impl FnOnce(Shell) -> Shell) -> (i32, Shell) {
 
 #[test]
 fn the_release_script_deploys_what_passed_and_nothing_else() {
-    for (code, tries) in [(0, 1), (1, 1), (2, 1), (3, 3), (101, 1)] {
+    for code in [0, 1, 2, 3, 101] {
         let (ended, shell) = release("release", |shell| shell.fake(code));
         assert_eq!(ended, code);
-        assert_eq!(shell.read("said").lines().count(), tries);
+        // No report says that another attempt may help.
+        assert_eq!(shell.read("said").lines().count(), 1);
         assert!(shell.read("said").ends_with(" topic\n"));
         assert_eq!(shell.folder.join("deployed").exists(), code == 0);
+    }
+    for (code, retryable, tries) in [(3, true, 3), (3, false, 1), (1, false, 1)] {
+        let (ended, shell) = release("release-report", |shell| {
+            shell.program("bin/weave-gate", &reports(code, retryable))
+        });
+        assert_eq!(ended, code);
+        assert_eq!(shell.read("said").lines().count(), tries);
+        assert!(!shell.folder.join("deployed").exists());
     }
     let (ended, shell) = release("release-none", |shell| shell);
     assert_eq!(ended, 127);
@@ -605,7 +626,9 @@ fn the_release_script_deploys_what_passed_and_nothing_else() {
     assert!(!shell.folder.join("deployed").exists());
     // The script uses the run that it finds on the second attempt.
     let (ended, shell) = release("release-later", |shell| {
-        shell.program("bin/weave-gate", "test -e once || { touch once; exit 3; }")
+        let first = reports(3, true);
+        let program = format!("test -e once || {{ touch once; {first}; }}");
+        shell.program("bin/weave-gate", &program)
     });
     assert_eq!(ended, 0);
     assert!(shell.folder.join("deployed").exists());

@@ -312,7 +312,7 @@ fn rows_that_are_not_those_of_the_summary_decide_nothing() {
     outcome
         .code(3)
         .shows("rows-disagree")
-        .shows("the rows of the candidate are not what its summary");
+        .shows("the rows of the candidate contradict what its summary");
     let unscored = |_: &Request, all: &[Value]| {
         let mut all = all.to_vec();
         all[50]["evaluations"][0]["trials"][0]["scores"] = json!({});
@@ -454,8 +454,8 @@ fn rows_that_differ_by_the_order_of_their_keys_alone_are_told() {
             .unwrap()
             .to_owned()
     };
-    let plain = "candidate and baseline have no row in common; an edited row counts as another one";
-    let by_order = "candidate and baseline have no row in common, although their inputs are equal but for the order of the keys";
+    let plain = "candidate and baseline have no row in common; an edited row is another row";
+    let by_order = "candidate and baseline have no row in common: their inputs are equal but for the order of the keys";
     let said = judged(r#"{"a": {"c": 3, "d": 2}, "b": 1}"#);
     assert!(said.starts_with(by_order), "{said}");
     assert_eq!(judged(r#"{"a": {"c": 3, "d": 2}, "b": 2}"#), plain);

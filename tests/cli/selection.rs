@@ -742,7 +742,7 @@ fn a_snapshot_holds_the_runs_of_a_commit_and_is_judged_as_they_are() {
     finds(&judge(&saved, &reason).code(0), "run-excluded", "warning");
     judge(&saved, &["--exclude-run=other", reason[2]])
         .code(3)
-        .says("run `other` is to be excluded, and is not in the snapshot");
+        .says("--exclude-run names `other`, which is not in the snapshot");
     assert_eq!(weave.requests().len(), asked, "something was asked");
     // Without scores for each row the runs cannot be judged as one.
     judge(&take(&["--summary-only"]), &[])
@@ -782,7 +782,7 @@ fn runs_of_the_commit_that_cannot_count_are_left_out_or_waited_for() {
     };
     let outcome = of(running, "").code(3);
     finds(&outcome, "run-not-finished", "undecided");
-    tells(&outcome, "`other`, is still running; --wait waits for it");
+    tells(&outcome, "`other`, is still running");
     // The newest run of all counts, even if an older run is named.
     let newer = |call: &mut Value| {
         call["started_at"] = ago(10);

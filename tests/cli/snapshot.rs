@@ -160,17 +160,13 @@ fn a_snapshot_that_holds_too_little_is_named_with_the_command_that_takes_it_agai
     check(&weave, PLAIN, "--no-rows", "--summary-only")
         .run()
         .code(3)
-        .shows(&format!(
-            "it needs the scores of single rows; the snapshot `my base.json` holds none; take it again without --summary-only: {base}\""
-        ))
+        .tells(&format!("the scores of single rows are needed, and the snapshot `my base.json` has none | take it again without --summary-only: {base}"))
         .done();
     check(&weave, PLAIN, "--summary-only", "--summary-only")
         .run()
         .code(3)
-        .shows(&format!(
-            "it needs the scores of single rows; the snapshots `cand.json`, `my base.json` hold none; \
-             take them again without --summary-only: `weave-gate snapshot cand -o cand.json`, {base}\""
-        ))
+        .tells(&format!("the scores of single rows are needed, and the snapshots `cand.json`, `my base.json` have none | \
+             take them again without --summary-only: `weave-gate snapshot cand -o cand.json`, {base}"))
         .done();
     check(&weave, PLAIN, "--no-rows", "--no-rows")
         .run()
@@ -180,10 +176,8 @@ fn a_snapshot_that_holds_too_little_is_named_with_the_command_that_takes_it_agai
     check(&weave, SLICED, "--summary-only", "--rows")
         .run()
         .code(3)
-        .shows(
-            "it needs the inputs and scores of single rows; the snapshot `cand.json` holds none; \
-             take it again without --summary-only: `weave-gate snapshot cand -o cand.json --rows`\"",
-        )
+        .tells("the inputs and scores of single rows are needed, and the snapshot `cand.json` has none | \
+             take it again without --summary-only: `weave-gate snapshot cand -o cand.json --rows`")
         .done();
     check(&weave, SLICED, "--no-rows", "--no-rows")
         .run()
@@ -210,9 +204,7 @@ fn common_rows_that_are_unknown_are_told_with_the_command() {
     check(&weave, &policy, "--summary-only", "--no-rows")
         .run()
         .code(3)
-        .shows(
-            "2 rows of the candidate and 0 rows of the baseline have no partner, and the scores on the others are unknown; \
-             the snapshot `cand.json` holds none; take it again without --summary-only: `weave-gate snapshot cand -o cand.json`\"",
-        )
+        .tells("2 rows of the candidate and 0 rows of the baseline are not in the other run, and the scores on the common rows are \
+             unknown: the snapshot `cand.json` has none | take it again without --summary-only: `weave-gate snapshot cand -o cand.json`")
         .done();
 }

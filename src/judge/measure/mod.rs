@@ -434,9 +434,10 @@ pub(in crate::judge) fn unmeasurable(
             slice: slice.cloned(),
             known: run.totals.dimensions.keys().cloned().collect(),
         },
-        Unmeasurable::NotAvailable(metrics) => ScoreCause::MetricNotAvailable {
+        Unmeasurable::NotAvailable { available, is_text } => ScoreCause::MetricNotAvailable {
             metric,
-            available: metrics.clone(),
+            available: available.clone(),
+            is_text: *is_text,
         },
         Unmeasurable::OutOfRange(mean) => ScoreCause::OutOfRange {
             value: *mean,

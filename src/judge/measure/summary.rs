@@ -12,7 +12,12 @@ pub(in crate::judge) enum Unmeasurable {
     /// No trial has a score in the dimension.
     NoScores,
     /// The dimension has scores, but not of the kind that the metric needs. These metrics are available.
-    NotAvailable(Vec<&'static str>),
+    NotAvailable {
+        /// The metrics that the dimension has.
+        available: Vec<&'static str>,
+        /// Whether all of its scores are text.
+        is_text: bool,
+    },
     /// The scores' mean lies outside the gate's range.
     OutOfRange(f64),
     /// The counts of the dimension cannot be used.
@@ -76,7 +81,10 @@ impl Sample<'_> {
         match (has_it, kind, known.scored) {
             (true, ..) => Ok(known),
             (false, Kind::Scored, _) | (false, _, 0) => Err(Unmeasurable::NoScores),
-            _ => Err(Unmeasurable::NotAvailable(known.metrics())),
+            _ => Err(Unmeasurable::NotAvailable {
+                available: known.metrics(),
+                is_text: known.judged == 0 && known.measured == 0,
+            }),
         }
     }
 

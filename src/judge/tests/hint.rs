@@ -2,7 +2,7 @@
 
 use super::row::{both, on_rows, repeated};
 use crate::judge::*;
-use crate::report::finding_text;
+use crate::report::finding_and_help;
 
 #[test]
 fn hints_tell_of_means_and_of_several_trials_too() {
@@ -20,8 +20,7 @@ fn hints_tell_of_means_and_of_several_trials_too() {
         said,
         [
             "limit-below-noise: the gate `g`: max_drop 0.05 is below the noise, since 16 rows show no change below 0.226: a model that did not \
-             change, but whose rows vary as they do here, breaks it in 35 % of runs; use `evidence: significant`, a larger limit or \
-             more rows"
+             change, but whose rows vary as they do here, breaks it in 35 % of runs\nhelp: use `evidence: significant`, a larger limit, or more rows"
         ]
     );
     let wide = mean.replace("0.05", "0.23");
@@ -53,7 +52,7 @@ fn hints(gates: &str, candidate: &str, baseline: &str) -> Vec<String> {
     let hints = judgement.findings.iter();
     hints
         .filter(|finding| finding.effect == Effect::Hint)
-        .map(|finding| format!("{}: {}", finding.name().word(), finding_text(finding)))
+        .map(|finding| format!("{}: {}", finding.name().word(), finding_and_help(finding)))
         .collect()
 }
 
@@ -70,7 +69,7 @@ fn hints_say_what_so_few_rows_cannot_tell() {
         hints(&gate("max_drop: 0.02"), &ours, &theirs),
         [
             "limit-below-noise: the gate `g`: max_drop 0.02 is below the noise, since 100 rows show no change below 0.09: a model that did not \
-             change, but answers every row afresh, breaks it in 28 % of runs; use `evidence: significant`, a larger limit or more rows"
+             change, but answers every row afresh, breaks it in 28 % of runs\nhelp: use `evidence: significant`, a larger limit, or more rows"
         ]
     );
     let with_rows = format!(
@@ -117,10 +116,10 @@ fn hints_say_what_so_few_rows_cannot_tell() {
         ),
         [
             "cannot-be-proven: the gate `g`: min 0.99 cannot be proven on 40 rows: not even the best answer on every row would \
-             prove it; it takes 268 rows",
+             prove it\nhelp: use at least 268 rows",
             "cannot-be-proven: the gate `g`: max_drop 0.02 cannot be proven on 40 rows: not even the same answers on every row \
-             would prove it; it takes 133 rows",
-            "constant-scorer: `s` is true on every row of both runs, so it shows no difference between them",
+             would prove it\nhelp: use at least 133 rows",
+            "constant-scorer: `s` is true on every row of both runs, so it shows no difference between them\nhelp: check the scorer",
         ]
     );
     assert_eq!(
@@ -133,7 +132,7 @@ fn hints_say_what_so_few_rows_cannot_tell() {
     assert_eq!(
         hints(number, &ours, &theirs),
         [
-            "constant-scorer: `s` is 0.5 on every row of both runs, so it shows no difference between them"
+            "constant-scorer: `s` is 0.5 on every row of both runs, so it shows no difference between them\nhelp: check the scorer"
         ]
     );
     assert_eq!(hints(number, &ours, &both(&["0.6"; 12], &[]).0), [""; 0]);
@@ -192,7 +191,10 @@ fn what_a_proof_takes_depends_on_the_rate() {
     let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0.02, evidence: proven}";
     // For a rate of 1 it would be 133.
     let said = hints(gate, &ours, &theirs);
-    assert!(said[0].ends_with("; it takes 81 rows"), "{said:?}");
+    assert!(
+        said[0].ends_with("\nhelp: use at least 81 rows"),
+        "{said:?}"
+    );
 }
 
 #[test]

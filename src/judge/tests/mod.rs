@@ -714,19 +714,19 @@ fn a_baseline_ages() {
             None,
             Some("2026-11-22T11:59:00Z"),
             "1d",
-            "finished 24 h 1 min ago, and 24 hours is allowed",
+            "finished 24 h 1 min ago, and `max_age` is 24 hours",
         ),
         (
             None,
             Some("2026-11-20T10:00:00Z"),
             "2d",
-            "finished 3 d 2 h ago, and 2 days is allowed",
+            "finished 3 d 2 h ago, and `max_age` is 2 days",
         ),
         (
             Some("2026-11-23T13:00:00Z"),
             Some("2026-11-23T10:00:00Z"),
             "1h",
-            "finished 2 hours ago, and 1 hour is",
+            "finished 2 hours ago, and `max_age` is 1 hour",
         ),
         (None, None, "30d", "does not say when it finished"),
     ] {
@@ -862,12 +862,12 @@ fn dimensions_that_are_not_there() {
         (
             "scorer: text, metric: pass_rate, min: 0",
             "metric-not-available",
-            "it has coverage",
+            "its scores are text",
         ),
         (
             "scorer: s, metric: numeric_mean, min: 0",
             "metric-not-available",
-            "it has pass_rate, coverage",
+            "its scores are true or false",
         ),
         (
             "metric: cost_total, max: 1",

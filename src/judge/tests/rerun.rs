@@ -149,7 +149,7 @@ fn what_is_wrong_with_the_choice_leaves_every_check_undecided() {
         (Fact::NotNewest { newest: text("n") }, "wrong-candidate"),
         (
             Fact::NotChecked {
-                problem: text("unset"),
+                unresolved: None,
                 in_ci: true,
             },
             "commit-not-checked",
@@ -185,7 +185,7 @@ fn what_is_only_to_be_known_of_the_choice_decides_nothing() {
     let text = |text: &str| text.to_owned();
     let facts = vec![
         Fact::NotChecked {
-            problem: text("unset"),
+            unresolved: None,
             in_ci: false,
         },
         Fact::LeftOut {

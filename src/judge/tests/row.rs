@@ -513,7 +513,7 @@ fn a_summary_that_its_rows_contradict_judges_nothing() {
     let words = finding_text(&theirs.findings[0]).to_string();
     assert_eq!(
         words,
-        "the rows of the baseline are not what its summary says of `s`"
+        "the rows of the baseline contradict what its summary says of `s`"
     );
 }
 

@@ -226,7 +226,7 @@ fn a_text_among_truth_values_is_a_missing_score() {
     assert_eq!(names(&judgement), ["mixed-types"]);
     let words = finding_text(&judgement.findings[0]).to_string();
     assert!(
-        words.contains("holds a text on 10 trials of the candidate"),
+        words.contains("has a text on 10 trials of the candidate"),
         "{words}"
     );
     // The result is the same from rows as from the summary.

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::parts::{badge, prose, scrolling, shown};
+use super::parts::{badge, help, prose, scrolling, shown};
 use crate::judge::{Check, Name, Status};
-use crate::report::reason::{conclusion, reason_text};
+use crate::report::reason::{conclusion, reason_help, reason_text};
 use crate::report::view::{self, Group};
 use crate::report::{Judged, units, worst_rows};
 
@@ -112,6 +112,7 @@ fn cause(checks: &[&Check]) -> Markup {
             p {
                 (status(first)) " " code { (first.finding().map_or("", Name::word)) } ": " (prose(&conclusion(first)))
             }
+            (help(reason_help(first).as_ref()))
             ul { @for check in checks { li { (name(check)) " " (view::metric(check)) ", " (shown(&view::limit(check))) } } }
         }
     }

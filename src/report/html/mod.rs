@@ -16,7 +16,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
 use super::{Judged, Report, Section, view};
-use crate::judge::{Check, Effect, Finding, Reason, Status, Verdict};
+use crate::judge::{Check, Status, Verdict};
 use parts::{all_findings, badge, error, headline, one_finding, scrolling, shown};
 
 pub use comparison::render as render_comparison;
@@ -141,19 +141,7 @@ fn of_checks(judged: &Judged) -> Markup {
 
 /// The findings that a reader must know and that no check tells.
 fn told_findings(judged: &Judged) -> Markup {
-    let checks = &judged.judgement.checks;
-    let is_told = |finding: &&Finding| {
-        let mut checks = checks.iter();
-        checks
-            .any(|check| matches!(&check.reason, Reason::Blocked(cause) if *cause == finding.cause))
-    };
-    let matters =
-        |finding: &&Finding| matches!(finding.effect, Effect::Undecided | Effect::Warning);
-    let findings = judged.judgement.findings.iter();
-    let findings: Vec<&Finding> = findings
-        .filter(matters)
-        .filter(|finding| !is_told(finding))
-        .collect();
+    let findings = view::told_findings(&judged.judgement);
     html! {
         @if !findings.is_empty() {
             ul class="findings" { @for finding in findings { (one_finding(finding)) } }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::fault::Fault;
 use crate::judge::{Effect, Finding};
 use crate::prose::{Prose, Span};
-use crate::report::finding::finding_text;
+use crate::report::finding::{cause_help, finding_text};
 use crate::report::json::effect_word;
 use crate::visible::{spelled_out, visible};
 
@@ -40,8 +40,14 @@ pub(super) fn one_finding(finding: &Finding) -> Markup {
         li {
             span class={ "label " (kind) } { (effect_word(finding.effect)) }
             " " code { (finding.name().word()) } ": " (prose(&finding_text(finding)))
+            (help(cause_help(&finding.cause).as_ref()))
         }
     }
+}
+
+/// The next action.
+pub(super) fn help(help: Option<&Prose>) -> Markup {
+    html! { @if let Some(help) = help { p class="help" { "help: " (prose(help)) } } }
 }
 
 pub(super) fn error(fault: &Fault) -> Markup {

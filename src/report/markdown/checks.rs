@@ -2,11 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
-use super::parts::{dash, icon_of, prose, prose_cell};
+use super::parts::{dash, help, icon_of, prose, prose_cell};
 use crate::judge::{Check, Name, Status};
 use crate::number::plural;
 use crate::report::escape::markdown as code;
-use crate::report::reason::conclusion;
+use crate::report::reason::{conclusion, reason_help};
 use crate::report::view::{self, Group};
 use crate::report::{Judged, units, worst_rows};
 
@@ -145,7 +145,8 @@ fn write_cause(page: &mut String, checks: &[&Check]) -> fmt::Result {
     let finding = first.finding().map_or("", Name::word);
     writeln!(
         page,
-        "- {icon} **{count} {label}** (`{finding}`): {}<br>{listed}",
-        prose(&conclusion(first))
+        "- {icon} **{count} {label}** (`{finding}`): {}{}<br>{listed}",
+        prose(&conclusion(first)),
+        help(reason_help(first).as_ref())
     )
 }

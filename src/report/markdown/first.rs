@@ -2,12 +2,12 @@
 
 use std::fmt::{self, Write as _};
 
-use super::parts::{prose, write_fault_of};
+use super::parts::{help, prose, write_fault_of};
 use super::{checks, rows, runs};
-use crate::judge::{Check, Effect, Finding, Judgement, Name, Reason, Status};
+use crate::judge::{Check, Effect, Judgement, Status};
 use crate::number::plural;
 use crate::report::escape::markdown as code;
-use crate::report::finding::finding_text;
+use crate::report::finding::{cause_help, finding_text};
 use crate::report::{Section, view};
 
 /// How much the first screen shows.
@@ -69,21 +69,7 @@ fn shown(judgement: &Judgement) -> Vec<&Check> {
 
 /// The findings that a reader must know and that no check above tells.
 fn write_findings(page: &mut String, judgement: &Judgement, most: usize) -> fmt::Result {
-    let is_told = |finding: &&Finding| {
-        let mut checks = judgement.checks.iter();
-        checks
-            .any(|check| matches!(&check.reason, Reason::Blocked(cause) if *cause == finding.cause))
-    };
-    // That change limits are skipped is never hidden.
-    let matters = |finding: &&Finding| {
-        matches!(finding.effect, Effect::Undecided | Effect::Warning)
-            || finding.name() == Name::NoBaseline
-    };
-    let all = judgement.findings.iter();
-    let all: Vec<&Finding> = all
-        .filter(matters)
-        .filter(|finding| !is_told(finding))
-        .collect();
+    let all = view::told_findings(judgement);
     for finding in all.iter().take(most) {
         let icon = match finding.effect {
             Effect::Undecided => "❔",
@@ -91,7 +77,8 @@ fn write_findings(page: &mut String, judgement: &Judgement, most: usize) -> fmt:
             Effect::Note | Effect::Hint => "ℹ️",
         };
         let text = prose(&finding_text(finding));
-        writeln!(page, "- {icon} `{}`: {text}", finding.name().word())?;
+        let help = help(cause_help(&finding.cause).as_ref());
+        writeln!(page, "- {icon} `{}`: {text}{help}", finding.name().word())?;
     }
     let more = all.len().saturating_sub(most);
     if more > 0 {

@@ -2,11 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
-use super::parts::{dash, prose, tool};
+use super::parts::{dash, help, prose, tool};
 use super::{checks, rows, runs};
 use crate::judge::{Check, Finding, Status};
 use crate::report::escape::markdown as code;
-use crate::report::finding::finding_text;
+use crate::report::finding::{cause_help, finding_text};
 use crate::report::json::effect_word;
 use crate::report::{Judged, Section, bar, statistics, view};
 
@@ -112,7 +112,8 @@ pub(super) fn write_findings(page: &mut String, findings: &[Finding]) -> fmt::Re
     for finding in findings {
         let (name, effect) = (finding.name().word(), effect_word(finding.effect));
         let text = prose(&finding_text(finding));
-        writeln!(page, "- `{name}` ({effect}): {text}")?;
+        let help = help(cause_help(&finding.cause).as_ref());
+        writeln!(page, "- `{name}` ({effect}): {text}{help}")?;
     }
     if findings.is_empty() {
         Ok(())

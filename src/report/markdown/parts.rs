@@ -36,6 +36,11 @@ pub(super) fn tool() -> String {
     format!("weave-gate {}", env!("CARGO_PKG_VERSION"))
 }
 
+/// The next action, on a line of its own within a list item; empty if there is none.
+pub(super) fn help(help: Option<&Prose>) -> String {
+    help.map_or(String::new(), |help| format!("<br>help: {}", prose(help)))
+}
+
 /// Why nothing was judged.
 pub(super) fn write_fault(page: &mut String, fault: &Fault) -> fmt::Result {
     let help = fault.help.as_ref();

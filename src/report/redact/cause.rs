@@ -3,6 +3,7 @@
 use super::Redact;
 use crate::evidence::Fact;
 use crate::judge::{Advice, BaselineHelp, Cause, Reason, RunCause, ScoreCause, SliceCause};
+use crate::policy::Unresolved;
 use crate::secret::Secrets;
 
 impl Redact for Reason {
@@ -183,7 +184,15 @@ impl Redact for Fact {
                 expected.redact(secrets);
                 found.redact(secrets);
             }
-            Self::NotChecked { problem, in_ci: _ } => problem.redact(secrets),
+            Self::NotChecked {
+                unresolved,
+                in_ci: _,
+            } => {
+                if let Some(Unresolved { key, variable }) = unresolved {
+                    key.redact(secrets);
+                    variable.redact(secrets);
+                }
+            }
             Self::CommitAmbiguous { asked, commits } => {
                 asked.redact(secrets);
                 commits.redact(secrets);

@@ -8,7 +8,7 @@ use super::page::{Page, prose, visible_prose};
 use crate::judge::{Check, Judgement, Name, Status};
 use crate::number::plural;
 use crate::report::json::JsonCheck;
-use crate::report::reason::conclusion;
+use crate::report::reason::{conclusion, reason_help};
 use crate::report::units::Values;
 use crate::report::view::{self, CheckName, Group};
 use crate::visible::{columns, padded, visible};
@@ -216,5 +216,9 @@ fn cause(page: &mut Page, checks: &[&Check], is_told: bool) -> fmt::Result {
     } else {
         format!("{label}[{name}]: {}", prose(&conclusion(first)))
     };
-    page.wrapped(6, 6, &cause)
+    page.wrapped(6, 6, &cause)?;
+    if is_told {
+        return Ok(());
+    }
+    page.help(6, reason_help(first).as_ref())
 }

@@ -6,7 +6,7 @@ use anstyle::AnsiColor;
 
 use super::page::{Page, prose};
 use crate::judge::{Effect, Finding, Name};
-use crate::report::finding::finding_text;
+use crate::report::finding::{cause_help, finding_text};
 use crate::report::json::effect_word;
 
 /// The findings that are shown: hints and notes only if all is, and none that a check tells already.
@@ -29,6 +29,7 @@ pub(super) fn write(
         };
         let label = format!("{}[{}]", effect_word(finding.effect), finding.name().word());
         page.block(2, &label, color, &prose(&finding_text(finding)))?;
+        page.help(4, cause_help(&finding.cause).as_ref())?;
     }
     Ok(())
 }

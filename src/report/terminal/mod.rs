@@ -18,11 +18,12 @@ use std::fmt::{self, Write as _};
 use anstyle::AnsiColor;
 
 use super::escape::{message, no_command};
-use super::finding::cause_text;
+use super::finding::{cause_help, cause_text};
 use super::{Judged, Report, Section, view};
 use crate::fault::Fault;
-use crate::judge::{Effect, Reason, Verdict};
+use crate::judge::{Check, Effect, Reason, Verdict};
 use crate::number::plural;
+use crate::shell;
 use crate::visible::visible;
 pub use comparison::render_comparison;
 pub(super) use explained::{Explained, Found, render_explained};
@@ -72,6 +73,9 @@ fn write_report(page: &mut Page, report: &Report) -> fmt::Result {
         }
         page.empty_line();
         heading(page, section)?;
+        if let Some(cause) = view::only_cause(&judged.judgement) {
+            page.help(2, cause_help(cause).as_ref())?;
+        }
         write_judged(page, judged)?;
     }
     page.empty_line();
@@ -194,16 +198,14 @@ fn footer(page: &mut Page, judged: &Judged) -> fmt::Result {
     if !hidden.is_empty() {
         page.wrapped(2, 2, &format!("{} (show with --all)", hidden.join(", ")))?;
     }
+    // Rows say nothing about a check that cannot be judged.
+    let has_values = |check: &&Check| !matches!(check.reason, Reason::Blocked(_));
     let failed = view::ordered(judgement)
         .into_iter()
+        .filter(has_values)
         .find(|check| check.blocks());
     if let Some(check) = failed {
-        let gate = visible(&check.gate);
-        let gate = if gate.contains(' ') {
-            format!("'{gate}'")
-        } else {
-            gate
-        };
+        let gate = visible(&shell::word(&check.gate));
         page.wrapped(2, 8, &format!("next: weave-gate explain {gate}"))?;
     }
     Ok(())

@@ -54,6 +54,14 @@ impl Page {
         Ok(())
     }
 
+    /// The next action; nothing if there is none.
+    pub(super) fn help(&mut self, indent: usize, help: Option<&Prose>) -> fmt::Result {
+        match help {
+            Some(help) => self.block(indent, "help:", AnsiColor::Cyan, &prose(help)),
+            None => Ok(()),
+        }
+    }
+
     /// Text that is broken at spaces. A word that is too long is not broken, so that it can be copied.
     pub(super) fn wrapped(&mut self, first: usize, next: usize, text: &str) -> fmt::Result {
         let mut column = first;

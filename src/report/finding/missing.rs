@@ -1,5 +1,6 @@
 //! A baseline or rows that are missing, in words: what is missing, and the command or the edit that gives it.
 
+use super::told::Told;
 use crate::evidence::SnapshotOf;
 use crate::judge::{BaselineHelp, Skips, UntilThen};
 use crate::number::plural;
@@ -10,7 +11,7 @@ use crate::shell;
 const MOST_SNAPSHOTS: usize = 6;
 
 /// Why there is no baseline, what follows from it, and how to get one.
-pub(super) fn no_baseline(why: Option<&Prose>, skips: Skips, help: &BaselineHelp) -> Prose {
+pub(super) fn no_baseline(why: Option<&Prose>, skips: Skips, help: &BaselineHelp) -> Told {
     let message = match why {
         Some(why) => Prose::from("there is no baseline: ").then(why.clone()),
         None => Prose::from("no baseline is named"),
@@ -22,7 +23,7 @@ pub(super) fn no_baseline(why: Option<&Prose>, skips: Skips, help: &BaselineHelp
             "; the change limits are skipped, for at most 14 days after the first run of the evaluation",
         ),
     };
-    message.text("; ").then(baseline_help(help))
+    Told::from(message).help(baseline_help(help))
 }
 
 /// How to get a baseline.
@@ -34,12 +35,12 @@ fn baseline_help(help: &BaselineHelp) -> Prose {
         BaselineHelp::Name => Prose::from(
             "name one in the policy, as in `baseline: {branch: main}`, or with --baseline",
         ),
-        BaselineHelp::CheckId => Prose::from("`weave-gate runs` lists the runs of the project"),
+        BaselineHelp::CheckId => Prose::from("list the ids of the runs with `weave-gate runs`"),
         BaselineHelp::TakeSnapshot { path } => {
-            command("snapshot RUN -o ", path).text(" takes the snapshot of a run")
+            Prose::from("take the snapshot of a run with ").then(command("snapshot RUN -o ", path))
         }
         BaselineHelp::List { selector } => {
-            command("runs ", selector).text(" lists the runs that match")
+            Prose::from("list the runs that match with ").then(command("runs ", selector))
         }
         BaselineHelp::Evaluate {
             branch,
@@ -47,7 +48,7 @@ fn baseline_help(help: &BaselineHelp) -> Prose {
             until_then,
         } => {
             let message = match branch {
-                Some(branch) => Prose::from("to get one, evaluate ")
+                Some(branch) => Prose::from("evaluate ")
                     .name(branch)
                     .text(" on each push as well (in GitHub Actions ")
                     .name(format!("on: push: branches: [{branch}]"))
@@ -55,7 +56,7 @@ fn baseline_help(help: &BaselineHelp) -> Prose {
                     .name(format!("{attribute}: {branch}"))
                     .text(" with it"),
                 None => Prose::from(
-                    "to get one, evaluate the main branch: a baseline is a finished run that began before the candidate",
+                    "evaluate the main branch: a baseline is a finished run that began before the candidate",
                 ),
             };
             message.text(match until_then {
@@ -72,42 +73,47 @@ fn baseline_help(help: &BaselineHelp) -> Prose {
 }
 
 /// Why a gate that needs rows cannot be judged.
-pub(super) fn rows_unknown(needs_inputs: bool, snapshots: &[SnapshotOf]) -> Prose {
+pub(super) fn rows_unknown(needs_inputs: bool, snapshots: &[SnapshotOf]) -> Told {
     let what = if needs_inputs {
-        "it needs the inputs and scores of single rows"
+        "the inputs and scores of single rows are needed"
     } else {
-        "it needs the scores of single rows"
+        "the scores of single rows are needed"
     };
     if snapshots.is_empty() {
-        return Prose::from(format!("{what}, and they are unknown"));
+        return Told::from(format!("{what}, and they are unknown"))
+            .help("judge the runs in Weave, by their ids");
     }
-    Prose::from(format!("{what}; ")).then(taken_again(needs_inputs, snapshots))
+    Told::from(Prose::from(format!("{what}, and ")).then(without_rows(snapshots)))
+        .help(taken_again(needs_inputs, snapshots))
 }
 
 /// Why a change cannot be judged if some rows have no partner.
-pub(super) fn common_rows_unknown(added: u64, removed: u64, snapshots: &[SnapshotOf]) -> Prose {
+pub(super) fn common_rows_unknown(added: u64, removed: u64, snapshots: &[SnapshotOf]) -> Told {
     let (added, removed) = (plural(added, "row"), plural(removed, "row"));
     let message = Prose::from(format!(
-        "{added} of the candidate and {removed} of the baseline have no partner, and the scores on the others are unknown; "
+        "{added} of the candidate and {removed} of the baseline are not in the other run, and the scores on the common rows \
+         are unknown"
     ));
     if snapshots.is_empty() {
-        return message.text("compare the runs in Weave itself, by their ids");
+        return Told::from(message).help("compare the runs in Weave, by their ids");
     }
-    message.then(taken_again(false, snapshots))
+    Told::from(message.text(": ").then(without_rows(snapshots))).help(taken_again(false, snapshots))
 }
 
-/// Which snapshots lack rows, and the commands that take them again with rows.
-fn taken_again(with_inputs: bool, snapshots: &[SnapshotOf]) -> Prose {
-    let (snapshots_are, hold, them) = match snapshots.len() {
-        1 => ("the snapshot ", " holds none", "it"),
-        _ => ("the snapshots ", " hold none", "them"),
+/// Which snapshots have no rows.
+fn without_rows(snapshots: &[SnapshotOf]) -> Prose {
+    let (word, has) = match snapshots.len() {
+        1 => ("the snapshot ", " has none"),
+        _ => ("the snapshots ", " have none"),
     };
     let paths = snapshots.iter().map(|snapshot| &snapshot.path);
-    let message = Prose::from(snapshots_are)
-        .names(paths, MOST_SNAPSHOTS)
-        .text(format!(
-            "{hold}; take {them} again without --summary-only: "
-        ));
+    Prose::from(word).names(paths, MOST_SNAPSHOTS).text(has)
+}
+
+/// The commands that take snapshots again with rows.
+fn taken_again(with_inputs: bool, snapshots: &[SnapshotOf]) -> Prose {
+    let them = if snapshots.len() == 1 { "it" } else { "them" };
+    let message = Prose::from(format!("take {them} again without --summary-only: "));
     let commands = snapshots.iter().map(|snapshot| {
         let (run, path) = (shell::word(&snapshot.run), shell::word(&snapshot.path));
         let rows = if with_inputs { " --rows" } else { "" };
