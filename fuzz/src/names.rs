@@ -459,6 +459,7 @@ fn judged(policy: &Policy, evidence: &Evidence, rows: &[[String; 2]]) -> Judged 
         offending,
         details: BTreeMap::from([(None, details)]),
         unexplained: None,
+        show: policy.show.clone(),
     }
 }
 
@@ -542,6 +543,7 @@ fn policy(names: &Names) -> Policy {
         baselines: BTreeMap::new(),
         accept_failed: false,
         correction: Correction::Holm,
+        show: Vec::new(),
         gates,
     }
 }

@@ -195,6 +195,7 @@ pub(super) fn gather(
                 offending: Vec::new(),
                 details: BTreeMap::new(),
                 unexplained: None,
+                show: plan.policy.show.clone(),
             }),
             // An invalid command line is invalid for every policy.
             Err(fault) if fault.exit == Exit::Usage => return Err(fault),

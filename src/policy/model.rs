@@ -36,6 +36,8 @@ pub struct Policy {
     pub accept_failed: bool,
     /// Whether `significant` limits on changes are corrected for each other.
     pub correction: Correction,
+    /// The inputs that stand for a row in reports, in this order; empty for the input that says most.
+    pub show: Vec<String>,
     /// The gates; never empty.
     pub gates: Vec<Gate>,
 }

@@ -55,6 +55,7 @@ pub fn parse(path: &str, text: &str) -> Result<Policy, Vec<Problem>> {
             completeness: parts.completeness,
             accept_failed: parts.accept_failed,
             correction: parts.correction,
+            show: parts.show,
             gates: parts.gates,
         }),
         _ => Err(problems),

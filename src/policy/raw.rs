@@ -131,6 +131,8 @@ block! {
         /// them no more often than it would fail a single one.
         #[schemars(extend("enum" = ["holm", "none"]))]
         correction: String,
+        /// What reports show.
+        report: RawReport,
         /// What must hold; at least one gate.
         #[schemars(length(min = 1))]
         gates: Vec<Field<RawGate>>,
@@ -224,6 +226,16 @@ block! {
         /// The attribute of the branch. The default is `git_branch`.
         #[schemars(length(min = 1))]
         branch: String,
+    }
+}
+
+block! {
+    /// What reports show.
+    #[schemars(rename = "report")]
+    RawReport {
+        /// The inputs that stand for a row in reports, in this order. The default is the input that says most.
+        #[schemars(transform = schema::names)]
+        show: Vec<Field<String>>,
     }
 }
 

@@ -11,7 +11,7 @@ use super::model::{
 };
 use super::raw::{
     Field, RawAttributes, RawBaseline, RawCandidate, RawDefaults, RawFurtherBaseline, RawGate,
-    RawIdentity, RawPolicy, RawRequired, RawScalar,
+    RawIdentity, RawPolicy, RawReport, RawRequired, RawScalar,
 };
 use super::scope::{Place, Scope};
 use super::source::{SelectorTemplate, SourceTemplate};
@@ -35,6 +35,7 @@ pub(super) struct Parts {
     pub(super) completeness: Completeness,
     pub(super) accept_failed: bool,
     pub(super) correction: Correction,
+    pub(super) show: Vec<String>,
     pub(super) gates: Vec<Gate>,
 }
 
@@ -90,6 +91,10 @@ pub(super) fn policy(value: Value, issues: &mut Vec<Issue>) -> Option<Parts> {
     let completeness = scope.word(Place::Value("completeness"), raw.completeness, &words);
     let words = [("holm", Correction::Holm), ("none", Correction::None)];
     let correction = scope.word(Place::Value("correction"), raw.correction, &words);
+    let report = scope
+        .optional(Place::Value("report"), "a map", raw.report)
+        .unwrap_or_default();
+    let show = scope.inside(Place::Value("report")).shown_inputs(report);
     let gates = scope.gates(raw.gates, &defaults);
     Some(Parts {
         project,
@@ -100,6 +105,7 @@ pub(super) fn policy(value: Value, issues: &mut Vec<Issue>) -> Option<Parts> {
         completeness: completeness.unwrap_or_default(),
         accept_failed,
         correction: correction.unwrap_or(Correction::Holm),
+        show,
         gates,
     })
 }
@@ -400,6 +406,36 @@ impl Scope<'_> {
             );
         }
         has(true)
+    }
+
+    /// The inputs that stand for a row in reports.
+    fn shown_inputs(&mut self, raw: RawReport) -> Vec<String> {
+        self.unknown(RawReport::KEYS, &raw.unknown);
+        let key = "show";
+        let expected = "a list of names of inputs";
+        let help = |found: &Found| Some(format!("write `show: [{}]`", found.text()?));
+        let Some(items) = self.read(Place::Value(key), expected, raw.show, &help) else {
+            return Vec::new();
+        };
+        if items.is_empty() {
+            let help = "name at least one input, or remove the key";
+            self.report(Place::Value(key), "the list is empty", help);
+        }
+        let mut names: Vec<String> = Vec::new();
+        for (index, item) in items.into_iter().enumerate() {
+            let place = Place::Item(key, index);
+            let name = self.read(place, "the name of an input", item.or_nothing(), &|_| None);
+            let Some(name) = name else {
+                continue;
+            };
+            if name.is_empty() {
+                self.report(place, "the name is empty", "name an input, or remove it");
+            } else if names.contains(&name) {
+                self.report(place, "this input is listed twice", "remove one of the two");
+            }
+            names.push(name);
+        }
+        names
     }
 
     pub(super) fn severity(&mut self, field: Field<String>) -> Option<Severity> {

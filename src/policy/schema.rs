@@ -41,6 +41,16 @@ pub(super) fn statuses(schema: &mut Schema) {
     schema.insert("contains".to_owned(), json!({"const": "completed"}));
 }
 
+/// A list of at least one name, each once.
+pub(super) fn names(schema: &mut Schema) {
+    schema.insert(
+        "items".to_owned(),
+        json!({"type": "string", "minLength": 1}),
+    );
+    schema.insert("minItems".to_owned(), json!(1));
+    schema.insert("uniqueItems".to_owned(), json!(true));
+}
+
 /// Requires the keys that each metric needs, and allows the limits that it can have.
 pub(super) fn limits_of_metrics(schema: &mut Schema) {
     let rules: Vec<Value> = Metric::ALL

@@ -823,6 +823,24 @@ fn sources_and_statuses() {
         &["baseline.required: expected true, false or after-first"],
     );
     refused(
+        &file("report: {show: []}"),
+        &["report.show: the list is empty | name at least one input"],
+    );
+    refused(
+        &file("report: {show: [a, '', a, 5]}"),
+        &[
+            "report.show[1]: the name is empty | name an input",
+            "report.show[2]: this input is listed twice | remove one",
+            "report.show[3]: expected the name of an input, found the number `5`",
+        ],
+    );
+    refused(
+        &file("report: {show: question}"),
+        &[
+            "report.show: expected a list of names of inputs, found the text `question` | write `show: [question]`",
+        ],
+    );
+    refused(
         &file("accept_status: [failed]"),
         &["accept_status: the list must contain `completed` | write"],
     );

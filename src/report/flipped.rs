@@ -1,7 +1,7 @@
 //! The rows of a comparison that changed, with what both runs made of them.
 
 use super::rows::{Answered, Row, Side, answered};
-use super::worst_rows::{self, WorstRow, score_of};
+use super::worst_rows::{self, WorstRow, score_of, title};
 use super::{Compared, view};
 use crate::evidence::{Baseline, Detail};
 use crate::judge::{FlippedRow, RowChange};
@@ -23,10 +23,12 @@ fn flipped_row(compared: &Compared, row: &FlippedRow) -> WorstRow {
         trials: answers.len() as u64,
         answers,
     };
+    let inputs = inputs(compared, row);
     WorstRow {
+        title: title(&inputs, &[]),
         row: Row {
             digest: row.digest.clone(),
-            inputs: inputs(compared, row),
+            inputs,
             candidate: side(candidate),
             baseline: Some(side(baseline)),
         },

@@ -97,6 +97,8 @@ pub struct Judged {
     pub details: DetailsByBaseline,
     /// Why these details are unavailable.
     pub unexplained: Option<String>,
+    /// The inputs that stand for a row, in this order; empty for the input that says most.
+    pub show: Vec<String>,
 }
 
 impl Judged {

@@ -16,6 +16,8 @@ const MOST_EXCEPTIONS: usize = 3;
 /// A row, and what failed checks say about it.
 pub(super) struct WorstRow {
     pub(super) row: Row,
+    /// What the row is about, from its inputs.
+    pub(super) title: String,
     /// One for each dimension or metric.
     pub(super) changes: Vec<RowChange>,
 }
@@ -67,6 +69,7 @@ pub(super) fn worst_rows(judged: &Judged) -> Vec<WorstRow> {
                 Some(known) if known.changes.contains(&change) => {}
                 Some(known) => known.changes.push(change),
                 None => found.push(WorstRow {
+                    title: title(&row.inputs, &judged.show),
                     row,
                     changes: vec![change],
                 }),
@@ -145,8 +148,14 @@ pub(super) fn exceptions(rows: &[WorstRow]) -> Vec<(u64, String)> {
     counts
 }
 
-/// The input that tells what a row is about: one with a usual name, else the longest text.
-pub(super) fn telling_input(inputs: &Value) -> String {
+/// What a row is about: the inputs with these names, if it has any of them; else the input with a usual name, else the
+/// longest text.
+pub(super) fn title(inputs: &Value, show: &[String]) -> String {
+    let shown = show.iter().filter_map(|name| inputs.get(name));
+    let shown: Vec<String> = shown.map(rows::excerpt).collect();
+    if !shown.is_empty() {
+        return shown.join(" · ");
+    }
     match telling(inputs) {
         (Some(_), Value::Array(messages)) => {
             let of_user = |message: &&Value| message["role"] == "user";

@@ -51,7 +51,8 @@ fn collect(block: &str, map: &Value, found: &mut BTreeMap<String, BTreeSet<Strin
                     collect("further_baseline", baseline, found);
                 }
             }
-            ("", "identity" | "candidate" | "baseline" | "defaults") | ("gate", "waive") => {
+            ("", "identity" | "candidate" | "baseline" | "defaults" | "report")
+            | ("gate", "waive") => {
                 collect(key, value, found);
             }
             _ => {}

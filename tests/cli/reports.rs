@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
+use crate::documents::first_gate;
 use crate::gate::{Gate, Outcome, binary};
 use crate::weave::{Reply, Run, Weave, summary_of};
 
@@ -50,6 +51,27 @@ fn the_example_in_json() {
     let outcome = example(&["--format", "json", "--json", "r.json"]);
     assert_eq!(outcome.read("r.json"), outcome.stdout);
     insta::assert_snapshot!(outcome.stdout);
+}
+
+#[test]
+fn the_policy_chooses_the_inputs_that_stand_for_a_row() {
+    let check = |show: &str| {
+        let policy = format!("report: {{show: [{show}]}}\n{}", root("gates.example.yaml"));
+        first_gate(&["--report=r.md", "--html=r.html"])
+            .file("gates.example.yaml", &policy)
+            .run()
+            .code(1)
+    };
+    let usual = check("missing").shows("    How do I send back order 1070?");
+    let shown = check("topic, missing, number").shows("    returns · 70\n");
+    assert!(
+        shown.read("r.md").contains("1. `returns · 70`"),
+        "{}",
+        shown.read("r.md")
+    );
+    assert!(shown.read("r.html").contains(">returns · 70<"));
+    // An input that no row has changes nothing.
+    assert!(!usual.stdout.contains("returns · "));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::parts::{excerpt, link, scrolling, shown};
 use crate::number::plural;
 use crate::report::Judged;
 use crate::report::rows::Side;
-use crate::report::worst_rows::{WorstRow, exceptions, telling_input, worst_rows};
+use crate::report::worst_rows::{WorstRow, exceptions, worst_rows};
 
 /// The rows of the checks that did not pass.
 pub(super) fn write(judged: &Judged) -> Markup {
@@ -47,7 +47,7 @@ fn row(worst: &WorstRow, compares: bool) -> Markup {
     let before = row.baseline.as_ref().map(Side::excerpt);
     html! {
         tr {
-            th scope="row" dir="auto" { (excerpt(&telling_input(&row.inputs))) }
+            th scope="row" dir="auto" { (excerpt(&worst.title)) }
             td {
                 ul class="scores" {
                     @for change in &worst.changes { li { (shown(&change.what)) " " (shown(&change.scores())) } }

@@ -6,7 +6,7 @@ use crate::number::plural;
 use crate::report::Judged;
 use crate::report::escape::markdown as code;
 use crate::report::rows::Side;
-use crate::report::worst_rows::{WorstRow, exceptions, telling_input, worst_rows};
+use crate::report::worst_rows::{WorstRow, exceptions, worst_rows};
 
 /// Longer texts are cut on the first screen, in characters.
 const LONGEST: usize = 100;
@@ -30,7 +30,7 @@ pub(super) fn write_worst(page: &mut String, judged: &Judged, most: usize) -> fm
 /// A numbered list of rows.
 pub(super) fn write_list(page: &mut String, rows: &[WorstRow], most: usize) -> fmt::Result {
     for (place, worst) in rows.iter().take(most).enumerate() {
-        let input = excerpt(&telling_input(&worst.row.inputs));
+        let input = excerpt(&worst.title);
         let open = worst
             .url()
             .map_or_else(String::new, |url| format!(" · [open]({url})"));
@@ -73,7 +73,7 @@ pub(super) fn write_all(page: &mut String, judged: &Judged) -> fmt::Result {
     }
     for worst in rows.iter().take(MOST_ROWS) {
         let row = &worst.row;
-        let input = code(&telling_input(&row.inputs), true);
+        let input = code(&worst.title, true);
         let now = code(&row.candidate.excerpt(), true);
         let open = worst
             .url()

@@ -242,6 +242,7 @@ impl Redact for Judged {
             offending,
             details,
             unexplained,
+            show: _,
         } = self;
         judgement.checks.redact(secrets);
         judgement.findings.redact(secrets);

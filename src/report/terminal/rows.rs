@@ -6,7 +6,7 @@ use super::page::Page;
 use crate::number::plural;
 use crate::report::Judged;
 use crate::report::rows::Side;
-use crate::report::worst_rows::{WorstRow, exceptions, telling_input, worst_rows};
+use crate::report::worst_rows::{WorstRow, exceptions, worst_rows};
 use crate::visible::visible;
 
 /// At most this many rows are shown, unless all are.
@@ -42,7 +42,7 @@ pub(super) fn write(page: &mut Page, judged: &Judged) -> fmt::Result {
 /// A row: its telling input, what changed, and both outputs.
 pub(super) fn one(page: &mut Page, worst: &WorstRow) -> fmt::Result {
     let row = &worst.row;
-    let input = page.cut(4, &visible(&telling_input(&row.inputs)));
+    let input = page.cut(4, &visible(&worst.title));
     let input = page.link(&input, worst.url());
     writeln!(page.text, "    {input}")?;
     let changes = worst.changes.iter();
