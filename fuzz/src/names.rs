@@ -14,9 +14,9 @@ use weave_gate::evidence::{
 use weave_gate::fault::Fault;
 use weave_gate::judge::{MOST_OFFENDING, columns, compare, judge, offending, offending_columns};
 use weave_gate::policy::{
-    BaselineRule, CandidateRule, Completeness, Condition, Correction, Evidence as Rule, Gate,
-    Limit, LimitKey, Metric, Missing, MissingRule, Policy, RemovedRows, Required, Severity,
-    Unresolved, Waiver,
+    BaselineRule, CandidateRule, Comparability, Completeness, Condition, Correction,
+    Evidence as Rule, Gate, Limit, LimitKey, Metric, Missing, MissingRule, Policy, RemovedRows,
+    Required, Severity, Unresolved, Waiver,
 };
 use weave_gate::prose::Prose;
 use weave_gate::report::{
@@ -534,6 +534,7 @@ fn policy(names: &Names) -> Policy {
         identity: Identity::default(),
         candidate: CandidateRule::default(),
         completeness: Completeness::Undecided,
+        comparability: Comparability::default(),
         baseline: BaselineRule {
             source: None,
             required: Required::Always,

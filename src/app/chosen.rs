@@ -5,7 +5,7 @@ use super::request::Request;
 use super::search::Baselines;
 use crate::evidence::{
     Baseline, Completeness, Evidence, Fact, LeftOut, ListedRun, MissingBaseline, Role, RunInfo,
-    Selection, SnapshotOf,
+    Selection, Setup, SnapshotOf,
 };
 use crate::policy::Source;
 use crate::project::Project;
@@ -170,6 +170,21 @@ pub(super) fn set_completeness(evidence: &mut Evidence, id: &str, known: Complet
     }
     for each in &mut evidence.each {
         set_completeness(each, id, known);
+    }
+}
+
+/// Sets how a run was measured, wherever the evidence has it.
+pub(super) fn set_setup(evidence: &mut Evidence, id: &str, setup: &Setup) {
+    if evidence.candidate.id == id {
+        evidence.candidate.setup = Some(setup.clone());
+    }
+    if let Baseline::Found(run, _) = &mut evidence.baseline
+        && run.id == id
+    {
+        run.setup = Some(setup.clone());
+    }
+    for each in &mut evidence.each {
+        set_setup(each, id, setup);
     }
 }
 

@@ -1,18 +1,20 @@
 //! Reads evidence of which at least one run is in Weave.
 
 use super::chosen::{
-    Chosen, live_baselines, live_candidates, selected, set_completeness, together, uncounted,
+    Chosen, live_baselines, live_candidates, selected, set_completeness, set_setup, together,
+    uncounted,
 };
 use super::console::Console;
 use super::request::{BaselineRequest, Request};
 use super::saved::saved_rules;
 use super::search::{NoBaseline, Place, Search, both, skipped};
 use crate::evidence::{Baseline, BaselineRules, Completeness, Evidence, Fact, Gap, LeftOut, Role};
-use crate::evidence::{ListedRun, RunInfo};
+use crate::evidence::{ListedRun, RunInfo, Setup};
 use crate::fault::Fault;
 use crate::policy::Source;
+use crate::project::Project;
 use crate::prose::Prose;
-use crate::weave::{Needs, RunSource, Sources, differ_by_key_order, read_evidence};
+use crate::weave::{Needs, RunSource, Sources, differ_by_key_order, read_evidence, read_setup};
 
 /// What a candidate is compared with, as far as it is known before any request to Weave.
 pub(super) enum Theirs<'r> {
@@ -77,6 +79,9 @@ impl Online<'_, '_> {
                 continue;
             }
             let mut evidence = evidence?;
+            for (id, setup) in self.setups(&sources)? {
+                set_setup(&mut evidence, &id, &setup);
+            }
             for (run, known) in &counted {
                 set_completeness(&mut evidence, &run.id, *known);
             }
@@ -197,6 +202,36 @@ impl Online<'_, '_> {
         Ok((counted, evidence))
     }
 
+    /// Reads how both runs were measured, side by side, if they are of different versions of the evaluation. A snapshot
+    /// already says it.
+    fn setups(&self, sources: &Sources) -> Result<Vec<(String, Setup)>, Fault> {
+        let (Some(ours), Some(theirs)) = (sources.candidates.first(), sources.baselines().first())
+        else {
+            return Ok(Vec::new());
+        };
+        let (new, old) = (evaluation_ref(ours), evaluation_ref(theirs));
+        if new.is_none() || old.is_none() || new == old {
+            return Ok(Vec::new());
+        }
+        let client = self.search.client();
+        let read = |side: &RunSource, project: &Project| match side {
+            RunSource::Live(info) => {
+                let setup = read_setup(client, project, info)?;
+                Ok(Some((info.id.clone(), setup)))
+            }
+            RunSource::Snapshot(..) => Ok(None),
+        };
+        let of_baseline = sources.across.as_ref().unwrap_or(self.place.project);
+        let (ours, theirs) = self.console.while_waiting("asking Weave", || {
+            both(
+                || read(ours, self.place.project),
+                || read(theirs, of_baseline),
+            )
+        });
+        let read: Result<Vec<_>, Fault> = [ours, theirs].into_iter().collect();
+        Ok(read?.into_iter().flatten().collect())
+    }
+
     /// Returns an incomplete run of the baseline, unless the policy accepts incomplete runs.
     fn incomplete_baseline<'r>(
         &self,
@@ -230,5 +265,13 @@ impl Online<'_, '_> {
                 let other = sources.across.as_ref().unwrap_or(project);
                 differ_by_key_order(client, (project, &ours.id), (other, &theirs.id))
             })
+    }
+}
+
+/// The evaluation of a run, in one version; `None` if it is unknown.
+fn evaluation_ref(side: &RunSource) -> Option<&String> {
+    match side {
+        RunSource::Live(info) => info.evaluation_ref.as_ref(),
+        RunSource::Snapshot(run, _) => run.setup.as_ref()?.evaluation.as_ref(),
     }
 }

@@ -3,7 +3,9 @@
 use jiff::SignedDuration;
 use jiff::civil::Date;
 
-use crate::evidence::{Evidence, Fact, Gap, LeftOut, Role, Run, RunStatus, SnapshotOf};
+use crate::evidence::{
+    Evidence, Fact, Gap, LeftOut, Role, Run, RunStatus, SetupChange, SnapshotOf,
+};
 use crate::judge::name::{Effect, Name};
 use crate::judge::slice::Slice;
 use crate::policy::{Limit, Metric, RemovedRows};
@@ -136,6 +138,36 @@ pub enum Cause {
     EvaluationChanged {
         /// The evaluations of the candidate and of the baseline; `None` if one is unknown.
         names: Option<(String, String)>,
+    },
+    /// The evaluation of one run cannot be read, so how the runs were measured cannot be compared.
+    EvaluationUnread {
+        /// Whose evaluation it is.
+        role: Role,
+        /// The evaluation.
+        name: String,
+    },
+    /// The runs were measured with different scorers.
+    Setup {
+        /// What differs.
+        change: SetupChange,
+    },
+    /// The datasets of the runs have different rows.
+    DatasetChanged {
+        /// The candidate's dataset.
+        name: String,
+        /// The number of rows that only the candidate has.
+        added: u64,
+        /// The number of rows that only the baseline has.
+        removed: u64,
+    },
+    /// Other models were served in the candidate than in the baseline.
+    ServedModelsChanged {
+        /// The models of the baseline.
+        before: Vec<String>,
+        /// The models of the candidate.
+        after: Vec<String>,
+        /// Whether the evaluated model is another one, so that its own calls may explain it.
+        is_expected: bool,
     },
     /// The runs have different numbers of trials on the common rows.
     TrialsDiffer {
@@ -486,7 +518,17 @@ impl Cause {
             Self::RepeatedCalls => Name::InconsistentCounts,
             Self::RowsRemoved { .. } => Name::RowsRemoved,
             Self::RowsAdded { .. } => Name::RowsAdded,
-            Self::EvaluationChanged { .. } => Name::EvaluationChanged,
+            Self::EvaluationChanged { .. } | Self::EvaluationUnread { .. } => {
+                Name::EvaluationChanged
+            }
+            Self::Setup { change } => match change {
+                SetupChange::ScorerChanged { .. } => Name::ScorerChanged,
+                SetupChange::ScorerAdded { .. } => Name::ScorerAdded,
+                SetupChange::ScorerRemoved { .. } => Name::ScorerRemoved,
+                SetupChange::DatasetChanged { .. } => Name::DatasetChanged,
+            },
+            Self::DatasetChanged { .. } => Name::DatasetChanged,
+            Self::ServedModelsChanged { .. } => Name::ServedModelsChanged,
             Self::TrialsDiffer { .. } => Name::TrialsDiffer,
             Self::TextAmongScores { .. } | Self::MixedTypes { .. } | Self::TypesDiffer { .. } => {
                 Name::MixedTypes

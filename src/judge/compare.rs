@@ -87,6 +87,11 @@ pub fn compare(evidence: &Evidence, now: Timestamp) -> Option<Comparison> {
         accept_failed: true,
         required: policy::Required::Always,
         is_further: false,
+        // Without gates, nothing is undecided.
+        comparability: policy::Comparability {
+            scorer: policy::Consequence::Warn,
+            ..policy::Comparability::default()
+        },
         completeness: policy::Completeness::Warn,
         reruns: policy::Reruns::Pool,
         candidate_max_age: None,

@@ -167,7 +167,7 @@ fn measured(plan: &GatePlan<'_>, spec: CheckSpec<'_>) -> State {
         removed_rows: runs.removed_rows,
     };
     let values = measurer.measure(spec);
-    if let Some(blocker) = runs.blocker(gate, limit) {
+    if let Some(blocker) = runs.blocker(gate, limit, spec.subject) {
         return State::Blocked {
             blocker: blocker.clone(),
             values: values.ok().map(|values| values.pairing),

@@ -19,6 +19,7 @@ mod preconditions;
 mod reason;
 mod reruns;
 mod selection;
+mod setup;
 mod significance;
 mod slice;
 mod slices;

@@ -108,6 +108,16 @@ names! {
     RowsAdded = "rows-added",
     /// The runs are of different versions of the evaluation, or of different evaluations.
     EvaluationChanged = "evaluation-changed",
+    /// A scorer is not the same in both runs.
+    ScorerChanged = "scorer-changed",
+    /// A scorer is only in the candidate's evaluation.
+    ScorerAdded = "scorer-added",
+    /// A scorer is only in the baseline's evaluation.
+    ScorerRemoved = "scorer-removed",
+    /// The datasets of the runs have different rows.
+    DatasetChanged = "dataset-changed",
+    /// Other models were served in the candidate than in the baseline.
+    ServedModelsChanged = "served-models-changed",
     /// The runs have different numbers of trials on the same rows.
     TrialsDiffer = "trials-differ",
     /// A dimension has both booleans and numbers, or text among them.

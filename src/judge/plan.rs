@@ -13,7 +13,7 @@ use crate::judge::preconditions::Preconditions;
 use crate::judge::significance::row_means::RowTest;
 use crate::judge::slice::{Selection, Slice};
 use crate::judge::slices;
-use crate::policy::{Gate, Limit, Policy, RemovedRows, Severity};
+use crate::policy::{Gate, Limit, Policy, RemovedRows, Severity, is_of_scorer};
 
 /// The candidate and one baseline, with the checks that they allow.
 pub(super) struct ComparedRuns<'a> {
@@ -34,10 +34,21 @@ impl ComparedRuns<'_> {
         gate.compares(limit) && self.preconditions.skips_changes
     }
 
-    /// The reason why a limit cannot be judged for any scores; `None` if it can.
-    pub(super) fn blocker(&self, gate: &Gate, limit: Limit) -> Option<&Cause> {
+    /// The reason why a limit on this dimension cannot be judged for any scores; `None` if it can.
+    pub(super) fn blocker(
+        &self,
+        gate: &Gate,
+        limit: Limit,
+        subject: Option<&str>,
+    ) -> Option<&Cause> {
         if gate.compares(limit) {
-            self.preconditions.change.as_ref()
+            let changed = || {
+                let subject = subject?;
+                let mut scorers = self.preconditions.setup.changed_scorers.iter();
+                let (_, cause) = scorers.find(|(scorer, _)| is_of_scorer(subject, scorer))?;
+                Some(cause)
+            };
+            self.preconditions.change.as_ref().or_else(changed)
         } else {
             self.preconditions.candidate.as_ref()
         }
@@ -59,6 +70,10 @@ impl ComparedRuns<'_> {
         let Some(scorer) = &gate.scorer else {
             return Ok(vec![None]);
         };
+        let mut removed = self.preconditions.setup.removed_scorers.iter();
+        if let Some((_, cause)) = removed.find(|(name, _)| gate.covers(name)) {
+            return Err(cause.clone());
+        }
         let known = self.dimensions();
         let matching = gate.subjects(&known).into_iter();
         let matching: Vec<Option<String>> = matching.map(|name| Some(name.to_owned())).collect();

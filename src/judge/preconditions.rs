@@ -9,6 +9,7 @@ use crate::judge::cause::{BaselineHelp, Cause, RunCause, Skips, UntilThen};
 use crate::judge::finding::Finding;
 use crate::judge::name::Effect;
 use crate::judge::selection;
+use crate::judge::setup;
 use crate::judge::terms::Terms;
 use crate::policy::{Completeness, RemovedRows, Required};
 
@@ -20,6 +21,8 @@ pub(super) struct Preconditions {
     pub(super) change: Option<Cause>,
     /// Whether the checks on changes are skipped.
     pub(super) skips_changes: bool,
+    /// What cannot be judged because the runs were not measured in the same way.
+    pub(super) setup: setup::Blocked,
 }
 
 impl Preconditions {
@@ -57,6 +60,7 @@ pub(super) fn preconditions(
         change: candidate.clone(),
         candidate,
         skips_changes: false,
+        setup: setup::Blocked::default(),
     };
     match &evidence.baseline {
         Baseline::Found(baseline, pair) => {
@@ -74,6 +78,11 @@ pub(super) fn preconditions(
                 findings.extend(selection::notes(terms, evidence, Role::Baseline));
             }
             preconditions.change = preconditions.change.or(against.into_iter().next());
+            if terms.compares {
+                let blocked = setup::check(terms, &evidence.candidate, baseline, pair, findings);
+                preconditions.change = preconditions.change.or(blocked.change.clone());
+                preconditions.setup = blocked;
+            }
             let has_several = selection::has_several_runs(evidence);
             differences(
                 terms,
@@ -263,13 +272,8 @@ fn differences(
     if pair.added > 0 {
         add(Effect::Note, Cause::RowsAdded { rows: pair.added });
     }
-    let names = match (&candidate.evaluation, &baseline.evaluation) {
-        (Some(ours), Some(theirs)) => Some((ours, theirs)),
-        _ => None,
-    };
-    if names.is_none_or(|(ours, theirs)| ours != theirs) {
-        let names = names.map(|(ours, theirs)| (ours.name.clone(), theirs.name.clone()));
-        add(Effect::Warning, Cause::EvaluationChanged { names });
+    if let Some(cause) = setup::other_evaluation(candidate, baseline) {
+        add(Effect::Warning, cause);
     }
     // If one side has several pooled runs, it has more trials in any case, so the difference says nothing.
     if let (Some(ours), Some(theirs)) = (&pair.candidate, &pair.baseline)

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use crate::policy::{Completeness, Policy, RemovedRows, Required, Reruns};
+use crate::policy::{Comparability, Completeness, Policy, RemovedRows, Required, Reruns};
 
 /// The rules of a policy that decide whether runs can be judged and compared.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,8 @@ pub(super) struct Terms {
     pub(super) required: Required,
     /// Whether the baseline is a further one, which is always required.
     pub(super) is_further: bool,
+    /// What differences between how the runs were measured mean.
+    pub(super) comparability: Comparability,
     /// How an incomplete run is treated.
     pub(super) completeness: Completeness,
     /// How several runs of the candidate's commit are treated.
@@ -39,6 +41,7 @@ impl Terms {
                 Some(_) => Required::Always,
             },
             is_further: against.is_some(),
+            comparability: policy.comparability,
             completeness: policy.completeness,
             reruns: policy.candidate.reruns,
             candidate_max_age: policy.candidate.max_age,

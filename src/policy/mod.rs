@@ -37,8 +37,9 @@ pub use metric::{
     Subject, Unit,
 };
 pub use model::{
-    BaselineRule, CandidateRule, Completeness, Condition, Correction, Evidence, FurtherBaseline,
-    Gate, Limit, Missing, MissingRule, Policy, RemovedRows, Required, Reruns, Severity, Waiver,
+    BaselineRule, CandidateRule, Comparability, Completeness, Condition, Consequence, Correction,
+    Evidence, FurtherBaseline, Gate, Limit, Missing, MissingRule, Policy, RemovedRows, Required,
+    Reruns, Severity, Waiver, is_of_scorer,
 };
 pub use parse::{MOST_PROBLEMS, line_of, parse};
 pub use raw::policy_schema as schema;

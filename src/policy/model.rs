@@ -32,6 +32,8 @@ pub struct Policy {
     pub baselines: BTreeMap<String, FurtherBaseline>,
     /// How an incomplete run is treated.
     pub completeness: Completeness,
+    /// What it means that the runs were not measured in the same way.
+    pub comparability: Comparability,
     /// Whether runs with the status `failed` are judged too.
     pub accept_failed: bool,
     /// Whether `significant` limits on changes are corrected for each other.
@@ -120,6 +122,50 @@ pub enum Completeness {
     Undecided,
     /// A warning is reported. This is for teams that delete calls of a run on purpose.
     Warn,
+}
+
+/// What differences between how two runs were measured mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Comparability {
+    /// A scorer was changed, added or removed.
+    pub scorer: Consequence,
+    /// The dataset has other rows.
+    pub dataset: Consequence,
+    /// Other models were served.
+    pub served_model: Consequence,
+}
+
+impl Default for Comparability {
+    fn default() -> Self {
+        Self {
+            scorer: Consequence::Undecided,
+            dataset: Consequence::Note,
+            served_model: Consequence::Warn,
+        }
+    }
+}
+
+/// What a difference means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consequence {
+    /// The checks that it affects are undecided.
+    Undecided,
+    /// It is a warning.
+    Warn,
+    /// It is a note.
+    Note,
+    /// It is not reported.
+    Ignore,
+}
+
+impl Consequence {
+    /// Every word, in the order of the documentation.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("undecided", Self::Undecided),
+        ("warn", Self::Warn),
+        ("note", Self::Note),
+        ("ignore", Self::Ignore),
+    ];
 }
 
 /// How change limits are treated if there is no baseline.
@@ -251,6 +297,35 @@ impl Gate {
         };
         known.iter().filter(matches).copied().collect()
     }
+
+    /// Whether the gate's name or pattern covers dimensions of this scorer, whether or not the scorer has any.
+    #[must_use]
+    pub fn covers(&self, scorer: &str) -> bool {
+        let Some(named) = &self.scorer else {
+            return false;
+        };
+        let matches = |pattern: &str, text: &str| {
+            glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(text))
+        };
+        // A pattern covers `scorer.path` for some path if a start of it matches `scorer.`.
+        let inside = format!("{scorer}.");
+        let starts = named.char_indices().map(|(start, _)| start);
+        let mut starts = starts.chain([named.len()]);
+        is_of_scorer(named, scorer)
+            || matches(named, scorer)
+            || starts.any(|end| {
+                named
+                    .get(..end)
+                    .is_some_and(|start| matches(start, &inside))
+            })
+    }
+}
+
+/// Whether this is a dimension of the scorer: `scorer` itself or `scorer.path`.
+#[must_use]
+pub fn is_of_scorer(dimension: &str, scorer: &str) -> bool {
+    let rest = dimension.strip_prefix(scorer);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// An input, and the values that it may have.

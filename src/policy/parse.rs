@@ -53,6 +53,7 @@ pub fn parse(path: &str, text: &str) -> Result<Policy, Vec<Problem>> {
             baseline: parts.baseline,
             baselines: parts.baselines,
             completeness: parts.completeness,
+            comparability: parts.comparability,
             accept_failed: parts.accept_failed,
             correction: parts.correction,
             show: parts.show,

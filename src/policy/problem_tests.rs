@@ -284,7 +284,7 @@ fn merge_keys_are_one_problem() {
         "version: 1\nx: &x {scorer: s, metric: pass_rate, min: 1}\ngates:\n  - name: g\n    <<: *x\n",
         &[
             "2:1: x: unknown key `x` [x] | use one of version, project, identity, candidate, baseline, baselines, \
-             accept_status, completeness, defaults, correction, report, gates",
+             accept_status, completeness, comparability, defaults, correction, report, gates",
             "5:5: gates[0] \"g\": <<: merge keys (`<<`) are not read [<<] | write the merged keys out",
         ],
     );

@@ -125,6 +125,8 @@ block! {
         /// purpose.
         #[schemars(extend("enum" = ["undecided", "warn"]))]
         completeness: String,
+        /// What it means that the runs were not measured in the same way.
+        comparability: RawComparability,
         /// What holds for every gate that does not say otherwise.
         defaults: RawDefaults,
         /// Whether several `significant` limits on changes are judged together, so that chance alone fails one of
@@ -226,6 +228,22 @@ block! {
         /// The attribute of the branch. The default is `git_branch`.
         #[schemars(length(min = 1))]
         branch: String,
+    }
+}
+
+block! {
+    /// What it means that candidate and baseline were not measured in the same way.
+    #[schemars(rename = "comparability")]
+    RawComparability {
+        /// A scorer was changed, added or removed. The default is `undecided`.
+        #[schemars(extend("enum" = ["undecided", "warn", "note", "ignore"]))]
+        scorer: String,
+        /// The dataset has other rows. The default is `note`.
+        #[schemars(extend("enum" = ["undecided", "warn", "note", "ignore"]))]
+        dataset: String,
+        /// Other models were served. The default is `warn`.
+        #[schemars(extend("enum" = ["undecided", "warn", "note", "ignore"]))]
+        served_model: String,
     }
 }
 

@@ -6,12 +6,12 @@ use serde_yaml::Value;
 
 use super::issue::{Found, Help, Issue};
 use super::model::{
-    BaselineRule, CandidateRule, Completeness, Correction, Evidence, FurtherBaseline, Gate,
-    MissingRule, RemovedRows, Reruns, Severity,
+    BaselineRule, CandidateRule, Comparability, Completeness, Consequence, Correction, Evidence,
+    FurtherBaseline, Gate, MissingRule, RemovedRows, Reruns, Severity,
 };
 use super::raw::{
-    Field, RawAttributes, RawBaseline, RawCandidate, RawDefaults, RawFurtherBaseline, RawGate,
-    RawIdentity, RawPolicy, RawReport, RawRequired, RawScalar,
+    Field, RawAttributes, RawBaseline, RawCandidate, RawComparability, RawDefaults,
+    RawFurtherBaseline, RawGate, RawIdentity, RawPolicy, RawReport, RawRequired, RawScalar,
 };
 use super::scope::{Place, Scope};
 use super::source::{SelectorTemplate, SourceTemplate};
@@ -33,6 +33,7 @@ pub(super) struct Parts {
     pub(super) baseline: BaselineRule,
     pub(super) baselines: BTreeMap<String, FurtherBaseline>,
     pub(super) completeness: Completeness,
+    pub(super) comparability: Comparability,
     pub(super) accept_failed: bool,
     pub(super) correction: Correction,
     pub(super) show: Vec<String>,
@@ -89,6 +90,12 @@ pub(super) fn policy(value: Value, issues: &mut Vec<Issue>) -> Option<Parts> {
         ("warn", Completeness::Warn),
     ];
     let completeness = scope.word(Place::Value("completeness"), raw.completeness, &words);
+    let comparability = scope
+        .optional(Place::Value("comparability"), "a map", raw.comparability)
+        .unwrap_or_default();
+    let comparability = scope
+        .inside(Place::Value("comparability"))
+        .comparability(comparability);
     let words = [("holm", Correction::Holm), ("none", Correction::None)];
     let correction = scope.word(Place::Value("correction"), raw.correction, &words);
     let report = scope
@@ -103,6 +110,7 @@ pub(super) fn policy(value: Value, issues: &mut Vec<Issue>) -> Option<Parts> {
         baseline,
         baselines,
         completeness: completeness.unwrap_or_default(),
+        comparability,
         accept_failed,
         correction: correction.unwrap_or(Correction::Holm),
         show,
@@ -406,6 +414,20 @@ impl Scope<'_> {
             );
         }
         has(true)
+    }
+
+    fn comparability(&mut self, raw: RawComparability) -> Comparability {
+        self.unknown(RawComparability::KEYS, &raw.unknown);
+        let usual = Comparability::default();
+        let mut word = |key, field, usual| {
+            let word = self.word(Place::Value(key), field, &Consequence::ALL);
+            word.unwrap_or(usual)
+        };
+        Comparability {
+            scorer: word("scorer", raw.scorer, usual.scorer),
+            dataset: word("dataset", raw.dataset, usual.dataset),
+            served_model: word("served_model", raw.served_model, usual.served_model),
+        }
     }
 
     /// The inputs that stand for a row in reports.

@@ -11,12 +11,12 @@ use super::client::{CHILDREN, COSTS, Client};
 use super::counts::{RowCounts, apart};
 use super::rows::{self, LiveRows};
 use super::wire::{EvaluationSummary, RowsAnswer, Summary, SummaryAnswer, Tokens};
-use crate::evidence::RunInfo;
 use crate::evidence::snapshot::{Saved, SavedRows};
 use crate::evidence::{
     Baseline, Columns, Details, Dimension, Evidence, Known, Pair, Role, RowSource, Rows, Run,
     RunRow, Totals, Usage, Wanted, joined,
 };
+use crate::evidence::{RunInfo, Setup};
 use crate::fault::Fault;
 use crate::project::{Project, encode};
 use crate::prose::Prose;
@@ -695,7 +695,11 @@ impl Reader<'_> {
             choice: info.choice,
             attributes: Some(info.attributes),
             completeness: info.completeness,
-            setup: None,
+            setup: Some(Setup {
+                evaluation: info.evaluation_ref,
+                objects: BTreeMap::new(),
+                served_models: info.served_models,
+            }),
         })
     }
 

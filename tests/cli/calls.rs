@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::gate::{Gate, KEY};
 use crate::weave::{
     self, CALLS as MADE, CANDIDATE, Reply, Request, Run, Weave, call, ids_of, is_count,
-    is_count_of, is_list, is_rerun_list, is_root_read, root, rows_of, summary_of, uncounted,
+    is_count_of, is_list, is_rerun_list, is_root_read, root, roots, rows_of, summary_of, uncounted,
 };
 
 /// What depends on the answer to a call.
@@ -68,7 +68,7 @@ pub struct Check {
 }
 
 /// All calls of the checks.
-pub const CALLS: [Call; 27] = [
+pub const CALLS: [Call; 29] = [
     Call {
         is: |request| ids_of(request) == ["cand", "base"],
         empty: Means::Evidence(0, "\"verdict\": \"passed\""),
@@ -102,6 +102,20 @@ pub const CALLS: [Call; 27] = [
         reads: "the number of calls of run `base`",
         after: 1,
         ..Call::of("count of the baseline's calls", NAMED)
+    },
+    Call {
+        is: |request| reads_evaluation_of(request, "cand"),
+        unknown: Means::Evidence(3, "evaluation-changed"),
+        reads: "how the run was measured",
+        after: 5,
+        ..Call::of("the candidate's evaluation", OTHER_VERSION)
+    },
+    Call {
+        is: |request| reads_evaluation_of(request, "base"),
+        unknown: Means::Evidence(3, "evaluation-changed"),
+        reads: "how the run was measured",
+        after: 5,
+        ..Call::of("the baseline's evaluation", OTHER_VERSION)
     },
     Call {
         is: is_rerun_list,
@@ -336,6 +350,25 @@ const NAMED: Check = Check {
     code: 0,
     requests: 5,
 };
+
+/// The runs are of different versions of the evaluation, so both are read.
+const OTHER_VERSION: Check = Check {
+    gates: "- {name: versions, scorer: correctness, metric: pass_rate, min: 0.9, max_drop: 0.05}",
+    server: |request| {
+        roots(request, |run| {
+            let id = run["id"].as_str().unwrap();
+            run["inputs"]["self"] = json!(format!("weave:///my-team/bot/object/answers:{id}"));
+        })
+    },
+    requests: 7,
+    ..NAMED
+};
+
+/// Whether the request reads the evaluation of this run of [`OTHER_VERSION`].
+fn reads_evaluation_of(request: &Request, id: &str) -> bool {
+    let reference = format!("weave:///my-team/bot/object/answers:{id}");
+    request.path == "/refs/read_batch" && request.body["refs"] == json!([reference])
+}
 
 /// The two runs are named in different ways, so each run is read alone.
 const NAMED_BASELINE: Check = Check {

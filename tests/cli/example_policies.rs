@@ -51,7 +51,10 @@ fn collect(block: &str, map: &Value, found: &mut BTreeMap<String, BTreeSet<Strin
                     collect("further_baseline", baseline, found);
                 }
             }
-            ("", "identity" | "candidate" | "baseline" | "defaults" | "report")
+            (
+                "",
+                "identity" | "candidate" | "baseline" | "defaults" | "report" | "comparability",
+            )
             | ("gate", "waive") => {
                 collect(key, value, found);
             }

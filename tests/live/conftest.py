@@ -49,6 +49,10 @@ class Outcome:
         """Returns the messages of the findings with this name."""
         return "\n".join(finding["message"] for finding in self.policy["findings"] if finding["name"] == name)
 
+    def help(self, name: str) -> str:
+        """Returns the helps of the findings with this name."""
+        return "\n".join(finding["help"] or "" for finding in self.policy["findings"] if finding["name"] == name)
+
     def effect(self, name: str) -> str:
         """Returns the effect of the only finding with this name."""
         (found,) = {finding["effect"] for finding in self.policy["findings"] if finding["name"] == name}

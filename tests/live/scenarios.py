@@ -310,6 +310,14 @@ def add_call(server: weave_server.Server, run: str) -> None:
     server.store.add_call(run)
 
 
+def delete_object(server: weave_server.Server, reference: str) -> None:
+    """Deletes one version of an object."""
+    _, _, name = reference.rpartition("/")
+    object_id, _, digest = name.partition(":")
+    request = tsi.ObjDeleteReq(project_id=f"{ENTITY}/{PROJECT}", object_id=object_id, digests=[digest])
+    assert server.obj_delete(request).num_deleted == 1
+
+
 def set_attribute(server: weave_server.Server, run: str, key: str, value: object) -> None:
     """Gives a run an attribute, which the v2 API does not allow."""
     server.store.set_attribute(run, key, value)

@@ -190,8 +190,8 @@ def test_nested_and_dotted_dimensions(world):
     wrong = "- {name: n, scorer: tone.note, metric: pass_rate, min: 1}\n- {name: m, scorer: correctness, metric: numeric_mean, min: 1}"
     refused = world.check(wrong, candidate)
     assert (refused.code, refused.findings) == (3, {"metric-not-available"})
-    assert "it has coverage" in refused.check("n")["reason"]
-    assert "it has pass_rate, coverage" in refused.check("m")["reason"]
+    assert "its scores are text" in refused.check("n")["reason"]
+    assert "its scores are true or false" in refused.check("m")["reason"]
 
 
 def test_keys_with_dots(world):
@@ -295,7 +295,7 @@ def test_tokens_and_cost(world):
 def test_a_misspelt_dimension_says_what_there_is(world, baseline):
     outcome = world.check("- {name: x, scorer: corectness, metric: pass_rate, min: 0}", baseline)
     assert (outcome.code, outcome.findings) == (3, {"unknown-dimension"})
-    assert "is `correctness` meant?" in outcome.check("x")["reason"]
+    assert "there is no dimension `corectness`; there are `correctness`" in outcome.check("x")["reason"]
 
 
 def test_out_of_range(world):

@@ -238,7 +238,7 @@ def test_shards_are_told_apart(place):
     outcome = place.gate(policy(CANDIDATE), env=sha(2))
     assert outcome.code == 3, outcome.stdout
     assert "reruns-ambiguous" in outcome.findings
-    assert "attributes" in outcome.message("reruns-ambiguous")
+    assert "attributes" in outcome.help("reruns-ambiguous")
     one = 'candidate: {evaluation: answers, commit: "${GATE_SHA}", attributes: {shard: 2}}'
     assert place.gate(policy(one), env=sha(2)).code == 0
 

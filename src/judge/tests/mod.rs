@@ -8,6 +8,7 @@ mod offending;
 mod recorded;
 mod rerun;
 pub(in crate::judge) mod row;
+mod setup;
 mod value;
 
 use crate::evidence::RunStatus;

@@ -7,6 +7,7 @@ mod policy;
 mod rows;
 mod runs;
 mod scores;
+mod setup;
 mod told;
 
 use crate::judge::{Cause, Finding};
@@ -85,6 +86,18 @@ fn told(cause: &Cause) -> Told {
         Cause::RowsRemoved { rows, rule } => rows::removed(*rows, *rule),
         Cause::RowsAdded { rows } => rows::added(*rows),
         Cause::EvaluationChanged { names } => rows::evaluation_changed(names.as_ref()),
+        Cause::EvaluationUnread { role, name } => setup::evaluation_unread(*role, name),
+        Cause::Setup { change } => setup::change(change),
+        Cause::DatasetChanged {
+            name,
+            added,
+            removed,
+        } => setup::dataset_changed(name, *added, *removed),
+        Cause::ServedModelsChanged {
+            before,
+            after,
+            is_expected,
+        } => setup::served_models_changed(before, after, *is_expected),
         Cause::TrialsDiffer {
             rows,
             candidate,

@@ -1,7 +1,7 @@
 //! Removes secrets from the causes of findings.
 
 use super::Redact;
-use crate::evidence::Fact;
+use crate::evidence::{Fact, FieldChange, SetupChange};
 use crate::judge::{Advice, BaselineHelp, Cause, Reason, RunCause, ScoreCause, SliceCause};
 use crate::policy::Unresolved;
 use crate::secret::Secrets;
@@ -56,6 +56,14 @@ impl Redact for Cause {
                 }
             }
             Self::RowsDisagree { role: _, what } => what.redact(secrets),
+            Self::EvaluationUnread { role: _, name } | Self::DatasetChanged { name, .. } => {
+                name.redact(secrets);
+            }
+            Self::Setup { change } => change.redact(secrets),
+            Self::ServedModelsChanged { before, after, .. } => {
+                before.redact(secrets);
+                after.redact(secrets);
+            }
             Self::EvaluationChanged { names } => {
                 if let Some((candidate, baseline)) = names {
                     candidate.redact(secrets);
@@ -168,6 +176,36 @@ impl Redact for Advice {
             Self::LimitBelowNoise { .. }
             | Self::CannotBeProven { .. }
             | Self::LoggerLatency { .. } => {}
+        }
+    }
+}
+
+impl Redact for SetupChange {
+    fn redact(&mut self, secrets: &Secrets) {
+        match self {
+            Self::ScorerChanged { name, fields } => {
+                name.redact(secrets);
+                for field in fields {
+                    match field {
+                        FieldChange::Value {
+                            field,
+                            before,
+                            after,
+                        } => {
+                            field.redact(secrets);
+                            before.redact(secrets);
+                            after.redact(secrets);
+                        }
+                        FieldChange::Lines { field, .. } | FieldChange::Version { field } => {
+                            field.redact(secrets);
+                        }
+                        FieldChange::Code | FieldChange::Unread => {}
+                    }
+                }
+            }
+            Self::ScorerAdded { name }
+            | Self::ScorerRemoved { name }
+            | Self::DatasetChanged { name } => name.redact(secrets),
         }
     }
 }

@@ -1,0 +1,413 @@
+//! Compares how two runs were measured: their scorers and their datasets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{Reference, Role, Setup};
+
+/// Fields of a scorer that do not change its scores. `summarize` is the SDK's, and the gate does not use it.
+const UNUSED: [&str; 5] = ["_bases", "_type", "description", "name", "summarize"];
+/// Maximum length of a value that is shown, in characters.
+const LONGEST: usize = 60;
+
+/// A difference between how the candidate and the baseline were measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetupChange {
+    /// A scorer of both runs that is not the same.
+    ScorerChanged {
+        /// Its name.
+        name: String,
+        /// What differs; never empty.
+        fields: Vec<FieldChange>,
+    },
+    /// A scorer of the candidate only.
+    ScorerAdded {
+        /// Its name.
+        name: String,
+    },
+    /// A scorer of the baseline only.
+    ScorerRemoved {
+        /// Its name.
+        name: String,
+    },
+    /// The datasets have different rows, or the same rows in another order.
+    DatasetChanged {
+        /// The name of the candidate's dataset.
+        name: String,
+    },
+}
+
+/// A field of a scorer that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldChange {
+    /// A short value: the field, and its values in the baseline and in the candidate.
+    Value {
+        /// The field.
+        field: String,
+        /// The value in the baseline.
+        before: String,
+        /// The value in the candidate.
+        after: String,
+    },
+    /// A longer text: the field, and the number of its lines that differ.
+    Lines {
+        /// The field.
+        field: String,
+        /// The number of lines.
+        lines: u64,
+    },
+    /// Another version of an object that the field refers to.
+    Version {
+        /// The field.
+        field: String,
+    },
+    /// The code of the scorer.
+    Code,
+    /// A version of the scorer cannot be read, because it was deleted or is too large.
+    Unread,
+}
+
+/// Compares the candidate's setup with the baseline's.
+///
+/// # Errors
+///
+/// The evaluation of this run is not in its setup.
+pub fn setup_changes(ours: &Setup, theirs: &Setup) -> Result<Vec<SetupChange>, Role> {
+    let reference = |setup: &Setup| {
+        setup
+            .evaluation
+            .as_deref()
+            .map(of_any_project)
+            .map(str::to_owned)
+    };
+    if reference(ours).is_some() && reference(ours) == reference(theirs) {
+        return Ok(Vec::new());
+    }
+    let candidate = evaluation(ours).ok_or(Role::Candidate)?;
+    let baseline = evaluation(theirs).ok_or(Role::Baseline)?;
+    let (new, old) = (scorers(candidate), scorers(baseline));
+    let names: BTreeSet<&String> = new.keys().chain(old.keys()).collect();
+    let mut changes = Vec::new();
+    for name in names {
+        let name = name.clone();
+        match (new.get(&name), old.get(&name)) {
+            (Some(_), None) => changes.push(SetupChange::ScorerAdded { name }),
+            (None, Some(_)) => changes.push(SetupChange::ScorerRemoved { name }),
+            (Some(after), Some(before)) if of_any_project(after) != of_any_project(before) => {
+                let fields = scorer(ours.objects.get(*after), theirs.objects.get(*before), after);
+                if !fields.is_empty() {
+                    changes.push(SetupChange::ScorerChanged { name, fields });
+                }
+            }
+            _ => {}
+        }
+    }
+    changes.extend(dataset(ours, candidate, theirs, baseline));
+    Ok(changes)
+}
+
+fn evaluation(setup: &Setup) -> Option<&Value> {
+    setup.objects.get(setup.evaluation.as_ref()?)
+}
+
+/// The references of an evaluation's scorers, by the name that their scores have.
+fn scorers(evaluation: &Value) -> BTreeMap<String, &str> {
+    let listed = evaluation.get("scorers").and_then(Value::as_array);
+    let refs = listed.into_iter().flatten().filter_map(Value::as_str);
+    refs.filter_map(|text| Some((Reference::parse(text)?.name, text)))
+        .collect()
+}
+
+/// What differs between two versions of a scorer.
+fn scorer(after: Option<&Value>, before: Option<&Value>, reference: &str) -> Vec<FieldChange> {
+    // A function is an op, and an op is its code.
+    if is_op(reference) {
+        return vec![FieldChange::Code];
+    }
+    let (Some(Value::Object(after)), Some(Value::Object(before))) = (after, before) else {
+        return vec![FieldChange::Unread];
+    };
+    let fields: BTreeSet<&String> = after.keys().chain(before.keys()).collect();
+    let used = fields
+        .into_iter()
+        .filter(|field| !UNUSED.contains(&field.as_str()));
+    let mut changes = Vec::new();
+    for field in used {
+        let (new, old) = (after.get(field), before.get(field));
+        let (new, old) = (new.unwrap_or(&Value::Null), old.unwrap_or(&Value::Null));
+        let is_same = match (new, old) {
+            (Value::String(new), Value::String(old)) => of_any_project(new) == of_any_project(old),
+            _ => new == old,
+        };
+        if !is_same {
+            let change = difference(field, old, new);
+            if !changes.contains(&change) {
+                changes.push(change);
+            }
+        }
+    }
+    changes
+}
+
+fn difference(field: &str, before: &Value, after: &Value) -> FieldChange {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let field = field.to_owned();
+    let (before, after) = (text(before), text(after));
+    if is_op(&before) || is_op(&after) {
+        return FieldChange::Code;
+    }
+    if before.starts_with("weave:///") && after.starts_with("weave:///") {
+        return FieldChange::Version { field };
+    }
+    let is_short = |text: &str| !text.contains('\n') && text.chars().count() <= LONGEST;
+    if is_short(&before) && is_short(&after) {
+        return FieldChange::Value {
+            field,
+            before,
+            after,
+        };
+    }
+    FieldChange::Lines {
+        field,
+        lines: lines_that_differ(&before, &after),
+    }
+}
+
+/// A reference without its project, so that equal objects of two projects are equal; any other text as it is.
+fn of_any_project(text: &str) -> &str {
+    let parts = text
+        .strip_prefix("weave:///")
+        .map(|rest| rest.splitn(3, '/'));
+    parts.and_then(|mut parts| parts.nth(2)).unwrap_or(text)
+}
+
+fn is_op(text: &str) -> bool {
+    text.starts_with("weave:///") && text.contains("/op/")
+}
+
+/// The number of lines of the longer side that the other side does not have; at least 1.
+fn lines_that_differ(before: &str, after: &str) -> u64 {
+    let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+    for line in after.lines() {
+        *counts.entry(line).or_default() += 1;
+    }
+    for line in before.lines() {
+        *counts.entry(line).or_default() -= 1;
+    }
+    let added: i64 = counts.values().filter(|count| **count > 0).sum();
+    let removed: i64 = counts.values().filter(|count| **count < 0).sum();
+    added.max(-removed).max(1).unsigned_abs()
+}
+
+/// The difference between the datasets. Datasets that differ only in their description have the same table of rows.
+fn dataset(
+    ours: &Setup,
+    candidate: &Value,
+    theirs: &Setup,
+    baseline: &Value,
+) -> Option<SetupChange> {
+    let reference = |evaluation: &Value| evaluation.get("dataset").cloned();
+    let (after, before) = (reference(candidate)?, reference(baseline)?);
+    let text = |value: &Value| value.as_str().map(|text| of_any_project(text).to_owned());
+    if text(&after).is_some() && text(&after) == text(&before) {
+        return None;
+    }
+    let rows = |setup: &Setup, reference: &Value| {
+        let object = setup.objects.get(reference.as_str()?)?;
+        object.get("rows").cloned()
+    };
+    let same_rows = match (rows(ours, &after), rows(theirs, &before)) {
+        (Some(after), Some(before)) => text(&after).is_some() && text(&after) == text(&before),
+        _ => false,
+    };
+    let name = after.as_str().and_then(Reference::parse);
+    let name = name.map_or_else(String::new, |reference| reference.name);
+    (!same_rows).then_some(SetupChange::DatasetChanged { name })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn reference(kind: &str, name: &str, version: &str) -> String {
+        format!("weave:///t/p/{kind}/{name}:{version}")
+    }
+
+    /// A setup whose evaluation has this version, these scorers with their objects, and this dataset with its rows.
+    fn setup(version: &str, scorers: &[(String, Value)], dataset: (&str, &str)) -> Setup {
+        let evaluation = reference("object", "answers", version);
+        let (name, rows) = dataset;
+        let dataset = reference("object", "rows", name);
+        let refs: Vec<&String> = scorers.iter().map(|(reference, _)| reference).collect();
+        let mut objects: BTreeMap<String, Value> = scorers.iter().cloned().collect();
+        let whole = json!({"scorers": refs, "dataset": dataset, "evaluate": version});
+        objects.insert(evaluation.clone(), whole);
+        objects.insert(dataset, json!({"rows": rows}));
+        Setup {
+            evaluation: Some(evaluation),
+            objects,
+            served_models: Vec::new(),
+        }
+    }
+
+    fn judge(version: &str, object: Value) -> (String, Value) {
+        (reference("object", "judge", version), object)
+    }
+
+    fn object(model: &str, prompt: &str, score: &str, summarize: &str) -> Value {
+        json!({
+            "_class_name": "Judge", "_bases": [summarize], "model_id": model, "prompt": prompt, "strict": true,
+            "score": reference("op", "Judge.score", score), "summarize": reference("op", "Scorer.summarize", summarize),
+        })
+    }
+
+    fn changed(ours: &Setup, theirs: &Setup) -> Vec<SetupChange> {
+        setup_changes(ours, theirs).unwrap()
+    }
+
+    fn fields(before: Value, after: Value) -> Vec<FieldChange> {
+        let theirs = setup("1", &[judge("1", before)], ("d", "r"));
+        let ours = setup("2", &[judge("2", after)], ("d", "r"));
+        match changed(&ours, &theirs).as_slice() {
+            [] => Vec::new(),
+            [SetupChange::ScorerChanged { name, fields }] if name == "judge" => fields.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_differs_in_a_scorer_is_named() {
+        let base = || object("gpt-4o-2024-05-13", "Rate.\nBe fair.\nEnd.", "1", "1");
+        let name = |field: &str| field.to_owned();
+        assert_eq!(
+            fields(
+                base(),
+                object("gpt-4o-2024-08-06", "Rate.\nBe strict.\nNow.", "1", "1")
+            ),
+            [
+                FieldChange::Value {
+                    field: name("model_id"),
+                    before: name("gpt-4o-2024-05-13"),
+                    after: name("gpt-4o-2024-08-06"),
+                },
+                FieldChange::Lines {
+                    field: name("prompt"),
+                    lines: 2
+                },
+            ]
+        );
+        let other_code = object("gpt-4o-2024-05-13", "Rate.\nBe fair.\nEnd.", "2", "1");
+        assert_eq!(fields(base(), other_code), [FieldChange::Code]);
+        let mut more = base();
+        more["temperature"] = json!(0.5);
+        more["strict"] = json!(false);
+        let value = |field: &str, before: &str, after: &str| FieldChange::Value {
+            field: name(field),
+            before: name(before),
+            after: name(after),
+        };
+        assert_eq!(
+            fields(base(), more),
+            [
+                value("strict", "true", "false"),
+                value("temperature", "null", "0.5")
+            ]
+        );
+        let mut referred = [base(), base()];
+        for (place, object) in referred.iter_mut().enumerate() {
+            object["prompt"] = json!(reference("object", "prompt", &place.to_string()));
+        }
+        let [before, after] = referred;
+        let field = name("prompt");
+        assert_eq!(fields(before, after), [FieldChange::Version { field }]);
+    }
+
+    #[test]
+    fn a_new_sdk_changes_nothing() {
+        let base = || object("m", "p", "1", "1");
+        assert_eq!(fields(base(), object("m", "p", "1", "2")), []);
+        let mut described = base();
+        described["description"] = json!("a judge");
+        assert_eq!(fields(base(), described), []);
+    }
+
+    #[test]
+    fn equal_objects_of_two_projects_are_equal() {
+        let theirs = setup("1", &[judge("1", object("m", "p", "1", "1"))], ("d", "r"));
+        let text = serde_json::to_string(&theirs).unwrap();
+        let ours: Setup =
+            serde_json::from_str(&text.replace("weave:///t/p/", "weave:///u/q/")).unwrap();
+        assert_eq!(changed(&ours, &theirs), []);
+        let other = text
+            .replace("weave:///t/p/", "weave:///u/q/")
+            .replace("answers:1", "answers:2");
+        let ours: Setup = serde_json::from_str(&other).unwrap();
+        assert_eq!(changed(&ours, &theirs), []);
+    }
+
+    #[test]
+    fn scorers_come_and_go() {
+        let op = |version: &str| (reference("op", "is_short", version), json!({}));
+        let base = || judge("1", object("m", "p", "1", "1"));
+        let theirs = setup("1", &[base(), op("1")], ("d", "r"));
+        let name = |name: &str| name.to_owned();
+        let other = (reference("op", "is_long", "1"), json!({}));
+        assert_eq!(
+            changed(&setup("2", &[base(), other], ("d", "r")), &theirs),
+            [
+                SetupChange::ScorerAdded {
+                    name: name("is_long")
+                },
+                SetupChange::ScorerRemoved {
+                    name: name("is_short")
+                },
+            ]
+        );
+        let code = SetupChange::ScorerChanged {
+            name: name("is_short"),
+            fields: vec![FieldChange::Code],
+        };
+        let ours = setup("2", &[base(), op("2")], ("d", "r"));
+        assert_eq!(changed(&ours, &theirs), [code]);
+        // A version that was deleted is not the same.
+        let mut ours = setup("2", &[judge("2", json!({}))], ("d", "r"));
+        ours.objects.remove(&reference("object", "judge", "2"));
+        let theirs = setup("1", &[base()], ("d", "r"));
+        let unread = SetupChange::ScorerChanged {
+            name: name("judge"),
+            fields: vec![FieldChange::Unread],
+        };
+        assert_eq!(changed(&ours, &theirs), [unread]);
+    }
+
+    #[test]
+    fn datasets_differ_by_their_rows() {
+        let of = |version, dataset| setup(version, &[], dataset);
+        let name = "rows".to_owned();
+        let other = [SetupChange::DatasetChanged { name }];
+        assert_eq!(changed(&of("2", ("e", "s")), &of("1", ("d", "r"))), other);
+        assert_eq!(changed(&of("2", ("e", "r")), &of("1", ("d", "r"))), []);
+        let mut unread = of("2", ("e", "r"));
+        unread.objects.remove(&reference("object", "rows", "e"));
+        assert_eq!(changed(&unread, &of("1", ("d", "r"))), other);
+    }
+
+    #[test]
+    fn an_evaluation_that_is_unknown_is_named() {
+        let theirs = setup("1", &[], ("d", "r"));
+        let mut ours = setup("2", &[], ("d", "r"));
+        ours.objects.clear();
+        assert_eq!(setup_changes(&ours, &theirs), Err(Role::Candidate));
+        assert_eq!(setup_changes(&theirs, &ours), Err(Role::Baseline));
+        // Equal references need no objects.
+        assert_eq!(setup_changes(&ours, &ours), Ok(Vec::new()));
+        let none = Setup::default();
+        assert_eq!(setup_changes(&none, &none), Err(Role::Candidate));
+    }
+}

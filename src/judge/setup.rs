@@ -1,0 +1,160 @@
+//! Whether both runs were measured in the same way: with the same scorers, dataset and served models.
+
+use std::collections::BTreeMap;
+
+use crate::evidence::{Pair, Role, Run, Setup, SetupChange, setup_changes};
+use crate::judge::cause::Cause;
+use crate::judge::finding::Finding;
+use crate::judge::name::Effect;
+use crate::judge::terms::Terms;
+use crate::policy::Consequence;
+
+/// What cannot be judged because the runs were not measured in the same way.
+#[derive(Default)]
+pub(super) struct Blocked {
+    /// Why no change can be judged.
+    pub(super) change: Option<Cause>,
+    /// The scorers that are not the same in both runs, by name: changes of their dimensions cannot be judged.
+    pub(super) changed_scorers: BTreeMap<String, Cause>,
+    /// The scorers that the candidate lacks, by name: gates that cover them cannot be judged.
+    pub(super) removed_scorers: BTreeMap<String, Cause>,
+}
+
+/// Compares how the runs were measured, and records the findings.
+pub(super) fn check(
+    terms: &Terms,
+    candidate: &Run,
+    baseline: &Run,
+    pair: &Pair,
+    findings: &mut Vec<Finding>,
+) -> Blocked {
+    let mut blocked = Blocked::default();
+    let (Some(ours), Some(theirs)) = (&candidate.setup, &baseline.setup) else {
+        return blocked;
+    };
+    let consequences = terms.comparability;
+    let mut add = |consequence, cause: &Cause| {
+        if let Some(effect) = effect(consequence) {
+            findings.push(Finding::new(effect, cause.clone()));
+        }
+        consequence == Consequence::Undecided
+    };
+    match setup_changes(ours, theirs) {
+        Err(role) => {
+            if let Some(cause) = unread(role, candidate, baseline)
+                && add(consequences.scorer, &cause)
+            {
+                blocked.change.get_or_insert(cause);
+            }
+        }
+        Ok(changes) => {
+            for change in changes {
+                match &change {
+                    SetupChange::ScorerChanged { name, .. } => {
+                        let (name, cause) = (name.clone(), Cause::Setup { change });
+                        if add(consequences.scorer, &cause) {
+                            blocked.changed_scorers.insert(name, cause);
+                        }
+                    }
+                    SetupChange::ScorerRemoved { name } => {
+                        let (name, cause) = (name.clone(), Cause::Setup { change });
+                        if add(consequences.scorer, &cause) {
+                            blocked.removed_scorers.insert(name, cause);
+                        }
+                    }
+                    SetupChange::ScorerAdded { .. } => {
+                        // It has no scores in the baseline, so it changes no comparison.
+                        let note = match consequences.scorer {
+                            Consequence::Ignore => Consequence::Ignore,
+                            _ => Consequence::Note,
+                        };
+                        add(note, &Cause::Setup { change });
+                    }
+                    SetupChange::DatasetChanged { name } => {
+                        let cause = Cause::DatasetChanged {
+                            name: name.clone(),
+                            added: pair.added,
+                            removed: pair.removed,
+                        };
+                        if add(consequences.dataset, &cause) {
+                            blocked.change.get_or_insert(cause);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    if let Some(cause) = served(candidate, baseline, ours, theirs) {
+        let consequence = match (&cause, consequences.served_model) {
+            (_, Consequence::Ignore) => Consequence::Ignore,
+            // The evaluated model is meant to change, and its calls are among those that tell the models.
+            (
+                Cause::ServedModelsChanged {
+                    is_expected: true, ..
+                },
+                _,
+            ) => Consequence::Note,
+            (_, other) => other,
+        };
+        if add(consequence, &cause) {
+            blocked.change.get_or_insert(cause);
+        }
+    }
+    blocked
+}
+
+/// The cause if the runs are of evaluations with different names, or if it is unknown what differs between two versions
+/// of one evaluation.
+pub(super) fn other_evaluation(candidate: &Run, baseline: &Run) -> Option<Cause> {
+    let (Some(ours), Some(theirs)) = (&candidate.evaluation, &baseline.evaluation) else {
+        return Some(Cause::EvaluationChanged { names: None });
+    };
+    let is_known = candidate.setup.is_some() && baseline.setup.is_some();
+    let is_other = if is_known {
+        ours.name != theirs.name
+    } else {
+        ours != theirs
+    };
+    is_other.then(|| Cause::EvaluationChanged {
+        names: Some((ours.name.clone(), theirs.name.clone())),
+    })
+}
+
+/// The cause if the evaluation of one run cannot be read. A run without an evaluation has none to read.
+fn unread(role: Role, candidate: &Run, baseline: &Run) -> Option<Cause> {
+    let run = match role {
+        Role::Candidate => candidate,
+        Role::Baseline => baseline,
+    };
+    let evaluation = run.evaluation.as_ref()?;
+    Some(Cause::EvaluationUnread {
+        role,
+        name: evaluation.name.clone(),
+    })
+}
+
+/// The cause if both runs say which models were served, and these differ.
+fn served(candidate: &Run, baseline: &Run, ours: &Setup, theirs: &Setup) -> Option<Cause> {
+    let sorted = |setup: &Setup| {
+        let mut names = setup.served_models.clone();
+        names.sort();
+        names.dedup();
+        names
+    };
+    let (after, before) = (sorted(ours), sorted(theirs));
+    let is_known = !after.is_empty() && !before.is_empty();
+    (is_known && after != before).then(|| Cause::ServedModelsChanged {
+        before,
+        after,
+        is_expected: candidate.model != baseline.model,
+    })
+}
+
+const fn effect(consequence: Consequence) -> Option<Effect> {
+    match consequence {
+        Consequence::Undecided => Some(Effect::Undecided),
+        Consequence::Warn => Some(Effect::Warning),
+        Consequence::Note => Some(Effect::Note),
+        Consequence::Ignore => None,
+    }
+}

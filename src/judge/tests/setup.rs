@@ -1,0 +1,200 @@
+//! Tests of runs that were not measured in the same way.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{against, judged, names, passes, statuses, totals};
+use crate::evidence::{Baseline, Evidence, Reference, Setup};
+use crate::judge::{Effect, Judgement, Status};
+use crate::report::finding_and_help;
+
+const GATES: &str = "
+- {name: judge, scorer: judge, metric: pass_rate, min: 0.5, max_drop: 0.2}
+- {name: nested, scorer: judge.strict, metric: pass_rate, max_drop: 0.2}
+- {name: other, scorer: judges, metric: pass_rate, max_drop: 0.2}
+";
+
+fn reference(kind: &str, name: &str, version: &str) -> String {
+    format!("weave:///a/b/{kind}/{name}:{version}")
+}
+
+/// A setup of this version of the evaluation, with scorers as name, kind, version and object.
+fn setup(version: &str, scorers: &[(&str, &str, &str, Value)], rows: &str) -> Setup {
+    let evaluation = reference("object", "answers", version);
+    let dataset = reference("object", "rows", rows);
+    let mut objects = BTreeMap::from([(dataset.clone(), json!({"rows": rows}))]);
+    let mut refs = Vec::new();
+    for (name, kind, version, object) in scorers {
+        let reference = reference(kind, name, version);
+        objects.insert(reference.clone(), object.clone());
+        refs.push(reference);
+    }
+    objects.insert(
+        evaluation.clone(),
+        json!({"scorers": refs, "dataset": dataset}),
+    );
+    Setup {
+        evaluation: Some(evaluation),
+        objects,
+        served_models: Vec::new(),
+    }
+}
+
+fn judge_of(model: &str) -> (&'static str, &'static str, &str, Value) {
+    ("judge", "object", model, json!({"model_id": model}))
+}
+
+fn judges() -> (&'static str, &'static str, &'static str, Value) {
+    ("judges", "op", "1", json!({}))
+}
+
+/// Evidence of two runs that were measured like this, on the same ten rows.
+fn measured(ours: Setup, theirs: Setup) -> Evidence {
+    let of = || {
+        let dimensions = ["judge", "judge.strict", "judges"];
+        totals(10, &dimensions.map(|name| (name, passes(9, 10))))
+    };
+    let mut evidence = against(of(), of());
+    let version = |setup: &Setup| Reference::parse(setup.evaluation.as_ref().unwrap());
+    evidence.candidate.evaluation = version(&ours);
+    evidence.candidate.setup = Some(ours);
+    if let Baseline::Found(run, _) = &mut evidence.baseline {
+        run.evaluation = version(&theirs);
+        run.setup = Some(theirs);
+    }
+    evidence
+}
+
+fn effects(judgement: &Judgement) -> Vec<(&'static str, Effect)> {
+    let findings = judgement.findings.iter();
+    findings
+        .filter(|finding| finding.effect != Effect::Hint)
+        .map(|finding| (finding.name().word(), finding.effect))
+        .collect()
+}
+
+const PASS: Status = Status::Pass;
+const UNDECIDED: Status = Status::Undecided;
+
+#[test]
+fn a_changed_scorer_leaves_the_changes_of_its_own_dimensions_undecided() {
+    let evidence = measured(
+        setup("2", &[judge_of("new"), judges()], "r"),
+        setup("1", &[judge_of("old"), judges()], "r"),
+    );
+    let judgement = judged("", GATES, &evidence);
+    assert_eq!(statuses(&judgement), [PASS, UNDECIDED, UNDECIDED, PASS]);
+    assert_eq!(effects(&judgement), [("scorer-changed", Effect::Undecided)]);
+    assert_eq!(
+        finding_and_help(&judgement.findings[0]),
+        "the scorer `judge` is not the same in both runs: `model_id` `old` → `new`\nhelp: evaluate the baseline's branch with \
+         the new scorer, or accept the change with `comparability: {scorer: warn}`"
+    );
+    for (word, effect) in [
+        ("warn", Some(Effect::Warning)),
+        ("note", Some(Effect::Note)),
+        ("ignore", None),
+    ] {
+        let head = format!("comparability: {{scorer: {word}}}");
+        let judgement = judged(&head, GATES, &evidence);
+        assert_eq!(statuses(&judgement), [PASS; 4], "{word}");
+        let expected = effect.map(|effect| ("scorer-changed", effect));
+        assert_eq!(effects(&judgement), Vec::from_iter(expected));
+    }
+    // Without a limit on a change, nothing is compared.
+    let floor = "- {name: floor, scorer: judge, metric: pass_rate, min: 0.5}";
+    assert_eq!(effects(&judged("", floor, &evidence)), []);
+}
+
+#[test]
+fn a_removed_scorer_leaves_every_gate_that_covers_it_undecided() {
+    let evidence = measured(
+        setup("2", &[judge_of("m")], "r"),
+        setup("1", &[judge_of("m"), ("safety", "op", "1", json!({}))], "r"),
+    );
+    let gate = |scorer: &str| {
+        format!("- {{name: g, scorer: '{scorer}', metric: pass_rate, min: 0.5, max_drop: 0.2}}")
+    };
+    for covering in ["*", "safety", "safety.toxic", "s*", "safety.*", "*.toxic"] {
+        let judgement = judged("", &gate(covering), &evidence);
+        assert_eq!(statuses(&judgement), [UNDECIDED; 2], "{covering}");
+        assert_eq!(names(&judgement)[0], "scorer-removed", "{covering}");
+    }
+    for other in ["judge", "judge*", "j?dges"] {
+        let judgement = judged("", &gate(other), &evidence);
+        assert!(statuses(&judgement).iter().all(|status| *status == PASS));
+        assert_eq!(effects(&judgement), [("scorer-removed", Effect::Undecided)]);
+    }
+    let judgement = judged("comparability: {scorer: warn}", &gate("*"), &evidence);
+    assert!(statuses(&judgement).iter().all(|status| *status == PASS));
+}
+
+#[test]
+fn what_is_only_to_be_known() {
+    let mut ours = setup("2", &[judge_of("m"), judges()], "s");
+    let mut theirs = setup("1", &[judge_of("m")], "r");
+    ours.served_models = vec!["b".to_owned()];
+    theirs.served_models = vec!["a".to_owned()];
+    let mut evidence = measured(ours, theirs);
+    if let Baseline::Found(_, pair) = &mut evidence.baseline {
+        pair.added = 5;
+        pair.removed = 3;
+    }
+    let judgement = judged("baseline: {removed_rows: ignore}", GATES, &evidence);
+    assert_eq!(statuses(&judgement), [PASS; 4]);
+    let expected = [
+        ("scorer-added", Effect::Note),
+        ("dataset-changed", Effect::Note),
+        ("served-models-changed", Effect::Warning),
+        ("rows-removed", Effect::Warning),
+        ("rows-added", Effect::Note),
+    ];
+    assert_eq!(effects(&judgement), expected);
+    let told = |place: usize| finding_and_help(&judgement.findings[place]);
+    assert!(
+        told(1).ends_with("3 rows were edited or replaced, 2 rows were added"),
+        "{}",
+        told(1)
+    );
+    assert!(told(2).contains("`a` → `b`"), "{}", told(2));
+    let head = "baseline: {removed_rows: ignore}\ncomparability: {dataset: undecided}";
+    let undecided = judged(head, GATES, &evidence);
+    assert_eq!(
+        statuses(&undecided),
+        [PASS, UNDECIDED, UNDECIDED, UNDECIDED]
+    );
+    // Another evaluated model may explain other served models.
+    evidence.candidate.model = Reference::parse("weave:///a/b/object/bot:v2");
+    let head = "comparability: {served_model: undecided, dataset: ignore}";
+    let judgement = judged(head, GATES, &evidence);
+    assert!(effects(&judgement).contains(&("served-models-changed", Effect::Note)));
+    assert!(!names(&judgement).contains(&"dataset-changed"));
+}
+
+#[test]
+fn an_evaluation_that_cannot_be_read_leaves_changes_undecided() {
+    let mut ours = setup("2", &[judge_of("m")], "r");
+    ours.objects.clear();
+    let evidence = measured(ours, setup("1", &[judge_of("m")], "r"));
+    let judgement = judged("", GATES, &evidence);
+    assert_eq!(
+        statuses(&judgement),
+        [PASS, UNDECIDED, UNDECIDED, UNDECIDED]
+    );
+    assert_eq!(
+        effects(&judgement),
+        [("evaluation-changed", Effect::Undecided)]
+    );
+    let accepted = judged("comparability: {scorer: warn}", GATES, &evidence);
+    assert_eq!(statuses(&accepted), [PASS; 4]);
+}
+
+#[test]
+fn a_new_sdk_alone_is_not_reported() {
+    let evidence = measured(
+        setup("2", &[judge_of("m")], "r"),
+        setup("1", &[judge_of("m")], "r"),
+    );
+    assert_eq!(effects(&judged("", GATES, &evidence)), []);
+}

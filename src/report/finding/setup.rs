@@ -1,0 +1,119 @@
+//! Facts about how two runs were measured.
+
+use super::told::{MOST_NAMES, Told};
+use crate::evidence::{FieldChange, Role, SetupChange};
+use crate::number::plural;
+use crate::prose::Prose;
+
+/// The next action if a scorer is not the same in both runs.
+const SCORER_HELP: &str = "evaluate the baseline's branch with the new scorer, or accept the change with `comparability: {scorer: warn}`";
+
+pub(super) fn evaluation_unread(role: Role, name: &str) -> Told {
+    let fact = Prose::from(format!("the evaluation of the {}, ", role.word()))
+        .name(name)
+        .text(", cannot be read, so whether both runs were measured in the same way is unknown");
+    Told::from(fact).help(
+        "evaluate again, or judge changes anyway with `comparability: {scorer: warn}` in the policy",
+    )
+}
+
+pub(super) fn change(change: &SetupChange) -> Told {
+    match change {
+        SetupChange::ScorerChanged { name, fields } => {
+            let mut fact = Prose::from("the scorer ")
+                .name(name)
+                .text(" is not the same in both runs: ");
+            for (place, field) in fields.iter().enumerate() {
+                let comma = if place > 0 { "; " } else { "" };
+                fact = fact.text(comma).then(field_change(field));
+            }
+            Told::from(fact).help(SCORER_HELP)
+        }
+        SetupChange::ScorerAdded { name } => Told::from(
+            Prose::from("the scorer ")
+                .name(name)
+                .text(" is new: the baseline was not scored by it"),
+        ),
+        SetupChange::ScorerRemoved { name } => Told::from(
+            Prose::from("the scorer ")
+                .name(name)
+                .text(" of the baseline is not in the evaluation of the candidate"),
+        )
+        .help(
+            "evaluate with this scorer, or accept the change with `comparability: {scorer: warn}`",
+        ),
+        SetupChange::DatasetChanged { name } => dataset_changed(name, 0, 0),
+    }
+}
+
+fn field_change(change: &FieldChange) -> Prose {
+    match change {
+        FieldChange::Value {
+            field,
+            before,
+            after,
+        } => Prose::new()
+            .name(field)
+            .text(" ")
+            .name(before)
+            .text(" → ")
+            .name(after),
+        FieldChange::Lines { field, lines } => {
+            let differ = if *lines == 1 { "differs" } else { "differ" };
+            Prose::from(format!("{} of ", plural(*lines, "line")))
+                .name(field)
+                .text(format!(" {differ}"))
+        }
+        FieldChange::Version { field } => Prose::new()
+            .name(field)
+            .text(" is another version of an object"),
+        FieldChange::Code => Prose::from("its code differs"),
+        FieldChange::Unread => Prose::from("one of its versions cannot be read"),
+    }
+}
+
+/// The dataset has other rows. An edited row is a new row, and its old version is gone.
+pub(super) fn dataset_changed(name: &str, added: u64, removed: u64) -> Told {
+    let replaced = added.min(removed);
+    let parts = [
+        (replaced, "edited or replaced"),
+        (added - replaced, "added"),
+        (removed - replaced, "removed"),
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(rows, _)| *rows > 0)
+        .map(|(rows, what)| {
+            let were = if rows == 1 { "was" } else { "were" };
+            format!("{} {were} {what}", plural(rows, "row"))
+        })
+        .collect();
+    let how = if parts.is_empty() {
+        "the same rows, in another order or number".to_owned()
+    } else {
+        parts.join(", ")
+    };
+    Told::from(
+        Prose::from("the runs are of different versions of the dataset ")
+            .name(name)
+            .text(format!(": {how}")),
+    )
+}
+
+pub(super) fn served_models_changed(
+    before: &[String],
+    after: &[String],
+    is_expected: bool,
+) -> Told {
+    let fact = Prose::from("other models were served: ")
+        .names(before, MOST_NAMES)
+        .text(" → ")
+        .names(after, MOST_NAMES);
+    if is_expected {
+        return Told::from(fact.text(
+            "; the evaluated model is another one, so whether the models of scorers changed is unknown",
+        ));
+    }
+    Told::from(fact.text("; whether for the evaluated model or for a scorer is unknown"))
+        .help("find out which model changed; for a scorer, evaluate the baseline's branch again")
+}
