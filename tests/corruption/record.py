@@ -221,7 +221,9 @@ def record(name: str) -> None:
         world.running.stop()
         scenarios.use(None)
         exchanges = [*snapshot, *recorder.exchanges.values()]
-        if any(exchange["status"] != 200 for exchange in exchanges):
+        # Ops that were logged to an earlier server are not sent to this one, so they cannot be read.
+        known = {"/refs/read_batch": (200, 404)}
+        if any(exchange["status"] not in known.get(exchange["path"], (200,)) for exchange in exchanges):
             raise SystemExit(f"{name}: not all was answered")
         recorded = {"options": named, "asked": asked, "exchanges": exchanges}
         path = HERE / "recorded" / f"{name}.json"
