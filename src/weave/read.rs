@@ -586,6 +586,16 @@ impl Reader<'_> {
         }
         let mut answer: SummaryAnswer = self.client.decode(&what, &asked?)?;
         answer.summary.without_calls = without_calls;
+        // A server tells the tokens of every run, or it is too old to tell them of any.
+        let evaluations = answer.summary.evaluations.iter();
+        let told = evaluations
+            .filter(|evaluation| matches!(evaluation.predict_total_tokens, Tokens::Told(_)))
+            .count();
+        if told != 0 && told != answer.summary.evaluations.len() {
+            return Err(ApiError::Fault(contradiction(
+                "an answer tells the tokens of one run and not of another",
+            )));
+        }
         let evaluations = answer.summary.evaluations.iter();
         let strange = evaluations
             .map(|evaluation| evaluation.evaluation_call_id.as_str())

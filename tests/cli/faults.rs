@@ -323,7 +323,7 @@ fn contradictions_are_no_verdict() {
     fn common(request: &Request) -> bool {
         is_query(request) && request.body["summary_require_intersection"] == true
     }
-    let cases: [(Wrong, &str); 6] = [
+    let cases: [(Wrong, &str); 7] = [
         (
             |r| {
                 common(r).then(|| {
@@ -370,6 +370,20 @@ fn contradictions_are_no_verdict() {
                 })
             },
             "one run twice",
+        ),
+        (
+            |r| {
+                own(r).then(|| {
+                    let mut summary = summary_of(100, &[("cand", CANDIDATE), ("base", BASELINE)]);
+                    let baseline = &mut summary["summary"]["evaluations"][1];
+                    baseline
+                        .as_object_mut()
+                        .unwrap()
+                        .remove("predict_total_tokens");
+                    Reply::json(&summary)
+                })
+            },
+            "tells the tokens of one run and not of another",
         ),
         (
             |r| common(r).then(|| Reply::json(&summary_of(100, &[("cand", CANDIDATE)]))),
