@@ -268,10 +268,12 @@ impl Online<'_, '_> {
     }
 }
 
-/// The evaluation of a run, in one version; `None` if it is unknown.
+/// The evaluation of a run, in one version; `None` if it is unknown. Each run of `EvaluationLogger` has a version of its
+/// evaluation that says nothing, and no scorers.
 fn evaluation_ref(side: &RunSource) -> Option<&String> {
     match side {
-        RunSource::Live(info) => info.evaluation_ref.as_ref(),
-        RunSource::Snapshot(run, _) => run.setup.as_ref()?.evaluation.as_ref(),
+        RunSource::Live(info) if !info.is_logged => info.evaluation_ref.as_ref(),
+        RunSource::Snapshot(run, _) if !run.is_logged => run.setup.as_ref()?.evaluation.as_ref(),
+        RunSource::Live(_) | RunSource::Snapshot(..) => None,
     }
 }

@@ -238,7 +238,8 @@ def test_every_number_is_that_of_the_oracle(place, rows, rate, trials, crash, re
     # One request for both runs, one each for the number of their calls, two or three for summaries, and at most two
     # pages of rows.
     # One more request reads the exceptions, if shown trials of the candidate lack a score.
-    assert len(place.requests()) in (6, 7, 8, 9)
+    # The evaluations are read as well, but the ops of an earlier server cannot be, so each is asked for alone.
+    assert len([path for _, path in place.requests() if path != "/refs/read_batch"]) in (6, 7, 8, 9)
 
 
 @pytest.mark.parametrize(
@@ -352,7 +353,7 @@ def test_too_few_rows_and_snapshots_decide_nothing(place):
         assert place.check(flat % "significant", lower, baseline).checks[0]["status"] == significant
     assert place.run("snapshot", one, "--summary-only", "-o", "one.json", *place.here).returncode == 0
     outcome = place.check(gate % "significant", other, "file:one.json")
-    assert (outcome.code, outcome.findings) == (3, {"rows-unknown"})
+    assert (outcome.code, outcome.findings - {"dataset-changed"}) == (3, {"rows-unknown"})
 
 
 def test_a_run_of_the_api_is_judged_by_rows_too(place):
@@ -452,7 +453,7 @@ def test_turned_rows_need_a_baseline_and_rows(place):
     assert [check["status"] for check in skipped.checks] == ["skipped", "pass"]
     assert place.run("snapshot", run, "--summary-only", "-o", "run.json", *place.here).returncode == 0
     outcome = place.check(gate, log([{"right": True}] * 3, name="n"), "file:run.json")
-    assert (outcome.code, outcome.findings) == (3, {"rows-unknown"})
+    assert (outcome.code, outcome.findings - {"dataset-changed"}) == (3, {"rows-unknown"})
 
 
 class Slow(weave.Model):
@@ -530,4 +531,4 @@ def test_a_snapshot_without_rows_holds_no_latencies(place):
     assert place.check(gate, "file:run.json").code == 0
     assert place.run("snapshot", run, "--summary-only", "-o", "run.json", *place.here).returncode == 0
     outcome = place.check(gate, "file:run.json")
-    assert (outcome.code, outcome.findings) == (3, {"rows-unknown"})
+    assert (outcome.code, outcome.findings - {"dataset-changed"}) == (3, {"rows-unknown"})

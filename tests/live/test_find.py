@@ -132,7 +132,7 @@ def test_names_are_whole_and_versions_do_not_matter(place):
     answers(name="long-answers")
     outcome = place.gate(policy("baseline: {run: %s}" % first, gates=DROP), "--candidate=evaluation=answers")
     assert outcome.policy["candidate"]["id"] == second
-    assert "evaluation-changed" in outcome.findings
+    assert "dataset-changed" in outcome.findings
     assert "2 runs match" in note(outcome, "several-runs-match")
 
 

@@ -198,3 +198,13 @@ fn a_new_sdk_alone_is_not_reported() {
     );
     assert_eq!(effects(&judged("", GATES, &evidence)), []);
 }
+
+#[test]
+fn the_versions_of_a_logger_say_nothing() {
+    let mut evidence = measured(
+        setup("2", &[judge_of("new")], "s"),
+        setup("1", &[judge_of("old")], "r"),
+    );
+    evidence.candidate.is_logged = true;
+    assert_eq!(effects(&judged("", GATES, &evidence)), []);
+}
