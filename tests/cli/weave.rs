@@ -137,7 +137,7 @@ impl Weave {
         opening: impl Fn(TcpStream, usize) -> Option<Box<dyn Link>> + Send + Sync + 'static,
         script: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = listener();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(State {
             address: listener.local_addr().unwrap(),
@@ -158,6 +158,8 @@ impl Weave {
                 let state = Arc::clone(&shared);
                 thread::spawn(move || state.connected(stream.unwrap(), before));
             }
+            // The standard library allows that a port is bound again. Another server could then get this one.
+            rustix::net::sockopt::set_socket_reuseaddr(&listener, false).unwrap();
             rustix::net::shutdown(&listener, Shutdown::Both).unwrap();
             *shared.closed.lock().unwrap() = Some(listener);
         });
@@ -281,6 +283,25 @@ impl State {
             thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// A listener on a free port. Linux releases a port that it chose itself when a listener is shut down, and another server
+/// could get it. So the port is first chosen, and then named.
+#[cfg(unix)]
+fn listener() -> TcpListener {
+    use rustix::net::{AddressFamily, SocketType};
+
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let chosen = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::sockopt::set_socket_reuseaddr(&chosen, true).unwrap();
+    rustix::net::bind(&chosen, &any).unwrap();
+    let address = rustix::net::getsockname(&chosen).unwrap();
+    TcpListener::bind(SocketAddr::try_from(address).unwrap()).unwrap()
+}
+
+#[cfg(not(unix))]
+fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
 }
 
 /// Makes the closing of the connection a reset.
