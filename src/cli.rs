@@ -467,12 +467,14 @@ pub struct OutputOptions {
     #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
     pub color: Color,
 
-    /// Print only errors, warnings and what blocks
+    /// Print only errors and the checks that block
     #[arg(short, long, global = true)]
     pub quiet: bool,
 
     /// Show all checks, rows, notes, hints and addresses
-    #[arg(long, global = true, conflicts_with = "quiet")]
+    ///
+    /// With `--quiet` it shows all rows of the checks that block.
+    #[arg(long, global = true)]
     pub all: bool,
 
     /// Print each request and its duration on stderr

@@ -42,6 +42,12 @@ impl Fault {
         Self::new(Exit::NoVerdict, message)
     }
 
+    /// Creates an error that only a mistake in weave-gate itself can cause (exit code 3).
+    pub fn bug(message: impl Display) -> Self {
+        Self::evidence(message)
+            .help("this is a mistake in weave-gate: please report it with the command")
+    }
+
     /// Creates an error from another one and its causes: the command line or a policy is invalid (exit code 2).
     #[must_use]
     pub fn usage_of(error: &anyhow::Error) -> Self {
@@ -117,6 +123,13 @@ impl Fault {
             return vec![Problem::of_message(&self.message, self.help.as_deref())];
         }
         self.problems
+    }
+
+    /// Whether the error, or each of its problems, says what to do next.
+    #[must_use]
+    pub fn has_help(&self) -> bool {
+        let of_problems = || self.problems.iter().all(|problem| problem.help.is_some());
+        self.help.is_some() || (!self.problems.is_empty() && of_problems())
     }
 
     /// Returns the same fault with the name of the argument that it is about.

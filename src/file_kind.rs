@@ -7,6 +7,10 @@ pub enum FileKind {
     LfsPointer,
     /// A web page.
     Html,
+    /// Data that `gzip` compressed.
+    Gzip,
+    /// A ZIP archive, such as CI systems make of artifacts.
+    Zip,
     /// Text in UTF-16, which Windows' tools write.
     Utf16,
 }
@@ -17,6 +21,12 @@ impl FileKind {
     pub fn of(bytes: &[u8]) -> Option<Self> {
         if bytes.starts_with(b"version https://git-lfs.github.com/spec/") {
             return Some(Self::LfsPointer);
+        }
+        if bytes.starts_with(&[0x1f, 0x8b]) {
+            return Some(Self::Gzip);
+        }
+        if bytes.starts_with(b"PK\x03\x04") {
+            return Some(Self::Zip);
         }
         // The first character of a text in UTF-16 is ASCII, or a byte order mark.
         match bytes {
@@ -38,6 +48,8 @@ impl FileKind {
         match self {
             Self::LfsPointer => "is a Git LFS pointer, not the file itself",
             Self::Html => "is an HTML page",
+            Self::Gzip => "is compressed with gzip",
+            Self::Zip => "is a ZIP archive",
             Self::Utf16 => "is UTF-16, not UTF-8",
         }
     }
@@ -50,6 +62,8 @@ impl FileKind {
                 "run `git lfs pull`; with actions/checkout, write `with: {lfs: true}`"
             }
             Self::Html => "get the file itself, not a web page that shows it",
+            Self::Gzip => "decompress it with `gunzip`",
+            Self::Zip => "extract the file from it with `unzip`",
             Self::Utf16 => "save it as UTF-8",
         }
     }
@@ -72,6 +86,8 @@ mod tests {
             (b"\0v\0e", Some(FileKind::Utf16)),
             (b"\n <!DOCTYPE HTML>", Some(FileKind::Html)),
             (b"<html lang=en>", Some(FileKind::Html)),
+            (&[0x1f, 0x8b, 8], Some(FileKind::Gzip)),
+            (b"PK\x03\x04", Some(FileKind::Zip)),
             (b"", None),
             (b"\0\0", None),
             (b"version: 1", None),

@@ -172,6 +172,23 @@ impl<'de> Visitor<'de> for Reader {
     }
 }
 
+/// The number of bytes in the longer of `NaN` and `Infinity`, and its sign.
+const WORD: usize = 9;
+
+/// Whether JSON cannot be read because there is NaN or infinity where the reader stopped.
+#[must_use]
+pub fn is_not_finite(bytes: &[u8], error: &serde_json::Error) -> bool {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let line = lines
+        .nth(error.line().saturating_sub(1))
+        .unwrap_or_default();
+    let start = error.column().saturating_sub(WORD);
+    let near = line.get(start..).unwrap_or_default();
+    let near = near.get(..2 * WORD).unwrap_or(near);
+    let near = String::from_utf8_lossy(near);
+    near.contains("NaN") || near.contains("Infinity")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,6 +26,7 @@ pub fn check(data: &[u8]) {
                 check,
                 rows: None,
                 is_from_file: true,
+                arguments: &[],
             };
             let style = Style {
                 width,

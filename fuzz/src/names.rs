@@ -270,6 +270,7 @@ impl Case {
                     sections,
                     fault: None,
                     skipped: None,
+                    arguments: vec![names.texts[1].clone()],
                 },
                 Report::of_fault(fault()),
             ],
@@ -598,7 +599,7 @@ fn cases(report: &Report) -> Vec<usize> {
 
 /// Renders in every style, and returns the text with everything in it and without colours.
 fn terminal(render: &dyn Fn(Style) -> String) -> String {
-    let amounts = [Amount::Brief, Amount::Usual, Amount::All];
+    let amounts = [Amount::Brief, Amount::BriefAll, Amount::Usual, Amount::All];
     let pages = amounts.map(|amount| {
         let style = Style {
             amount,
@@ -629,7 +630,7 @@ fn terminal(render: &dyn Fn(Style) -> String) -> String {
         );
         text
     });
-    let [_, _, whole] = pages;
+    let [_, _, _, whole] = pages;
     whole
 }
 
@@ -641,6 +642,7 @@ fn explained(report: &Report, text: &str) {
             check,
             rows: None,
             is_from_file: true,
+            arguments: &[],
         };
         let of = |report| {
             let text = report::explain(report, asked, Style::plain())?;

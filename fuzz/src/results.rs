@@ -196,6 +196,7 @@ fn is_saved(text: &str) {
     let written = [snapshot::Written {
         run: &run,
         rows: Some(&rows),
+        raised: &|_| BTreeMap::new(),
     }];
     if let Err(fault) = snapshot::write(&mut bytes, &written, Some(&mut texts), now()) {
         return is_told(&fault);

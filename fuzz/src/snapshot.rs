@@ -162,6 +162,12 @@ fn is_written_as_it_was(saved: &Saved, with_texts: bool) {
         .iter()
         .map(|run| saved.rows_of(&run.id))
         .collect();
+    let raised = |trials: &[&str]| {
+        let found = trials
+            .iter()
+            .map(|trial| ((*trial).to_owned(), saved.raised(trial).to_vec()));
+        found.filter(|(_, raised)| !raised.is_empty()).collect()
+    };
     let written: Vec<Written<'_>> = saved
         .runs()
         .iter()
@@ -169,6 +175,7 @@ fn is_written_as_it_was(saved: &Saved, with_texts: bool) {
         .map(|(run, rows)| Written {
             run,
             rows: rows.as_ref().map(|rows| rows as &dyn RowSource),
+            raised: &raised,
         })
         .collect();
     let mut bytes = Vec::new();

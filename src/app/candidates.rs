@@ -46,7 +46,7 @@ pub(super) fn choose(
     counts: bool,
 ) -> Result<Candidates, Unread> {
     let Some(named) = found.infos.first() else {
-        return Err(Fault::evidence("no run was found").into());
+        return Err(Fault::bug("no run was found").into());
     };
     let mut facts = held_against_policy(named, request, identity);
     facts.extend(ambiguous_commit(&found.infos, request, identity));
@@ -339,13 +339,13 @@ pub(super) fn gap_text(gap: Gap) -> String {
     }
 }
 
-fn gap_help(gap: Gap) -> &'static str {
+pub(super) fn gap_help(gap: Gap) -> &'static str {
     match gap {
         Gap::NoSummary => {
             "call `log_summary()` at the end of the script; `finish()` alone leaves a run incomplete"
         }
         Gap::Fewer { .. } | Gap::More { .. } => {
-            "calls were deleted, lost on their way, or stored twice; log the evaluation again"
+            "calls were deleted, lost in transit, or stored twice; log the evaluation again"
         }
     }
 }

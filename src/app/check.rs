@@ -13,6 +13,7 @@ use super::github::Github;
 use super::outputs::{Form, Forms, Outputs};
 use super::plan::{Plan, files_of, plans};
 use super::policies::policies;
+use super::repeated;
 use super::server::known_key;
 use crate::cli::{CheckArgs, JudgeArgs};
 use crate::evidence::{Columns, Totals};
@@ -215,6 +216,7 @@ pub(super) fn gather(
         sections,
         fault: None,
         skipped: None,
+        arguments: repeated::arguments(arguments),
     })
 }
 

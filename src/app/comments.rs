@@ -82,8 +82,7 @@ fn say(what: &str, kept: Result<Result<Vec<Kept>, Fault>, Absence>, console: &Co
         Err(Absence::NotDue(reason)) => return console.done(&format!("no {what}: {reason}")),
         Ok(Err(fault)) | Err(Absence::Wrong(fault)) => fault,
     };
-    console.warn_of(&Fault {
-        message: format!("no {what}: {}", fault.message),
-        ..fault
-    });
+    let help = fault.help.as_deref();
+    let help = help.unwrap_or("the verdict is not affected; run the job again for the comment");
+    console.warn(&format!("no {what}: {}", fault.message), help);
 }

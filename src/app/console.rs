@@ -49,6 +49,19 @@ impl Console {
         }
     }
 
+    /// The output of a command whose options are unknown, because its arguments are invalid.
+    pub(super) fn without_options() -> Self {
+        Self {
+            output: OutputOptions {
+                color: Color::Auto,
+                quiet: false,
+                all: false,
+                verbose: false,
+            },
+            secrets: secrets(None),
+        }
+    }
+
     /// Prints clap's message for arguments that form no command. One of the arguments may be a secret.
     pub(super) fn print_usage(error: &clap::Error) {
         let secrets = secrets(None);
@@ -76,7 +89,8 @@ impl Console {
         Style {
             color: self.choice(&io::stdout()) != ColorChoice::Never,
             amount: match (self.output.quiet, self.output.all) {
-                (true, _) => Amount::Brief,
+                (true, false) => Amount::Brief,
+                (true, true) => Amount::BriefAll,
                 (false, true) => Amount::All,
                 (false, false) => Amount::Usual,
             },
@@ -123,6 +137,12 @@ impl Console {
 
     /// Prints the error that stopped a command.
     pub(super) fn fault(&self, fault: &Fault) {
+        // Tests run with this check.
+        debug_assert!(
+            fault.has_help(),
+            "an error without a next action: {}",
+            fault.message
+        );
         let is_terminal = io::stderr().is_terminal();
         let style = Style {
             color: self.choice(&io::stderr()) != ColorChoice::Never,
@@ -165,16 +185,9 @@ impl Console {
     }
 
     /// Prints that something failed which does not affect the verdict.
-    pub(super) fn warn(&self, text: &str) {
-        self.say(&format!("warning: {}\n", message(text)));
-    }
-
-    /// Prints such a warning with its next action.
-    pub(super) fn warn_of(&self, fault: &Fault) {
-        self.warn(&fault.message);
-        if let Some(help) = &fault.help {
-            self.say(&format!("  help: {}\n", message(help)));
-        }
+    pub(super) fn warn(&self, text: &str, help: &str) {
+        let (text, help) = (message(text), message(help));
+        self.say(&format!("warning: {text}\n  help: {help}\n"));
     }
 
     /// Prints lines that a CI runner reads as commands. Their author has already escaped them.

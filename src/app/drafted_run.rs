@@ -114,7 +114,7 @@ pub(super) fn choose(
 }
 
 fn no_run() -> Fault {
-    Fault::evidence("no run was found")
+    Fault::evidence("no run was found").help("`weave-gate runs` lists the runs of the project")
 }
 
 /// Whether a selector names nothing but an evaluation or a model, so that it leaves the choice among their runs open.

@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 
 use super::check::{gather, prepare};
 use super::console::Console;
+use super::repeated;
 use crate::cli::{ExplainArgs, JudgeArgs, USUAL_POLICY};
 use crate::fault::Fault;
+use crate::file_kind::FileKind;
 use crate::report::{self, Asked};
 
 /// Maximum size of a report, in bytes. A larger file is not a report.
@@ -18,10 +20,15 @@ const ROWS: usize = 10;
 
 pub(super) fn run(arguments: &ExplainArgs, console: &Console) -> Result<(), Fault> {
     let (check, judge) = asked(arguments);
+    let repeated = match &arguments.from {
+        Some(path) => vec![format!("--from={}", path.display())],
+        None => repeated::arguments(&judge),
+    };
     let asked = Asked {
         check,
         rows: arguments.limit.map(usize::from),
         is_from_file: arguments.from.is_some(),
+        arguments: &repeated,
     };
     let style = console.style();
     if let Some(path) = &arguments.from {
@@ -62,5 +69,9 @@ fn parsed(path: &Path) -> anyhow::Result<report::JsonReport<'static>> {
         fs::metadata(path)?.len() <= MAX_BYTES,
         "it is too large for a report"
     );
-    report::read(&fs::read_to_string(path)?).context("it is not a report of `check`")
+    let bytes = fs::read(path)?;
+    if let Some(kind) = FileKind::of(&bytes) {
+        bail!("it {}; {}", kind.message(), kind.help());
+    }
+    report::read(&String::from_utf8(bytes)?).context("it is not a report of `check`")
 }

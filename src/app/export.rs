@@ -117,7 +117,8 @@ fn table(
             };
             lines += 1;
             written.map_err(|error| {
-                let fault = Fault::evidence(format!("cannot write the table: {error}"));
+                let fault = Fault::evidence(format!("cannot write the table: {error}"))
+                    .help("check the free space and where the output goes");
                 unwritten = Some(error);
                 fault
             })
@@ -197,7 +198,11 @@ fn found(
         .filter(|status| **status != RunStatus::Completed)
         .map(RunStatus::word)
     {
-        console.warn(&format!("the run {} has the status {status}", run.id));
+        let text = format!("the run {} has the status {status}", run.id);
+        console.warn(
+            &text,
+            "its rows may be incomplete; export a completed run, or say so to readers",
+        );
     }
     Ok(Exported { run, saved: None })
 }

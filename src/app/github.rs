@@ -59,7 +59,11 @@ impl Github {
         ];
         for (what, result) in written {
             if let Some(Err(error)) = result {
-                console.warn(&format!("cannot write {what} of GitHub Actions: {error}"));
+                let text = format!("cannot write {what} of GitHub Actions: {error}");
+                console.warn(
+                    &text,
+                    "the verdict is not affected; --no-github writes nothing for GitHub",
+                );
             }
         }
     }

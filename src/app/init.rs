@@ -51,7 +51,9 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
     } else {
         output.create(&text)
     };
-    written.map_err(Fault::evidence)?;
+    written.map_err(|error| {
+        Fault::evidence(error).help("check the path, its permissions and the free space")
+    })?;
     say(arguments, &output, &chosen, console);
     Ok(())
 }

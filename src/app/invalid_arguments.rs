@@ -24,19 +24,25 @@ pub(super) fn run(error: &clap::Error, arguments: &[OsString]) -> Exit {
         let _ = error.print();
         return Exit::Passed;
     }
-    let understood = understood(error, arguments);
-    let Some(first) = understood.first() else {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         Console::print_usage(error);
+        return Exit::Usage;
+    }
+    let named = named(arguments);
+    let fault = fault(error, named.as_deref());
+    let understood = understood(named.as_deref(), arguments);
+    let Some(first) = understood.first() else {
+        Console::without_options().fault(&fault);
         return Exit::Usage;
     };
     let console = Console::new(first);
     let checks: Vec<&CheckArgs> = understood.iter().filter_map(of_check).collect();
     if let Some((first, others)) = checks.split_first() {
-        return check::refuse(first, others, fault(error, "check"), &console);
+        return check::refuse(first, others, fault, &console);
     }
     let comparisons: Vec<&CompareArgs> = understood.iter().filter_map(of_compare).collect();
     match comparisons.split_first() {
-        Some((first, others)) => compare::refuse(first, others, fault(error, "compare"), &console),
+        Some((first, others)) => compare::refuse(first, others, fault, &console),
         None => Exit::Usage,
     }
 }
@@ -55,8 +61,8 @@ fn of_compare(cli: &Cli) -> Option<&CompareArgs> {
     }
 }
 
-/// clap's message as an error. The help text says where the arguments of a command are explained.
-fn fault(error: &clap::Error, command: &str) -> Fault {
+/// clap's message as an error. The help text says where the arguments of the command are explained.
+fn fault(error: &clap::Error, command: Option<&str>) -> Fault {
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n").map(|paragraph| {
         let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
@@ -66,34 +72,40 @@ fn fault(error: &clap::Error, command: &str) -> Fault {
     let message = message.strip_prefix("error: ").unwrap_or(&message);
     let tips = paragraphs.filter_map(|text| Some(text.strip_prefix("tip: ")?.to_owned()));
     let help: Vec<String> = tips
-        .chain([format!(
-            "run `weave-gate {command} --help` for all arguments"
-        )])
+        .chain([match command {
+            Some(command) => format!("run `weave-gate {command} --help` for all arguments"),
+            None => "run `weave-gate --help` for all commands".to_owned(),
+        }])
         .collect();
     Fault::usage(message).help(help.join("; "))
+}
+
+/// The first argument that is the name of a command.
+fn named(arguments: &[OsString]) -> Option<String> {
+    let root = Cli::command();
+    let mut given = arguments.iter().skip(1).filter_map(|text| text.to_str());
+    let found = given.find(|name| {
+        root.get_subcommands()
+            .any(|known| known.get_name() == *name)
+    });
+    found.map(str::to_owned)
 }
 
 /// Parses the valid part of the arguments of `check` and `compare`. Returns an empty list for any other command.
 ///
 /// Each element is a command line. An option that is given twice is in two of them.
-fn understood(error: &clap::Error, arguments: &[OsString]) -> Vec<Cli> {
-    let mut root = Cli::command();
-    root.build();
-    let is_command = |argument: &&OsString| {
-        let name = argument.to_str();
-        name.is_some_and(|name| root.get_subcommands().any(|known| known.get_name() == name))
-    };
-    let given: Vec<&OsString> = arguments.iter().skip(1).collect();
-    let place = given.iter().position(is_command);
-    let named = place
-        .and_then(|place| given.get(place))
-        .and_then(|name| name.to_str());
+fn understood(named: Option<&str>, arguments: &[OsString]) -> Vec<Cli> {
     let name = match named {
         Some(name @ ("check" | "compare")) => name,
         // The command is misspelt or missing.
-        None if error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "check",
-        _ => return Vec::new(),
+        None => "check",
+        Some(_) => return Vec::new(),
     };
+    let mut root = Cli::command();
+    root.build();
+    let given: Vec<&OsString> = arguments.iter().skip(1).collect();
+    let is_command = |argument: &&OsString| argument.to_str() == named;
+    let place = named.and_then(|_| given.iter().position(is_command));
     let Some(command) = root.find_subcommand(name) else {
         return Vec::new();
     };

@@ -12,7 +12,7 @@ use crate::fault::Fault;
 pub(super) fn run(console: &Console) -> Result<(), Fault> {
     let mut page = Vec::new();
     write(&mut page)
-        .map_err(|error| Fault::evidence(format!("cannot make the manual page: {error}")))?;
+        .map_err(|error| Fault::bug(format!("cannot make the manual page: {error}")))?;
     console.print(&String::from_utf8_lossy(&page))
 }
 

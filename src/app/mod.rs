@@ -23,6 +23,7 @@ mod outputs;
 mod plan;
 mod policies;
 mod prediction;
+mod repeated;
 mod repository;
 mod request;
 mod run_warnings;

@@ -77,6 +77,16 @@ impl Reader<'_> {
 
     /// Adds the exceptions of the candidate's trials in which scores are missing. The report is complete without them.
     fn exceptions(&self, offending: &[OffendingRows], details: &mut Details) {
+        for (role, source) in self.judged() {
+            if let (Role::Candidate, RunSource::Snapshot(_, saved)) = (role, source) {
+                let answers = details
+                    .values_mut()
+                    .flat_map(|detail| &mut detail.candidate);
+                for answer in answers.filter(|answer| answer.raised.is_empty()) {
+                    answer.raised = saved.raised(&answer.call).to_vec();
+                }
+            }
+        }
         let live = self
             .judged()
             .any(|(role, source)| role == Role::Candidate && source.is_live());
@@ -104,7 +114,9 @@ impl Reader<'_> {
             .values_mut()
             .flat_map(|detail| &mut detail.candidate)
         {
-            answer.raised = raised.remove(&answer.call).unwrap_or_default();
+            if let Some(raised) = raised.remove(&answer.call) {
+                answer.raised = raised;
+            }
         }
     }
 
@@ -140,7 +152,7 @@ impl Reader<'_> {
             match all.as_slice() {
                 [] => Ok(Rows::new(columns.clone())),
                 [one] => Ok(one.clone()),
-                several => Rows::pooled(several).map_err(Fault::evidence),
+                several => Rows::pooled(several).map_err(Fault::bug),
             }
         };
         joined(&of(Role::Candidate)?, &of(Role::Baseline)?)

@@ -163,7 +163,7 @@ impl Online<'_, '_> {
                 }
             }
             (Theirs::Live(_), None) => {
-                return Err(Fault::evidence("no baseline can be looked for"));
+                return Err(Fault::bug("no baseline can be searched for"));
             }
         };
         Ok((known, None))

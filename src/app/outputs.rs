@@ -126,13 +126,16 @@ impl Outputs {
             let written =
                 (forms.file)(*form).and_then(|text| output.write(&console.redacted(&text)));
             if let Err(problem) = written {
-                console.warn(&problem);
+                console.warn(&problem, UNWRITTEN_HELP);
                 is_whole = false;
             }
         }
         is_whole
     }
 }
+
+/// What helps if a report cannot be written.
+const UNWRITTEN_HELP: &str = "check the path, its permissions and the free space";
 
 impl Forms<'_> {
     /// Shows the report on stdout, and returns whether it was written. If it cannot be written, prints a warning.
@@ -144,7 +147,7 @@ impl Forms<'_> {
         };
         let shown = text.and_then(|text| console.print(&text).map_err(|fault| fault.message));
         if let Err(problem) = &shown {
-            console.warn(problem);
+            console.warn(problem, UNWRITTEN_HELP);
         }
         shown.is_ok()
     }

@@ -19,7 +19,7 @@ pub(super) fn run(arguments: &PredictionArgs, console: &Console) -> Result<(), F
         .and_then(serde_json::Value::as_object)
         .is_none_or(serde_json::Map::is_empty);
     let text = report::json_value(&report::value_without(prediction, console.secrets()))
-        .map_err(|error| Fault::evidence(format!("cannot write JSON: {error}")))?;
+        .map_err(|error| Fault::bug(format!("cannot write JSON: {error}")))?;
     console.print(&text)?;
     if is_bare {
         console.done("Weave tells no inputs of this prediction, as of most that the SDK logs; `weave-gate export` does");

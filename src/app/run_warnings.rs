@@ -35,11 +35,10 @@ pub(super) fn warn(
     let info = &chosen.info;
     let known = console.while_waiting("asking Weave", || search.completeness(place, &[info]))?;
     if let Some(Completeness::Incomplete(gap)) = known.first() {
-        console.warn(&format!(
-            "run {} is incomplete: {}; a check of this run is undecided",
-            info.id,
-            gap_text(*gap)
-        ));
+        let text = format!("run {} is incomplete: {}", info.id, gap_text(*gap));
+        let help =
+            "a check of this run is undecided; name another run to start from a complete one";
+        console.warn(&text, help);
     }
     let before: Vec<&str> = chosen
         .recent
@@ -59,16 +58,18 @@ pub(super) fn warn(
                     1 => "the run before it".to_owned(),
                     runs => format!("the {} before it", plural(runs as u64, "run")),
                 };
-                console.warn(&format!(
-                    "run {} scored far lower than {runs}: {lower}; name another run to start from a better one",
-                    info.id
-                ));
+                let text = format!("run {} scored far lower than {runs}: {lower}", info.id);
+                console.warn(&text, "name another run to start from a better one");
             }
         }
-        Err(fault) => console.warn(&format!(
-            "cannot compare run {} with the runs before it: {}",
-            info.id, fault.message
-        )),
+        Err(fault) => {
+            let (id, why) = (&info.id, &fault.message);
+            let text = format!("cannot compare run {id} with the runs before it: {why}");
+            console.warn(
+                &text,
+                "look at the drafted limits: the run may be a bad one",
+            );
+        }
     }
     Ok(())
 }

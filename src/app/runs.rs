@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &RunsArgs, console: &Console) -> Result<(), Fault> 
     };
     if arguments.json {
         let text = runs::json(&listing);
-        let text = text.map_err(|error| Fault::evidence(format!("cannot write JSON: {error}")))?;
+        let text = text.map_err(|error| Fault::bug(format!("cannot write JSON: {error}")))?;
         return console.print(&text);
     }
     if is_for_people {
@@ -88,7 +88,9 @@ fn trials(
     match console.while_waiting("asking Weave", count) {
         Ok(trials) => Some(trials),
         Err(fault) => {
-            console.warn(&format!("cannot count trials: {}", fault.message));
+            let help = fault.help.as_deref();
+            let help = help.unwrap_or("run the command again, or go without the number of trials");
+            console.warn(&format!("cannot count trials: {}", fault.message), help);
             None
         }
     }

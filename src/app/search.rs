@@ -156,7 +156,7 @@ impl<'a> Search<'a> {
             .judged
             .into_iter()
             .next()
-            .ok_or_else(|| Fault::evidence("no run was found"))
+            .ok_or_else(|| Fault::bug("no run was found"))
     }
 
     /// Finds the runs that are judged. Waits for them if a wait was requested.
@@ -219,7 +219,7 @@ impl<'a> Search<'a> {
                 None => finder.look_up(id)?,
             },
             Some(Named::Newest(selector)) => finder.look(selector, self.eligible)?,
-            None => return Err(Fault::usage("no run is named")),
+            None => return Err(Fault::bug("no run is named")),
         };
         let found = match state {
             State::Here(found) => found,
@@ -265,7 +265,7 @@ impl<'a> Search<'a> {
             Some(Named::Newest(selector)) => console.while_waiting("asking Weave", || {
                 self.newest_baseline(place, request, selector, rules)
             }),
-            None => Err(Fault::usage("no baseline is named")),
+            None => Err(Fault::bug("no baseline is named")),
         }
     }
 
@@ -442,7 +442,7 @@ impl<'a> Search<'a> {
     /// The error for a candidate that was not found, with the next action.
     fn absent(&self, place: Place<'_>, request: &CandidateRequest, absence: Absence) -> Fault {
         let Some(named) = live(&request.source) else {
-            return Fault::usage("no run is named");
+            return Fault::bug("no run is named");
         };
         let absence = self.finder(place).absence(named, self.eligible, absence);
         match absence {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::candidates::{gap_help, gap_text};
 use super::console::Console;
 use super::output::{Failure, Output};
 use super::policies::policies;
@@ -19,7 +20,7 @@ use crate::fault::Fault;
 use crate::number::plural;
 use crate::policy::{Gate, Policy, PolicyFile, Reruns, Source, expand};
 use crate::selector::Identity;
-use crate::weave::{Client, read_run, read_setup, run_rows};
+use crate::weave::{Client, read_exceptions, read_run, read_setup, run_rows};
 
 /// The policy that is read if the command line names none.
 const USUAL_POLICY: &str = "gates.yaml";
@@ -76,6 +77,7 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
         .iter()
         .map(|run| run_rows(client, &project, &run.id))
         .collect();
+    let raised = |trials: &[&str]| read_exceptions(client, &project, trials);
     let written: Vec<snapshot::Written<'_>> = runs
         .iter()
         .zip(&sources)
@@ -84,6 +86,7 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
             snapshot::Written {
                 run,
                 rows: (saving != Saving::Summary).then_some(rows),
+                raised: &raised,
             }
         })
         .collect();
@@ -144,10 +147,9 @@ impl Saving {
         }
         if arguments.summary_only {
             if let Some(policy) = policies.iter().find(|policy| policy.needs_rows()) {
-                console.warn(&format!(
-                    "{} needs the scores of rows, and --summary-only leaves them out: gates will be undecided",
-                    policy.path
-                ));
+                let path = &policy.path;
+                let text = format!("{path} needs the scores of rows: gates will be undecided");
+                console.warn(&text, "take the snapshot without --summary-only");
             }
             return Ok(Self::Summary);
         }
@@ -157,10 +159,9 @@ impl Saving {
         let needs_inputs = |policy: &&Policy| policy.gates.iter().any(Gate::is_sliced);
         Ok(match policies.iter().find(needs_inputs) {
             Some(policy) if arguments.no_rows => {
-                console.warn(&format!(
-                    "{} selects rows by their inputs, and --no-rows leaves the inputs out: there will be no verdict",
-                    policy.path
-                ));
+                let path = &policy.path;
+                let text = format!("{path} selects rows by inputs: there will be no verdict");
+                console.warn(&text, "take the snapshot without --no-rows");
                 Self::Scores
             }
             Some(policy) => Self::Texts {
@@ -210,9 +211,12 @@ fn policies_in_reach(arguments: &SnapshotArgs, console: &Console) -> Result<Vec<
     };
     Ok(policies(&[usual]).unwrap_or_else(|_| {
         if !arguments.rows && !arguments.no_rows {
-            console.warn(&format!(
-                "{USUAL_POLICY} is invalid, so it is unknown what it needs of the rows; `weave-gate validate` says why"
-            ));
+            let text =
+                format!("{USUAL_POLICY} is invalid, so it is unknown what it needs of the rows");
+            console.warn(
+                &text,
+                "`weave-gate validate` says why; or give --rows or --no-rows",
+            );
         }
         Vec::new()
     }))
@@ -242,17 +246,19 @@ fn read(
         .filter(|status| **status != RunStatus::Completed)
         .map(RunStatus::word)
     {
-        console.warn(&format!(
-            "the status of run {} is {status}; every check of this snapshot will be undecided",
+        let text = format!(
+            "the status of run {} is {status}: its checks are undecided",
             run.id
-        ));
+        );
+        console.warn(&text, "take a snapshot of a completed run");
     }
     if let Completeness::Incomplete(gap) = run.completeness {
-        console.warn(&format!(
-            "run {} is incomplete: {}; every check of this snapshot will be undecided",
-            run.id,
-            super::candidates::gap_text(gap)
-        ));
+        let why = gap_text(gap);
+        let text = format!(
+            "run {} is incomplete: {why}: its checks are undecided",
+            run.id
+        );
+        console.warn(&text, gap_help(gap));
     }
     Ok(run)
 }
@@ -316,20 +322,30 @@ fn refuse_undecided(facts: &[Fact]) -> Result<(), Fault> {
 /// Warns about runs of the commit that are not in the file, and about facts that will prevent a verdict.
 fn warn(facts: &[Fact], console: &Console) {
     for fact in facts {
-        let text = match fact {
-            Fact::LeftOut { id, why } => format!("run {id} is left out: {}", why.word()),
-            Fact::RerunRunning { id } => {
-                format!("run {id} of the same commit is still running, and is not in the snapshot")
-            }
-            Fact::UnnamedRuns { runs } => format!(
-                "{runs} runs of this commit have neither a name nor a dataset; the snapshot holds the newest alone"
+        let (text, help) = match fact {
+            Fact::LeftOut { id, why } => (
+                format!("run {id} is left out: {}", why.word()),
+                "name it by its id to save it alone",
             ),
-            Fact::SeveralModelVersions { model, versions } => format!(
-                "the runs of this commit are of {} versions of the model {model}",
-                versions.len()
+            Fact::RerunRunning { id } => (
+                format!("run {id} of the same commit is still running, and is not in the snapshot"),
+                "take the snapshot again with --wait if it is to be judged",
+            ),
+            Fact::UnnamedRuns { runs } => (
+                format!(
+                    "{runs} runs of this commit have neither a name nor a dataset; the snapshot holds the newest alone"
+                ),
+                "give `EvaluationLogger` a `name`",
+            ),
+            Fact::SeveralModelVersions { model, versions } => (
+                format!(
+                    "the runs of this commit are of {} versions of the model {model}",
+                    versions.len()
+                ),
+                "name one run by its id, or evaluate one version per commit",
             ),
             _ => continue,
         };
-        console.warn(&text);
+        console.warn(&text, help);
     }
 }

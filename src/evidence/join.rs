@@ -89,7 +89,7 @@ impl Evidence {
         };
         let (ours, theirs) = (&candidate.run, &baseline.run);
         let mut pair = Pair::from_digests(ours, theirs)
-            .ok_or_else(|| Fault::evidence("the rows of a run were not read"))?;
+            .ok_or_else(|| Fault::bug("the rows of a run were not read"))?;
         let mut rows = None;
         if let (Some(our_rows), Some(their_rows)) = (candidate.rows, baseline.rows) {
             // If a run has rows that the other lacks, its summary does not describe the common rows. So they are
@@ -114,7 +114,7 @@ impl Evidence {
 }
 
 fn no_run() -> Fault {
-    Fault::evidence("no run is named")
+    Fault::bug("no run is named")
 }
 
 /// Reads the rows of a run. They must be the rows that were listed for it before.

@@ -102,8 +102,10 @@ impl Baseline {
     #[must_use]
     pub fn absence(&self) -> Fault {
         match self {
-            Self::NotFound(what) => Fault::evidence(format!("there is no baseline: {what}")),
-            Self::Unnamed | Self::Found(..) => Fault::evidence("no baseline is named"),
+            Self::NotFound(what) => Fault::evidence(format!("there is no baseline: {what}")).help(
+                "`weave-gate runs` lists the runs of a project; a snapshot is named by `file:PATH`",
+            ),
+            Self::Unnamed | Self::Found(..) => Fault::bug("no baseline is named"),
         }
     }
 }

@@ -115,7 +115,7 @@ fn read(runs: &[Known<'_>], columns: &Columns) -> Result<Read, Fault> {
 /// Pools runs into one: the newest run, with the trials of all runs.
 fn pooled(runs: &[(Run, Rows)]) -> Result<(Run, Rows), Fault> {
     let [(newest, rows), others @ ..] = runs else {
-        return Err(Fault::evidence("no run is named"));
+        return Err(Fault::bug("no run is named"));
     };
     if others.is_empty() {
         return Ok((newest.clone(), rows.clone()));

@@ -71,6 +71,7 @@ pub fn joined(candidate: &Rows, baseline: &Rows) -> Result<Rows, Fault> {
 
 pub(super) fn unreadable(error: &serde_json::Error) -> Fault {
     Fault::evidence(format!("the scores of a trial cannot be read: {error}"))
+        .help("the scores must be a JSON object without duplicate keys: check the scorers, and evaluate again")
 }
 
 /// The error if inputs that `where` or `by` needs are unavailable.

@@ -22,12 +22,12 @@ pub struct SummaryBuilder {
 }
 
 impl SummaryBuilder {
-    /// Adds a trial.
+    /// Adds a trial, and returns the number of its scores.
     ///
     /// # Errors
     ///
     /// The trial's scores are not a JSON object, or a key is repeated.
-    pub fn trial(&mut self, trial: &Trial<'_>) -> Result<(), serde_json::Error> {
+    pub fn trial(&mut self, trial: &Trial<'_>) -> Result<usize, serde_json::Error> {
         self.trials += 1;
         if let Some(tokens) = trial.total_tokens {
             let sum = self.usage.tokens.unwrap_or(0);
@@ -43,10 +43,11 @@ impl SummaryBuilder {
             self.usage.cost = Some(self.usage.cost.unwrap_or(0.0) + cost);
         }
         let scores = distinct(&mut serde_json::Deserializer::from_str(trial.scores.get()))?;
+        let mut leaves = 0;
         for (scorer, value) in scores {
-            self.leaf(&scorer, None, &value);
+            leaves += self.leaf(&scorer, None, &value);
         }
-        Ok(())
+        Ok(leaves)
     }
 
     /// Ends the current row.
@@ -54,16 +55,17 @@ impl SummaryBuilder {
         self.rows += 1;
     }
 
-    fn leaf(&mut self, scorer: &str, path: Option<&str>, value: &Value) {
+    fn leaf(&mut self, scorer: &str, path: Option<&str>, value: &Value) -> usize {
         if let Value::Object(map) = value {
+            let mut leaves = 0;
             for (key, value) in map {
                 let path = path.map_or_else(|| key.clone(), |path| format!("{path}.{key}"));
-                self.leaf(scorer, Some(&path), value);
+                leaves += self.leaf(scorer, Some(&path), value);
             }
-            return;
+            return leaves;
         }
         if !matches!(value, Value::Bool(_) | Value::Number(_) | Value::String(_)) {
-            return;
+            return 0;
         }
         let key = (scorer.to_owned(), path.map(str::to_owned));
         let dimension = self.dimensions.entry(key).or_default();
@@ -82,6 +84,7 @@ impl SummaryBuilder {
             }
             _ => {}
         }
+        1
     }
 
     /// The trials without a predict call.

@@ -118,7 +118,10 @@ fn event(lookup: &Lookup<'_>) -> Result<Option<Event>, Fault> {
     read()
         .map(Some)
         .context("cannot read the event in GITHUB_EVENT_PATH")
-        .map_err(|error| Fault::evidence_of(&error))
+        .map_err(|error| {
+            Fault::evidence_of(&error)
+                .help("GitHub Actions writes this file: check the variables of the job")
+        })
 }
 
 /// Returns why the running workflow gets no secrets; `None` if its event is not of a pull request without secrets. The
@@ -242,10 +245,12 @@ impl GitHub {
                 let what = "the token may not comment on this pull request";
                 Err(Fault::evidence(format!("{what}{said}")).help(PERMISSION))
             }
-            (200, None) => read(&answer)
-                .map(|Answered { data }| data)
-                .ok_or_else(|| Fault::evidence("an answer of GitHub is not what its API sends")),
-            (status, _) => Err(Fault::evidence(format!("GitHub answered {status}{said}"))),
+            (200, None) => read(&answer).map(|Answered { data }| data).ok_or_else(|| {
+                Fault::evidence("an answer of GitHub is not what its API sends")
+                    .help("check GITHUB_GRAPHQL_URL and the proxies")
+            }),
+            (status, _) => Err(Fault::evidence(format!("GitHub answered {status}{said}"))
+                .help("the verdict is not affected; run the job again for the comment")),
         }
     }
 
@@ -284,7 +289,8 @@ impl Thread for GitHub {
             }
             after = Some(page.page_info.end_cursor);
         }
-        Err(Fault::evidence("the pull request has too many comments"))
+        Err(Fault::evidence("the pull request has too many comments")
+            .help("delete comments, or leave out --github-comment"))
     }
 
     fn create(&self, body: &str) -> Result<(), Fault> {

@@ -121,7 +121,8 @@ impl GitLab {
                 let what = "the token may not comment on this merge request";
                 Err(Fault::evidence(format!("{what} ({status}){said}")).help(PERMISSION))
             }
-            status => Err(Fault::evidence(format!("GitLab answered {status}{said}"))),
+            status => Err(Fault::evidence(format!("GitLab answered {status}{said}"))
+                .help("the verdict is not affected; run the job again for the comment")),
         }
     }
 
@@ -155,7 +156,8 @@ impl Thread for GitLab {
                 return Ok(notes);
             }
         }
-        Err(Fault::evidence("the merge request has too many notes"))
+        Err(Fault::evidence("the merge request has too many notes")
+            .help("delete notes, or leave out --gitlab-note"))
     }
 
     fn create(&self, body: &str) -> Result<(), Fault> {
@@ -201,4 +203,5 @@ struct ApiError {
 
 fn strange() -> Fault {
     Fault::evidence("an answer of GitLab is not what its API sends")
+        .help("check CI_API_V4_URL and the proxies")
 }

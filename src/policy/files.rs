@@ -90,21 +90,16 @@ impl PolicyFile {
     /// It is not a file, not readable, larger than [`MAX_BYTES`], of another kind, or not UTF-8.
     pub fn read(&self) -> Result<String, Vec<Problem>> {
         let path = &self.path;
-        let refused = |message: &str, help: &str| {
-            let help = Some(help.to_owned()).filter(|help| !help.is_empty());
-            vec![Problem {
-                help,
-                ..Problem::of_file(path, message)
-            }]
-        };
+        let refused = |message: &str, help: &str| vec![Problem::of_file(path, message).help(help)];
         if Path::new(path).is_dir() {
             let help = format!("name a file, or a pattern such as '{path}/*.yaml'");
             return Err(refused("is a directory, not a policy", &help));
         }
         let mut bytes = Vec::new();
+        let help = "check that the path is right and that this user can read the file";
         File::open(path)
             .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(|error| refused(&format!("cannot read the policy: {error}"), ""))?;
+            .map_err(|error| refused(&format!("cannot read the policy: {error}"), help))?;
         if bytes.len() as u64 > MAX_BYTES {
             let message = format!("is larger than {} KiB", MAX_BYTES / 1024);
             let help = "split it: several policies are judged in one run";

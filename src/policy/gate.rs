@@ -9,9 +9,10 @@ use super::metric::{LimitKey, Metric, Unit};
 use super::model::{Condition, Evidence, Gate, Limit, Missing, MissingRule, Waiver};
 use super::raw::{Field, RawAnyOf, RawGate, RawWaiver};
 use super::reify::Defaults;
-use super::scope::{Place, Scope};
+use super::scope::{Expected, Place, Scope};
 use super::suggest::{
-    fraction, nearest, not_one_of, number, out_of_fraction, percent, percent_limit,
+    digits, fraction, is_no_limit, is_short, named, nearest, not_one_of, number, out_of_fraction,
+    percent, percent_limit, without_unit,
 };
 use crate::input::Value;
 
@@ -22,7 +23,8 @@ impl Scope<'_> {
     pub(super) fn gate(&mut self, raw: RawGate, defaults: &Defaults) -> Option<Gate> {
         self.unknown(RawGate::KEYS, &raw.unknown);
         let expected = "a name that no other gate has";
-        self.required("name", &raw.name, "name the gate: `name: …`");
+        let help = "name the gate: `name: …`";
+        self.required("name", &raw.name, &raw.unknown, help);
         let name = self.text("name", expected, raw.name);
         if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
             self.report(
@@ -36,7 +38,7 @@ impl Scope<'_> {
             .map(|metric| (metric.word(), *metric))
             .collect();
         let help = "write what is measured, such as `metric: pass_rate`";
-        self.required("metric", &raw.metric, help);
+        self.required("metric", &raw.metric, &raw.unknown, help);
         let metric = self.word(Place::Value("metric"), raw.metric, &words);
         let given = [
             raw.min,
@@ -70,9 +72,12 @@ impl Scope<'_> {
         let waive = self
             .read(
                 Place::Value("waive"),
-                "a map of until and reason",
+                Expected::new(
+                    "a map of until and reason",
+                    "waive: {until: 2026-12-31, reason: …}",
+                ),
                 raw.waive,
-                &|_| Some("write `waive: {until: 2026-12-31, reason: …}`".to_owned()),
+                &|_| None,
             )
             .and_then(|raw| self.inside(Place::Value("waive")).waiver(raw));
         let scorer = self.scorer(raw.scorer, metric);
@@ -140,10 +145,10 @@ impl Scope<'_> {
         if !defaults.baselines.contains(&name) {
             let names: Vec<&str> = defaults.baselines.iter().map(String::as_str).collect();
             let (why, help) = not_one_of(&name, &names);
-            let message = format!("no baseline is named `{name}`");
+            let message = format!("no baseline is named {}", named(&name));
             let (why, help) = if names.is_empty() {
                 let help =
-                    format!("write `baselines: {{{name}: {{branch: main}}}}`, or remove `against`");
+                    "name a further baseline under `baselines`, or remove `against`".to_owned();
                 (": the policy has no `baselines`".to_owned(), help)
             } else {
                 (why, help)
@@ -166,7 +171,12 @@ impl Scope<'_> {
     /// The conditions that select rows.
     fn conditions(&mut self, field: Field<BTreeMap<String, Field<RawAnyOf>>>) -> Vec<Condition> {
         let expected = "a map from inputs to their values";
-        let fields = self.optional(Place::Value("where"), expected, field);
+        let help = |found: &Found| {
+            let input = found.text().filter(|text| is_short(text))?;
+            Some(format!("write `where: {{{input}: VALUE}}`"))
+        };
+        let whole = Expected::new(expected, "where: {topic: refunds}");
+        let fields = self.read(Place::Value("where"), whole, field, &help);
         if fields.as_ref().is_some_and(BTreeMap::is_empty) {
             let message = format!("`where` is empty; expected {expected}");
             let help = "write `where: {input: value}`, or remove the key";
@@ -184,8 +194,9 @@ impl Scope<'_> {
                 );
             }
             let expected = "text, a number, true or false, or a list of those";
-            let Some(RawAnyOf(values)) = scope.optional(Place::Value(&input), expected, field)
-            else {
+            let edit = format!("{input}: [one, other]");
+            let whole = Expected::new(expected, &edit);
+            let Some(RawAnyOf(values)) = scope.optional(Place::Value(&input), whole, field) else {
                 continue;
             };
             let values: BTreeSet<Value> = values.iter().filter_map(Value::of).collect();
@@ -263,7 +274,7 @@ impl Scope<'_> {
         } else if let Err(error) = glob::Pattern::new(&scorer)
             && scorer.contains('*')
         {
-            let message = format!("`{scorer}` is not a pattern: {}", error.msg);
+            let message = format!("{} is not a pattern: {}", named(&scorer), error.msg);
             self.report(
                 Place::Value("scorer"),
                 &message,
@@ -301,8 +312,8 @@ impl Scope<'_> {
         metric: Option<Metric>,
     ) -> Option<(f64, f64)> {
         let expected = "the lowest and the highest score, as in [0, 1]";
-        let help = |_: &Found| Some("write `range: [0, 1]`".to_owned());
-        let items = self.read(Place::Value("range"), expected, field, &help)?;
+        let edit = "range: [0, 1]";
+        let items = self.optional(Place::Value("range"), Expected::new(expected, edit), field)?;
         if let Some(metric) = metric
             && !metric.takes_range()
         {
@@ -319,23 +330,28 @@ impl Scope<'_> {
             self.report(
                 Place::Value("range"),
                 &format!("expected {expected}"),
-                "write two numbers",
+                "write two numbers, as in `range: [0, 1]`",
             );
             return None;
         };
         let number = |scope: &mut Self, index, field: Field<f64>| {
-            scope.finite(Place::Item("range", index), field.or_nothing(), &|_| None)
+            scope.finite(
+                Place::Item("range", index),
+                edit,
+                field.or_nothing(),
+                &|_| None,
+            )
         };
         let (low, high) = (number(self, 0, low)?, number(self, 1, high)?);
         if low < high {
             return Some((low, high));
         }
         let help = if high < low {
-            format!("write `range: [{high}, {low}]`")
+            format!("write `range: [{}, {}]`", digits(high), digits(low))
         } else {
             format!("write {expected}")
         };
-        let message = format!("{low} is not below {high}");
+        let message = format!("{} is not below {}", digits(low), digits(high));
         self.report(Place::Value("range"), &message, &help);
         None
     }
@@ -361,9 +377,22 @@ impl Scope<'_> {
             let help = |found: &Found| {
                 let text = found.text()?;
                 let percent = percent(text).and_then(|number| percent_limit(key, unit, number));
-                percent.or_else(|| Some(format!("write `{word}: {}`", number(text)?)))
+                let number = || number(text).or_else(|| without_unit(text, unit));
+                percent
+                    .or_else(|| Some(format!("write `{word}: {}`", digits(number()?))))
+                    .or_else(|| {
+                        let is_separated = text.contains(',');
+                        is_separated.then(|| {
+                            "write a point before decimals, and nothing between thousands"
+                                .to_owned()
+                        })
+                    })
+                    .or_else(|| {
+                        is_no_limit(text).then(|| format!("remove `{word}` if there is no limit"))
+                    })
             };
-            let Some(value) = self.finite(Place::Value(word), field, &help) else {
+            let edit = format!("{word}: {}", example(key, unit));
+            let Some(value) = self.finite(Place::Value(word), &edit, field, &help) else {
                 continue;
             };
             if let Some(metric) = metric
@@ -394,7 +423,8 @@ impl Scope<'_> {
         if let (Some(min), Some(max)) = (value(LimitKey::Min), value(LimitKey::Max))
             && min > max
         {
-            let message = format!("min {min} is above max {max}: no value can meet both");
+            let (lower, upper) = (digits(min), digits(max));
+            let message = format!("min {lower} is above max {upper}: no value can meet both");
             let max = self.spot(Place::Value("max"));
             self.report_with(Place::Value("min"), max, &message, "change one of the two");
         }
@@ -404,8 +434,9 @@ impl Scope<'_> {
         self.unknown(RawWaiver::KEYS, &raw.unknown);
         let expected = "a day such as 2026-12-31";
         let help = "write the last day of the waiver, such as `until: 2026-12-31`";
-        self.required("until", &raw.until, help);
-        let until = self.optional(Place::Value("until"), expected, raw.until);
+        self.required("until", &raw.until, &raw.unknown, help);
+        let whole = Expected::new(expected, "until: 2026-12-31");
+        let until = self.optional(Place::Value("until"), whole, raw.until);
         let until = until.and_then(|text| {
             // Only a date is accepted. A time of day would need a time zone.
             let date = (text.len() == 10)
@@ -414,14 +445,14 @@ impl Scope<'_> {
             if date.is_none() {
                 self.report(
                     Place::Value("until"),
-                    &format!("`{text}` is not a day"),
+                    &format!("{} is not a day", named(&text)),
                     "write the last day of the waiver, such as 2026-12-31",
                 );
             }
             date
         });
         let help = "write why the gate is waived: `reason: …`";
-        self.required("reason", &raw.reason, help);
+        self.required("reason", &raw.reason, &raw.unknown, help);
         let reason = self.text("reason", "text", raw.reason);
         if reason
             .as_ref()
@@ -446,7 +477,20 @@ fn words(keys: &[LimitKey]) -> String {
     words.join(", ")
 }
 
-/// Why a metric cannot have this value as a limit, and the next edit, which may be empty.
+/// A limit that a metric of this unit may have.
+const fn example(key: LimitKey, unit: Option<Unit>) -> &'static str {
+    match (key, unit) {
+        (LimitKey::MaxRelativeDrop | LimitKey::MaxRelativeRise, _) => "0.1",
+        (_, Some(Unit::Seconds)) => "2.5",
+        (_, Some(Unit::Tokens)) => "500",
+        (_, Some(Unit::Dollars)) => "0.01",
+        (_, Some(Unit::Count)) => "100",
+        (LimitKey::Min | LimitKey::Max, _) => "0.9",
+        (LimitKey::MaxDrop | LimitKey::MaxRise, _) => "0.02",
+    }
+}
+
+/// Why a metric cannot have this value as a limit, and the next edit.
 fn wrong_limit(
     metric: Metric,
     key: LimitKey,
@@ -455,6 +499,7 @@ fn wrong_limit(
 ) -> Option<(String, String)> {
     let word = key.word();
     let is_rate = metric.unit() == Unit::Fraction;
+    let shown = digits(value);
     match (key, metric.unit()) {
         // A value that is never negative cannot drop by more than all of it.
         (LimitKey::MaxRelativeDrop, unit)
@@ -463,8 +508,12 @@ fn wrong_limit(
             Some(out_of_fraction(word, value))
         }
         (LimitKey::MaxRelativeDrop | LimitKey::MaxRelativeRise, _) if value > MOST_RELATIVE => {
-            let message = format!("{value} is more than ten times the baseline");
-            let help = format!("for {value} % write `{word}: {}`", fraction(value));
+            let message = format!("{} is more than ten times the baseline", digits(value));
+            let help = if fraction(value) <= MOST_RELATIVE {
+                format!("for {value} % write `{word}: {}`", fraction(value))
+            } else {
+                format!("write a fraction, such as `{word}: 0.1` for 10 %")
+            };
             Some((message, help))
         }
         (_, _) if is_rate && !key.is_relative() && !(0.0..=1.0).contains(&value) => {
@@ -472,21 +521,24 @@ fn wrong_limit(
         }
         (key, _) if key.is_change() && value < 0.0 => {
             let message =
-                format!("{value} is below 0; expected the largest change that is allowed");
-            Some((message, format!("write `{word}: {}`", -value)))
+                format!("{shown} is below 0; expected the largest change that is allowed");
+            Some((message, format!("write `{word}: {}`", digits(-value))))
         }
         (_, Unit::Count) if value < 0.0 || value.fract() != 0.0 => {
-            let help = format!("write a whole number: `{word}: {}`", value.max(0.0).round());
-            Some((format!("{value} is not a count"), help))
+            let count = digits(value.max(0.0).round());
+            let help = format!("write a whole number: `{word}: {count}`");
+            Some((format!("{shown} is not a count"), help))
         }
         (_, Unit::Tokens | Unit::Dollars | Unit::Seconds) if value < 0.0 => {
-            let message = format!("{value} is below 0; `{}` is never negative", metric.word());
-            Some((message, String::new()))
+            let message = format!("{shown} is below 0; `{}` is never negative", metric.word());
+            let help = format!("write a number that is not negative, or remove `{word}`");
+            Some((message, help))
         }
         (LimitKey::Min | LimitKey::Max, Unit::Score) => {
             let (low, high) = range?;
             (!(low..=high).contains(&value)).then(|| {
-                let message = format!("{value} is outside `range` [{low}, {high}]");
+                let (low, high) = (digits(low), digits(high));
+                let message = format!("{shown} is outside `range` [{low}, {high}]");
                 (message, "change the limit or `range`".to_owned())
             })
         }

@@ -4,7 +4,7 @@ use super::raw::{
     RawBaseline, RawCandidate, RawComparability, RawDefaults, RawGate, RawIdentity, RawPolicy,
     RawReport, RawWaiver,
 };
-use super::suggest::{lookalike, nearest, not_one_of};
+use super::suggest::{lookalike, named, nearest, not_one_of};
 
 /// Keys of the policy language that this version does not implement.
 const LATER: [&str; 6] = ["cluster_by", "k", "last", "noise", "recorded_by", "verdict"];
@@ -38,10 +38,10 @@ pub(super) fn unknown_key(key: &str, known: &[&str]) -> (String, String) {
     let mut levels = LEVELS.iter();
     match levels.find_map(|(level, keys)| Some((level, nearest(key, keys)?))) {
         Some((level, near)) if nearest(key, known).is_none() && lookalike(key).is_none() => (
-            format!("unknown key `{key}`"),
+            format!("unknown key {}", named(key)),
             format!("did you mean `{near}`, which belongs {level}?"),
         ),
-        _ => (format!("unknown key `{key}`{why}"), help),
+        _ => (format!("unknown key {}{why}", named(key)), help),
     }
 }
 

@@ -99,7 +99,7 @@ fn placed(document: &Document<'_>, mut issues: Vec<Issue>) -> Vec<Problem> {
         let message = format!("{} not shown", plural(more as u64, "more problem"));
         problems.push(Problem {
             more: more - 1,
-            ..Problem::of_file(document.path, message)
+            ..Problem::of_file(document.path, message).help("correct the problems above first")
         });
     }
     problems

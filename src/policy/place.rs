@@ -6,11 +6,9 @@ use serde_yaml::Value;
 
 use super::issue::{Found, Help, Issue, Part, Spot, Target};
 use super::lines::{after, at, first_line};
+use super::suggest::{MOST_SHOWN, named};
 use super::yaml::{MERGE, Node, Shape, locate};
 use crate::problem::{At, Problem};
-
-/// Maximum length of a value in a message, in characters.
-const MOST_SHOWN: usize = 60;
 
 /// A policy as text and as a tree.
 #[derive(Clone, Copy)]
@@ -120,9 +118,9 @@ impl Document<'_> {
         for (depth, part) in path.iter().flatten().enumerate() {
             // Writing to a string cannot fail.
             let _ = match part {
-                Part::Key(key) if words.is_empty() => write!(words, "{key}"),
-                Part::Key(key) if words.ends_with('"') => write!(words, ": {key}"),
-                Part::Key(key) => write!(words, ".{key}"),
+                Part::Key(key) if words.is_empty() => write!(words, "{}", shortened(key)),
+                Part::Key(key) if words.ends_with('"') => write!(words, ": {}", shortened(key)),
+                Part::Key(key) => write!(words, ".{}", shortened(key)),
                 Part::Item(item) => write!(words, "[{item}]"),
             };
             node = node.and_then(|node| step(node, part)).map(|(_, node)| node);
@@ -315,7 +313,8 @@ fn describe(found: &Found, written: Option<&str>) -> String {
         Found::Number(value) => format!("the number `{}`", shortened(written.unwrap_or(value))),
         // A part of a text is not shown: it could be a part of a secret.
         Found::Text(text) if text.chars().count() > MOST_SHOWN => "a longer text".to_owned(),
-        Found::Text(text) => format!("the text `{text}`"),
+        Found::Text(text) if text.trim().is_empty() => "an empty text".to_owned(),
+        Found::Text(text) => format!("the text {}", named(text)),
         Found::List => "a list".to_owned(),
         Found::Map => "a map".to_owned(),
     }

@@ -361,7 +361,7 @@ fn limits_that_are_written_as_text() {
         ),
         (
             format!("{mean}\n    min: 5%"),
-            "6:10: gates[0] \"g\": min: expected a number, found the text `5%` [5%] | ",
+            "6:10: gates[0] \"g\": min: expected a number, found the text `5%` [5%] | write `min: 0.9`",
         ),
         (
             format!("{mean}\n    min: \"4\""),
@@ -373,7 +373,7 @@ fn limits_that_are_written_as_text() {
         ),
         (
             format!("{mean}\n    min: 3,750"),
-            "6:10: gates[0] \"g\": min: expected a number, found the text `3,750` [3,750] | ",
+            "6:10: gates[0] \"g\": min: expected a number, found the text `3,750` [3,750] | write a point before decimals, and nothing between thousands",
         ),
         (
             format!("{rate}\n    min: ０.９"),
@@ -381,11 +381,11 @@ fn limits_that_are_written_as_text() {
         ),
         (
             format!("{rate}\n    min:"),
-            "6:5: gates[0] \"g\": min: expected a number, found nothing [min] | write a value after `min:`, or remove the key",
+            "6:5: gates[0] \"g\": min: expected a number, found nothing [min] | write a value, as in `min: 0.9`, or remove the key",
         ),
         (
             format!("{rate}\n    min: ~"),
-            "6:10: gates[0] \"g\": min: expected a number, found nothing [~] | write a value after `min:`, or remove the key",
+            "6:10: gates[0] \"g\": min: expected a number, found nothing [~] | write a value, as in `min: 0.9`, or remove the key",
         ),
     ] {
         refused(&gate(&keys), &[expected]);
@@ -523,4 +523,92 @@ fn problems_of_a_valid_policy_have_positions() {
         "p.yaml:4:25: candidate.attributes.git.sha: is empty"
     );
     assert_eq!(found("is empty"), "p.yaml:3:3: candidate: is empty");
+}
+
+/// Values that are wrong for some keys: of each type, with units, without an end, long.
+const VALUES: [&str; 24] = [
+    "text",
+    "''",
+    "300ms",
+    "$5",
+    "5k",
+    "1_000",
+    "off",
+    "90%",
+    "0",
+    "-1",
+    "-0.5",
+    "7",
+    "1e300",
+    "1e400",
+    ".nan",
+    "-.inf",
+    "true",
+    "null",
+    "[]",
+    "[a, b]",
+    "[[1]]",
+    "{}",
+    "{a: 1}",
+    "a-text-that-is-so-long-that-no-message-shows-it-because-it-could-be-a-secret-of-someone",
+];
+
+/// The paths of all values.
+fn paths(value: &serde_yaml::Value, path: &[String], found: &mut Vec<Vec<String>>) {
+    let entries: Vec<(String, &serde_yaml::Value)> = match value {
+        serde_yaml::Value::Mapping(map) => map
+            .iter()
+            .map(|(key, value)| (key.as_str().unwrap().to_owned(), value))
+            .collect(),
+        serde_yaml::Value::Sequence(items) => items
+            .iter()
+            .enumerate()
+            .map(|(index, value)| (index.to_string(), value))
+            .collect(),
+        _ => Vec::new(),
+    };
+    for (step, value) in entries {
+        let path = [path, &[step]].concat();
+        paths(value, &path, found);
+        found.push(path);
+    }
+}
+
+#[test]
+fn every_problem_has_a_help_and_is_short() {
+    let reference = include_str!("../../docs/gates.reference.yaml");
+    let whole: serde_yaml::Value = serde_yaml::from_str(reference).unwrap();
+    let mut all = Vec::new();
+    paths(&whole, &[], &mut all);
+    let mut seen = 0;
+    for path in all {
+        for value in VALUES {
+            let mut changed = whole.clone();
+            let mut place = &mut changed;
+            for step in &path {
+                place = match place {
+                    serde_yaml::Value::Sequence(items) => {
+                        &mut items[step.parse::<usize>().unwrap()]
+                    }
+                    map => map.get_mut(step.as_str()).unwrap(),
+                };
+            }
+            *place = serde_yaml::from_str(value).unwrap();
+            let text = serde_yaml::to_string(&changed).unwrap();
+            let Err(problems) = parse("p.yaml", &text) else {
+                continue;
+            };
+            seen += problems.len();
+            for problem in problems {
+                let at = format!("{}: {value}: {problem}", path.join("."));
+                let help = problem.help.as_deref().unwrap_or_default();
+                assert!(!help.is_empty(), "no help: {at}");
+                assert!(problem.message.len() < 260, "{at}");
+                assert!(!help.contains("a-text-that-is-so-long"), "{at}: {help}");
+                // The edit is another one than what is written.
+                assert!(!help.ends_with(&format!(": {value}`")), "{at}: {help}");
+            }
+        }
+    }
+    assert!(seen > 1_000, "{seen}");
 }

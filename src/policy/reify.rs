@@ -13,10 +13,10 @@ use super::raw::{
     Field, RawAttributes, RawBaseline, RawCandidate, RawComparability, RawDefaults,
     RawFurtherBaseline, RawGate, RawIdentity, RawPolicy, RawReport, RawRequired, RawScalar,
 };
-use super::scope::{Place, Scope};
+use super::scope::{Expected, Place, Scope};
 use super::source::{SelectorTemplate, SourceTemplate};
 use super::source::{Source, Template};
-use super::suggest::fraction;
+use super::suggest::{digits, fraction, is_short, named};
 use crate::project::Project;
 use crate::selector::Identity;
 
@@ -49,38 +49,55 @@ pub(super) fn policy(value: Value, issues: &mut Vec<Issue>) -> Option<Parts> {
     let raw: RawPolicy = match serde_yaml::from_value(value) {
         Ok(raw) => raw,
         Err(error) => {
-            scope.report(Place::Lack, &error.to_string(), "");
+            let help = "`weave-gate schema policy` prints all keys with their types";
+            scope.report(Place::Lack, &error.to_string(), help);
             return None;
         }
     };
     scope.unknown(RawPolicy::KEYS, &raw.unknown);
-    scope.version(raw.version);
+    scope.version(raw.version, &raw.unknown);
     let project = scope.template("project", raw.project);
     if let Some(text) = project.as_ref().and_then(Template::literal)
         && Project::parse(&text).is_none()
     {
         scope.report(
             Place::Value("project"),
-            &format!("`{text}` is not a project"),
+            &format!("{} is not a project", named(&text)),
             "write `project: ENTITY/PROJECT`",
         );
     }
     let identity = scope
-        .optional(Place::Value("identity"), "a map", raw.identity)
+        .optional(
+            Place::Value("identity"),
+            Expected::new("a map", "identity: {commit: git_sha}"),
+            raw.identity,
+        )
         .map(|raw| scope.inside(Place::Value("identity")).identity(raw))
         .unwrap_or_default();
     let candidate = scope
-        .optional(Place::Value("candidate"), "a map", raw.candidate)
+        .optional(
+            Place::Value("candidate"),
+            Expected::new("a map", "candidate: {commit: \"${GATE_SHA}\"}"),
+            raw.candidate,
+        )
         .map(|raw| scope.inside(Place::Value("candidate")).candidate(raw))
         .unwrap_or_default();
     let baseline = scope
-        .optional(Place::Value("baseline"), "a map", raw.baseline)
+        .optional(
+            Place::Value("baseline"),
+            Expected::new("a map", "baseline: {branch: main}"),
+            raw.baseline,
+        )
         .unwrap_or_default();
     let baseline = scope.inside(Place::Value("baseline")).baseline(baseline);
     let (names, baselines) = scope.further_baselines(raw.baselines);
     let accept_failed = scope.accept_status(raw.accept_status);
     let defaults = scope
-        .optional(Place::Value("defaults"), "a map", raw.defaults)
+        .optional(
+            Place::Value("defaults"),
+            Expected::new("a map", "defaults: {severity: block}"),
+            raw.defaults,
+        )
         .unwrap_or_default();
     let defaults = scope
         .inside(Place::Value("defaults"))
@@ -91,7 +108,11 @@ pub(super) fn policy(value: Value, issues: &mut Vec<Issue>) -> Option<Parts> {
     ];
     let completeness = scope.word(Place::Value("completeness"), raw.completeness, &words);
     let comparability = scope
-        .optional(Place::Value("comparability"), "a map", raw.comparability)
+        .optional(
+            Place::Value("comparability"),
+            Expected::new("a map", "comparability: {scorer: warn}"),
+            raw.comparability,
+        )
         .unwrap_or_default();
     let comparability = scope
         .inside(Place::Value("comparability"))
@@ -99,10 +120,14 @@ pub(super) fn policy(value: Value, issues: &mut Vec<Issue>) -> Option<Parts> {
     let words = [("holm", Correction::Holm), ("none", Correction::None)];
     let correction = scope.word(Place::Value("correction"), raw.correction, &words);
     let report = scope
-        .optional(Place::Value("report"), "a map", raw.report)
+        .optional(
+            Place::Value("report"),
+            Expected::new("a map", "report: {show: [question]}"),
+            raw.report,
+        )
         .unwrap_or_default();
     let show = scope.inside(Place::Value("report")).shown_inputs(report);
-    let gates = scope.gates(raw.gates, &defaults);
+    let gates = scope.gates(raw.gates, &raw.unknown, &defaults);
     Some(Parts {
         project,
         identity,
@@ -158,12 +183,11 @@ pub(super) struct Defaults {
 }
 
 impl Scope<'_> {
-    fn version(&mut self, field: Field<u64>) {
-        let expected = "the number 1";
+    fn version(&mut self, field: Field<u64>, unknown: &BTreeMap<String, Value>) {
+        let expected = Expected::new("the number 1", "version: 1");
         let edit = "write `version: 1`";
-        self.required("version", &field, edit);
-        let help = |_: &Found| Some(edit.to_owned());
-        match self.read(Place::Value("version"), expected, field, &help) {
+        self.required("version", &field, unknown, edit);
+        match self.optional(Place::Value("version"), expected, field) {
             None | Some(1) => {}
             Some(other) => {
                 let message = format!("this weave-gate does not know version {other}; expected 1");
@@ -210,7 +234,8 @@ impl Scope<'_> {
         let commit = self.template("commit", raw.commit);
         let branch = self.template("branch", raw.branch);
         let expected = "a map from attributes to their values";
-        let fields = self.optional(Place::Value("attributes"), expected, raw.attributes);
+        let whole = Expected::new(expected, "attributes: {team: search}");
+        let fields = self.optional(Place::Value("attributes"), whole, raw.attributes);
         if fields.as_ref().is_some_and(RawAttributes::is_empty) {
             let message = format!("`attributes` is empty; expected {expected}");
             let mut scope = self.inside(Place::Value("attributes"));
@@ -245,7 +270,8 @@ impl Scope<'_> {
 
     /// The value of an attribute. A number has to be written as it is compared: not `1.40`, which is the number 1.4.
     fn attribute(&mut self, key: &str, field: Field<RawScalar>) -> Option<Template> {
-        let expected = "text, a number, true or false";
+        let edit = format!("{key}: …");
+        let expected = Expected::new("text, a number, true or false", &edit);
         let raw = self.read(Place::Value(key), expected, field, &|found| {
             let is_map = matches!(found, Found::Map);
             is_map.then(|| format!("write an attribute in another as `{key}.inner: value`"))
@@ -314,7 +340,7 @@ impl Scope<'_> {
             branch: raw.branch,
             attributes: raw.attributes,
         };
-        let required = "true, false or after-first";
+        let required = Expected::new("true, false or after-first", "required: after-first");
         BaselineRule {
             source: self.source(raw.run, raw.file, selector),
             required: self
@@ -334,7 +360,8 @@ impl Scope<'_> {
         field: Field<BTreeMap<String, Field<RawFurtherBaseline>>>,
     ) -> (BTreeSet<String>, BTreeMap<String, FurtherBaseline>) {
         let expected = "a map from names to what each baseline has to be";
-        let fields = self.optional(Place::Value("baselines"), expected, field);
+        let whole = Expected::new(expected, "baselines: {release: {branch: release}}");
+        let fields = self.optional(Place::Value("baselines"), whole, field);
         if fields.as_ref().is_some_and(BTreeMap::is_empty) {
             let message = format!("`baselines` is empty; expected {expected}");
             let mut scope = self.inside(Place::Value("baselines"));
@@ -345,14 +372,16 @@ impl Scope<'_> {
         for (name, field) in fields.unwrap_or_default() {
             names.insert(name.clone());
             if !is_name(&name) {
-                let message = format!("`{name}` cannot be the name of a baseline");
+                let message = format!("{} cannot be the name of a baseline", named(&name));
                 scope.report(
                     Place::Key(&name),
                     &message,
                     "use at most 60 letters, digits, `-`, `_` and `.`",
                 );
             }
-            let Some(raw) = scope.optional(Place::Value(&name), "a map", field) else {
+            let edit = format!("{name}: {{branch: main}}");
+            let whole = Expected::new("a map", &edit);
+            let Some(raw) = scope.optional(Place::Value(&name), whole, field) else {
                 continue;
             };
             let mut scope = scope.inside(Place::Value(&name));
@@ -381,7 +410,8 @@ impl Scope<'_> {
     /// Whether `failed` is accepted. `completed` must be in the list, because it is always accepted.
     fn accept_status(&mut self, field: Field<Vec<Field<String>>>) -> bool {
         let key = "accept_status";
-        let expected = "a list of completed, failed";
+        let edit = "accept_status: [completed, failed]";
+        let expected = Expected::new("a list of completed, failed", edit);
         let help = |found: &Found| match found.text()? {
             "completed" => Some("write `accept_status: [completed]`".to_owned()),
             "failed" => Some("write `accept_status: [completed, failed]`".to_owned()),
@@ -392,9 +422,11 @@ impl Scope<'_> {
         };
         let words = [("completed", false), ("failed", true)];
         let mut seen: Vec<(bool, usize)> = Vec::new();
+        let mut has_wrong = false;
         for (index, item) in items.into_iter().enumerate() {
             let place = Place::Item(key, index);
             let Some(word) = self.word(place, item.or_nothing(), &words) else {
+                has_wrong = true;
                 continue;
             };
             let first = seen.iter().find(|(known, _)| *known == word);
@@ -406,7 +438,7 @@ impl Scope<'_> {
             seen.push((word, index));
         }
         let has = |wanted| seen.iter().any(|(known, _)| *known == wanted);
-        if !has(false) {
+        if !has(false) && !has_wrong {
             self.report(
                 Place::Value(key),
                 "the list must contain `completed`",
@@ -434,8 +466,11 @@ impl Scope<'_> {
     fn shown_inputs(&mut self, raw: RawReport) -> Vec<String> {
         self.unknown(RawReport::KEYS, &raw.unknown);
         let key = "show";
-        let expected = "a list of names of inputs";
-        let help = |found: &Found| Some(format!("write `show: [{}]`", found.text()?));
+        let expected = Expected::new("a list of names of inputs", "show: [question, topic]");
+        let help = |found: &Found| {
+            let name = found.text().filter(|text| is_short(text));
+            Some(format!("write `show: [{}]`", name?))
+        };
         let Some(items) = self.read(Place::Value(key), expected, raw.show, &help) else {
             return Vec::new();
         };
@@ -446,7 +481,8 @@ impl Scope<'_> {
         let mut names: Vec<String> = Vec::new();
         for (index, item) in items.into_iter().enumerate() {
             let place = Place::Item(key, index);
-            let name = self.read(place, "the name of an input", item.or_nothing(), &|_| None);
+            let expected = Expected::new("the name of an input", "show: [question, topic]");
+            let name = self.optional(place, expected, item.or_nothing());
             let Some(name) = name else {
                 continue;
             };
@@ -481,11 +517,12 @@ impl Scope<'_> {
 
     /// The one-sided confidence: a number above 0.5 and below 1.
     pub(super) fn confidence(&mut self, field: Field<f64>) -> Option<f64> {
-        let number = self.number("confidence", field)?;
+        let number = self.number("confidence", USUAL_CONFIDENCE, field)?;
         if number > 0.5 && number <= MOST_CONFIDENCE {
             return Some(number);
         }
-        let message = format!("{number} is not above 0.5 and at most {MOST_CONFIDENCE}");
+        let shown = digits(number);
+        let message = format!("{shown} is not above 0.5 and at most {MOST_CONFIDENCE}");
         let percent = (50.0..100.0).contains(&number) && number > 50.0;
         let usual = if percent {
             fraction(number)
@@ -509,12 +546,18 @@ impl Scope<'_> {
         }
     }
 
-    fn gates(&mut self, field: Field<Vec<Field<RawGate>>>, defaults: &Defaults) -> Vec<Gate> {
+    fn gates(
+        &mut self,
+        field: Field<Vec<Field<RawGate>>>,
+        unknown: &BTreeMap<String, Value>,
+        defaults: &Defaults,
+    ) -> Vec<Gate> {
         let expected = "a list of at least one gate";
+        let whole = Expected::new(expected, "gates: [{name: …}]");
         let edit = "write each gate as an item of a list under `gates:`, as in `- name: …`";
-        self.required("gates", &field, edit);
+        self.required("gates", &field, unknown, edit);
         let help = |_: &Found| Some(edit.to_owned());
-        let Some(items) = self.read(Place::Value("gates"), expected, field, &help) else {
+        let Some(items) = self.read(Place::Value("gates"), whole, field, &help) else {
             return Vec::new();
         };
         if items.is_empty() {
@@ -526,7 +569,12 @@ impl Scope<'_> {
         for (index, item) in items.into_iter().enumerate() {
             let place = Place::Item("gates", index);
             let help = |_: &Found| Some("write a gate as a map: `- name: …`".to_owned());
-            let Some(raw) = self.read(place, "a map", item.or_nothing(), &help) else {
+            let Some(raw) = self.read(
+                place,
+                Expected::new("a map", "- name: …"),
+                item.or_nothing(),
+                &help,
+            ) else {
                 continue;
             };
             if let Field::Given(name) = &raw.name {

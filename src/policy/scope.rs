@@ -9,12 +9,27 @@ use super::issue::{Found, Help, Issue, Part, Spot, Target};
 use super::levels::unknown_key;
 use super::raw::Field;
 use super::source::Template;
-use super::suggest::{fraction, not_one_of, number, out_of_fraction, percent};
+use super::suggest::{
+    digits, fraction, named, nearest, not_one_of, number, out_of_fraction, percent, plain,
+};
 
 /// A place in the file, with the list that its problems are added to.
 pub(super) struct Scope<'a> {
     pub(super) path: Vec<Part>,
     pub(super) issues: &'a mut Vec<Issue>,
+}
+
+/// What a value has to be, and an edit that shows it.
+#[derive(Clone, Copy)]
+pub(super) struct Expected<'t> {
+    pub(super) what: &'t str,
+    pub(super) edit: &'t str,
+}
+
+impl<'t> Expected<'t> {
+    pub(super) const fn new(what: &'t str, edit: &'t str) -> Self {
+        Self { what, edit }
+    }
 }
 
 /// A place inside a map.
@@ -67,7 +82,7 @@ impl Scope<'_> {
         Spot::Path(self.path(place), target)
     }
 
-    /// Reports a problem and the next edit, which is empty if the message says enough.
+    /// Reports a problem and the next edit.
     pub(super) fn report(&mut self, place: Place<'_>, message: &str, help: &str) {
         let spot = self.spot(place);
         self.issues.push(Issue::new(spot, message, help));
@@ -88,15 +103,18 @@ impl Scope<'_> {
     }
 
     /// Reports a value of the wrong type.
-    fn wrong(&mut self, place: Place<'_>, expected: &str, found: Found, help: Help) {
-        let key = place.key();
-        let help = match found {
-            Found::Nothing => {
-                Help::Text(format!("write a value after `{key}:`, or remove the key"))
+    fn wrong(&mut self, place: Place<'_>, expected: Expected<'_>, found: Found, help: Help) {
+        let Expected { what, edit } = expected;
+        let help = match (&found, place) {
+            (Found::Nothing, Place::Item(..)) => {
+                Help::Text(format!("write {what} after `-`, or remove the item"))
+            }
+            (Found::Nothing, _) => {
+                Help::Text(format!("write a value, as in `{edit}`, or remove the key"))
             }
             _ => help,
         };
-        let issue = Issue::new(self.spot(place), &format!("expected {expected}"), "");
+        let issue = Issue::new(self.spot(place), &format!("expected {what}"), "");
         self.issues.push(Issue {
             found: Some(found),
             help,
@@ -108,17 +126,17 @@ impl Scope<'_> {
     pub(super) fn optional<T>(
         &mut self,
         place: Place<'_>,
-        expected: &str,
+        expected: Expected<'_>,
         field: Field<T>,
     ) -> Option<T> {
         self.read(place, expected, field, &|_| None)
     }
 
-    /// The value of a key. `help` gives the next edit for a value of the wrong type.
+    /// The value of a key. `help` gives the next edit for a value of the wrong type, if the expected one is not enough.
     pub(super) fn read<T>(
         &mut self,
         place: Place<'_>,
-        expected: &str,
+        expected: Expected<'_>,
         field: Field<T>,
         help: &dyn Fn(&Found) -> Option<String>,
     ) -> Option<T> {
@@ -126,7 +144,8 @@ impl Scope<'_> {
             Field::Absent => None,
             Field::Given(value) => Some(value),
             Field::Wrong(found) => {
-                let help = Help::Text(help(&found).unwrap_or_default());
+                let help = help(&found).unwrap_or_else(|| format!("write `{}`", expected.edit));
+                let help = Help::Text(help);
                 self.wrong(place, expected, found, help);
                 None
             }
@@ -140,18 +159,37 @@ impl Scope<'_> {
         expected: &str,
         field: Field<String>,
     ) -> Option<String> {
+        let edit = format!("{key}: …");
+        let expected = Expected::new(expected, &edit);
         match field {
             Field::Wrong(found @ (Found::Number(_) | Found::Bool(_))) => {
                 self.wrong(Place::Value(key), expected, found, Help::Quote);
                 None
             }
-            field => self.optional(Place::Value(key), expected, field),
+            field => {
+                let help = |found: &Found| match found {
+                    Found::List => Some(format!("write one text without brackets: `{edit}`")),
+                    Found::Map => Some(format!(
+                        "write one text: `{edit}`; a text that starts with `{{` needs quotes"
+                    )),
+                    _ => None,
+                };
+                self.read(Place::Value(key), expected, field, &help)
+            }
         }
     }
 
-    /// Reports a key that is missing. `help` is the next edit.
-    pub(super) fn required<T>(&mut self, key: &str, field: &Field<T>, help: &str) {
-        if field.is_absent() {
+    /// Reports a key that is missing, unless one of the unknown keys is a misspelling of it. `help` is the next edit.
+    pub(super) fn required<T>(
+        &mut self,
+        key: &str,
+        field: &Field<T>,
+        unknown: &BTreeMap<String, Value>,
+        help: &str,
+    ) {
+        let mut unknown = unknown.keys();
+        let is_misspelt = unknown.any(|found| nearest(&plain(found), &[key]).is_some());
+        if field.is_absent() && !is_misspelt {
             self.report(Place::Lack, &format!("missing key `{key}`"), help);
         }
     }
@@ -171,7 +209,9 @@ impl Scope<'_> {
     /// The index of the value among these words.
     fn word_of(&mut self, place: Place<'_>, field: Field<String>, words: &[&str]) -> Option<usize> {
         let expected = format!("one of {}", words.join(", "));
-        let word = self.optional(place, &expected, field)?;
+        let first = words.first().copied().unwrap_or_default();
+        let edit = format!("{}: {first}", place.key());
+        let word = self.optional(place, Expected::new(&expected, &edit), field)?;
         let index = words.iter().position(|known| *known == word);
         if index.is_none() {
             let what = match place.key() {
@@ -179,39 +219,47 @@ impl Scope<'_> {
                 key => format!("a value of `{key}`"),
             };
             let (why, help) = not_one_of(&word, words);
-            self.report(place, &format!("`{word}` is not {what}{why}"), &help);
+            self.report(
+                place,
+                &format!("{} is not {what}{why}", named(&word)),
+                &help,
+            );
         }
         index
     }
 
-    /// A finite number.
-    pub(super) fn number(&mut self, key: &str, field: Field<f64>) -> Option<f64> {
-        self.finite(Place::Value(key), field, &|found| {
+    /// A finite number, such as the example.
+    pub(super) fn number(&mut self, key: &str, example: f64, field: Field<f64>) -> Option<f64> {
+        let help = |found: &Found| {
             let text = found.text()?;
             let number = number(text).or_else(|| percent(text).map(fraction))?;
-            Some(format!("write `{key}: {number}`"))
-        })
+            Some(format!("write `{key}: {}`", digits(number)))
+        };
+        let edit = format!("{key}: {example}");
+        self.finite(Place::Value(key), &edit, field, &help)
     }
 
     /// A finite number. `help` gives the next edit for a value that is not a number.
     pub(super) fn finite(
         &mut self,
         place: Place<'_>,
+        edit: &str,
         field: Field<f64>,
         help: &dyn Fn(&Found) -> Option<String>,
     ) -> Option<f64> {
-        let number = self.read(place, "a number", field, help)?;
+        let number = self.read(place, Expected::new("a number", edit), field, help)?;
         if number.is_finite() {
             // Adding zero turns negative zero into zero, which reports show without a sign.
             return Some(number + 0.0);
         }
-        self.report(place, &format!("`{number}` is not a finite number"), "");
+        let help = format!("write a finite number, as in `{edit}`, or remove the key");
+        self.report(place, &format!("`{number}` is not a finite number"), &help);
         None
     }
 
     /// A number from 0 to 1.
     pub(super) fn fraction(&mut self, key: &str, field: Field<f64>) -> Option<f64> {
-        let number = self.number(key, field)?;
+        let number = self.number(key, 0.05, field)?;
         if (0.0..=1.0).contains(&number) {
             return Some(number);
         }
@@ -222,18 +270,24 @@ impl Scope<'_> {
 
     /// A maximum age: whole units up to weeks; a day has 24 hours.
     pub(super) fn age(&mut self, key: &str, field: Field<String>) -> Option<SignedDuration> {
-        let (place, expected) = (Place::Value(key), "a time such as 30d, 2w or 36h");
-        let text = self.read(place, expected, field, &|found| match found {
-            Found::Number(number) => Some(format!("add the unit: `{key}: {number}d` for days")),
-            _ => None,
-        })?;
+        let place = Place::Value(key);
+        let (what, edit) = ("a time such as 30d, 2w or 36h", format!("{key}: 30d"));
+        let text = self.read(
+            place,
+            Expected::new(what, &edit),
+            field,
+            &|found| match found {
+                Found::Number(number) => Some(format!("add the unit: `{key}: {number}d` for days")),
+                _ => None,
+            },
+        )?;
         let span: Option<Span> = text.parse().ok();
         let age = span
             .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok())
             .filter(SignedDuration::is_positive);
         if age.is_none() {
-            let message = format!("`{text}` is not a positive time; expected {expected}");
-            self.report(place, &message, "");
+            let message = format!("{} is not a positive time; expected {what}", named(&text));
+            self.report(place, &message, &format!("write `{edit}`"));
         }
         age
     }

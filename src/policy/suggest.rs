@@ -135,6 +135,25 @@ const GROUPS: &[&str] = &[
     "_ˍ",
 ];
 
+/// Maximum length of a text in a message, in characters.
+pub(super) const MOST_SHOWN: usize = 60;
+
+/// Whether a text can be part of an edit.
+pub(super) fn is_short(text: &str) -> bool {
+    text.chars().count() <= MOST_SHOWN && !text.contains('`')
+}
+
+/// A text for a message, in backticks. A part of a long text is not shown, because it could be a part of a secret.
+pub(super) fn named(text: &str) -> String {
+    if text.chars().count() > MOST_SHOWN {
+        return "(a long text)".to_owned();
+    }
+    if text.contains('`') {
+        return format!("{text:?}");
+    }
+    format!("`{text}`")
+}
+
 /// The number that a text probably means: one in quotes, with a decimal comma, or of other digits. A comma before three
 /// digits may separate thousands.
 pub(super) fn number(text: &str) -> Option<f64> {
@@ -152,9 +171,51 @@ pub(super) fn percent(text: &str) -> Option<f64> {
     number(plain(text).strip_suffix('%')?.trim_end())
 }
 
+/// A number for a message or an edit; one with very many digits as a power of ten.
+pub(super) fn digits(number: f64) -> String {
+    if number != 0.0 && !(1e-6..1e15).contains(&number.abs()) {
+        format!("{number:e}")
+    } else {
+        number.to_string()
+    }
+}
+
 /// A percentage as a fraction, without the dust of binary fractions.
 pub(super) fn fraction(percent: f64) -> f64 {
     (percent * 1e10).round() / 1e12
+}
+
+/// The number in a text with a unit that is not written in a policy, in the metric's own unit: `300ms`, `$5`, `5k`,
+/// `1_000`.
+pub(super) fn without_unit(text: &str, unit: Option<Unit>) -> Option<f64> {
+    let text = plain(text).replace('_', "");
+    let text = text.trim_matches(['$', '€', '£', ' ']);
+    if let Some(number) = number(text) {
+        return Some(number);
+    }
+    let letters = text.trim_start_matches(|c: char| !c.is_alphabetic());
+    let number = number(text.strip_suffix(letters)?.trim_end())?;
+    let (times, by) = match (letters, unit) {
+        ("ms", Some(Unit::Seconds)) => (1.0, 1_000.0),
+        ("m" | "min" | "minutes", Some(Unit::Seconds)) => (60.0, 1.0),
+        ("s" | "sec" | "seconds", Some(Unit::Seconds))
+        | ("tokens", Some(Unit::Tokens))
+        | ("USD" | "usd", Some(Unit::Dollars)) => (1.0, 1.0),
+        ("k" | "K", Some(Unit::Tokens | Unit::Dollars | Unit::Count)) => (1_000.0, 1.0),
+        ("M", Some(Unit::Tokens | Unit::Dollars | Unit::Count)) => (1_000_000.0, 1.0),
+        ("pts" | "pp", Some(Unit::Fraction)) => (1.0, 100.0),
+        _ => return None,
+    };
+    Some(number * times / by)
+}
+
+/// Whether a text says that there is no limit.
+pub(super) fn is_no_limit(text: &str) -> bool {
+    let text = text.to_lowercase();
+    matches!(
+        text.as_str(),
+        "off" | "none" | "no" | "unlimited" | "any" | "-" | "null"
+    )
 }
 
 /// The edit for a limit that is written in percent.
@@ -167,16 +228,19 @@ pub(super) fn percent_limit(key: LimitKey, unit: Option<Unit>, percent: f64) -> 
         (LimitKey::MaxRise, Some(_)) => LimitKey::MaxRelativeRise,
         _ => return None,
     };
-    Some(format!("write `{}: {value}`", key.word()))
+    Some(format!("write `{}: {}`", key.word(), digits(value)))
 }
 
-/// The message and the next edit, which may be empty, for a number that has to be a fraction.
+/// The message and the next edit for a number that has to be a fraction.
 pub(super) fn out_of_fraction(key: &str, value: f64) -> (String, String) {
     let help = if (1.0..=100.0).contains(&value) {
-        format!("for {value} % write `{key}: {}`", fraction(value))
+        format!("for {value} % write `{key}: {}`", digits(fraction(value)))
+    } else if (-1.0..0.0).contains(&value) {
+        format!("write `{key}: {}`", digits(-value))
     } else {
-        String::new()
+        format!("write a fraction, such as `{key}: 0.05` for 5 %")
     };
+    let value = digits(value);
     (format!("{value} is not a fraction from 0 to 1"), help)
 }
 

@@ -2,7 +2,7 @@
 
 use super::issue::{Issue, Spot, Target};
 use super::lines::{after, at};
-use super::suggest::lookalike;
+use super::suggest::{lookalike, named};
 use super::yaml::{Node, Unread};
 
 /// Where an error is shown.
@@ -17,7 +17,7 @@ enum Where {
 /// The parser's errors: the start of its own words, the message, the next edit, and where it is shown. `{found}` is the
 /// text where the error was noticed, `{start}` the character where the thing starts that was being read, and `{line}` the
 /// line of it.
-const ERRORS: [(&str, &str, &str, Where); 14] = [
+const ERRORS: [(&str, &str, &str, Where); 15] = [
     (
         "found character that cannot start any token",
         "`{found}` cannot start a value",
@@ -97,9 +97,15 @@ const ERRORS: [(&str, &str, &str, Where); 14] = [
         Where::Noticed,
     ),
     (
+        "found unknown directive name",
+        "a line that starts with `%` is a directive, which a policy cannot have",
+        "remove the line, or write the text in quotes",
+        Where::Noticed,
+    ),
+    (
         "recursion limit exceeded",
         "lists and maps are nested too deep",
-        "",
+        "write lists and maps with fewer levels",
         Where::Noticed,
     ),
 ];
@@ -114,6 +120,9 @@ pub(super) fn unread(error: &Unread, text: &str) -> Issue {
     };
     if let Some(issue) = conflict(text) {
         return issue;
+    }
+    if text.starts_with('\u{feff}') {
+        return control_character(text);
     }
     let shown = error.to_string();
     if shown.contains("more than one document") {
@@ -173,7 +182,8 @@ impl SyntaxError<'_> {
         let mut errors = ERRORS.iter();
         let Some((_, message, help, place)) = errors.find(|(known, ..)| what.starts_with(known))
         else {
-            return (self.index, what.to_owned(), String::new());
+            let help = "write keys as `key: value`, and texts with special characters in quotes";
+            return (self.index, what.to_owned(), help.to_owned());
         };
         if after(self.text, self.index).trim().is_empty() && *place == Where::Noticed {
             let message = "the file ends inside brackets".to_owned();
@@ -186,7 +196,7 @@ impl SyntaxError<'_> {
             words
                 .replace("{line}", &line.to_string())
                 .replace("{start}", &first.map_or(String::new(), String::from))
-                .replace("{found}", &self.found())
+                .replace("`{found}`", &named(&self.found()))
         };
         let index = if *place == Where::Start {
             start
@@ -216,7 +226,19 @@ impl SyntaxError<'_> {
         if is_key(this) {
             return "write the text in quotes: it contains `: `".to_owned();
         }
-        match earlier.iter().rposition(is_code) {
+        let last = earlier.iter().rposition(is_code);
+        let is_item_without_space = |line: &str| {
+            let item = line.trim_start().strip_prefix('-');
+            item.is_some_and(|item| item.starts_with(|c: char| c.is_alphanumeric()))
+        };
+        if let Some(index) = last
+            && earlier
+                .get(index)
+                .is_some_and(|line| is_item_without_space(line))
+        {
+            return format!("write a space after `-` in line {}", index + 1);
+        }
+        match last {
             Some(index) if earlier.get(index).is_some_and(|line| !is_key(line)) => {
                 format!("line {} has no `: `; write `key: value`", index + 1)
             }
@@ -224,14 +246,15 @@ impl SyntaxError<'_> {
         }
     }
 
-    /// The tab that indents the line with the error.
+    /// The tab that indents the line with the error. Inside brackets, tabs are allowed.
     fn tab(&self) -> Option<usize> {
         let before = self.text.get(..self.index).unwrap_or_default();
         let start = before.rfind(['\n', '\r']).map_or(0, |last| last + 1);
         let line = after(self.text, start);
         let tab = line.find('\t')?;
         let is_indent = line.get(..tab)?.chars().all(|c| c == ' ');
-        is_indent.then_some(start + tab)
+        let after_tabs = start + line.len() - line.trim_start_matches([' ', '\t']).len();
+        (is_indent && self.index <= after_tabs).then_some(start + tab)
     }
 
     /// The line from 1, and the place, where the thing starts that was being read.

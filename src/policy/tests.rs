@@ -652,7 +652,9 @@ fn numbers_have_to_be_possible() {
     );
     refused(
         &gate("", "metric: rows, min: null"),
-        &["min: expected a number, found nothing | write a value after `min:`, or remove the key"],
+        &[
+            "min: expected a number, found nothing | write a value, as in `min: 100`, or remove the key",
+        ],
     );
     refused(
         &gate("", "metric: rows, min: true"),

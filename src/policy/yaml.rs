@@ -11,6 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess,
 use serde_yaml::{Mapping, Number, Value};
 
 use super::issue::{Issue, Spot};
+use super::suggest::named;
 
 /// The maximum size of a policy file, in bytes: the time of YAML parsers is quadratic in depth.
 pub const MAX_BYTES: u64 = 64 * 1024;
@@ -175,7 +176,7 @@ fn convert(node: &Node, issues: &mut Vec<Issue>) -> Value {
                 if mapping.insert(Value::from(name), value).is_some() {
                     let mut earlier = entries.iter().take(index).map(|(key, _)| key);
                     let first = earlier.rfind(|key| key.text() == Some(name));
-                    let message = format!("duplicate key `{name}`");
+                    let message = format!("duplicate key {}", named(name));
                     let help = "remove one of the two";
                     issues.push(Issue {
                         first: first.map(|key| Spot::Node(key.id)),

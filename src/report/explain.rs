@@ -27,6 +27,8 @@ pub struct Asked<'a> {
     pub rows: Option<usize>,
     /// Whether the report was read from a file, so that it has no more rows than it shows.
     pub is_from_file: bool,
+    /// The arguments that name the report, or the policies and the runs, for the command that explains another check.
+    pub arguments: &'a [String],
 }
 
 /// Explains the check with this id, or the checks of the gate or dimension with this name. If there are several,
@@ -69,6 +71,7 @@ pub fn explain(report: &JsonReport<'_>, asked: Asked<'_>, style: Style) -> Resul
             report,
             found: &found,
             more: &more,
+            arguments: asked.arguments,
             nothing: format!("none of {checks} blocks; name a check to explain it"),
             rows: ShownRows {
                 most: rows,

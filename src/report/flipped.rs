@@ -65,6 +65,7 @@ fn change(change: &RowChange) -> worst_rows::RowChange {
         what: change.subject.clone(),
         before: Some(score(change.baseline)),
         after: score(change.candidate),
+        is_waived: false,
     }
 }
 

@@ -468,6 +468,8 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
 ///
 /// The text is not JSON, or not a report of this version of the format.
 pub fn read(text: &str) -> Result<JsonReport<'static>, serde_json::Error> {
+    // Some editors write a byte order mark at the start, which is not part of the text.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let report: JsonReport<'static> = serde_json::from_str(text)?;
     if report.schema_version != SCHEMA_VERSION {
         return Err(serde::de::Error::custom(format!(

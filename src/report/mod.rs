@@ -14,6 +14,7 @@ mod json;
 mod junit;
 mod links;
 mod markdown;
+mod next_command;
 mod reason;
 mod redact;
 mod rows;
@@ -65,6 +66,8 @@ pub struct Report {
     pub fault: Option<Fault>,
     /// Why nothing had to be judged.
     pub skipped: Option<String>,
+    /// The arguments that name the policies and the runs, for the command that explains a check.
+    pub arguments: Vec<String>,
 }
 
 /// Inputs, outputs and scores of rows, by the name of the further baseline that their checks compare with; `None` for
@@ -167,6 +170,7 @@ impl Report {
             sections: Vec::new(),
             fault: Some(fault),
             skipped: None,
+            arguments: Vec::new(),
         }
     }
 
@@ -177,6 +181,7 @@ impl Report {
             sections: Vec::new(),
             fault: None,
             skipped: Some(reason.into()),
+            arguments: Vec::new(),
         }
     }
 

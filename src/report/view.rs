@@ -382,7 +382,17 @@ fn line_cells(
     };
     let scored =
         |measure: Option<Measure>| measure.map_or_else(dash, |measure| scored_of(&measure));
-    let changed = |change: f64| units::change(metric, change, false, 0.0);
+    // The values are over all rows of each run, the change is over the rows that both have.
+    let whole = || Some(candidate?.observed? - baseline?.observed?);
+    let changed = |change: f64| {
+        let shown = units::change(metric, change, false, 0.0);
+        let is_same = whole().is_none_or(|whole| shown == units::change(metric, whole, false, 0.0));
+        if is_same {
+            shown
+        } else {
+            format!("{shown} in common rows")
+        }
+    };
     LineCells {
         baseline: shown(baseline, candidate),
         candidate: shown(candidate, baseline),

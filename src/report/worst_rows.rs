@@ -31,6 +31,8 @@ pub(super) struct RowChange {
     pub(super) before: Option<String>,
     /// The candidate's score.
     pub(super) after: String,
+    /// Whether the check is waived.
+    pub(super) is_waived: bool,
 }
 
 impl RowChange {
@@ -76,6 +78,12 @@ pub(super) fn worst_rows(judged: &Judged) -> Vec<WorstRow> {
             }
         }
     }
+    for row in &mut found {
+        // A waived check is named only if the row fails no other one.
+        if row.changes.iter().any(|change| !change.is_waived) {
+            row.changes.retain(|change| !change.is_waived);
+        }
+    }
     found.sort_by_key(|row| std::cmp::Reverse(row.changes.len()));
     found
 }
@@ -92,6 +100,7 @@ fn change(check: &Check, row: &Row) -> RowChange {
             .as_ref()
             .map(|before| score(check.metric, before)),
         after: score(check.metric, &row.candidate),
+        is_waived: check.status == Status::Waived,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::fault::Fault;
 use crate::http::{
     self, Answer, Failed, GaveUp, Message, Progress, RetryPolicy, Sender, retry_after,
 };
-use crate::json::object;
+use crate::json::{is_not_finite, object};
 use crate::site::Lookup;
 
 /// The next action if no server can be connected to.
@@ -573,22 +573,6 @@ impl<'a> Client<'a> {
 const NOT_FINITE: &str = "Out of range float values";
 const NOT_FINITE_HELP: &str =
     "a score is NaN or infinite: make the scorer return null instead, and evaluate again";
-
-/// Whether an answer cannot be read because there is NaN or infinity where the reader stopped.
-fn is_not_finite(bytes: &[u8], error: &serde_json::Error) -> bool {
-    let mut lines = bytes.split(|byte| *byte == b'\n');
-    let line = lines
-        .nth(error.line().saturating_sub(1))
-        .unwrap_or_default();
-    let start = error.column().saturating_sub(WORD);
-    let near = line.get(start..).unwrap_or_default();
-    let near = near.get(..2 * WORD).unwrap_or(near);
-    let near = String::from_utf8_lossy(near);
-    near.contains("NaN") || near.contains("Infinity")
-}
-
-/// The number of bytes in the longer of these words, and its sign.
-const WORD: usize = 9;
 
 /// Whether no server listens at the address.
 fn is_refused(error: &ureq::Error) -> bool {

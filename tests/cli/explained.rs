@@ -183,12 +183,77 @@ fn checks_are_named_by_gate_dimension_or_id() {
     let dimension = shown("groundedness");
     assert!(dimension.contains("? answers stay grounded"), "{dimension}");
     let several = shown("every topic holds");
-    assert!(several.contains("1 more check (--all)"), "{several}");
+    assert!(
+        several.contains("1 more check (show with --all)"),
+        "{several}"
+    );
     from(&report, &["answers stay corect"])
         .run()
         .code(2)
         .says("there is no check `answers stay corect`")
         .says("name a gate: `answers stay correct`");
+}
+
+/// The command that is printed after `next:`, as a shell reads it, without the name of the program.
+fn next(stdout: &str) -> Vec<String> {
+    let (_, next) = stdout.split_once("  next: weave-gate ").unwrap();
+    let command = next.replace("\\\n", "");
+    let command = command.lines().next().unwrap();
+    let shell = std::process::Command::new("sh")
+        .args(["-c", &format!("printf '%s\\n' {command}")])
+        .output()
+        .unwrap();
+    let words = String::from_utf8(shell.stdout).unwrap();
+    words.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_next_command_explains_the_check_of_the_report() {
+    let place = |words: &[&str]| {
+        Gate::new(words)
+            .file("policies/the gates.yaml", &example("gates.example.yaml"))
+            .file("gates.yaml", "version: 1\ngates: []\n")
+            .file("c.json", &example("examples/candidate.json"))
+            .file("b $1.json", &example("examples/baseline.json"))
+            .env("GATE_SHA", "8dc29fc41b6c0a7d2f94e35b17a60c8d5e9f1a23")
+    };
+    let runs = ["--candidate=file:c.json", "--baseline=file:b $1.json"];
+    let words = [&["check", "policies/the gates.yaml"][..], &runs].concat();
+    let checked = place(&words).run().code(1).stdout;
+    let command = next(&checked);
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    let expected = [
+        &["explain", "answers stay correct", "policies/the gates.yaml"][..],
+        &runs,
+    ]
+    .concat();
+    assert_eq!(command, expected);
+    let explained = place(&command).run().code(0);
+    explained.shows("✗ answers stay correct");
+    // Explaining every check that blocks leaves some out, and names the next one.
+    let every = place(
+        &[
+            &["explain", "every topic holds", "policies/the gates.yaml"][..],
+            &runs,
+        ]
+        .concat(),
+    );
+    let every = every.run().code(0).stdout;
+    let command = next(&every);
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    assert_eq!(command[2..], expected[2..]);
+    place(&command).run().code(0);
+    // The usual policy and the policy's own runs need no argument; a report is named by its path.
+    let stdout = on_example(&["check"]).run().code(1).stdout;
+    let expected = [
+        "explain",
+        "answers stay correct",
+        "--candidate=file:c.json",
+        "--baseline=file:b.json",
+    ];
+    assert_eq!(next(&stdout), expected);
+    let several = from(&report(), &["every topic holds"]).run().code(0).stdout;
+    assert_eq!(next(&several)[2..], ["--from=r.json"]);
 }
 
 #[test]

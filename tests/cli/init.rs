@@ -444,8 +444,8 @@ fn a_run_that_looks_bad_is_warned_of() {
     init(&weave, &["cand"])
         .run()
         .code(0)
-        .says("warning: run cand is incomplete: Weave has 150 of its 201 calls; a check of this run is undecided\n")
-        .says("warning: run cand scored far lower than the 3 runs before it: `correctness` 75 %, median 90 %; `tone` 0.5, median 0.8; name another run to start from a better one\n")
+        .says("warning: run cand is incomplete: Weave has 150 of its 201 calls\n  help: a check of this run is undecided; name another run to start from a complete one\n")
+        .says("warning: run cand scored far lower than the 3 runs before it: `correctness` 75 %, median 90 %; `tone` 0.5, median 0.8\n  help: name another run to start from a better one\n")
         .done();
     let asked = weave.requests();
     let compared: Vec<&Value> = asked

@@ -74,7 +74,6 @@ fn every_report_is_written_wherever_the_mistake_is() {
             &["--format", "yaml", "--report-dir", "out"],
             "invalid value 'yaml' for '--format <FORMAT>'",
         ),
-        (&["-q", "--report-dir=out", "--all"], "cannot be used with"),
         (
             &["--report-dir", "out", "--skip-forks=yes"],
             "unexpected value 'yes'",

@@ -90,21 +90,21 @@ fn what_a_policy_needs_and_the_command_line_leaves_out_is_warned_of() {
         .file("gates.yaml", SLICED)
         .run()
         .code(0)
-        .says("warning: gates.yaml selects rows by their inputs, and --no-rows leaves the inputs out: there will be no verdict\n");
+        .says("warning: gates.yaml selects rows by inputs: there will be no verdict\n  help: take the snapshot without --no-rows\n");
     assert_eq!(parts(&outcome), (true, false));
     outcome.done();
     let outcome = snapshot(&weave, "cand", &["--summary-only"])
         .file("gates.yaml", PLAIN)
         .run()
         .code(0)
-        .says("warning: gates.yaml needs the scores of rows, and --summary-only leaves them out: gates will be undecided\n");
+        .says("warning: gates.yaml needs the scores of rows: gates will be undecided\n  help: take the snapshot without --summary-only\n");
     assert_eq!(parts(&outcome), (false, false));
     outcome.done();
     let outcome = snapshot(&weave, "cand", &[])
         .file("gates.yaml", "version: 2\n")
         .run()
         .code(0)
-        .says("warning: gates.yaml is invalid, so it is unknown what it needs of the rows; `weave-gate validate` says why\n");
+        .says("warning: gates.yaml is invalid, so it is unknown what it needs of the rows\n  help: `weave-gate validate` says why; or give --rows or --no-rows\n");
     assert_eq!(parts(&outcome), (true, false));
     outcome.done();
     for (more, words) in [

@@ -5,6 +5,7 @@
 //! Version 1 of the format held a single run, without its attributes and without its completeness.
 
 use crate::evidence::RunStatus;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -16,9 +17,10 @@ use super::columns::Columns;
 use super::source::{RowSource, Take, unresolved};
 use super::summary_builder::SummaryBuilder;
 use super::trial::{RowTexts, RunRow, Trial};
-use super::{Completeness, Dimension, Reference, Run, Totals, Usage};
+use super::{Completeness, Dimension, Raised, Reference, Run, Totals, Usage};
 use crate::fault::Fault;
 use crate::file_kind::FileKind;
+use crate::json::is_not_finite;
 use crate::project::Project;
 use crate::shell;
 use wire::{
@@ -26,7 +28,7 @@ use wire::{
     Snapshot, Texts, VERSION,
 };
 use write::agree;
-pub use write::{Spool, Written, write};
+pub use write::{ReadRaised, Spool, Written, write};
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,8 @@ mod write;
 
 /// The oldest version that is read.
 const OLDEST_VERSION: u64 = 1;
+/// The byte order mark of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// A larger file is refused: it has a million rows or many long outputs, or it is not a snapshot.
 const MAX_BYTES: u64 = 512 * 1024 * 1024;
 
@@ -47,6 +51,8 @@ pub struct Saved {
     bytes: Option<Arc<[u8]>>,
     /// Whether it is known to contain no inputs and outputs.
     has_no_texts: bool,
+    /// The exceptions that calls within trials raised, by the id of the trial's call.
+    raised: BTreeMap<String, Vec<Raised>>,
     version: u64,
     shown: String,
 }
@@ -75,6 +81,12 @@ impl Saved {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.shown
+    }
+
+    /// The exceptions that calls within a trial raised; empty if there were none, or they were not saved.
+    #[must_use]
+    pub fn raised(&self, trial: &str) -> &[Raised] {
+        self.raised.get(trial).map_or(&[], Vec::as_slice)
     }
 
     /// Whether it contains rows with their scores.
@@ -204,7 +216,7 @@ pub fn read(
 ///
 /// The file is truncated, is not a snapshot, has an unknown version, contradicts itself, or contains the API key.
 pub fn parse(
-    bytes: Vec<u8>,
+    mut bytes: Vec<u8>,
     shown: &str,
     web: &str,
     holds_key: &dyn Fn(&[u8]) -> bool,
@@ -216,6 +228,10 @@ pub fn parse(
                 .help("somebody logged the key as a name or a text; revoke it, and log without it"),
         );
     }
+    // Some editors write a byte order mark at the start, which is not part of the text.
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
+    }
     if let Some(kind) = FileKind::of(&bytes) {
         return Err(fault(format!("it {}", kind.message())).help(kind.help()));
     }
@@ -223,6 +239,13 @@ pub fn parse(
     let header: Header = serde_json::from_slice(&bytes).map_err(|error| {
         if error.is_eof() {
             fault("it is cut short".to_owned()).help(again)
+        } else if is_like_a_snapshot(&bytes) {
+            let problem = if is_not_finite(&bytes, &error) {
+                format!("it holds NaN or infinity, which JSON does not have: {error}")
+            } else {
+                format!("it is damaged: {error}")
+            };
+            fault(problem).help(again)
         } else {
             fault(format!("not a snapshot of weave-gate ({error})")).help(again)
         }
@@ -238,6 +261,7 @@ pub fn parse(
         .help("take it again with this version, or judge it with the version that wrote it"));
     }
     let problem = |problem: String| fault(problem).help(again);
+    let mut raised: BTreeMap<String, Vec<Raised>> = BTreeMap::new();
     let (runs, has_rows, has_no_texts) = if header.version == OLDEST_VERSION {
         let old: OldSnapshot =
             serde_json::from_slice(&bytes).map_err(|error| problem(error.to_string()))?;
@@ -245,8 +269,14 @@ pub fn parse(
         let (runs, has_rows) = old_runs(old, web).map_err(problem)?;
         (runs, has_rows, false)
     } else {
-        let snapshot: Snapshot =
+        let mut snapshot: Snapshot =
             serde_json::from_slice(&bytes).map_err(|error| problem(error.to_string()))?;
+        for saved in snapshot.exceptions.take().unwrap_or_default() {
+            raised.entry(saved.trial).or_default().push(Raised {
+                op: saved.op,
+                exception: saved.exception,
+            });
+        }
         let has_no_texts = snapshot.texts.is_none();
         let (runs, has_rows) = runs(snapshot, web).map_err(problem)?;
         (runs, has_rows, has_no_texts)
@@ -255,6 +285,7 @@ pub fn parse(
         runs,
         bytes: has_rows.then(|| bytes.into()),
         has_no_texts,
+        raised,
         version: header.version,
         shown: shown.to_owned(),
     };
@@ -264,6 +295,12 @@ pub fn parse(
         }
     }
     Ok(saved)
+}
+
+/// Whether a file begins as a snapshot does.
+fn is_like_a_snapshot(bytes: &[u8]) -> bool {
+    let start = bytes.get(..bytes.len().min(200)).unwrap_or_default();
+    String::from_utf8_lossy(start).contains(&format!("\"{FORMAT}\""))
 }
 
 fn unreadable(shown: &dyn std::fmt::Display, problem: &str) -> Fault {
@@ -289,7 +326,7 @@ fn whole(saved: &Saved, run: &Run) -> Result<(), Fault> {
         }
         row.trials
             .iter()
-            .try_for_each(|trial| builder.trial(trial))
+            .try_for_each(|trial| builder.trial(trial).map(drop))
             .map_err(|error| Fault::evidence(error.to_string()))
     })?;
     let usage = run.totals.usage.unwrap_or_default();

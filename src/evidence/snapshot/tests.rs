@@ -1,5 +1,7 @@
 //! Tests of snapshots. A written snapshot must be readable, and an inconsistent one must be rejected.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{Saved, Written, parse, read, write};
@@ -72,12 +74,21 @@ fn with(path: &str, value: Value) -> Value {
     file
 }
 
+/// The exceptions of these trials that a snapshot holds.
+fn raised(saved: &Saved, trials: &[&str]) -> BTreeMap<String, Vec<Raised>> {
+    let found = trials
+        .iter()
+        .map(|trial| ((*trial).to_owned(), saved.raised(trial).to_vec()));
+    found.filter(|(_, raised)| !raised.is_empty()).collect()
+}
+
 fn written(saved: &Saved, run: &Run) -> Result<String, Fault> {
     let mut bytes = Vec::new();
     let rows = saved.rows_of(&run.id);
     let written = [Written {
         run,
         rows: rows.as_ref().map(|rows| rows as &dyn RowSource),
+        raised: &|trials| raised(saved, trials),
     }];
     write(
         &mut bytes,
@@ -105,6 +116,54 @@ fn what_is_written_is_read_again() {
     assert!(!text.contains("results") && text.ends_with("}\n"));
     let again = parsed(&serde_json::from_str(&text).unwrap()).unwrap();
     assert_eq!(again.runs()[0], saved.runs()[0]);
+}
+
+#[test]
+fn exceptions_of_trials_that_lack_a_score_are_kept() {
+    let mut file = file();
+    for (row, trial, id) in [(0, 0, "whole"), (1, 0, "first"), (1, 1, "lacks")] {
+        let trial = &mut file["results"][0]["rows"][row]["trials"][trial];
+        trial["predict_and_score_call_id"] = json!(id);
+        trial["model_output"] = json!("an answer");
+    }
+    let exception = |trial: &str| json!({"trial": trial, "op": "judge.score", "exception": "TimeoutError: 30 s"});
+    file["exceptions"] = json!([exception("lacks"), exception("whole")]);
+    let saved = parsed(&file).unwrap();
+    let expected = [Raised {
+        op: "judge.score".to_owned(),
+        exception: "TimeoutError: 30 s".to_owned(),
+    }];
+    assert_eq!(saved.raised("lacks"), expected);
+    assert!(saved.raised("first").is_empty());
+    let text = written(&saved, &saved.runs()[0]).unwrap();
+    let again = parsed(&serde_json::from_str(&text).unwrap()).unwrap();
+    assert_eq!(again.raised("lacks"), expected);
+    // No exception is read of a trial that has all scores.
+    assert!(again.raised("whole").is_empty());
+    assert_eq!(written(&again, &again.runs()[0]).unwrap(), text);
+}
+
+#[test]
+fn a_byte_order_mark_is_read_and_a_number_that_is_not_finite_is_named() {
+    let text = file().to_string();
+    let of = |text: String| {
+        let read = parse(text.into_bytes(), "run.json", "https://web", &|_| false);
+        read.map_err(|fault| fault.message)
+    };
+    let marked = of(format!("\u{feff}{text}")).unwrap();
+    assert_eq!(marked.runs(), parsed(&file()).unwrap().runs());
+    let rows = marked.rows_of("r").unwrap();
+    rows.each(&Columns::everything(), &mut |_| Ok(())).unwrap();
+    for (value, problem) in [
+        ("NaN", "NaN or infinity"),
+        ("-Infinity", "NaN or infinity"),
+        ("oops", "it is damaged"),
+    ] {
+        let wrong = of(text.replace("\"t\":0.5", &format!("\"t\":{value}"))).unwrap_err();
+        assert!(wrong.contains(problem), "{wrong}");
+    }
+    let other = of("{\"a\": oops}".to_owned()).unwrap_err();
+    assert!(other.contains("not a snapshot"), "{other}");
 }
 
 /// Inputs and outputs come after all scores, and are read only if they are wanted.
@@ -227,6 +286,7 @@ fn scores_are_written_without_inputs_and_outputs_where_these_are_not_wanted() {
     let written = [Written {
         run: &saved.runs()[0],
         rows: Some(&rows),
+        raised: &|_| panic!("exceptions are texts"),
     }];
     let mut bytes = Vec::new();
     write(

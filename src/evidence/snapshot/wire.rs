@@ -105,6 +105,10 @@ pub(super) struct Snapshot {
     /// The number of trials that report tokens and a price, by run. Known after all rows are written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) usage: Option<Vec<SavedUsage>>,
+    /// The exceptions that calls within trials raised, if the inputs and outputs are saved. Known after all rows are
+    /// written.
+    #[serde(default, skip_serializing, deserialize_with = "some_objects")]
+    pub(super) exceptions: Option<Vec<SavedException>>,
     /// The inputs and outputs of each run, row by row. They are written and read separately.
     #[serde(default, skip_serializing)]
     pub(super) texts: Option<IgnoredAny>,
@@ -129,6 +133,7 @@ impl Snapshot {
             setup: (!setup.is_empty()).then_some(setup),
             results: None,
             usage: usage.filter(|usage| !usage.is_empty()),
+            exceptions: None,
             texts: None,
         }
     }
@@ -214,6 +219,18 @@ pub(super) struct SavedUsage {
     pub(super) run: String,
     pub(super) tokens_reported: u64,
     pub(super) cost_priced: u64,
+}
+
+/// An exception that a call within a trial raised.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SavedException {
+    /// The id of the trial's `predict_and_score` call.
+    pub(super) trial: String,
+    /// The name of the op of the call that raised it.
+    pub(super) op: String,
+    /// Its type and message.
+    pub(super) exception: String,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -1,15 +1,24 @@
 //! Writes runs to a snapshot file.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Read, Seek, Write};
 
 use jiff::Timestamp;
 
-use super::wire::{Named, SavedRun, SavedSetup, SavedUsage, Snapshot, Stats};
+use super::wire::{Named, SavedException, SavedRun, SavedSetup, SavedUsage, Snapshot, Stats};
 use crate::evidence::summary_builder::SummaryBuilder;
 use crate::evidence::trial::{RowTexts, RunRow};
-use crate::evidence::{Columns, Dimension, Flaw, Reference, RowSource, Run, Totals, WithoutCall};
+use crate::evidence::{
+    Columns, Dimension, Flaw, Raised, Reference, RowSource, Run, Totals, WithoutCall,
+};
 use crate::fault::Fault;
 use crate::number::TOLERANCE;
+
+/// The maximum number of trials of a run whose exceptions are saved.
+const MOST_TRIALS: usize = 200;
+
+/// Reads the exceptions that calls within trials raised, by the id of each trial's call.
+pub type ReadRaised<'a> = dyn Fn(&[&str]) -> BTreeMap<String, Vec<Raised>> + 'a;
 
 /// A run to be written, with its rows if available.
 pub struct Written<'a> {
@@ -17,6 +26,8 @@ pub struct Written<'a> {
     pub run: &'a Run,
     /// Its rows.
     pub rows: Option<&'a dyn RowSource>,
+    /// Reads the exceptions that calls within these trials raised, by the ids of the trials' calls.
+    pub raised: &'a ReadRaised<'a>,
 }
 
 /// Stores the texts until all scores are written, such as a temporary file.
@@ -36,9 +47,9 @@ pub fn write(
     texts: Option<&mut dyn Spool>,
     taken_at: Timestamp,
 ) -> Result<(), Fault> {
-    let with_rows: Option<Vec<(&Run, &dyn RowSource)>> = runs
+    let with_rows: Option<Vec<(&Written<'_>, &dyn RowSource)>> = runs
         .iter()
-        .map(|written| Some((written.run, written.rows?)))
+        .map(|written| Some((written, written.rows?)))
         .collect();
     let Some(with_rows) = with_rows else {
         let used = runs
@@ -55,7 +66,9 @@ pub fn write(
     to.write_all(b",\n  \"results\": [").map_err(unwritten)?;
     let mut texts = texts.map(BufWriter::new);
     let mut usage = Vec::new();
-    for (place, (run, source)) in with_rows.into_iter().enumerate() {
+    let mut exceptions = Vec::new();
+    for (place, (written, source)) in with_rows.into_iter().enumerate() {
+        let run = written.run;
         let comma = if place > 0 { "," } else { "" };
         let id = serde_json::to_string(&run.id).map_err(|error| unwritten(error.into()))?;
         let opened = format!("{comma}\n    {{\"run\": {id}, \"rows\": [");
@@ -64,7 +77,12 @@ pub fn write(
         if let Some(texts) = &mut texts {
             texts.write_all(opened.as_bytes()).map_err(unwritten)?;
         }
-        usage.push(rows(to, texts.as_mut(), run, source)?);
+        let (used, lacking) = rows(to, texts.as_mut(), run, source)?;
+        usage.push(used);
+        if texts.is_some() && !lacking.is_empty() {
+            let lacking: Vec<&str> = lacking.iter().map(String::as_str).collect();
+            exceptions.extend(saved_exceptions((written.raised)(&lacking)));
+        }
         to.write_all(closed).map_err(unwritten)?;
         if let Some(texts) = &mut texts {
             texts.write_all(closed).map_err(unwritten)?;
@@ -73,6 +91,14 @@ pub fn write(
     let usage = serde_json::to_string(&usage).map_err(|error| unwritten(error.into()))?;
     to.write_all(format!("\n  ],\n  \"usage\": {usage}").as_bytes())
         .map_err(unwritten)?;
+    if !exceptions.is_empty() {
+        let lines = exceptions.iter().map(serde_json::to_string);
+        let lines = lines.collect::<Result<Vec<String>, _>>();
+        let lines = lines.map_err(|error| unwritten(error.into()))?;
+        let lines = lines.join(",\n    ");
+        to.write_all(format!(",\n  \"exceptions\": [\n    {lines}\n  ]").as_bytes())
+            .map_err(unwritten)?;
+    }
     if let Some(texts) = texts {
         let texts = texts
             .into_inner()
@@ -91,6 +117,7 @@ pub fn write(
 )]
 fn unwritten(error: io::Error) -> Fault {
     Fault::evidence(format!("cannot write the snapshot: {error}"))
+        .help("check the path, its permissions and the free space")
 }
 
 /// The number of trials of a run that report their usage; `None` if they were not counted.
@@ -103,13 +130,26 @@ fn used(run: &Run) -> Option<SavedUsage> {
     })
 }
 
-/// Writes the rows of a run and checks that they agree with its summary.
+fn saved_exceptions(raised: BTreeMap<String, Vec<Raised>>) -> Vec<SavedException> {
+    let all = raised.into_iter().flat_map(|(trial, raised)| {
+        raised.into_iter().map(move |raised| SavedException {
+            trial: trial.clone(),
+            op: raised.op,
+            exception: raised.exception,
+        })
+    });
+    all.collect()
+}
+
+/// Writes the rows of a run and checks that they agree with its summary. Returns its usage, and the ids of trials in
+/// which a score is missing.
 fn rows(
     to: &mut dyn Write,
     mut texts: Option<&mut BufWriter<&mut dyn Spool>>,
     run: &Run,
     source: &dyn RowSource,
-) -> Result<SavedUsage, Fault> {
+) -> Result<(SavedUsage, Vec<String>), Fault> {
+    let mut lacking = Vec::new();
     let mut builder = SummaryBuilder::default();
     let mut usage = SavedUsage {
         run: run.id.clone(),
@@ -124,11 +164,15 @@ fn rows(
     };
     source.each(&columns, &mut |row| {
         for trial in &row.trials {
-            builder
+            let scored = builder
                 .trial(trial)
                 .map_err(|error| unwritten(error.into()))?;
             usage.tokens_reported += u64::from(trial.total_tokens.is_some());
             usage.cost_priced += u64::from(trial.total_cost.is_some());
+            let lacks = trial.has_no_output() || scored < run.totals.dimensions.len();
+            if lacks && lacking.len() < MOST_TRIALS {
+                lacking.push(trial.predict_and_score_call_id.clone().into_owned());
+            }
         }
         to.write_all(separator.as_bytes()).map_err(unwritten)?;
         if let Some(texts) = &mut texts {
@@ -142,7 +186,7 @@ fn rows(
     })?;
     let without_call = builder.without_call();
     if agree(&builder.totals(), without_call, &run.totals) {
-        return Ok(usage);
+        return Ok((usage, lacking));
     }
     Err(
         Fault::evidence("the rows of the run are not what its summary says")
@@ -198,7 +242,7 @@ fn text(
     usage: Option<Vec<SavedUsage>>,
     taken_at: Timestamp,
 ) -> Result<String, Fault> {
-    let unread = || Fault::evidence("the run was not read far enough for a snapshot");
+    let unread = || Fault::bug("the run was not read far enough for a snapshot");
     let mut saved = Vec::new();
     for Written { run, .. } in runs {
         let (Some(rows), Some(usage)) = (&run.digests, run.totals.usage) else {
@@ -236,7 +280,7 @@ fn text(
     let snapshot = Snapshot::new(project, saved, setups.collect(), usage, taken_at);
     serde_json::to_string_pretty(&snapshot)
         .map(|text| text + "\n")
-        .map_err(|error| Fault::evidence(format!("cannot write the snapshot: {error}")))
+        .map_err(|error| Fault::bug(format!("cannot write the snapshot: {error}")))
 }
 
 fn stats((name, dimension): (&String, &Dimension)) -> Stats {

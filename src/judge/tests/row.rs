@@ -30,9 +30,9 @@ impl OfRun {
     pub(super) fn run(&self, id: &str) -> Run {
         let mut builder = SummaryBuilder::default();
         self.each(&Columns::default(), &mut |row| {
-            row.trials
-                .iter()
-                .for_each(|trial| builder.trial(trial).unwrap());
+            row.trials.iter().for_each(|trial| {
+                builder.trial(trial).unwrap();
+            });
             builder.end_row();
             Ok(())
         })

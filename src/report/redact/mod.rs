@@ -208,7 +208,11 @@ impl Redact for Report {
             sections,
             fault,
             skipped,
+            arguments,
         } = self;
+        for argument in arguments {
+            redact_message(argument, secrets);
+        }
         sections.redact(secrets);
         fault.redact(secrets);
         if let Some(reason) = skipped {

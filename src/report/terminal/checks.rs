@@ -20,7 +20,7 @@ const MOST_NAMES: usize = 4;
 pub(super) fn write(page: &mut Page, judgement: &Judgement) -> fmt::Result {
     let style = page.style;
     let shown = view::ordered(judgement).into_iter().filter(|check| {
-        style.is_all() || check.blocks() || (!style.is_brief() && check.status != Status::Pass)
+        style.is_whole() || check.blocks() || (!style.is_brief() && check.status != Status::Pass)
     });
     let shown: Vec<&Check> = shown.collect();
     let groups = view::groups(&shown);

@@ -13,6 +13,7 @@ use crate::number::plural;
 use crate::policy::Evidence as Rule;
 use crate::report::escape::{message, no_command};
 use crate::report::json::{JsonChance, JsonCheck, JsonPolicy, JsonReport};
+use crate::report::next_command;
 use crate::report::reason::p_value;
 use crate::report::units::{self, Ends, Values};
 use crate::visible::{columns, padded, visible};
@@ -29,6 +30,8 @@ pub(in crate::report) struct Explained<'a> {
     pub(in crate::report) report: &'a JsonReport<'a>,
     /// The checks.
     pub(in crate::report) found: &'a [Found<'a>],
+    /// The arguments of the command that explains another check of the report.
+    pub(in crate::report) arguments: &'a [String],
     /// Further checks, of which only the number and the ids are shown.
     pub(in crate::report) more: &'a [Found<'a>],
     /// What to say if there are no checks.
@@ -65,14 +68,9 @@ fn write(page: &mut Page, explained: &Explained<'_>) -> fmt::Result {
     }
     if let Some(first) = explained.more.first() {
         let count = plural(explained.more.len() as u64, "more check");
-        // An id that a shell may read in another way is not in a command to copy.
-        let is_plain = |c: char| c.is_alphanumeric() || " /_-.:,()".contains(c);
-        let next = if first.check.id.chars().all(is_plain) {
-            format!(", such as: weave-gate explain '{}'", first.check.id)
-        } else {
-            String::new()
-        };
-        page.wrapped(2, 4, &format!("{count} (--all){next}"))?;
+        page.wrapped(2, 4, &format!("{count} (show with --all)"))?;
+        let command = next_command::explain(&first.check.id, explained.arguments);
+        page.command("next:", &command)?;
     }
     for policy in &explained.report.policies {
         if let Some(error) = &policy.error {

@@ -20,7 +20,7 @@ pub(super) fn write(
         Effect::Undecided => true,
         // That change limits are skipped is never hidden.
         Effect::Warning => !style.is_brief() || finding.name() == Name::NoBaseline,
-        Effect::Note | Effect::Hint => style.is_all(),
+        Effect::Note | Effect::Hint => style.is_whole(),
     });
     for finding in shown.filter(|finding| is_new(finding)) {
         let color = match finding.effect {

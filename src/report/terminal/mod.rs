@@ -19,11 +19,10 @@ use anstyle::AnsiColor;
 
 use super::escape::{message, no_command};
 use super::finding::{cause_help, cause_text};
-use super::{Judged, Report, Section, view};
+use super::{Judged, Report, Section, next_command, view};
 use crate::fault::Fault;
 use crate::judge::{Check, Effect, Reason, Verdict};
 use crate::number::plural;
-use crate::shell;
 use crate::visible::visible;
 pub use comparison::render_comparison;
 pub(super) use explained::{Explained, Found, render_explained};
@@ -68,7 +67,7 @@ fn write_report(page: &mut Page, report: &Report) -> fmt::Result {
             continue;
         };
         let has_passed = judged.judgement.verdict == Verdict::Passed;
-        if has_several && has_passed && !page.style.is_all() {
+        if has_several && has_passed && !page.style.is_whole() {
             continue;
         }
         page.empty_line();
@@ -76,7 +75,7 @@ fn write_report(page: &mut Page, report: &Report) -> fmt::Result {
         if let Some(cause) = view::only_cause(&judged.judgement) {
             page.help(2, cause_help(cause).as_ref())?;
         }
-        write_judged(page, judged)?;
+        write_judged(page, judged, &report.arguments)?;
     }
     page.empty_line();
     last_line(page, report)
@@ -140,7 +139,7 @@ fn write_fault(page: &mut Page, fault: &Fault) -> fmt::Result {
     Ok(())
 }
 
-fn write_judged(page: &mut Page, judged: &Judged) -> fmt::Result {
+fn write_judged(page: &mut Page, judged: &Judged, arguments: &[String]) -> fmt::Result {
     let judgement = &judged.judgement;
     let style = page.style;
     if !style.is_brief() {
@@ -158,7 +157,7 @@ fn write_judged(page: &mut Page, judged: &Judged) -> fmt::Result {
         );
         !is_told
     })?;
-    if style.is_brief() {
+    if style.is_brief() && !style.is_all() {
         return Ok(());
     }
     if let Some(why) = &judged.unexplained {
@@ -171,12 +170,15 @@ fn write_judged(page: &mut Page, judged: &Judged) -> fmt::Result {
     }
     page.empty_line();
     rows::write(page, judged)?;
+    if style.is_brief() {
+        return Ok(());
+    }
     page.empty_line();
-    footer(page, judged)
+    footer(page, judged, arguments)
 }
 
 /// How many checks passed, what is not shown, and the next step.
-fn footer(page: &mut Page, judged: &Judged) -> fmt::Result {
+fn footer(page: &mut Page, judged: &Judged, arguments: &[String]) -> fmt::Result {
     let judgement = &judged.judgement;
     let is_of = |effect| {
         let findings = judgement.findings.iter();
@@ -205,8 +207,8 @@ fn footer(page: &mut Page, judged: &Judged) -> fmt::Result {
         .filter(has_values)
         .find(|check| check.blocks());
     if let Some(check) = failed {
-        let gate = visible(&shell::word(&check.gate));
-        page.wrapped(2, 8, &format!("next: weave-gate explain {gate}"))?;
+        let command = next_command::explain(&check.gate, arguments);
+        page.command("next:", &command)?;
     }
     Ok(())
 }

@@ -83,6 +83,26 @@ impl Page {
         writeln!(self.text)
     }
 
+    /// A command that a user can paste, broken between its words as a shell allows it.
+    pub(super) fn command(&mut self, label: &str, words: &[String]) -> fmt::Result {
+        let mut column = 2 + columns(label);
+        write!(self.text, "  {label}")?;
+        for (index, word) in words.iter().enumerate() {
+            // The end of the line keeps room for ` \\`.
+            let end = column + 1 + columns(word) + if index + 1 < words.len() { 2 } else { 0 };
+            if index > 0 && end > self.style.width {
+                write!(self.text, " \\\n{:8}", "")?;
+                column = 8;
+            } else {
+                self.text.push(' ');
+                column += 1;
+            }
+            self.text.push_str(word);
+            column += columns(word);
+        }
+        writeln!(self.text)
+    }
+
     /// Items in lines that are broken between items, and within an item only if it is longer than a line.
     pub(super) fn items(&mut self, first: usize, next: usize, items: &[String]) -> fmt::Result {
         let mut indent = first;

@@ -23,16 +23,12 @@ pub(super) fn write(page: &mut Page, judged: &Judged) -> fmt::Result {
     if rows.is_empty() {
         return Ok(());
     }
+    writeln!(page.text, "  worst rows")?;
     for (count, exception) in exceptions(&rows) {
         let calls = plural(count, "call");
-        page.wrapped(
-            2,
-            6,
-            &format!("{calls} crashed in these rows: {}", visible(&exception)),
-        )?;
+        let text = format!("{calls} crashed: {}", visible(&exception));
+        page.wrapped(4, 6, &text)?;
     }
-    page.empty_line();
-    writeln!(page.text, "  worst rows")?;
     for row in rows.iter().take(most) {
         one(page, row)?;
     }

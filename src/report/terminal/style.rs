@@ -8,6 +8,8 @@ pub const USUAL_WIDTH: usize = 80;
 pub enum Amount {
     /// Only what blocks.
     Brief,
+    /// Only what blocks, with all its rows.
+    BriefAll,
     /// The checks that did not pass, and their worst rows.
     Usual,
     /// All checks, rows, findings and hints.
@@ -29,10 +31,16 @@ pub struct Style {
 
 impl Style {
     pub(super) const fn is_brief(self) -> bool {
-        matches!(self.amount, Amount::Brief)
+        matches!(self.amount, Amount::Brief | Amount::BriefAll)
     }
 
+    /// Whether nothing of what is shown is cut.
     pub(in crate::report) const fn is_all(self) -> bool {
+        matches!(self.amount, Amount::All | Amount::BriefAll)
+    }
+
+    /// Whether the whole report is shown, also what does not block.
+    pub(super) const fn is_whole(self) -> bool {
         matches!(self.amount, Amount::All)
     }
 
