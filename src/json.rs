@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_stands_twice_is_refused_at_any_depth() {
+    fn a_repeated_key_is_refused_at_any_depth() {
         for text in [
             r#"{"a": 1, "a": 1}"#,
             r#"{"b": [{"a": 1, "a": null}]}"#,

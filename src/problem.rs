@@ -15,7 +15,7 @@ pub struct Problem {
     pub message: String,
     /// The next edit or command.
     pub help: Option<String>,
-    /// The number of further problems that this one stands for, because they are not reported one by one.
+    /// The number of further problems that this one represents, because they are not reported one by one.
     pub more: usize,
     /// An earlier position that belongs to the problem, such as the first of two equal keys.
     pub first: Option<At>,

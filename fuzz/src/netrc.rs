@@ -19,7 +19,7 @@ pub fn check(data: &[u8]) {
     let found = password(text, HOST);
     assert_eq!(found, password(text, HOST));
     if let Some(found) = &found {
-        stands_in(found, text);
+        occurs_in(found, text);
     }
     let lower = text.to_ascii_lowercase();
     if OTHERS.iter().any(|host| lower.contains(host)) || text.contains('\\') || text.contains('"') {
@@ -42,7 +42,7 @@ pub fn check(data: &[u8]) {
 }
 
 /// Checks that a password is part of one line, if quotes and backslashes are ignored.
-fn stands_in(password: &str, text: &str) {
+fn occurs_in(password: &str, text: &str) {
     assert!(!password.is_empty());
     let bare = |text: &str| text.replace(['"', '\\'], "");
     let password = bare(password);

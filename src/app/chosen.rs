@@ -117,7 +117,7 @@ fn without_rows(sources: &Sources) -> Vec<SnapshotOf> {
     found
 }
 
-/// How a baseline that was not found was looked for.
+/// How a baseline that was not found was named.
 fn missing(source: &Source) -> MissingBaseline {
     match source {
         Source::Run(_) => MissingBaseline::Run,

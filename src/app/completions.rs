@@ -9,7 +9,7 @@ use crate::fault::Fault;
 
 pub(super) fn run(arguments: CompletionsArgs, console: &Console) -> Result<(), Fault> {
     console.print(&match arguments.shell {
-        Shell::Bash => mended(&script(shells::Bash)),
+        Shell::Bash => corrected(&script(shells::Bash)),
         Shell::Zsh => script(shells::Zsh),
         Shell::Fish => script(shells::Fish),
         Shell::PowerShell => script(shells::PowerShell),
@@ -24,6 +24,6 @@ fn script(shell: impl Generator) -> String {
 
 /// Works around clap's issue 6421: `clap_complete` spells the hyphen of our name in two ways, so that shells would not
 /// complete anything after a command.
-fn mended(script: &str) -> String {
+fn corrected(script: &str) -> String {
     script.replace("weave__subcmd__gate", "weave__gate")
 }

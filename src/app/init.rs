@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> 
     let output = Output::prepare(&arguments.output)?;
     if !arguments.force && output.is_there() {
         return Err(
-            Fault::usage(format!("`{}` is there already", output.shown()))
+            Fault::usage(format!("`{}` already exists", output.shown()))
                 .help("--force overwrites it; -o writes another file"),
         );
     }

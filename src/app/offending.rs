@@ -239,7 +239,7 @@ impl Reader<'_> {
             let columns = if source.is_live() {
                 Columns::default()
             } else {
-                // A snapshot has outputs beside its inputs.
+                // A snapshot passes outputs together with inputs.
                 Columns::everything()
             };
             let mut is_known = true;

@@ -56,7 +56,7 @@ pub(super) struct NoBaseline {
     pub(super) reason: Prose,
     /// Whether `required: after-first` skips the change limits.
     pub(super) is_first: bool,
-    /// How it was looked for.
+    /// The selector.
     pub(super) missing: MissingBaseline,
 }
 
@@ -541,7 +541,7 @@ impl<'a> Search<'a> {
             Seen::Here(candidates) => (
                 seen.to_owned(),
                 candidates.help.unwrap_or_else(|| {
-                    format!("{more}, or find out why the evaluation does not end")
+                    format!("{more}, or find out why the evaluation is still running")
                 }),
             ),
             Seen::Busy(fault, _) => (
@@ -613,7 +613,7 @@ pub(super) fn both<A: Send, B>(
 
 fn unknown_evaluation() -> Fault {
     Fault::evidence(
-        "the candidate's evaluation is not known, so no baseline of it can be looked for",
+        "the candidate's evaluation is not known, so no baseline can be searched for",
     )
     .help("name the evaluation of the baseline, or the baseline by its id")
 }

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_nobody_misreads_stay_plain() {
+    fn names_that_cannot_be_misread_stay_plain() {
         for name in ["correctness", "judge.score", "a b-c/d_e"] {
             assert_eq!(scalar(name), name);
         }

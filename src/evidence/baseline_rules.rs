@@ -24,7 +24,7 @@ pub struct BaselineRules {
     pub commit: Option<String>,
     /// The attributes that hold the commit and the branch.
     pub identity: Identity,
-    /// The ids of runs that were passed over.
+    /// The ids of runs that cannot be the baseline.
     pub skipped: Vec<String>,
     /// Whether a failed run can be the baseline.
     pub accept_failed: bool,

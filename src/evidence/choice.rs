@@ -20,7 +20,7 @@ pub struct Selection {
     /// Whether no run of the evaluation matches the baseline's keys yet and the first run of the evaluation is recent
     /// enough for `required: after-first`.
     pub is_first: bool,
-    /// How the baseline was looked for, if it was not found.
+    /// How the baseline was named, if it was not found.
     pub missing: Option<MissingBaseline>,
     /// The snapshots that do not hold the scores of rows.
     pub without_rows: Vec<SnapshotOf>,
@@ -35,7 +35,7 @@ pub struct SnapshotOf {
     pub path: String,
 }
 
-/// How a baseline that was not found was looked for.
+/// How a baseline that was not found was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MissingBaseline {
     /// As a run, by its id.
@@ -127,11 +127,11 @@ pub enum Fact {
     SameOutputs,
     /// The two runs have no row in common, but some of their inputs differ only in the order of keys.
     KeysInOtherOrder,
-    /// A run that would otherwise be the baseline was passed over.
+    /// A run that would otherwise be the baseline was not taken.
     BaselineSkipped {
         /// Its id.
         id: String,
-        /// Why it was passed over.
+        /// Why it was not taken.
         why: LeftOut,
     },
 }

@@ -410,7 +410,7 @@ fn trials_without_any_score_are_as_many_as_the_summary_leaves_room_for() {
 }
 
 #[test]
-fn known_usage_is_counted_beside_its_sum() {
+fn known_usage_is_counted_and_summed() {
     let wanted = columns(&[Column::Run(Kind::Tokens), Column::Run(Kind::Cost)], &[]);
     let mut rows = Rows::new(wanted);
     for values in [

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn no_old_verdict_stays_beside_the_new_one() {
+    fn no_old_verdict_stays_with_the_new_one() {
         let page = Page::default();
         let twin = format!("{}\nold", marker::write("a.yaml", at(1, 1)));
         page.create(&twin).unwrap();

@@ -80,7 +80,7 @@ names! {
     BaselineStale = "baseline-stale",
     /// The baseline began after the candidate.
     BaselineNewer = "baseline-newer",
-    /// A run that would have been the baseline was passed over.
+    /// A run that would have been the baseline was not taken.
     BaselineSkipped = "baseline-skipped",
     /// Several runs match the selector.
     SeveralRunsMatch = "several-runs-match",

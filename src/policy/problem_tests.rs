@@ -120,7 +120,7 @@ fn values_that_are_not_yaml() {
     for (text, expected) in [
         (
             "# größe\na: \"b\nc: d\n",
-            "2:4: invalid YAML: the text in quotes does not end [\"] | write `\"` at its end",
+            "2:4: invalid YAML: the text in quotes has no closing quote [\"] | write `\"` at its end",
         ),
         (
             "a: @b\n",
@@ -136,7 +136,7 @@ fn values_that_are_not_yaml() {
         ),
         (
             "a: - b\n",
-            "1:4: invalid YAML: a list item is not allowed here [-] | start the list on a line of its own, with all `-` in the same column",
+            "1:4: invalid YAML: a list item is not allowed here [-] | start the list on a new line, with all `-` in the same column",
         ),
         (
             "a: \"\\d\"\n",

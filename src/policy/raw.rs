@@ -100,18 +100,18 @@ const fn key(field: &'static str) -> &'static str {
 }
 
 block! {
-    /// What must hold before a deployment, judged by weave-gate.
+    /// The conditions for a deployment, which weave-gate checks.
     #[schemars(rename = "weave-gate policy", extend("required" = ["version", "gates"]))]
     RawPolicy {
         /// The version of the policy language.
         #[schemars(extend("const" = 1))]
         version: u64,
-        /// Where the runs are, as entity/project. `--project` overrides it.
+        /// The project of the runs, as entity/project. `--project` overrides it.
         #[schemars(regex(pattern = schema::PROJECT))]
         project: String,
         /// The attributes that hold the commit and the branch of runs.
         identity: RawIdentity,
-        /// The run that is judged. `--candidate` names one, which must still match this.
+        /// The run that is judged. A run that `--candidate` names must also match these keys.
         candidate: RawCandidate,
         /// The run to compare with. `--baseline` overrides it.
         baseline: RawBaseline,
@@ -121,13 +121,12 @@ block! {
         /// Runs of these statuses are judged.
         #[schemars(transform = schema::statuses)]
         accept_status: Vec<Field<String>>,
-        /// What a run means of which calls are missing in Weave. `warn` is for teams that delete single calls on
-        /// purpose.
+        /// The effect of calls that are missing in Weave. `warn` is for teams that delete single calls on purpose.
         #[schemars(extend("enum" = ["undecided", "warn"]))]
         completeness: String,
-        /// What it means that the runs were not measured in the same way.
+        /// The effect of differences in how the two runs were measured.
         comparability: RawComparability,
-        /// What holds for every gate that does not say otherwise.
+        /// The values of keys that a gate does not have.
         defaults: RawDefaults,
         /// Whether several `significant` limits on changes are judged together, so that chance alone fails one of
         /// them no more often than it would fail a single one.
@@ -135,7 +134,7 @@ block! {
         correction: String,
         /// What reports show.
         report: RawReport,
-        /// What must hold; at least one gate.
+        /// The gates, at least one.
         #[schemars(length(min = 1))]
         gates: Vec<Field<RawGate>>,
     }
@@ -232,7 +231,7 @@ block! {
 }
 
 block! {
-    /// What it means that candidate and baseline were not measured in the same way.
+    /// The effect of differences in how the two runs were measured.
     #[schemars(rename = "comparability")]
     RawComparability {
         /// A scorer was changed, added or removed. The default is `undecided`.
@@ -251,7 +250,8 @@ block! {
     /// What reports show.
     #[schemars(rename = "report")]
     RawReport {
-        /// The inputs that stand for a row in reports, in this order. The default is the input that says most.
+        /// The inputs that reports show for a row, in this order. The default is `question` or another usual name, else
+        /// the longest text.
         #[schemars(transform = schema::names)]
         show: Vec<Field<String>>,
     }
@@ -290,7 +290,7 @@ impl JsonSchema for RawRequired {
 }
 
 block! {
-    /// The run that is judged: `run`, `file`, or what the newest such run has to be.
+    /// The run that is judged: `run`, `file`, or keys that select the newest run that matches.
     #[schemars(rename = "candidate", transform = schema::one_source)]
     RawCandidate {
         /// The name of its evaluation, whatever the version; or the name that `EvaluationLogger` was given.
@@ -299,7 +299,7 @@ block! {
         /// The name of its model, whatever the version.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         model: String,
-        /// Its commit, in full or as a prefix of at least 7 characters. All of its runs count; see `reruns`.
+        /// Its commit, in full or as a prefix of at least 7 characters. See `reruns` for several runs of one commit.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         commit: String,
         /// Its branch.
@@ -314,22 +314,22 @@ block! {
         /// The path of a snapshot of it.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         file: String,
-        /// What several runs of one commit mean: `pool` counts the trials of all of them, `newest` only the newest,
-        /// `refuse` decides nothing.
+        /// How several runs of one commit are judged: `pool` judges all trials together, `newest` only the newest run,
+        /// `refuse` leaves every check undecided.
         #[schemars(extend("enum" = Reruns::ALL.map(|(word, _)| word)))]
         reruns: String,
-        /// How long ago it may have finished, such as 7d. An older one leaves every check undecided.
+        /// The maximum time since it finished, such as 7d. An older run leaves every check undecided.
         #[schemars(regex(pattern = schema::AGE))]
         max_age: String,
     }
 }
 
 block! {
-    /// The run to compare with: `run`, `file`, or what the newest such run has to be that has finished, is complete,
-    /// began before the candidate and is not of its commit.
+    /// The run to compare with: `run`, `file`, or keys that select the newest run that matches. The run must have
+    /// finished, be complete, have started before the candidate, and have another commit.
     #[schemars(rename = "baseline", transform = schema::one_source)]
     RawBaseline {
-        /// The name of its evaluation, whatever the version. That of the candidate, where none is named.
+        /// The name of its evaluation, in any version. The default is the candidate's evaluation.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         evaluation: String,
         /// The name of its model, whatever the version.
@@ -350,24 +350,24 @@ block! {
         /// The path of a snapshot of it.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         file: String,
-        /// How long ago it may have finished, such as 30d. An older one leaves the change limits undecided.
+        /// The maximum time since it finished, such as 30d. An older run leaves the change limits undecided.
         #[schemars(regex(pattern = schema::AGE))]
         max_age: String,
         /// false: without a baseline the change limits are skipped, and the report says so. after-first: they are
         /// skipped only while no run of the evaluation matches these keys, for at most 14 days.
         required: RawRequired,
-        /// What a row of the baseline means that the candidate lacks: missing scores, or nothing.
+        /// How rows of the baseline that the candidate lacks are counted: as missing scores, or not at all.
         #[schemars(extend("enum" = ["missing", "ignore"]))]
         removed_rows: String,
     }
 }
 
 block! {
-    /// A further run to compare with: `run`, `file`, or what the newest such run has to be that has finished, is complete,
-    /// began before the candidate and is not of its commit.
+    /// A further run to compare with: `run`, `file`, or keys that select the newest run that matches. The run must have
+    /// finished, be complete, have started before the candidate, and have another commit.
     #[schemars(rename = "further_baseline", transform = schema::one_source)]
     RawFurtherBaseline {
-        /// The name of its evaluation, whatever the version. That of the candidate, where none is named.
+        /// The name of its evaluation, in any version. The default is the candidate's evaluation.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         evaluation: String,
         /// The name of its model, whatever the version.
@@ -388,87 +388,91 @@ block! {
         /// The path of a snapshot of it.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         file: String,
-        /// How long ago it may have finished, such as 90d. An older one leaves the change limits undecided.
+        /// The maximum time since it finished, such as 90d. An older run leaves the change limits undecided.
         #[schemars(regex(pattern = schema::AGE))]
         max_age: String,
     }
 }
 
 block! {
-    /// What holds for every gate that does not say otherwise.
+    /// The values of keys that a gate does not have.
     #[schemars(rename = "defaults")]
     RawDefaults {
         /// Whether gates can block.
         #[schemars(extend("enum" = ["block", "warn"]))]
         severity: String,
-        /// How much evidence checks need: `observed` decides by the measured value, `significant` fails only what chance
-        /// does not explain, `proven` decides only where the whole interval is on one side of the limit.
-        /// `significant` governs change limits only, unless the gate itself says it; `proven` governs all limits.
+        /// The evidence that checks need. `observed`: the measured value decides. `significant`: a check fails only if
+        /// chance does not explain the change. `proven`: a check is decided only if the whole interval is on one side
+        /// of the limit. Here, `significant` applies to change limits only, and `proven` to all limits.
         #[schemars(extend("enum" = Evidence::ALL.map(Evidence::word)))]
         evidence: String,
-        /// The confidence of `significant` and `proven`, one-sided: 0.95 errs once in twenty times.
+        /// The one-sided confidence level of `significant` and `proven`. With 0.95, at most one of twenty decisions is
+        /// wrong by chance.
         #[schemars(extend("exclusiveMinimum" = 0.5, "maximum" = 0.9999))]
         confidence: f64,
-        /// What missing scores mean: judged at both ends, the worst, or nothing.
+        /// How missing scores are counted. `bound`: as the worst and the best possible score, and the check is
+        /// undecided if this decides. `fail`: as the worst score. `ignore`: not at all.
         #[schemars(extend("enum" = ["bound", "fail", "ignore"]))]
         missing: String,
-        /// The fraction of missing scores that is tolerated.
+        /// The maximum fraction of missing scores that are ignored.
         #[schemars(range(min = 0, max = 1))]
         max_missing: f64,
     }
 }
 
 block! {
-    /// One gate: a subject, a metric, limits.
+    /// A gate: a metric, a scorer or the run itself, and limits.
     #[schemars(rename = "gate", extend("required" = ["name", "metric"]), transform = schema::limits_of_metrics)]
     RawGate {
-        /// Unique: it names the gate's checks in every report.
+        /// The name of the gate in reports. It must be unique.
         #[schemars(regex(pattern = r"\S"))]
         name: String,
         /// A dimension, `scorer_key` or `scorer_key.path`; or a pattern such as "safety.*".
         #[schemars(length(min = 1))]
         scorer: String,
-        /// What is measured.
+        /// The metric.
         #[schemars(extend("enum" = Metric::words()))]
         metric: String,
-        /// Only rows whose inputs have these values, each one of those listed. An input in another is written
-        /// `outer.inner`.
+        /// Selects the rows whose inputs have one of the listed values. A nested input is written `outer.inner`.
         #[schemars(extend("minProperties" = 1, "propertyNames" = {"minLength": 1}))]
         r#where: BTreeMap<String, Field<RawAnyOf>>,
-        /// A check for each value of this input, each on its own rows; more than 50 values leave the gate undecided.
+        /// The name of an input. There is a check for the rows of each of its values. More than 50 values leave the
+        /// gate undecided.
         #[schemars(length(min = 1))]
         by: String,
         /// The name under `baselines` of the run that the gate compares with, instead of `baseline`.
         #[schemars(regex(pattern = schema::NAME))]
         against: String,
-        /// The candidate's value is at least this.
+        /// The minimum of the candidate's value.
         min: f64,
-        /// The candidate's value is at most this.
+        /// The maximum of the candidate's value.
         max: f64,
-        /// The value drops from the baseline's by at most this, in the metric's unit.
+        /// The maximum drop from the baseline's value, in the metric's unit.
         #[schemars(range(min = 0))]
         max_drop: f64,
-        /// The value rises from the baseline's by at most this, in the metric's unit.
+        /// The maximum rise from the baseline's value, in the metric's unit.
         #[schemars(range(min = 0))]
         max_rise: f64,
-        /// The value drops by at most this fraction of the baseline's.
+        /// The maximum drop, as a fraction of the baseline's value.
         #[schemars(range(min = 0, max = 10))]
         max_relative_drop: f64,
-        /// The value rises by at most this fraction of the baseline's.
+        /// The maximum rise, as a fraction of the baseline's value.
         #[schemars(range(min = 0, max = 10))]
         max_relative_rise: f64,
-        /// How much evidence the gate's checks need: `observed` decides by the measured value, `significant` fails only
-        /// what chance does not explain, `proven` decides only where the whole interval is on one side of the limit.
-        /// Written here it governs all limits of the gate.
+        /// The evidence that the gate's checks need. `observed`: the measured value decides. `significant`: a check
+        /// fails only if chance does not explain the change. `proven`: a check is decided only if the whole interval is
+        /// on one side of the limit. Here, the rule applies to all limits of the gate.
         #[schemars(extend("enum" = Evidence::ALL.map(Evidence::word)))]
         evidence: String,
-        /// The confidence of `significant` and `proven`, one-sided: 0.95 errs once in twenty times.
+        /// The one-sided confidence level of `significant` and `proven`. With 0.95, at most one of twenty decisions is
+        /// wrong by chance.
         #[schemars(extend("exclusiveMinimum" = 0.5, "maximum" = 0.9999))]
         confidence: f64,
-        /// What missing scores mean: judged at both ends, the worst, or nothing.
+        /// How missing scores are counted. `bound`: as the worst and the best possible score, and the check is
+        /// undecided if this decides. `fail`: as the worst score. `ignore`: not at all.
         #[schemars(extend("enum" = ["bound", "fail", "ignore"]))]
         missing: String,
-        /// The fraction of missing scores that is tolerated.
+        /// The maximum fraction of missing scores that are ignored.
         #[schemars(range(min = 0, max = 1))]
         max_missing: f64,
         /// The lowest and the highest possible score of a `numeric_mean`.
@@ -477,19 +481,19 @@ block! {
         /// Whether the gate can block.
         #[schemars(extend("enum" = ["block", "warn"]))]
         severity: String,
-        /// Excuses the gate to the end of a day, in UTC. It is always shown.
+        /// Accepts the gate's failures until the end of a day, in UTC. Reports always show it.
         waive: RawWaiver,
     }
 }
 
 block! {
-    /// An excuse.
+    /// The end of a waiver, and its reason.
     #[schemars(rename = "waive", extend("required" = ["until", "reason"]))]
     RawWaiver {
-        /// The last day on which it counts, such as 2026-12-31.
+        /// The last day of the waiver, such as 2026-12-31.
         #[schemars(regex(pattern = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"))]
         until: String,
-        /// Why.
+        /// The reason of the waiver.
         #[schemars(regex(pattern = r"\S"))]
         reason: String,
     }

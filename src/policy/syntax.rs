@@ -27,7 +27,7 @@ const ERRORS: [(&str, &str, &str, Where); 15] = [
     (
         "block sequence entries are not allowed",
         "a list item is not allowed here",
-        "start the list on a line of its own, with all `-` in the same column",
+        "start the list on a new line, with all `-` in the same column",
         Where::Noticed,
     ),
     (
@@ -62,7 +62,7 @@ const ERRORS: [(&str, &str, &str, Where); 15] = [
     ),
     (
         "found unexpected end of stream",
-        "the text in quotes does not end",
+        "the text in quotes has no closing quote",
         "write `{start}` at its end",
         Where::Start,
     ),

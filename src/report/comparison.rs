@@ -39,34 +39,34 @@ struct JsonComparison<'a> {
     tool_version: Cow<'a, str>,
     /// Whether the runs can be compared; if not, a finding or the error says why.
     comparable: bool,
-    /// What the process exits with.
+    /// The exit code of the process.
     #[schemars(range(max = 3))]
     exit_code: u8,
-    /// Why the runs could not be had.
+    /// The error because of which the runs could not be compared; null without an error.
     error: Option<JsonError<'a>>,
-    /// The run that is compared.
+    /// The candidate.
     candidate: Option<JsonRun<'a>>,
-    /// The run it is compared with.
+    /// The baseline, which the candidate is compared with.
     baseline: Option<JsonRun<'a>>,
-    /// Both runs side by side in Weave.
+    /// The address of the page in Weave that compares both runs.
     comparison_url: Option<String>,
-    /// What is to be known about the comparison.
+    /// The findings about the comparison.
     findings: Vec<JsonFinding<'a>>,
-    /// One for each metric of each dimension of either run.
+    /// The metrics of the dimensions of both runs.
     dimensions: Vec<JsonLine<'a>>,
-    /// Latencies, tokens, cost and errors of the runs themselves, as far as they are known.
+    /// Latencies, tokens, cost and errors of the runs, if known.
     run_metrics: Vec<JsonRunMetric>,
-    /// How many rows both runs have.
+    /// The number of rows that both runs have.
     common_rows: Option<u64>,
-    /// How many of these have the same scores in both runs; null where the scores of single rows are not known.
+    /// The number of common rows with the same scores in both runs; null if the scores of rows are unknown.
     same_scores: Option<u64>,
-    /// How many of these have the same outputs in both runs; null where outputs were not compared, which they are only if
-    /// all scores are the same.
+    /// The number of common rows with the same outputs in both runs; null if outputs were not compared. They are only
+    /// compared if all scores are the same.
     same_outputs: Option<u64>,
-    /// How many of these have another truth value in the candidate, or another score where no dimension has truth values;
-    /// null where the scores of single rows are not known.
+    /// The number of common rows whose truth value differs, or whose score differs if no dimension has truth values;
+    /// null if the scores of rows are unknown.
     flipped: Option<u64>,
-    /// The worst of them, at most ten, the worst first.
+    /// The worst of these rows, at most ten, the worst first.
     flipped_rows: Vec<JsonFlippedRow<'a>>,
     /// Why the inputs and outputs of these could not be read.
     unexplained: Option<&'a str>,
@@ -78,13 +78,13 @@ struct JsonComparison<'a> {
 struct JsonFlippedRow<'a> {
     /// The digest of the row's content.
     digest: &'a str,
-    /// Its inputs; null where they are not known. A text longer than 16,384 characters is cut, and ends in `…`.
+    /// Its inputs; null if they are unknown. A text longer than 16,384 characters is cut, and ends with `…`.
     inputs: Value,
     /// The dimensions that changed.
     changes: Vec<JsonRowChange<'a>>,
-    /// What came of each trial of the baseline, where it is known.
+    /// The trials of the baseline, if known.
     baseline: Vec<Answered>,
-    /// What came of each trial of the candidate, where it is known.
+    /// The trials of the candidate, if known.
     candidate: Vec<Answered>,
 }
 
@@ -97,9 +97,9 @@ struct JsonRowChange<'a> {
     /// `pass_rate` of a truth value, `numeric_mean` of a number.
     #[schemars(extend("enum" = Metric::words()))]
     metric: &'static str,
-    /// The mean of the baseline's trials that have a score; null where none has.
+    /// The mean over the baseline's trials that have a score; null if none has.
     baseline: Option<f64>,
-    /// The mean of the candidate's trials that have a score; null where none has.
+    /// The mean over the candidate's trials that have a score; null if none has.
     candidate: Option<f64>,
 }
 
@@ -107,22 +107,22 @@ struct JsonRowChange<'a> {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "run_metric")]
 struct JsonRunMetric {
-    /// What was measured.
+    /// The metric.
     #[schemars(extend("enum" = Metric::words()))]
     metric: &'static str,
-    /// The baseline's value, where it is known.
+    /// The baseline's value, over all its rows; null if unknown.
     baseline: Option<f64>,
-    /// The candidate's value, where it is known.
+    /// The candidate's value, over all its rows; null if unknown.
     candidate: Option<f64>,
-    /// candidate - baseline, on the rows that both have.
+    /// Candidate minus baseline, on the rows that both have.
     change: Option<f64>,
-    /// Trials of the baseline of which it is known.
+    /// The number of trials of the baseline with a known value.
     baseline_known: Option<u64>,
-    /// All trials of the baseline.
+    /// The number of trials of the baseline.
     baseline_trials: Option<u64>,
-    /// Trials of the candidate of which it is known.
+    /// The number of trials of the candidate with a known value.
     candidate_known: Option<u64>,
-    /// All trials of the candidate.
+    /// The number of trials of the candidate.
     candidate_trials: Option<u64>,
 }
 
@@ -132,31 +132,32 @@ struct JsonRunMetric {
 struct JsonLine<'a> {
     /// The dimension.
     dimension: &'a str,
-    /// What was measured.
+    /// The metric.
     #[schemars(extend("enum" = Metric::words()))]
     metric: &'static str,
-    /// The baseline's value on the scores there are.
+    /// The baseline's value without missing scores, over all its rows.
     baseline: Option<f64>,
-    /// The candidate's value on the scores there are.
+    /// The candidate's value without missing scores, over all its rows.
     candidate: Option<f64>,
-    /// candidate - baseline, on the rows that both have.
+    /// Candidate minus baseline, on the rows that both have.
     change: Option<f64>,
-    /// Trials of the baseline that have the score.
+    /// The number of trials of the baseline that have the score.
     baseline_scored: Option<u64>,
-    /// All trials of the baseline.
+    /// The number of trials of the baseline.
     baseline_trials: Option<u64>,
-    /// Trials of the candidate that have the score.
+    /// The number of trials of the candidate that have the score.
     candidate_scored: Option<u64>,
-    /// All trials of the candidate.
+    /// The number of trials of the candidate.
     candidate_trials: Option<u64>,
-    /// Common rows whose value is lower in the candidate: of truth values with one trial a row, those that regressed. Null
-    /// where the scores of single rows are not known.
+    /// The number of common rows whose value is lower in the candidate. For truth values with one trial per row these
+    /// are the rows that regressed. Null if the scores of rows are unknown.
     lower: Option<u64>,
-    /// Common rows whose value is higher in the candidate: of truth values with one trial a row, those that are fixed.
+    /// The number of common rows whose value is higher in the candidate. For truth values with one trial per row these
+    /// are the rows that were fixed.
     higher: Option<u64>,
-    /// Common rows that have a score in the baseline and none in the candidate.
+    /// The number of common rows that have a score in the baseline and none in the candidate.
     lost: Option<u64>,
-    /// Common rows that have a score in the candidate and none in the baseline.
+    /// The number of common rows that have a score in the candidate and none in the baseline.
     gained: Option<u64>,
 }
 

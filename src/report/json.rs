@@ -57,18 +57,18 @@ pub struct JsonReport<'a> {
     /// What the process exits with.
     #[schemars(range(max = 3))]
     pub(super) exit_code: u8,
-    /// Whether there is no verdict for reasons that may pass without any change: the network or the server failed, or a
-    /// run is not there, not finished or not complete yet.
+    /// Whether a later run of the same command may reach a verdict without any change: the network or the server
+    /// failed, or a run does not exist yet, is still running, or is incomplete.
     #[serde(default)]
     pub(super) retryable: bool,
-    /// Why nothing, or not everything, could be judged.
+    /// The error because of which nothing, or only a part, could be judged; null without an error.
     pub(super) error: Option<JsonError<'a>>,
     /// The problems of policies that the error names, in the order of their lines; empty for any other error.
     #[serde(default)]
     pub(super) problems: Vec<JsonProblem<'a>>,
-    /// Why nothing was to be judged.
+    /// Why nothing had to be judged; null if something had to be.
     pub(super) skipped: Option<Cow<'a, str>>,
-    /// One for each policy, in the order given.
+    /// The policies, in the order of the command line.
     pub(super) policies: Vec<JsonPolicy<'a>>,
 }
 
@@ -80,13 +80,13 @@ impl JsonReport<'_> {
     }
 }
 
-/// Why something could not be judged.
+/// An error because of which something could not be judged.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "error")]
 pub(super) struct JsonError<'a> {
     /// What was not done, and why.
     pub(super) message: Cow<'a, str>,
-    /// What to do about it.
+    /// The next command or edit.
     pub(super) help: Option<Cow<'a, str>>,
 }
 
@@ -104,11 +104,11 @@ pub(super) struct JsonProblem<'a> {
     place: Cow<'a, str>,
     /// What is wrong, and what was expected.
     message: Cow<'a, str>,
-    /// What to do about it.
+    /// The next command or edit.
     help: Option<Cow<'a, str>>,
 }
 
-/// One policy, and what came of it.
+/// One policy and its result.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "policy")]
 pub(super) struct JsonPolicy<'a> {
@@ -116,25 +116,26 @@ pub(super) struct JsonPolicy<'a> {
     pub(super) path: Cow<'a, str>,
     /// SHA-256 of the file, in hexadecimal.
     pub(super) sha256: Cow<'a, str>,
-    /// null if the evidence is unavailable.
+    /// The verdict; null if the evidence is unavailable.
     #[schemars(extend("enum" = VERDICTS))]
     pub(super) verdict: Option<Cow<'a, str>>,
     /// Why the evidence is unavailable.
     pub(super) error: Option<JsonError<'a>>,
-    /// The run on trial.
+    /// The candidate, which is the run that is judged.
     pub(super) candidate: Option<JsonRun<'a>>,
-    /// The run it was compared with; null where there was none.
+    /// The baseline, which the candidate is compared with; null if there is none.
     pub(super) baseline: Option<JsonRun<'a>>,
-    /// Every run that is judged, and every one that was left out; those of the candidate first, the newest first.
+    /// All runs that were judged or left out: first those of the candidate, then those of the baseline, each newest
+    /// first.
     pub(super) runs: Vec<JsonListedRun<'a>>,
-    /// How many rows the candidate and the baseline have in common; null where there is no baseline.
+    /// The number of rows that candidate and baseline have in common; null without a baseline.
     #[serde(default)]
     pub(super) common_rows: Option<u64>,
-    /// Both runs side by side in Weave.
+    /// The address of the page in Weave that compares both runs.
     pub(super) comparison_url: Option<String>,
-    /// What is to be known about the comparison.
+    /// The findings about the runs and the policy.
     pub(super) findings: Vec<JsonFinding<'a>>,
-    /// One for each limit of each gate on each slice of each of its dimensions.
+    /// The checks: one for each limit of each gate, on each slice of each of its dimensions.
     pub(super) checks: Vec<JsonCheck<'a>>,
     /// Why the rows of failed checks could not be read.
     pub(super) unexplained: Option<Cow<'a, str>>,
@@ -144,31 +145,31 @@ pub(super) struct JsonPolicy<'a> {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "listed_run")]
 pub(super) struct JsonListedRun<'a> {
-    /// Whose run it is.
+    /// The side that the run belongs to: candidate or baseline.
     #[schemars(extend("enum" = ["candidate", "baseline"]))]
     pub(super) role: Cow<'a, str>,
     /// The name under `baselines` of the baseline that it belongs to; null for the candidate and for `baseline`.
     pub(super) against: Option<Cow<'a, str>>,
-    /// Whether it is judged; if not, why it is left out.
+    /// Whether it is judged, or why it is left out.
     #[schemars(extend("enum" = ["judged", "failed", "incomplete", "abandoned", "older", "excluded"]))]
     pub(super) r#use: Cow<'a, str>,
     /// Its id.
     pub(super) id: Cow<'a, str>,
     /// Its name in Weave.
     pub(super) display_name: Option<Cow<'a, str>>,
-    /// Its commit, where it was logged with one.
+    /// Its commit; null if it was logged without one.
     pub(super) commit: Option<Cow<'a, str>>,
-    /// Its branch, where it was logged with one.
+    /// Its branch; null if it was logged without one.
     pub(super) branch: Option<Cow<'a, str>>,
-    /// running, completed, failed, or what else Weave says.
+    /// running, completed, failed, or another status that Weave sends.
     pub(super) status: Option<Cow<'a, str>>,
-    /// When it began.
+    /// Its start time.
     pub(super) started_at: Option<String>,
-    /// When it ended.
+    /// Its end time.
     pub(super) finished_at: Option<String>,
-    /// How many rows it has; null where they were not counted.
+    /// The number of its rows; null if they were not counted.
     pub(super) rows: Option<u64>,
-    /// How many trials, of all rows; null where they were not counted.
+    /// The number of its trials; null if they were not counted.
     pub(super) trials: Option<u64>,
     /// Its page in Weave.
     pub(super) url: Option<String>,
@@ -180,7 +181,7 @@ pub(super) struct JsonListedRun<'a> {
 pub(super) struct JsonRunValue<'a> {
     /// The run's id.
     pub(super) id: Cow<'a, str>,
-    /// The value on the scores there are; null where it cannot be measured.
+    /// The value without missing scores; null if it cannot be measured.
     pub(super) value: Option<f64>,
 }
 
@@ -202,37 +203,37 @@ pub(super) struct JsonRun<'a> {
     pub(super) model: Option<Cow<'a, str>>,
     /// The digest of the version of its model.
     pub(super) model_version: Option<Cow<'a, str>>,
-    /// running, completed, failed, or what else Weave says.
+    /// running, completed, failed, or another status that Weave sends.
     pub(super) status: Option<Cow<'a, str>>,
-    /// When it began.
+    /// Its start time.
     pub(super) started_at: Option<String>,
-    /// When it ended.
+    /// Its end time.
     pub(super) finished_at: Option<String>,
-    /// How many rows it has.
+    /// The number of its rows.
     pub(super) rows: u64,
-    /// How many trials, of all rows.
+    /// The number of its trials.
     pub(super) trials: u64,
-    /// What was asked for, where it was looked for.
+    /// The selector with which it was found; null if it was named by its id.
     pub(super) selector: Option<String>,
-    /// How many runs match that; at least so many.
+    /// The minimum number of runs that match the selector.
     pub(super) matches: Option<u64>,
     /// Its page in Weave.
     pub(super) url: Option<String>,
 }
 
-/// Something to be known about a comparison.
+/// A finding about the runs or the policy.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "finding")]
 pub(super) struct JsonFinding<'a> {
     /// Its stable name.
     #[schemars(extend("enum" = finding_names()))]
     pub(super) name: Cow<'a, str>,
-    /// What it does to the verdict.
+    /// Its effect on the verdict.
     #[schemars(extend("enum" = ["undecided", "warning", "note", "hint"]))]
     pub(super) effect: Cow<'a, str>,
-    /// What was found, in words.
+    /// What was found.
     pub(super) message: Cow<'a, str>,
-    /// The next action; null if nothing is to be done.
+    /// The next command or edit; null if nothing has to be done.
     #[serde(default)]
     pub(super) help: Option<Cow<'a, str>>,
 }
@@ -241,78 +242,80 @@ pub(super) struct JsonFinding<'a> {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "check")]
 pub(super) struct JsonCheck<'a> {
-    /// What tells it from every other check of its policy: gate, subject, slice and limit.
+    /// Its id, which is unique in its policy: gate, subject, slice and limit.
     pub(super) id: Cow<'a, str>,
     /// The name of its gate.
     pub(super) gate: Cow<'a, str>,
-    /// The dimension; null where the metric is of the run itself.
+    /// The dimension; null if the metric is of the run itself.
     pub(super) subject: Option<Cow<'a, str>>,
-    /// The rows that it is about; null for all.
+    /// The rows that it is measured on; null for all rows.
     pub(super) slice: Option<JsonSlice<'a>>,
-    /// What was measured.
+    /// The metric.
     #[serde(with = "word")]
     #[schemars(with = "String", extend("enum" = Metric::words()))]
     pub(super) metric: Metric,
-    /// The name under `baselines` of what the gate compares with; null for `baseline`.
+    /// The name under `baselines` of the baseline that the gate compares with; null for `baseline`.
     pub(super) against: Option<Cow<'a, str>>,
-    /// Which limit.
+    /// The key of the limit.
     #[serde(with = "word")]
     #[schemars(with = "String", extend("enum" = LimitKey::ALL.map(LimitKey::word)))]
     pub(super) limit_key: LimitKey,
-    /// Its value, in the metric's unit or as a fraction of the baseline.
+    /// The value of the limit, in the metric's unit or as a fraction of the baseline.
     pub(super) limit: f64,
-    /// The baseline's value on the scores there are.
+    /// The baseline's value without missing scores.
     pub(super) baseline: Option<f64>,
-    /// The candidate's value on the scores there are; for a change, on the rows of the comparison.
+    /// The candidate's value without missing scores; for a limit on a change, on the compared rows.
     pub(super) candidate: Option<f64>,
     /// candidate - baseline, in the metric's unit.
     pub(super) change: Option<f64>,
-    /// The baseline's value with missing scores at their lowest and highest; null for an end without bound.
+    /// The baseline's value if all missing scores are as low, and as high, as possible; null for an end without a
+    /// bound.
     pub(super) baseline_range: Option<[Option<f64>; 2]>,
-    /// The candidate's value with missing scores at their lowest and highest; null for an end without bound.
+    /// The candidate's value if all missing scores are as low, and as high, as possible; null for an end without a
+    /// bound.
     pub(super) candidate_range: Option<[Option<f64>; 2]>,
-    /// Trials of the candidate that have the score.
+    /// The number of trials of the candidate that have the score.
     pub(super) scored: Option<u64>,
-    /// All trials of the candidate; a removed row counts as one.
+    /// The number of trials of the candidate; a removed row counts as one.
     pub(super) trials: Option<u64>,
-    /// The rows that these trials are of, removed rows included.
+    /// The number of rows of these trials, including removed rows.
     pub(super) row_count: Option<u64>,
-    /// The distance to the limit: the number of rows or trials that could turn before it is crossed.
+    /// The distance to the limit: the number of rows or trials that may fail before it is crossed.
     pub(super) margin: Option<u64>,
-    /// What the margin counts.
+    /// The unit of the margin: rows or trials.
     #[schemars(extend("enum" = ["row", "trial", null]))]
     pub(super) margin_unit: Option<Cow<'a, str>>,
-    /// How much evidence the check needs: the one-sided confidence level.
+    /// The one-sided confidence level that the check needs; null with `evidence: observed`.
     #[serde(with = "word")]
     #[schemars(with = "String", extend("enum" = Rule::ALL.map(Rule::word)))]
     pub(super) evidence: Rule,
-    /// What chance has to say of it; null where the measured value decides, or where it was not looked at.
+    /// The interval and the significance test; null if the measured value decides alone, or if nothing was tested.
     pub(super) chance: Option<JsonChance>,
-    /// Whether the gate can block.
+    /// Whether the gate blocks: block or warn.
     #[schemars(extend("enum" = ["block", "warn"]))]
     pub(super) severity: Cow<'a, str>,
-    /// Whether the check keeps the verdict from being passed.
+    /// Whether the check prevents the verdict `passed`.
     pub(super) blocks: bool,
-    /// What came of it.
+    /// The status of the check.
     #[serde(with = "word")]
     #[schemars(with = "String", extend("enum" = ["pass", "fail", "undecided", "waived", "skipped"]))]
     pub(super) status: Status,
-    /// The finding that left it undecided.
+    /// The name of the finding that made it undecided; null otherwise.
     pub(super) finding: Option<Cow<'a, str>>,
-    /// Why, as a stable word: the name of a finding, or `meets-limit`, `beyond-limit`, `missing-scores-decide`,
+    /// The reason, as a stable word: the name of a finding, or `meets-limit`, `beyond-limit`, `missing-scores-decide`,
     /// `missing-scores-without-bounds`, `zero-baseline`, `interval-meets-limit`, `interval-beyond-limit`,
     /// `interval-spans-limit`, `beyond-limit-within-noise` or `too-few-rows`.
     pub(super) reason_kind: Cow<'a, str>,
-    /// Why it came out so, in words.
+    /// The reason, as a sentence.
     pub(super) reason: Cow<'a, str>,
-    /// The same without the values and the limit, which reports show beside it; empty if there is nothing more to say.
+    /// The reason without the values and the limit; empty if there is no more to say.
     #[serde(default)]
     pub(super) conclusion: Cow<'a, str>,
-    /// What each run of the candidate's commit measures alone, the newest first; empty where it is a single one.
+    /// The value of each run of the candidate's commit alone, the newest first; empty if there is only one run.
     pub(super) runs: Vec<JsonRunValue<'a>>,
-    /// How many rows speak against it; null where they were not looked at.
+    /// The number of rows because of which the check did not pass; null if the rows were not read.
     pub(super) rows_behind: Option<u64>,
-    /// The worst of them, at most ten, the worst first.
+    /// The worst of these rows, at most ten, the worst first.
     pub(super) rows: Vec<Row>,
 }
 
@@ -320,50 +323,52 @@ pub(super) struct JsonCheck<'a> {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "slice")]
 pub(super) struct JsonSlice<'a> {
-    /// In words.
+    /// The rows as a text, such as `topic: refunds`.
     pub(super) text: Cow<'a, str>,
-    /// The inputs under `where`, each with the values of which a row has one.
+    /// The inputs under `where`, each with its allowed values.
     pub(super) r#where: BTreeMap<Cow<'a, str>, Vec<Value>>,
     /// The input under `by`.
     pub(super) by: Option<Cow<'a, str>>,
-    /// Its value; null where the rows lack it, or where there is no `by`.
+    /// The value of that input; null if the rows lack it, or without `by`.
     pub(super) value: Option<Value>,
 }
 
-/// What chance has to say of a check. Missing scores are at their worst.
+/// The confidence interval and the significance test of a check, with missing scores at their worst.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "chance")]
 pub(super) struct JsonChance {
-    /// One-sided: each end of the interval is a bound that holds with this.
+    /// The one-sided confidence level: each end of the interval is a bound with this confidence.
     pub(super) confidence: f64,
-    /// Rows that it is measured on.
+    /// The number of rows that are tested.
     pub(super) rows: u64,
-    /// Rows that were true in the baseline and are not in the candidate, where each has one trial.
+    /// The number of rows that are true in the baseline and not in the candidate; null if rows have several trials.
     pub(super) regressed: Option<u64>,
-    /// Rows that were not true in the baseline and are in the candidate, where each has one trial.
+    /// The number of rows that are true in the candidate and not in the baseline; null if rows have several trials.
     pub(super) fixed: Option<u64>,
-    /// The value, or the change, averaged over rows.
+    /// The mean over rows of the value, or of the change.
     pub(super) point: Option<f64>,
-    /// The plausible values of it; null for an end that is not known.
+    /// The confidence interval of the mean; null for an end that is unknown.
     pub(super) interval: [Option<f64>; 2],
-    /// Whether scores are missing, so that these numbers are those with each of them at its worst.
+    /// Whether scores are missing. These numbers are then those with each missing score at its worst.
     #[serde(default)]
     pub(super) missing_at_worst: bool,
-    /// How likely such a change is where nothing changed, one-sided; of changes only.
+    /// The one-sided p-value: the probability of at least such a change if nothing changed; null for a limit on the
+    /// value.
     pub(super) p: Option<f64>,
-    /// The same, corrected for the other tests of its family; null where the test is not counted.
+    /// The p-value corrected for the other tests of its family; null if the test is not counted.
     pub(super) adjusted_p: Option<f64>,
-    /// How many tests are counted in its family: those of the checks that can block today, or those of all others. Null
-    /// where nothing is corrected.
+    /// The number of tests in its family: those of the checks that can block today, or those of all other checks. Null
+    /// without a correction.
     pub(super) family: Option<u64>,
-    /// Whether this test is one of them. One that is not counted could not reject, whatever its rows had said, and cannot
-    /// fail.
+    /// Whether this test is counted. A test that could not reject with any scores of its rows is not counted, and
+    /// cannot fail.
     pub(super) counted: Option<bool>,
-    /// `McNemar`'s test with the mid-p correction, two-sided, where each row has one trial: another word on it.
+    /// The two-sided p-value of `McNemar`'s test with the mid-p correction, for reference; null if rows have several
+    /// trials.
     pub(super) mcnemar_mid_p: Option<f64>,
-    /// The smallest change that so many rows could have shown, if it were the only test.
+    /// The smallest change that this number of rows can detect in a single test.
     pub(super) resolution: Option<f64>,
-    /// About how many rows of this kind would decide, where these do not.
+    /// The approximate number of rows that would decide the check; null if these rows decide it.
     pub(super) rows_needed: Option<u64>,
 }
 

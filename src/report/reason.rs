@@ -33,7 +33,7 @@ pub(super) fn reason_help(check: &Check) -> Option<Prose> {
     }
 }
 
-/// The reason, and the next action on a line of its own.
+/// The reason, and the next action on a new line.
 pub(super) fn reason_and_help(check: &Check) -> String {
     let reason = reason_text(check).to_string();
     match reason_help(check) {

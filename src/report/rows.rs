@@ -32,11 +32,11 @@ pub(super) struct Side {
     pub(super) scored: u64,
     /// All trials of the row; 0 where the run lacks it.
     pub(super) trials: u64,
-    /// What came of each trial, where it is known.
+    /// The trials, if known.
     pub(super) answers: Vec<Answered>,
 }
 
-/// What came of one trial.
+/// One trial: output, scores and exceptions.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "answer")]
 pub(super) struct Answered {
@@ -88,7 +88,7 @@ fn side(run: &Run, scored: Scored, answers: &[Answer]) -> Side {
     }
 }
 
-/// What came of each trial of a row.
+/// The trials of a row.
 pub(super) fn answered(run: &Run, answers: &[Answer]) -> Vec<Answered> {
     let answers = answers.iter().map(|answer| Answered {
         output: answer.output.clone(),

@@ -60,7 +60,7 @@ impl Address {
                 "refused to send the API key over plain http to `{}`",
                 site.host
             ))
-            .help("use https, or --insecure-http if everybody on the way may read the key"));
+            .help("use https, or --insecure-http if everyone with access to the network may read the key"));
         }
         let is_own = base.has(&site, &source);
         let own = is_own.then_some(&*base.site.authority);

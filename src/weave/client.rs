@@ -282,12 +282,12 @@ impl<'a> Client<'a> {
         let bytes = made
             .unwrap_or_else(|gave_up| Err(self.gave_up(request.retry, &gave_up)))
             .map_err(|refusal| refusal.of(request.what))?;
-        // If somebody logged the key as a name, every report would show it.
+        // If the key was logged as a name, every report would show it.
         if self.holds_secret(&bytes) {
             let fault = Fault::evidence(
                 "an answer of Weave holds the API key or a token, and is not shown",
             )
-            .help("somebody logged the key as a name or a text; revoke it, and log without it");
+            .help("the key was logged as a name or a text: revoke it, and log without it");
             return Err(ApiError::Fault(fault).of(request.what));
         }
         Ok(bytes)
@@ -529,7 +529,7 @@ impl<'a> Client<'a> {
         let seconds = retry.given.as_secs_f64().ceil();
         let message = if reason.is_empty() {
             format!(
-                "{} gave no whole answer within {seconds} s",
+                "{} sent no complete answer within {seconds} s",
                 self.address.trace
             )
         } else {

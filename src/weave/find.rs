@@ -522,7 +522,7 @@ impl<'a> Finder<'a> {
         {
             return Err(ApiError::Fault(
                 Fault::evidence(
-                    "the candidate has no start time, so no run can be told to be older",
+                    "the candidate has no start time, so it is unknown which runs are older",
                 )
                 .help("name the baseline by its id"),
             ));
@@ -828,7 +828,7 @@ fn contradicts(eligible: Eligible<'_>, recent: &[RunInfo]) -> Result<(), Fault> 
                 "the answers of Weave contradict each other: the project has no runs, and has {}",
                 named(&ids)
             ))
-            .help("try again; a run may have been logged just now, or an answer got lost"))
+            .help("try again; a run may have been logged just now, or an answer was lost"))
         }
         _ => Ok(()),
     }

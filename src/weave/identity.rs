@@ -75,7 +75,7 @@ impl Identity {
                 "refused to send the identity token over plain http to `{}`",
                 site.host
             ))
-            .help("use https, or --insecure-http if everybody on the way may read the token"));
+            .help("use https, or --insecure-http if everyone with access to the network may read the token"));
         }
         Ok(Self {
             sender: Sender::new(&site, Duration::MAX, lookup)?,

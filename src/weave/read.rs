@@ -73,7 +73,7 @@ impl RunSource {
     }
 }
 
-/// What to read besides counts and means.
+/// What to read in addition to counts and means.
 #[derive(Clone, Copy, Default)]
 pub struct Needs<'a> {
     /// Whether to read tokens.

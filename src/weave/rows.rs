@@ -25,7 +25,7 @@ const SAMPLE: usize = 200;
 /// Target size of a page, in bytes: large enough that requests cost little, and small enough to hold two pages.
 const GOOD_PAGE: usize = 4 * 1024 * 1024;
 
-/// What to read of each row besides its scores and outputs.
+/// What to read of each row in addition to its scores and outputs.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Ask {
     /// The latency and the tokens of its predict calls alone, which cost the server another query.
@@ -361,11 +361,11 @@ impl Reader<'_> {
             }
             let is_ours = |run: &&OfRun<'_>| self.ids.contains(&&*run.evaluation_call_id);
             let mut runs = row.evaluations.iter().filter(is_ours);
-            let stands_twice = |id: &&str| {
+            let is_repeated = |id: &&str| {
                 let runs = row.evaluations.iter();
                 runs.filter(|run| run.evaluation_call_id == *id).count() > 1
             };
-            if self.ids.iter().any(stands_twice) {
+            if self.ids.iter().any(is_repeated) {
                 return Err(ApiError::Fault(contradiction("a row has one run twice")));
             }
             if !runs.any(|run| !run.trials.is_empty()) {

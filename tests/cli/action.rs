@@ -261,7 +261,7 @@ fn a_link_of_the_repository_chooses_no_file_to_remove() {
 /// The environment of this script holds the API key. The script must start no program that `PATH` could replace, except
 /// the gate.
 #[test]
-fn no_program_of_the_repository_is_started_beside_the_gate() {
+fn no_program_of_the_repository_is_started_with_the_gate() {
     let bin = Path::new(env!("CARGO_TARGET_TMPDIR")).join("action-evil-bin");
     fs::create_dir_all(&bin).unwrap();
     let sprung = bin.join("sprung");

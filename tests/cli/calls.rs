@@ -276,9 +276,9 @@ pub const CALLS: [Call; 29] = [
     Call {
         is: is_details,
         used_for: Use::Explanation,
-        reads: "what stands in the rows of `cand`",
+        reads: "the contents of the rows of `cand`",
         after: 4,
-        ..Call::of("what stands in the rows behind a failing check", FAILING)
+        ..Call::of("the contents of the rows behind a failing check", FAILING)
     },
 ];
 

@@ -214,7 +214,7 @@ fn tried(call: &Call, fault: &'static Fault, expected: &Expected) -> Tried {
     let time = all_the_time(check, fault.class, expected.seconds);
     let is_late = outcome
         .read("r.json")
-        .contains("gave no whole answer within ")
+        .contains("sent no complete answer within ")
         && took >= time;
     if is_late && (made == 0 || !is_seen) {
         outcome.done();
@@ -272,7 +272,7 @@ pub fn tell(outcome: &Outcome, said: &Said, call: &Call, class: Class, wrong: &m
         // The last attempt may run out of time. The message then names the timeout, and the log names the earlier
         // faults.
         let is_late = [Class::Again, Class::Gone].contains(&class)
-            && message.contains("gave no whole answer within")
+            && message.contains("sent no complete answer within")
             && outcome.stderr.contains(words);
         message.contains(words) || is_late
     };

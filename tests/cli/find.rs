@@ -444,7 +444,7 @@ fn a_candidate_without_a_start_has_no_older_run() {
         .file("s.json", &saved.to_string())
         .run()
         .code(3)
-        .says("the candidate has no start time, so no run can be told to be older");
+        .says("the candidate has no start time, so it is unknown which runs are older");
 }
 
 #[test]
@@ -543,7 +543,7 @@ fn waiting_goes_on_while_the_server_is_busy_and_stops_where_it_cannot_help() {
     outcome
         .code(3)
         .says("waited 2s for")
-        .says("gave no whole answer within 1 s");
+        .says("sent no complete answer within 1 s");
     assert!(started.elapsed().as_secs() < 6);
     let (outcome, requests) = waits(|_, _| Some(Reply::status(403, "no access")), "60s");
     outcome.code(3).says("may not read this project");

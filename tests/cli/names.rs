@@ -39,7 +39,7 @@ enum Name {
 #[rustfmt::skip]
 fn faults(name: Name) -> Vec<Fault<&'static str>> {
     const LATER: &str = "failed to lookup address information: Temporary failure in name resolution";
-    const LATE: &str = "gave no whole answer within";
+    const LATE: &str = "sent no complete answer within";
     let unknown = match name {
         Name::Server => "cannot resolve the host of",
         Name::Proxy => "cannot resolve the host of https://weave.test, through the proxy of the environment",

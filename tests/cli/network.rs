@@ -268,7 +268,7 @@ fn of_connections() -> Vec<Fault> {
 
 #[rustfmt::skip]
 fn of_time() -> Vec<Fault> {
-    const LATE: &str = "gave no whole answer within";
+    const LATE: &str = "sent no complete answer within";
     let drops = |head: &str, drop: &str| Reply::Endless(text(head), text(drop), Duration::from_millis(50));
     vec![
         fault("no headers", Reply::Stall(text("")), Slow, LATE),
@@ -334,7 +334,7 @@ fn of_ends() -> Vec<Fault> {
         changed("an old protocol", made(|body| Reply::Raw(with_length("HTTP/1.0 200 OK", body))), Sound, ""),
         changed("go on", hinted("HTTP/1.1 100 Continue\r\n\r\n"), Sound, ""),
         changed("an early hint", hinted("HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n"), Sound, ""),
-        changed("a hint that nobody knows", hinted("HTTP/1.1 199 X\r\n\r\n"), Sound, ""),
+        changed("an unknown hint", hinted("HTTP/1.1 199 X\r\n\r\n"), Sound, ""),
         changed("another answer after it", made(move |body| and_stray(&sound(body))), Sound, ""),
         changed("longer than it says, by all but a letter", made(move |body| {
             and_stray(&[b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n", body].concat())
@@ -375,7 +375,7 @@ fn of_compression() -> Vec<Fault> {
         changed("gzip that does not say so", made(|body| whole(gzip(body))), Unread, UNREAD),
         fault("gzip that is none", zipped(text("not gzip")), Again, BROKEN),
         fault("gzip cut short", zipped(gzip(b"{\"summary\": null}")[..20].to_vec()), Again, BROKEN),
-        fault("an encoding that nobody asked for", whole(vec![0x1b, 2, 0, 0xf8]).header("Content-Encoding: br"), Unread, UNREAD),
+        fault("an encoding that was not requested", whole(vec![0x1b, 2, 0, 0xf8]).header("Content-Encoding: br"), Unread, UNREAD),
     ]
 }
 

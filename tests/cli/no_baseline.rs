@@ -1,4 +1,4 @@
-//! Tests of the message if there is no baseline: what was looked for, what there is instead, and how to get one.
+//! Tests of the message if there is no baseline: what was searched for, what exists instead, and how to get one.
 
 use serde_json::json;
 

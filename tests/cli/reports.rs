@@ -245,7 +245,7 @@ fn a_reader_that_goes_away_changes_no_exit_code() {
 }
 
 #[test]
-fn a_report_replaces_an_older_one_and_leaves_nothing_beside_it() {
+fn a_report_replaces_an_older_one_and_leaves_no_other_file() {
     let outcome = example(&["--report", "r.md", "--json", "r.json"]);
     assert_eq!(
         outcome.names(),

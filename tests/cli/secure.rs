@@ -137,8 +137,8 @@ fn of_tls() -> Vec<Fault<Meets>> {
         fault("no common version", Meets::Bytes(OLD, End), "received fatal alert", Final),
         fault("closed at once", Meets::Bytes(b"", End), "unexpected end of file", Gone),
         fault("cut in the handshake", Meets::Bytes(HALF, End), "unexpected end of file", Gone),
-        fault("nothing", Meets::Bytes(b"", Silence), "gave no whole answer within", Slow),
-        fault("half a handshake", Meets::Bytes(HALF, Silence), "gave no whole answer within", Slow),
+        fault("nothing", Meets::Bytes(b"", Silence), "sent no complete answer within", Slow),
+        fault("half a handshake", Meets::Bytes(HALF, Silence), "sent no complete answer within", Slow),
     ]
 }
 
@@ -154,7 +154,7 @@ fn of_proxies() -> Vec<Fault<Meets>> {
         fault("a redirect", says("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\n\r\n"), "proxy server responded 302", Final),
         fault("502", says("HTTP/1.1 502 Bad Gateway\r\n\r\n"), "proxy server responded 502", Gone),
         fault("closed", Meets::Bytes(b"", End), "the proxy of the environment failed: ", Gone),
-        fault("no answer", Meets::Bytes(b"", Silence), "gave no whole answer within", Slow),
+        fault("no answer", Meets::Bytes(b"", Silence), "sent no complete answer within", Slow),
         fault("no proxy", Meets::Bytes(b"SSH-2.0-OpenSSH_9.6\r\n", End), "the proxy of the environment failed: protocol", Gone),
         fault("a stranger behind it", leads_to(Meets::Tls(tls("unknown-authority.pem", ALL))), "UnknownIssuer", Final),
         fault("another host behind it", leads_to(Meets::Tls(tls("other-host.pem", ALL))), "not valid for name \"weave.test\"", Final),

@@ -281,7 +281,7 @@ def _(target: Corruptible) -> Answer | None:
     return target.spliced((one.start, one.end, target.of(other)), (other.start, other.end, target.of(one)))
 
 
-@kind("run: stands twice", 15)
+@kind("run: repeated", 15)
 def _(target: Corruptible) -> Answer | None:
     lines = target.lines()
     if lines:

@@ -97,7 +97,7 @@ def gather(policy: dict, options: list[str], answers: Answers) -> Evidence:
     """Reads the evidence that a policy is judged on, in the order in which its parts depend on each other."""
     named = dict(zip(options[::2], options[1::2], strict=True))
     if named.get("--baseline", "").startswith("file:"):
-        return _beside_snapshot(named["--candidate"], named["--baseline"].removeprefix("file:"), answers, policy)
+        return _with_snapshot(named["--candidate"], named["--baseline"].removeprefix("file:"), answers, policy)
     if named:
         ours = [_named(named["--candidate"], answers)]
         theirs = [_named(named["--baseline"], answers)] if "--baseline" in named else []
@@ -184,7 +184,7 @@ def _pooled(ours: list[Root], theirs: list[Root], answers: Answers, policy: dict
     return Evidence(candidate, baseline, totals, number[candidate], {}, common, removed, rows)
 
 
-def _beside_snapshot(candidate: str, file: str, answers: Answers, policy: dict) -> Evidence:
+def _with_snapshot(candidate: str, file: str, answers: Answers, policy: dict) -> Evidence:
     """Reads a candidate in Weave and a baseline in a file. Both must have the same rows."""
     saved = reading.snapshot(answers.file(file), f"{ENTITY}/{PROJECT}")
     _whole(_named(candidate, answers), answers)
@@ -451,7 +451,7 @@ def counted(trials: list[Trial], name: str) -> reading.Scores:
     total = 0.0
     for trial in trials:
         if name in trial.broken:
-            raise Unproven(f"{name} stands twice in one trial")
+            raise Unproven(f"{name} is repeated in one trial")
         value = trial.scores.get(name)
         scores.scored += value is not None
         if isinstance(value, bool):

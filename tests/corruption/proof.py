@@ -199,7 +199,7 @@ def _row_ends(gate: dict, name: str, rows: list[list[Trial]], text: bool) -> End
         known = []
         for trial in trials:
             if name in trial.broken:
-                raise Unproven(f"{name} stands twice in one trial")
+                raise Unproven(f"{name} is repeated in one trial")
             value = trial.scores.get(name)
             if gate["metric"] == "coverage":
                 known += [1] if (isinstance(value, str) if text else isinstance(value, (bool, int, float))) else []
@@ -248,7 +248,7 @@ def _worth(row: Row, run: str, name: str) -> tuple[bool, bool]:
     values = []
     for trial in row.trials[run]:
         if name in trial.broken:
-            raise Unproven(f"{name} stands twice in one trial")
+            raise Unproven(f"{name} is repeated in one trial")
         value = trial.scores.get(name)
         values.append(value if isinstance(value, bool) else None)
     return not values or not all(value is True for value in values), not any(value is False for value in values)
@@ -278,7 +278,7 @@ def _noise(gate: dict, found: Evidence) -> bool | None:
         pair = []
         for trials in (theirs, ours):
             if trials and gate["scorer"] in trials[0].broken:
-                raise Unproven("a score stands twice in one trial")
+                raise Unproven("a score is repeated in one trial")
             value = trials[0].scores.get(gate["scorer"]) if trials else None
             pair.append(value if isinstance(value, bool) else None)
         pairs[tuple(pair)] += 1
@@ -366,7 +366,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, Map) and value.repeated:
-        raise Unproven("an input stands twice")
+        raise Unproven("an input is repeated")
     return value
 
 

@@ -41,7 +41,7 @@ class Map(dict):
 
     def get(self, key: str, default: Any = None) -> Any:
         if key in self.repeated:
-            raise Unproven(f"{key} stands twice")
+            raise Unproven(f"{key} is repeated")
         return super().get(key, default)
 
 
@@ -239,7 +239,7 @@ def summary(answer: Answer | None) -> Summary:
         evaluation = obj(evaluation)
         name = text(evaluation.get("evaluation_call_id"))
         if name in runs:
-            raise Unproven("a run stands twice")
+            raise Unproven("a run is repeated")
         runs[name] = _totals(evaluation)
         if runs[name].trials > MOST:
             raise Unproven("more trials than can be counted")
@@ -317,7 +317,7 @@ def snapshot(body: bytes, project: str) -> Snapshot:
         for row in map(obj, array(results.get("rows"))) if text(results.get("run")) == run else ():
             digest = text(row.get("row_digest"))
             if digest in rows:
-                raise Unproven("a row of the snapshot stands twice")
+                raise Unproven("a row of the snapshot is repeated")
             rows[digest] = [_trial(obj(trial)) for trial in array(row.get("trials"))]
     if {digest: len(of) for digest, of in rows.items()} != trials:
         raise Unproven("the scores of the snapshot are not those of its rows")
@@ -359,7 +359,7 @@ def _each_once(trials: list[Map]) -> list[Map]:
     for trial in trials:
         name = dict.get(trial, "predict_and_score_call_id") or id(trial)
         if name in found and not same(dict.get(found[name], "scores"), dict.get(trial, "scores")):
-            raise Unproven("a trial stands twice, and differs")
+            raise Unproven("a trial is repeated, and differs")
         found.setdefault(name, trial)
     return list(found.values())
 
@@ -423,7 +423,7 @@ def roots(answer: Answer | None, limit: int | None = None) -> list[Root]:
             continue
         for other in found:
             if other.id == run.id and other != run:
-                raise Unproven("a run stands twice, and differs")
+                raise Unproven("a run is repeated, and differs")
         if run not in found:
             found.append(run)
     return found

@@ -228,7 +228,7 @@ def test_init_overwrites_nothing_and_says_what_is_missing(place):
     there.write_text("mine")
     done = place.run("init", *place.here)
     assert done.returncode == 2
-    assert "`gates.yaml` is there already" in done.stderr
+    assert "`gates.yaml` already exists" in done.stderr
     assert there.read_text() == "mine"
     there.unlink()
     done = place.run("init", *place.here)

@@ -204,7 +204,7 @@ def broken(case: generate.Case, report: dict) -> list[str]:
         after = statuses_of(check(more)[1])
         blocks = {of["name"] for of in case.policy["gates"] if {**case.policy.get("defaults", {}), **of}.get("severity") != "warn"}
         was = {key: status for key, status in statuses_of(report).items() if key[0] in blocks}
-        made += [f"{key}: {was[key]}, and {after.get(key)} beside constants" for key in was if was[key] != after.get(key)]
+        made += [f"{key}: {was[key]}, and {after.get(key)} with constants" for key in was if was[key] != after.get(key)]
     return made
 
 

@@ -67,7 +67,7 @@ def answers(
 def together(question: Question, kin: list[Question], others: list[Chances]) -> tuple[set[str], bool] | None:
     """Returns the result of a question over all imputations. In each imputation, the questions on the same rows have
     their own values. Returns `None` if the imputations cannot be enumerated."""
-    worlds, beside = question.worlds(), [other.worlds() for other in kin]
+    worlds, related = question.worlds(), [other.worlds() for other in kin]
     if worlds is None or question.is_dense():
         return None
     choices = [[(chances.alpha, *pair) for pair in chances.pairs] for chances in others]
@@ -77,7 +77,7 @@ def together(question: Question, kin: list[Question], others: list[Chances]) -> 
         choices = [corners(pairs) for pairs in choices]
     # Questions on the same rows enumerate their imputations in the same order.
     each, places = np.unique(
-        np.column_stack([worlds.attainable, *[of.p for of in beside]]), axis=0, return_inverse=True
+        np.column_stack([worlds.attainable, *[of.p for of in related]]), axis=0, return_inverse=True
     )
     if math.prod(len(pairs) for pairs in choices) * len(each) > MOST_BARS:
         return None

@@ -225,7 +225,7 @@ pub fn parse(
     if holds_key(&bytes) {
         return Err(
             fault("it holds the API key or a token, and is not shown".to_owned())
-                .help("somebody logged the key as a name or a text; revoke it, and log without it"),
+                .help("the key was logged as a name or a text: revoke it, and log without it"),
         );
     }
     // Some editors write a byte order mark at the start, which is not part of the text.

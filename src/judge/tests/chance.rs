@@ -655,7 +655,7 @@ fn a_rise_from_about_zero_has_no_relative_size_either() {
 }
 
 /// A run of 100 rows, of which `passed` pass. Each row also has `constant` dimensions that are always true or 0.5.
-fn beside_constant(passed: usize, constant: usize) -> String {
+fn with_constant(passed: usize, constant: usize) -> String {
     let rows = (0..100).map(|row| {
         let others = (0..constant).map(|place| {
             if place % 2 == 0 {
@@ -680,8 +680,8 @@ fn constant_dimensions_make_no_check_more_lenient() {
     let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0.02, evidence: significant}";
     for constant in [0, 1, 10, 40, 300] {
         let (ours, theirs) = (
-            beside_constant(90, constant),
-            beside_constant(100, constant),
+            with_constant(90, constant),
+            with_constant(100, constant),
         );
         for keys in [
             "",

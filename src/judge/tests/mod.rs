@@ -1042,7 +1042,7 @@ fn the_worst_score_breaks_a_relative_limit_although_the_best_leaves_a_baseline_o
 
 /// The baseline may have used more tokens than it reports, without a bound. The relative change still has two bounds.
 #[test]
-fn a_relative_change_has_ends_beside_a_baseline_that_has_none() {
+fn a_relative_change_has_ends_if_the_baseline_has_none() {
     let of = |tokens, scored| {
         let mut totals = totals(10, &[("s", passes(5, scored))]);
         totals.usage = Some(Usage {

@@ -78,7 +78,7 @@ pub(super) fn about(role: Role, run: &str, fact: &Fact) -> Told {
         Fact::BaselineSkipped { id, why } => Told::from(
             Prose::from("the run ")
                 .name(id)
-                .text(" would have been the baseline and was passed over: it ")
+                .text(" was not taken as the baseline: it ")
                 .text(left_out(*why)),
         ),
         // Two facts are reported as other causes.

@@ -37,7 +37,7 @@ pub(crate) fn cause_help(cause: &Cause) -> Option<Prose> {
     told(cause).help
 }
 
-/// What was found, and the next action on a line of its own.
+/// What was found, and the next action on a new line.
 pub(crate) fn finding_and_help(finding: &Finding) -> String {
     let text = finding_text(finding);
     match cause_help(&finding.cause) {

@@ -89,7 +89,7 @@ fn incomplete(subject: Prose, gap: Gap) -> Told {
         ))
         .help("call `log_summary()` at the end of the script; `finish()` alone is not enough"),
         Gap::Fewer { made, stored } => Told::from(subject.text(format!(
-            "is incomplete: it made {made} calls, and Weave has {stored} of them; calls were deleted, lost on their way, or \
+            "is incomplete: it made {made} calls, and Weave has {stored} of them; calls were deleted, lost in transit, or \
              are not visible yet"
         )))
         .help(

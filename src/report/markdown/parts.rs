@@ -36,7 +36,7 @@ pub(super) fn tool() -> String {
     format!("weave-gate {}", env!("CARGO_PKG_VERSION"))
 }
 
-/// The next action, on a line of its own within a list item; empty if there is none.
+/// The next action, on a new line within a list item; empty if there is none.
 pub(super) fn help(help: Option<&Prose>) -> String {
     help.map_or(String::new(), |help| format!("<br>help: {}", prose(help)))
 }

@@ -1,4 +1,4 @@
-//! Checks in full on a terminal: their statistics in words, and the rows that speak against them.
+//! Checks in full on a terminal: their statistics in words, and the rows because of which they did not pass.
 
 use std::fmt;
 
@@ -257,7 +257,7 @@ fn p_values(chance: &JsonChance) -> Vec<(&'static str, String)> {
         facts.push((
             "McNemar's mid-p",
             format!(
-                "{}, two-sided; a second method, which decides nothing",
+                "{}, two-sided; for reference only",
                 p_value(p)
             ),
         ));

@@ -1,4 +1,4 @@
-//! The rows that speak against a check: inputs, and what both runs made of them.
+//! The rows because of which a check did not pass: inputs, outputs and scores of both runs.
 
 use std::fmt::{self, Write as _};
 
@@ -24,7 +24,7 @@ const MOST_LINES: usize = 12;
 const FEW_LINES: usize = 4;
 /// At most this many trials of a row.
 const MOST_TRIALS: usize = 3;
-/// The longest value of an input beside the telling one, in columns.
+/// The longest value of any other input than the telling one, in columns.
 const LONGEST_VALUE: usize = 40;
 
 /// Which rows of a check are shown.
@@ -156,7 +156,7 @@ fn below(page: &mut Page, check: &JsonCheck<'_>, word: &str, of: &Side) -> fmt::
     Ok(())
 }
 
-/// The inputs besides the telling one, in short.
+/// The other inputs than the telling one, in short.
 fn others(page: &mut Page, inputs: &Value, told: Option<&str>) -> fmt::Result {
     let none = Map::new();
     let inputs = inputs.as_object().unwrap_or(&none).iter();

@@ -18,7 +18,7 @@ pub(super) fn lines(text: &str, room: usize) -> Vec<String> {
     found
 }
 
-/// The first lines, and a line that says how many there are besides.
+/// The first lines, and a line with the number of further ones.
 pub(super) fn at_most(mut lines: Vec<String>, most: usize) -> Vec<String> {
     // A line that says that one more was left out takes as much room as that one.
     if lines.len() > most + 1 {
