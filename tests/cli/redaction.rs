@@ -103,7 +103,8 @@ fn own(report: &Value) -> Value {
     match report {
         Value::Object(map) => {
             let kept = map.iter().filter(|(key, value)| {
-                let is_foreign = ["inputs", "output", "scores", "slice"].contains(&key.as_str());
+                let foreign = ["inputs", "output", "scores", "exceptions", "slice"];
+                let is_foreign = foreign.contains(&key.as_str());
                 let is_list = value.is_array() || value.is_object();
                 !is_foreign && (is_list || WORDS.contains(&key.as_str()))
             });
