@@ -194,7 +194,7 @@ pub struct JudgeArgs {
 pub struct ExplainArgs {
     /// Name of a gate or dimension, or id of a check [default: every check that blocks]
     ///
-    /// A policy file in its place is a policy, of which every check that blocks is explained.
+    /// If it is a policy file, every check that blocks is explained.
     pub check: Option<String>,
 
     /// Explain this JSON report instead of judging again

@@ -10,7 +10,7 @@ use super::environment::environment;
 use super::output::{Failure, Output};
 use super::saved::read_snapshot;
 use super::search::{Place, Search, live};
-use super::usual_policy::needed_project;
+use super::usual_policy::UsualPolicy;
 use crate::cli::{ExportArgs, TableFormat};
 use crate::evidence::snapshot::SavedRows;
 use crate::evidence::{Columns, RowSource, Run};
@@ -18,7 +18,6 @@ use crate::fault::Fault;
 use crate::number::plural;
 use crate::policy::Source;
 use crate::report::Table;
-use crate::selector::Identity;
 use crate::weave::{Client, Needs, RunSource, Sources, read_evidence, run_rows};
 
 /// A run whose rows are written.
@@ -174,11 +173,11 @@ fn found(
     search: &mut Search<'_>,
     console: &Console,
 ) -> Result<Exported, Fault> {
-    let project = needed_project(&arguments.server, console)?;
-    let identity = Identity::default();
+    let policy = UsualPolicy::read();
+    let project = policy.needed_project(&arguments.server, console)?;
     let place = Place {
         project: &project,
-        identity: &identity,
+        identity: &policy.identity,
     };
     let info = search.find(place, source)?;
     let client = search.client();

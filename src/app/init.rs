@@ -22,10 +22,8 @@ use crate::weave::{Needs, RunSource, Sources, read_evidence};
 pub(super) fn run(arguments: &InitArgs, console: &Console) -> Result<(), Fault> {
     let output = Output::prepare(&arguments.output)?;
     if !arguments.force && output.is_there() {
-        return Err(
-            Fault::usage(format!("`{}` already exists", output.shown()))
-                .help("--force overwrites it; -o writes another file"),
-        );
+        return Err(Fault::usage(format!("`{}` already exists", output.shown()))
+            .help("--force overwrites it; -o writes another file"));
     }
     let project = needed_project(&arguments.server, console)?;
     let identity = Identity::default();

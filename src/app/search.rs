@@ -612,8 +612,6 @@ pub(super) fn both<A: Send, B>(
 }
 
 fn unknown_evaluation() -> Fault {
-    Fault::evidence(
-        "the candidate's evaluation is not known, so no baseline can be searched for",
-    )
-    .help("name the evaluation of the baseline, or the baseline by its id")
+    Fault::evidence("the candidate's evaluation is not known, so no baseline can be searched for")
+        .help("name the evaluation of the baseline, or the baseline by its id")
 }

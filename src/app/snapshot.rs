@@ -11,7 +11,7 @@ use super::output::{Failure, Output};
 use super::policies::policies;
 use super::request::CandidateRequest;
 use super::search::{Place, Search, both, live};
-use super::usual_policy::needed_project;
+use super::usual_policy::UsualPolicy;
 use crate::cli::SnapshotArgs;
 use crate::evidence::{
     Completeness, Fact, RowSource, Run, RunInfo, RunStatus, snapshot, snapshot::Spool,
@@ -19,7 +19,6 @@ use crate::evidence::{
 use crate::fault::Fault;
 use crate::number::plural;
 use crate::policy::{Gate, Policy, PolicyFile, Reruns, Source, expand};
-use crate::selector::Identity;
 use crate::weave::{Client, read_exceptions, read_run, read_setup, run_rows};
 
 /// The policy that is read if the command line names none.
@@ -31,16 +30,20 @@ pub(super) fn run(arguments: &SnapshotArgs, console: &Console) -> Result<(), Fau
         Fault::usage("a snapshot is taken of a run, not of a file")
             .help("name a run in Weave by its id or a selector")
     })?;
-    let project = needed_project(&arguments.server, console)?;
+    let usual = UsualPolicy::read();
+    let project = usual.needed_project(&arguments.server, console)?;
     let output = Output::prepare(&arguments.output)?;
-    let saving = Saving::of(arguments, &output, console)?;
+    let policies = policies_in_reach(arguments, console)?;
+    let saving = Saving::of(arguments, &policies, &output, console)?;
     let search = Search::new(&arguments.server, arguments.wait, console)?;
     let mut search = if arguments.completed {
         search.only_completed()
     } else {
         search
     };
-    let identity = Identity::default();
+    let identity = policies
+        .first()
+        .map_or(usual.identity, |policy| policy.identity.clone());
     let place = Place {
         project: &project,
         identity: &identity,
@@ -133,8 +136,12 @@ impl Saving {
     /// # Errors
     ///
     /// A policy that the command line names does not exist or is invalid, or the snapshot would overwrite a policy.
-    fn of(arguments: &SnapshotArgs, output: &Output, console: &Console) -> Result<Self, Fault> {
-        let policies = policies_in_reach(arguments, console)?;
+    fn of(
+        arguments: &SnapshotArgs,
+        policies: &[Policy],
+        output: &Output,
+        console: &Console,
+    ) -> Result<Self, Fault> {
         if let Some(policy) = policies
             .iter()
             .find(|policy| output.overwrites(Path::new(&policy.path)))

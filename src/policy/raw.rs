@@ -293,10 +293,10 @@ block! {
     /// The run that is judged: `run`, `file`, or keys that select the newest run that matches.
     #[schemars(rename = "candidate", transform = schema::one_source)]
     RawCandidate {
-        /// The name of its evaluation, whatever the version; or the name that `EvaluationLogger` was given.
+        /// The name of its evaluation, in any version; or the name that `EvaluationLogger` was given.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         evaluation: String,
-        /// The name of its model, whatever the version.
+        /// The name of its model, in any version.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         model: String,
         /// Its commit, in full or as a prefix of at least 7 characters. See `reruns` for several runs of one commit.
@@ -332,7 +332,7 @@ block! {
         /// The name of its evaluation, in any version. The default is the candidate's evaluation.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         evaluation: String,
-        /// The name of its model, whatever the version.
+        /// The name of its model, in any version.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         model: String,
         /// Its commit, in full or as a prefix of at least 7 characters.
@@ -370,7 +370,7 @@ block! {
         /// The name of its evaluation, in any version. The default is the candidate's evaluation.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         evaluation: String,
-        /// The name of its model, whatever the version.
+        /// The name of its model, in any version.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         model: String,
         /// Its commit, in full or as a prefix of at least 7 characters.

@@ -67,37 +67,25 @@ pub(super) fn policy(value: Value, issues: &mut Vec<Issue>) -> Option<Parts> {
         );
     }
     let identity = scope
-        .optional(
-            Place::Value("identity"),
-            Expected::new("a map", "identity: {commit: git_sha}"),
-            raw.identity,
-        )
+        .map("identity", "identity: {commit: git_sha}", raw.identity)
         .map(|raw| scope.inside(Place::Value("identity")).identity(raw))
         .unwrap_or_default();
     let candidate = scope
-        .optional(
-            Place::Value("candidate"),
-            Expected::new("a map", "candidate: {commit: \"${GATE_SHA}\"}"),
+        .map(
+            "candidate",
+            "candidate: {commit: \"${GATE_SHA}\"}",
             raw.candidate,
         )
         .map(|raw| scope.inside(Place::Value("candidate")).candidate(raw))
         .unwrap_or_default();
     let baseline = scope
-        .optional(
-            Place::Value("baseline"),
-            Expected::new("a map", "baseline: {branch: main}"),
-            raw.baseline,
-        )
+        .map("baseline", "baseline: {branch: main}", raw.baseline)
         .unwrap_or_default();
     let baseline = scope.inside(Place::Value("baseline")).baseline(baseline);
     let (names, baselines) = scope.further_baselines(raw.baselines);
     let accept_failed = scope.accept_status(raw.accept_status);
     let defaults = scope
-        .optional(
-            Place::Value("defaults"),
-            Expected::new("a map", "defaults: {severity: block}"),
-            raw.defaults,
-        )
+        .map("defaults", "defaults: {severity: block}", raw.defaults)
         .unwrap_or_default();
     let defaults = scope
         .inside(Place::Value("defaults"))
@@ -108,9 +96,9 @@ pub(super) fn policy(value: Value, issues: &mut Vec<Issue>) -> Option<Parts> {
     ];
     let completeness = scope.word(Place::Value("completeness"), raw.completeness, &words);
     let comparability = scope
-        .optional(
-            Place::Value("comparability"),
-            Expected::new("a map", "comparability: {scorer: warn}"),
+        .map(
+            "comparability",
+            "comparability: {scorer: warn}",
             raw.comparability,
         )
         .unwrap_or_default();
@@ -120,11 +108,7 @@ pub(super) fn policy(value: Value, issues: &mut Vec<Issue>) -> Option<Parts> {
     let words = [("holm", Correction::Holm), ("none", Correction::None)];
     let correction = scope.word(Place::Value("correction"), raw.correction, &words);
     let report = scope
-        .optional(
-            Place::Value("report"),
-            Expected::new("a map", "report: {show: [question]}"),
-            raw.report,
-        )
+        .map("report", "report: {show: [question]}", raw.report)
         .unwrap_or_default();
     let show = scope.inside(Place::Value("report")).shown_inputs(report);
     let gates = scope.gates(raw.gates, &raw.unknown, &defaults);

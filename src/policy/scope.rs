@@ -132,6 +132,11 @@ impl Scope<'_> {
         self.read(place, expected, field, &|_| None)
     }
 
+    /// A map. `edit` shows one.
+    pub(super) fn map<T>(&mut self, key: &str, edit: &str, field: Field<T>) -> Option<T> {
+        self.optional(Place::Value(key), Expected::new("a map", edit), field)
+    }
+
     /// The value of a key. `help` gives the next edit for a value of the wrong type, if the expected one is not enough.
     pub(super) fn read<T>(
         &mut self,

@@ -2,7 +2,8 @@
 
 use crate::gate::{Gate, KEY, Outcome};
 use crate::init::{Logged, logged, server};
-use crate::weave::Weave;
+use crate::weave::{CANDIDATE, Reply, Run, Weave, is_list, rows_of, summary_of};
+use serde_json::json;
 
 const PLAIN: &str = "version: 1
 project: my-team/bot
@@ -207,4 +208,100 @@ fn common_rows_that_are_unknown_are_told_with_the_command() {
         .tells("2 rows of the candidate and 0 rows of the baseline are not in the other run, and the scores on the common rows are \
              unknown: the snapshot `cand.json` has none | take it again without --summary-only: `weave-gate snapshot cand -o cand.json`")
         .done();
+}
+
+#[test]
+fn exceptions_of_trials_are_kept_with_their_outputs() {
+    let weave = Weave::with(|request, _| {
+        if request.body["filter"]["parent_ids"].is_array() {
+            assert_eq!(request.body["filter"]["parent_ids"], json!(["p3"]));
+            return Some(Reply::lines(&[json!({
+                "id": "x", "parent_id": "p3", "op_name": "weave:///my-team/bot/op/Bot.predict:v1",
+                "exception": "{\"type\": \"TimeoutError\", \"message\": \"30 s\"}",
+            })]));
+        }
+        if !request.path.ends_with("/eval_results/query") {
+            return None;
+        }
+        if request.body["include_rows"] != true {
+            let run = Run {
+                scored: 99,
+                ..CANDIDATE
+            };
+            return Some(Reply::json(&summary_of(100, &[("cand", run)])));
+        }
+        let mut page = rows_of("cand", 100);
+        for (number, row) in page["rows"].as_array_mut().unwrap().iter_mut().enumerate() {
+            let trial = &mut row["evaluations"][0]["trials"][0];
+            trial["predict_and_score_call_id"] = json!(format!("p{number}"));
+            trial["scores"] = json!({"correctness": number >= 10});
+            if number == 3 {
+                trial["scores"] = json!({});
+                trial["model_output"] = json!(null);
+            }
+        }
+        Some(Reply::json(&page))
+    });
+    let with = |more: &[&str]| snapshot(&weave, "cand", more).run();
+    let outcome = with(&["--rows"]).code(0);
+    let saved = outcome.json("s.json");
+    assert_eq!(
+        saved["exceptions"],
+        json!([{"trial": "p3", "op": "Bot.predict", "exception": "TimeoutError: 30 s"}])
+    );
+    let text = outcome.read("s.json");
+    outcome.done();
+    let policy = "version: 1\ngates: [{name: crashes, metric: error_rate, max: 0}]\n";
+    let judged = Gate::new(&["check", "--candidate=file:s.json"])
+        .file("gates.yaml", policy)
+        .file("s.json", &text)
+        .run()
+        .code(1);
+    judged
+        .shows("1 call crashed: Bot.predict: TimeoutError: 30 s")
+        .shows("now  crashed: Bot.predict: TimeoutError: 30 s");
+    // They may quote inputs, so they are not kept without them.
+    let without = with(&[]).code(0);
+    assert!(without.json("s.json")["exceptions"].is_null());
+    without.done();
+}
+
+#[test]
+fn the_attributes_of_the_policy_select_the_run() {
+    let weave = Weave::start();
+    let policy = format!("{PLAIN}identity: {{commit: ci.sha}}\n");
+    for (file, more) in [
+        ("gates.yaml", &[][..]),
+        ("other.yaml", &["--policy=other.yaml"]),
+    ] {
+        snapshot(&weave, "commit=abc1234", more)
+            .file(file, &policy)
+            .run()
+            .code(3)
+            .done();
+        let requests = weave.requests();
+        let list = requests
+            .iter()
+            .rev()
+            .find(|request| is_list(request))
+            .unwrap();
+        assert!(
+            list.body["query"].to_string().contains("attributes.ci.sha"),
+            "{file}"
+        );
+    }
+    Gate::new(&["export", "commit=abc1234", "--project=my-team/bot"])
+        .env("WANDB_API_KEY", KEY)
+        .args(&["--base-url", &weave.url])
+        .file("gates.yaml", &policy)
+        .run()
+        .code(3)
+        .done();
+    let requests = weave.requests();
+    let list = requests
+        .iter()
+        .rev()
+        .find(|request| is_list(request))
+        .unwrap();
+    assert!(list.body["query"].to_string().contains("attributes.ci.sha"));
 }

@@ -679,10 +679,7 @@ fn with_constant(passed: usize, constant: usize) -> String {
 fn constant_dimensions_make_no_check_more_lenient() {
     let gate = "- {name: g, scorer: s, metric: pass_rate, max_drop: 0.02, evidence: significant}";
     for constant in [0, 1, 10, 40, 300] {
-        let (ours, theirs) = (
-            with_constant(90, constant),
-            with_constant(100, constant),
-        );
+        let (ours, theirs) = (with_constant(90, constant), with_constant(100, constant));
         for keys in [
             "",
             ", severity: warn",

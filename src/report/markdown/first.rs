@@ -54,7 +54,7 @@ pub(super) fn write(page: &mut String, section: &Section, most: Most) -> fmt::Re
 }
 
 /// The checks of the first screen: those that did not pass; if there are none, the first that passed.
-fn shown(judgement: &Judgement) -> Vec<&Check> {
+pub(super) fn shown(judgement: &Judgement) -> Vec<&Check> {
     let ordered = view::ordered(judgement);
     let is_told = |check: &&Check| !matches!(check.status, Status::Pass | Status::Skipped);
     let told: Vec<&Check> = ordered.iter().copied().filter(is_told).collect();

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::parts::{dash, help, prose, tool};
-use super::{checks, rows, runs};
+use super::{checks, first, rows, runs};
 use crate::judge::{Check, Finding, Status};
 use crate::report::escape::markdown as code;
 use crate::report::finding::{cause_help, finding_text};
@@ -34,15 +34,22 @@ pub(super) fn write(page: &mut String, section: &Section) -> fmt::Result {
     writeln!(page, "<sub>{}</sub>\n", tool())
 }
 
-/// The checks that passed, and those that were skipped.
+/// The checks that passed and are not on the first screen, and those that were skipped.
 fn write_passed(page: &mut String, judged: &Judged) -> fmt::Result {
     let of = |status| {
         let checks = judged.judgement.checks.iter();
-        checks.filter(move |check| check.status == status)
+        let first = first::shown(&judged.judgement);
+        let is_new = move |check: &&Check| !first.iter().any(|shown| std::ptr::eq(*shown, *check));
+        checks.filter(move |check| check.status == status && is_new(check))
     };
     let passed: Vec<&Check> = of(Status::Pass).collect();
     let skipped: Vec<&Check> = of(Status::Skipped).collect();
-    for (checks, word) in [(&passed, "passed"), (&skipped, "skipped")] {
+    let word = if passed.len() == view::passed(&judged.judgement) {
+        "passed"
+    } else {
+        "more passed"
+    };
+    for (checks, word) in [(&passed, word), (&skipped, "skipped")] {
         if !checks.is_empty() {
             writeln!(
                 page,

@@ -256,10 +256,7 @@ fn p_values(chance: &JsonChance) -> Vec<(&'static str, String)> {
     if let Some(p) = chance.mcnemar_mid_p {
         facts.push((
             "McNemar's mid-p",
-            format!(
-                "{}, two-sided; for reference only",
-                p_value(p)
-            ),
+            format!("{}, two-sided; for reference only", p_value(p)),
         ));
     }
     facts
