@@ -72,7 +72,7 @@ fn accepted(policy: &Policy) {
             gate.range
                 .is_none_or(|(low, high)| low.is_finite() && high.is_finite() && low < high)
         );
-        assert_eq!(gate.scorer.is_some(), gate.metric.has_scorer());
+        assert_eq!(!gate.scorers.is_empty(), gate.metric.has_scorer());
         assert!(
             gate.conditions
                 .iter()

@@ -149,6 +149,8 @@ fn head(id: &str) -> RunInfo {
         calls_made: Some(1),
         evaluation_ref: None,
         served_models: Vec::new(),
+        unscored: Vec::new(),
+        sdk: None,
         completeness: Completeness::Complete,
         is_logged: false,
         exception: None,

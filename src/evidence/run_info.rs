@@ -47,6 +47,10 @@ pub struct RunInfo {
     pub exception: Option<String>,
     /// Whether its root call has an output, which is the logged summary.
     pub has_output: bool,
+    /// The scorers whose part of that summary is null. They returned no truth value and no number.
+    pub unscored: Vec<String>,
+    /// The version of the SDK that made the run; `None` if the run does not say.
+    pub sdk: Option<String>,
     /// The number of calls that the run made; `None` if it does not say.
     pub calls_made: Option<u64>,
     /// The names of the models that were served; empty if the run does not say.

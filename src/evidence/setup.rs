@@ -16,4 +16,10 @@ pub struct Setup {
     /// The names of the models that were served during the run, both for the evaluated model and for the scorers.
     #[serde(default)]
     pub served_models: Vec<String>,
+    /// The scorers of which the run's own summary says nothing, because they returned no score that it counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unscored: Vec<String>,
+    /// The version of the SDK that made the run; `None` if the run does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sdk: Option<String>,
 }

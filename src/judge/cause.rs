@@ -151,6 +151,11 @@ pub enum Cause {
         /// What differs.
         change: SetupChange,
     },
+    /// A scorer of the candidate's evaluation scored no row.
+    ScorerNeverScored {
+        /// The scorer.
+        name: String,
+    },
     /// The datasets of the runs have different rows.
     DatasetChanged {
         /// The candidate's dataset.
@@ -527,6 +532,7 @@ impl Cause {
                 SetupChange::ScorerRemoved { .. } => Name::ScorerRemoved,
                 SetupChange::DatasetChanged { .. } => Name::DatasetChanged,
             },
+            Self::ScorerNeverScored { .. } => Name::ScorerNeverScored,
             Self::DatasetChanged { .. } => Name::DatasetChanged,
             Self::ServedModelsChanged { .. } => Name::ServedModelsChanged,
             Self::TrialsDiffer { .. } => Name::TrialsDiffer,

@@ -184,7 +184,7 @@ fn run_metrics(evidence: &Evidence, baseline: &Run) -> Vec<RunMetric> {
     let candidate = &evidence.candidate;
     let metrics = RUN_METRICS.into_iter().map(|metric| {
         let gate = Gate {
-            scorer: None,
+            scorers: Vec::new(),
             ..gate(metric.word(), metric)
         };
         let of = |run: &Run, role: Role| {
@@ -379,7 +379,7 @@ fn gate(name: &str, metric: Metric) -> Gate {
     Gate {
         name: name.to_owned(),
         metric,
-        scorer: Some(name.to_owned()),
+        scorers: vec![name.to_owned()],
         conditions: Vec::new(),
         by: None,
         against: None,

@@ -114,6 +114,8 @@ names! {
     ScorerAdded = "scorer-added",
     /// A scorer is only in the baseline's evaluation.
     ScorerRemoved = "scorer-removed",
+    /// A scorer of the candidate's evaluation scored no row.
+    ScorerNeverScored = "scorer-never-scored",
     /// The datasets of the runs have different rows.
     DatasetChanged = "dataset-changed",
     /// Other models were served in the candidate than in the baseline.

@@ -13,7 +13,7 @@ use crate::judge::preconditions::Preconditions;
 use crate::judge::significance::row_means::RowTest;
 use crate::judge::slice::{Selection, Slice};
 use crate::judge::slices;
-use crate::policy::{Gate, Limit, Policy, RemovedRows, Severity, is_of_scorer};
+use crate::policy::{self, Gate, Limit, Policy, RemovedRows, Severity, is_of_scorer};
 
 /// The candidate and one baseline, with the checks that they allow.
 pub(super) struct ComparedRuns<'a> {
@@ -65,25 +65,26 @@ impl ComparedRuns<'_> {
         names.map(String::as_str).collect()
     }
 
-    /// The dimensions of a gate: the one with that name, otherwise those that match the pattern.
+    /// The dimensions of a gate. Each of its names and patterns must match one.
     fn subjects(&self, gate: &Gate) -> Result<Vec<Option<String>>, Cause> {
-        let Some(scorer) = &gate.scorer else {
+        if gate.scorers.is_empty() {
             return Ok(vec![None]);
-        };
-        let mut removed = self.preconditions.setup.removed_scorers.iter();
-        if let Some((_, cause)) = removed.find(|(name, _)| gate.covers(name)) {
+        }
+        let removed = self.preconditions.setup.removed_scorers.iter();
+        let mut absent = removed.chain(&self.preconditions.never_scored);
+        if let Some((_, cause)) = absent.find(|(name, _)| gate.covers(name)) {
             return Err(cause.clone());
         }
         let known = self.dimensions();
-        let matching = gate.subjects(&known).into_iter();
-        let matching: Vec<Option<String>> = matching.map(|name| Some(name.to_owned())).collect();
-        if matching.is_empty() {
+        let mut scorers = gate.scorers.iter();
+        if let Some(scorer) = scorers.find(|scorer| policy::matching(scorer, &known).is_empty()) {
             return Err(Cause::UnknownDimension {
                 scorer: scorer.clone(),
                 known: known.into_iter().map(str::to_owned).collect(),
             });
         }
-        Ok(matching)
+        let subjects = gate.subjects(&known).into_iter();
+        Ok(subjects.map(|name| Some(name.to_owned())).collect())
     }
 }
 
@@ -167,7 +168,10 @@ impl<'a> GatePlan<'a> {
                         .into_iter()
                         .flatten()
                         .collect(),
-                    vec![gate.scorer.clone()],
+                    match gate.scorers.as_slice() {
+                        [] => vec![None],
+                        names => names.iter().cloned().map(Some).collect(),
+                    },
                     vec![(!gate.conditions.is_empty()).then(|| Slice {
                         conditions: gate.conditions.clone(),
                         by: None,

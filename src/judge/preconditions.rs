@@ -1,5 +1,7 @@
 //! Checks whether the runs can be judged and compared at all.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::evidence::{
@@ -23,6 +25,8 @@ pub(super) struct Preconditions {
     pub(super) skips_changes: bool,
     /// What cannot be judged because the runs were not measured in the same way.
     pub(super) setup: setup::Blocked,
+    /// The scorers of the candidate's evaluation that scored no row, by name: gates that cover them cannot be judged.
+    pub(super) never_scored: BTreeMap<String, Cause>,
 }
 
 impl Preconditions {
@@ -61,6 +65,7 @@ pub(super) fn preconditions(
         candidate,
         skips_changes: false,
         setup: setup::Blocked::default(),
+        never_scored: setup::never_scored(&evidence.candidate),
     };
     match &evidence.baseline {
         Baseline::Found(baseline, pair) => {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{Pair, Role, Run, Setup, SetupChange, setup_changes};
+use crate::evidence::{Pair, Role, Run, Setup, SetupChange, scorers_of, setup_changes};
 use crate::judge::cause::Cause;
 use crate::judge::finding::Finding;
 use crate::judge::name::Effect;
 use crate::judge::terms::Terms;
-use crate::policy::Consequence;
+use crate::policy::{Consequence, is_of_scorer};
 
 /// What cannot be judged because the runs were not measured in the same way.
 #[derive(Default)]
@@ -108,6 +108,35 @@ pub(super) fn check(
         }
     }
     blocked
+}
+
+/// The scorers of a run's evaluation that scored no row, as far as the run tells.
+pub(super) fn never_scored(run: &Run) -> BTreeMap<String, Cause> {
+    let Some(setup) = &run.setup else {
+        return BTreeMap::new();
+    };
+    let known = if run.is_logged {
+        Vec::new()
+    } else {
+        scorers_of(setup)
+    };
+    let names = setup.unscored.iter().cloned().chain(known);
+    let dimensions = || run.totals.dimensions.keys();
+    let never = names.filter(|name| !dimensions().any(|it| is_likely_of(it, name)));
+    let cause = |name: String| {
+        let cause = Cause::ScorerNeverScored { name: name.clone() };
+        (name, cause)
+    };
+    never.map(cause).collect()
+}
+
+/// Whether a dimension is of this scorer. The name of an object may differ from that of its scores in signs and case.
+fn is_likely_of(dimension: &str, scorer: &str) -> bool {
+    let letters = |text: &str| -> String {
+        let letters = text.chars().filter(|c| c.is_alphanumeric() || *c == '.');
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    is_of_scorer(&letters(dimension), &letters(scorer))
 }
 
 /// The cause if the runs are of evaluations with different names, or if it is unknown what differs between two versions

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use super::issue::Found;
 use super::metric::{LimitKey, Metric, Unit};
 use super::model::{Condition, Evidence, Gate, Limit, Missing, MissingRule, Waiver};
-use super::raw::{Field, RawAnyOf, RawGate, RawWaiver};
+use super::raw::{Field, RawAnyOf, RawGate, RawScorers, RawWaiver};
 use super::reify::Defaults;
 use super::scope::{Expected, Place, Scope};
 use super::suggest::{
@@ -80,7 +80,7 @@ impl Scope<'_> {
                 &|_| None,
             )
             .and_then(|raw| self.inside(Place::Value("waive")).waiver(raw));
-        let scorer = self.scorer(raw.scorer, metric);
+        let scorers = self.scorers(raw.scorer, metric);
         let conditions = self.conditions(raw.r#where);
         let against = self.against(raw.against, metric, &limits, defaults);
         let by = self.text("by", "the name of an input", raw.by);
@@ -94,7 +94,7 @@ impl Scope<'_> {
         Some(Gate {
             name: name?,
             metric: metric?,
-            scorer,
+            scorers,
             conditions,
             by,
             against,
@@ -245,9 +245,13 @@ impl Scope<'_> {
         rule.unwrap_or(inherited)
     }
 
-    fn scorer(&mut self, field: Field<String>, metric: Option<Metric>) -> Option<String> {
+    fn scorers(&mut self, field: Field<RawScorers>, metric: Option<Metric>) -> Vec<String> {
         let given = !field.is_absent();
-        let scorer = self.text("scorer", "a scorer_key, or scorer_key.path", field);
+        let expected = Expected::new(
+            "a scorer_key, scorer_key.path, or a list of these",
+            "scorer: [correctness, tone.score]",
+        );
+        let scorers = self.quoted("scorer", expected, field);
         if let Some(metric) = metric {
             let word = metric.word();
             if metric.has_scorer() && !given {
@@ -264,24 +268,33 @@ impl Scope<'_> {
                 );
             }
         }
-        let scorer = scorer?;
-        if scorer.is_empty() {
-            self.report(
-                Place::Value("scorer"),
-                "`scorer` is empty",
-                "name a scorer, or a pattern such as \"safety.*\"",
-            );
-        } else if let Err(error) = glob::Pattern::new(&scorer)
-            && scorer.contains('*')
-        {
-            let message = format!("{} is not a pattern: {}", named(&scorer), error.msg);
-            self.report(
-                Place::Value("scorer"),
-                &message,
-                "write one `*` for any text, such as \"safety.*\"",
-            );
+        let Some(RawScorers(scorers)) = scorers else {
+            return Vec::new();
+        };
+        let help = "name a scorer, or a pattern such as \"safety.*\"";
+        if scorers.is_empty() {
+            self.report(Place::Value("scorer"), "the list is empty", help);
         }
-        Some(scorer)
+        for (index, scorer) in scorers.iter().enumerate() {
+            let place = if scorers.len() == 1 {
+                Place::Value("scorer")
+            } else {
+                Place::Item("scorer", index)
+            };
+            if scorer.is_empty() {
+                self.report(place, "`scorer` is empty", help);
+            } else if let Err(error) = glob::Pattern::new(scorer)
+                && scorer.contains('*')
+            {
+                let message = format!("{} is not a pattern: {}", named(scorer), error.msg);
+                let help = "write one `*` for any text, such as \"safety.*\"";
+                self.report(place, &message, help);
+            } else if scorers.iter().take(index).any(|other| other == scorer) {
+                let message = "this scorer is listed twice";
+                self.report(place, message, "remove one of the two");
+            }
+        }
+        scorers
     }
 
     fn only_where_missing<T>(

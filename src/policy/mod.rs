@@ -39,7 +39,7 @@ pub use metric::{
 pub use model::{
     BaselineRule, CandidateRule, Comparability, Completeness, Condition, Consequence, Correction,
     Evidence, FurtherBaseline, Gate, Limit, Missing, MissingRule, Policy, RemovedRows, Required,
-    Reruns, Severity, Waiver, is_of_scorer,
+    Reruns, Severity, Waiver, is_of_scorer, matching,
 };
 pub use parse::{MOST_PROBLEMS, line_of, parse};
 pub use raw::policy_schema as schema;

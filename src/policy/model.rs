@@ -219,8 +219,9 @@ pub struct Gate {
     pub name: String,
     /// The metric.
     pub metric: Metric,
-    /// The dimension, or a pattern of dimensions; `None` if the metric is measured on the run itself.
-    pub scorer: Option<String>,
+    /// The dimensions or patterns of dimensions, each of which must match a dimension of the run. Empty if the metric is
+    /// measured on the run itself.
+    pub scorers: Vec<String>,
     /// The conditions that a row must meet, all of them; empty for all rows.
     pub conditions: Vec<Condition>,
     /// The input for whose values the gate makes separate checks.
@@ -279,46 +280,58 @@ impl Gate {
         limit.key.is_change() || self.metric.compares()
     }
 
-    /// The known dimensions that the gate is measured on: the one with that name, otherwise those that match the
-    /// pattern.
+    /// The known dimensions that the gate is measured on.
     #[must_use]
     pub fn subjects<'a>(&self, known: &BTreeSet<&'a str>) -> Vec<&'a str> {
-        let Some(scorer) = &self.scorer else {
-            return Vec::new();
-        };
-        if let Some(name) = known.get(scorer.as_str()) {
-            return vec![name];
+        let mut subjects = Vec::new();
+        for scorer in &self.scorers {
+            for subject in matching(scorer, known) {
+                if !subjects.contains(&subject) {
+                    subjects.push(subject);
+                }
+            }
         }
-        let pattern = glob::Pattern::new(scorer).ok();
-        let matches = |name: &&&str| {
-            pattern
-                .as_ref()
-                .is_some_and(|pattern| pattern.matches(name))
-        };
-        known.iter().filter(matches).copied().collect()
+        subjects
     }
 
-    /// Whether the gate's name or pattern covers dimensions of this scorer, whether or not the scorer has any.
+    /// Whether a name or pattern of the gate covers dimensions of this scorer, whether or not the scorer has any.
     #[must_use]
     pub fn covers(&self, scorer: &str) -> bool {
-        let Some(named) = &self.scorer else {
-            return false;
-        };
-        let matches = |pattern: &str, text: &str| {
-            glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(text))
-        };
-        // A pattern covers `scorer.path` for some path if a start of it matches `scorer.`.
-        let inside = format!("{scorer}.");
-        let starts = named.char_indices().map(|(start, _)| start);
-        let mut starts = starts.chain([named.len()]);
-        is_of_scorer(named, scorer)
-            || matches(named, scorer)
-            || starts.any(|end| {
-                named
-                    .get(..end)
-                    .is_some_and(|start| matches(start, &inside))
-            })
+        self.scorers.iter().any(|named| covers(named, scorer))
     }
+}
+
+/// The known dimensions of a name or pattern: the one with that name, otherwise those that match the pattern.
+#[must_use]
+pub fn matching<'a>(scorer: &str, known: &BTreeSet<&'a str>) -> Vec<&'a str> {
+    if let Some(name) = known.get(scorer) {
+        return vec![name];
+    }
+    let pattern = glob::Pattern::new(scorer).ok();
+    let matches = |name: &&&str| {
+        pattern
+            .as_ref()
+            .is_some_and(|pattern| pattern.matches(name))
+    };
+    known.iter().filter(matches).copied().collect()
+}
+
+/// Whether a name or pattern covers dimensions of this scorer.
+fn covers(named: &str, scorer: &str) -> bool {
+    let matches = |pattern: &str, text: &str| {
+        glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(text))
+    };
+    // A pattern covers `scorer.path` for some path if a start of it matches `scorer.`.
+    let inside = format!("{scorer}.");
+    let starts = named.char_indices().map(|(start, _)| start);
+    let mut starts = starts.chain([named.len()]);
+    is_of_scorer(named, scorer)
+        || matches(named, scorer)
+        || starts.any(|end| {
+            named
+                .get(..end)
+                .is_some_and(|start| matches(start, &inside))
+        })
 }
 
 /// Whether this is a dimension of the scorer: `scorer` itself or `scorer.path`.

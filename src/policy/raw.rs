@@ -176,6 +176,44 @@ impl JsonSchema for RawScalar {
     }
 }
 
+/// One dimension or pattern, or a list of them.
+#[derive(Debug)]
+pub(super) struct RawScorers(pub(super) Vec<String>);
+
+impl<'de> Deserialize<'de> for RawScorers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = |value: Value| match value {
+            Value::String(text) => Ok(text),
+            _ => Err(D::Error::custom("no text")),
+        };
+        match Value::deserialize(deserializer)? {
+            Value::Sequence(values) => values.into_iter().map(text).collect(),
+            value => text(value).map(|value| vec![value]),
+        }
+        .map(Self)
+    }
+}
+
+impl JsonSchema for RawScorers {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "scorers".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["string", "array"],
+            "minLength": 1,
+            "items": {"type": "string", "minLength": 1},
+            "minItems": 1,
+            "uniqueItems": true
+        })
+    }
+}
+
 /// One value of an input, or several of which a row has any.
 #[derive(Debug)]
 pub(super) struct RawAnyOf(pub(super) Vec<serde_json::Value>);
@@ -427,9 +465,9 @@ block! {
         /// The name of the gate in reports. It must be unique.
         #[schemars(regex(pattern = r"\S"))]
         name: String,
-        /// A dimension, `scorer_key` or `scorer_key.path`; or a pattern such as "safety.*".
-        #[schemars(length(min = 1))]
-        scorer: String,
+        /// A dimension, `scorer_key` or `scorer_key.path`; a pattern such as "safety.*"; or a list of these, each of which
+        /// must have scores.
+        scorer: RawScorers,
         /// The metric.
         #[schemars(extend("enum" = Metric::words()))]
         metric: String,

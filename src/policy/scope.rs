@@ -167,20 +167,35 @@ impl Scope<'_> {
         let edit = format!("{key}: …");
         let expected = Expected::new(expected, &edit);
         match field {
-            Field::Wrong(found @ (Found::Number(_) | Found::Bool(_))) => {
-                self.wrong(Place::Value(key), expected, found, Help::Quote);
+            Field::Wrong(Found::List) => {
+                let help = format!("write one text without brackets: `{edit}`");
+                self.wrong(Place::Value(key), expected, Found::List, Help::Text(help));
                 None
             }
-            field => {
-                let help = |found: &Found| match found {
-                    Found::List => Some(format!("write one text without brackets: `{edit}`")),
-                    Found::Map => Some(format!(
-                        "write one text: `{edit}`; a text that starts with `{{` needs quotes"
-                    )),
-                    _ => None,
-                };
-                self.read(Place::Value(key), expected, field, &help)
+            field => self.quoted(key, expected, field),
+        }
+    }
+
+    /// Text, or something that contains text. A number or a truth value is to be quoted.
+    pub(super) fn quoted<T>(
+        &mut self,
+        key: &str,
+        expected: Expected<'_>,
+        field: Field<T>,
+    ) -> Option<T> {
+        let place = Place::Value(key);
+        match field {
+            Field::Wrong(found @ (Found::Number(_) | Found::Bool(_))) => {
+                self.wrong(place, expected, found, Help::Quote);
+                None
             }
+            field => self.read(place, expected, field, &|found| {
+                let is_map = matches!(found, Found::Map);
+                is_map.then(|| {
+                    let edit = expected.edit;
+                    format!("write `{edit}`; a text that starts with `{{` needs quotes")
+                })
+            }),
         }
     }
 

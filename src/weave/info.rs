@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::wire::{CallRead, CallSummary};
+use super::wire::{CallRead, CallSummary, RunOutput};
 use crate::evidence::{Completeness, Reference, RunInfo, RunStatus, exception};
 
 impl From<CallRead> for RunInfo {
@@ -43,6 +43,11 @@ impl From<CallRead> for RunInfo {
             is_logged: imperative == Some(&Value::Bool(true)),
             exception: logged.and_then(Value::as_str).and_then(exception),
             has_output: call.output.is_some(),
+            unscored: call
+                .output
+                .map(RunOutput::into_unscored)
+                .unwrap_or_default(),
+            sdk: of_weave("client_version"),
             calls_made: summary.and_then(CallSummary::calls),
             served_models: summary.map(CallSummary::served_models).unwrap_or_default(),
             trace_id: call.trace_id,

@@ -10,13 +10,14 @@ use super::body::{named, set};
 use super::client::{CHILDREN, COSTS, Client};
 use super::counts::{RowCounts, apart};
 use super::rows::{self, LiveRows};
+use super::setup::setup_of;
 use super::wire::{EvaluationSummary, RowsAnswer, Summary, SummaryAnswer, Tokens};
+use crate::evidence::RunInfo;
 use crate::evidence::snapshot::{Saved, SavedRows};
 use crate::evidence::{
     Baseline, Columns, Details, Dimension, Evidence, Known, Pair, Role, RowSource, Rows, Run,
     RunRow, Totals, Usage, Wanted, joined,
 };
-use crate::evidence::{RunInfo, Setup};
 use crate::fault::Fault;
 use crate::project::{Project, encode};
 use crate::prose::Prose;
@@ -686,6 +687,7 @@ impl Reader<'_> {
             return Err(contradiction("a run has trials, and no row"));
         }
         totals.rows = rows;
+        let setup = setup_of(&info);
         Ok(Run {
             is_logged: info.is_logged,
             exception: info.exception.clone(),
@@ -705,11 +707,7 @@ impl Reader<'_> {
             choice: info.choice,
             attributes: Some(info.attributes),
             completeness: info.completeness,
-            setup: Some(Setup {
-                evaluation: info.evaluation_ref,
-                objects: BTreeMap::new(),
-                served_models: info.served_models,
-            }),
+            setup: Some(setup),
         })
     }
 

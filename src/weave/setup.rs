@@ -25,6 +25,22 @@ struct Objects {
     vals: Vec<Value>,
 }
 
+/// What the root call alone says about how a run was measured.
+pub(super) fn setup_of(info: &RunInfo) -> Setup {
+    Setup {
+        evaluation: info.evaluation_ref.clone(),
+        objects: BTreeMap::new(),
+        served_models: info.served_models.clone(),
+        // The summary of `EvaluationLogger` is what the script logged, and names no scorers.
+        unscored: if info.is_logged {
+            Vec::new()
+        } else {
+            info.unscored.clone()
+        },
+        sdk: info.sdk.clone(),
+    }
+}
+
 /// Returns how a run was measured. Makes at most two requests, and one more per object if one does not exist. An object
 /// that Weave does not have is left out.
 ///
@@ -32,11 +48,7 @@ struct Objects {
 ///
 /// Weave cannot be reached, or gives no usable answer.
 pub fn read_setup(client: &Client<'_>, project: &Project, info: &RunInfo) -> Result<Setup, Fault> {
-    let mut setup = Setup {
-        evaluation: info.evaluation_ref.clone(),
-        objects: BTreeMap::new(),
-        served_models: info.served_models.clone(),
-    };
+    let mut setup = setup_of(info);
     let own = format!("weave:///{project}/");
     let Some(evaluation) = setup.evaluation.clone().filter(|it| it.starts_with(&own)) else {
         return Ok(setup);

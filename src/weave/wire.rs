@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -29,11 +28,35 @@ pub(super) struct CallRead {
     pub(super) inputs: Map<String, Value>,
     #[serde(default, deserialize_with = "distinct")]
     pub(super) attributes: Map<String, Value>,
-    /// The summary that the run logged. Only its presence is kept.
+    /// The summary that the run logged.
     #[serde(default)]
-    pub(super) output: Option<IgnoredAny>,
+    pub(super) output: Option<RunOutput>,
     #[serde(default, deserialize_with = "optional_object")]
     pub(super) summary: Option<CallSummary>,
+}
+
+/// The summary that a run logged, by scorer.
+#[derive(Debug, Deserialize)]
+#[serde(from = "Value")]
+pub(super) struct RunOutput {
+    /// The keys whose value is null.
+    unscored: Vec<String>,
+}
+
+impl From<Value> for RunOutput {
+    fn from(value: Value) -> Self {
+        let entries = value.as_object().into_iter().flatten();
+        let unscored = entries.filter(|(_, value)| value.is_null());
+        Self {
+            unscored: unscored.map(|(key, _)| key.clone()).collect(),
+        }
+    }
+}
+
+impl RunOutput {
+    pub(super) fn into_unscored(self) -> Vec<String> {
+        self.unscored
+    }
 }
 
 /// What Weave adds to a call that has ended.

@@ -147,7 +147,7 @@ pub(in crate::judge) fn of_gate(gate: &Gate, known: &BTreeSet<&str>) -> Columns 
     Columns {
         scores,
         inputs: named.chain(by).collect(),
-        patterns: gate.scorer.iter().filter(is_pattern).cloned().collect(),
+        patterns: gate.scorers.iter().filter(is_pattern).cloned().collect(),
     }
 }
 

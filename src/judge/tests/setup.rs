@@ -38,6 +38,8 @@ fn setup(version: &str, scorers: &[(&str, &str, &str, Value)], rows: &str) -> Se
         evaluation: Some(evaluation),
         objects,
         served_models: Vec::new(),
+        unscored: Vec::new(),
+        sdk: None,
     }
 }
 
@@ -207,4 +209,99 @@ fn the_versions_of_a_logger_say_nothing() {
     );
     evidence.candidate.is_logged = true;
     assert_eq!(effects(&judged("", GATES, &evidence)), []);
+}
+
+/// A candidate that was measured like this and has only these dimensions, without a baseline.
+fn alone(ours: Setup, dimensions: &[&str]) -> Evidence {
+    let mut evidence = measured(ours, setup("1", &[judges()], "r"));
+    let dimensions: Vec<_> = dimensions
+        .iter()
+        .map(|name| (*name, passes(9, 10)))
+        .collect();
+    evidence.candidate.totals = totals(10, &dimensions);
+    evidence.baseline = Baseline::Unnamed;
+    evidence
+}
+
+#[test]
+fn a_scorer_that_scored_no_row_leaves_every_gate_that_covers_it_undecided() {
+    let read = setup(
+        "1",
+        &[judge_of("m"), judges(), ("safety", "op", "1", json!({}))],
+        "r",
+    );
+    let mut told = setup("1", &[judges()], "r");
+    told.objects.clear();
+    told.unscored = vec!["safety".to_owned(), "judge".to_owned()];
+    for ours in [read, told] {
+        let evidence = alone(ours, &["judge", "judges"]);
+        let gate =
+            |scorer: &str| format!("- {{name: g, scorer: {scorer}, metric: pass_rate, min: 0.5}}");
+        for covering in [
+            "'*'",
+            "safety",
+            "safety.toxic",
+            "'safety.*'",
+            "[judge, safety]",
+        ] {
+            let judgement = judged("", &gate(covering), &evidence);
+            assert!(
+                statuses(&judgement)
+                    .iter()
+                    .all(|status| *status == UNDECIDED),
+                "{covering}"
+            );
+            let expected = [("scorer-never-scored", Effect::Undecided)];
+            assert_eq!(effects(&judgement), expected, "{covering}");
+        }
+        for other in ["judge", "'judge*'", "[judge, judges]"] {
+            let judgement = judged("", &gate(other), &evidence);
+            assert!(
+                statuses(&judgement).iter().all(|status| *status == PASS),
+                "{other}"
+            );
+            assert_eq!(effects(&judgement), [], "{other}");
+        }
+    }
+}
+
+#[test]
+fn the_name_of_an_object_may_differ_in_signs_from_the_name_of_its_scores() {
+    let ours = setup(
+        "1",
+        &[("My-Judge", "object", "1", json!({})), judges()],
+        "r",
+    );
+    let evidence = alone(ours, &["my judge.ok", "judges"]);
+    let judgement = judged(
+        "",
+        "- {name: g, scorer: '*', metric: pass_rate, min: 0.5}",
+        &evidence,
+    );
+    assert_eq!(statuses(&judgement), [PASS, PASS]);
+}
+
+#[test]
+fn each_scorer_of_a_list_must_have_scores() {
+    let evidence = measured(setup("1", &[], "r"), setup("1", &[], "r"));
+    let gate =
+        |scorers: &str| format!("- {{name: g, scorer: {scorers}, metric: pass_rate, min: 0.5}}");
+    let subjects = |judgement: &Judgement| -> Vec<String> {
+        let checks = judgement.checks.iter();
+        checks.filter_map(|check| check.subject.clone()).collect()
+    };
+    let judgement = judged("", &gate("[judges, judge, 'judge.*']"), &evidence);
+    assert_eq!(subjects(&judgement), ["judges", "judge", "judge.strict"]);
+    assert_eq!(statuses(&judgement), [PASS; 3]);
+    // A dimension that two items match is one subject.
+    let judgement = judged("", &gate("['judge*', judges]"), &evidence);
+    assert_eq!(subjects(&judgement), ["judge", "judge.strict", "judges"]);
+    for absent in ["[judge, tone]", "[judge, 'tone.*']"] {
+        let judgement = judged("", &gate(absent), &evidence);
+        assert_eq!(statuses(&judgement), [UNDECIDED; 2], "{absent}");
+        assert_eq!(
+            effects(&judgement),
+            [("unknown-dimension", Effect::Undecided)]
+        );
+    }
 }

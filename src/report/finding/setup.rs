@@ -46,6 +46,14 @@ pub(super) fn change(change: &SetupChange) -> Told {
     }
 }
 
+pub(super) fn scorer_never_scored(name: &str) -> Told {
+    let fact = Prose::from("the scorer ")
+        .name(name)
+        .text(" of the candidate's evaluation scored no row");
+    let help = "find out why the scorer returns nothing, and evaluate again; or name only other scorers in the gate";
+    Told::from(fact).help(help)
+}
+
 fn field_change(change: &FieldChange) -> Prose {
     match change {
         FieldChange::Value {
