@@ -470,7 +470,7 @@ fn policy(names: &Names) -> Policy {
     let gate = |place: usize, metric, scorer: Option<&str>, key, value| Gate {
         name: names.gates[place].clone(),
         metric,
-        scorer: scorer.map(str::to_owned),
+        scorers: scorer.map(str::to_owned).into_iter().collect(),
         conditions: Vec::new(),
         by: None,
         against: None,

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::chosen::{Chosen, selected, together};
 use super::console::Console;
-use super::offending::Reader;
+use super::offending::{MOST_OUTPUTS, Reader};
 use super::online::{Online, Read, Theirs};
 use super::plan::Plan;
 use super::request::Request;
@@ -18,7 +18,7 @@ use crate::cli::ServerArgs;
 use crate::evidence::snapshot::Saved;
 use crate::evidence::{Baseline, Details, Evidence, Role};
 use crate::fault::Fault;
-use crate::judge::{MOST_OFFENDING, OffendingRows};
+use crate::judge::{MOST_OFFENDING, OffendingRows, changed_scorers};
 use crate::policy::Source;
 use crate::prose::Prose;
 use crate::report::{DetailsByBaseline, Judged};
@@ -234,6 +234,23 @@ impl<'a> Archive<'a> {
             most,
         };
         reader.explain(plan, judged, evidence, name)
+    }
+
+    /// Adds how changed scorers scored the same outputs, if there are not too many rows to read. Reports are complete
+    /// without it.
+    pub(super) fn add_same_scores(&self, plan: &Plan, judged: &mut Judged) {
+        let changed = changed_scorers(&judged.judgement.findings);
+        let is_short = match &judged.evidence.baseline {
+            Baseline::Found(_, pair) => (1..=MOST_OUTPUTS).contains(&pair.common),
+            Baseline::Unnamed | Baseline::NotFound(_) => false,
+        };
+        if changed.is_empty() || !is_short {
+            return;
+        }
+        let reader = self.reader(&plan.request.with_baseline(None));
+        if let Some(Ok(Some(known))) = reader.map(|reader| reader.same_scores(&changed)) {
+            judged.judgement.add_same_scores(&known);
+        }
     }
 
     /// Returns a reader of single rows of the runs of a request, if its evidence was read.

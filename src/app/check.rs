@@ -228,6 +228,7 @@ fn explain(archive: &Archive<'_>, plans: &[Plan], sections: &mut [Section], rows
                 Ok(explained) => (judged.offending, judged.details) = explained,
                 Err(fault) => judged.unexplained = Some(fault.message),
             }
+            archive.add_same_scores(plan, judged);
         }
     }
 }

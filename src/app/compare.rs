@@ -6,21 +6,18 @@ use jiff::Timestamp;
 
 use super::archive::Archive;
 use super::console::Console;
-use super::offending::Reader;
+use super::offending::{MOST_OUTPUTS, Reader};
 use super::outputs::{Form, Forms, Outputs};
 use super::request::{BaselineRequest, CandidateRequest, Request};
 use super::usual_policy::UsualPolicy;
 use crate::cli::CompareArgs;
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{RowChanges, columns_to_compare, compare};
+use crate::judge::{RowChanges, add_same_scores, changed_scorers, columns_to_compare, compare};
 use crate::policy::{Required, RunAddress, Source};
 use crate::project::Project;
 use crate::report::{self, Compared};
 use crate::weave::Needs;
-
-/// Outputs are compared only if at most this many rows have to be read again for that.
-const MOST_OUTPUTS: u64 = 1_000;
 
 pub(super) fn run(arguments: &CompareArgs, console: &Console) -> Exit {
     let (mut outputs, unwritable) = Outputs::prepare(&arguments.reports, None);
@@ -98,9 +95,18 @@ fn gather(arguments: &CompareArgs, console: &Console) -> Result<Compared, Fault>
     let mut archive = Archive::new(&arguments.server, arguments.wait, needs, console);
     let evidence = archive.evidence(&request)?;
     let comparison = compare(&evidence, Timestamp::now());
-    let comparison = comparison.ok_or_else(|| evidence.baseline.absence())?;
+    let mut comparison = comparison.ok_or_else(|| evidence.baseline.absence())?;
     let reader = archive.reader(&request).filter(|_| !arguments.no_excerpts);
     let changes = comparison.rows.clone();
+    let changed = changed_scorers(&comparison.findings);
+    if let (Some(reader), Some(changes)) = (&reader, &changes)
+        && !changed.is_empty()
+        && (1..=MOST_OUTPUTS).contains(&changes.common)
+        // The comparison is complete without it.
+        && let Ok(Some(known)) = reader.same_scores(&changed)
+    {
+        add_same_scores(&mut comparison.findings, &known);
+    }
     let mut compared = Compared::of(Ok((comparison, evidence)));
     if let (Some(reader), Some(changes)) = (reader, changes)
         && let Err(fault) = read_rows(&reader, &changes, &mut compared)

@@ -9,7 +9,8 @@ use sha2::{Digest as _, Sha256};
 use super::console::Console;
 use super::plan::Plan;
 use crate::evidence::{
-    Baseline, Columns, Details, Evidence, Role, RowSource as _, Rows, Totals, gathered, joined,
+    Baseline, Columns, Details, Evidence, Role, RowSource as _, Rows, SameScores, Totals, gathered,
+    joined,
 };
 use crate::fault::Fault;
 use crate::judge::{OffendingRows, offending, offending_columns};
@@ -17,6 +18,8 @@ use crate::project::Project;
 use crate::report::Judged;
 use crate::weave::{Client, RunSource, Sources, read_details, read_exceptions, read_rows};
 
+/// Outputs are compared only if at most this many rows have to be read again for that.
+pub(super) const MOST_OUTPUTS: u64 = 1_000;
 /// The maximum number of trials whose exceptions are read.
 const MOST_TRIALS: usize = 200;
 
@@ -261,6 +264,70 @@ impl Reader<'_> {
         let is_same =
             |(row, outputs): &(&String, &Vec<Option<[u8; 32]>>)| theirs.get(*row) == Some(outputs);
         Ok(Some(ours.iter().filter(is_same).count() as u64))
+    }
+}
+
+impl Reader<'_> {
+    /// Counts the rows for which both runs logged the same output, and on how many of them each of these scorers gave the
+    /// same score. Only rows with one trial in each run are counted. `None` if a side has several runs or its outputs are
+    /// unknown.
+    ///
+    /// # Errors
+    ///
+    /// The rows cannot be read.
+    pub(super) fn same_scores(
+        &self,
+        scorers: &[String],
+    ) -> Result<Option<BTreeMap<String, SameScores>>, Fault> {
+        let sides = [Role::Candidate, Role::Baseline].map(|role| {
+            let of_side = self.judged().filter(|(of, _)| *of == role);
+            let sources: Vec<&RunSource> = of_side.map(|(_, source)| source).collect();
+            (role, sources)
+        });
+        let mut scored = Vec::new();
+        for (role, sources) in sides {
+            let [source] = sources.as_slice() else {
+                return Ok(None);
+            };
+            let Some(rows) = source.rows(self.client, self.project(role)) else {
+                return Ok(None);
+            };
+            let columns = if source.is_live() {
+                Columns::default()
+            } else {
+                Columns::everything()
+            };
+            let mut of_run: BTreeMap<String, ([u8; 32], Value)> = BTreeMap::new();
+            rows.each(&columns, &mut |row| {
+                if let [trial] = row.trials.as_slice()
+                    && let Some(output) = digest(trial.model_output)
+                {
+                    let scores = serde_json::from_str(trial.scores.get()).unwrap_or_default();
+                    of_run.insert(row.row_digest.clone().into_owned(), (output, scores));
+                }
+                Ok(())
+            })?;
+            scored.push(of_run);
+        }
+        let [ours, theirs] = scored.as_slice() else {
+            return Ok(None);
+        };
+        let mut known: BTreeMap<String, SameScores> = BTreeMap::new();
+        for (row, (output, after)) in ours {
+            let Some((_, before)) = theirs.get(row).filter(|(other, _)| other == output) else {
+                continue;
+            };
+            for scorer in scorers {
+                let none = SameScores {
+                    outputs: 0,
+                    same: 0,
+                };
+                let counted = known.entry(scorer.clone()).or_insert(none);
+                counted.outputs += 1;
+                counted.same += u64::from(after.get(scorer) == before.get(scorer));
+            }
+        }
+        Ok(Some(known))
     }
 }
 

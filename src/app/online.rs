@@ -1,5 +1,7 @@
 //! Reads evidence of which at least one run is in Weave.
 
+use std::collections::BTreeSet;
+
 use super::chosen::{
     Chosen, live_baselines, live_candidates, selected, set_completeness, set_setup, together,
     uncounted,
@@ -9,12 +11,15 @@ use super::request::{BaselineRequest, Request};
 use super::saved::saved_rules;
 use super::search::{NoBaseline, Place, Search, both, skipped};
 use crate::evidence::{Baseline, BaselineRules, Completeness, Evidence, Fact, Gap, LeftOut, Role};
-use crate::evidence::{ListedRun, RunInfo, Setup};
+use crate::evidence::{ListedRun, Run, RunInfo, Setup, Totals};
 use crate::fault::Fault;
-use crate::policy::Source;
+use crate::policy::{Source, is_of_scorer};
 use crate::project::Project;
 use crate::prose::Prose;
-use crate::weave::{Needs, RunSource, Sources, differ_by_key_order, read_evidence, read_setup};
+use crate::weave::{
+    Needs, RunSource, Sources, differ_by_key_order, read_evidence, read_scorer_models, read_setup,
+    setup_of,
+};
 
 /// What a candidate is compared with, as far as it is known before any request to Weave.
 pub(super) enum Theirs<'r> {
@@ -79,7 +84,7 @@ impl Online<'_, '_> {
                 continue;
             }
             let mut evidence = evidence?;
-            for (id, setup) in self.setups(&sources)? {
+            for (id, setup) in self.setups(&sources, &evidence)? {
                 set_setup(&mut evidence, &id, &setup);
             }
             for (run, known) in &counted {
@@ -202,21 +207,39 @@ impl Online<'_, '_> {
         Ok((counted, evidence))
     }
 
-    /// Reads how both runs were measured, side by side, if they are of different versions of the evaluation. A snapshot
-    /// already says it.
-    fn setups(&self, sources: &Sources) -> Result<Vec<(String, Setup)>, Fault> {
+    /// Reads how both runs were measured, side by side, if they are of different versions of the evaluation, or if other
+    /// models were served. A snapshot already says it.
+    fn setups(
+        &self,
+        sources: &Sources,
+        evidence: &Evidence,
+    ) -> Result<Vec<(String, Setup)>, Fault> {
         let (Some(ours), Some(theirs)) = (sources.candidates.first(), sources.baselines().first())
         else {
             return Ok(Vec::new());
         };
         let (new, old) = (evaluation_ref(ours), evaluation_ref(theirs));
-        if new.is_none() || old.is_none() || new == old {
+        let is_other = new.is_some() && old.is_some() && new != old;
+        let is_served_otherwise = match &evidence.baseline {
+            Baseline::Found(baseline, _) => serves_others(&evidence.candidate, baseline),
+            Baseline::Unnamed | Baseline::NotFound(_) => false,
+        };
+        if !is_other && !is_served_otherwise {
             return Ok(Vec::new());
         }
         let client = self.search.client();
         let read = |side: &RunSource, project: &Project| match side {
             RunSource::Live(info) => {
-                let setup = read_setup(client, project, info)?;
+                let mut setup = if is_other {
+                    read_setup(client, project, info)?
+                } else {
+                    setup_of(info)
+                };
+                if is_served_otherwise {
+                    let totals = &evidence.candidate.totals;
+                    let is_scorer = |op: &str| is_scorer_op(op, totals);
+                    setup.scorer_models = read_scorer_models(client, project, &info.id, &is_scorer);
+                }
                 Ok(Some((info.id.clone(), setup)))
             }
             RunSource::Snapshot(..) => Ok(None),
@@ -276,4 +299,24 @@ fn evaluation_ref(side: &RunSource) -> Option<&String> {
         RunSource::Snapshot(run, _) if !run.is_logged => run.setup.as_ref()?.evaluation.as_ref(),
         RunSource::Live(_) | RunSource::Snapshot(..) => None,
     }
+}
+
+/// Whether both runs say which models were served, and these differ.
+fn serves_others(candidate: &Run, baseline: &Run) -> bool {
+    let served = |run: &Run| {
+        let setup = run.setup.as_ref();
+        let names = setup.map(|setup| setup.served_models.clone());
+        names
+            .unwrap_or_default()
+            .into_iter()
+            .collect::<BTreeSet<String>>()
+    };
+    let (ours, theirs) = (served(candidate), served(baseline));
+    !ours.is_empty() && !theirs.is_empty() && ours != theirs
+}
+
+/// Whether an op is a scorer of a run with these totals: the `score` of a class, or a function whose scores they have.
+pub(super) fn is_scorer_op(op: &str, totals: &Totals) -> bool {
+    let mut dimensions = totals.dimensions.keys();
+    op.ends_with(".score") || dimensions.any(|dimension| is_of_scorer(dimension, op))
 }

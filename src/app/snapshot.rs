@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::candidates::{gap_help, gap_text};
 use super::console::Console;
+use super::online::is_scorer_op;
 use super::output::{Failure, Output};
 use super::policies::policies;
 use super::request::CandidateRequest;
@@ -19,7 +20,7 @@ use crate::evidence::{
 use crate::fault::Fault;
 use crate::number::plural;
 use crate::policy::{Gate, Policy, PolicyFile, Reruns, Source, expand};
-use crate::weave::{Client, read_exceptions, read_run, read_setup, run_rows};
+use crate::weave::{Client, read_exceptions, read_run, read_scorer_models, read_setup, run_rows};
 
 /// The policy that is read if the command line names none.
 const USUAL_POLICY: &str = "gates.yaml";
@@ -243,10 +244,17 @@ fn read(
             || read_run(client, place.project, info),
         )
     });
-    let run = Run {
+    let mut run = Run {
         setup: Some(setup?),
         ..run?
     };
+    if let Some(setup) = run.setup.as_mut().filter(|it| !it.served_models.is_empty()) {
+        // A later check may have to know which of them the scorers called.
+        let is_scorer = |op: &str| is_scorer_op(op, &run.totals);
+        setup.scorer_models = console.while_waiting("asking Weave", || {
+            read_scorer_models(client, place.project, &run.id, &is_scorer)
+        });
+    }
     if let Some(status) = run
         .status
         .as_ref()

@@ -16,6 +16,9 @@ pub struct Setup {
     /// The names of the models that were served during the run, both for the evaluated model and for the scorers.
     #[serde(default)]
     pub served_models: Vec<String>,
+    /// The names of the models that the scorers called in the run's first trials; `None` if that was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scorer_models: Option<Vec<String>>,
     /// The scorers of which the run's own summary says nothing, because they returned no score that it counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unscored: Vec<String>,

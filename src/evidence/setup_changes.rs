@@ -20,6 +20,8 @@ pub enum SetupChange {
         name: String,
         /// What differs; never empty.
         fields: Vec<FieldChange>,
+        /// How it scored equal outputs; `None` if that was not read.
+        same: Option<SameScores>,
     },
     /// A scorer of the candidate only.
     ScorerAdded {
@@ -36,6 +38,15 @@ pub enum SetupChange {
         /// The name of the candidate's dataset.
         name: String,
     },
+}
+
+/// How a scorer scored the rows for which both runs have the same output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SameScores {
+    /// The number of these rows.
+    pub outputs: u64,
+    /// The number of these rows with the same score in both runs.
+    pub same: u64,
 }
 
 /// A field of a scorer that differs.
@@ -97,7 +108,11 @@ pub fn setup_changes(ours: &Setup, theirs: &Setup) -> Result<Vec<SetupChange>, R
             (Some(after), Some(before)) if of_any_project(after) != of_any_project(before) => {
                 let fields = scorer(ours.objects.get(*after), theirs.objects.get(*before), after);
                 if !fields.is_empty() {
-                    changes.push(SetupChange::ScorerChanged { name, fields });
+                    changes.push(SetupChange::ScorerChanged {
+                        name,
+                        fields,
+                        same: None,
+                    });
                 }
             }
             _ => {}
@@ -262,6 +277,7 @@ mod tests {
             served_models: Vec::new(),
             unscored: Vec::new(),
             sdk: None,
+            scorer_models: None,
         }
     }
 
@@ -285,7 +301,7 @@ mod tests {
         let ours = setup("2", &[judge("2", after)], ("d", "r"));
         match changed(&ours, &theirs).as_slice() {
             [] => Vec::new(),
-            [SetupChange::ScorerChanged { name, fields }] if name == "judge" => fields.clone(),
+            [SetupChange::ScorerChanged { name, fields, .. }] if name == "judge" => fields.clone(),
             other => panic!("{other:?}"),
         }
     }
@@ -381,6 +397,7 @@ mod tests {
         let code = SetupChange::ScorerChanged {
             name: name("is_short"),
             fields: vec![FieldChange::Code],
+            same: None,
         };
         let ours = setup("2", &[base(), op("2")], ("d", "r"));
         assert_eq!(changed(&ours, &theirs), [code]);
@@ -391,6 +408,7 @@ mod tests {
         let unread = SetupChange::ScorerChanged {
             name: name("judge"),
             fields: vec![FieldChange::Unread],
+            same: None,
         };
         assert_eq!(changed(&ours, &theirs), [unread]);
     }

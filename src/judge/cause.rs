@@ -1,10 +1,12 @@
 //! Facts about the runs, the policy or a check, as data. `report` puts them into words.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use jiff::civil::Date;
 
 use crate::evidence::{
-    Evidence, Fact, Gap, LeftOut, Role, Run, RunStatus, SetupChange, SnapshotOf,
+    Evidence, Fact, Gap, LeftOut, Role, Run, RunStatus, SameScores, SetupChange, SnapshotOf,
 };
 use crate::judge::name::{Effect, Name};
 use crate::judge::slice::Slice;
@@ -171,8 +173,8 @@ pub enum Cause {
         before: Vec<String>,
         /// The models of the candidate.
         after: Vec<String>,
-        /// Whether the evaluated model is another one, so that its own calls may explain it.
-        is_expected: bool,
+        /// Who called them.
+        by: ServedTo,
     },
     /// The runs have different numbers of trials on the common rows.
     TrialsDiffer {
@@ -238,6 +240,19 @@ pub enum Cause {
     NothingCanBlock,
     /// Every check that could have blocked was skipped.
     NothingJudged,
+}
+
+/// Who called the models that were served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServedTo {
+    /// Scorers.
+    Scorers,
+    /// The evaluated model, which is the same in both runs.
+    Model,
+    /// It is unknown. The evaluated model is the same in both runs.
+    Unknown,
+    /// It is unknown. The evaluated model is another one, so that its own calls may explain it.
+    UnknownOfOtherModel,
 }
 
 /// What leads to a baseline if there is none.
@@ -466,6 +481,16 @@ pub enum ConstantScore {
 }
 
 impl Cause {
+    /// Adds how a changed scorer scored the same outputs, if this is about that scorer.
+    pub(in crate::judge) fn add_same_scores(&mut self, known: &BTreeMap<String, SameScores>) {
+        if let Self::Setup {
+            change: SetupChange::ScorerChanged { name, same, .. },
+        } = self
+        {
+            *same = known.get(name).copied();
+        }
+    }
+
     /// A cause about a run.
     pub(super) fn of_run(role: Role, run: &Run, what: RunCause) -> Self {
         Self::Run {

@@ -1,5 +1,8 @@
 //! Findings: facts about the runs or the policy, each with a stable name.
 
+use std::collections::BTreeMap;
+
+use crate::evidence::{SameScores, SetupChange};
 use crate::judge::cause::Cause;
 use crate::judge::name::{Effect, Name};
 
@@ -47,5 +50,24 @@ impl Finding {
     #[must_use]
     pub const fn name(&self) -> Name {
         self.cause.name()
+    }
+}
+
+/// The scorers that are not the same in both runs, as the findings say.
+#[must_use]
+pub fn changed_scorers(findings: &[Finding]) -> Vec<String> {
+    let names = findings.iter().filter_map(|finding| match &finding.cause {
+        Cause::Setup {
+            change: SetupChange::ScorerChanged { name, .. },
+        } => Some(name.clone()),
+        _ => None,
+    });
+    names.collect()
+}
+
+/// Adds to the findings how changed scorers scored the same outputs.
+pub fn add_same_scores(findings: &mut [Finding], known: &BTreeMap<String, SameScores>) {
+    for finding in findings {
+        finding.cause.add_same_scores(known);
     }
 }

@@ -34,13 +34,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use cause::{
-    Advice, BaselineHelp, Cause, ConstantScore, RunCause, ScoreCause, Skips, SliceCause,
+    Advice, BaselineHelp, Cause, ConstantScore, RunCause, ScoreCause, ServedTo, Skips, SliceCause,
     UnchangedModel, UntilThen,
 };
 pub use changed_rows::{FlippedRow, Moved, RowChange, RowChanges};
 pub use check::{Check, Margin, RunValue, Status};
 pub use compare::{Comparison, Line, RunMetric, columns_to_compare, compare, value};
-pub use finding::Finding;
+pub use finding::{Finding, add_same_scores, changed_scorers};
 pub use limit::Decision;
 pub use measure::columns::columns;
 pub use measure::value::Measure;

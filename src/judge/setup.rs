@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::evidence::{Pair, Role, Run, Setup, SetupChange, scorers_of, setup_changes};
-use crate::judge::cause::Cause;
+use crate::judge::cause::{Cause, ServedTo};
 use crate::judge::finding::Finding;
 use crate::judge::name::Effect;
 use crate::judge::terms::Terms;
@@ -97,7 +97,8 @@ pub(super) fn check(
             // The evaluated model is meant to change, and its calls are among those that tell the models.
             (
                 Cause::ServedModelsChanged {
-                    is_expected: true, ..
+                    by: ServedTo::UnknownOfOtherModel,
+                    ..
                 },
                 _,
             ) => Consequence::Note,
@@ -169,21 +170,32 @@ fn unread(role: Role, candidate: &Run, baseline: &Run) -> Option<Cause> {
     })
 }
 
-/// The cause if both runs say which models were served, and these differ.
+/// The cause if both runs say which models were served, and these differ. If the evaluated model is meant to change, only
+/// the models that scorers called count, as far as they are known.
 fn served(candidate: &Run, baseline: &Run, ours: &Setup, theirs: &Setup) -> Option<Cause> {
-    let sorted = |setup: &Setup| {
-        let mut names = setup.served_models.clone();
+    let sorted = |names: &[String]| {
+        let mut names = names.to_vec();
         names.sort();
         names.dedup();
         names
     };
-    let (after, before) = (sorted(ours), sorted(theirs));
-    let is_known = !after.is_empty() && !before.is_empty();
-    (is_known && after != before).then(|| Cause::ServedModelsChanged {
-        before,
-        after,
-        is_expected: candidate.model != baseline.model,
-    })
+    let of = |before: &[String], after: &[String], by| {
+        let (before, after) = (sorted(before), sorted(after));
+        (before != after).then_some(Cause::ServedModelsChanged { before, after, by })
+    };
+    if ours.served_models.is_empty() || theirs.served_models.is_empty() {
+        return None;
+    }
+    let is_other_model = candidate.model != baseline.model;
+    let all = |by| of(&theirs.served_models, &ours.served_models, by);
+    match (&theirs.scorer_models, &ours.scorer_models) {
+        (Some(before), Some(after)) => {
+            let of_scorers = of(before, after, ServedTo::Scorers);
+            of_scorers.or_else(|| all(ServedTo::Model).filter(|_| !is_other_model))
+        }
+        _ if is_other_model => all(ServedTo::UnknownOfOtherModel),
+        _ => all(ServedTo::Unknown),
+    }
 }
 
 const fn effect(consequence: Consequence) -> Option<Effect> {

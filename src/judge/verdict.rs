@@ -1,8 +1,11 @@
 //! The verdict over all checks of a policy.
 
+use std::collections::BTreeMap;
+
+use crate::evidence::SameScores;
 use crate::judge::cause::Cause;
 use crate::judge::check::{Check, Status};
-use crate::judge::finding::Finding;
+use crate::judge::finding::{Finding, add_same_scores};
 use crate::judge::name::Effect;
 use crate::judge::reason::Reason;
 use crate::policy::Severity;
@@ -19,6 +22,16 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// Adds how changed scorers scored the same outputs. No status depends on it.
+    pub fn add_same_scores(&mut self, known: &BTreeMap<String, SameScores>) {
+        add_same_scores(&mut self.findings, known);
+        for check in &mut self.checks {
+            if let Reason::Blocked(cause) = &mut check.reason {
+                cause.add_same_scores(known);
+            }
+        }
+    }
+
     /// Whether every check that blocks may be decided later without any change: a run is not finished or not complete
     /// yet. True if no check blocks.
     #[must_use]

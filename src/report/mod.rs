@@ -1,5 +1,6 @@
 //! Reports. Each format has its own file and a function `fn(&Report) -> String`. Reports judge nothing.
 
+mod also_changed;
 mod bar;
 mod comparison;
 mod escape;

@@ -14,6 +14,7 @@ mod info;
 mod not_found;
 mod read;
 mod rows;
+mod served;
 mod settings;
 mod setup;
 mod unknown_id;
@@ -29,4 +30,5 @@ pub use read::{
     Needs, RunSource, Sources, differ_by_key_order, read_details, read_evidence, read_prediction,
     read_rows, read_run, read_totals, read_trials, run_rows, saved_evidence,
 };
-pub use setup::read_setup;
+pub use served::read_scorer_models;
+pub use setup::{read_setup, setup_of};

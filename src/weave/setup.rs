@@ -26,11 +26,13 @@ struct Objects {
 }
 
 /// What the root call alone says about how a run was measured.
-pub(super) fn setup_of(info: &RunInfo) -> Setup {
+#[must_use]
+pub fn setup_of(info: &RunInfo) -> Setup {
     Setup {
         evaluation: info.evaluation_ref.clone(),
         objects: BTreeMap::new(),
         served_models: info.served_models.clone(),
+        scorer_models: None,
         // The summary of `EvaluationLogger` is what the script logged, and names no scorers.
         unscored: if info.is_logged {
             Vec::new()

@@ -40,6 +40,7 @@ fn setup(version: &str, scorers: &[(&str, &str, &str, Value)], rows: &str) -> Se
         served_models: Vec::new(),
         unscored: Vec::new(),
         sdk: None,
+        scorer_models: None,
     }
 }
 

@@ -94,11 +94,9 @@ fn told(cause: &Cause) -> Told {
             added,
             removed,
         } => setup::dataset_changed(name, *added, *removed),
-        Cause::ServedModelsChanged {
-            before,
-            after,
-            is_expected,
-        } => setup::served_models_changed(before, after, *is_expected),
+        Cause::ServedModelsChanged { before, after, by } => {
+            setup::served_models_changed(before, after, *by)
+        }
         Cause::TrialsDiffer {
             rows,
             candidate,

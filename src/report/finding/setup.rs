@@ -1,7 +1,8 @@
 //! Facts about how two runs were measured.
 
 use super::told::{MOST_NAMES, Told};
-use crate::evidence::{FieldChange, Role, SetupChange};
+use crate::evidence::{FieldChange, Role, SameScores, SetupChange};
+use crate::judge::ServedTo;
 use crate::number::plural;
 use crate::prose::Prose;
 
@@ -19,13 +20,17 @@ pub(super) fn evaluation_unread(role: Role, name: &str) -> Told {
 
 pub(super) fn change(change: &SetupChange) -> Told {
     match change {
-        SetupChange::ScorerChanged { name, fields } => {
+        SetupChange::ScorerChanged { name, fields, same } => {
             let mut fact = Prose::from("the scorer ")
                 .name(name)
                 .text(" is not the same in both runs: ");
             for (place, field) in fields.iter().enumerate() {
                 let comma = if place > 0 { "; " } else { "" };
                 fact = fact.text(comma).then(field_change(field));
+            }
+            if let Some(SameScores { outputs, same }) = same.filter(|same| same.outputs > 0) {
+                let outputs = plural(outputs, "identical output");
+                fact = fact.text(format!("; same score on {same} of {outputs}"));
             }
             Told::from(fact).help(SCORER_HELP)
         }
@@ -108,20 +113,26 @@ pub(super) fn dataset_changed(name: &str, added: u64, removed: u64) -> Told {
     )
 }
 
-pub(super) fn served_models_changed(
-    before: &[String],
-    after: &[String],
-    is_expected: bool,
-) -> Told {
-    let fact = Prose::from("other models were served: ")
+pub(super) fn served_models_changed(before: &[String], after: &[String], by: ServedTo) -> Told {
+    let fact = Prose::from(match by {
+        ServedTo::Scorers => "scorers called other models: ",
+        ServedTo::Model => "the evaluated model called other models: ",
+        ServedTo::Unknown | ServedTo::UnknownOfOtherModel => "other models were served: ",
+    });
+    let fact = fact
         .names(before, MOST_NAMES)
         .text(" → ")
         .names(after, MOST_NAMES);
-    if is_expected {
-        return Told::from(fact.text(
+    match by {
+        ServedTo::Scorers => Told::from(fact).help(SCORER_HELP),
+        ServedTo::Model => Told::from(fact)
+            .help("the same version of the model behaves in another way: pin the served model"),
+        ServedTo::Unknown => {
+            Told::from(fact.text("; whether for the evaluated model or for a scorer is unknown"))
+                .help("find out which model changed; for a scorer, evaluate the baseline's branch again")
+        }
+        ServedTo::UnknownOfOtherModel => Told::from(fact.text(
             "; the evaluated model is another one, so whether the models of scorers changed is unknown",
-        ));
+        )),
     }
-    Told::from(fact.text("; whether for the evaluated model or for a scorer is unknown"))
-        .help("find out which model changed; for a scorer, evaluate the baseline's branch again")
 }

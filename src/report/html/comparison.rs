@@ -3,11 +3,11 @@
 use maud::{Markup, html};
 
 use super::parts::{all_findings, error, headline, scrolling, shown};
-use super::{page, rows, runs};
+use super::{page, parts, rows, runs};
 use crate::exit::Exit;
 use crate::judge::{Line, RunMetric};
 use crate::report::flipped::{flipped_rows, moved, sameness};
-use crate::report::{Compared, view};
+use crate::report::{Compared, also_changed, view};
 
 /// Renders a comparison of two runs.
 #[must_use]
@@ -30,7 +30,9 @@ pub fn render(compared: &Compared) -> String {
                 @if let Some(why) = &compared.unexplained {
                     p { "The inputs and outputs of these rows are not shown: " (shown(why)) }
                 }
-                (all_findings(&comparison.findings))
+                @let changed = also_changed::also_changed(&comparison.findings, evidence);
+                (parts::also_changed(&changed))
+                (all_findings(&changed.others))
                 details { summary { "Runs" } (runs::table(evidence)) }
             },
         }

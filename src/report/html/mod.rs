@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
-use super::{Judged, Report, Section, view};
+use super::{Judged, Report, Section, also_changed, view};
 use crate::judge::{Check, Status, Verdict};
 use parts::{all_findings, badge, error, headline, one_finding, scrolling, shown};
 
@@ -106,17 +106,19 @@ fn of_section(section: &Section) -> Markup {
     match &section.outcome {
         Err(fault) => error(fault),
         Ok(judged) => html! {
+            @let changed = also_changed::also_changed(&judged.judgement.findings, &judged.evidence);
             (runs::summary(&judged.evidence))
             (of_checks(judged))
             (told_findings(judged))
             @if let Some(why) = &judged.unexplained { p { "The rows of these checks are not shown: " (shown(why)) } }
             (rows::write(judged))
             (plot::write(judged))
+            (parts::also_changed(&changed))
             details {
                 summary { "Runs, policy and findings" }
                 (runs::table(&judged.evidence))
                 (runs::listed(judged))
-                (all_findings(&judged.judgement.findings))
+                (all_findings(&changed.others))
                 p class="small" { "Policy " code { (shown(&section.path)) } ", SHA-256 " code { (section.sha256) } }
             }
         },

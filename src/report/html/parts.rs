@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use crate::fault::Fault;
 use crate::judge::{Effect, Finding};
 use crate::prose::{Prose, Span};
+use crate::report::also_changed::AlsoChanged;
 use crate::report::finding::{cause_help, finding_text};
 use crate::report::json::effect_word;
 use crate::visible::{spelled_out, visible};
@@ -21,7 +22,7 @@ pub(super) fn badge(sign: &str, kind: &str) -> Markup {
     html! { span class={ "badge " (kind) } aria-hidden="true" { (sign) } }
 }
 
-pub(super) fn all_findings(findings: &[Finding]) -> Markup {
+pub(super) fn all_findings(findings: &[&Finding]) -> Markup {
     html! {
         @if !findings.is_empty() {
             h3 { "Findings" }
@@ -89,6 +90,19 @@ pub(super) fn prose(prose: &Prose) -> Markup {
             @match span {
                 Span::Text(text) => (text),
                 Span::Name(name) => code { (shown(name)) },
+            }
+        }
+    }
+}
+
+/// What differs between two runs besides the evaluated model.
+pub(super) fn also_changed(changed: &AlsoChanged<'_>) -> Markup {
+    html! {
+        @if !changed.is_empty() {
+            h3 { "What else changed" }
+            ul class="findings" {
+                @for finding in &changed.findings { (one_finding(finding)) }
+                @if let Some(sdk) = &changed.sdk { li { (shown(sdk)) } }
             }
         }
     }

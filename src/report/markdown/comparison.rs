@@ -7,6 +7,7 @@ use super::{folds, rows, runs};
 use crate::exit::Exit;
 use crate::judge::{Line, RunMetric};
 use crate::number::plural;
+use crate::report::also_changed::also_changed;
 use crate::report::escape::markdown as code;
 use crate::report::flipped::{flipped_rows, moved, sameness};
 use crate::report::{Compared, view};
@@ -38,7 +39,12 @@ fn write(page: &mut String, compared: &Compared) -> fmt::Result {
                 write_run_metrics(page, &comparison.run_metrics)?;
             }
             write_rows(page, compared)?;
-            folds::write_findings(page, &comparison.findings)?;
+            let changed = also_changed(&comparison.findings, evidence);
+            if !changed.is_empty() {
+                writeln!(page, "**What else changed**\n")?;
+                folds::write_also_changed(page, &changed)?;
+            }
+            folds::write_findings(page, &changed.others)?;
             writeln!(page, "<details><summary>runs</summary>\n")?;
             runs::write_table(page, evidence)?;
             writeln!(page, "</details>\n")?;

@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use super::parts::{dash, help, prose, tool};
 use super::{checks, first, rows, runs};
 use crate::judge::{Check, Finding, Status};
+use crate::report::also_changed::{AlsoChanged, TITLE, also_changed};
 use crate::report::escape::markdown as code;
 use crate::report::finding::{cause_help, finding_text};
 use crate::report::json::effect_word;
@@ -16,13 +17,19 @@ pub(super) fn write(page: &mut String, section: &Section) -> fmt::Result {
         write_passed(page, judged)?;
         rows::write_all(page, judged)?;
         write_statistics(page, judged)?;
+        let changed = also_changed(&judged.judgement.findings, &judged.evidence);
+        if !changed.is_empty() {
+            writeln!(page, "<details><summary>{TITLE}</summary>\n")?;
+            write_also_changed(page, &changed)?;
+            writeln!(page, "</details>\n")?;
+        }
         writeln!(
             page,
             "<details><summary>runs, policy and findings</summary>\n"
         )?;
         runs::write_table(page, &judged.evidence)?;
         runs::write_listed(page, judged)?;
-        write_findings(page, &judged.judgement.findings)?;
+        write_findings(page, &changed.others)?;
         writeln!(
             page,
             "Policy {}, SHA-256 `{}`\n",
@@ -114,8 +121,17 @@ fn write_statistics(page: &mut String, judged: &Judged) -> fmt::Result {
     writeln!(page, "</details>\n")
 }
 
-/// All findings, with their effects.
-pub(super) fn write_findings(page: &mut String, findings: &[Finding]) -> fmt::Result {
+/// What differs between two runs besides the evaluated model.
+pub(super) fn write_also_changed(page: &mut String, changed: &AlsoChanged<'_>) -> fmt::Result {
+    write_findings(page, &changed.findings)?;
+    if let Some(sdk) = &changed.sdk {
+        writeln!(page, "- {}\n", code(sdk, false))?;
+    }
+    Ok(())
+}
+
+/// Findings, with their effects.
+pub(super) fn write_findings(page: &mut String, findings: &[&Finding]) -> fmt::Result {
     for finding in findings {
         let (name, effect) = (finding.name().word(), effect_word(finding.effect));
         let text = prose(&finding_text(finding));

@@ -185,7 +185,11 @@ impl Redact for Advice {
 impl Redact for SetupChange {
     fn redact(&mut self, secrets: &Secrets) {
         match self {
-            Self::ScorerChanged { name, fields } => {
+            Self::ScorerChanged {
+                name,
+                fields,
+                same: _,
+            } => {
                 name.redact(secrets);
                 for field in fields {
                     match field {

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::judge::{Comparison, Line, Measure, RunMetric};
 use crate::number::plural;
 use crate::report::Compared;
+use crate::report::also_changed::also_changed;
 use crate::report::escape::{message, no_command};
 use crate::report::flipped::{flipped_rows, moved, sameness};
 use crate::report::view;
@@ -42,7 +43,13 @@ fn write(page: &mut Page, compared: &Compared) -> fmt::Result {
             changed_rows(page, compared, comparison)?;
         }
         page.empty_line();
-        findings::write(page, &comparison.findings, |_| true)?;
+        let changed = also_changed(&comparison.findings, evidence);
+        if page.style.is_brief() {
+            findings::write(page, &comparison.findings, |_| true)?;
+        } else {
+            findings::also_changed(page, &changed)?;
+            findings::write(page, changed.others, |_| true)?;
+        }
         page.empty_line();
     }
     let exit = compared.exit();
