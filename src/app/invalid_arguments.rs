@@ -13,6 +13,8 @@ use crate::cli::{CheckArgs, Cli, Command, CompareArgs};
 use crate::exit::Exit;
 use crate::fault::Fault;
 
+/// What helps a user who wants the gate to score outputs again.
+const RESCORE_HELP: &str = "weave-gate only judges scores: evaluate in Weave a model that returns the stored outputs, with the new scorer";
 /// Maximum number of times that one option may be repeated and is still parsed.
 const MAX_REPEATS: usize = 16;
 
@@ -70,6 +72,9 @@ fn fault(error: &clap::Error, command: Option<&str>) -> Fault {
     });
     let message = paragraphs.next().unwrap_or_default();
     let message = message.strip_prefix("error: ").unwrap_or(&message);
+    if message.contains("'--rescore'") {
+        return Fault::usage(message).help(RESCORE_HELP);
+    }
     let tips = paragraphs.filter_map(|text| Some(text.strip_prefix("tip: ")?.to_owned()));
     let help: Vec<String> = tips
         .chain([match command {

@@ -162,6 +162,8 @@ pub enum Cause {
     DatasetChanged {
         /// The candidate's dataset.
         name: String,
+        /// The number of the candidate's rows.
+        rows: u64,
         /// The number of rows that only the candidate has.
         added: u64,
         /// The number of rows that only the baseline has.

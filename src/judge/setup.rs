@@ -80,6 +80,7 @@ pub(super) fn check(
                     SetupChange::DatasetChanged { name } => {
                         let cause = Cause::DatasetChanged {
                             name: name.clone(),
+                            rows: candidate.rows,
                             added: pair.added,
                             removed: pair.removed,
                         };

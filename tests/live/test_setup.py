@@ -98,11 +98,14 @@ def test_a_field_of_a_judge(place, fields, words):
     assert statuses(outcome) == ["pass", "undecided", "pass"]
     assert words in outcome.message("scorer-changed")
     assert "comparability: {scorer: warn}" in outcome.help("scorer-changed")
+    assert outcome.message("scorer-changed").endswith("; same score on 8 of 8 identical outputs")
     accepted = compared(place, base, run, "comparability: {scorer: warn}")
     assert (accepted.code, setup_findings(accepted)) == (0, {"scorer-changed": "warning"}), accepted.stdout
     done = place.run("compare", base, run, *place.here)
     assert done.returncode == 0, done.stderr
-    assert "warning[scorer-changed]" in done.stdout
+    assert "what else changed" in done.stdout
+    assert "the scorer `Judge` is not the same in both runs" in done.stdout
+    assert "same score on 8 of 8 identical outputs" in " ".join(done.stdout.split())
 
 
 def test_the_code_of_a_function_and_of_a_method(place):
@@ -148,9 +151,9 @@ def test_datasets(place):
     edited[3] = {**edited[3], "topic": "an edited row"}
     outcome = compared(place, base, evaluate(Bot(), edited, scorers), "baseline: {removed_rows: ignore}")
     assert setup_findings(outcome) == {"dataset-changed": "note"}, outcome.stdout
-    assert outcome.message("dataset-changed").endswith(": 1 row was edited or replaced")
+    assert outcome.message("dataset-changed").endswith(": 1 of 8 rows was edited or replaced")
     outcome = compared(place, base, run_of(scorers, range(10)))
-    assert outcome.message("dataset-changed").endswith(": 2 rows were added"), outcome.stdout
+    assert outcome.message("dataset-changed").endswith(": 2 of 10 rows were added"), outcome.stdout
     reordered = list(reversed(questions(range(8))))
     outcome = compared(place, base, evaluate(Bot(), reordered, scorers))
     assert outcome.message("dataset-changed").endswith(": the same rows, in another order or number"), outcome.stdout
@@ -163,11 +166,82 @@ def test_another_served_model_under_the_same_alias(place, monkeypatch):
     monkeypatch.setattr(scenarios, "LLM", "house-llm-2")
     outcome = compared(place, base, run_of(scorers, tokens=10))
     assert (outcome.code, setup_findings(outcome)) == (0, {"served-models-changed": "warning"}), outcome.stdout
-    assert "`house-llm` → `house-llm-2`" in outcome.message("served-models-changed")
+    message = outcome.message("served-models-changed")
+    assert message == "the evaluated model called other models: `house-llm` → `house-llm-2`"
+    # The evaluated model is meant to change, and no scorer calls a model.
     outcome = compared(place, base, run_of(scorers, tokens=11))
-    assert setup_findings(outcome) == {"served-models-changed": "note"}, outcome.stdout
+    assert setup_findings(outcome) == {}, outcome.stdout
     outcome = compared(place, base, run_of(scorers, tokens=10), "comparability: {served_model: undecided}")
     assert statuses(outcome) == ["pass", "undecided", "undecided"], outcome.stdout
+
+
+def calling(op) -> weave.Op:
+    """A scorer that calls the model that an environment variable names."""
+
+    @weave.op(name=op)
+    def call(output: str) -> bool:
+        import os
+
+        import weave
+
+        usage = {"requests": 1, "prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 10}
+        weave.require_current_call().summary = {"usage": {os.environ["JUDGE_LLM"]: usage}}
+        return True
+
+    return call
+
+
+def test_another_model_that_a_scorer_calls(place, monkeypatch):
+    gates = "- {name: calls, scorer: asks, metric: pass_rate, max_drop: 0.5}"
+    monkeypatch.setenv("JUDGE_LLM", "judge-1")
+    base = run_of([calling("asks")], tokens=10)
+    same = run_of([calling("asks")], tokens=11)
+    outcome = compared(place, base, same, gates=gates)
+    assert setup_findings(outcome) == {}, outcome.stdout
+    # The evaluated model calls another model, as it is meant to, and so does the scorer.
+    monkeypatch.setenv("JUDGE_LLM", "judge-2")
+    monkeypatch.setattr(scenarios, "LLM", "house-llm-2")
+    for tokens in (10, 11):
+        outcome = compared(place, base, run_of([calling("asks")], tokens=tokens), gates=gates)
+        assert (outcome.code, setup_findings(outcome)) == (0, {"served-models-changed": "warning"}), outcome.stdout
+        message = outcome.message("served-models-changed")
+        assert message == "scorers called other models: `judge-1` → `judge-2`"
+
+
+def test_a_scorer_that_scored_no_row(place):
+    @weave.op
+    def silent(output: str) -> None:
+        return None
+
+    run = run_of([judge(), silent])
+    every = "- {name: all, scorer: '*', metric: pass_rate, min: 0.5}"
+    for gates, code in ((every, 3), (every.replace("'*'", "[Judge.passed]"), 0)):
+        live = place.gate(policy(gates=gates), "--candidate", run)
+        assert live.code == code, live.stdout
+    live = place.gate(policy(gates=every), "--candidate", run)
+    assert [found["name"] for found in live.policy["findings"]] == ["scorer-never-scored"], live.stdout
+    assert live.message("scorer-never-scored").endswith("the scorer `silent` of the candidate's evaluation scored no row")
+    done = place.run("snapshot", run, "-o", "run.json", *place.here)
+    assert done.returncode == 0, done.stderr
+    saved = place.gate(policy(gates=every), "--candidate=file:run.json")
+    assert saved.code == 3 and saved.policy["findings"] == live.policy["findings"]
+    both = place.gate(policy(gates=every.replace("'*'", "[Judge.passed, silent]")), "--candidate", run)
+    assert statuses(both) == ["undecided", "undecided"], both.stdout
+
+
+def test_another_sdk_is_a_note_of_compare_alone(place):
+    base = run_of([judge(), short(100)])
+    done = place.run("snapshot", base, "-o", "base.json", "--rows", *place.here)
+    assert done.returncode == 0, done.stderr
+    saved = json.loads((place.work / "base.json").read_text())
+    assert saved["setup"][0]["sdk"] == weave.__version__
+    saved["setup"][0]["sdk"] = "0.1"
+    (place.work / "base.json").write_text(json.dumps(saved))
+    run = run_of([judge(), short(100)], wrong=[1])
+    outcome = place.gate(policy(), "--candidate", run, "--baseline=file:base.json")
+    assert (outcome.code, setup_findings(outcome)) == (0, {}), outcome.stdout
+    done = place.run("compare", "file:base.json", run, *place.here)
+    assert f"  what else changed\n    SDK 0.1 → {weave.__version__}\n" in done.stdout
 
 
 def test_an_evaluation_that_was_deleted(place):

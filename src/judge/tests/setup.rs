@@ -91,8 +91,8 @@ fn a_changed_scorer_leaves_the_changes_of_its_own_dimensions_undecided() {
     assert_eq!(effects(&judgement), [("scorer-changed", Effect::Undecided)]);
     assert_eq!(
         finding_and_help(&judgement.findings[0]),
-        "the scorer `judge` is not the same in both runs: `model_id` `old` → `new`\nhelp: evaluate the baseline's branch with \
-         the new scorer, or accept the change with `comparability: {scorer: warn}`"
+        "the scorer `judge` is not the same in both runs: `model_id` `old` → `new`\nhelp: evaluate the baseline's branch again \
+         with the new scorer, or accept the change with `comparability: {scorer: warn}`"
     );
     for (word, effect) in [
         ("warn", Some(Effect::Warning)),

@@ -91,9 +91,10 @@ fn told(cause: &Cause) -> Told {
         Cause::ScorerNeverScored { name } => setup::scorer_never_scored(name),
         Cause::DatasetChanged {
             name,
+            rows,
             added,
             removed,
-        } => setup::dataset_changed(name, *added, *removed),
+        } => setup::dataset_changed(name, *rows, *added, *removed),
         Cause::ServedModelsChanged { before, after, by } => {
             setup::served_models_changed(before, after, *by)
         }

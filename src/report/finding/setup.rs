@@ -7,7 +7,7 @@ use crate::number::plural;
 use crate::prose::Prose;
 
 /// The next action if a scorer is not the same in both runs.
-const SCORER_HELP: &str = "evaluate the baseline's branch with the new scorer, or accept the change with `comparability: {scorer: warn}`";
+const SCORER_HELP: &str = "evaluate the baseline's branch again with the new scorer, or accept the change with `comparability: {scorer: warn}`";
 
 pub(super) fn evaluation_unread(role: Role, name: &str) -> Told {
     let fact = Prose::from(format!("the evaluation of the {}, ", role.word()))
@@ -47,7 +47,7 @@ pub(super) fn change(change: &SetupChange) -> Told {
         .help(
             "evaluate with this scorer, or accept the change with `comparability: {scorer: warn}`",
         ),
-        SetupChange::DatasetChanged { name } => dataset_changed(name, 0, 0),
+        SetupChange::DatasetChanged { name } => dataset_changed(name, 0, 0, 0),
     }
 }
 
@@ -86,19 +86,24 @@ fn field_change(change: &FieldChange) -> Prose {
 }
 
 /// The dataset has other rows. An edited row is a new row, and its old version is gone.
-pub(super) fn dataset_changed(name: &str, added: u64, removed: u64) -> Told {
+pub(super) fn dataset_changed(name: &str, rows: u64, added: u64, removed: u64) -> Told {
     let replaced = added.min(removed);
+    let all = plural(rows, "row");
     let parts = [
-        (replaced, "edited or replaced"),
-        (added - replaced, "added"),
-        (removed - replaced, "removed"),
+        (replaced, format!("of {all}"), "edited or replaced"),
+        (added - replaced, format!("of {all}"), "added"),
+        (
+            removed - replaced,
+            "rows of the baseline".to_owned(),
+            "removed",
+        ),
     ];
     let parts: Vec<String> = parts
         .into_iter()
-        .filter(|(rows, _)| *rows > 0)
-        .map(|(rows, what)| {
-            let were = if rows == 1 { "was" } else { "were" };
-            format!("{} {were} {what}", plural(rows, "row"))
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, of, what)| {
+            let were = if count == 1 { "was" } else { "were" };
+            format!("{count} {of} {were} {what}")
         })
         .collect();
     let how = if parts.is_empty() {
