@@ -126,13 +126,6 @@ fn evaluation(setup: &Setup) -> Option<&Value> {
     setup.objects.get(setup.evaluation.as_ref()?)
 }
 
-/// The names of the evaluation's scorers; empty if the evaluation was not read.
-#[must_use]
-pub fn scorers_of(setup: &Setup) -> Vec<String> {
-    let scorers = evaluation(setup).map(scorers);
-    scorers.into_iter().flat_map(BTreeMap::into_keys).collect()
-}
-
 /// The references of an evaluation's scorers, by the name that their scores have.
 fn scorers(evaluation: &Value) -> BTreeMap<String, &str> {
     let listed = evaluation.get("scorers").and_then(Value::as_array);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{Pair, Role, Run, Setup, SetupChange, scorers_of, setup_changes};
+use crate::evidence::{Pair, Role, Run, Setup, SetupChange, setup_changes};
 use crate::judge::cause::{Cause, ServedTo};
 use crate::judge::finding::Finding;
 use crate::judge::name::Effect;
@@ -112,33 +112,21 @@ pub(super) fn check(
     blocked
 }
 
-/// The scorers of a run's evaluation that scored no row, as far as the run tells.
+/// The scorers of a run that scored no row, as far as its own summary tells.
 pub(super) fn never_scored(run: &Run) -> BTreeMap<String, Cause> {
-    let Some(setup) = &run.setup else {
-        return BTreeMap::new();
+    let unscored = run.setup.iter().flat_map(|setup| &setup.unscored);
+    let has_scores = |name: &String| {
+        let mut dimensions = run.totals.dimensions.keys();
+        dimensions.any(|dimension| is_of_scorer(dimension, name))
     };
-    let known = if run.is_logged {
-        Vec::new()
-    } else {
-        scorers_of(setup)
-    };
-    let names = setup.unscored.iter().cloned().chain(known);
-    let dimensions = || run.totals.dimensions.keys();
-    let never = names.filter(|name| !dimensions().any(|it| is_likely_of(it, name)));
-    let cause = |name: String| {
-        let cause = Cause::ScorerNeverScored { name: name.clone() };
-        (name, cause)
+    let never = unscored.filter(|name| !has_scores(name));
+    let cause = |name: &String| {
+        (
+            name.clone(),
+            Cause::ScorerNeverScored { name: name.clone() },
+        )
     };
     never.map(cause).collect()
-}
-
-/// Whether a dimension is of this scorer. The name of an object may differ from that of its scores in signs and case.
-fn is_likely_of(dimension: &str, scorer: &str) -> bool {
-    let letters = |text: &str| -> String {
-        let letters = text.chars().filter(|c| c.is_alphanumeric() || *c == '.');
-        letters.flat_map(char::to_lowercase).collect()
-    };
-    is_of_scorer(&letters(dimension), &letters(scorer))
 }
 
 /// The cause if the runs are of evaluations with different names, or if it is unknown what differs between two versions

@@ -31,6 +31,16 @@ class Row:
 
 
 @dataclass
+class Setup:
+    """How an evaluation measures: its scorers with their versions, and its dataset."""
+
+    scorers: dict[str, str]
+    dataset: str = "1"
+    # Whether the server still has the evaluation.
+    exists: bool = True
+
+
+@dataclass
 class Run:
     """One evaluation run."""
 
@@ -55,6 +65,12 @@ class Run:
     is_root: bool = True
     # The run whose predictions this run scored again.
     source: str | None = None
+    # How its evaluation measures. Two runs of one version of the evaluation have the same.
+    setup: Setup | None = None
+    # Scorers that returned nothing on any row.
+    silent: list[str] = field(default_factory=list)
+    # The models that were served during the run.
+    served: list[str] = field(default_factory=list)
 
 
 @dataclass

@@ -64,6 +64,18 @@ class Served:
         name, version = self.run.model
         return f"weave:///{PROJECT}/object/{name}:{version}"
 
+    def objects(self) -> dict[str, dict]:
+        """Returns its evaluation, the dataset and the scorers, by their references."""
+        setup = self.run.setup
+        if setup is None:
+            return {self.evaluation(): {"scorers": []}}
+        start = f"weave:///{PROJECT}/object"
+        scorers = {f"{start}/{name}:{version}": {"model_id": version} for name, version in setup.scorers.items()}
+        dataset = f"{start}/rows:{setup.dataset}"
+        evaluation = {"scorers": list(scorers), "dataset": dataset}
+        of_evaluation = {self.evaluation(): evaluation} if setup.exists else {}
+        return {**scorers, dataset: {"rows": f"table {setup.dataset}"}, **of_evaluation}
+
     def stored(self) -> int:
         """Returns how many calls its trace has."""
         default = 1 + sum(len(row.trials) for row in self.run.rows)
@@ -95,6 +107,8 @@ class Served:
         summary: dict = {"weave": {"status": weave, "display_name": run.display_name}}
         if run.counted is not None and ends:
             summary["status_counts"] = {"success": run.counted - 1, "error": 1}
+        if run.served:
+            summary["usage"] = {name: {"requests": 1} for name in run.served}
         of_weave: dict = {"source": "python-sdk"}
         attributes = {**run.attributes, "weave": of_weave}
         if run.kind == "v2":
@@ -118,7 +132,7 @@ class Served:
             "exception": '{"type": "ValueError", "message": "x"}' if run.status == "failed" else None,
             "attributes": attributes,
             "inputs": {"self": self.evaluation(), "model": self.model()},
-            "output": {"output": {}} if run.status == "completed" and run.has_output else None,
+            "output": {"output": {}, **dict.fromkeys(run.silent)} if run.status == "completed" and run.has_output else None,
             "summary": summary,
             "wb_user_id": "someone",
             "wb_run_id": None,
@@ -440,8 +454,8 @@ def handler(weave: Weave) -> type[BaseHTTPRequestHandler]:
             if self.path == "/calls/query_stats":
                 return self._answer(200, {"count": weave.count(body), "has_more": False})
             if self.path == "/refs/read_batch":
-                # Snapshots store how a run was measured, but nothing is judged by it.
-                return self._answer(200, {"vals": [{"scorers": []} for _ in body["refs"]]})
+                objects = {ref: of for served in weave.runs.values() for ref, of in served.objects().items()}
+                return self._answer(200, {"vals": [objects.get(ref) for ref in body["refs"]]})
             weave.unexpected.append(f"POST {self.path}")
             return self._answer(404, {"detail": "Not Found"})
 

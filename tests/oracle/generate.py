@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import measure
-from evidence import Evidence, Row, Run, Trial
+from evidence import Evidence, Row, Run, Setup, Trial
 
 BEGAN = datetime(2026, 11, 1, 9, tzinfo=timezone.utc)
 BINARY = ["correctness", "safety.leaks", "safety.toxic.passed", "steady"]
@@ -74,6 +74,7 @@ def case(seed: int) -> Case:
     evidence = Runs(chance).make()
     policy = Policy(chance, evidence).make()
     lose_calls(random.Random(f"calls of {seed}"), evidence)
+    measure_differently(random.Random(f"setup of {seed}"), evidence, policy)
     return Case(seed, policy, evidence, chance.random() < 0.25, chance.random() < 0.15)
 
 
@@ -84,6 +85,42 @@ def lose_calls(chance: random.Random, evidence: Evidence) -> None:
         for row in run.rows:
             for trial in row.trials:
                 trial.called = chance.random() >= lost
+
+
+def measure_differently(chance: random.Random, evidence: Evidence, policy: dict) -> None:
+    """Gives each run a measurement setup. Uses its own random numbers, so that the rows of older seeds stay the same."""
+    candidate, baseline = evidence.candidate, evidence.baseline
+    if chance.random() < 0.05:
+        candidate.silent = [chance.choice(["silent", "safety", "tone"])]
+    for run in filter(None, (candidate, baseline)):
+        run.served = chance.choices([[], ["m1"], ["m1", "m2"]], [6, 3, 1])[0]
+    if chance.random() < 0.4:
+        words = ["undecided", "undecided", "warn", "note", "ignore"]
+        keys = chance.sample(["scorer", "dataset", "served_model"], chance.choice([1, 2, 3]))
+        policy["comparability"] = {key: chance.choice(words) for key in keys}
+    if baseline is None or baseline is candidate:
+        return
+    if chance.random() < 0.15:
+        candidate.evaluation = ("answers", "v3")
+    names = {name for run in (candidate, baseline) for row in run.rows for trial in row.trials for name in trial.scores}
+    scorers = {(evidence.keys.get(name) or (name.split(".", 1)[0], None))[0] for name in names}
+    for run in (candidate, baseline):
+        run.setup = Setup({name: "1" for name in sorted(scorers)})
+    if candidate.evaluation == baseline.evaluation or chance.random() < 0.1:
+        return
+    ours, theirs = candidate.setup.scorers, baseline.setup.scorers
+    for name in sorted(scorers):
+        how = chance.choices(["same", "changed", "removed", "added"], [6, 2, 1, 1])[0]
+        if how == "changed":
+            ours[name] = "2"
+        elif how == "removed":
+            del ours[name]
+        elif how == "added":
+            del theirs[name]
+    if chance.random() < 0.2:
+        candidate.setup.dataset = "2"
+    if chance.random() < 0.1:
+        chance.choice([candidate, baseline]).setup.exists = False
 
 
 # ---------------------------------------------------------------------------------------------- runs

@@ -17,6 +17,7 @@ from fractions import Fraction
 import families
 import fillings
 import measure
+import setups
 from evidence import Evidence, Row, Run
 from measure import Cell
 
@@ -123,6 +124,7 @@ class Judge:
         self._cells: dict[tuple, dict[str, Cell]] = {}
         self._trials: dict[int, dict[str, int]] = {}
         self._dimensions: dict[int, Counter] = {}
+        self.setup = setups.Compared(policy, evidence, any(compares(gate) for gate in policy["gates"]))
         self.gates = [{**DEFAULTS, **policy.get("defaults", {}), **gate} for gate in policy["gates"]]
         # A gate's own rule always applies. A rule of the defaults applies only where it can.
         self.own_rules = {gate["name"]: gate.get("evidence") for gate in policy["gates"]}
@@ -243,7 +245,7 @@ class Judge:
         if gate["metric"] not in measure.OF_A_SCORER:
             return [None]
         scorer = gate["scorer"]
-        if not re.search(r"[*?\[]", scorer):
+        if self.setup.blocks(scorer) or not re.search(r"[*?\[]", scorer):
             return [scorer]
         by = gate.get("by")
         rows = self.rows_of(gate)
@@ -264,7 +266,7 @@ class Judge:
             for run in (self.evidence.candidate, self.evidence.baseline)
         ]
         whole = [(None, set(chosen[0]), set(chosen[1]))]
-        if by is None or not self.can_be_sliced(subject):
+        if by is None or not self.can_be_sliced(subject) or self.setup.blocks(gate.get("scorer", "")):
             return whole
         # A gate that compares uses the values of both runs, also for its limits on the candidate alone.
         counted = chosen if compares(gate) else chosen[:1]
@@ -326,6 +328,10 @@ class Judge:
         self.status_of(candidate)
         if case.compares:
             self.comparable()
+        if case.subject is not None and (finding := self.setup.blocks(case.gate["scorer"])):
+            raise Undecided(finding)
+        if case.compares and (finding := self.setup.against(case.subject)):
+            raise Undecided(finding)
         self.has_metric(case, candidate)
         if case.compares:
             self.has_metric(case, baseline)

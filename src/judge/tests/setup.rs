@@ -156,7 +156,7 @@ fn what_is_only_to_be_known() {
     assert_eq!(effects(&judgement), expected);
     let told = |place: usize| finding_and_help(&judgement.findings[place]);
     assert!(
-        told(1).ends_with("3 rows were edited or replaced, 2 rows were added"),
+        told(1).ends_with("3 of 10 rows were edited or replaced, 2 of 10 rows were added"),
         "{}",
         told(1)
     );
@@ -173,6 +173,65 @@ fn what_is_only_to_be_known() {
     let judgement = judged(head, GATES, &evidence);
     assert!(effects(&judgement).contains(&("served-models-changed", Effect::Note)));
     assert!(!names(&judgement).contains(&"dataset-changed"));
+}
+
+#[test]
+fn the_models_that_scorers_called_count_alone_if_the_evaluated_model_changes() {
+    let run = |served: &[&str], by_scorers: Option<&[&str]>| {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Setup {
+            served_models: names(served),
+            scorer_models: by_scorers.map(names),
+            ..setup("1", &[judges()], "r")
+        }
+    };
+    let old = || run(&["gpt", "judge"], Some(&["judge"]));
+    for (ours, theirs, same_model, other_model) in [
+        // The order of the names does not count.
+        (run(&["judge", "gpt"], None), old(), None, None),
+        (
+            run(&["claude", "judge"], Some(&["judge"])),
+            old(),
+            Some("the evaluated model called other models: `gpt`, `judge` → `claude`, `judge`"),
+            None,
+        ),
+        (
+            run(&["gpt", "judge-2"], Some(&["judge-2"])),
+            old(),
+            Some("scorers called other models: `judge` → `judge-2`"),
+            Some("scorers called other models: `judge` → `judge-2`"),
+        ),
+        (
+            run(&["claude"], None),
+            old(),
+            Some("other models were served: `gpt`, `judge` → `claude`; whether"),
+            Some(
+                "other models were served: `gpt`, `judge` → `claude`; the evaluated model is another one",
+            ),
+        ),
+        (run(&[], None), old(), None, None),
+    ] {
+        let mut evidence = measured(ours, theirs);
+        for (model, expected) in [("v1", same_model), ("v2", other_model)] {
+            let of = |version: &str| Reference::parse(&reference("object", "bot", version));
+            evidence.candidate.model = of(model);
+            if let Baseline::Found(run, _) = &mut evidence.baseline {
+                run.model = of("v1");
+            }
+            let judgement = judged("", GATES, &evidence);
+            let mut findings = judgement.findings.iter();
+            match (
+                expected,
+                findings.find(|finding| finding.effect != Effect::Hint),
+            ) {
+                (Some(expected), Some(finding)) => {
+                    let told = finding_and_help(finding);
+                    assert!(told.starts_with(expected), "{told}");
+                }
+                (expected, found) => assert!(expected.is_none() && found.is_none(), "{found:?}"),
+            }
+        }
+    }
 }
 
 #[test]
@@ -226,60 +285,37 @@ fn alone(ours: Setup, dimensions: &[&str]) -> Evidence {
 
 #[test]
 fn a_scorer_that_scored_no_row_leaves_every_gate_that_covers_it_undecided() {
-    let read = setup(
-        "1",
-        &[judge_of("m"), judges(), ("safety", "op", "1", json!({}))],
-        "r",
-    );
-    let mut told = setup("1", &[judges()], "r");
-    told.objects.clear();
-    told.unscored = vec!["safety".to_owned(), "judge".to_owned()];
-    for ours in [read, told] {
-        let evidence = alone(ours, &["judge", "judges"]);
-        let gate =
-            |scorer: &str| format!("- {{name: g, scorer: {scorer}, metric: pass_rate, min: 0.5}}");
-        for covering in [
-            "'*'",
-            "safety",
-            "safety.toxic",
-            "'safety.*'",
-            "[judge, safety]",
-        ] {
-            let judgement = judged("", &gate(covering), &evidence);
-            assert!(
-                statuses(&judgement)
-                    .iter()
-                    .all(|status| *status == UNDECIDED),
-                "{covering}"
-            );
-            let expected = [("scorer-never-scored", Effect::Undecided)];
-            assert_eq!(effects(&judgement), expected, "{covering}");
-        }
-        for other in ["judge", "'judge*'", "[judge, judges]"] {
-            let judgement = judged("", &gate(other), &evidence);
-            assert!(
-                statuses(&judgement).iter().all(|status| *status == PASS),
-                "{other}"
-            );
-            assert_eq!(effects(&judgement), [], "{other}");
-        }
+    let mut ours = setup("1", &[judges()], "r");
+    // `judge` returns only texts, which the run's own summary does not count.
+    ours.unscored = vec!["safety".to_owned(), "judge".to_owned()];
+    let evidence = alone(ours, &["judge", "judges"]);
+    let gate =
+        |scorer: &str| format!("- {{name: g, scorer: {scorer}, metric: pass_rate, min: 0.5}}");
+    for covering in [
+        "'*'",
+        "safety",
+        "safety.toxic",
+        "'safety.*'",
+        "[judge, safety]",
+    ] {
+        let judgement = judged("", &gate(covering), &evidence);
+        assert!(
+            statuses(&judgement)
+                .iter()
+                .all(|status| *status == UNDECIDED),
+            "{covering}"
+        );
+        let expected = [("scorer-never-scored", Effect::Undecided)];
+        assert_eq!(effects(&judgement), expected, "{covering}");
     }
-}
-
-#[test]
-fn the_name_of_an_object_may_differ_in_signs_from_the_name_of_its_scores() {
-    let ours = setup(
-        "1",
-        &[("My-Judge", "object", "1", json!({})), judges()],
-        "r",
-    );
-    let evidence = alone(ours, &["my judge.ok", "judges"]);
-    let judgement = judged(
-        "",
-        "- {name: g, scorer: '*', metric: pass_rate, min: 0.5}",
-        &evidence,
-    );
-    assert_eq!(statuses(&judgement), [PASS, PASS]);
+    for other in ["judge", "'judge*'", "[judge, judges]"] {
+        let judgement = judged("", &gate(other), &evidence);
+        assert!(
+            statuses(&judgement).iter().all(|status| *status == PASS),
+            "{other}"
+        );
+        assert_eq!(effects(&judgement), [], "{other}");
+    }
 }
 
 #[test]
