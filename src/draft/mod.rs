@@ -32,8 +32,11 @@ fn is_little(rows: u64) -> bool {
     (2..FEW_ROWS).contains(&rows)
 }
 
+/// The rows of a longer run are not read to guess the range of its numbers.
+const MOST_RANGED: u64 = 2_000;
+
 /// The columns of rows that a draft needs for these runs; the candidate is the first run. None if there are many rows
-/// with one trial each and no score is missing.
+/// with one trial each, no score is missing, and no range of numbers can be guessed from the rows.
 #[must_use]
 pub fn columns(runs: &[&Totals]) -> Columns {
     let is_whole = |totals: &Totals| {
@@ -41,8 +44,13 @@ pub fn columns(runs: &[&Totals]) -> Columns {
         totals.has_one_trial_a_row() && totals.dimensions.values().all(every)
     };
     let is_little = runs.first().is_some_and(|totals| is_little(totals.rows));
+    let has_range = |totals: &Totals| {
+        let mut dimensions = totals.dimensions.values();
+        totals.rows <= MOST_RANGED && dimensions.any(|dimension| dimension.measured > 0)
+    };
     let mut columns = Columns::default();
-    if !is_little && runs.iter().all(|totals| is_whole(totals)) {
+    let has_range = runs.first().is_some_and(|totals| has_range(totals));
+    if !is_little && !has_range && runs.iter().all(|totals| is_whole(totals)) {
         return columns;
     }
     let of = |dimension: &str, kind| Column::Dimension(dimension.to_owned(), kind);

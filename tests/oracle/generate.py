@@ -90,8 +90,11 @@ def lose_calls(chance: random.Random, evidence: Evidence) -> None:
 def measure_differently(chance: random.Random, evidence: Evidence, policy: dict) -> None:
     """Gives each run a measurement setup. Uses its own random numbers, so that the rows of older seeds stay the same."""
     candidate, baseline = evidence.candidate, evidence.baseline
-    if chance.random() < 0.05:
-        candidate.silent = [chance.choice(["silent", "safety", "tone"])]
+    if chance.random() < 0.2:
+        candidate.silent = [chance.choice(["silent", "silent", "safety", "tone"])]
+        of_scorers = [gate for gate in policy["gates"] if "scorer" in gate]
+        if of_scorers and chance.random() < 0.3:
+            chance.choice(of_scorers)["scorer"] = chance.choice(["*", "s*", "silent"])
     for run in filter(None, (candidate, baseline)):
         run.served = chance.choices([[], ["m1"], ["m1", "m2"]], [6, 3, 1])[0]
     if chance.random() < 0.4:
