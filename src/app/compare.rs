@@ -98,12 +98,12 @@ fn gather(arguments: &CompareArgs, console: &Console) -> Result<Compared, Fault>
     let mut comparison = comparison.ok_or_else(|| evidence.baseline.absence())?;
     let reader = archive.reader(&request).filter(|_| !arguments.no_excerpts);
     let changes = comparison.rows.clone();
-    let changed = changed_scorers(&comparison.findings);
+    let scorers = changed_scorers(&comparison.findings);
     if let (Some(reader), Some(changes)) = (&reader, &changes)
-        && !changed.is_empty()
+        && !scorers.is_empty()
         && (1..=MOST_OUTPUTS).contains(&changes.common)
         // The comparison is complete without it.
-        && let Ok(Some(known)) = reader.same_scores(&changed)
+        && let Ok(Some(known)) = reader.same_scores(&scorers)
     {
         add_same_scores(&mut comparison.findings, &known);
     }

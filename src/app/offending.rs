@@ -284,7 +284,7 @@ impl Reader<'_> {
             let sources: Vec<&RunSource> = of_side.map(|(_, source)| source).collect();
             (role, sources)
         });
-        let mut scored = Vec::new();
+        let mut both = Vec::new();
         for (role, sources) in sides {
             let [source] = sources.as_slice() else {
                 return Ok(None);
@@ -307,9 +307,9 @@ impl Reader<'_> {
                 }
                 Ok(())
             })?;
-            scored.push(of_run);
+            both.push(of_run);
         }
-        let [ours, theirs] = scored.as_slice() else {
+        let [ours, theirs] = both.as_slice() else {
             return Ok(None);
         };
         let mut known: BTreeMap<String, SameScores> = BTreeMap::new();

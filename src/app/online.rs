@@ -318,5 +318,6 @@ fn serves_others(candidate: &Run, baseline: &Run) -> bool {
 /// Whether an op is a scorer of a run with these totals: the `score` of a class, or a function whose scores they have.
 pub(super) fn is_scorer_op(op: &str, totals: &Totals) -> bool {
     let mut dimensions = totals.dimensions.keys();
-    op.ends_with(".score") || dimensions.any(|dimension| is_of_scorer(dimension, op))
+    matches!(op.rsplit_once('.'), Some((_, "score")))
+        || dimensions.any(|dimension| is_of_scorer(dimension, op))
 }

@@ -153,6 +153,8 @@ pub enum Cause {
         /// What differs.
         change: SetupChange,
     },
+    /// A run is of `EvaluationLogger`, which logs no scorers, so changed scorers are not noticed.
+    ScorersUnknown,
     /// A scorer of the candidate's evaluation scored no row.
     ScorerNeverScored {
         /// The scorer.
@@ -559,6 +561,7 @@ impl Cause {
                 SetupChange::ScorerRemoved { .. } => Name::ScorerRemoved,
                 SetupChange::DatasetChanged { .. } => Name::DatasetChanged,
             },
+            Self::ScorersUnknown => Name::ScorersUnknown,
             Self::ScorerNeverScored { .. } => Name::ScorerNeverScored,
             Self::DatasetChanged { .. } => Name::DatasetChanged,
             Self::ServedModelsChanged { .. } => Name::ServedModelsChanged,

@@ -114,6 +114,8 @@ names! {
     ScorerAdded = "scorer-added",
     /// A scorer is only in the baseline's evaluation.
     ScorerRemoved = "scorer-removed",
+    /// A run logs no scorers, so a changed scorer is not noticed.
+    ScorersUnknown = "scorers-unknown",
     /// A scorer of the candidate's evaluation scored no row.
     ScorerNeverScored = "scorer-never-scored",
     /// The datasets of the runs have different rows.

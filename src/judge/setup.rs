@@ -33,83 +33,103 @@ pub(super) fn check(
         return blocked;
     };
     let consequences = terms.comparability;
-    let mut add = |consequence, cause: &Cause| {
-        if let Some(effect) = effect(consequence) {
-            findings.push(Finding::new(effect, cause.clone()));
-        }
-        consequence == Consequence::Undecided
-    };
     // `EvaluationLogger` logs no scorers, and each of its runs has a version of its evaluation that says nothing.
-    let is_logged = candidate.is_logged || baseline.is_logged;
-    let changes = if is_logged {
-        Ok(Vec::new())
+    if candidate.is_logged || baseline.is_logged {
+        add(
+            findings,
+            at_most_note(consequences.scorer),
+            &Cause::ScorersUnknown,
+        );
     } else {
-        setup_changes(ours, theirs)
-    };
-    match changes {
-        Err(role) => {
-            if let Some(cause) = unread(role, candidate, baseline)
-                && add(consequences.scorer, &cause)
-            {
-                blocked.change.get_or_insert(cause);
+        match setup_changes(ours, theirs) {
+            Ok(changes) => {
+                for change in changes {
+                    blocked.add(change, terms, candidate, pair, findings);
+                }
             }
-        }
-        Ok(changes) => {
-            for change in changes {
-                match &change {
-                    SetupChange::ScorerChanged { name, .. } => {
-                        let (name, cause) = (name.clone(), Cause::Setup { change });
-                        if add(consequences.scorer, &cause) {
-                            blocked.changed_scorers.insert(name, cause);
-                        }
-                    }
-                    SetupChange::ScorerRemoved { name } => {
-                        let (name, cause) = (name.clone(), Cause::Setup { change });
-                        if add(consequences.scorer, &cause) {
-                            blocked.removed_scorers.insert(name, cause);
-                        }
-                    }
-                    SetupChange::ScorerAdded { .. } => {
-                        // It has no scores in the baseline, so it changes no comparison.
-                        let note = match consequences.scorer {
-                            Consequence::Ignore => Consequence::Ignore,
-                            _ => Consequence::Note,
-                        };
-                        add(note, &Cause::Setup { change });
-                    }
-                    SetupChange::DatasetChanged { name } => {
-                        let cause = Cause::DatasetChanged {
-                            name: name.clone(),
-                            rows: candidate.rows,
-                            added: pair.added,
-                            removed: pair.removed,
-                        };
-                        if add(consequences.dataset, &cause) {
-                            blocked.change.get_or_insert(cause);
-                        }
-                    }
+            Err(role) => {
+                if let Some(cause) = unread(role, candidate, baseline)
+                    && add(findings, consequences.scorer, &cause)
+                {
+                    blocked.change.get_or_insert(cause);
                 }
             }
         }
     }
     if let Some(cause) = served(candidate, baseline, ours, theirs) {
-        let consequence = match (&cause, consequences.served_model) {
-            (_, Consequence::Ignore) => Consequence::Ignore,
+        let consequence = match &cause {
             // The evaluated model is meant to change, and its calls are among those that tell the models.
-            (
-                Cause::ServedModelsChanged {
-                    by: ServedTo::UnknownOfOtherModel,
-                    ..
-                },
-                _,
-            ) => Consequence::Note,
-            (_, other) => other,
+            Cause::ServedModelsChanged {
+                by: ServedTo::UnknownOfOtherModel,
+                ..
+            } => at_most_note(consequences.served_model),
+            _ => consequences.served_model,
         };
-        if add(consequence, &cause) {
+        if add(findings, consequence, &cause) {
             blocked.change.get_or_insert(cause);
         }
     }
     blocked
+}
+
+/// Records a finding, unless it is ignored. Returns whether it leaves changes undecided.
+fn add(findings: &mut Vec<Finding>, consequence: Consequence, cause: &Cause) -> bool {
+    if let Some(effect) = effect(consequence) {
+        findings.push(Finding::new(effect, cause.clone()));
+    }
+    consequence == Consequence::Undecided
+}
+
+/// A note, unless the policy ignores it.
+const fn at_most_note(consequence: Consequence) -> Consequence {
+    match consequence {
+        Consequence::Ignore => Consequence::Ignore,
+        Consequence::Undecided | Consequence::Warn | Consequence::Note => Consequence::Note,
+    }
+}
+
+impl Blocked {
+    /// Adds a difference between the scorers or the datasets of the runs.
+    fn add(
+        &mut self,
+        change: SetupChange,
+        terms: &Terms,
+        candidate: &Run,
+        pair: &Pair,
+        findings: &mut Vec<Finding>,
+    ) {
+        let consequences = terms.comparability;
+        match &change {
+            SetupChange::ScorerChanged { name, .. } => {
+                let (name, cause) = (name.clone(), Cause::Setup { change });
+                if add(findings, consequences.scorer, &cause) {
+                    self.changed_scorers.insert(name, cause);
+                }
+            }
+            SetupChange::ScorerRemoved { name } => {
+                let (name, cause) = (name.clone(), Cause::Setup { change });
+                if add(findings, consequences.scorer, &cause) {
+                    self.removed_scorers.insert(name, cause);
+                }
+            }
+            SetupChange::ScorerAdded { .. } => {
+                // It has no scores in the baseline, so it changes no comparison.
+                let note = at_most_note(consequences.scorer);
+                add(findings, note, &Cause::Setup { change });
+            }
+            SetupChange::DatasetChanged { name } => {
+                let cause = Cause::DatasetChanged {
+                    name: name.clone(),
+                    rows: candidate.rows,
+                    added: pair.added,
+                    removed: pair.removed,
+                };
+                if add(findings, consequences.dataset, &cause) {
+                    self.change.get_or_insert(cause);
+                }
+            }
+        }
+    }
 }
 
 /// The scorers of a run that scored no row, as far as its own summary tells.

@@ -34,6 +34,7 @@ pub(super) fn also_changed<'f>(
             finding.name(),
             Name::ScorerChanged
                 | Name::ScorerAdded
+                | Name::ScorersUnknown
                 | Name::ScorerRemoved
                 | Name::DatasetChanged
                 | Name::ServedModelsChanged

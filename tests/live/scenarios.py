@@ -233,8 +233,9 @@ def through_api(
     scorer: str = "exact",
     finish: bool = True,
     rescores: str | None = None,
+    evaluation: str = f"weave:///{ENTITY}/{PROJECT}/object/api-answers:v1",
 ) -> str:
-    """Makes a run through the v2 API, one row for each boolean, and returns its id."""
+    """Makes a run of an evaluation through the v2 API, one row for each boolean, and returns its id."""
     if backends.NAME == "complete":
         pytest.skip("W&B's ClickHouse server refuses runs of the v2 API in a project of complete calls")
     project = f"{ENTITY}/{PROJECT}"
@@ -243,7 +244,7 @@ def through_api(
     run = server.evaluation_run_create(
         tsi.EvaluationRunCreateReq(
             project_id=project,
-            evaluation=f"weave:///{project}/object/api-answers:v1",
+            evaluation=evaluation,
             model=model_ref,
             source_evaluation_run_id=rescores,
             **user,

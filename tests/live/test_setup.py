@@ -53,7 +53,7 @@ def run_of(scorers: list, numbers: range = range(8), **bot: object) -> str:
 
 
 def setup_findings(outcome) -> dict[str, str]:
-    names = ("scorer-", "dataset-", "served-", "evaluation-")
+    names = ("scorer-", "scorers-", "dataset-", "served-", "evaluation-")
     findings = outcome.policy["findings"]
     return {found["name"]: found["effect"] for found in findings if found["name"].startswith(names)}
 
@@ -257,11 +257,28 @@ def test_an_evaluation_that_was_deleted(place):
     assert "cannot be read" in outcome.message("evaluation-changed")
 
 
+def test_runs_of_the_api(place):
+    gates = "- {name: right, scorer: exact, metric: pass_rate, max_drop: 0.5}"
+    base, run = (through_api(place.server, [True] * 8) for _ in range(2))
+    outcome = compared(place, base, run, gates=gates)
+    assert (outcome.code, setup_findings(outcome)) == (0, {}), outcome.stdout
+    runs = []
+    for model in ("gpt-4o-2024-05-13", "gpt-4o-2024-08-06"):
+        scorers = [judge(model_id=model, name="exact")]
+        evaluation = weave.Evaluation(name="api-answers", dataset=questions(range(8)), scorers=scorers)
+        ref = weave.publish(evaluation).uri()
+        runs.append(through_api(place.server, [True] * 8, evaluation=ref))
+    outcome = compared(place, *runs, gates=gates)
+    assert (outcome.code, setup_findings(outcome)) == (3, {"scorer-changed": "undecided"}), outcome.stdout
+    assert "`gpt-4o-2024-05-13` → `gpt-4o-2024-08-06`" in outcome.message("scorer-changed")
+
+
 def test_runs_without_scorers_of_their_own(place):
     drop = "- {name: right, scorer: correctness, metric: pass_rate, max_drop: 0.5}"
     base, run = (log([{"correctness": True}] * rows) for rows in (5, 6))
     outcome = place.gate(policy(gates=drop), "--candidate", run, "--baseline", base)
-    assert "scorer-changed" not in setup_findings(outcome), outcome.stdout
+    assert setup_findings(outcome) == {"scorers-unknown": "note"}, outcome.stdout
+    assert "a changed scorer is not noticed" in outcome.message("scorers-unknown")
 
 
 def test_an_older_snapshot_does_not_say_how_its_run_was_measured(place):

@@ -268,7 +268,10 @@ fn the_versions_of_a_logger_say_nothing() {
         setup("1", &[judge_of("old")], "r"),
     );
     evidence.candidate.is_logged = true;
-    assert_eq!(effects(&judged("", GATES, &evidence)), []);
+    let expected = [("scorers-unknown", Effect::Note)];
+    assert_eq!(effects(&judged("", GATES, &evidence)), expected);
+    let ignored = judged("comparability: {scorer: ignore}", GATES, &evidence);
+    assert_eq!(effects(&ignored), []);
 }
 
 /// A candidate that was measured like this and has only these dimensions, without a baseline.

@@ -88,6 +88,7 @@ fn told(cause: &Cause) -> Told {
         Cause::EvaluationChanged { names } => rows::evaluation_changed(names.as_ref()),
         Cause::EvaluationUnread { role, name } => setup::evaluation_unread(*role, name),
         Cause::Setup { change } => setup::change(change),
+        Cause::ScorersUnknown => setup::scorers_unknown(),
         Cause::ScorerNeverScored { name } => setup::scorer_never_scored(name),
         Cause::DatasetChanged {
             name,

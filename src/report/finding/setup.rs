@@ -51,6 +51,12 @@ pub(super) fn change(change: &SetupChange) -> Told {
     }
 }
 
+pub(super) fn scorers_unknown() -> Told {
+    Told::from(Prose::from(
+        "runs of `EvaluationLogger` log no scorers, so a changed scorer is not noticed",
+    ))
+}
+
 pub(super) fn scorer_never_scored(name: &str) -> Told {
     let fact = Prose::from("the scorer ")
         .name(name)

@@ -84,6 +84,7 @@ impl Redact for Cause {
             | Self::NoCommonRows { .. }
             | Self::NoCommonScores
             | Self::RepeatedCalls
+            | Self::ScorersUnknown
             | Self::RowsRemoved { .. }
             | Self::RowsAdded { .. }
             | Self::TrialsDiffer { .. }
