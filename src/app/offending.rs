@@ -302,8 +302,8 @@ impl Reader<'_> {
                 if let [trial] = row.trials.as_slice()
                     && let Some(output) = digest(trial.model_output)
                 {
-                    let scores = serde_json::from_str(trial.scores.get()).unwrap_or_default();
-                    of_run.insert(row.row_digest.clone().into_owned(), (output, scores));
+                    let given = serde_json::from_str(trial.scores.get()).unwrap_or_default();
+                    of_run.insert(row.row_digest.clone().into_owned(), (output, given));
                 }
                 Ok(())
             })?;
