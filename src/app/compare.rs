@@ -1,6 +1,6 @@
 //! `compare`: compares two runs without a policy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -13,7 +13,9 @@ use super::usual_policy::UsualPolicy;
 use crate::cli::CompareArgs;
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::judge::{RowChanges, add_same_scores, changed_scorers, columns_to_compare, compare};
+use crate::judge::{
+    FlippedRow, RowChanges, add_same_scores, changed_scorers, columns_to_compare, compare,
+};
 use crate::policy::{Required, RunAddress, Source};
 use crate::project::Project;
 use crate::report::{self, Compared};
@@ -169,6 +171,10 @@ fn read_rows(
         .collect();
     digests.sort_unstable();
     compared.details = reader.details(&digests)?;
+    let lost = |row: &&FlippedRow| row.changes.iter().any(|change| change.candidate.is_none());
+    let lacking = changes.worst.iter().filter(lost);
+    let lacking: BTreeSet<&str> = lacking.map(|row| row.digest.as_str()).collect();
+    reader.exceptions(&lacking, &mut compared.details);
     if changes.same == changes.common && (1..=MOST_OUTPUTS).contains(&changes.common) {
         compared.same_outputs = reader.same_outputs()?;
     }

@@ -74,12 +74,15 @@ impl Reader<'_> {
             .collect();
         let digests: Vec<&str> = digests.into_iter().collect();
         let mut details = self.details(&digests)?;
-        self.exceptions(&offending, &mut details);
+        let rows = offending.iter().flat_map(|offending| &offending.rows);
+        let lacking = rows.filter(|row| row.candidate.scored < row.candidate.trials);
+        let lacking: BTreeSet<&str> = lacking.map(|row| row.digest.as_str()).collect();
+        self.exceptions(&lacking, &mut details);
         Ok((offending, details))
     }
 
-    /// Adds the exceptions of the candidate's trials in which scores are missing. The report is complete without them.
-    fn exceptions(&self, offending: &[OffendingRows], details: &mut Details) {
+    /// Adds the exceptions of the candidate's trials in these rows. The report is complete without them.
+    pub(super) fn exceptions(&self, digests: &BTreeSet<&str>, details: &mut Details) {
         for (role, source) in self.judged() {
             if let (Role::Candidate, RunSource::Snapshot(_, saved)) = (role, source) {
                 let answers = details
@@ -96,9 +99,6 @@ impl Reader<'_> {
         let Some(client) = self.client.filter(|_| live) else {
             return;
         };
-        let rows = offending.iter().flat_map(|offending| &offending.rows);
-        let lacking = rows.filter(|row| row.candidate.scored < row.candidate.trials);
-        let digests: BTreeSet<&str> = lacking.map(|row| row.digest.as_str()).collect();
         let trials = digests.iter().filter_map(|digest| details.get(*digest));
         let trials = trials
             .flat_map(|detail| &detail.candidate)

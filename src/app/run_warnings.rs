@@ -65,10 +65,7 @@ pub(super) fn warn(
         Err(fault) => {
             let (id, why) = (&info.id, &fault.message);
             let text = format!("cannot compare run {id} with the runs before it: {why}");
-            console.warn(
-                &text,
-                "look at the drafted limits: the run may be a bad one",
-            );
+            console.warn(&text, "check the drafted limits: the run may be a bad one");
         }
     }
     Ok(())

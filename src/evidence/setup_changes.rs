@@ -1,5 +1,6 @@
 //! Compares how two runs were measured: their scorers and their datasets.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -97,16 +98,24 @@ pub fn setup_changes(ours: &Setup, theirs: &Setup) -> Result<Vec<SetupChange>, R
     }
     let candidate = evaluation(ours).ok_or(Role::Candidate)?;
     let baseline = evaluation(theirs).ok_or(Role::Baseline)?;
-    let (new, old) = (scorers(candidate), scorers(baseline));
+    let (new, old) = (scorers(ours, candidate), scorers(theirs, baseline));
     let names: BTreeSet<&String> = new.keys().chain(old.keys()).collect();
     let mut changes = Vec::new();
     for name in names {
         let name = name.clone();
-        match (new.get(&name), old.get(&name)) {
-            (Some(_), None) => changes.push(SetupChange::ScorerAdded { name }),
-            (None, Some(_)) => changes.push(SetupChange::ScorerRemoved { name }),
-            (Some(after), Some(before)) if of_any_project(after) != of_any_project(before) => {
-                let fields = scorer(ours.objects.get(*after), theirs.objects.get(*before), after);
+        let after = new.get(&name).cloned().unwrap_or_default();
+        let before = old.get(&name).cloned().unwrap_or_default();
+        match after.len().cmp(&before.len()) {
+            Ordering::Greater => changes.push(SetupChange::ScorerAdded { name: name.clone() }),
+            Ordering::Less => changes.push(SetupChange::ScorerRemoved { name: name.clone() }),
+            Ordering::Equal => {}
+        }
+        let pairs = after.into_iter().zip(before);
+        let mut other =
+            pairs.filter(|(after, before)| of_any_project(after) != of_any_project(before));
+        match other.next() {
+            Some((after, before)) => {
+                let fields = scorer(ours.objects.get(after), theirs.objects.get(before), after);
                 if !fields.is_empty() {
                     changes.push(SetupChange::ScorerChanged {
                         name,
@@ -115,7 +124,7 @@ pub fn setup_changes(ours: &Setup, theirs: &Setup) -> Result<Vec<SetupChange>, R
                     });
                 }
             }
-            _ => {}
+            None => {}
         }
     }
     changes.extend(dataset(ours, candidate, theirs, baseline));
@@ -126,12 +135,26 @@ fn evaluation(setup: &Setup) -> Option<&Value> {
     setup.objects.get(setup.evaluation.as_ref()?)
 }
 
-/// The references of an evaluation's scorers, by the name that their scores have.
-fn scorers(evaluation: &Value) -> BTreeMap<String, &str> {
+/// The references of an evaluation's scorers, by the name that their scores have. An object is stored under a name of
+/// its own, but its scores have its field `name`, or else the name of its class.
+fn scorers<'s>(setup: &Setup, evaluation: &'s Value) -> BTreeMap<String, Vec<&'s str>> {
     let listed = evaluation.get("scorers").and_then(Value::as_array);
-    let refs = listed.into_iter().flatten().filter_map(Value::as_str);
-    refs.filter_map(|text| Some((Reference::parse(text)?.name, text)))
-        .collect()
+    let mut scorers: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for reference in listed.into_iter().flatten().filter_map(Value::as_str) {
+        let object = setup.objects.get(reference).filter(|_| !is_op(reference));
+        let field = |field: &str| {
+            let text = object?.get(field)?.as_str()?;
+            (!text.is_empty()).then(|| text.to_owned())
+        };
+        let stored = || Some(Reference::parse(reference)?.name);
+        if let Some(name) = field("name")
+            .or_else(|| field("_class_name"))
+            .or_else(stored)
+        {
+            scorers.entry(name).or_default().push(reference);
+        }
+    }
+    scorers
 }
 
 /// What differs between two versions of a scorer.
@@ -266,6 +289,7 @@ mod tests {
         objects.insert(dataset, json!({"rows": rows}));
         Setup {
             evaluation: Some(evaluation),
+            unread: None,
             objects,
             served_models: Vec::new(),
             unscored: Vec::new(),
@@ -280,7 +304,7 @@ mod tests {
 
     fn object(model: &str, prompt: &str, score: &str, summarize: &str) -> Value {
         json!({
-            "_class_name": "Judge", "_bases": [summarize], "model_id": model, "prompt": prompt, "strict": true,
+            "_class_name": "judge", "_bases": [summarize], "model_id": model, "prompt": prompt, "strict": true,
             "score": reference("op", "Judge.score", score), "summarize": reference("op", "Scorer.summarize", summarize),
         })
     }
@@ -367,6 +391,34 @@ mod tests {
             .replace("answers:1", "answers:2");
         let ours: Setup = serde_json::from_str(&other).unwrap();
         assert_eq!(changed(&ours, &theirs), []);
+    }
+
+    #[test]
+    fn a_scorer_is_named_as_its_scores_are() {
+        let of = |field: &str, model: &str| {
+            let object = json!({field: "The judge", "model_id": model});
+            (
+                reference("object", "stored-under-another-name", model),
+                object,
+            )
+        };
+        for field in ["name", "_class_name"] {
+            let theirs = setup("1", &[of(field, "1")], ("d", "r"));
+            let ours = setup("2", &[of(field, "2")], ("d", "r"));
+            match changed(&ours, &theirs).as_slice() {
+                [SetupChange::ScorerChanged { name, .. }] => assert_eq!(name, "The judge"),
+                other => panic!("{other:?}"),
+            }
+        }
+        // Two scorers of one name are both compared.
+        let theirs = setup("1", &[of("name", "1"), of("name", "2")], ("d", "r"));
+        let ours = setup("2", &[of("name", "1"), of("name", "3")], ("d", "r"));
+        assert_eq!(changed(&ours, &theirs).len(), 1);
+        let fewer = setup("2", &[of("name", "1")], ("d", "r"));
+        let removed = SetupChange::ScorerRemoved {
+            name: "The judge".to_owned(),
+        };
+        assert_eq!(changed(&fewer, &theirs), [removed]);
     }
 
     #[test]

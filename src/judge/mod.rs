@@ -106,6 +106,7 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
             }
         }
     }
+    setup::soften(&checks, &mut findings);
     let can_block = plans.iter().any(|plan| plan.can_block);
     reruns::measure_each(policy, evidence, &mut checks, &mut findings);
     verdict::whole(&checks, can_block, &mut findings);

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::evidence::{Pair, Role, Run, Setup, SetupChange, setup_changes};
 use crate::judge::cause::{Cause, ServedTo};
+use crate::judge::check::Check;
 use crate::judge::finding::Finding;
 use crate::judge::name::Effect;
+use crate::judge::reason::Reason;
 use crate::judge::terms::Terms;
 use crate::policy::{Consequence, is_of_scorer};
 
@@ -70,6 +72,25 @@ pub(super) fn check(
         }
     }
     blocked
+}
+
+/// Makes a difference between the setups a warning if it leaves no check undecided.
+pub(super) fn soften(checks: &[Check], findings: &mut [Finding]) {
+    for finding in findings {
+        let cause = &finding.cause;
+        let is_setup = matches!(
+            cause,
+            Cause::Setup { .. }
+                | Cause::DatasetChanged { .. }
+                | Cause::ServedModelsChanged { .. }
+                | Cause::EvaluationUnread { .. }
+        );
+        let is_cause =
+            |check: &Check| matches!(&check.reason, Reason::Blocked(other) if other == cause);
+        if is_setup && finding.effect == Effect::Undecided && !checks.iter().any(is_cause) {
+            finding.effect = Effect::Warning;
+        }
+    }
 }
 
 /// Records a finding, unless it is ignored. Returns whether it leaves changes undecided.
@@ -176,6 +197,7 @@ fn unread(role: Role, candidate: &Run, baseline: &Run) -> Option<Cause> {
     Some(Cause::EvaluationUnread {
         role,
         name: evaluation.name.clone(),
+        reason: run.setup.as_ref().and_then(|setup| setup.unread.clone()),
     })
 }
 

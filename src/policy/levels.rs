@@ -28,6 +28,17 @@ pub(super) fn unknown_key(key: &str, known: &[&str]) -> (String, String) {
         let message = "this version of weave-gate does not know this key; a later one will";
         return (message.to_owned(), format!("remove `{key}`"));
     }
+    let usual = [("git_sha", "commit"), ("git_branch", "branch")];
+    let meant = usual
+        .iter()
+        .find(|(attribute, meant)| *attribute == key && known.contains(meant));
+    if let Some((_, meant)) = meant {
+        let message = format!("`{key}` is an attribute, not a key");
+        return (
+            message,
+            format!("write `{meant}: …`, or `attributes: {{{key}: …}}`"),
+        );
+    }
     if let Some(levels) = levels_of(key) {
         return (
             format!("`{key}` belongs {levels}"),

@@ -297,7 +297,9 @@ impl Gate {
     /// Whether a name or pattern of the gate covers dimensions of this scorer, whether or not the scorer has any.
     #[must_use]
     pub fn covers(&self, scorer: &str) -> bool {
-        self.scorers.iter().any(|named| covers(named, scorer))
+        let covers =
+            |named: &String| covers(named, scorer) || covers(&sanitized(named), &sanitized(scorer));
+        self.scorers.iter().any(covers)
     }
 }
 
@@ -334,11 +336,28 @@ fn covers(named: &str, scorer: &str) -> bool {
         })
 }
 
-/// Whether this is a dimension of the scorer: `scorer` itself or `scorer.path`.
+/// Whether this is a dimension of the scorer: `scorer` itself or `scorer.path`. The SDK replaces signs and spaces in names
+/// by `-`, in some versions only in one of the two, so these count as equal.
 #[must_use]
 pub fn is_of_scorer(dimension: &str, scorer: &str) -> bool {
-    let rest = dimension.strip_prefix(scorer);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    let rest = |dimension: &str, scorer: &str| {
+        let rest = dimension.strip_prefix(scorer);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    rest(dimension, scorer) || rest(&sanitized(dimension), &sanitized(scorer))
+}
+
+/// A name as the SDK writes it, with the signs of patterns.
+fn sanitized(name: &str) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c.is_alphanumeric() || "_.*?[]!".contains(c) {
+            shown.push(c);
+        } else if !shown.ends_with('-') {
+            shown.push('-');
+        }
+    }
+    shown.trim_matches('-').to_owned()
 }
 
 /// An input, and the values that it may have.

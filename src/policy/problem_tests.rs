@@ -361,7 +361,7 @@ fn limits_that_are_written_as_text() {
         ),
         (
             format!("{mean}\n    min: 5%"),
-            "6:10: gates[0] \"g\": min: expected a number, found the text `5%` [5%] | write `min: 0.9`",
+            "6:10: gates[0] \"g\": min: expected a number, found the text `5%` [5%] | write a number, as in `min: 0.9`",
         ),
         (
             format!("{mean}\n    min: \"4\""),

@@ -171,7 +171,8 @@ impl Scope<'_> {
         let expected = Expected::new("the number 1", "version: 1");
         let edit = "write `version: 1`";
         self.required("version", &field, unknown, edit);
-        match self.optional(Place::Value("version"), expected, field) {
+        let help = |_: &Found| Some(edit.to_owned());
+        match self.read(Place::Value("version"), expected, field, &help) {
             None | Some(1) => {}
             Some(other) => {
                 let message = format!("this weave-gate does not know version {other}; expected 1");

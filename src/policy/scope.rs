@@ -149,7 +149,8 @@ impl Scope<'_> {
             Field::Absent => None,
             Field::Given(value) => Some(value),
             Field::Wrong(found) => {
-                let help = help(&found).unwrap_or_else(|| format!("write `{}`", expected.edit));
+                let usual = || format!("write {}, as in `{}`", expected.what, expected.edit);
+                let help = help(&found).unwrap_or_else(usual);
                 let help = Help::Text(help);
                 self.wrong(place, expected, found, help);
                 None

@@ -41,9 +41,15 @@ pub(super) fn also_changed<'f>(
                 | Name::EvaluationChanged
         )
     };
-    let (setup, others) = findings.into_iter().partition(is_setup);
+    let (setup, others): (Vec<&Finding>, Vec<&Finding>) = findings.into_iter().partition(is_setup);
+    // A scorer that is missing is also reported for each gate that covers it.
+    let is_repeated = |finding: &&Finding| {
+        let is_same = |other: &&&Finding| other.gate.is_none() && other.cause == finding.cause;
+        finding.gate.is_some() && setup.iter().any(|other| is_same(&other))
+    };
+    let once = setup.iter().filter(|finding| !is_repeated(finding));
     AlsoChanged {
-        findings: setup,
+        findings: once.copied().collect(),
         others,
         sdk: sdk(evidence),
     }

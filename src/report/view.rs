@@ -390,7 +390,7 @@ fn line_cells(
         if is_same {
             shown
         } else {
-            format!("{shown} in common rows")
+            format!("{shown} on rows scored in both")
         }
     };
     LineCells {

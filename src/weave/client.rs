@@ -533,7 +533,7 @@ impl<'a> Client<'a> {
                 self.address.trace
             )
         } else {
-            format!("{reason}; no time is left of {seconds} s")
+            format!("{reason}; the time limit of {seconds} s is over")
         };
         Fault::evidence(message)
             .help("give more time with --timeout")

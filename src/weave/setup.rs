@@ -30,6 +30,7 @@ struct Objects {
 pub fn setup_of(info: &RunInfo) -> Setup {
     Setup {
         evaluation: info.evaluation_ref.clone(),
+        unread: None,
         objects: BTreeMap::new(),
         served_models: info.served_models.clone(),
         scorer_models: None,
@@ -55,7 +56,14 @@ pub fn read_setup(client: &Client<'_>, project: &Project, info: &RunInfo) -> Res
     let Some(evaluation) = setup.evaluation.clone().filter(|it| it.starts_with(&own)) else {
         return Ok(setup);
     };
-    read(client, std::slice::from_ref(&evaluation), &mut setup)?;
+    // Without the evaluation, changes are undecided, and everything else can be judged.
+    match read(client, std::slice::from_ref(&evaluation), &mut setup).map_err(Fault::from) {
+        Err(fault) if !fault.retryable => {
+            setup.unread = Some(fault.message);
+            return Ok(setup);
+        }
+        read => read?,
+    }
     let Some(object) = setup.objects.get(&evaluation) else {
         return Ok(setup);
     };
@@ -72,7 +80,10 @@ pub fn read_setup(client: &Client<'_>, project: &Project, info: &RunInfo) -> Res
     refs.sort();
     refs.dedup();
     refs.truncate(MOST_REFS);
-    read(client, &refs, &mut setup)?;
+    match read(client, &refs, &mut setup).map_err(Fault::from) {
+        Err(fault) if !fault.retryable => setup.unread = Some(fault.message),
+        read => read?,
+    }
     Ok(setup)
 }
 

@@ -179,7 +179,7 @@ fn checks_are_named_by_gate_dimension_or_id() {
     let gate = shown("answers stay correct");
     assert!(gate.contains("max drop 2 pts") && !gate.contains("min 80 %"));
     let id = shown("answers stay correct / correctness / min");
-    assert!(id.contains("min 80 %") && !id.contains("speak against it"));
+    assert!(id.contains("min 80 %") && !id.contains("against the limit"));
     let dimension = shown("groundedness");
     assert!(dimension.contains("? answers stay grounded"), "{dimension}");
     let several = shown("every topic holds");
@@ -307,11 +307,11 @@ fn a_limit_reads_more_rows_than_a_report_holds() {
     let count = |outcome: &Outcome| outcome.stdout.matches("output  correctness ✗").count();
     let ten = run(&["explain", "all"]).code(0);
     assert_eq!(count(&ten), 10);
-    ten.shows("10 rows speak against it, the worst first:");
+    ten.shows("10 rows against the limit, the worst first:");
     let four = run(&["explain", "all", "--limit=4"]).code(0);
     assert_eq!(count(&four), 4);
-    four.shows("the worst 4 of them")
-        .shows("… more with --limit");
+    four.shows("10 rows against the limit, the worst 4:")
+        .shows("… and 6 more rows (show them with --limit)");
     let each = run(&["explain"]).code(0);
     assert_eq!(count(&each), 6);
 }

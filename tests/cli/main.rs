@@ -66,6 +66,7 @@ mod secrets;
 mod secure;
 mod selection;
 #[cfg(unix)]
+mod setups;
 mod shell;
 mod snapshot;
 #[cfg(target_os = "linux")]

@@ -55,7 +55,7 @@ error: gates.yaml:2:38: expected a number, found the text `90%`
   2 | gates: [{name: g, metric: rows, min: 90%}]
     |                                      ^^^
   in gates[0] \"g\": min
-  help: write `min: 100`
+  help: write a number, as in `min: 100`
 "
     );
 }

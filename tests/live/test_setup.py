@@ -108,6 +108,21 @@ def test_a_field_of_a_judge(place, fields, words):
     assert "same score on 8 of 8 identical outputs" in " ".join(done.stdout.split())
 
 
+def test_a_judge_that_is_stored_under_another_name(place):
+    runs = []
+    for model in ("gpt-4o-2024-05-13", "gpt-4o-2024-08-06"):
+        scorer = judge(model_id=model)
+        weave.publish(scorer, "house-judge")
+        runs.append(run_of([scorer, short(100)]))
+    outcome = compared(place, *runs)
+    assert (outcome.code, setup_findings(outcome)) == (3, {"scorer-changed": "undecided"}), outcome.stdout
+    assert statuses(outcome) == ["pass", "undecided", "pass"]
+    named = [run_of([judge(model_id=model, name="My judge: v1"), short(100)]) for model in ("a", "b")]
+    gates = "- {name: judge, scorer: '*judge*', metric: pass_rate, max_drop: 0.5}"
+    outcome = compared(place, *named, gates=gates)
+    assert statuses(outcome) == ["undecided"], outcome.stdout
+
+
 def test_the_code_of_a_function_and_of_a_method(place):
     base = run_of([judge(), short(100)])
     outcome = compared(place, base, run_of([judge(), short(1000)]))
@@ -156,7 +171,7 @@ def test_datasets(place):
     assert outcome.message("dataset-changed").endswith(": 2 of 10 rows were added"), outcome.stdout
     reordered = list(reversed(questions(range(8))))
     outcome = compared(place, base, evaluate(Bot(), reordered, scorers))
-    assert outcome.message("dataset-changed").endswith(": the same rows, in another order or number"), outcome.stdout
+    assert outcome.message("dataset-changed").endswith(": both have the same rows"), outcome.stdout
     assert outcome.code == 0
 
 
@@ -167,7 +182,7 @@ def test_another_served_model_under_the_same_alias(place, monkeypatch):
     outcome = compared(place, base, run_of(scorers, tokens=10))
     assert (outcome.code, setup_findings(outcome)) == (0, {"served-models-changed": "warning"}), outcome.stdout
     message = outcome.message("served-models-changed")
-    assert message == "the evaluated model called other models: `house-llm` → `house-llm-2`"
+    assert message == "other models were served, and not to scorers: `house-llm` → `house-llm-2`"
     # The evaluated model is meant to change, and no scorer calls a model.
     outcome = compared(place, base, run_of(scorers, tokens=11))
     assert setup_findings(outcome) == {}, outcome.stdout
@@ -291,3 +306,4 @@ def test_an_older_snapshot_does_not_say_how_its_run_was_measured(place):
     (place.work / "base.json").write_text(json.dumps(saved))
     outcome = place.gate(policy(), "--candidate", run, "--baseline=file:base.json")
     assert (outcome.code, setup_findings(outcome)) == (0, {"evaluation-changed": "warning"}), outcome.stdout
+    assert "a snapshot does not say how its run was measured" in outcome.message("evaluation-changed")

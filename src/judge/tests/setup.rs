@@ -36,6 +36,7 @@ fn setup(version: &str, scorers: &[(&str, &str, &str, Value)], rows: &str) -> Se
     );
     Setup {
         evaluation: Some(evaluation),
+        unread: None,
         objects,
         served_models: Vec::new(),
         unscored: Vec::new(),
@@ -91,8 +92,9 @@ fn a_changed_scorer_leaves_the_changes_of_its_own_dimensions_undecided() {
     assert_eq!(effects(&judgement), [("scorer-changed", Effect::Undecided)]);
     assert_eq!(
         finding_and_help(&judgement.findings[0]),
-        "the scorer `judge` is not the same in both runs: `model_id` `old` → `new`\nhelp: evaluate the baseline's branch again \
-         with the new scorer, or accept the change with `comparability: {scorer: warn}`"
+        "the scorer `judge` is not the same in both runs: `model_id` `old` → `new`\nhelp: evaluate the baseline's branch \
+         with the new scorer, logged as that branch; or accept the change with `comparability: {scorer: warn}` in a \
+         policy that the change cannot edit"
     );
     for (word, effect) in [
         ("warn", Some(Effect::Warning)),
@@ -127,7 +129,7 @@ fn a_removed_scorer_leaves_every_gate_that_covers_it_undecided() {
     for other in ["judge", "judge*", "j?dges"] {
         let judgement = judged("", &gate(other), &evidence);
         assert!(statuses(&judgement).iter().all(|status| *status == PASS));
-        assert_eq!(effects(&judgement), [("scorer-removed", Effect::Undecided)]);
+        assert_eq!(effects(&judgement), [("scorer-removed", Effect::Warning)]);
     }
     let judgement = judged("comparability: {scorer: warn}", &gate("*"), &evidence);
     assert!(statuses(&judgement).iter().all(|status| *status == PASS));
@@ -192,7 +194,9 @@ fn the_models_that_scorers_called_count_alone_if_the_evaluated_model_changes() {
         (
             run(&["claude", "judge"], Some(&["judge"])),
             old(),
-            Some("the evaluated model called other models: `gpt`, `judge` → `claude`, `judge`"),
+            Some(
+                "other models were served, and not to scorers: `gpt`, `judge` → `claude`, `judge`",
+            ),
             None,
         ),
         (

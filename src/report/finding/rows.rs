@@ -56,7 +56,11 @@ pub(super) fn evaluation_changed(names: Option<&(String, String)>) -> Told {
     let fact = match names {
         None => Prose::from("whether the runs are of the same evaluation is unknown"),
         Some((ours, theirs)) if ours == theirs => {
-            Prose::from("the runs are of different versions of the evaluation ").name(ours)
+            let fact = Prose::from("the runs are of different versions of the evaluation ")
+                .name(ours)
+                .text(", and a snapshot does not say how its run was measured");
+            let help = "take the snapshot again with this version of weave-gate: `weave-gate snapshot RUN -o FILE`";
+            return Told::from(fact).help(help);
         }
         Some((ours, theirs)) => Prose::from("the candidate is a run of the evaluation ")
             .name(ours)

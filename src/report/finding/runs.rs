@@ -45,6 +45,7 @@ pub(super) fn about(role: Role, run: &str, what: &RunCause) -> Told {
         RunCause::Incomplete { gap } => incomplete(subject(), *gap),
         RunCause::CompletenessUnknown => {
             told("does not say how many calls it made, so whether all of it is in Weave is unknown")
+                .help("log with a current SDK, which counts the calls of a run")
         }
         RunCause::Choice { fact } => choice::about(role, run, fact),
         RunCause::Stale { age: None, .. } => {

@@ -7,12 +7,16 @@ use crate::number::plural;
 use crate::prose::Prose;
 
 /// The next action if a scorer is not the same in both runs.
-const SCORER_HELP: &str = "evaluate the baseline's branch again with the new scorer, or accept the change with `comparability: {scorer: warn}`";
+const SCORER_HELP: &str = "evaluate the baseline's branch with the new scorer, logged as that branch; or accept the change with `comparability: {scorer: warn}` in a policy that the change cannot edit";
 
-pub(super) fn evaluation_unread(role: Role, name: &str) -> Told {
+pub(super) fn evaluation_unread(role: Role, name: &str, reason: Option<&str>) -> Told {
     let fact = Prose::from(format!("the evaluation of the {}, ", role.word()))
         .name(name)
         .text(", cannot be read, so whether both runs were measured in the same way is unknown");
+    let fact = match reason {
+        Some(reason) => fact.text(": ").name(reason),
+        None => fact.text("; it was deleted, or is not in this project"),
+    };
     Told::from(fact).help(
         "evaluate again, or judge changes anyway with `comparability: {scorer: warn}` in the policy",
     )
@@ -85,7 +89,7 @@ fn field_change(change: &FieldChange) -> Prose {
         }
         FieldChange::Version { field } => Prose::new()
             .name(field)
-            .text(" is another version of an object"),
+            .text(" refers to another version of an object"),
         FieldChange::Code => Prose::from("its code differs"),
         FieldChange::Unread => Prose::from("one of its versions cannot be read"),
     }
@@ -113,7 +117,7 @@ pub(super) fn dataset_changed(name: &str, rows: u64, added: u64, removed: u64) -
         })
         .collect();
     let how = if parts.is_empty() {
-        "the same rows, in another order or number".to_owned()
+        "both have the same rows".to_owned()
     } else {
         parts.join(", ")
     };
@@ -127,7 +131,7 @@ pub(super) fn dataset_changed(name: &str, rows: u64, added: u64, removed: u64) -
 pub(super) fn served_models_changed(before: &[String], after: &[String], by: ServedTo) -> Told {
     let fact = Prose::from(match by {
         ServedTo::Scorers => "scorers called other models: ",
-        ServedTo::Model => "the evaluated model called other models: ",
+        ServedTo::Model => "other models were served, and not to scorers: ",
         ServedTo::Unknown | ServedTo::UnknownOfOtherModel => "other models were served: ",
     });
     let fact = fact
@@ -135,9 +139,11 @@ pub(super) fn served_models_changed(before: &[String], after: &[String], by: Ser
         .text(" → ")
         .names(after, MOST_NAMES);
     match by {
-        ServedTo::Scorers => Told::from(fact).help(SCORER_HELP),
+        ServedTo::Scorers => Told::from(fact).help(
+            "evaluate the baseline's branch again, logged as that branch; or accept the change with `comparability: {served_model: warn}`",
+        ),
         ServedTo::Model => Told::from(fact)
-            .help("the same version of the model behaves in another way: pin the served model"),
+            .help("pin the served model, or log another version of the model"),
         ServedTo::Unknown => {
             Told::from(fact.text("; whether for the evaluated model or for a scorer is unknown"))
                 .help("find out which model changed; for a scorer, evaluate the baseline's branch again")

@@ -189,8 +189,7 @@ fn tests(check: &JsonCheck<'_>, chance: &JsonChance) -> Vec<(&'static str, Strin
     if chance.missing_at_worst {
         fact(
             "missing scores",
-            "each at its worst in the lines below, which belong to the worst of the values above"
-                .to_owned(),
+            "the numbers below count each missing score at its worst".to_owned(),
         );
     }
     let [low, high] = chance.interval;

@@ -55,12 +55,11 @@ pub(super) fn write(
     page.empty_line();
     let worst = match total {
         1 => ":".to_owned(),
-        _ if shown == 1 => ", the worst of them:".to_owned(),
-        total if (shown as u64) < total => format!(", the worst {shown} of them:"),
+        _ if shown == 1 => ", the worst:".to_owned(),
+        total if (shown as u64) < total => format!(", the worst {shown}:"),
         _ => ", the worst first:".to_owned(),
     };
-    let verb = if total == 1 { "speaks" } else { "speak" };
-    let text = format!("{} {verb} against it{worst}", plural(total, "row"));
+    let text = format!("{} against the limit{worst}", plural(total, "row"));
     page.wrapped(4, 6, &text)?;
     for (place, row) in check.rows.iter().take(shown).enumerate() {
         page.empty_line();
@@ -68,12 +67,13 @@ pub(super) fn write(
     }
     if (shown as u64) < total {
         let help = if shown < check.rows.len() || !rows.is_from_file {
-            "more with --limit"
+            "show them with --limit"
         } else {
-            "the report holds no more; without --from, --limit shows more"
+            "the report has no more rows; explain the check without --from"
         };
         page.empty_line();
-        page.wrapped(4, 6, &format!("… {help}"))?;
+        let more = plural(total - shown as u64, "more row");
+        page.wrapped(4, 6, &format!("… and {more} ({help})"))?;
     }
     Ok(())
 }
