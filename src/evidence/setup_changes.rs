@@ -111,20 +111,17 @@ pub fn setup_changes(ours: &Setup, theirs: &Setup) -> Result<Vec<SetupChange>, R
             Ordering::Equal => {}
         }
         let pairs = after.into_iter().zip(before);
-        let mut other =
-            pairs.filter(|(after, before)| of_any_project(after) != of_any_project(before));
-        match other.next() {
-            Some((after, before)) => {
-                let fields = scorer(ours.objects.get(after), theirs.objects.get(before), after);
-                if !fields.is_empty() {
-                    changes.push(SetupChange::ScorerChanged {
-                        name,
-                        fields,
-                        same: None,
-                    });
-                }
+        for (after, before) in
+            pairs.filter(|(after, before)| of_any_project(after) != of_any_project(before))
+        {
+            let fields = scorer(ours.objects.get(after), theirs.objects.get(before), after);
+            if !fields.is_empty() {
+                changes.push(SetupChange::ScorerChanged {
+                    name: name.clone(),
+                    fields,
+                    same: None,
+                });
             }
-            None => {}
         }
     }
     changes.extend(dataset(ours, candidate, theirs, baseline));
