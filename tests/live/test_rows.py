@@ -131,7 +131,7 @@ def test_explain_says_it_in_full(world, runs):
 
     def without_hints(text: str) -> list[str]:
         # What to do for more rows depends on where the report is from.
-        return [line for line in text.splitlines() if not line.startswith("    …")]
+        return [line for line in text.splitlines() if not line.startswith("    … and ")]
 
     assert without_hints(judged.stdout) == without_hints(of_report.stdout)
     language = world.run(

@@ -69,7 +69,7 @@ pub(super) fn write(
         let help = if shown < check.rows.len() || !rows.is_from_file {
             "show them with --limit"
         } else {
-            "the report has no more rows; explain the check without --from"
+            "not in the report; explain without --from"
         };
         page.empty_line();
         let more = plural(total - shown as u64, "more row");
