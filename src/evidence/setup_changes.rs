@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Reference, Role, Setup};
 
@@ -114,7 +114,7 @@ pub fn setup_changes(ours: &Setup, theirs: &Setup) -> Result<Vec<SetupChange>, R
         for (after, before) in
             pairs.filter(|(after, before)| of_any_project(after) != of_any_project(before))
         {
-            let fields = scorer(ours.objects.get(after), theirs.objects.get(before), after);
+            let fields = scorer(ours, theirs, [after, before]);
             if !fields.is_empty() {
                 changes.push(SetupChange::ScorerChanged {
                     name: name.clone(),
@@ -155,34 +155,86 @@ fn scorers<'s>(setup: &Setup, evaluation: &'s Value) -> BTreeMap<String, Vec<&'s
 }
 
 /// What differs between two versions of a scorer.
-fn scorer(after: Option<&Value>, before: Option<&Value>, reference: &str) -> Vec<FieldChange> {
+fn scorer(ours: &Setup, theirs: &Setup, [after, before]: [&str; 2]) -> Vec<FieldChange> {
     // A function is an op, and an op is its code.
-    if is_op(reference) {
+    if is_op(after) {
         return vec![FieldChange::Code];
     }
-    let (Some(Value::Object(after)), Some(Value::Object(before))) = (after, before) else {
+    let (Some(Value::Object(after)), Some(Value::Object(before))) =
+        (ours.objects.get(after), theirs.objects.get(before))
+    else {
         return vec![FieldChange::Unread];
     };
-    let fields: BTreeSet<&String> = after.keys().chain(before.keys()).collect();
-    let used = fields
-        .into_iter()
-        .filter(|field| !UNUSED.contains(&field.as_str()));
     let mut changes = Vec::new();
-    for field in used {
-        let (new, old) = (after.get(field), before.get(field));
-        let (new, old) = (new.unwrap_or(&Value::Null), old.unwrap_or(&Value::Null));
-        let is_same = match (new, old) {
-            (Value::String(new), Value::String(old)) => of_any_project(new) == of_any_project(old),
-            _ => new == old,
+    for (field, [new, old]) in fields_that_differ(after, before) {
+        let referred = |setup: &'_ Setup, value: &Value| -> Option<Map<String, Value>> {
+            setup.objects.get(value.as_str()?)?.as_object().cloned()
         };
-        if !is_same {
-            let change = difference(field, old, new);
-            if !changes.contains(&change) {
-                changes.push(change);
+        match (referred(ours, new), referred(theirs, old)) {
+            // Both refer to an object, such as a prompt.
+            (Some(after), Some(before)) => {
+                for (inner, [new, old]) in fields_that_differ(&after, &before) {
+                    if !(is_of_sdk(&after) && is_of_sdk(&before) && is_op_value(new)) {
+                        add(
+                            &mut changes,
+                            difference(&format!("{field}.{inner}"), old, new),
+                        );
+                    }
+                }
+            }
+            // A text became an object with this text, or the other way round.
+            (after, before) => {
+                let text = |object: Option<Map<String, Value>>, value: &Value| {
+                    object
+                        .and_then(|object| object.get("content").cloned())
+                        .unwrap_or_else(|| value.clone())
+                };
+                let (new, old) = (text(after, new), text(before, old));
+                if new != old {
+                    add(&mut changes, difference(field, &old, &new));
+                }
             }
         }
     }
     changes
+}
+
+fn add(changes: &mut Vec<FieldChange>, change: FieldChange) {
+    if !changes.contains(&change) {
+        changes.push(change);
+    }
+}
+
+/// The fields of two objects that may change scores and differ, with the values of the first and the second object.
+fn fields_that_differ<'v>(
+    after: &'v Map<String, Value>,
+    before: &'v Map<String, Value>,
+) -> Vec<(&'v String, [&'v Value; 2])> {
+    let fields: BTreeSet<&String> = after.keys().chain(before.keys()).collect();
+    let used = fields
+        .into_iter()
+        .filter(|field| !UNUSED.contains(&field.as_str()));
+    let values = used.map(|field| {
+        let value = |of: &'v Map<String, Value>| of.get(field).unwrap_or(&Value::Null);
+        (field, [value(after), value(before)])
+    });
+    let is_other = |(_, [new, old]): &(&String, [&Value; 2])| match (new, old) {
+        (Value::String(new), Value::String(old)) => of_any_project(new) != of_any_project(old),
+        _ => new != old,
+    };
+    values.filter(is_other).collect()
+}
+
+/// Whether an object is of a class of the SDK, whose code changes with the SDK alone.
+fn is_of_sdk(object: &Map<String, Value>) -> bool {
+    let class = object.get("_class_name").and_then(Value::as_str);
+    class.is_some_and(|class| {
+        ["EasyPrompt", "MessagesPrompt", "Prompt", "StringPrompt"].contains(&class)
+    })
+}
+
+fn is_op_value(value: &Value) -> bool {
+    value.as_str().is_some_and(is_op)
 }
 
 fn difference(field: &str, before: &Value, after: &Value) -> FieldChange {
@@ -365,6 +417,66 @@ mod tests {
         let [before, after] = referred;
         let field = name("prompt");
         assert_eq!(fields(before, after), [FieldChange::Version { field }]);
+    }
+
+    #[test]
+    fn a_prompt_that_is_an_object_is_compared_by_its_fields() {
+        let prompt = |version: &str| reference("object", "prompt", version);
+        let of = |version: &str, class: &str, content: &str, format: &str| {
+            let object = json!({
+                "_class_name": class, "content": content, "format": reference("op", "Prompt.format", format),
+            });
+            (prompt(version), object)
+        };
+        let with = |version: &str, field: Value, objects: &[(String, Value)]| {
+            let mut made = setup(
+                version,
+                &[judge(version, json!({"prompt": field}))],
+                ("d", "r"),
+            );
+            made.objects.extend(objects.iter().cloned());
+            made
+        };
+        let of_versions = |before: (String, Value), after: (String, Value)| {
+            let theirs = with("1", json!(before.0), std::slice::from_ref(&before));
+            changed(
+                &with("2", json!(after.0), std::slice::from_ref(&after)),
+                &theirs,
+            )
+        };
+        let expected = |fields: Vec<FieldChange>| {
+            vec![SetupChange::ScorerChanged {
+                name: "judge".to_owned(),
+                fields,
+                same: None,
+            }]
+        };
+        let sdk = "StringPrompt";
+        let lines = FieldChange::Lines {
+            field: "prompt.content".to_owned(),
+            lines: 1,
+        };
+        let old = || of("1", sdk, "Rate.\nBe fair.", "1");
+        let strict = of("2", sdk, "Rate.\nBe strict.", "2");
+        assert_eq!(of_versions(old(), strict), expected(vec![lines]));
+        // The code of the SDK's own class moves with the SDK.
+        assert_eq!(of_versions(old(), of("2", sdk, "Rate.\nBe fair.", "2")), []);
+        let own = |version: &str, format: &str| of(version, "Mine", "Rate.", format);
+        assert_eq!(
+            of_versions(own("1", "1"), own("2", "2")),
+            expected(vec![FieldChange::Code])
+        );
+        // A text that became an object is the same prompt.
+        let text = with("1", json!("Rate.\nBe fair."), &[]);
+        let object = with("2", json!(prompt("1")), &[old()]);
+        assert_eq!(changed(&object, &text), []);
+        assert_eq!(changed(&text, &object), []);
+        // Without the objects it is unknown what differs.
+        let version = FieldChange::Version {
+            field: "prompt".to_owned(),
+        };
+        let [theirs, ours] = ["1", "2"].map(|it| with(it, json!(prompt(it)), &[]));
+        assert_eq!(changed(&ours, &theirs), expected(vec![version]));
     }
 
     #[test]

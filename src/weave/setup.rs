@@ -80,10 +80,28 @@ pub fn read_setup(client: &Client<'_>, project: &Project, info: &RunInfo) -> Res
     refs.sort();
     refs.dedup();
     refs.truncate(MOST_REFS);
+    let mut referred = Ok(());
     match read(client, &refs, &mut setup).map_err(Fault::from) {
         Err(fault) if !fault.retryable => setup.unread = Some(fault.message),
-        read => read?,
+        read => {
+            read?;
+            // A prompt of a scorer may be an object of its own.
+            let fields = refs
+                .iter()
+                .filter_map(|text| setup.objects.get(text)?.as_object());
+            let inner = fields
+                .flat_map(serde_json::Map::values)
+                .filter_map(Value::as_str);
+            let inner = inner.filter(|text| text.starts_with(&own) && text.contains("/object/"));
+            let mut inner: Vec<String> = inner.map(str::to_owned).collect();
+            inner.sort();
+            inner.dedup();
+            inner.truncate(MOST_REFS);
+            referred = self::read(client, &inner, &mut setup);
+        }
     }
+    // Without it, the report only says that the scorer refers to another version.
+    drop(referred);
     Ok(setup)
 }
 

@@ -353,7 +353,7 @@ def test_too_few_rows_and_snapshots_decide_nothing(place):
         assert place.check(flat % "significant", lower, baseline).checks[0]["status"] == significant
     assert place.run("snapshot", one, "--summary-only", "-o", "one.json", *place.here).returncode == 0
     outcome = place.check(gate % "significant", other, "file:one.json")
-    assert (outcome.code, outcome.findings - {"dataset-changed"}) == (3, {"rows-unknown"})
+    assert (outcome.code, outcome.findings - {"dataset-changed", "scorers-unknown"}) == (3, {"rows-unknown"})
 
 
 def test_a_run_of_the_api_is_judged_by_rows_too(place):
@@ -453,7 +453,7 @@ def test_turned_rows_need_a_baseline_and_rows(place):
     assert [check["status"] for check in skipped.checks] == ["skipped", "pass"]
     assert place.run("snapshot", run, "--summary-only", "-o", "run.json", *place.here).returncode == 0
     outcome = place.check(gate, log([{"right": True}] * 3, name="n"), "file:run.json")
-    assert (outcome.code, outcome.findings - {"dataset-changed"}) == (3, {"rows-unknown"})
+    assert (outcome.code, outcome.findings - {"dataset-changed", "scorers-unknown"}) == (3, {"rows-unknown"})
 
 
 class Slow(weave.Model):
@@ -531,4 +531,4 @@ def test_a_snapshot_without_rows_holds_no_latencies(place):
     assert place.check(gate, "file:run.json").code == 0
     assert place.run("snapshot", run, "--summary-only", "-o", "run.json", *place.here).returncode == 0
     outcome = place.check(gate, "file:run.json")
-    assert (outcome.code, outcome.findings - {"dataset-changed"}) == (3, {"rows-unknown"})
+    assert (outcome.code, outcome.findings - {"dataset-changed", "scorers-unknown"}) == (3, {"rows-unknown"})

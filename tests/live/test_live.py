@@ -67,7 +67,7 @@ def test_a_scorer_that_always_crashes_is_not_a_pass(world):
     gate = "- {name: broken, scorer: broken, metric: pass_rate, min: 0.1}"
     outcome = world.check(gate, candidate)
     assert (outcome.code, outcome.report["verdict"]) == (3, "undecided")
-    assert outcome.findings == {"unknown-dimension"}
+    assert outcome.findings == {"scorer-never-scored"}
     assert outcome.checks[0]["status"] == "undecided"
 
 

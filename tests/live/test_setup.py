@@ -108,6 +108,21 @@ def test_a_field_of_a_judge(place, fields, words):
     assert "same score on 8 of 8 identical outputs" in " ".join(done.stdout.split())
 
 
+def test_a_prompt_that_is_an_object(place):
+    class Judge(weave.Scorer):
+        prompt: weave.StringPrompt
+
+        @weave.op
+        def score(self, output: str) -> dict:
+            return {"passed": True}
+
+    prompts = [weave.StringPrompt(f"Rate.\n{text}") for text in ("Be fair.", "Be strict.")]
+    base, run = (run_of([Judge(prompt=prompt), short(100)]) for prompt in prompts)
+    outcome = compared(place, base, run)
+    assert (outcome.code, setup_findings(outcome)) == (3, {"scorer-changed": "undecided"}), outcome.stdout
+    assert "1 line of `prompt.content` differs" in outcome.message("scorer-changed")
+
+
 def test_a_judge_that_is_stored_under_another_name(place):
     runs = []
     for model in ("gpt-4o-2024-05-13", "gpt-4o-2024-08-06"):
