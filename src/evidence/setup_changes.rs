@@ -98,7 +98,8 @@ pub fn setup_changes(ours: &Setup, theirs: &Setup) -> Result<Vec<SetupChange>, R
     }
     let candidate = evaluation(ours).ok_or(Role::Candidate)?;
     let baseline = evaluation(theirs).ok_or(Role::Baseline)?;
-    let (new, old) = (scorers(ours, candidate), scorers(theirs, baseline));
+    let sides = ((ours, candidate), (theirs, baseline));
+    let (new, old) = (scorers(sides.0, sides.1), scorers(sides.1, sides.0));
     let names: BTreeSet<&String> = new.keys().chain(old.keys()).collect();
     let mut changes = Vec::new();
     for name in names {
@@ -109,6 +110,15 @@ pub fn setup_changes(ours: &Setup, theirs: &Setup) -> Result<Vec<SetupChange>, R
             Ordering::Greater => changes.push(SetupChange::ScorerAdded { name: name.clone() }),
             Ordering::Less => changes.push(SetupChange::ScorerRemoved { name: name.clone() }),
             Ordering::Equal => {}
+        }
+        // The scores of a scorer that cannot be read may have another name.
+        let is_unread = has_unread(ours, &after) || has_unread(theirs, &before);
+        if is_unread && after.len() != before.len() {
+            changes.push(SetupChange::ScorerChanged {
+                name: name.clone(),
+                fields: vec![FieldChange::Unread],
+                same: None,
+            });
         }
         let pairs = after.into_iter().zip(before);
         for (after, before) in
@@ -132,26 +142,52 @@ fn evaluation(setup: &Setup) -> Option<&Value> {
     setup.objects.get(setup.evaluation.as_ref()?)
 }
 
-/// The references of an evaluation's scorers, by the name that their scores have. An object is stored under a name of
-/// its own, but its scores have its field `name`, or else the name of its class.
-fn scorers<'s>(setup: &Setup, evaluation: &'s Value) -> BTreeMap<String, Vec<&'s str>> {
-    let listed = evaluation.get("scorers").and_then(Value::as_array);
+/// The references of an evaluation's scorers, by the name that their scores have. If a scorer cannot be read, its name is
+/// that of the other run's scorer that is stored under the same name.
+fn scorers<'s>(
+    (setup, evaluation): (&Setup, &'s Value),
+    (other, of_other): (&Setup, &Value),
+) -> BTreeMap<String, Vec<&'s str>> {
     let mut scorers: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for reference in listed.into_iter().flatten().filter_map(Value::as_str) {
-        let object = setup.objects.get(reference).filter(|_| !is_op(reference));
-        let field = |field: &str| {
-            let text = object?.get(field)?.as_str()?;
-            (!text.is_empty()).then(|| text.to_owned())
+    for reference in references(evaluation) {
+        let stored = Reference::parse(reference).map(|reference| reference.name);
+        let of_other = || {
+            let mut others = references(of_other);
+            let is_it = |other: &&str| Reference::parse(other).map(|it| it.name) == stored;
+            name_of_scores(other, others.find(is_it)?)
         };
-        let stored = || Some(Reference::parse(reference)?.name);
-        if let Some(name) = field("name")
-            .or_else(|| field("_class_name"))
-            .or_else(stored)
-        {
+        let name = name_of_scores(setup, reference).or_else(of_other);
+        if let Some(name) = name.or_else(|| stored.clone()) {
             scorers.entry(name).or_default().push(reference);
         }
     }
     scorers
+}
+
+fn references(evaluation: &Value) -> impl Iterator<Item = &str> {
+    let listed = evaluation.get("scorers").and_then(Value::as_array);
+    listed.into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// The name that a scorer's scores have: the name of an op; of an object, its field `name`, or else the name of its class.
+/// `None` if the object was not read, because it is stored under a name of its own.
+fn name_of_scores(setup: &Setup, reference: &str) -> Option<String> {
+    if is_op(reference) {
+        return Some(Reference::parse(reference)?.name);
+    }
+    let object = setup.objects.get(reference)?;
+    let field = |field: &str| {
+        let text = object.get(field)?.as_str()?;
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    let named = field("name").or_else(|| field("_class_name"));
+    named.or_else(|| Some(Reference::parse(reference)?.name))
+}
+
+/// Whether one of these scorers cannot be read.
+fn has_unread(setup: &Setup, scorers: &[&str]) -> bool {
+    let mut scorers = scorers.iter();
+    scorers.any(|reference| !is_op(reference) && !setup.objects.contains_key(*reference))
 }
 
 /// What differs between two versions of a scorer.
@@ -500,6 +536,35 @@ mod tests {
             .replace("answers:1", "answers:2");
         let ours: Setup = serde_json::from_str(&other).unwrap();
         assert_eq!(changed(&ours, &theirs), []);
+    }
+
+    #[test]
+    fn a_scorer_that_cannot_be_read_is_told_as_such() {
+        let judge = |version: &str| judge(version, json!({"_class_name": "Judge"}));
+        let whole = |version: &str| setup(version, &[judge(version)], ("d", "r"));
+        let unread = |version: &str| {
+            let mut made = whole(version);
+            made.objects.remove(&reference("object", "judge", version));
+            made
+        };
+        let is_unread = |change: &SetupChange| matches!(change, SetupChange::ScorerChanged { fields, .. } if *fields == [FieldChange::Unread]);
+        // The scorer that is stored under the same name has the name of the scores.
+        for (ours, theirs) in [(unread("2"), whole("1")), (whole("2"), unread("1"))] {
+            let changes = changed(&ours, &theirs);
+            assert!(changes.len() == 1 && is_unread(&changes[0]), "{changes:?}");
+        }
+        // If only one run has it, its scores may have any name.
+        for (ours, theirs) in [
+            (unread("2"), setup("1", &[], ("d", "r"))),
+            (setup("2", &[], ("d", "r")), unread("1")),
+        ] {
+            let changes = changed(&ours, &theirs);
+            assert!(changes.iter().any(is_unread), "{changes:?}");
+        }
+        assert_eq!(
+            changed(&unread("1"), &setup("2", &[judge("1")], ("d", "r"))),
+            []
+        );
     }
 
     #[test]

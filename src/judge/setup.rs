@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{Pair, Role, Run, Setup, SetupChange, setup_changes};
+use crate::evidence::{FieldChange, Pair, Role, Run, Setup, SetupChange, setup_changes};
 use crate::judge::cause::{Cause, ServedTo};
 use crate::judge::check::Check;
 use crate::judge::finding::Finding;
@@ -121,9 +121,14 @@ impl Blocked {
     ) {
         let consequences = terms.comparability;
         match &change {
-            SetupChange::ScorerChanged { name, .. } => {
+            SetupChange::ScorerChanged { name, fields, .. } => {
+                // The scores of a scorer that cannot be read may have any name.
+                let is_any = fields.contains(&FieldChange::Unread);
                 let (name, cause) = (name.clone(), Cause::Setup { change });
                 if add(findings, consequences.scorer, &cause) {
+                    if is_any {
+                        self.change.get_or_insert_with(|| cause.clone());
+                    }
                     self.changed_scorers.insert(name, cause);
                 }
             }

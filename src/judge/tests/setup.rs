@@ -256,6 +256,22 @@ fn an_evaluation_that_cannot_be_read_leaves_changes_undecided() {
     assert_eq!(statuses(&accepted), [PASS; 4]);
 }
 
+/// The scores of a scorer that cannot be read may have another name than the scorer's object.
+#[test]
+fn a_scorer_that_cannot_be_read_leaves_all_changes_undecided() {
+    let mut ours = setup("2", &[judge_of("new"), judges()], "r");
+    ours.objects.remove(&reference("object", "judge", "new"));
+    let evidence = measured(ours, setup("1", &[judge_of("old"), judges()], "r"));
+    let judgement = judged("", GATES, &evidence);
+    assert_eq!(
+        statuses(&judgement),
+        [PASS, UNDECIDED, UNDECIDED, UNDECIDED]
+    );
+    assert_eq!(effects(&judgement), [("scorer-changed", Effect::Undecided)]);
+    let accepted = judged("comparability: {scorer: warn}", GATES, &evidence);
+    assert_eq!(statuses(&accepted), [PASS; 4]);
+}
+
 #[test]
 fn a_new_sdk_alone_is_not_reported() {
     let evidence = measured(
