@@ -10,9 +10,6 @@ use serde_json::Value;
 pub struct Setup {
     /// The reference of the evaluation; `None` if the run has none.
     pub evaluation: Option<String>,
-    /// Why the evaluation cannot be read; `None` if it was read, or was not asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unread: Option<String>,
     /// The evaluation, its dataset and its scorers, by reference. Objects that could not be read are left out.
     #[serde(default)]
     pub objects: BTreeMap<String, Value>,

@@ -374,7 +374,6 @@ mod tests {
         objects.insert(dataset, json!({"rows": rows}));
         Setup {
             evaluation: Some(evaluation),
-            unread: None,
             objects,
             served_models: Vec::new(),
             unscored: Vec::new(),

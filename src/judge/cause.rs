@@ -147,8 +147,6 @@ pub enum Cause {
         role: Role,
         /// The evaluation.
         name: String,
-        /// Why, if Weave said it.
-        reason: Option<String>,
     },
     /// The runs were measured with different scorers.
     Setup {

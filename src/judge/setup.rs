@@ -202,7 +202,6 @@ fn unread(role: Role, candidate: &Run, baseline: &Run) -> Option<Cause> {
     Some(Cause::EvaluationUnread {
         role,
         name: evaluation.name.clone(),
-        reason: run.setup.as_ref().and_then(|setup| setup.unread.clone()),
     })
 }
 

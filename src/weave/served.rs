@@ -58,6 +58,10 @@ pub fn read_scorer_models(
     }
     let body = query(&trials, &["id", "op_name", "summary"], MOST_CALLS);
     let calls: Vec<CallRead> = client.post_lines_aside(what, CALLS, &body).ok()?;
+    // Without any call it is unknown which models the scorers called.
+    if calls.is_empty() {
+        return None;
+    }
     let mut models = BTreeSet::new();
     for call in calls {
         let op = Reference::parse(&call.op_name).map_or(call.op_name, |op| op.name);

@@ -30,7 +30,6 @@ struct Objects {
 pub fn setup_of(info: &RunInfo) -> Setup {
     Setup {
         evaluation: info.evaluation_ref.clone(),
-        unread: None,
         objects: BTreeMap::new(),
         served_models: info.served_models.clone(),
         scorer_models: None,
@@ -56,14 +55,7 @@ pub fn read_setup(client: &Client<'_>, project: &Project, info: &RunInfo) -> Res
     let Some(evaluation) = setup.evaluation.clone().filter(|it| it.starts_with(&own)) else {
         return Ok(setup);
     };
-    // Without the evaluation, changes are undecided, and everything else can be judged.
-    match read(client, std::slice::from_ref(&evaluation), &mut setup).map_err(Fault::from) {
-        Err(fault) if !fault.retryable => {
-            setup.unread = Some(fault.message);
-            return Ok(setup);
-        }
-        read => read?,
-    }
+    read(client, std::slice::from_ref(&evaluation), &mut setup)?;
     let Some(object) = setup.objects.get(&evaluation) else {
         return Ok(setup);
     };
@@ -80,28 +72,21 @@ pub fn read_setup(client: &Client<'_>, project: &Project, info: &RunInfo) -> Res
     refs.sort();
     refs.dedup();
     refs.truncate(MOST_REFS);
-    let mut referred = Ok(());
-    match read(client, &refs, &mut setup).map_err(Fault::from) {
-        Err(fault) if !fault.retryable => setup.unread = Some(fault.message),
-        read => {
-            read?;
-            // A prompt of a scorer may be an object of its own.
-            let fields = refs
-                .iter()
-                .filter_map(|text| setup.objects.get(text)?.as_object());
-            let inner = fields
-                .flat_map(serde_json::Map::values)
-                .filter_map(Value::as_str);
-            let inner = inner.filter(|text| text.starts_with(&own) && text.contains("/object/"));
-            let mut inner: Vec<String> = inner.map(str::to_owned).collect();
-            inner.sort();
-            inner.dedup();
-            inner.truncate(MOST_REFS);
-            referred = self::read(client, &inner, &mut setup);
-        }
-    }
-    // Without it, the report only says that the scorer refers to another version.
-    drop(referred);
+    read(client, &refs, &mut setup)?;
+    // A prompt of a scorer may be an object of its own. Without it, the report only says that the scorer refers to another
+    // version.
+    let fields = refs
+        .iter()
+        .filter_map(|text| setup.objects.get(text)?.as_object());
+    let inner = fields
+        .flat_map(serde_json::Map::values)
+        .filter_map(Value::as_str);
+    let inner = inner.filter(|text| text.starts_with(&own) && text.contains("/object/"));
+    let mut inner: Vec<String> = inner.map(str::to_owned).collect();
+    inner.sort();
+    inner.dedup();
+    inner.truncate(MOST_REFS);
+    read(client, &inner, &mut setup)?;
     Ok(setup)
 }
 

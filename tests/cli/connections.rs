@@ -131,7 +131,7 @@ fn tried<M>(
     let is_met = answered.len() == place.first && tries > place.first;
     let is_far = is_seen && is_met && (class != Class::Gone || has_tried_again);
     // The check also gives up when the next pause is longer than the remaining time.
-    let gave_up = format!("no time is left of {} s", expected.seconds);
+    let gave_up = format!("the time limit of {} s is over", expected.seconds);
     let time = all_the_time(place.check(), class, expected.seconds);
     let is_over = took >= time || outcome.stderr.contains(&gave_up);
     if !is_far && is_over {

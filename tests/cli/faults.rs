@@ -204,7 +204,7 @@ fn retry_after_is_honoured() {
     let started = Instant::now();
     no_verdict(
         check(&long, &["--timeout", "5s"]),
-        "asks to wait 7200 s; no time is left of 5 s",
+        "asks to wait 7200 s; the time limit of 5 s is over",
     );
     assert!(started.elapsed() < Duration::from_secs(4));
     // A number that is too large to represent does not cause an immediate retry.

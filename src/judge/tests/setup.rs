@@ -36,7 +36,6 @@ fn setup(version: &str, scorers: &[(&str, &str, &str, Value)], rows: &str) -> Se
     );
     Setup {
         evaluation: Some(evaluation),
-        unread: None,
         objects,
         served_models: Vec::new(),
         unscored: Vec::new(),

@@ -86,9 +86,7 @@ fn told(cause: &Cause) -> Told {
         Cause::RowsRemoved { rows, rule } => rows::removed(*rows, *rule),
         Cause::RowsAdded { rows } => rows::added(*rows),
         Cause::EvaluationChanged { names } => rows::evaluation_changed(names.as_ref()),
-        Cause::EvaluationUnread { role, name, reason } => {
-            setup::evaluation_unread(*role, name, reason.as_deref())
-        }
+        Cause::EvaluationUnread { role, name } => setup::evaluation_unread(*role, name),
         Cause::Setup { change } => setup::change(change),
         Cause::ScorersUnknown => setup::scorers_unknown(),
         Cause::ScorerNeverScored { name } => setup::scorer_never_scored(name),

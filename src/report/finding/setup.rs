@@ -9,14 +9,11 @@ use crate::prose::Prose;
 /// The next action if a scorer is not the same in both runs.
 const SCORER_HELP: &str = "evaluate the baseline's branch with the new scorer, logged as that branch; or accept the change with `comparability: {scorer: warn}` in a policy that the change cannot edit";
 
-pub(super) fn evaluation_unread(role: Role, name: &str, reason: Option<&str>) -> Told {
+pub(super) fn evaluation_unread(role: Role, name: &str) -> Told {
     let fact = Prose::from(format!("the evaluation of the {}, ", role.word()))
         .name(name)
         .text(", cannot be read, so whether both runs were measured in the same way is unknown");
-    let fact = match reason {
-        Some(reason) => fact.text(": ").name(reason),
-        None => fact.text("; it was deleted, or is not in this project"),
-    };
+    let fact = fact.text("; it was deleted, is too large, or is in another project");
     Told::from(fact).help(
         "evaluate again, or judge changes anyway with `comparability: {scorer: warn}` in the policy",
     )

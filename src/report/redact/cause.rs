@@ -56,15 +56,9 @@ impl Redact for Cause {
                 }
             }
             Self::RowsDisagree { role: _, what } => what.redact(secrets),
-            Self::EvaluationUnread {
-                role: _,
-                name,
-                reason,
-            } => {
-                name.redact(secrets);
-                reason.redact(secrets);
-            }
-            Self::ScorerNeverScored { name } | Self::DatasetChanged { name, .. } => {
+            Self::EvaluationUnread { role: _, name }
+            | Self::ScorerNeverScored { name }
+            | Self::DatasetChanged { name, .. } => {
                 name.redact(secrets);
             }
             Self::Setup { change } => change.redact(secrets),
