@@ -318,13 +318,17 @@ impl Reader<'_> {
                 continue;
             };
             for scorer in scorers {
+                // A row that a run did not score says nothing about the scorer.
+                let Some((after, before)) = after.get(scorer).zip(before.get(scorer)) else {
+                    continue;
+                };
                 let none = SameScores {
                     outputs: 0,
                     same: 0,
                 };
                 let counted = known.entry(scorer.clone()).or_insert(none);
                 counted.outputs += 1;
-                counted.same += u64::from(after.get(scorer) == before.get(scorer));
+                counted.same += u64::from(after == before);
             }
         }
         Ok(Some(known))
