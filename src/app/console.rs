@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,8 @@ pub(super) struct Console {
     /// The key and the tokens. They are removed from foreign texts before those are rendered, and once more from all
     /// output.
     secrets: Secrets,
+    /// Why a request was sent again last. The same reason is not repeated.
+    last_retry: Mutex<String>,
 }
 
 impl Console {
@@ -46,6 +49,7 @@ impl Console {
         Self {
             output: cli.output,
             secrets: secrets(options(cli)),
+            last_retry: Mutex::default(),
         }
     }
 
@@ -59,6 +63,7 @@ impl Console {
                 verbose: false,
             },
             secrets: secrets(None),
+            last_retry: Mutex::default(),
         }
     }
 
@@ -366,10 +371,17 @@ impl Progress for Console {
     fn retrying(&self, reason: &str, pause: Duration) {
         if !self.output.quiet {
             let seconds = pause.as_secs_f64();
-            self.say(&format!(
-                "{}; trying again in {seconds:.1} s\n",
-                message(reason)
-            ));
+            let again = format!("trying again in {seconds:.1} s");
+            let mut last = self
+                .last_retry
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if *last == reason {
+                self.say(&format!("  {again}\n"));
+            } else {
+                self.say(&format!("{}; {again}\n", message(reason)));
+                reason.clone_into(&mut last);
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::escape::visible_json;
 use super::finding::{cause_help, finding_text};
-use super::reason::{conclusion, reason_text};
+use super::reason::{conclusion, reason_help, reason_text};
 use super::rows::{self, Row};
 use super::units::{Ends, Values};
 use super::{Judged, Report, Section, links, view};
@@ -213,6 +213,9 @@ pub(super) struct JsonRun<'a> {
     pub(super) rows: u64,
     /// The number of its trials.
     pub(super) trials: u64,
+    /// The version of the Weave SDK that made it; null if it does not say.
+    #[serde(default)]
+    pub(super) sdk_version: Option<Cow<'a, str>>,
     /// The selector with which it was found; null if it was named by its id.
     pub(super) selector: Option<String>,
     /// The minimum number of runs that match the selector.
@@ -308,6 +311,9 @@ pub(super) struct JsonCheck<'a> {
     pub(super) reason_kind: Cow<'a, str>,
     /// The reason, as a sentence.
     pub(super) reason: Cow<'a, str>,
+    /// The next command or edit; null if the reason needs none.
+    #[serde(default)]
+    pub(super) help: Option<Cow<'a, str>>,
     /// The reason without the values and the limit; empty if there is no more to say.
     #[serde(default)]
     pub(super) conclusion: Cow<'a, str>,
@@ -647,6 +653,7 @@ pub(super) fn run(run: &Run) -> JsonRun<'_> {
         finished_at: run.finished_at.map(|time| time.to_string()),
         rows: run.rows,
         trials: run.totals.trials,
+        sdk_version: borrowed(run.setup.as_ref().and_then(|setup| setup.sdk.as_deref())),
         selector: run
             .choice
             .as_ref()
@@ -755,6 +762,7 @@ fn check<'r>(judged: &Judged, check: &'r Check) -> JsonCheck<'r> {
         finding: borrowed(check.finding().map(Name::word)),
         reason_kind: check.reason.kind().into(),
         reason: reason_text(check).to_string().into(),
+        help: reason_help(check).map(|help| help.to_string().into()),
         conclusion: conclusion(check).to_string().into(),
         runs: check.runs.iter().map(run_value).collect(),
         rows_behind: offending.map(|offending| offending.total),

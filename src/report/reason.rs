@@ -29,6 +29,9 @@ pub(crate) fn reason_text(check: &Check) -> Prose {
 pub(super) fn reason_help(check: &Check) -> Option<Prose> {
     match &check.reason {
         Reason::Blocked(cause) => cause_help(cause),
+        Reason::Values(Decision::Unbounded) if check.metric.takes_range() => Some(Prose::from(
+            "add `range: [LOW, HIGH]` to the gate, to bound the missing scores",
+        )),
         Reason::Skipped | Reason::Values(_) | Reason::Test(_) | Reason::MissingScoresDecide => None,
     }
 }
@@ -61,7 +64,7 @@ pub(super) fn conclusion(check: &Check) -> Prose {
         Decision::Holds if is_at_limit(check) => "exactly at the limit".to_owned(),
         Decision::Holds => spare(check).trim_start_matches("; ").to_owned(),
         Decision::Broken => check.margin.map_or_else(String::new, |margin| {
-            format!("{} short", plural(margin.count, margin.thing))
+            format!("missed by {}", plural(margin.count, margin.thing))
         }),
         Decision::Depends if check.metric.column() == Some(Kind::Anything) => {
             "the summary does not say which trials have no score at all".to_owned()
@@ -110,8 +113,8 @@ fn by_values(check: &Check, decision: Decision) -> String {
         Decision::Holds => format!("{}{}", compared(check, true), spare(check)),
         Decision::Broken => match check.margin {
             Some(margin) => {
-                let short = plural(margin.count, margin.thing);
-                format!("{}; {short} short", compared(check, false))
+                let by = plural(margin.count, margin.thing);
+                format!("{}; missed by {by}", compared(check, false))
             }
             None => compared(check, false),
         },
@@ -125,13 +128,7 @@ fn by_values(check: &Check, decision: Decision) -> String {
             possible(check)
         ),
         Decision::Unbounded => {
-            let helps = check.metric.takes_range();
-            let help = if helps {
-                "; add `range: [LOW, HIGH]` to the gate to bound them"
-            } else {
-                ", without bounds"
-            };
-            format!("{}{help}", missing(check))
+            format!("{}, without bounds", missing(check))
         }
         Decision::ZeroBaseline => "the baseline is 0, so a relative change is undefined".to_owned(),
     }

@@ -140,6 +140,18 @@ fn an_old_server_is_named_as_such() {
 }
 
 #[test]
+fn the_reason_of_a_second_attempt_is_told_once() {
+    let weave = Weave::with(|request, before| {
+        (is_query(request) && before < 2).then(|| Reply::status(503, "busy"))
+    });
+    let outcome = check(&weave, &[]).code(0);
+    // Two requests are refused twice each.
+    let count = |words: &str| outcome.stderr.matches(words).count();
+    assert_eq!(count("trying again in"), 4, "{}", outcome.stderr);
+    assert_eq!(count("busy"), 1, "{}", outcome.stderr);
+}
+
+#[test]
 fn what_may_pass_is_tried_again() {
     for reply in [
         Reply::status(429, "slow down").header("Retry-After: 0"),

@@ -65,14 +65,18 @@ fn what_else_changed_is_one_block_in_each_format() {
         assert!(block.contains("scorer-changed") && block.contains("SDK 0.1 → 0.2"));
         assert!(!html.contains("<img") && !html.contains("\u{202e}"));
     }
-    let shown = &compared.stdout;
-    let (_, block) = shown.split_once("  what else changed\n").unwrap();
-    assert!(block.contains("    SDK 0.1 → 0.2\n"), "{block}");
-    assert!(!shown.contains("\u{202e}"));
-    // Each finding is in one place.
-    let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!(words.matches("is not the same in both runs").count(), 1);
+    for shown in [&compared.stdout, &check.stdout] {
+        let (_, block) = shown.split_once("  what else changed\n").unwrap();
+        assert!(block.contains("    SDK 0.1 → 0.2\n"), "{block}");
+        assert!(!shown.contains("\u{202e}"));
+        // Each finding is in one place.
+        let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(words.matches("is not the same in both runs").count(), 1);
+    }
     let report = check.json("r.json");
+    let versions =
+        ["baseline", "candidate"].map(|role| &report["policies"][0][role]["sdk_version"]);
+    assert_eq!(versions, ["0.1", "0.2"]);
     let findings = report["policies"][0]["findings"].as_array().unwrap();
     let of_scorers = findings
         .iter()

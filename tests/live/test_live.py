@@ -59,7 +59,7 @@ def test_a_regression(world, baseline):
     assert (floor["status"], floor["limit_key"], floor["candidate"]) == ("pass", "min", 0.8)
     assert (drop["status"], drop["limit_key"]) == ("fail", "max_drop")
     assert drop["change"] == pytest.approx(-0.1)
-    assert drop["reason"] == "fell 10 pts (90 % → 80 %), limit 5 pts; 1 row short"
+    assert drop["reason"] == "fell 10 pts (90 % → 80 %), limit 5 pts; missed by 1 row"
 
 
 def test_a_scorer_that_always_crashes_is_not_a_pass(world):

@@ -1085,11 +1085,11 @@ fn margins_are_counted_in_rows() {
     assert_eq!(reason("min: 0.9", &of(180)), "90 %, exactly at the limit");
     assert_eq!(
         reason("min: 0.9", &of(179)),
-        "89.5 %, below min 90 %; 1 row short"
+        "89.5 %, below min 90 %; missed by 1 row"
     );
     assert_eq!(
         reason("max: 0.1", &of(30)),
-        "15 %, above max 10 %; 10 rows short"
+        "15 %, above max 10 %; missed by 10 rows"
     );
     // If missing scores are ignored, the rate is over the other scores.
     let few = alone(totals(24, &[("s", passes(18, 18))]));
@@ -1107,7 +1107,7 @@ fn margins_are_counted_in_rows() {
     );
     assert_eq!(
         reason("max_drop: 0.02", &pair),
-        "fell 3 pts (88 % → 85 %), limit 2 pts; 2 rows short"
+        "fell 3 pts (88 % → 85 %), limit 2 pts; missed by 2 rows"
     );
     assert_eq!(
         reason("max_rise: 0.01", &pair),

@@ -185,12 +185,12 @@ fn slices_are_judged_on_their_own_rows() {
     assert_eq!(
         lines(&judgement),
         [
-            "golden / s / golden: true / min: Fail: 50 %, below min 100 %; 1 row short",
+            "golden / s / golden: true / min: Fail: 50 %, below min 100 %; missed by 1 row",
             "billing / s / topic: [billing, other] / min: Pass: 100 %, exactly at the limit",
             "german / meta.lang: de / min: Pass: 1, exactly at the limit",
             "german / meta.lang: de / max: Pass: 1, exactly at the limit",
             "each / s / topic: billing / min: Pass: 100 %, exactly at the limit",
-            "each / s / topic: refunds / min: Fail: 0 %, below min 100 %; 1 row short",
+            "each / s / topic: refunds / min: Fail: 0 %, below min 100 %; missed by 1 row",
             "each / s / no topic / min: Undecided: no trial has a score of `s` in the candidate where `no topic`",
             "each golden / n / golden: false, topic: billing / min: Pass: 100 %, exactly at the limit",
             "each golden / n / golden: false, no topic / min: Pass: 100 %, exactly at the limit",
@@ -249,11 +249,11 @@ fn changes_of_a_slice_are_measured_on_its_rows() {
         [
             "drop / s / topic: billing / max_drop: Pass: unchanged (100 %), limit 0 pts; no margin",
             "drop / s / topic: gone / max_drop: Undecided: the candidate has no row with `topic: gone`",
-            "drop / s / topic: refunds / max_drop: Fail: fell 100 pts (100 % → 0 %), limit 0 pts; 1 row short",
+            "drop / s / topic: refunds / max_drop: Fail: fell 100 pts (100 % → 0 %), limit 0 pts; missed by 1 row",
             "drop / s / no topic / max_drop: Undecided: the baseline has no row with `no topic`",
             "broken / s / topic: refunds / max: Fail: 1, above max 0",
             "floor / s / topic: billing / min: Pass: 100 %, min 50 %; margin 1 row",
-            "floor / s / topic: refunds / min: Fail: 0 %, below min 50 %; 1 row short",
+            "floor / s / topic: refunds / min: Fail: 0 %, below min 50 %; missed by 1 row",
             "floor / s / no topic / min: Undecided: no trial has a score of `s` in the candidate where `no topic`",
         ]
     );

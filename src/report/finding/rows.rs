@@ -40,7 +40,8 @@ pub(super) fn removed(rows: u64, rule: RemovedRows) -> Told {
             "{fact}; they are missing scores, which each gate judges by its own rule"
         ))
         .help("evaluate all rows, or set `removed_rows: ignore` under `baseline:`"),
-        RemovedRows::Ignore => Told::from(format!("{fact}; only the common rows are compared")),
+        RemovedRows::Ignore => Told::from(format!("{fact}; only the common rows are compared"))
+            .help("to count them as missing scores, set `removed_rows: missing`"),
     }
 }
 

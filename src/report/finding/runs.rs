@@ -139,6 +139,7 @@ pub(super) fn older(run: &str, values: &[(String, Option<f64>)]) -> Told {
             .text(" measured ")
             .names(values, MOST_VALUES),
     )
+    .help("to judge all runs of the commit as one, set `reruns: pool` under `candidate:`")
 }
 
 pub(super) fn newest_worse(runs: u64, limit: Limit, value: Option<f64>) -> Told {

@@ -63,6 +63,7 @@ fn row(judged: &Judged, check: &Check, compares: bool) -> Markup {
                 (name(check)) " " span class="metric" { (view::metric(check)) }
                 @if !conclusion.is_empty() { div class="why wide" { (prose(&conclusion)) } }
                 div class="why narrow" { (prose(&reason_text(check))) }
+                (help(reason_help(check).as_ref()))
             }
             @if compares {
                 td class="number" { @if has_baseline { (units::baseline_with_counts(check)) } @else { "–" } }

@@ -80,7 +80,10 @@ fn about(check: &Check) -> String {
     } else {
         format!("<br>{}", prose_cell(&conclusion))
     };
-    format!("{} {}{said}", name(check, true), view::metric(check))
+    let help = reason_help(check).map_or_else(String::new, |help| {
+        format!("<br>help: {}", prose_cell(&help))
+    });
+    format!("{} {}{said}{help}", name(check, true), view::metric(check))
 }
 
 /// The name of a check.

@@ -51,6 +51,8 @@ pub(super) struct CheckLine {
     word: &'static str,
     /// What the values show, for a line below them; may be empty.
     conclusion: String,
+    /// What to do; may be empty.
+    help: Option<String>,
 }
 
 impl CheckLine {
@@ -62,6 +64,7 @@ impl CheckLine {
             cells: cells(name(&view::name(check)), check, view::limit(check)),
             word: word(check.status, check.blocks()),
             conclusion: prose(&conclusion(check)),
+            help: reason_help(check).map(|help| prose(&help)),
         }
     }
 
@@ -77,6 +80,7 @@ impl CheckLine {
             cells: cells(name, check, limit),
             word: word(check.status, check.blocks),
             conclusion: visible_prose(&check.conclusion),
+            help: check.help.as_deref().map(visible_prose),
         }
     }
 
@@ -168,10 +172,12 @@ fn one(page: &mut Page, check: &CheckLine, widths: [usize; 5]) -> fmt::Result {
             .collect();
         page.wrapped(6, 6, &format!("{metric}  {}", values.join("  ")))?;
     }
-    if check.conclusion.is_empty() {
-        Ok(())
-    } else {
-        page.wrapped(6, 6, &check.conclusion)
+    if !check.conclusion.is_empty() {
+        page.wrapped(6, 6, &check.conclusion)?;
+    }
+    match &check.help {
+        Some(help) => page.block(6, "help:", AnsiColor::Cyan, help),
+        None => Ok(()),
     }
 }
 

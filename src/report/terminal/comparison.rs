@@ -45,10 +45,10 @@ fn write(page: &mut Page, compared: &Compared) -> fmt::Result {
         page.empty_line();
         let changed = also_changed(&comparison.findings, evidence);
         if page.style.is_brief() {
-            findings::write(page, &comparison.findings, |_| true)?;
+            findings::list(page, &comparison.findings)?;
         } else {
             findings::also_changed(page, &changed)?;
-            findings::write(page, changed.others, |_| true)?;
+            findings::list(page, changed.others)?;
         }
         page.empty_line();
     }

@@ -17,6 +17,7 @@ use std::fmt::{self, Write as _};
 
 use anstyle::AnsiColor;
 
+use super::also_changed::also_changed;
 use super::escape::{message, no_command};
 use super::finding::{cause_help, cause_text};
 use super::{Judged, Report, Section, next_command, view};
@@ -149,7 +150,8 @@ fn write_judged(page: &mut Page, judged: &Judged, arguments: &[String]) -> fmt::
     page.empty_line();
     checks::write(page, judgement)?;
     page.empty_line();
-    findings::write(page, &judgement.findings, |finding| {
+    let changed = also_changed(&judgement.findings, &judged.evidence);
+    findings::write(page, &changed, |finding| {
         let shown = judgement.checks.iter();
         let mut shown = shown.filter(|check| check.blocks() || !style.is_brief());
         let is_told = shown.any(
