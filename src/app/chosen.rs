@@ -4,8 +4,8 @@ use super::candidates::Candidates;
 use super::request::Request;
 use super::search::Baselines;
 use crate::evidence::{
-    Baseline, Completeness, Evidence, Fact, LeftOut, ListedRun, MissingBaseline, Role, RunInfo,
-    Selection, Setup, SnapshotOf,
+    Baseline, Completeness, Evidence, Fact, LeftOut, ListedRun, MissingBaseline, Role, Run,
+    RunInfo, Selection, Setup, SnapshotOf,
 };
 use crate::policy::Source;
 use crate::project::Project;
@@ -175,13 +175,20 @@ pub(super) fn set_completeness(evidence: &mut Evidence, id: &str, known: Complet
 
 /// Sets how a run was measured, wherever the evidence has it.
 pub(super) fn set_setup(evidence: &mut Evidence, id: &str, setup: &Setup) {
-    if evidence.candidate.id == id {
-        evidence.candidate.setup = Some(setup.clone());
-    }
-    if let Baseline::Found(run, _) = &mut evidence.baseline
-        && run.id == id
-    {
-        run.setup = Some(setup.clone());
+    let set = |run: &mut Run| {
+        if run.id == id {
+            let pooled = run.setup.take().map(|known| known.pooled);
+            run.setup = Some(Setup {
+                pooled: pooled.unwrap_or_default(),
+                ..setup.clone()
+            });
+        } else if let Some(known) = (run.setup.as_mut()).and_then(|all| all.pooled.get_mut(id)) {
+            known.clone_from(setup);
+        }
+    };
+    set(&mut evidence.candidate);
+    if let Baseline::Found(run, _) = &mut evidence.baseline {
+        set(run);
     }
     for each in &mut evidence.each {
         set_setup(each, id, setup);

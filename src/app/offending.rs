@@ -328,11 +328,31 @@ impl Reader<'_> {
                 };
                 let counted = known.entry(scorer.clone()).or_insert(none);
                 counted.outputs += 1;
-                counted.same += u64::from(after == before);
+                counted.same += u64::from(leaves(after) == leaves(before));
             }
         }
         Ok(Some(known))
     }
+}
+
+/// The truth values and numbers in a scorer's output, by their paths. Texts, such as the reason of a judge, are no scores.
+fn leaves(output: &Value) -> BTreeMap<String, Value> {
+    fn walk(path: &str, value: &Value, found: &mut BTreeMap<String, Value>) {
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    walk(&format!("{path}.{key}"), value, found);
+                }
+            }
+            Value::Bool(_) | Value::Number(_) => {
+                found.insert(path.to_owned(), value.clone());
+            }
+            Value::Null | Value::String(_) | Value::Array(_) => {}
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk("", output, &mut found);
+    found
 }
 
 /// A digest of each output of a row, by the row's digest. A call without an output has none.

@@ -1,6 +1,6 @@
 //! Reads evidence of which at least one run is in Weave.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::chosen::{
     Chosen, live_baselines, live_candidates, selected, set_completeness, set_setup, together,
@@ -207,48 +207,55 @@ impl Online<'_, '_> {
         Ok((counted, evidence))
     }
 
-    /// Reads how both runs were measured, side by side, if they are of different versions of the evaluation, or if other
-    /// models were served. A snapshot already says it.
+    /// Reads how all judged runs were measured, both sides in parallel, if they are of different versions of the
+    /// evaluation, or if other models were served. A snapshot already says it.
     fn setups(
         &self,
         sources: &Sources,
         evidence: &Evidence,
     ) -> Result<Vec<(String, Setup)>, Fault> {
-        let (Some(ours), Some(theirs)) = (sources.candidates.first(), sources.baselines().first())
-        else {
-            return Ok(Vec::new());
-        };
-        let (new, old) = (evaluation_ref(ours), evaluation_ref(theirs));
-        let is_other = new.is_some() && old.is_some() && new != old;
+        let (candidates, baselines) = (sources.judged_candidates(), sources.baselines());
+        let all = || candidates.iter().chain(baselines);
+        let evaluations: BTreeSet<&String> = all().filter_map(evaluation_ref).collect();
         let is_served_otherwise = match &evidence.baseline {
             Baseline::Found(baseline, _) => serves_others(&evidence.candidate, baseline),
             Baseline::Unnamed | Baseline::NotFound(_) => false,
         };
-        if !is_other && !is_served_otherwise {
+        let is_other = evaluations.len() > 1;
+        if baselines.is_empty() || !is_other && !is_served_otherwise {
             return Ok(Vec::new());
         }
         let client = self.search.client();
-        let read = |side: &RunSource, project: &Project| match side {
-            RunSource::Live(info) => {
-                let mut setup = if is_other {
-                    read_setup(client, project, info)?
-                } else {
-                    setup_of(info)
+        let read = |sources: &[RunSource], project: &Project| {
+            let mut known: BTreeMap<&String, Setup> = BTreeMap::new();
+            let mut setups = Vec::new();
+            for source in sources {
+                let RunSource::Live(info) = source else {
+                    continue;
                 };
+                let mut setup = setup_of(info);
+                setup.evaluation = evaluation_ref(source).cloned();
+                if let Some(evaluation) = evaluation_ref(source).filter(|_| is_other) {
+                    setup.objects = match known.get(evaluation) {
+                        Some(read) => read.objects.clone(),
+                        None => read_setup(client, project, info)?.objects,
+                    };
+                    known.insert(evaluation, setup.clone());
+                }
                 if is_served_otherwise {
                     let totals = &evidence.candidate.totals;
                     let is_scorer = |op: &str| is_scorer_op(op, totals);
                     setup.scorer_models = read_scorer_models(client, project, &info.id, &is_scorer);
                 }
-                Ok(Some((info.id.clone(), setup)))
+                setups.push((info.id.clone(), setup));
             }
-            RunSource::Snapshot(..) => Ok(None),
+            Ok(setups)
         };
         let of_baseline = sources.across.as_ref().unwrap_or(self.place.project);
         let (ours, theirs) = self.console.while_waiting("asking Weave", || {
             both(
-                || read(ours, self.place.project),
-                || read(theirs, of_baseline),
+                || read(candidates, self.place.project),
+                || read(baselines, of_baseline),
             )
         });
         let read: Result<Vec<_>, Fault> = [ours, theirs].into_iter().collect();
@@ -301,18 +308,17 @@ fn evaluation_ref(side: &RunSource) -> Option<&String> {
     }
 }
 
-/// Whether both runs say which models were served, and these differ.
+/// Whether both runs say which models were served, and these differ, also within a pool.
 fn serves_others(candidate: &Run, baseline: &Run) -> bool {
-    let served = |run: &Run| {
-        let setup = run.setup.as_ref();
-        let names = setup.map(|setup| setup.served_models.clone());
+    let served = |run: &Run| -> BTreeSet<BTreeSet<String>> {
+        let setups = run.setup.iter().flat_map(Setup::all);
+        let names = setups.map(|setup| setup.served_models.iter().cloned().collect());
         names
-            .unwrap_or_default()
-            .into_iter()
-            .collect::<BTreeSet<String>>()
+            .filter(|names: &BTreeSet<String>| !names.is_empty())
+            .collect()
     };
     let (ours, theirs) = (served(candidate), served(baseline));
-    !ours.is_empty() && !theirs.is_empty() && ours != theirs
+    !ours.is_empty() && !theirs.is_empty() && ours.union(&theirs).count() > 1
 }
 
 /// Whether an op is a scorer of a run with these totals: the `score` of a class, or a function whose scores they have.

@@ -48,7 +48,7 @@ pub use run_info::{EvaluationKey, Match, RunInfo, saved_mismatches};
 pub use run_status::RunStatus;
 pub use score::Score;
 pub use setup::Setup;
-pub use setup_changes::{FieldChange, SameScores, SetupChange, setup_changes};
+pub use setup_changes::{FieldChange, SameScores, SetupChange, scorer_names, setup_changes};
 pub use source::{Known, RowSource, Take, gathered, joined, unresolved};
 pub use summary_builder::SummaryBuilder;
 pub use trial::{RunRow, Trial};

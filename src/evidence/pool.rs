@@ -133,10 +133,21 @@ fn pooled(runs: &[(Run, Rows)]) -> Result<(Run, Rows), Fault> {
     let lacking = runs.iter().map(|(run, _)| union - run.rows);
     totals.trials += lacking.sum::<u64>();
     totals.rows = union;
+    let mut setup = newest.setup.clone();
+    if let Some(setup) = &mut setup {
+        let others = others.iter().filter_map(|(run, _)| {
+            let mut setup = run.setup.clone()?;
+            // Each run of `EvaluationLogger` has a version of its evaluation that says nothing.
+            setup.evaluation = setup.evaluation.filter(|_| !run.is_logged);
+            Some((run.id.clone(), setup))
+        });
+        setup.pooled = others.collect();
+    }
     let run = Run {
         rows: union,
         totals,
         digests: Some(pooled.digests()),
+        setup,
         ..newest.clone()
     };
     Ok((run, pooled))

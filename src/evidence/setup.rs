@@ -25,4 +25,14 @@ pub struct Setup {
     /// The version of the SDK that made the run; `None` if the run does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sdk: Option<String>,
+    /// How the other runs of a pool were measured, by their ids.
+    #[serde(skip)]
+    pub pooled: BTreeMap<String, Self>,
+}
+
+impl Setup {
+    /// This setup, and those of the other runs of a pool.
+    pub fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.pooled.values())
+    }
 }

@@ -8,7 +8,18 @@ use serde_json::{Map, Value};
 use super::{Reference, Role, Setup};
 
 /// Fields of a scorer that do not change its scores. `summarize` is the SDK's, and the gate does not use it.
-const UNUSED: [&str; 5] = ["_bases", "_type", "description", "name", "summarize"];
+const UNUSED: [&str; 4] = ["_bases", "_type", "name", "summarize"];
+/// Fields of an evaluation that are compared in another way, or that do not change scores.
+const NOT_COMPARED: [&str; 8] = [
+    "dataset",
+    "description",
+    "display_name",
+    "evaluation_name",
+    "eval_attributes",
+    "metadata",
+    "scorers",
+    "trials",
+];
 /// Maximum length of a value that is shown, in characters.
 const LONGEST: usize = 60;
 
@@ -38,6 +49,15 @@ pub enum SetupChange {
     DatasetChanged {
         /// The name of the candidate's dataset.
         name: String,
+        /// The name of the baseline's dataset.
+        before: String,
+    },
+    /// Another part of the evaluation that is not the same, such as how it prepares the inputs of the model.
+    EvaluationChanged {
+        /// Its name.
+        name: String,
+        /// What differs; never empty.
+        fields: Vec<FieldChange>,
     },
 }
 
@@ -76,6 +96,11 @@ pub enum FieldChange {
     },
     /// The code of the scorer.
     Code,
+    /// The code of the op in this field.
+    CodeOf {
+        /// The field.
+        field: String,
+    },
     /// A version of the scorer cannot be read, because it was deleted or is too large.
     Unread,
 }
@@ -134,8 +159,77 @@ pub fn setup_changes(ours: &Setup, theirs: &Setup) -> Result<Vec<SetupChange>, R
             }
         }
     }
+    if listed_inline(candidate) != listed_inline(baseline) {
+        changes.push(SetupChange::ScorerChanged {
+            name: "without a reference".to_owned(),
+            fields: vec![FieldChange::Unread],
+            same: None,
+        });
+    }
     changes.extend(dataset(ours, candidate, theirs, baseline));
+    changes.extend(other_parts(ours, candidate, baseline));
     Ok(changes)
+}
+
+/// The scorers of an evaluation that are no references. What they are is unknown.
+fn listed_inline(evaluation: &Value) -> Vec<Value> {
+    let listed = evaluation.get("scorers").and_then(Value::as_array);
+    let inline = listed.into_iter().flatten().filter(|it| !it.is_string());
+    inline.map(without_projects).collect()
+}
+
+/// What differs in the evaluations besides their scorers and datasets. The SDK's own ops are left out.
+fn other_parts(ours: &Setup, after: &Value, before: &Value) -> Option<SetupChange> {
+    let (Value::Object(after), Value::Object(before)) = (after, before) else {
+        return None;
+    };
+    let is_of_sdk = |value: &Value| {
+        let name = value.as_str().filter(|text| is_op(text));
+        let name = name.and_then(Reference::parse);
+        name.is_some_and(|op| op.name.starts_with("Evaluation."))
+    };
+    let mut fields = Vec::new();
+    for (field, [new, old]) in fields_that_differ(after, before) {
+        let is_compared = !NOT_COMPARED.contains(&field.as_str());
+        if is_compared && !(is_of_sdk(new) && is_of_sdk(old)) {
+            let change = if is_op_value(new) || is_op_value(old) {
+                FieldChange::CodeOf {
+                    field: field.clone(),
+                }
+            } else {
+                difference(field, old, new)
+            };
+            add(&mut fields, change);
+        }
+    }
+    let name = ours.evaluation.as_deref().and_then(Reference::parse);
+    let name = name.map_or_else(String::new, |reference| reference.name);
+    (!fields.is_empty()).then_some(SetupChange::EvaluationChanged { name, fields })
+}
+
+/// A value whose references name no project, so that equal objects of two projects are equal.
+fn without_projects(value: &Value) -> Value {
+    match value {
+        Value::String(text) => of_any_project(text).into(),
+        Value::Array(items) => items.iter().map(without_projects).collect(),
+        Value::Object(map) => {
+            let fields = map.iter();
+            Value::Object(
+                fields
+                    .map(|(key, value)| (key.clone(), without_projects(value)))
+                    .collect(),
+            )
+        }
+        other => other.clone(),
+    }
+}
+
+/// The names of the scorers of a run's evaluation, as far as they were read.
+pub fn scorer_names(setup: &Setup) -> BTreeSet<String> {
+    let listed = evaluation(setup).into_iter().flat_map(references);
+    listed
+        .filter_map(|reference| name_of_scores(setup, reference))
+        .collect()
 }
 
 fn evaluation(setup: &Setup) -> Option<&Value> {
@@ -192,8 +286,8 @@ fn has_unread(setup: &Setup, scorers: &[&str]) -> bool {
 
 /// What differs between two versions of a scorer.
 fn scorer(ours: &Setup, theirs: &Setup, [after, before]: [&str; 2]) -> Vec<FieldChange> {
-    // A function is an op, and an op is its code.
-    if is_op(after) {
+    // A function is an op, and an op is its code. If only one of the two is a function, the code differs, too.
+    if is_op(after) || is_op(before) {
         return vec![FieldChange::Code];
     }
     let (Some(Value::Object(after)), Some(Value::Object(before))) =
@@ -210,13 +304,18 @@ fn scorer(ours: &Setup, theirs: &Setup, [after, before]: [&str; 2]) -> Vec<Field
             // Both refer to an object, such as a prompt.
             (Some(after), Some(before)) => {
                 for (inner, [new, old]) in fields_that_differ(&after, &before) {
-                    if !(is_of_sdk(&after) && is_of_sdk(&before) && is_op_value(new)) {
+                    let is_used = inner != "description";
+                    if is_used && !(is_of_sdk(&after) && is_of_sdk(&before) && is_op_value(new)) {
                         add(
                             &mut changes,
                             difference(&format!("{field}.{inner}"), old, new),
                         );
                     }
                 }
+            }
+            // Both refer to an object, and one of these cannot be read.
+            (None, _) | (_, None) if is_reference(new) && is_reference(old) => {
+                add(&mut changes, difference(field, old, new));
             }
             // A text became an object with this text, or the other way round.
             (after, before) => {
@@ -254,10 +353,8 @@ fn fields_that_differ<'v>(
         let value = |of: &'v Map<String, Value>| of.get(field).unwrap_or(&Value::Null);
         (field, [value(after), value(before)])
     });
-    let is_other = |(_, [new, old]): &(&String, [&Value; 2])| match (new, old) {
-        (Value::String(new), Value::String(old)) => of_any_project(new) != of_any_project(old),
-        _ => new != old,
-    };
+    let is_other =
+        |(_, [new, old]): &(&String, [&Value; 2])| without_projects(new) != without_projects(old);
     values.filter(is_other).collect()
 }
 
@@ -276,16 +373,21 @@ fn is_op_value(value: &Value) -> bool {
 fn difference(field: &str, before: &Value, after: &Value) -> FieldChange {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
+        Value::Array(_) | Value::Object(_) => format!("{value:#}").replace("\\n", "\n"),
         other => other.to_string(),
     };
     let field = field.to_owned();
-    let (before, after) = (text(before), text(after));
-    if is_op(&before) || is_op(&after) {
+    let is_list = |value: &Value| matches!(value, Value::Array(_) | Value::Object(_));
+    let refers = |value: &Value| value.to_string().contains("\"weave:///");
+    if is_op_value(before) || is_op_value(after) {
         return FieldChange::Code;
     }
-    if before.starts_with("weave:///") && after.starts_with("weave:///") {
+    if is_reference(before) && is_reference(after)
+        || (is_list(before) || is_list(after)) && (refers(before) || refers(after))
+    {
         return FieldChange::Version { field };
     }
+    let (before, after) = (text(before), text(after));
     let is_short = |text: &str| !text.contains('\n') && text.chars().count() <= LONGEST;
     if is_short(&before) && is_short(&after) {
         return FieldChange::Value {
@@ -298,6 +400,12 @@ fn difference(field: &str, before: &Value, after: &Value) -> FieldChange {
         field,
         lines: lines_that_differ(&before, &after),
     }
+}
+
+fn is_reference(value: &Value) -> bool {
+    value
+        .as_str()
+        .is_some_and(|text| text.starts_with("weave:///"))
 }
 
 /// A reference without its project, so that equal objects of two projects are equal; any other text as it is.
@@ -347,9 +455,14 @@ fn dataset(
         (Some(after), Some(before)) => text(&after).is_some() && text(&after) == text(&before),
         _ => false,
     };
-    let name = after.as_str().and_then(Reference::parse);
-    let name = name.map_or_else(String::new, |reference| reference.name);
-    (!same_rows).then_some(SetupChange::DatasetChanged { name })
+    let name = |reference: &Value| {
+        let parsed = reference.as_str().and_then(Reference::parse);
+        parsed.map_or_else(String::new, |reference| reference.name)
+    };
+    (!same_rows).then(|| SetupChange::DatasetChanged {
+        name: name(&after),
+        before: name(&before),
+    })
 }
 
 #[cfg(test)]
@@ -369,7 +482,8 @@ mod tests {
         let dataset = reference("object", "rows", name);
         let refs: Vec<&String> = scorers.iter().map(|(reference, _)| reference).collect();
         let mut objects: BTreeMap<String, Value> = scorers.iter().cloned().collect();
-        let whole = json!({"scorers": refs, "dataset": dataset, "evaluate": version});
+        let evaluate = reference("op", "Evaluation.evaluate", version);
+        let whole = json!({"scorers": refs, "dataset": dataset, "evaluate": evaluate});
         objects.insert(evaluation.clone(), whole);
         objects.insert(dataset, json!({"rows": rows}));
         Setup {
@@ -379,6 +493,7 @@ mod tests {
             unscored: Vec::new(),
             sdk: None,
             scorer_models: None,
+            pooled: BTreeMap::new(),
         }
     }
 
@@ -518,9 +633,71 @@ mod tests {
     fn a_new_sdk_changes_nothing() {
         let base = || object("m", "p", "1", "1");
         assert_eq!(fields(base(), object("m", "p", "1", "2")), []);
-        let mut described = base();
-        described["description"] = json!("a judge");
-        assert_eq!(fields(base(), described), []);
+    }
+
+    #[test]
+    fn lists_and_descriptions_are_compared_as_a_reader_sees_them() {
+        let with = |field: &str, value: Value| {
+            let mut made = object("m", "p", "1", "1");
+            made[field] = value;
+            made
+        };
+        let lines = |field: &str, lines: u64| FieldChange::Lines {
+            field: field.to_owned(),
+            lines,
+        };
+        let version = |field: &str| FieldChange::Version {
+            field: field.to_owned(),
+        };
+        // A rubric may be in the description.
+        let described = with("description", json!("Be strict."));
+        assert_eq!(fields(object("m", "p", "1", "1"), described).len(), 1);
+        let messages = |words: [&str; 2]| {
+            let content =
+                words.map(|word| format!("Rate.\n{word}\nAnswer with a number from 1 to 5."));
+            let [one, two] = content.map(|content| json!({"role": "user", "content": content}));
+            with("messages", json!([one, two]))
+        };
+        let changed_lines = fields(messages(["fair", "kind"]), messages(["strict", "short"]));
+        assert_eq!(changed_lines, [lines("messages", 2)]);
+        let examples =
+            |version: &str| with("examples", json!([reference("object", "example", version)]));
+        assert_eq!(fields(examples("1"), examples("2")), [version("examples")]);
+        let elsewhere = json!(["weave:///other/project/object/example:1"]);
+        assert_eq!(fields(examples("1"), with("examples", elsewhere)), []);
+    }
+
+    #[test]
+    fn a_function_in_place_of_a_class_is_other_code() {
+        let op = || (reference("op", "judge", "1"), json!({}));
+        let of_class = || judge("1", json!({"name": "judge", "model_id": "m"}));
+        for (before, after) in [(op(), of_class()), (of_class(), op())] {
+            let theirs = setup("1", &[before], ("d", "r"));
+            let ours = setup("2", &[after], ("d", "r"));
+            let expected = [SetupChange::ScorerChanged {
+                name: "judge".to_owned(),
+                fields: vec![FieldChange::Code],
+                same: None,
+            }];
+            assert_eq!(changed(&ours, &theirs), expected);
+        }
+    }
+
+    /// A scorer that is no reference cannot be followed, so a difference may be any.
+    #[test]
+    fn a_scorer_without_a_reference_is_unknown() {
+        let with = |version: &str, model: &str| {
+            let mut made = setup(version, &[], ("d", "r"));
+            let evaluation = made.evaluation.clone().unwrap();
+            made.objects.get_mut(&evaluation).unwrap()["scorers"] = json!([{"model_id": model}]);
+            made
+        };
+        assert_eq!(changed(&with("2", "a"), &with("1", "a")), []);
+        let found = changed(&with("2", "b"), &with("1", "a"));
+        assert!(
+            matches!(found.as_slice(), [SetupChange::ScorerChanged { fields, .. }] if *fields == [FieldChange::Unread]),
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -635,7 +812,8 @@ mod tests {
     fn datasets_differ_by_their_rows() {
         let of = |version, dataset| setup(version, &[], dataset);
         let name = "rows".to_owned();
-        let other = [SetupChange::DatasetChanged { name }];
+        let before = name.clone();
+        let other = [SetupChange::DatasetChanged { name, before }];
         assert_eq!(changed(&of("2", ("e", "s")), &of("1", ("d", "r"))), other);
         assert_eq!(changed(&of("2", ("e", "r")), &of("1", ("d", "r"))), []);
         let mut unread = of("2", ("e", "r"));

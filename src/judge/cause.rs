@@ -164,6 +164,8 @@ pub enum Cause {
     DatasetChanged {
         /// The candidate's dataset.
         name: String,
+        /// The baseline's dataset.
+        before: String,
         /// The number of the candidate's rows.
         rows: u64,
         /// The number of rows that only the candidate has.
@@ -560,6 +562,7 @@ impl Cause {
                 SetupChange::ScorerAdded { .. } => Name::ScorerAdded,
                 SetupChange::ScorerRemoved { .. } => Name::ScorerRemoved,
                 SetupChange::DatasetChanged { .. } => Name::DatasetChanged,
+                SetupChange::EvaluationChanged { .. } => Name::EvaluationChanged,
             },
             Self::ScorersUnknown => Name::ScorersUnknown,
             Self::ScorerNeverScored { .. } => Name::ScorerNeverScored,

@@ -239,5 +239,12 @@ fn unknown_values(gate: &Gate, rows: &Rows) -> Option<Finding> {
 
 /// The finding that reports what left a gate undecided.
 pub(super) fn noted(gate: &Gate, blocker: &Cause) -> Finding {
+    // What is said of a scorer is the same for every gate that covers it.
+    if matches!(
+        blocker,
+        Cause::Setup { .. } | Cause::ScorerNeverScored { .. }
+    ) {
+        return Finding::new(Effect::Undecided, blocker.clone());
+    }
     Finding::of_gate(&gate.name, Effect::Undecided, blocker.clone())
 }

@@ -86,6 +86,9 @@ pub(super) fn preconditions(
             if terms.compares {
                 let blocked = setup::check(terms, &evidence.candidate, baseline, pair, findings);
                 preconditions.change = preconditions.change.or(blocked.change.clone());
+                preconditions
+                    .never_scored
+                    .extend(blocked.never_scored.clone());
                 preconditions.setup = blocked;
             }
             let has_several = selection::has_several_runs(evidence);

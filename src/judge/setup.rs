@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{FieldChange, Pair, Role, Run, Setup, SetupChange, setup_changes};
+use crate::evidence::{
+    FieldChange, Pair, Role, Run, Setup, SetupChange, scorer_names, setup_changes,
+};
 use crate::judge::cause::{Cause, ServedTo};
 use crate::judge::check::Check;
 use crate::judge::finding::Finding;
@@ -20,6 +22,8 @@ pub(super) struct Blocked {
     pub(super) changed_scorers: BTreeMap<String, Cause>,
     /// The scorers that the candidate lacks, by name: gates that cover them cannot be judged.
     pub(super) removed_scorers: BTreeMap<String, Cause>,
+    /// The scorers of the candidate's evaluation that have no dimension, by name, as far as the evaluation was read.
+    pub(super) never_scored: BTreeMap<String, Cause>,
 }
 
 /// Compares how the runs were measured, and records the findings.
@@ -43,29 +47,52 @@ pub(super) fn check(
             &Cause::ScorersUnknown,
         );
     } else {
-        match setup_changes(ours, theirs) {
-            Ok(changes) => {
-                for change in changes {
-                    blocked.add(change, terms, candidate, pair, findings);
-                }
+        let newest = [ours, theirs];
+        let is_logged = |setup: &Setup| {
+            setup.evaluation.is_none() && !newest.iter().any(|one| std::ptr::eq(*one, setup))
+        };
+        for (ours, theirs) in pairs(ours, theirs) {
+            if is_logged(ours) || is_logged(theirs) {
+                let note = at_most_note(consequences.scorer);
+                add(findings, note, &Cause::ScorersUnknown);
+                continue;
             }
-            Err(role) => {
-                if let Some(cause) = unread(role, candidate, baseline)
-                    && add(findings, consequences.scorer, &cause)
-                {
-                    blocked.change.get_or_insert(cause);
+            match setup_changes(ours, theirs) {
+                Ok(changes) => {
+                    if ours.evaluation != theirs.evaluation {
+                        let listed = scorer_names(ours).into_iter();
+                        blocked
+                            .never_scored
+                            .extend(without_scores(candidate, listed));
+                    }
+                    for change in changes {
+                        blocked.add(change, terms, candidate, pair, findings);
+                    }
+                }
+                Err(role) => {
+                    if let Some(cause) = unread(role, candidate, baseline)
+                        && add(findings, consequences.scorer, &cause)
+                    {
+                        blocked.change.get_or_insert(cause);
+                    }
                 }
             }
         }
     }
-    if let Some(cause) = served(candidate, baseline, ours, theirs) {
-        let consequence = match &cause {
+    for (ours, theirs) in pairs(ours, theirs) {
+        let Some(cause) = served(candidate, baseline, ours, theirs) else {
+            continue;
+        };
+        let consequence = match (&cause, consequences.served_model) {
             // The evaluated model is meant to change, and its calls are among those that tell the models.
-            Cause::ServedModelsChanged {
-                by: ServedTo::UnknownOfOtherModel,
-                ..
-            } => at_most_note(consequences.served_model),
-            _ => consequences.served_model,
+            (
+                Cause::ServedModelsChanged {
+                    by: ServedTo::UnknownOfOtherModel,
+                    ..
+                },
+                Consequence::Warn,
+            ) => Consequence::Note,
+            (_, consequence) => consequence,
         };
         if add(findings, consequence, &cause) {
             blocked.change.get_or_insert(cause);
@@ -74,20 +101,51 @@ pub(super) fn check(
     blocked
 }
 
+/// The setups to compare: the newest run of each side, and each other run of a pool with the newest of the other side.
+fn pairs<'s>(ours: &'s Setup, theirs: &'s Setup) -> impl Iterator<Item = (&'s Setup, &'s Setup)> {
+    let of_candidate = ours.all().map(move |ours| (ours, theirs));
+    of_candidate.chain(theirs.pooled.values().map(move |theirs| (ours, theirs)))
+}
+
 /// Makes a difference between the setups a warning if it leaves no check undecided.
 pub(super) fn soften(checks: &[Check], findings: &mut [Finding]) {
-    for finding in findings {
-        let cause = &finding.cause;
-        let is_setup = matches!(
+    let is_setup_cause = |cause: &Cause| {
+        matches!(
             cause,
             Cause::Setup { .. }
                 | Cause::DatasetChanged { .. }
                 | Cause::ServedModelsChanged { .. }
                 | Cause::EvaluationUnread { .. }
-        );
-        let is_cause =
-            |check: &Check| matches!(&check.reason, Reason::Blocked(other) if other == cause);
-        if is_setup && finding.effect == Effect::Undecided && !checks.iter().any(is_cause) {
+        )
+    };
+    // A check has one reason. If it has several such causes, each of them still leaves it undecided.
+    let is_used = checks
+        .iter()
+        .any(|check| matches!(&check.reason, Reason::Blocked(cause) if is_setup_cause(cause)));
+    for finding in findings {
+        let cause = &finding.cause;
+        let is_cause = |check: &Check| {
+            let covers = |name: &str| {
+                let subject = check.subject.as_deref();
+                subject.is_some_and(|subject| is_of_scorer(subject, name))
+            };
+            match (&check.reason, cause) {
+                (Reason::Blocked(other), _) if other == cause => true,
+                (
+                    Reason::Blocked(other),
+                    Cause::Setup {
+                        change: SetupChange::ScorerChanged { name, .. },
+                    },
+                ) => is_setup_cause(other) && check.limit.key.is_change() && covers(name),
+                // These concern every change.
+                (_, Cause::ServedModelsChanged { .. } | Cause::DatasetChanged { .. }) => is_used,
+                _ => false,
+            }
+        };
+        if is_setup_cause(cause)
+            && finding.effect == Effect::Undecided
+            && !checks.iter().any(is_cause)
+        {
             finding.effect = Effect::Warning;
         }
     }
@@ -95,8 +153,12 @@ pub(super) fn soften(checks: &[Check], findings: &mut [Finding]) {
 
 /// Records a finding, unless it is ignored. Returns whether it leaves changes undecided.
 fn add(findings: &mut Vec<Finding>, consequence: Consequence, cause: &Cause) -> bool {
+    // Several runs of a pool may differ in the same way.
     if let Some(effect) = effect(consequence) {
-        findings.push(Finding::new(effect, cause.clone()));
+        let finding = Finding::new(effect, cause.clone());
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
     }
     consequence == Consequence::Undecided
 }
@@ -143,9 +205,17 @@ impl Blocked {
                 let note = at_most_note(consequences.scorer);
                 add(findings, note, &Cause::Setup { change });
             }
-            SetupChange::DatasetChanged { name } => {
+            SetupChange::EvaluationChanged { .. } => {
+                let consequence = match consequences.scorer {
+                    Consequence::Undecided => Consequence::Warn,
+                    other => other,
+                };
+                add(findings, consequence, &Cause::Setup { change });
+            }
+            SetupChange::DatasetChanged { name, before } => {
                 let cause = Cause::DatasetChanged {
                     name: name.clone(),
+                    before: before.clone(),
                     rows: candidate.rows,
                     added: pair.added,
                     removed: pair.removed,
@@ -160,19 +230,20 @@ impl Blocked {
 
 /// The scorers of a run that scored no row, as far as its own summary tells.
 pub(super) fn never_scored(run: &Run) -> BTreeMap<String, Cause> {
-    let unscored = run.setup.iter().flat_map(|setup| &setup.unscored);
+    let setups = run.setup.iter().flat_map(Setup::all);
+    without_scores(run, setups.flat_map(|setup| setup.unscored.clone()))
+}
+
+/// The scorers among these that have no dimension in the run.
+fn without_scores(run: &Run, names: impl Iterator<Item = String>) -> BTreeMap<String, Cause> {
     let has_scores = |name: &String| {
         let mut dimensions = run.totals.dimensions.keys();
         dimensions.any(|dimension| is_of_scorer(dimension, name))
     };
-    let never = unscored.filter(|name| !has_scores(name));
-    let cause = |name: &String| {
-        (
-            name.clone(),
-            Cause::ScorerNeverScored { name: name.clone() },
-        )
-    };
-    never.map(cause).collect()
+    names
+        .filter(|name| !has_scores(name))
+        .map(|name| (name.clone(), Cause::ScorerNeverScored { name }))
+        .collect()
 }
 
 /// The cause if the runs are of evaluations with different names, or if it is unknown what differs between two versions
@@ -205,7 +276,7 @@ fn unread(role: Role, candidate: &Run, baseline: &Run) -> Option<Cause> {
     })
 }
 
-/// The cause if both runs say which models were served, and these differ. If the evaluated model is meant to change, only
+/// The cause if the runs served different models, or if only one of them says which models were served. If the evaluated model is meant to change, only
 /// the models that scorers called count, as far as they are known.
 fn served(candidate: &Run, baseline: &Run, ours: &Setup, theirs: &Setup) -> Option<Cause> {
     let sorted = |names: &[String]| {
@@ -218,9 +289,6 @@ fn served(candidate: &Run, baseline: &Run, ours: &Setup, theirs: &Setup) -> Opti
         let (before, after) = (sorted(before), sorted(after));
         (before != after).then_some(Cause::ServedModelsChanged { before, after, by })
     };
-    if ours.served_models.is_empty() || theirs.served_models.is_empty() {
-        return None;
-    }
     let is_other_model = candidate.model != baseline.model;
     let all = |by| of(&theirs.served_models, &ours.served_models, by);
     match (&theirs.scorer_models, &ours.scorer_models) {

@@ -1,7 +1,8 @@
 //! What differs between two runs besides the evaluated model: scorers, dataset, served models, and the SDK.
 
+use super::Judged;
 use crate::evidence::{Baseline, Evidence, Run};
-use crate::judge::{Finding, Name};
+use crate::judge::{Effect, Finding, Name, Reason};
 use crate::visible::visible;
 
 /// The title of the block in every report.
@@ -18,10 +19,33 @@ pub(super) struct AlsoChanged<'f> {
 }
 
 impl AlsoChanged<'_> {
+    /// Whether a reader must know of it.
+    pub(super) fn matters(&self) -> bool {
+        let mut findings = self.findings.iter();
+        findings.any(|finding| matches!(finding.effect, Effect::Undecided | Effect::Warning))
+    }
+
+    /// Whether a finding is about how the runs were measured.
+    pub(super) fn has(&self, finding: &Finding) -> bool {
+        self.findings.iter().any(|one| one.cause == finding.cause)
+    }
+
     /// Whether there is nothing to show.
     pub(super) fn is_empty(&self) -> bool {
         self.findings.is_empty() && self.sdk.is_none()
     }
+}
+
+/// The block for a judged policy, without what a check tells as its reason.
+pub(super) fn of_judged(judged: &Judged) -> AlsoChanged<'_> {
+    let judgement = &judged.judgement;
+    let mut changed = also_changed(&judgement.findings, &judged.evidence);
+    changed.findings.retain(|finding| {
+        let mut checks = judgement.checks.iter();
+        !checks
+            .any(|check| matches!(&check.reason, Reason::Blocked(cause) if *cause == finding.cause))
+    });
+    changed
 }
 
 /// Separates the findings about how the runs were measured from the others.
@@ -36,20 +60,22 @@ pub(super) fn also_changed<'f>(
                 | Name::ScorerAdded
                 | Name::ScorersUnknown
                 | Name::ScorerRemoved
+                | Name::ScorerNeverScored
                 | Name::DatasetChanged
                 | Name::ServedModelsChanged
                 | Name::EvaluationChanged
         )
     };
     let (setup, others): (Vec<&Finding>, Vec<&Finding>) = findings.into_iter().partition(is_setup);
-    // A scorer that is missing is also reported for each gate that covers it.
-    let is_repeated = |finding: &&Finding| {
-        let is_same = |other: &&&Finding| other.gate.is_none() && other.cause == finding.cause;
-        finding.gate.is_some() && setup.iter().any(|other| is_same(&other))
-    };
-    let once = setup.iter().filter(|finding| !is_repeated(finding));
+    // A scorer that is missing is reported for each gate that covers it.
+    let mut once: Vec<&Finding> = Vec::new();
+    for finding in &setup {
+        if !once.iter().any(|known| known.cause == finding.cause) {
+            once.push(finding);
+        }
+    }
     AlsoChanged {
-        findings: once.copied().collect(),
+        findings: once,
         others,
         sdk: sdk(evidence),
     }

@@ -3,7 +3,7 @@
 use super::finding::{cause_help, cause_text};
 use super::units::{self, Ends};
 use crate::judge::{Check, Decision, Measure, Reason, RuleOutcome, TestResult};
-use crate::number::{full, plural};
+use crate::number::{count, full, plural};
 use crate::policy::{self, Kind, LimitKey, Unit};
 use crate::prose::Prose;
 
@@ -32,8 +32,27 @@ pub(super) fn reason_help(check: &Check) -> Option<Prose> {
         Reason::Values(Decision::Unbounded) if check.metric.takes_range() => Some(Prose::from(
             "add `range: [LOW, HIGH]` to the gate, to bound the missing scores",
         )),
+        Reason::Values(Decision::Depends) | Reason::MissingScoresDecide
+            if check.metric.can_miss() =>
+        {
+            Some(missing_help(check))
+        }
         Reason::Skipped | Reason::Values(_) | Reason::Test(_) | Reason::MissingScoresDecide => None,
     }
+}
+
+/// What to do about missing scores that could change the result.
+fn missing_help(check: &Check) -> Prose {
+    let share = |measure: &Measure| {
+        let missing = measure.trials.saturating_sub(measure.scored);
+        count(missing) / count(measure.trials.max(1))
+    };
+    let sides = [&check.candidate, &check.baseline].into_iter().flatten();
+    // Rounded up, so that this share is enough.
+    let most = (sides.map(share).fold(0.0, f64::max) * 1000.0).ceil() / 1000.0;
+    Prose::from(format!(
+        "find out why, and evaluate again; or ignore this many with `max_missing: {most}`"
+    ))
 }
 
 /// The reason, and the next action on a new line.

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::ci::root;
 use crate::documents::generated;
@@ -448,6 +448,61 @@ fn scores() -> Vec<Row> {
     ]
 }
 
+/// Snapshots of runs that were not measured in the same way.
+fn setups() -> Vec<Row> {
+    let saved = |name: &str, version: &str, change: &dyn Fn(&mut Value)| {
+        let mut saved: Value =
+            serde_json::from_str(&root(&format!("examples/{name}.json"))).unwrap();
+        let at = |name: &str| format!("weave:///my-team/support-bot/object/{name}:{version}");
+        let rows = "weave:///my-team/support-bot/object/rows:1";
+        saved["runs"][0]["evaluation"]["version"] = json!(version);
+        let mut setup = json!({
+            "run": saved["runs"][0]["run"], "evaluation": at("answers"), "served_models": ["gpt-4o-2024-05-13"],
+            "objects": {
+                (at("answers")): {"scorers": [at("correctness")], "dataset": rows},
+                (at("correctness")): {"name": "correctness", "model_id": "gpt-4o-2024-05-13"},
+            },
+        });
+        change(&mut setup);
+        saved["setup"] = json!([setup]);
+        saved.to_string()
+    };
+    let row_of = |what, head: &str, change: &dyn Fn(&mut Value)| {
+        let silent = "- {name: all, scorer: \"*\", metric: coverage, min: 0.5, max_drop: 0.5}";
+        let gates = if head.is_empty() { silent } else { DROP };
+        let policy = format!("version: 1\n{head}\ngates:\n{gates}\n");
+        let gate = check(
+            DROP,
+            &["--candidate=file:new.json", "--baseline=file:old.json"],
+        );
+        let gate = gate.file("gates.yaml", &policy);
+        let gate = gate.file("old.json", &saved("baseline", "1", &|_| {}));
+        row(
+            what,
+            gate.file("new.json", &saved("candidate", "2", change)),
+        )
+    };
+    const STRICT: &str = "comparability: {scorer: undecided}";
+    let objects = "weave:///my-team/support-bot/object";
+    vec![
+        row_of("the judge's model was changed", STRICT, &|setup| {
+            setup["objects"][format!("{objects}/correctness:2")]["model_id"] =
+                json!("gpt-4o-2024-08-06");
+        }),
+        row_of("a scorer was removed", STRICT, &|setup| {
+            setup["objects"][format!("{objects}/answers:2")]["scorers"] = json!([]);
+        }),
+        row_of("a scorer scores nothing", "", &|setup| {
+            setup["unscored"] = json!(["style"]);
+        }),
+        row_of(
+            "another model was served, and the policy asks for the same",
+            "comparability: {served_model: undecided}",
+            &|setup| setup["served_models"] = json!(["gpt-4o-2024-08-06"]),
+        ),
+    ]
+}
+
 fn snapshots() -> Vec<Row> {
     let snapshot = |what, arguments: &[&str], text: &str| {
         row(what, check(GATES, arguments).file("s.json", text))
@@ -554,6 +609,7 @@ fn the_page_says_what_is_shown_for_each_problem() {
         ("The runs", chosen_runs()),
         ("The state of the runs", states_of_runs()),
         ("The scores", scores()),
+        ("How the runs were measured", setups()),
         ("Snapshots", snapshots()),
     ];
     let mut text = String::new();

@@ -154,10 +154,13 @@ def evaluate(
     trials: int = 1,
     attributes: dict | None = None,
     flush: bool = True,
+    preprocess: Callable | None = None,
 ) -> str:
     """Runs `weave.Evaluation` and returns the run's id. Do not flush inside a traced function: it waits for its end."""
     dataset = weave.Dataset(name=f"{name}-rows", rows=rows)
-    evaluation = weave.Evaluation(name=name, dataset=dataset, scorers=scorers, trials=trials)
+    evaluation = weave.Evaluation(
+        name=name, dataset=dataset, scorers=scorers, trials=trials, preprocess_model_input=preprocess
+    )
     with weave.attributes(attributes or {}):
         _, call = asyncio.run(evaluation.evaluate.call(evaluation, model))
     if flush:

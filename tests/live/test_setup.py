@@ -108,6 +108,29 @@ def test_a_field_of_a_judge(place, fields, words):
     assert "same score on 8 of 8 identical outputs" in " ".join(done.stdout.split())
 
 
+def test_every_run_of_a_commit_is_compared(place):
+    old, new = judge(), judge(model_id="gpt-4o-2024-08-06")
+    base = run_of([old, short(100)])
+    commit = {"git_sha": "c0ffee1c0ffee1c0ffee1c0ffee1c0ffee1c0ffe"}
+    _, newest = (evaluate(Bot(), questions(range(8)), [it, short(100)], attributes=commit) for it in (new, old))
+    outcome = compared(place, base, newest)
+    assert outcome.code == 3, outcome.stdout
+    assert setup_findings(outcome) == {"scorer-changed": "undecided"}, outcome.stdout
+    assert "`gpt-4o-2024-05-13` → `gpt-4o-2024-08-06`" in outcome.message("scorer-changed")
+
+
+def test_how_the_inputs_are_prepared(place):
+    @weave.op(name="prepare")
+    def prepare(example: dict) -> dict:
+        return {**example, "unused": 1}
+
+    base, run = (evaluate(Bot(), questions(range(8)), [short(100)], preprocess=op) for op in (None, prepare))
+    gates = "- {name: short, scorer: is_short, metric: pass_rate, max_drop: 0.5}"
+    outcome = compared(place, base, run, gates=gates)
+    assert (outcome.code, setup_findings(outcome)) == (0, {"evaluation-changed": "warning"}), outcome.stdout
+    assert "the code of `preprocess_model_input` differs" in outcome.message("evaluation-changed")
+
+
 def test_a_prompt_that_is_an_object(place):
     class Judge(weave.Scorer):
         prompt: weave.StringPrompt

@@ -71,6 +71,8 @@ class Run:
     silent: list[str] = field(default_factory=list)
     # The models that were served during the run.
     served: list[str] = field(default_factory=list)
+    # The other runs, if this is a pool of several.
+    pool: list[Run] = field(default_factory=list)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from evidence import Evidence, Row, Run, Trial
@@ -243,7 +243,7 @@ def pooled(runs: list[Run]) -> Run:
         Row(digest, known, [trial for trials in of for trial in trials.get(digest, nothing)])
         for digest, known in sorted(inputs.items())
     ]
-    return Run(newest.id, newest.status, newest.evaluation, newest.started_at, newest.finished_at, rows)
+    return replace(newest, rows=rows, pool=runs[:-1])
 
 
 def age(text: str) -> timedelta:

@@ -27,29 +27,39 @@ class Compared:
         words = {"scorer": "undecided", "dataset": "note", "served_model": "warn", **policy.get("comparability", {})}
         self.undecided = {key for key, word in words.items() if word == "undecided"}
         candidate, baseline = evidence.candidate, evidence.baseline
-        names = {name for row in candidate.rows for trial in row.trials for name, score in trial.scores.items() if score_is(score)}
-        output = candidate.silent if candidate.status == "completed" and candidate.has_output else []
+        scores = [item for row in candidate.rows for trial in row.trials for item in trial.scores.items()]
+        names = {name for name, score in scores if score_is(score) and not is_of_sdk(name)}
+        runs = [candidate, *candidate.pool]
+        output = [name for run in runs if run.status == "completed" and run.has_output for name in run.silent]
+        self.names = names
         self.never = [name for name in output if not any(is_of(dimension, name) for dimension in names)]
         self.removed: list[str] = []
         self.changed: list[str] = []
         self.change: str | None = None
         if compares and baseline and candidate.kind == baseline.kind == "evaluate":
-            self._compare(candidate, baseline)
+            # The newest run of a side stands for it, and each other run is compared with the newest of the other side.
+            for run in runs:
+                self._compare(run, baseline)
+            for run in baseline.pool:
+                self._compare(candidate, run)
 
     def _compare(self, candidate: Run, baseline: Run) -> None:
+        if candidate.kind != "evaluate" or baseline.kind != "evaluate":
+            return
         if candidate.evaluation != baseline.evaluation and candidate.setup and baseline.setup:
             if not (candidate.setup.exists and baseline.setup.exists):
                 self._forbid("scorer", "evaluation-changed")
             else:
                 ours, theirs = candidate.setup.scorers, baseline.setup.scorers
+                self.never += [name for name in ours if not any(is_of(dimension, name) for dimension in self.names)]
                 if "scorer" in self.undecided:
-                    self.removed = [name for name in theirs if name not in ours]
-                    self.changed = [name for name in theirs if name in ours and ours[name] != theirs[name]]
+                    self.removed += [name for name in theirs if name not in ours]
+                    self.changed += [name for name in theirs if name in ours and ours[name] != theirs[name]]
                 if candidate.setup.dataset != baseline.setup.dataset:
                     self._forbid("dataset", "dataset-changed")
         # The server has no calls within trials, so it is unknown whether a scorer called the models.
-        both = candidate.served and baseline.served
-        if both and set(candidate.served) != set(baseline.served) and candidate.model == baseline.model:
+        # A policy that asks for proof gets none of it, also where the evaluated model is another one.
+        if set(candidate.served) != set(baseline.served):
             self._forbid("served_model", "served-models-changed")
 
     def _forbid(self, key: str, finding: str) -> None:
@@ -71,6 +81,11 @@ class Compared:
         if subject is not None and any(is_of(subject, name) for name in self.changed):
             return "scorer-changed"
         return None
+
+
+def is_of_sdk(dimension: str) -> bool:
+    """Whether a dimension is a field that the SDK adds to an object."""
+    return any(part in ("_type", "_class_name", "_bases") for part in dimension.split(".")[1:])
 
 
 def score_is(score: object) -> bool:

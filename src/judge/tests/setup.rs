@@ -41,6 +41,7 @@ fn setup(version: &str, scorers: &[(&str, &str, &str, Value)], rows: &str) -> Se
         unscored: Vec::new(),
         sdk: None,
         scorer_models: None,
+        pooled: BTreeMap::new(),
     }
 }
 
@@ -168,12 +169,14 @@ fn what_is_only_to_be_known() {
         statuses(&undecided),
         [PASS, UNDECIDED, UNDECIDED, UNDECIDED]
     );
-    // Another evaluated model may explain other served models.
+    // Another evaluated model may explain other served models, but a strict policy asks for proof.
     evidence.candidate.model = Reference::parse("weave:///a/b/object/bot:v2");
-    let head = "comparability: {served_model: undecided, dataset: ignore}";
-    let judgement = judged(head, GATES, &evidence);
-    assert!(effects(&judgement).contains(&("served-models-changed", Effect::Note)));
-    assert!(!names(&judgement).contains(&"dataset-changed"));
+    for (served, effect) in [("warn", Effect::Note), ("undecided", Effect::Undecided)] {
+        let head = format!("comparability: {{served_model: {served}, dataset: ignore}}");
+        let judgement = judged(&head, GATES, &evidence);
+        assert!(effects(&judgement).contains(&("served-models-changed", effect)));
+        assert!(!names(&judgement).contains(&"dataset-changed"));
+    }
 }
 
 #[test]
@@ -212,7 +215,15 @@ fn the_models_that_scorers_called_count_alone_if_the_evaluated_model_changes() {
                 "other models were served: `gpt`, `judge` → `claude`; the evaluated model is another one",
             ),
         ),
-        (run(&[], None), old(), None, None),
+        (
+            run(&[], None),
+            old(),
+            Some("other models were served: `gpt`, `judge` → none recorded; whether"),
+            Some(
+                "other models were served: `gpt`, `judge` → none recorded; the evaluated model is another one",
+            ),
+        ),
+        (run(&[], None), run(&[], None), None, None),
     ] {
         let mut evidence = measured(ours, theirs);
         for (model, expected) in [("v1", same_model), ("v2", other_model)] {
@@ -363,4 +374,71 @@ fn each_scorer_of_a_list_must_have_scores() {
             [("unknown-dimension", Effect::Undecided)]
         );
     }
+}
+
+/// Every run of a pool is compared, not only the newest.
+#[test]
+fn a_run_of_a_pool_may_be_measured_in_another_way() {
+    let same = || setup("1", &[judge_of("old"), judges()], "r");
+    let other = || setup("2", &[judge_of("new"), judges()], "r");
+    let pooled = |newest: Setup, older: Setup| Setup {
+        pooled: BTreeMap::from([("older".to_owned(), older)]),
+        ..newest
+    };
+    for (ours, theirs) in [
+        (pooled(same(), other()), same()),
+        (same(), pooled(same(), other())),
+    ] {
+        let judgement = judged("", GATES, &measured(ours, theirs));
+        let effects = effects(&judgement);
+        assert_eq!(effects, [("scorer-changed", Effect::Undecided)]);
+    }
+    let alike = measured(pooled(same(), same()), pooled(same(), same()));
+    assert_eq!(effects(&judged("", GATES, &alike)), []);
+}
+
+/// How a run prepares its inputs is neither a scorer nor a dataset.
+#[test]
+fn other_parts_of_the_evaluation_are_compared() {
+    let with = |version: &str, op: Option<&str>| {
+        let mut setup = setup(version, &[judge_of("m"), judges()], "r");
+        let evaluation = setup.evaluation.clone().unwrap();
+        let op = op.map(|op| reference("op", "prepare", op));
+        setup.objects.get_mut(&evaluation).unwrap()["preprocess_model_input"] = json!(op);
+        setup
+    };
+    let judgement = judged(
+        "",
+        GATES,
+        &measured(with("2", Some("2")), with("1", Some("1"))),
+    );
+    let found = [("evaluation-changed", Effect::Warning)];
+    assert_eq!(effects(&judgement), found);
+    let told = finding_and_help(&judgement.findings[0]);
+    assert!(
+        told.contains("the code of `preprocess_model_input` differs"),
+        "{told}"
+    );
+    let judgement = judged("", GATES, &measured(with("2", Some("1")), with("1", None)));
+    assert_eq!(effects(&judgement), found);
+    let judgement = judged("", GATES, &measured(with("2", None), with("1", None)));
+    assert_eq!(effects(&judgement), []);
+}
+
+/// The evaluation names a scorer of which neither run has a dimension.
+#[test]
+fn a_listed_scorer_without_any_dimension_never_scored() {
+    let silent = || ("silent", "op", "1", json!({}));
+    let ours = || setup("2", &[judge_of("m"), judges(), silent()], "r");
+    let theirs = setup("1", &[judge_of("m"), judges(), silent()], "r");
+    let gates = "
+- {name: all, scorer: '*', metric: coverage, min: 0.1}
+- {name: other, scorer: judges, metric: pass_rate, max_drop: 0.2}
+";
+    let judgement = judged("", gates, &measured(ours(), theirs));
+    assert_eq!(statuses(&judgement), [UNDECIDED, PASS]);
+    assert_eq!(
+        effects(&judgement)[0],
+        ("scorer-never-scored", Effect::Undecided)
+    );
 }

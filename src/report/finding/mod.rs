@@ -92,10 +92,11 @@ fn told(cause: &Cause) -> Told {
         Cause::ScorerNeverScored { name } => setup::scorer_never_scored(name),
         Cause::DatasetChanged {
             name,
+            before,
             rows,
             added,
             removed,
-        } => setup::dataset_changed(name, *rows, *added, *removed),
+        } => setup::dataset_changed([before, name], *rows, *added, *removed),
         Cause::ServedModelsChanged { before, after, by } => {
             setup::served_models_changed(before, after, *by)
         }

@@ -8,6 +8,8 @@ use crate::prose::Prose;
 
 /// The next action if a scorer is not the same in both runs.
 const SCORER_HELP: &str = "evaluate the baseline's branch with the new scorer, logged as that branch; or accept the change with `comparability: {scorer: warn}` in a policy that the change cannot edit";
+/// The maximum number of fields that are named.
+const MOST_FIELDS: usize = 5;
 
 pub(super) fn evaluation_unread(role: Role, name: &str) -> Told {
     let fact = Prose::from(format!("the evaluation of the {}, ", role.word()))
@@ -15,7 +17,7 @@ pub(super) fn evaluation_unread(role: Role, name: &str) -> Told {
         .text(", cannot be read, so whether both runs were measured in the same way is unknown");
     let fact = fact.text("; it was deleted, is too large, or is in another project");
     Told::from(fact).help(
-        "evaluate again, or judge changes anyway with `comparability: {scorer: warn}` in the policy",
+        "evaluate again, or judge changes anyway with `comparability: {scorer: warn}` in a policy that the change cannot edit",
     )
 }
 
@@ -25,10 +27,7 @@ pub(super) fn change(change: &SetupChange) -> Told {
             let mut fact = Prose::from("the scorer ")
                 .name(name)
                 .text(" is not the same in both runs: ");
-            for (place, field) in fields.iter().enumerate() {
-                let comma = if place > 0 { "; " } else { "" };
-                fact = fact.text(comma).then(field_change(field));
-            }
+            fact = fact.then(field_changes(fields));
             if let Some(SameScores { outputs, same }) = same.filter(|same| same.outputs > 0) {
                 let outputs = plural(outputs, "identical output");
                 fact = fact.text(format!("; same score on {same} of {outputs}"));
@@ -46,9 +45,16 @@ pub(super) fn change(change: &SetupChange) -> Told {
                 .text(" of the baseline is not in the evaluation of the candidate"),
         )
         .help(
-            "evaluate with this scorer, or accept the change with `comparability: {scorer: warn}`",
+            "evaluate with this scorer; or take it out of every gate that names or matches it, and accept the change with `comparability: {scorer: warn}` in a policy that the change cannot edit",
         ),
-        SetupChange::DatasetChanged { name } => dataset_changed(name, 0, 0, 0),
+        SetupChange::DatasetChanged { name, before } => dataset_changed([before, name], 0, 0, 0),
+        SetupChange::EvaluationChanged { name, fields } => Told::from(
+            Prose::from("the runs are of different versions of the evaluation ")
+                .name(name)
+                .text(": ")
+                .then(field_changes(fields)),
+        )
+        .help("evaluate the baseline's branch with this version, logged as that branch"),
     }
 }
 
@@ -64,6 +70,18 @@ pub(super) fn scorer_never_scored(name: &str) -> Told {
         .text(" of the candidate's evaluation scored no row");
     let help = "find out why the scorer returns nothing, and evaluate again; or name only other scorers in the gate";
     Told::from(fact).help(help)
+}
+
+fn field_changes(fields: &[FieldChange]) -> Prose {
+    let mut all = Prose::new();
+    for (place, field) in fields.iter().take(MOST_FIELDS).enumerate() {
+        let comma = if place > 0 { "; " } else { "" };
+        all = all.text(comma).then(field_change(field));
+    }
+    match fields.len().saturating_sub(MOST_FIELDS) {
+        0 => all,
+        more => all.text(format!("; {}", plural(more as u64, "more field"))),
+    }
 }
 
 fn field_change(change: &FieldChange) -> Prose {
@@ -88,12 +106,18 @@ fn field_change(change: &FieldChange) -> Prose {
             .name(field)
             .text(" refers to another version of an object"),
         FieldChange::Code => Prose::from("its code differs"),
+        FieldChange::CodeOf { field } => Prose::from("the code of ").name(field).text(" differs"),
         FieldChange::Unread => Prose::from("one of its versions cannot be read"),
     }
 }
 
 /// The dataset has other rows. An edited row is a new row, and its old version is gone.
-pub(super) fn dataset_changed(name: &str, rows: u64, added: u64, removed: u64) -> Told {
+pub(super) fn dataset_changed(
+    [before, name]: [&String; 2],
+    rows: u64,
+    added: u64,
+    removed: u64,
+) -> Told {
     let replaced = added.min(removed);
     let all = plural(rows, "row");
     let parts = [
@@ -118,11 +142,15 @@ pub(super) fn dataset_changed(name: &str, rows: u64, added: u64, removed: u64) -
     } else {
         parts.join(", ")
     };
-    Told::from(
-        Prose::from("the runs are of different versions of the dataset ")
+    let fact = if before == name {
+        Prose::from("the runs are of different versions of the dataset ").name(name)
+    } else {
+        Prose::from("the runs are of different datasets, ")
+            .name(before)
+            .text(" → ")
             .name(name)
-            .text(format!(": {how}")),
-    )
+    };
+    Told::from(fact.text(format!(": {how}")))
 }
 
 pub(super) fn served_models_changed(before: &[String], after: &[String], by: ServedTo) -> Told {
@@ -131,13 +159,14 @@ pub(super) fn served_models_changed(before: &[String], after: &[String], by: Ser
         ServedTo::Model => "other models were served, and not to scorers: ",
         ServedTo::Unknown | ServedTo::UnknownOfOtherModel => "other models were served: ",
     });
-    let fact = fact
-        .names(before, MOST_NAMES)
-        .text(" → ")
-        .names(after, MOST_NAMES);
+    let listed = |fact: Prose, names: &[String]| match names {
+        [] => fact.text("none recorded"),
+        names => fact.names(names, MOST_NAMES),
+    };
+    let fact = listed(listed(fact, before).text(" → "), after);
     match by {
         ServedTo::Scorers => Told::from(fact).help(
-            "evaluate the baseline's branch again, logged as that branch; or accept the change with `comparability: {served_model: warn}`",
+            "evaluate the baseline's branch again, logged as that branch; or accept the change with `comparability: {served_model: note}` in a policy that the change cannot edit",
         ),
         ServedTo::Model => Told::from(fact)
             .help("pin the served model, or log another version of the model"),
@@ -147,6 +176,7 @@ pub(super) fn served_models_changed(before: &[String], after: &[String], by: Ser
         }
         ServedTo::UnknownOfOtherModel => Told::from(fact.text(
             "; the evaluated model is another one, so whether the models of scorers changed is unknown",
-        )),
+        ))
+        .help("log the calls of scorers in Weave, and take snapshots with this version of weave-gate: they say which models scorers called"),
     }
 }

@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
+use super::also_changed::AlsoChanged;
 use super::{Judged, Report, Section, also_changed, view};
 use crate::judge::{Check, Status, Verdict};
 use parts::{all_findings, badge, error, headline, one_finding, scrolling, shown};
@@ -106,10 +107,10 @@ fn of_section(section: &Section) -> Markup {
     match &section.outcome {
         Err(fault) => error(fault),
         Ok(judged) => html! {
-            @let changed = also_changed::also_changed(&judged.judgement.findings, &judged.evidence);
+            @let changed = also_changed::of_judged(judged);
             (runs::summary(&judged.evidence))
             (of_checks(judged))
-            (told_findings(judged))
+            (told_findings(judged, &changed))
             @if let Some(why) = &judged.unexplained { p { "The rows of these checks are not shown: " (shown(why)) } }
             (rows::write(judged))
             (plot::write(judged))
@@ -142,8 +143,9 @@ fn of_checks(judged: &Judged) -> Markup {
 }
 
 /// The findings that a reader must know and that no check tells.
-fn told_findings(judged: &Judged) -> Markup {
-    let findings = view::told_findings(&judged.judgement);
+fn told_findings(judged: &Judged, changed: &AlsoChanged<'_>) -> Markup {
+    let mut findings = view::told_findings(&judged.judgement);
+    findings.retain(|finding| !changed.has(finding));
     html! {
         @if !findings.is_empty() {
             ul class="findings" { @for finding in findings { (one_finding(finding)) } }

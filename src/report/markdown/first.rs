@@ -3,9 +3,10 @@
 use std::fmt::{self, Write as _};
 
 use super::parts::{help, prose, write_fault_of};
-use super::{checks, rows, runs};
+use super::{checks, folds, rows, runs};
 use crate::judge::{Check, Effect, Judgement, Status};
 use crate::number::plural;
+use crate::report::also_changed::{self, AlsoChanged};
 use crate::report::escape::markdown as code;
 use crate::report::finding::{cause_help, finding_text};
 use crate::report::{Section, view};
@@ -41,7 +42,12 @@ pub(super) fn write(page: &mut String, section: &Section, most: Most) -> fmt::Re
     if !later.is_empty() {
         writeln!(page, "and {} more\n", plural(later.len() as u64, "check"))?;
     }
-    write_findings(page, &judged.judgement, most.findings)?;
+    let changed = also_changed::of_judged(judged);
+    write_findings(page, &judged.judgement, &changed, most.findings)?;
+    if changed.matters() {
+        writeln!(page, "**What else changed**\n")?;
+        folds::write_also_changed(page, &changed)?;
+    }
     rows::write_worst(page, judged, most.rows)?;
     if let Some(why) = &judged.unexplained {
         writeln!(
@@ -68,8 +74,14 @@ pub(super) fn shown(judgement: &Judgement) -> Vec<&Check> {
 }
 
 /// The findings that a reader must know and that no check above tells.
-fn write_findings(page: &mut String, judgement: &Judgement, most: usize) -> fmt::Result {
-    let all = view::told_findings(judgement);
+fn write_findings(
+    page: &mut String,
+    judgement: &Judgement,
+    changed: &AlsoChanged<'_>,
+    most: usize,
+) -> fmt::Result {
+    let mut all = view::told_findings(judgement);
+    all.retain(|finding| !changed.has(finding));
     for finding in all.iter().take(most) {
         let icon = match finding.effect {
             Effect::Undecided => "❔",

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use super::parts::{dash, help, prose, tool};
 use super::{checks, first, rows, runs};
 use crate::judge::{Check, Finding, Status};
-use crate::report::also_changed::{AlsoChanged, TITLE, also_changed};
+use crate::report::also_changed::{self, AlsoChanged, TITLE};
 use crate::report::escape::markdown as code;
 use crate::report::finding::{cause_help, finding_text};
 use crate::report::json::effect_word;
@@ -17,8 +17,8 @@ pub(super) fn write(page: &mut String, section: &Section) -> fmt::Result {
         write_passed(page, judged)?;
         rows::write_all(page, judged)?;
         write_statistics(page, judged)?;
-        let changed = also_changed(&judged.judgement.findings, &judged.evidence);
-        if !changed.is_empty() {
+        let changed = also_changed::of_judged(judged);
+        if !changed.is_empty() && !changed.matters() {
             writeln!(page, "<details><summary>{TITLE}</summary>\n")?;
             write_also_changed(page, &changed)?;
             writeln!(page, "</details>\n")?;

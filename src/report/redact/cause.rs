@@ -56,10 +56,12 @@ impl Redact for Cause {
                 }
             }
             Self::RowsDisagree { role: _, what } => what.redact(secrets),
-            Self::EvaluationUnread { role: _, name }
-            | Self::ScorerNeverScored { name }
-            | Self::DatasetChanged { name, .. } => {
+            Self::EvaluationUnread { role: _, name } | Self::ScorerNeverScored { name } => {
                 name.redact(secrets);
+            }
+            Self::DatasetChanged { name, before, .. } => {
+                name.redact(secrets);
+                before.redact(secrets);
             }
             Self::Setup { change } => change.redact(secrets),
             Self::ServedModelsChanged { before, after, .. } => {
@@ -190,29 +192,38 @@ impl Redact for SetupChange {
                 name,
                 fields,
                 same: _,
-            } => {
+            }
+            | Self::EvaluationChanged { name, fields } => {
                 name.redact(secrets);
                 for field in fields {
-                    match field {
-                        FieldChange::Value {
-                            field,
-                            before,
-                            after,
-                        } => {
-                            field.redact(secrets);
-                            before.redact(secrets);
-                            after.redact(secrets);
-                        }
-                        FieldChange::Lines { field, .. } | FieldChange::Version { field } => {
-                            field.redact(secrets);
-                        }
-                        FieldChange::Code | FieldChange::Unread => {}
-                    }
+                    field.redact(secrets);
                 }
             }
-            Self::ScorerAdded { name }
-            | Self::ScorerRemoved { name }
-            | Self::DatasetChanged { name } => name.redact(secrets),
+            Self::ScorerAdded { name } | Self::ScorerRemoved { name } => name.redact(secrets),
+            Self::DatasetChanged { name, before } => {
+                name.redact(secrets);
+                before.redact(secrets);
+            }
+        }
+    }
+}
+
+impl Redact for FieldChange {
+    fn redact(&mut self, secrets: &Secrets) {
+        match self {
+            Self::Value {
+                field,
+                before,
+                after,
+            } => {
+                field.redact(secrets);
+                before.redact(secrets);
+                after.redact(secrets);
+            }
+            Self::Lines { field, .. } | Self::Version { field } | Self::CodeOf { field } => {
+                field.redact(secrets);
+            }
+            Self::Code | Self::Unread => {}
         }
     }
 }
