@@ -450,6 +450,7 @@ fn scores() -> Vec<Row> {
 
 /// Snapshots of runs that were not measured in the same way.
 fn setups() -> Vec<Row> {
+    const STRICT: &str = "comparability: {scorer: undecided}";
     let saved = |name: &str, version: &str, change: &dyn Fn(&mut Value)| {
         let mut saved: Value =
             serde_json::from_str(&root(&format!("examples/{name}.json"))).unwrap();
@@ -482,7 +483,6 @@ fn setups() -> Vec<Row> {
             gate.file("new.json", &saved("candidate", "2", change)),
         )
     };
-    const STRICT: &str = "comparability: {scorer: undecided}";
     let objects = "weave:///my-team/support-bot/object";
     vec![
         row_of("the judge's model was changed", STRICT, &|setup| {

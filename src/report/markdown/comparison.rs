@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::parts::{dash, tool, write_fault};
-use super::{folds, rows, runs};
+use super::{findings, rows, runs};
 use crate::exit::Exit;
 use crate::judge::{Line, RunMetric};
 use crate::number::plural;
@@ -42,9 +42,9 @@ fn write(page: &mut String, compared: &Compared) -> fmt::Result {
             let changed = also_changed(&comparison.findings, evidence);
             if !changed.is_empty() {
                 writeln!(page, "**What else changed**\n")?;
-                folds::write_also_changed(page, &changed)?;
+                findings::write_also_changed(page, &changed)?;
             }
-            folds::write_findings(page, &changed.others)?;
+            findings::write(page, &changed.others)?;
             writeln!(page, "<details><summary>runs</summary>\n")?;
             runs::write_table(page, evidence)?;
             writeln!(page, "</details>\n")?;

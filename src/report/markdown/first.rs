@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::parts::{help, prose, write_fault_of};
-use super::{checks, folds, rows, runs};
+use super::{checks, findings, rows, runs};
 use crate::judge::{Check, Effect, Judgement, Status};
 use crate::number::plural;
 use crate::report::also_changed::{self, AlsoChanged};
@@ -46,7 +46,7 @@ pub(super) fn write(page: &mut String, section: &Section, most: Most) -> fmt::Re
     write_findings(page, &judged.judgement, &changed, most.findings)?;
     if changed.matters() {
         writeln!(page, "**What else changed**\n")?;
-        folds::write_also_changed(page, &changed)?;
+        findings::write_also_changed(page, &changed)?;
     }
     rows::write_worst(page, judged, most.rows)?;
     if let Some(why) = &judged.unexplained {

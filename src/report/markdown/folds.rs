@@ -2,13 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
-use super::parts::{dash, help, prose, tool};
-use super::{checks, first, rows, runs};
-use crate::judge::{Check, Finding, Status};
-use crate::report::also_changed::{self, AlsoChanged, TITLE};
+use super::parts::{dash, tool};
+use super::{checks, findings, first, rows, runs};
+use crate::judge::{Check, Status};
+use crate::report::also_changed::{self, TITLE};
 use crate::report::escape::markdown as code;
-use crate::report::finding::{cause_help, finding_text};
-use crate::report::json::effect_word;
 use crate::report::{Judged, Section, bar, statistics, view};
 
 /// Writes the folds of a policy.
@@ -20,7 +18,7 @@ pub(super) fn write(page: &mut String, section: &Section) -> fmt::Result {
         let changed = also_changed::of_judged(judged);
         if !changed.is_empty() && !changed.matters() {
             writeln!(page, "<details><summary>{TITLE}</summary>\n")?;
-            write_also_changed(page, &changed)?;
+            findings::write_also_changed(page, &changed)?;
             writeln!(page, "</details>\n")?;
         }
         writeln!(
@@ -29,7 +27,7 @@ pub(super) fn write(page: &mut String, section: &Section) -> fmt::Result {
         )?;
         runs::write_table(page, &judged.evidence)?;
         runs::write_listed(page, judged)?;
-        write_findings(page, &changed.others)?;
+        findings::write(page, &changed.others)?;
         writeln!(
             page,
             "Policy {}, SHA-256 `{}`\n",
@@ -119,28 +117,4 @@ fn write_statistics(page: &mut String, judged: &Judged) -> fmt::Result {
         bar::LEGEND
     )?;
     writeln!(page, "</details>\n")
-}
-
-/// What differs between two runs besides the evaluated model.
-pub(super) fn write_also_changed(page: &mut String, changed: &AlsoChanged<'_>) -> fmt::Result {
-    write_findings(page, &changed.findings)?;
-    if let Some(sdk) = &changed.sdk {
-        writeln!(page, "- {}\n", code(sdk, false))?;
-    }
-    Ok(())
-}
-
-/// Findings, with their effects.
-pub(super) fn write_findings(page: &mut String, findings: &[&Finding]) -> fmt::Result {
-    for finding in findings {
-        let (name, effect) = (finding.name().word(), effect_word(finding.effect));
-        let text = prose(&finding_text(finding));
-        let help = help(cause_help(&finding.cause).as_ref());
-        writeln!(page, "- `{name}` ({effect}): {text}{help}")?;
-    }
-    if findings.is_empty() {
-        Ok(())
-    } else {
-        writeln!(page)
-    }
 }

@@ -4,6 +4,7 @@
 mod checks;
 mod comment;
 mod comparison;
+mod findings;
 mod first;
 mod folds;
 mod parts;
