@@ -25,11 +25,12 @@ RANKS = {
     "weave": 4,
     "judge": 4,
     "draft": 5,
-    "report": 5,
-    "forge": 5,
-    "cli": 6,
-    "app": 7,
-    "main": 8,
+    "gate_test": 5,
+    "report": 6,
+    "forge": 6,
+    "cli": 7,
+    "app": 8,
+    "main": 9,
 }
 
 

@@ -45,6 +45,11 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Compare two runs without a policy
     Compare(CompareArgs),
+    /// Show whether each gate can fail and can pass, on edited copies of two runs
+    #[command(
+        after_help = "Exit codes: 0 every gate that blocks can fail and pass, 1 one cannot, 2 command line or policy wrong, 3 no evidence."
+    )]
+    Test(TestArgs),
     /// List recent runs of a project, newest first
     Runs(RunsArgs),
     /// Save a run to a file, to judge it later without network or key
@@ -236,6 +241,22 @@ pub struct InitArgs {
     pub server: ServerArgs,
 }
 
+/// Arguments of `test`.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// What is tested.
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+
+    /// Format on stdout
+    #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Reports")]
+    pub format: Format,
+
+    /// Write for each gate that blocks the snapshot on which it just fails, to check that it still does
+    #[arg(long, value_name = "DIR", help_heading = "Reports")]
+    pub write: Option<PathBuf>,
+}
+
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
@@ -371,6 +392,8 @@ pub enum Document {
     Report,
     /// The JSON report of `compare`
     Comparison,
+    /// The JSON report of `test`
+    Test,
 }
 
 /// Arguments of `snapshot`.

@@ -9,6 +9,7 @@ pub mod exit;
 pub mod fault;
 pub mod file_kind;
 pub mod forge;
+pub mod gate_test;
 pub mod http;
 pub mod input;
 pub mod json;

@@ -33,6 +33,7 @@ mod schema;
 mod search;
 mod server;
 mod snapshot;
+mod test;
 mod usual_policy;
 mod validate;
 
@@ -64,6 +65,7 @@ fn run_command(cli: &Cli) -> Exit {
         Command::Prediction(arguments) => done(prediction::run(arguments, &console), &console),
         Command::Validate(arguments) => validate::run(arguments, &console),
         Command::Compare(arguments) => compare::run(arguments, &console),
+        Command::Test(arguments) => test::run(arguments, &console),
         Command::Init(arguments) => done(init::run(arguments, &console), &console),
         Command::Runs(arguments) => done(runs::run(arguments, &console), &console),
         Command::Schema(arguments) => done(schema::run(arguments, &console), &console),

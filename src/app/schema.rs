@@ -10,6 +10,7 @@ pub(super) fn run(arguments: &SchemaArgs, console: &Console) -> Result<(), Fault
         Document::Policy => policy::schema(),
         Document::Report => report::report_schema(),
         Document::Comparison => report::comparison_schema(),
+        Document::Test => report::test_schema(),
     };
     console.print(&format!("{schema:#}\n"))
 }

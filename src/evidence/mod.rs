@@ -10,6 +10,7 @@ mod detail;
 mod exception;
 mod gather;
 mod join;
+mod owned;
 mod pair;
 mod pool;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use columns::{Column, Columns, Input, Kind, Wanted};
 pub use detail::{Answer, Detail, Details, Raised};
 pub use exception::exception;
 pub use gather::Gatherer;
+pub use owned::{OwnedRow, OwnedRun, OwnedTrial};
 pub use pair::Pair;
 pub use rows::{MOST_VALUES, Role, Rows, Sort, WithoutCall};
 pub use run_info::{EvaluationKey, Match, RunInfo, saved_mismatches};

@@ -16,6 +16,7 @@ mod junit;
 mod links;
 mod markdown;
 mod next_command;
+mod policy_test;
 mod reason;
 mod redact;
 mod rows;
@@ -47,13 +48,15 @@ pub use html::{render as html, render_comparison as html_comparison};
 pub use json::{JsonReport, document, read, render as json, report_schema, value as json_value};
 pub use junit::render as junit;
 pub use markdown::{
-    About, comment, render as markdown, render_comparison as markdown_comparison, short,
+    About, comment, render as markdown, render_comparison as markdown_comparison,
+    render_test as markdown_test, short,
 };
+pub use policy_test::{TestReport, TestedPolicy, json_test, test_schema};
 pub use redact::value_without;
 pub use table::Table;
 pub use terminal::{
     Amount, Style, USUAL_WIDTH, render as terminal, render_comparison as terminal_comparison,
-    render_fault, render_runs as terminal_runs,
+    render_fault, render_runs as terminal_runs, render_test as terminal_test,
 };
 #[cfg(test)]
 pub(crate) use {finding::finding_text, reason::reason_text};

@@ -29,6 +29,7 @@ fn commands_are_in_the_order_of_use() {
         "check",
         "explain",
         "compare",
+        "test",
         "runs",
         "snapshot",
         "export",

@@ -27,6 +27,7 @@ mod fault_table;
 mod faults;
 mod find;
 mod gate;
+mod gate_tests;
 #[cfg(unix)]
 mod gitlab;
 mod help;

@@ -8,6 +8,7 @@ mod findings;
 mod first;
 mod folds;
 mod parts;
+mod policy_test;
 mod rows;
 mod runs;
 
@@ -20,6 +21,7 @@ use parts::{icon, tool, write_fault};
 
 pub use comment::{About, comment, render as short};
 pub use comparison::render as render_comparison;
+pub use policy_test::render_test;
 
 /// Renders the report.
 #[must_use]

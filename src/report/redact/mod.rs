@@ -23,7 +23,7 @@ use crate::judge::{
 use crate::policy::Condition;
 use crate::problem::{At, Problem};
 use crate::prose::Prose;
-use crate::report::{Compared, Judged, Report, Section};
+use crate::report::{Compared, Judged, Report, Section, TestReport};
 use crate::secret::Secrets;
 use crate::selector::Selector;
 
@@ -56,6 +56,28 @@ impl Compared {
         redact_details(details, secrets);
         if let Some(reason) = unexplained {
             redact_message(reason, secrets);
+        }
+        self
+    }
+}
+
+impl TestReport {
+    /// The same report with these secrets removed from its foreign texts.
+    #[must_use]
+    pub fn without(mut self, secrets: &Secrets) -> Self {
+        for tested in &mut self.policies {
+            tested.policy.path.redact(secrets);
+            tested.candidate.0.redact(secrets);
+            if let Some((name, _)) = &mut tested.baseline {
+                name.redact(secrets);
+            }
+            for gate in &mut tested.test.gates {
+                gate.gate.redact(secrets);
+                let checks = gate.cannot_pass.iter_mut().chain(&mut gate.cannot_fail);
+                for check in checks {
+                    check.redact(secrets);
+                }
+            }
         }
         self
     }

@@ -9,6 +9,7 @@ mod lines;
 mod listing;
 mod page;
 mod picture;
+mod policy_test;
 mod rows;
 mod runs;
 mod style;
@@ -30,6 +31,7 @@ pub(super) use explained::{Explained, Found, render_explained};
 pub(super) use explained_rows::ShownRows;
 pub use listing::render_runs;
 use page::{Page, prose};
+pub use policy_test::render_test;
 pub use style::{Amount, Style, USUAL_WIDTH};
 
 /// Renders the report.
