@@ -107,6 +107,7 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
         }
     }
     setup::soften(&checks, &mut findings);
+    take_inputs_along(&mut checks, &mut findings);
     let can_block = plans.iter().any(|plan| plan.can_block);
     reruns::measure_each(policy, evidence, &mut checks, &mut findings);
     verdict::whole(&checks, can_block, &mut findings);
@@ -116,6 +117,45 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
         checks,
         findings,
     }
+}
+
+/// If one check needs inputs that a snapshot lacks, the snapshot has to be taken again with them, so that is said of all
+/// checks that need its rows.
+fn take_inputs_along(checks: &mut [Check], findings: &mut Vec<Finding>) {
+    let needs = |cause: &Cause| {
+        matches!(
+            cause,
+            Cause::RowsUnknown {
+                needs_inputs: true,
+                ..
+            }
+        )
+    };
+    let is_needed = checks
+        .iter()
+        .any(|check| matches!(&check.reason, Reason::Blocked(cause) if needs(cause)));
+    if !is_needed {
+        return;
+    }
+    let blocked = checks
+        .iter_mut()
+        .filter_map(|check| match &mut check.reason {
+            Reason::Blocked(cause) => Some(cause),
+            _ => None,
+        });
+    let noted = findings.iter_mut().map(|finding| &mut finding.cause);
+    for cause in blocked.chain(noted) {
+        if let Cause::RowsUnknown { needs_inputs, .. } = cause {
+            *needs_inputs = true;
+        }
+    }
+    let mut once: Vec<Finding> = Vec::new();
+    for finding in findings.drain(..) {
+        if !once.contains(&finding) {
+            once.push(finding);
+        }
+    }
+    *findings = once;
 }
 
 /// Checks whether the runs can be judged and compared, and collects the findings.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
+use serde_yaml::Value as Yaml;
 
 use super::issue::Found;
 use super::metric::{LimitKey, Metric, Unit};
@@ -268,14 +269,27 @@ impl Scope<'_> {
                 );
             }
         }
-        let Some(RawScorers(scorers)) = scorers else {
+        let Some(RawScorers(items)) = scorers else {
             return Vec::new();
         };
+        let expected = Expected::new("a scorer_key or scorer_key.path", "- correctness");
+        let mut scorers = Vec::new();
+        for (index, item) in items.into_iter().enumerate() {
+            let place = Place::Item("scorer", index);
+            let field = match item {
+                Yaml::String(text) => Field::Given(text),
+                other => Field::Wrong(Found::of(&other)),
+            };
+            scorers.push(self.quoted_at(place, expected, field));
+        }
         let help = "name a scorer, or a pattern such as \"safety.*\"";
         if scorers.is_empty() {
             self.report(Place::Value("scorer"), "the list is empty", help);
         }
         for (index, scorer) in scorers.iter().enumerate() {
+            let Some(scorer) = scorer else {
+                continue;
+            };
             let place = if scorers.len() == 1 {
                 Place::Value("scorer")
             } else {
@@ -289,12 +303,17 @@ impl Scope<'_> {
                 let message = format!("{} is not a pattern: {}", named(scorer), error.msg);
                 let help = "write one `*` for any text, such as \"safety.*\"";
                 self.report(place, &message, help);
-            } else if scorers.iter().take(index).any(|other| other == scorer) {
+            } else if scorers
+                .iter()
+                .take(index)
+                .flatten()
+                .any(|other| other == scorer)
+            {
                 let message = "this scorer is listed twice";
                 self.report(place, message, "remove one of the two");
             }
         }
-        scorers
+        scorers.into_iter().flatten().collect()
     }
 
     fn only_where_missing<T>(

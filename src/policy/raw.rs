@@ -176,21 +176,17 @@ impl JsonSchema for RawScalar {
     }
 }
 
-/// One dimension or pattern, or a list of them.
+/// One dimension or pattern, or a list whose items should be these.
 #[derive(Debug)]
-pub(super) struct RawScorers(pub(super) Vec<String>);
+pub(super) struct RawScorers(pub(super) Vec<Value>);
 
 impl<'de> Deserialize<'de> for RawScorers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = |value: Value| match value {
-            Value::String(text) => Ok(text),
-            _ => Err(D::Error::custom("no text")),
-        };
         match Value::deserialize(deserializer)? {
-            Value::Sequence(values) => values.into_iter().map(text).collect(),
-            value => text(value).map(|value| vec![value]),
+            Value::Sequence(values) => Ok(Self(values)),
+            value @ Value::String(_) => Ok(Self(vec![value])),
+            _ => Err(D::Error::custom("no text")),
         }
-        .map(Self)
     }
 }
 

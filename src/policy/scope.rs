@@ -184,7 +184,16 @@ impl Scope<'_> {
         expected: Expected<'_>,
         field: Field<T>,
     ) -> Option<T> {
-        let place = Place::Value(key);
+        self.quoted_at(Place::Value(key), expected, field)
+    }
+
+    /// The same at any place.
+    pub(super) fn quoted_at<T>(
+        &mut self,
+        place: Place<'_>,
+        expected: Expected<'_>,
+        field: Field<T>,
+    ) -> Option<T> {
         match field {
             Field::Wrong(found @ (Found::Number(_) | Found::Bool(_))) => {
                 self.wrong(place, expected, found, Help::Quote);
