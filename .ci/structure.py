@@ -26,11 +26,12 @@ RANKS = {
     "judge": 4,
     "draft": 5,
     "gate_test": 5,
-    "report": 6,
-    "forge": 6,
-    "cli": 7,
-    "app": 8,
-    "main": 9,
+    "calibration": 6,
+    "report": 7,
+    "forge": 7,
+    "cli": 8,
+    "app": 9,
+    "main": 10,
 }
 
 

@@ -50,6 +50,9 @@ pub enum Command {
         after_help = "Exit codes: 0 every gate that blocks can fail and pass, 1 one cannot, 2 command line or policy wrong, 3 no evidence."
     )]
     Test(TestArgs),
+    /// Measure how much runs of an unchanged model differ, and how often limits fail because of it
+    #[command(after_help = "Exit codes: 0 measured, 2 command line or policy wrong, 3 no runs.")]
+    Calibrate(CalibrateArgs),
     /// List recent runs of a project, newest first
     Runs(RunsArgs),
     /// Save a run to a file, to judge it later without network or key
@@ -257,6 +260,31 @@ pub struct TestArgs {
     pub write: Option<PathBuf>,
 }
 
+/// Arguments of `calibrate`.
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// Policy whose limits are tried
+    pub policy: Option<String>,
+
+    /// Runs: a selector such as `evaluation=answers,branch=main`, or `file:SNAPSHOT`
+    ///
+    /// Runs are compared only with runs of the same model version and the same version of the evaluation.
+    #[arg(long, value_name = "RUNS", required = true)]
+    pub runs: Vec<String>,
+
+    /// Maximum number of runs of each selector, the newest first
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u16).range(2..=100))]
+    pub last: u16,
+
+    /// Format on stdout
+    #[arg(long, value_enum, default_value_t = Format::Terminal)]
+    pub format: Format,
+
+    /// Where the runs are.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
@@ -394,6 +422,8 @@ pub enum Document {
     Comparison,
     /// The JSON report of `test`
     Test,
+    /// The JSON report of `calibrate`
+    Calibration,
 }
 
 /// Arguments of `snapshot`.

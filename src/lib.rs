@@ -2,6 +2,7 @@
 #![doc = "See ARCHITECTURE.md for the plan of the modules and for what always holds."]
 
 pub mod app;
+pub mod calibration;
 pub mod cli;
 pub mod draft;
 pub mod evidence;

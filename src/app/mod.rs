@@ -1,6 +1,7 @@
 //! The commands. Only these modules and the client do I/O, and only these modules use all other modules.
 
 mod archive;
+mod calibrate;
 mod candidates;
 mod check;
 mod chosen;
@@ -65,6 +66,7 @@ fn run_command(cli: &Cli) -> Exit {
         Command::Prediction(arguments) => done(prediction::run(arguments, &console), &console),
         Command::Validate(arguments) => validate::run(arguments, &console),
         Command::Compare(arguments) => compare::run(arguments, &console),
+        Command::Calibrate(arguments) => done(calibrate::run(arguments, &console), &console),
         Command::Test(arguments) => test::run(arguments, &console),
         Command::Init(arguments) => done(init::run(arguments, &console), &console),
         Command::Runs(arguments) => done(runs::run(arguments, &console), &console),

@@ -98,6 +98,7 @@ pub(super) fn options(cli: &Cli) -> Option<&ServerArgs> {
         Command::Init(arguments) => Some(&arguments.server),
         Command::Compare(arguments) => Some(&arguments.server),
         Command::Test(arguments) => Some(&arguments.judge.server),
+        Command::Calibrate(arguments) => Some(&arguments.server),
         Command::Export(arguments) => Some(&arguments.server),
         Command::Prediction(arguments) => Some(&arguments.server),
         Command::Runs(arguments) => Some(&arguments.server),

@@ -70,7 +70,7 @@ impl Judging {
             .len())
     }
 
-    fn all(&self, runs: &TestRuns) -> Result<Vec<Check>, Fault> {
+    pub(super) fn all(&self, runs: &TestRuns) -> Result<Vec<Check>, Fault> {
         let mut evidence = self.evidence(runs, None)?;
         for name in runs.baselines.keys().flatten() {
             let of_name = self.evidence(runs, Some(name))?;

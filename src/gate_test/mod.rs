@@ -14,8 +14,23 @@ use jiff::Timestamp;
 pub use result::{Case, Control, GateTest, Outcome, PolicyTest, TestRuns};
 
 use crate::fault::Fault;
+use crate::judge::Check;
 use crate::policy::{Policy, Severity};
 use judging::{Judging, neutral};
+
+/// The checks of a policy on two runs, as far as their scores tell: the runs count as finished, complete and measured in the
+/// same way, and waivers and `max_age` do not apply.
+///
+/// # Errors
+///
+/// The rows of the runs contradict each other.
+pub fn neutral_checks(
+    policy: &Policy,
+    runs: &TestRuns,
+    now: Timestamp,
+) -> Result<Vec<Check>, Fault> {
+    Judging::new(policy, now).all(&neutral(runs))
+}
 
 /// Tests every gate of a policy.
 ///

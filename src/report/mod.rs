@@ -2,6 +2,7 @@
 
 mod also_changed;
 mod bar;
+mod calibration;
 mod comparison;
 mod escape;
 mod explain;
@@ -37,6 +38,7 @@ use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::judge::{Check, Comparison, Judgement, OffendingRows, Verdict};
 
+pub use calibration::{CalibrationReport, calibration_schema, json_calibration};
 pub use comparison::{render as json_comparison, schema as comparison_schema};
 pub use escape::message;
 pub use explain::{Asked, explain};
@@ -48,15 +50,16 @@ pub use html::{render as html, render_comparison as html_comparison};
 pub use json::{JsonReport, document, read, render as json, report_schema, value as json_value};
 pub use junit::render as junit;
 pub use markdown::{
-    About, comment, render as markdown, render_comparison as markdown_comparison,
-    render_test as markdown_test, short,
+    About, comment, render as markdown, render_calibration as markdown_calibration,
+    render_comparison as markdown_comparison, render_test as markdown_test, short,
 };
 pub use policy_test::{TestReport, TestedPolicy, json_test, test_schema};
 pub use redact::value_without;
 pub use table::Table;
 pub use terminal::{
-    Amount, Style, USUAL_WIDTH, render as terminal, render_comparison as terminal_comparison,
-    render_fault, render_runs as terminal_runs, render_test as terminal_test,
+    Amount, Style, USUAL_WIDTH, render as terminal, render_calibration as terminal_calibration,
+    render_comparison as terminal_comparison, render_fault, render_runs as terminal_runs,
+    render_test as terminal_test,
 };
 #[cfg(test)]
 pub(crate) use {finding::finding_text, reason::reason_text};

@@ -8,6 +8,7 @@ mod imputation;
 mod mean;
 mod proportion;
 mod quantile;
+mod repeated;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ pub use imputation::Imputations;
 pub use mean::Sample;
 pub use proportion::{Pairs, Rates, chance_of_net, mid_p, wilson, wilson_of_rate};
 pub use quantile::{normal_quantile, normal_tail};
+pub use repeated::{Components, RunNoise, caught, margin_of, one_way, rate_beyond};
 
 /// A confidence interval. Its low end is never above its high end.
 #[derive(Clone, Copy, Debug, PartialEq)]

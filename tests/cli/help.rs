@@ -30,6 +30,7 @@ fn commands_are_in_the_order_of_use() {
         "explain",
         "compare",
         "test",
+        "calibrate",
         "runs",
         "snapshot",
         "export",

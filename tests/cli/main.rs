@@ -12,6 +12,7 @@
 mod action;
 mod bad_input;
 mod behind;
+mod calibrate;
 mod calls;
 mod ci;
 mod comments;

@@ -1,6 +1,7 @@
 //! The Markdown report. Its first screen has the verdict, the checks that did not pass and their worst rows; everything
 //! else is folded.
 
+mod calibration;
 mod checks;
 mod comment;
 mod comparison;
@@ -19,6 +20,7 @@ use super::{Report, headline};
 use crate::judge::Verdict;
 use parts::{icon, tool, write_fault};
 
+pub use calibration::render_calibration;
 pub use comment::{About, comment, render as short};
 pub use comparison::render as render_comparison;
 pub use policy_test::render_test;

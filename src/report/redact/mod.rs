@@ -12,6 +12,7 @@ use std::mem;
 
 use serde_json::Value as Json;
 
+use crate::calibration::GroupKey;
 use crate::evidence::{
     Answer, Baseline, Detail, Details, Evidence, ListedRun, Raised, Reference, Run, Sort,
 };
@@ -23,7 +24,7 @@ use crate::judge::{
 use crate::policy::Condition;
 use crate::problem::{At, Problem};
 use crate::prose::Prose;
-use crate::report::{Compared, Judged, Report, Section, TestReport};
+use crate::report::{CalibrationReport, Compared, Judged, Report, Section, TestReport};
 use crate::secret::Secrets;
 use crate::selector::Selector;
 
@@ -77,6 +78,30 @@ impl TestReport {
                 for check in checks {
                     check.redact(secrets);
                 }
+            }
+        }
+        self
+    }
+}
+
+impl CalibrationReport {
+    /// The same report with these secrets removed from its foreign texts.
+    #[must_use]
+    pub fn without(mut self, secrets: &Secrets) -> Self {
+        for group in &mut self.groups {
+            let GroupKey {
+                model, evaluation, ..
+            } = &mut group.key;
+            for (name, version) in model.iter_mut().chain(evaluation) {
+                name.redact(secrets);
+                version.redact(secrets);
+            }
+            group.runs.redact(secrets);
+            for dimension in &mut group.dimensions {
+                dimension.name.redact(secrets);
+            }
+            for noise in &mut group.checks {
+                noise.check.redact(secrets);
             }
         }
         self

@@ -1,5 +1,6 @@
 //! The report for a terminal or the log of a CI system: what failed, by how much, on which rows; the verdict last.
 
+mod calibration;
 mod checks;
 mod comparison;
 mod explained;
@@ -26,6 +27,7 @@ use crate::fault::Fault;
 use crate::judge::{Check, Effect, Reason, Verdict};
 use crate::number::plural;
 use crate::visible::visible;
+pub use calibration::render_calibration;
 pub use comparison::render_comparison;
 pub(super) use explained::{Explained, Found, render_explained};
 pub(super) use explained_rows::ShownRows;

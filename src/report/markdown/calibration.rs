@@ -1,0 +1,65 @@
+//! A calibration in Markdown.
+
+use std::fmt::{self, Write as _};
+
+use crate::calibration::GroupNoise;
+use crate::number::plural;
+use crate::report::calibration::{
+    CalibrationReport, HEADINGS, UNKNOWN_HELP, alarms, cells, check_name, proposal, title, unknown,
+};
+use crate::report::escape::markdown as code;
+
+/// Renders a calibration.
+#[must_use]
+pub fn render_calibration(report: &CalibrationReport) -> String {
+    let mut page = String::new();
+    // Writing to a string cannot fail.
+    let _ = write(&mut page, report);
+    page
+}
+
+fn write(page: &mut String, report: &CalibrationReport) -> fmt::Result {
+    writeln!(page, "## weave-gate: noise of repeated runs\n")?;
+    for group in &report.groups {
+        of_group(page, group)?;
+    }
+    for (why, count) in &report.left_out {
+        writeln!(page, "- left out: {} {why}", plural(*count, "run"))?;
+    }
+    writeln!(
+        page,
+        "\n<sub>flips: rows whose value is not the same in every run. expected, observed: standard deviation of a run's mean; \
+         expected if rows vary independently. run: standard deviation of what moves all rows of a run at once, with its 90 % \
+         interval. Cochran: p of the test that all runs pass equally often.</sub>"
+    )
+}
+
+fn of_group(page: &mut String, group: &GroupNoise) -> fmt::Result {
+    writeln!(page, "### {}\n", code(&title(group), false))?;
+    if !group.is_known() {
+        return writeln!(
+            page,
+            "❔ **unknown**: {}<br>help: {UNKNOWN_HELP}\n",
+            unknown()
+        );
+    }
+    writeln!(page, "| Dimension | {} |", HEADINGS.join(" | "))?;
+    writeln!(page, "|---{}|", "|--:".repeat(HEADINGS.len()))?;
+    for dimension in &group.dimensions {
+        let cells = cells(dimension).join(" | ");
+        writeln!(page, "| {} | {cells} |", code(&dimension.name, true))?;
+    }
+    writeln!(page)?;
+    for check in &group.checks {
+        writeln!(
+            page,
+            "- {}<br>{}",
+            code(&check_name(check), false),
+            alarms(check)
+        )?;
+        if let Some(text) = proposal(check) {
+            writeln!(page, "  <br>{text}")?;
+        }
+    }
+    writeln!(page)
+}

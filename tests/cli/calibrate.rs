@@ -1,0 +1,222 @@
+//! Tests of `calibrate`: groups of runs, their noise, and the false alarms of limits.
+
+use serde_json::{Value, json};
+
+use crate::documents::document;
+use crate::gate::{Gate, Outcome};
+use crate::screen;
+
+const POLICY: &str = "version: 1
+gates:
+  - {name: correct, scorer: correctness, metric: pass_rate, min: 0.8, max_drop: 0.02}
+  - {name: certain, scorer: correctness, metric: pass_rate, max_drop: 0.02, evidence: significant}
+  - {name: fast, metric: latency_p95, max: 1000}
+";
+
+/// The example's baseline as the run of this number. The rows from `from` on fail `correctness`, all others pass.
+fn run(number: u64, from: usize) -> Value {
+    let mut saved: Value = serde_json::from_str(&document("examples/baseline.json")).unwrap();
+    let id = format!("run-{number}");
+    for part in ["texts", "exceptions", "setup"] {
+        saved.as_object_mut().unwrap().remove(part);
+    }
+    let run = &mut saved["runs"][0];
+    run["run"] = json!(id);
+    run["display_name"] = json!(format!("run {number}"));
+    run["started_at"] = json!(format!("2026-11-{:02}T10:00:00Z", 10 + number));
+    run["finished_at"] = json!(format!("2026-11-{:02}T10:05:00Z", 10 + number));
+    let rows = run["rows"].as_object().unwrap().len();
+    let dimensions = run["dimensions"].as_array_mut().unwrap().iter_mut();
+    for dimension in dimensions.filter(|it| it["name"] == "correctness") {
+        dimension["trial_count"] = json!(rows);
+        dimension["pass_known_count"] = json!(rows);
+        dimension["pass_true_count"] = json!(from);
+    }
+    saved["usage"][0]["run"] = json!(id);
+    saved["results"][0]["run"] = json!(id);
+    let all = saved["results"][0]["rows"].as_array_mut().unwrap();
+    for (place, row) in all.iter_mut().enumerate() {
+        row["trials"][0]["scores"]["correctness"] = json!(place < from);
+    }
+    saved
+}
+
+fn calibrate(runs: &[Value], more: &[&str]) -> Gate {
+    let mut gate = Gate::new(&["calibrate", "gates.yaml"]).file("gates.yaml", POLICY);
+    for (number, run) in runs.iter().enumerate() {
+        let name = format!("r{number}.json");
+        gate = gate
+            .args(&[&format!("--runs=file:{name}")])
+            .file(&name, &run.to_string());
+    }
+    gate.args(more)
+}
+
+fn report(outcome: &Outcome) -> Value {
+    serde_json::from_str(&outcome.stdout).unwrap()
+}
+
+fn near(one: &Value, other: f64) -> bool {
+    (one.as_f64().unwrap() - other).abs() < 1e-6
+}
+
+/// Five runs that differ by whole blocks of rows.
+fn shifted() -> Vec<Value> {
+    let passed = [108, 114, 102, 111, 105];
+    passed
+        .into_iter()
+        .zip(0..)
+        .map(|(from, number)| run(number, from))
+        .collect()
+}
+
+#[test]
+fn runs_that_move_have_a_component_of_their_own() {
+    let outcome = calibrate(&shifted(), &["--format=json"]).run().code(0);
+    let report = report(&outcome);
+    let [group] = report["groups"].as_array().unwrap().as_slice() else {
+        panic!("{report}")
+    };
+    assert_eq!(group["known"], true);
+    let names: Vec<String> = (0..5).rev().map(|number| format!("run {number}")).collect();
+    assert_eq!(group["runs"], json!(names));
+    let mut dimensions = group["dimensions"].as_array().unwrap().iter();
+    let noise = dimensions
+        .find(|it| it["dimension"] == "correctness")
+        .unwrap();
+    assert_eq!((&noise["runs"], &noise["rows"]), (&json!(5), &json!(120)));
+    assert!(near(&noise["mean"], 0.9), "{noise}");
+    // Rows 102 to 113 are not the same in every run.
+    assert!(near(&noise["flipped"], 0.1), "{noise}");
+    // The passed rows are 102, 105, 108, 111 and 114 of 120: their standard deviation is 4.743416.
+    assert!(
+        near(&noise["observed_sd"], 4.743_416_490_252_569 / 120.0),
+        "{noise}"
+    );
+    let run_sd = noise["run_sd"].as_f64().unwrap();
+    let expected = noise["expected_sd"].as_f64().unwrap();
+    let [low, high] = [0, 1].map(|end| noise["run_sd_interval"][end].as_f64().unwrap());
+    assert!(low < run_sd && run_sd < high && low > 0.0, "{noise}");
+    // Five rows each pass in one, two, three and four of five runs; variances of 0.2, 0.3, 0.3, 0.2, three rows each.
+    assert!((expected - (3.0_f64 * (0.2 + 0.3 + 0.3 + 0.2)).sqrt() / 120.0).abs() < 1e-9);
+    let check = |id: &str| {
+        let mut checks = group["checks"].as_array().unwrap().iter();
+        checks.find(|it| it["check"] == id).unwrap()
+    };
+    // Each pair of runs differs by at least 2.5 points, so that half of the ordered pairs drop beyond 2 points.
+    let drop = check("correct / correctness / max_drop");
+    assert_eq!((&drop["judged"], &drop["failed"]), (&json!(20), &json!(10)));
+    let total = expected.hypot(run_sd);
+    let at_five = 1.644_853_626_951_472_2 * 2.0_f64.sqrt() * total;
+    assert!(near(&drop["limit_at_five"], at_five), "{drop}");
+    let caught = 0.02 + 0.841_621_233_572_914_3 * 2.0_f64.sqrt() * total;
+    assert!(near(&drop["caught"], caught), "{drop}");
+    assert_eq!(
+        (&drop["rows_help"], &drop["rows_needed"]),
+        (&json!(false), &json!(null))
+    );
+    let min = check("correct / correctness / min");
+    assert_eq!((&min["judged"], &min["failed"]), (&json!(5), &json!(0)));
+    assert!(
+        near(&min["limit_at_five"], 0.9 - 1.644_853_626_951_472_2 * total),
+        "{min}"
+    );
+    // `significant` knows the rows, and not what moves all of them at once.
+    let certain = check("certain / correctness / max_drop");
+    let rate = |check: &Value| check["rate"].as_f64().unwrap();
+    assert!(
+        rate(certain) <= rate(drop) && rate(certain) > 0.05,
+        "{certain}"
+    );
+    let fast = check("fast / max");
+    assert_eq!((&fast["failed"], &fast["rate"]), (&json!(0), &json!(null)));
+}
+
+#[test]
+fn equal_runs_have_no_noise() {
+    let runs: Vec<Value> = (0..5).map(|number| run(number, 110)).collect();
+    let report = report(&calibrate(&runs, &["--format=json"]).run().code(0));
+    let group = &report["groups"][0];
+    for dimension in group["dimensions"].as_array().unwrap() {
+        for key in ["flipped", "expected_sd", "observed_sd", "run_sd"] {
+            assert_eq!(dimension[key], 0.0, "{dimension}");
+        }
+        assert_eq!(dimension["cochran_q"], json!(null));
+    }
+    for check in group["checks"].as_array().unwrap() {
+        assert_eq!(check["failed"], 0, "{check}");
+    }
+}
+
+/// Only runs of one model version and one version of the evaluation are compared.
+#[test]
+fn runs_are_grouped_by_how_they_were_made() {
+    let mut runs = shifted();
+    runs.push(run(5, 108));
+    runs[1]["runs"][0]["model"]["version"] = json!("other");
+    runs[2]["runs"][0]["evaluation"]["version"] = json!("other");
+    runs[3]["setup"] = json!([{"run": "run-3", "evaluation": null, "served_models": ["gpt-2"]}]);
+    let report = report(&calibrate(&runs, &["--format=json"]).run().code(0));
+    let groups = report["groups"].as_array().unwrap();
+    let sizes: Vec<usize> = groups
+        .iter()
+        .map(|it| it["runs"].as_array().unwrap().len())
+        .collect();
+    assert_eq!(sizes, [3, 1, 1, 1]);
+    assert!(
+        groups
+            .iter()
+            .all(|it| it["known"] == false && it["checks"] == json!([]))
+    );
+}
+
+#[test]
+fn runs_that_prove_nothing_are_left_out() {
+    let mut runs = shifted();
+    runs.extend([run(5, 100), run(6, 100)]);
+    runs[5]["runs"][0]["status"] = json!("failed");
+    runs[6]["runs"][0]["completeness"] =
+        json!({"state": "calls-missing", "calls_made": 9, "calls_stored": 8});
+    let outcome = calibrate(&runs, &[]).run().code(0);
+    let left = "left out: 1 run of which Weave lacks calls, 1 run that did not complete";
+    assert!(outcome.stdout.contains(left), "{}", outcome.stdout);
+    let none = calibrate(&runs[5..], &[]).run().code(3);
+    assert!(
+        none.stderr.contains("no run is finished and complete"),
+        "{}",
+        none.stderr
+    );
+    let single = Gate::new(&["calibrate", "--runs=0190ad3e-0000-7000-8000-000000000000"]);
+    let single = single.run().code(2);
+    assert!(
+        single.stderr.contains("names the single run"),
+        "{}",
+        single.stderr
+    );
+    let absent = Gate::new(&["calibrate", "--runs=file:none.json"])
+        .run()
+        .code(3);
+    assert!(
+        absent.stderr.contains("there is no snapshot"),
+        "{}",
+        absent.stderr
+    );
+}
+
+#[test]
+fn screens() {
+    let mut runs = shifted();
+    for run in &mut runs {
+        run["runs"][0]["model"]["name"] = json!("<img src=x>|`\u{202e}*_::error::x");
+    }
+    let mut pages = Vec::new();
+    for more in [&["--format=markdown"][..], &["--quiet"]] {
+        pages.push(calibrate(&runs, more).run().code(0).stdout);
+    }
+    for columns in [60, 80, 120] {
+        pages.push(screen::shown(calibrate(&runs, &[]), columns).code(0).stdout);
+    }
+    pages.push(calibrate(&runs[..3], &[]).run().code(0).stdout);
+    assert!(pages.iter().all(|page| !page.contains('\u{202e}')));
+    insta::assert_snapshot!(pages.join("\n=====\n"));
+}
