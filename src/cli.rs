@@ -272,7 +272,7 @@ pub struct CalibrateArgs {
     #[arg(long, value_name = "RUNS", required = true)]
     pub runs: Vec<String>,
 
-    /// Maximum number of runs of each selector, the newest first
+    /// Maximum number of runs of each selector, the newest first; files are read whole
     #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u16).range(2..=100))]
     pub last: u16,
 

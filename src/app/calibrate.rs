@@ -1,6 +1,6 @@
 //! `calibrate`: how much runs of an unchanged model differ, and how often limits fail because of that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -20,13 +20,23 @@ use crate::weave::{read_run, run_rows};
 
 const NOT_FINISHED: &str = "that did not complete";
 const INCOMPLETE: &str = "of which Weave lacks calls";
+const REPEATED: &str = "named twice";
+const UNKNOWN: &str = "of an unknown model version or evaluation";
 
 pub(super) fn run(arguments: &CalibrateArgs, console: &Console) -> Result<(), Fault> {
     let files = arguments.policy.as_ref().map(std::slice::from_ref);
-    let policy = match files {
-        Some(file) => policies(&expand(file)?)?.into_iter().next(),
-        None => None,
+    let mut found = match files {
+        Some(file) => policies(&expand(file)?)?,
+        None => Vec::new(),
     };
+    if found.len() > 1 {
+        return Err(Fault::usage(format!(
+            "{} policies match, and the limits of one are tried",
+            found.len()
+        ))
+        .help("name one policy file"));
+    }
+    let policy = found.pop();
     let mut left_out = BTreeMap::new();
     let mut runs = Vec::new();
     for text in &arguments.runs {
@@ -68,10 +78,29 @@ pub(super) fn run(arguments: &CalibrateArgs, console: &Console) -> Result<(), Fa
             }
         }
     }
+    let mut ids = BTreeSet::new();
+    runs.retain(|run| {
+        let is_known = run
+            .run
+            .model
+            .as_ref()
+            .is_some_and(|it| it.version.is_some());
+        let why = if !ids.insert(run.run.id.clone()) {
+            REPEATED
+        } else if !is_known || run.run.evaluation.is_none() {
+            UNKNOWN
+        } else {
+            return true;
+        };
+        *left_out.entry(why).or_default() += 1;
+        false
+    });
     runs.sort_by_key(|run| std::cmp::Reverse(run.run.started_at));
     if runs.is_empty() {
-        return Err(Fault::evidence("no run is finished and complete")
-            .help("`weave-gate runs` lists the runs of a project"));
+        return Err(
+            Fault::evidence("no run is finished, complete, and of a known model version")
+                .help("`weave-gate runs` lists the runs of a project"),
+        );
     }
     let groups = calibrate(policy.as_ref(), &runs, Timestamp::now())?;
     let report = CalibrationReport {

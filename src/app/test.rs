@@ -7,17 +7,18 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::archive::Archive;
-use super::check::prepare;
+use super::check::{gather, prepare};
 use super::console::Console;
 use super::output::{Failure, Output, make_folder};
 use super::plan::Plan;
 use super::request::Request;
-use crate::cli::{Format, TestArgs};
+use crate::cli::{Format, JudgeArgs, TestArgs};
 use crate::evidence::snapshot::{self, Spool, Written};
 use crate::evidence::{Baseline, Columns, Evidence, OwnedRun, RowSource, Run};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::gate_test::{self, Control, TestRuns};
+use crate::judge::{Check, Status};
 use crate::number::plural;
 use crate::policy::{Gate, Source};
 use crate::report::{self, TestReport, TestedPolicy};
@@ -65,10 +66,10 @@ fn tested(arguments: &TestArgs, console: &Console) -> Result<Exit, Fault> {
         });
     }
     let report = TestReport { policies };
-    if let Some(folder) = &arguments.write {
-        write(folder, &report, console)?;
-    }
     let report = report.without(console.secrets());
+    if let Some(folder) = &arguments.write {
+        write(folder, &report, arguments, console)?;
+    }
     let text = match arguments.format {
         Format::Terminal => report::terminal_test(&report, console.style()),
         Format::Markdown => report::markdown_test(&report),
@@ -164,9 +165,14 @@ fn without_rows(run: &Run) -> Fault {
 }
 
 /// Writes for each gate that blocks the runs on which it just fails.
-fn write(folder: &Path, report: &TestReport, console: &Console) -> Result<(), Fault> {
+fn write(
+    folder: &Path,
+    report: &TestReport,
+    arguments: &TestArgs,
+    console: &Console,
+) -> Result<(), Fault> {
     let mut names = BTreeSet::new();
-    let mut masked = 0;
+    let (mut masked, mut unproven) = (0, Vec::new());
     for tested in &report.policies {
         for gate in tested.test.gates.iter().filter(|gate| gate.blocks) {
             let Some(Control { runs, others }) = &gate.control else {
@@ -177,6 +183,15 @@ fn write(folder: &Path, report: &TestReport, console: &Console) -> Result<(), Fa
             let file = |what: &str| folder.join(format!("{name}{what}.json"));
             let candidate = file("");
             save(&candidate, &runs.candidate, console)?;
+            let of = |path: &Path| format!("file:{}", path.display());
+            let mut judge = JudgeArgs {
+                policy: vec![tested.policy.path.clone()],
+                candidate: Some(of(&candidate)),
+                wait: None,
+                exclude_run: Vec::new(),
+                reason: None,
+                ..arguments.judge.clone()
+            };
             let mut command = format!(
                 "weave-gate check {} --candidate={}",
                 shell::word(&tested.policy.path),
@@ -185,17 +200,44 @@ fn write(folder: &Path, report: &TestReport, console: &Console) -> Result<(), Fa
             if let Some(run) = runs.baselines.get(&None) {
                 let baseline = file(".baseline");
                 save(&baseline, run, console)?;
-                let baseline = format!("file:{}", baseline.display());
-                command = format!("{command} --baseline={}", shell::word(&baseline));
+                command = format!("{command} --baseline={}", shell::word(&of(&baseline)));
+                judge.baseline = Some(of(&baseline));
             }
-            console.done(&format!("must exit with 1: {command}"));
+            if fails(&judge, &gate.gate, console) {
+                console.done(&format!("exits with 1: {command}"));
+            } else {
+                unproven.push(gate.gate.as_str());
+            }
         }
+    }
+    if !unproven.is_empty() {
+        let text = format!(
+            "`check` does not fail by these gates on their controls: {}",
+            unproven.join(", ")
+        );
+        console.warn(
+            &text,
+            "run it on a control to see why: the commit of `candidate:`, `max_age` and `against:` are those of the policy",
+        );
     }
     if masked > 0 {
         let text = format!("on {} other gates fail, too", plural(masked, "control"));
         console.warn(&text, "test with a candidate that passes the policy");
     }
     Ok(())
+}
+
+/// Whether `check` fails with these arguments, by this gate.
+fn fails(judge: &JudgeArgs, gate: &str, console: &Console) -> bool {
+    let plans = prepare(judge, &mut |_| Ok(()));
+    let report = plans.and_then(|plans| gather(judge, &plans, 0, console));
+    report.is_ok_and(|report| {
+        let judged = report.sections.iter();
+        let judged = judged.filter_map(|section| section.outcome.as_ref().ok());
+        let mut checks = judged.flat_map(|judged| &judged.judgement.checks);
+        let is_failed = |check: &Check| check.gate == gate && check.status == Status::Fail;
+        report.exit() == Exit::Failed && checks.any(is_failed)
+    })
 }
 
 fn save(path: &Path, run: &OwnedRun, console: &Console) -> Result<(), Fault> {

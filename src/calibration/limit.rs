@@ -5,12 +5,14 @@ use std::f64::consts::SQRT_2;
 use super::group::DimensionNoise;
 use crate::evidence::Kind;
 use crate::judge::Check;
-use crate::number::nearest_count;
+use crate::number::{TOLERANCE, count, nearest_count};
 use crate::policy::{Aggregate, Evidence, LimitKey, Policy};
 use crate::stats::{caught, margin_of, normal_quantile, rate_beyond};
 
 /// The rate of false alarms that a limit should have.
 const WANTED_RATE: f64 = 0.05;
+/// A larger number of rows is not proposed.
+const MOST_ROWS: f64 = 1e7;
 /// The probability with which a drop counts as caught.
 const POWER: f64 = 0.8;
 
@@ -21,8 +23,9 @@ pub struct LimitNoise {
     pub rate: f64,
     /// The limit that would bring this to 5 %, in the unit of the limit.
     pub limit_at_five: f64,
-    /// The change that the check catches with 80 %, in the metric's unit.
-    pub caught: f64,
+    /// The change that the check catches with 80 %, in the metric's unit; `None` if the limit is on the wrong side of the
+    /// mean, so that it fails most of the time anyway.
+    pub caught: Option<f64>,
     /// The number of rows that would bring the rate to 5 % with the limit as it is.
     pub rows_needed: RowsNeeded,
 }
@@ -35,7 +38,9 @@ pub enum RowsNeeded {
     /// About this many.
     About(u64),
     /// No number: all rows of a run move at once by too much.
-    NoNumber,
+    RunsMove,
+    /// No number: the limit is at or beyond the mean.
+    AtTheMean,
 }
 
 /// What the noise implies for this check; `None` if it is not on the mean of a dimension over all rows.
@@ -69,8 +74,14 @@ pub(super) fn noise(
     // The difference of two runs varies √2 times as much as one run.
     let factor = if key.is_change() { SQRT_2 } else { 1.0 };
     let sd = noise.total() * factor;
-    // What the evidence rule adds to the limit: it knows the rows, and not what moves all of them at once.
-    let allowance = normal_quantile(confidence) * noise.expected * factor;
+    // What the evidence rule adds to the limit. It knows the rows, and not what moves all of them at once. The interval of a
+    // change pairs the rows, so that only what differs between runs counts; that of a value has the spread of the rows.
+    let error = if key.is_change() {
+        noise.expected * factor
+    } else {
+        noise.row_error
+    };
+    let allowance = normal_quantile(confidence) * error;
     let scale = if key.is_relative() {
         noise.mean.abs()
     } else {
@@ -108,7 +119,7 @@ pub(super) fn noise(
     Some(LimitNoise {
         rate: rate_beyond(sd, margin),
         limit_at_five,
-        caught: caught(sd, margin, POWER),
+        caught: (margin >= 0.0).then(|| caught(sd, margin, POWER)),
         rows_needed: rows_needed(known, distance, wanted <= margin, factor),
     })
 }
@@ -119,12 +130,16 @@ fn rows_needed(known: &DimensionNoise, distance: f64, is_enough: bool, factor: f
         return RowsNeeded::TheseDo;
     }
     let noise = known.noise;
-    let of_rows = noise.expected.powi(2) * crate::number::count(noise.rows);
-    let allowed = (distance.max(0.0) / (factor * normal_quantile(1.0 - WANTED_RATE))).powi(2);
+    if distance <= TOLERANCE * noise.mean.abs() {
+        return RowsNeeded::AtTheMean;
+    }
+    let of_rows = noise.expected.powi(2) * count(noise.rows);
+    let allowed = (distance / (factor * normal_quantile(1.0 - WANTED_RATE))).powi(2);
     let left = allowed - noise.run.powi(2);
-    if left > 0.0 {
-        RowsNeeded::About(nearest_count((of_rows / left).ceil()))
+    let rows = (of_rows / left).ceil();
+    if left > 0.0 && rows <= MOST_ROWS {
+        RowsNeeded::About(nearest_count(rows))
     } else {
-        RowsNeeded::NoNumber
+        RowsNeeded::RunsMove
     }
 }

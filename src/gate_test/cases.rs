@@ -5,15 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::edit::{NewValue, Target, dimensions, edited, resized, without};
+use super::edit::{NewValue, Size, Target, dimensions, edited, resized, without};
 use super::judging::Judging;
 use super::result::{Case, Control, GateTest, Outcome, TestRuns};
-use crate::evidence::{OwnedRow, OwnedRun};
+use crate::evidence::{OwnedRow, OwnedRun, OwnedTrial};
 use crate::fault::Fault;
 use crate::input::{self, Value};
 use crate::judge::{Check, Status};
 use crate::number::{count, nearest_count};
 use crate::policy::{Aggregate, Change, Counted, Gate, Kind, Limit, LimitKey, MissingRule};
+
+/// At most this many groups under `by` are edited one by one, the smallest first.
+const MOST_GROUPS: usize = 20;
+/// How far apart the values of a varied run are, as a part of the range.
+const VARIATION: f64 = 0.02;
 
 /// Where a value lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +72,8 @@ impl State {
 struct Failing {
     state: State,
     worse: Vec<String>,
+    /// The number of rows that could get worse: those of one group.
+    of: u64,
 }
 
 /// Tests one gate.
@@ -93,12 +100,19 @@ pub(super) fn test(judging: &Judging, gate: &Gate, runs: &TestRuns) -> Result<Ga
             return Ok(result);
         }
     };
-    let failing = tested.fewest(&base.runs)?;
-    let mut worst = Vec::new();
-    for end in tested.bad_ends() {
-        worst.extend(tested.all_at(&base.runs, end)?);
+    let mut failing = tested.fewest(&base.runs)?;
+    let mut worst = tested.at_bad_ends(&base.runs)?;
+    if failing.is_none() && !worst.iter().any(State::fails) {
+        // The baseline may be edited, so that nothing can get worse than it.
+        let real = TestRuns {
+            candidate: base.runs.candidate.clone(),
+            baselines: runs.baselines.clone(),
+        };
+        failing = tested.fewest(&real)?;
+        worst = tested.at_bad_ends(&real)?;
     }
-    let can_fail = failing.is_some() || worst.iter().any(State::fails);
+    let is_known = tested.target.is_some() || !worst.is_empty();
+    let can_fail = !is_known || failing.is_some() || worst.iter().any(State::fails);
     if !can_fail {
         let worst = worst
             .iter()
@@ -116,9 +130,8 @@ pub(super) fn test(judging: &Judging, gate: &Gate, runs: &TestRuns) -> Result<Ga
         result.cases.push((case, outcome));
     }
     if let Some(failing) = failing {
-        let all = tested.rows.len() as u64;
         let fewest = failing.worse.len() as u64;
-        result.first_fails = (fewest > 0).then_some((fewest, all));
+        result.first_fails = (fewest > 0).then_some((fewest, failing.of));
         let others = judging.others_that_fail(&gate.name, &failing.state.runs)?;
         result.control = Some(Control {
             runs: failing.state.runs,
@@ -200,7 +213,6 @@ impl<'a> Tested<'a> {
         };
         match (self.target.as_ref()?.kind, end) {
             (Kind::Scored, End::Low) | (Kind::Anything, End::High) => Some(NewValue::Missing),
-            (Kind::Anything, End::Low) => None,
             _ => Some(known),
         }
     }
@@ -240,9 +252,8 @@ impl<'a> Tested<'a> {
         let mut found = Vec::new();
         if self.target.is_none() {
             for limit in &self.gate.limits {
-                let rows = self.rows_for(*limit);
-                let resized = resized(candidate, rows)?;
-                found.push(with_candidate(self.runs, resized));
+                let sized = self.sized(candidate, size_at(*limit, false), true)?;
+                found.extend(sized.map(|sized| with_candidate(self.runs, sized)));
             }
             return Ok(found);
         }
@@ -255,6 +266,9 @@ impl<'a> Tested<'a> {
         let ends: Vec<End> = good.chain([End::High, End::Low]).collect();
         for end in &ends {
             if let Some(candidate) = self.at(candidate, *end)? {
+                found.push(with_candidate(self.runs, candidate));
+            }
+            if let Some(candidate) = self.varied(candidate, *end)? {
                 found.push(with_candidate(self.runs, candidate));
             }
         }
@@ -275,6 +289,27 @@ impl<'a> Tested<'a> {
         Ok(found)
     }
 
+    /// A run with its measured rows near one end, but not all alike: rows that are all alike do not prove a mean.
+    fn varied(&self, run: &OwnedRun, end: End) -> Result<Option<OwnedRun>, Fault> {
+        let is_of_kind = |target: &&Target| target.kind == Kind::Number;
+        let Some(target) = self.target.as_ref().filter(is_of_kind) else {
+            return Ok(None);
+        };
+        let (low, high) = self.extremes;
+        let (value, other) = match end {
+            End::Low => (low, high),
+            End::High => (high, low),
+        };
+        let all: BTreeSet<&str> = self.rows.iter().map(String::as_str).collect();
+        let half = all.iter().step_by(2).copied().collect();
+        let run = edited(run, &all, |trial| target.set(trial, NewValue::Known(value)))?;
+        let near = value + (other - value) * VARIATION;
+        edited(&run, &half, |trial| {
+            target.set(trial, NewValue::Known(near));
+        })
+        .map(Some)
+    }
+
     /// The candidate with a value between `min` and `max`, if the gate has both.
     fn between(&self) -> Result<Option<TestRuns>, Fault> {
         let of = |key: LimitKey| {
@@ -290,12 +325,17 @@ impl<'a> Tested<'a> {
         let candidate = &self.runs.candidate;
         let all: BTreeSet<&str> = self.rows.iter().map(String::as_str).collect();
         let candidate = if target.kind == Kind::Truth {
-            let wanted = whole((middle * count(all.len() as u64)).round());
             let low = edited(candidate, &all, |trial| {
                 target.set(trial, NewValue::Known(0.0));
             })?;
-            let some = all.iter().take(wanted).copied().collect();
-            edited(&low, &some, |trial| target.set(trial, NewValue::Known(1.0)))?
+            let groups = self.groups(candidate);
+            let some = groups.iter().flat_map(|group| {
+                let wanted = whole((middle * count(group.len() as u64)).round());
+                group.iter().take(wanted).map(String::as_str)
+            });
+            edited(&low, &some.collect(), |trial| {
+                target.set(trial, NewValue::Known(1.0));
+            })?
         } else {
             let trials: usize = candidate.rows.iter().map(|row| row.trials.len()).sum();
             let each = match self.gate.metric.aggregate() {
@@ -309,30 +349,53 @@ impl<'a> Tested<'a> {
         Ok(Some(with_candidate(self.runs, candidate)))
     }
 
-    /// The number of rows at which a limit on a number of rows or trials just holds.
-    fn rows_for(&self, limit: Limit) -> usize {
-        let rows = &self.runs.candidate.rows;
-        let trials: usize = rows.iter().map(|row| row.trials.len()).sum();
-        let each = match self.gate.metric.aggregate() {
-            Aggregate::Count(Counted::Trials) => {
-                count(trials as u64) / count(rows.len().max(1) as u64)
-            }
-            _ => 1.0,
+    /// The run with this number of rows or trials: of every group, or only of the smallest. `None` if that takes too many.
+    fn sized(
+        &self,
+        run: &OwnedRun,
+        size: Size,
+        in_every_group: bool,
+    ) -> Result<Option<OwnedRun>, Fault> {
+        let counted = self.gate.metric.aggregate();
+        let units = |row: &OwnedRow| match counted {
+            Aggregate::Count(Counted::Trials) => row.trials.len() as u64,
+            _ => 1,
         };
-        let rows = limit.value / each.max(1.0);
-        if limit.key.wants_high() {
-            whole(rows.ceil())
-        } else {
-            whole(rows.floor())
+        let groups = self.groups(run);
+        let most = if in_every_group { groups.len() } else { 1 };
+        let mut run = run.clone();
+        for group in groups.iter().take(most) {
+            let selected = group.iter().map(String::as_str).collect();
+            match resized(&run, &selected, size, units)? {
+                Some(sized) => run = sized,
+                None => return Ok(None),
+            }
         }
+        Ok(Some(run))
+    }
+
+    /// The states with all measured rows at a bad end, one for each bad end.
+    fn at_bad_ends(&self, runs: &TestRuns) -> Result<Vec<State>, Fault> {
+        let mut states = Vec::new();
+        for end in self.bad_ends() {
+            states.extend(self.all_at(runs, end)?);
+        }
+        Ok(states)
     }
 
     /// All measured rows at one end; `None` if no edit reaches it.
     fn all_at(&self, runs: &TestRuns, end: End) -> Result<Option<State>, Fault> {
         let candidate = match (&self.target, end) {
             (Some(_), _) => self.at(&runs.candidate, end)?,
-            (None, End::Low) => Some(resized(&runs.candidate, 1)?),
-            (None, End::High) => Some(resized(&runs.candidate, usize::MAX)?),
+            (None, End::Low) => self.sized(&runs.candidate, Size::AtLeast(1), true)?,
+            (None, End::High) => {
+                let limits = self.gate.limits.iter();
+                let most = limits
+                    .map(|limit| nearest_count(limit.value.floor()) + 1)
+                    .max();
+                let size = Size::AtLeast(most.unwrap_or_default());
+                self.sized(&runs.candidate, size, true)?
+            }
         };
         candidate
             .map(|candidate| self.state(with_candidate(runs, candidate)))
@@ -344,18 +407,16 @@ impl<'a> Tested<'a> {
         let mut fewest: Option<Failing> = None;
         if self.target.is_none() {
             for limit in &self.gate.limits {
-                let rows = self.rows_for(*limit);
-                let beyond = if limit.key.wants_high() {
-                    rows.saturating_sub(1)
-                } else {
-                    rows + 1
+                let Some(resized) = self.sized(&base.candidate, size_at(*limit, true), false)?
+                else {
+                    continue;
                 };
-                let resized = resized(&base.candidate, beyond)?;
                 let state = self.state(with_candidate(base, resized))?;
                 if state.fails() && fewest.is_none() {
                     fewest = Some(Failing {
                         state,
                         worse: Vec::new(),
+                        of: 0,
                     });
                 }
             }
@@ -365,13 +426,14 @@ impl<'a> Tested<'a> {
             let Some(value) = self.value(end) else {
                 continue;
             };
-            let order = self.order(base, end);
-            if let Some(failing) = self.fewest_in(base, &order, value)?
-                && fewest
-                    .as_ref()
-                    .is_none_or(|known| failing.worse.len() < known.worse.len())
-            {
-                fewest = Some(failing);
+            for order in self.orders(base, end) {
+                if let Some(failing) = self.fewest_in(base, &order, value)?
+                    && fewest
+                        .as_ref()
+                        .is_none_or(|known| failing.worse.len() < known.worse.len())
+                {
+                    fewest = Some(failing);
+                }
             }
         }
         Ok(fewest)
@@ -392,7 +454,8 @@ impl<'a> Tested<'a> {
             let digests = worse.iter().map(String::as_str).collect();
             let candidate = edited(&base.candidate, &digests, |trial| target.set(trial, value))?;
             let state = self.state(with_candidate(base, candidate))?;
-            Ok(Failing { state, worse })
+            let of = order.len() as u64;
+            Ok(Failing { state, worse, of })
         };
         let all = order.len();
         let mut found = None;
@@ -419,47 +482,47 @@ impl<'a> Tested<'a> {
         Ok(Some(found))
     }
 
-    /// The measured rows in the order in which they get worse: within one slice after the other, the smallest first,
-    /// and there the rows that are best in both runs.
-    fn order(&self, base: &TestRuns, end: End) -> Vec<String> {
-        let baseline = base.baselines.get(&self.against());
-        let theirs: BTreeMap<&str, &OwnedRow> = baseline
-            .into_iter()
-            .flat_map(|run| &run.rows)
-            .map(|row| (row.digest.as_str(), row))
-            .collect();
-        let rows = base.candidate.rows.iter();
-        let rows: Vec<&OwnedRow> = rows.filter(|row| is_selected(self.gate, row)).collect();
-        let group = |row: &OwnedRow| {
-            let by = self.gate.by.as_ref()?;
-            value_of(row, by)
+    /// The measured rows of each group in the order in which they get worse: those that can fall furthest in the candidate
+    /// first, and of these those that are best in the baseline.
+    fn orders(&self, base: &TestRuns, end: End) -> Vec<Vec<String>> {
+        let rows = |run: Option<&OwnedRun>| -> BTreeMap<String, Rank> {
+            let rows = run.into_iter().flat_map(|run| &run.rows);
+            rows.map(|row| (row.digest.clone(), self.good(row, end)))
+                .collect()
         };
-        let mut sizes: BTreeMap<Option<Value>, usize> = BTreeMap::new();
-        for row in &rows {
-            *sizes.entry(group(row)).or_default() += 1;
+        let ours = rows(Some(&base.candidate));
+        let theirs = rows(base.baselines.get(&self.against()));
+        let mut groups = self.groups(&base.candidate);
+        for group in &mut groups {
+            group.sort_by_key(|digest| {
+                let rank = |of: &BTreeMap<String, Rank>| of.get(digest).copied();
+                (Reverse(rank(&ours)), Reverse(rank(&theirs)), digest.clone())
+            });
         }
-        // How far a row can fall; a row without a value cannot.
-        let good = |row: Option<&OwnedRow>| {
-            let value = row.and_then(|row| self.mean(row));
-            let value = value.unwrap_or(f64::NEG_INFINITY);
-            match end {
-                End::Low => Rank(value),
-                End::High if value == f64::NEG_INFINITY => Rank(value),
-                End::High => Rank(-value),
-            }
-        };
-        let mut order: Vec<_> = rows
-            .into_iter()
-            .map(|row| {
-                let of = group(row);
-                let size = sizes.get(&of).copied().unwrap_or_default();
-                let before = theirs.get(row.digest.as_str()).copied();
-                let rank = (Reverse(good(before)), Reverse(good(Some(row))));
-                (size, of, rank, row.digest.clone())
-            })
-            .collect();
-        order.sort();
-        order.into_iter().map(|(.., digest)| digest).collect()
+        groups
+    }
+
+    /// The measured rows of a run in groups: of each value under `by`, the smallest first; otherwise one group.
+    fn groups(&self, run: &OwnedRun) -> Vec<Vec<String>> {
+        let rows = run.rows.iter().filter(|row| is_selected(self.gate, row));
+        let mut groups: BTreeMap<Option<Value>, Vec<String>> = BTreeMap::new();
+        for row in rows {
+            let value = self.gate.by.as_ref().and_then(|by| value_of(row, by));
+            groups.entry(value).or_default().push(row.digest.clone());
+        }
+        let mut groups: Vec<Vec<String>> = groups.into_values().collect();
+        groups.sort_by_key(Vec::len);
+        groups.truncate(MOST_GROUPS);
+        groups
+    }
+
+    /// How far a row can fall towards an end; a row without a value cannot.
+    fn good(&self, row: &OwnedRow, end: End) -> Rank {
+        match (self.mean(row), end) {
+            (None, _) => Rank(f64::NEG_INFINITY),
+            (Some(value), End::Low) => Rank(value),
+            (Some(value), End::High) => Rank(-value),
+        }
     }
 
     /// The mean of the values of a row.
@@ -553,6 +616,20 @@ impl<'a> Tested<'a> {
     }
 }
 
+/// The number of rows or trials with which a limit just holds, or just does not.
+fn size_at(limit: Limit, is_beyond: bool) -> Size {
+    let (least, most) = (
+        nearest_count(limit.value.ceil()),
+        nearest_count(limit.value.floor()),
+    );
+    match (limit.key.wants_high(), is_beyond) {
+        (true, false) => Size::AtLeast(least),
+        (true, true) => Size::AtMost(least.saturating_sub(1)),
+        (false, false) => Size::AtMost(most),
+        (false, true) => Size::AtLeast(most + 1),
+    }
+}
+
 const fn noticed(is_caught: bool) -> Outcome {
     if is_caught {
         Outcome::Caught
@@ -602,12 +679,22 @@ fn target(gate: &Gate, kind: Kind, runs: &TestRuns) -> Target {
     }
     let known = places.keys().map(String::as_str).collect();
     let subjects = gate.subjects(&known).into_iter();
-    Target {
+    let mut target = Target {
         kind,
         paths: subjects
             .filter_map(|name| places.get(name).cloned())
             .collect(),
-    }
+    };
+    // A dimension of another kind stays as it is, so that its check stays as it is, too.
+    let all = [Some(&runs.candidate), runs.baselines.get(&gate.against)];
+    let trials: Vec<&OwnedTrial> = all
+        .into_iter()
+        .flatten()
+        .flat_map(|run| &run.rows)
+        .flat_map(|row| &row.trials)
+        .collect();
+    target.keep_own_kind(&trials);
+    target
 }
 
 /// The lowest and the highest value that a trial gets. Without a known range these are far beyond the values of the
@@ -633,13 +720,21 @@ fn extremes(gate: &Gate, target: Option<&Target>, runs: &TestRuns) -> (f64, f64)
     };
     let low = known().fold(0.0_f64, f64::min);
     let high = known().fold(0.0_f64, f64::max);
+    // A change must be able to go beyond its limit.
+    let changes = gate.limits.iter().filter(|limit| limit.key.is_change());
+    let span = changes.map(|limit| {
+        let of = if limit.key.is_relative() {
+            low.abs().max(high.abs())
+        } else {
+            1.0
+        };
+        limit.value.abs() * of
+    });
+    let beyond = 2.0 * span.fold(high - low, f64::max) + 1.0;
     match target.kind {
         Kind::Truth | Kind::Scored | Kind::Anything => (0.0, 1.0),
-        Kind::Number => (
-            low - 2.0 * (high - low) - 1.0,
-            high + 2.0 * (high - low) + 1.0,
-        ),
-        Kind::Latency | Kind::Elapsed | Kind::Tokens | Kind::Cost => (0.0, high * 10.0 + 1.0),
+        Kind::Number => (low - beyond, high + beyond),
+        Kind::Latency | Kind::Elapsed | Kind::Tokens | Kind::Cost => (0.0, high * 10.0 + beyond),
     }
 }
 

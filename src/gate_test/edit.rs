@@ -10,7 +10,9 @@ use crate::number::{count, nearest_count};
 use crate::policy::Kind;
 
 /// The largest number of rows that a run is enlarged to.
-const MOST_ROWS: usize = 20_000;
+const MOST_ROWS: usize = 100_000;
+/// The scorer that scores a trial in which nothing was scored.
+const ADDED: &str = "weave_gate_test";
 
 /// What a gate reads from each trial, and where it is.
 #[derive(Clone, Debug)]
@@ -45,13 +47,19 @@ impl Target {
                 trial.set_scores(&scores);
                 trial.has_output = true;
             }
-            // A trial without any score counts 1, so only a trial without a value can become worse.
             Kind::Anything => {
                 if value == NewValue::Missing {
                     trial.crash();
+                } else if trial.score_map().is_empty() {
+                    trial.set_scores(&Map::from_iter([(ADDED.to_owned(), Value::Bool(true))]));
+                    trial.has_output = true;
                 }
             }
-            Kind::Latency | Kind::Elapsed => trial.latency = number(trial.latency, value),
+            Kind::Latency | Kind::Elapsed => {
+                trial.latency = number(trial.latency, value);
+                // The latency of a crashed call is unknown.
+                trial.has_output |= trial.latency.is_some();
+            }
             Kind::Tokens => {
                 let old = trial.tokens.map(count);
                 trial.tokens = number(old, value).map(nearest_count);
@@ -76,6 +84,21 @@ impl Target {
                 None => Value::Null,
             },
         }
+    }
+
+    /// Keeps the dimensions that have a value of the right kind on one of these trials.
+    pub(super) fn keep_own_kind(&mut self, trials: &[&OwnedTrial]) {
+        let kind = self.kind;
+        let is_own = |value: &Value| match kind {
+            Kind::Truth => value.is_boolean(),
+            Kind::Number => value.is_number(),
+            _ => value.is_boolean() || value.is_number(),
+        };
+        let scores: Vec<_> = trials.iter().map(|trial| trial.score_map()).collect();
+        self.paths.retain(|path| {
+            let mut values = scores.iter().filter_map(|scores| leaf(scores, path));
+            values.any(is_own)
+        });
     }
 
     /// The values of a trial, one for each dimension; a boolean is 1 or 0.
@@ -199,25 +222,64 @@ pub(super) fn without(run: &OwnedRun, digests: &BTreeSet<&str>) -> Result<OwnedR
     run.counted()
 }
 
-/// The same run with about this number of rows: the last ones are removed, or copies are added.
+/// The number of rows or trials that a run should have.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Size {
+    /// As few as possible, but at least this many.
+    AtLeast(u64),
+    /// As many as possible, but at most this many.
+    AtMost(u64),
+}
+
+/// The same run with another number of these rows: some are removed, or copies are added. `units` counts what a row
+/// contributes. `None` if that takes too many rows.
 ///
 /// # Errors
 ///
 /// The scores of a trial cannot be counted.
-pub(super) fn resized(run: &OwnedRun, rows: usize) -> Result<OwnedRun, Fault> {
+pub(super) fn resized(
+    run: &OwnedRun,
+    selected: &BTreeSet<&str>,
+    size: Size,
+    units: impl Fn(&OwnedRow) -> u64,
+) -> Result<Option<OwnedRun>, Fault> {
     let mut run = run.clone();
-    let own = run.rows.clone();
-    run.rows.truncate(rows);
-    for copy in 1..=MOST_ROWS {
-        let left = rows.min(MOST_ROWS).saturating_sub(run.rows.len());
-        if left == 0 || own.is_empty() {
-            break;
+    let (own, others): (Vec<OwnedRow>, Vec<OwnedRow>) = run
+        .rows
+        .into_iter()
+        .partition(|row| selected.contains(row.digest.as_str()));
+    run.rows = others;
+    let mut sum = 0;
+    let mut added = 0;
+    let is_enough = |sum: u64, next: u64| match size {
+        Size::AtLeast(least) => sum >= least,
+        Size::AtMost(most) => sum + next > most,
+    };
+    'all: for copy in 0_usize.. {
+        let before = sum;
+        for row in &own {
+            if is_enough(sum, units(row)) {
+                break 'all;
+            }
+            if added >= MOST_ROWS {
+                return Ok(None);
+            }
+            let digest = if copy == 0 {
+                row.digest.clone()
+            } else {
+                format!("{}-copy-{copy}", row.digest)
+            };
+            run.rows.push(OwnedRow {
+                digest,
+                ..row.clone()
+            });
+            sum += units(row);
+            added += 1;
         }
-        run.rows.extend(own.iter().take(left).map(|row| OwnedRow {
-            digest: format!("{}-copy-{copy}", row.digest),
-            ..row.clone()
-        }));
+        if sum == before {
+            return Ok(None);
+        }
     }
     run.rows.sort_by(|one, next| one.digest.cmp(&next.digest));
-    run.counted()
+    run.counted().map(Some)
 }

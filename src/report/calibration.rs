@@ -1,6 +1,7 @@
 //! What a calibration shows: words for each format, and the JSON report.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -36,11 +37,18 @@ pub(super) fn title(group: &GroupNoise) -> String {
         None => unknown.to_owned(),
     };
     let GroupKey {
-        model, evaluation, ..
+        model,
+        evaluation,
+        served,
     } = &group.key;
     let runs = plural(group.runs.len() as u64, "run");
+    let served: Vec<&str> = served.iter().map(String::as_str).collect();
+    let served = match served.as_slice() {
+        [] => String::new(),
+        several => format!(", served by {}", several.join(", ")),
+    };
     format!(
-        "{}, evaluation {}: {runs}",
+        "{}, evaluation {}{served}: {runs}",
         named(model, "unknown model"),
         named(evaluation, "unknown")
     )
@@ -56,6 +64,9 @@ pub(super) fn unknown() -> String {
 /// What to do about it.
 pub(super) const UNKNOWN_HELP: &str =
     "evaluate one commit several times, with the same model and the same evaluation";
+
+/// What is said if no dimension can be compared.
+pub(super) const NO_ROWS: &str = "no two rows were scored by every run";
 
 /// The headings of the table of dimensions.
 pub(super) const HEADINGS: [&str; 7] = [
@@ -129,7 +140,7 @@ fn two_digits(value: f64) -> String {
     }
     let mut decimals = 0;
     let mut scaled = value.abs();
-    while scaled < 10.0 && decimals < 7 {
+    while scaled < 10.0 && decimals < 12 {
         scaled *= 10.0;
         decimals += 1;
     }
@@ -178,21 +189,32 @@ pub(super) fn proposal(noise: &CheckNoise) -> Option<String> {
     let found = noise.noise?;
     let check = &noise.check;
     let at = limit_at_five(check.limit.key, &found);
-    let caught = units::size_of_change(check.metric, found.caught.abs(), false, 0.0);
+    let caught = found.caught.map_or_else(String::new, |caught| {
+        let caught = units::size_of_change(check.metric, caught, false, 0.0);
+        format!("; catches a change of {caught} with 80 %")
+    });
     let rows = match found.rows_needed {
         RowsNeeded::TheseDo => "these rows are enough".to_owned(),
         RowsNeeded::About(rows) => format!("about {rows} rows would be enough"),
-        RowsNeeded::NoNumber => "no number of rows is enough: whole runs move".to_owned(),
+        RowsNeeded::RunsMove => "no number of rows is enough: whole runs move".to_owned(),
+        RowsNeeded::AtTheMean => {
+            "no number of rows is enough: the limit is at the mean or beyond".to_owned()
+        }
     };
     Some(format!(
-        "would fail in 5 % with `{}: {at}`; catches a change of {caught} with 80 %; {rows}",
+        "would fail in 5 % with `{}: {at}`{caught}; {rows}",
         check.limit.key.word()
     ))
 }
 
-/// The limit at which 5 % of the checks fail, rounded to the lenient side.
+/// The limit at which 5 % of the checks fail, with three digits, rounded to the lenient side.
 fn limit_at_five(key: LimitKey, noise: &LimitNoise) -> String {
-    let scaled = noise.limit_at_five * 1000.0;
+    let limit = noise.limit_at_five;
+    let mut scale = 1.0_f64;
+    while limit.abs() * scale < 100.0 && scale < 1e12 {
+        scale *= 10.0;
+    }
+    let scaled = limit * scale;
     let rounded = match key {
         LimitKey::Min => scaled.floor(),
         LimitKey::Max
@@ -201,7 +223,7 @@ fn limit_at_five(key: LimitKey, noise: &LimitNoise) -> String {
         | LimitKey::MaxRelativeDrop
         | LimitKey::MaxRelativeRise => scaled.ceil(),
     };
-    format!("{}", rounded / 1000.0)
+    show(rounded / scale, limit)
 }
 
 /// The JSON Schema of the JSON report of `calibrate`.
@@ -227,6 +249,8 @@ struct JsonCalibration<'a> {
     policy: Option<&'a str>,
     /// The groups of runs that can be compared, the largest first.
     groups: Vec<JsonGroup<'a>>,
+    /// The number of runs that were left out, by the reason.
+    left_out: BTreeMap<&'a str, u64>,
 }
 
 /// Runs of one model version that were measured in the same way.
@@ -241,6 +265,8 @@ struct JsonGroup<'a> {
     evaluation: Option<&'a str>,
     /// The evaluation's version.
     evaluation_version: Option<&'a str>,
+    /// The models that were served, as far as they are known.
+    served_models: Vec<&'a str>,
     /// Whether there are enough runs. If not, the lists below are empty.
     known: bool,
     /// The names of the runs, the newest first.
@@ -299,7 +325,7 @@ struct JsonCheckNoise<'a> {
     rate: Option<f64>,
     /// The limit at which this would be 5 %, in the unit of the limit.
     limit_at_five: Option<f64>,
-    /// The change that it catches with 80 %, in the metric's unit.
+    /// The change that it catches with 80 %, in the metric's unit; null if the limit is on the wrong side of the mean.
     caught: Option<f64>,
     /// The number of rows that would bring the rate to 5 %; null if these are enough, or no number is.
     rows_needed: Option<u64>,
@@ -318,6 +344,7 @@ pub fn json_calibration(report: &CalibrationReport) -> Result<String, serde_json
         tool_version: env!("CARGO_PKG_VERSION").into(),
         policy: report.policy.as_deref(),
         groups: report.groups.iter().map(group).collect(),
+        left_out: report.left_out.iter().copied().collect(),
     };
     Ok(serde_json::to_string_pretty(&json)? + "\n")
 }
@@ -335,6 +362,7 @@ fn group(group: &GroupNoise) -> JsonGroup<'_> {
         model_version: version(model),
         evaluation: name(evaluation),
         evaluation_version: version(evaluation),
+        served_models: group.key.served.iter().map(String::as_str).collect(),
         known: group.is_known(),
         runs: &group.runs,
         dimensions: group.dimensions.iter().map(dimension).collect(),
@@ -370,11 +398,16 @@ fn check(noise: &CheckNoise) -> JsonCheckNoise<'_> {
         undecided: noise.undecided,
         rate: found.map(|found| found.rate),
         limit_at_five: found.map(|found| found.limit_at_five),
-        caught: found.map(|found| found.caught),
+        caught: found.and_then(|found| found.caught),
         rows_needed: found.and_then(|found| match found.rows_needed {
             RowsNeeded::About(rows) => Some(rows),
-            RowsNeeded::TheseDo | RowsNeeded::NoNumber => None,
+            RowsNeeded::TheseDo | RowsNeeded::RunsMove | RowsNeeded::AtTheMean => None,
         }),
-        rows_help: found.map(|found| found.rows_needed != RowsNeeded::NoNumber),
+        rows_help: found.map(|found| {
+            !matches!(
+                found.rows_needed,
+                RowsNeeded::RunsMove | RowsNeeded::AtTheMean
+            )
+        }),
     }
 }

@@ -91,6 +91,9 @@ pub struct RunNoise {
     /// The standard deviation of a run's mean if rows varied independently of each other: √(Σ s²) / rows, with the
     /// variance s² of each row over the runs.
     pub expected: f64,
+    /// The standard error of a run's mean over its rows, as the interval of one run has it: the standard deviation of the
+    /// rows of a run / √rows, averaged over the runs as a variance. Rows that always differ count too.
+    pub row_error: f64,
     /// The standard deviation of the means of the runs.
     pub observed: f64,
     /// The standard deviation of what moves all rows of a run at once: the square root of the run component of the
@@ -118,6 +121,15 @@ impl RunNoise {
             .collect();
         let all = mean(&run_means);
         let of_rows: f64 = rows.iter().map(|row| variance(row)).sum();
+        let of_runs: f64 = (0..runs)
+            .map(|run| {
+                let values: Vec<f64> = rows
+                    .iter()
+                    .filter_map(|row| row.get(run).copied())
+                    .collect();
+                variance(&values)
+            })
+            .sum();
         // What is left after each row's and each run's mean is taken out.
         let residual: f64 = rows
             .iter()
@@ -143,6 +155,7 @@ impl RunNoise {
             mean: all,
             flipped: count(rows.iter().filter(is_other).count() as u64) / number,
             expected: of_rows.sqrt() / number,
+            row_error: (of_runs / (count(runs as u64) * number)).sqrt(),
             observed: variance(&run_means).sqrt(),
             run: components.component.sqrt(),
             interval: Interval {

@@ -182,7 +182,7 @@ fn runs_that_prove_nothing_are_left_out() {
     assert!(outcome.stdout.contains(left), "{}", outcome.stdout);
     let none = calibrate(&runs[5..], &[]).run().code(3);
     assert!(
-        none.stderr.contains("no run is finished and complete"),
+        none.stderr.contains("no run is finished, complete"),
         "{}",
         none.stderr
     );
@@ -200,6 +200,62 @@ fn runs_that_prove_nothing_are_left_out() {
         absent.stderr.contains("there is no snapshot"),
         "{}",
         absent.stderr
+    );
+}
+
+/// What would be counted twice, or compared although it may differ, is left out.
+#[test]
+fn a_run_counts_once_and_only_if_its_model_is_known() {
+    let mut runs = vec![run(0, 110); 5];
+    runs.extend([run(1, 108), run(2, 112)]);
+    runs[5]["runs"][0]["model"]["version"] = json!(null);
+    runs[6]["runs"][0]["evaluation"] = json!(null);
+    let report = report(&calibrate(&runs, &["--format=json"]).run().code(0));
+    let expected = json!({"named twice": 4, "of an unknown model version or evaluation": 2});
+    assert_eq!(report["left_out"], expected);
+    assert_eq!(report["groups"][0]["known"], false);
+    let two = Gate::new(&["calibrate", "*.yaml", "--runs=file:r.json"])
+        .file("a.yaml", POLICY)
+        .file("b.yaml", POLICY)
+        .run()
+        .code(2);
+    assert!(two.stderr.contains("2 policies match"), "{}", two.stderr);
+}
+
+/// Rows that always fail widen the interval of a value, and so make `significant` more lenient.
+#[test]
+fn the_interval_of_a_value_has_the_spread_of_its_rows() {
+    let gates = "version: 1
+gates:
+  - {name: over, scorer: correctness, metric: pass_rate, min: 0.93, evidence: significant}
+  - {name: beyond, scorer: correctness, metric: pass_rate, min: 0.99}
+  - {name: tight, scorer: correctness, metric: pass_rate, max_drop: 0}
+";
+    let runs = shifted();
+    let outcome = calibrate(&runs, &["--format=json"])
+        .file("gates.yaml", gates)
+        .run()
+        .code(0);
+    let report = report(&outcome);
+    let [over, beyond, tight] = [0, 1, 2].map(|place| &report["groups"][0]["checks"][place]);
+    // Wilson's upper bounds of 102, 105 and 108 of 120 are 89.6, 91.6 and 93.7 %: two runs are significantly below 93 %.
+    assert_eq!((&over["judged"], &over["failed"]), (&json!(5), &json!(2)));
+    let rate = over["rate"].as_f64().unwrap();
+    assert!(rate > 0.1 && rate < 0.45, "{over}");
+    // These limits are at the mean or beyond: no number of rows helps, and nothing is caught that does not fail anyway.
+    for check in [beyond, tight] {
+        assert_eq!(check["rows_help"], false, "{check}");
+    }
+    assert_eq!(beyond["caught"], json!(null));
+    let shown = calibrate(&runs, &[])
+        .file("gates.yaml", gates)
+        .run()
+        .code(0)
+        .stdout;
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        shown.contains("the limit is at the mean or beyond"),
+        "{shown}"
     );
 }
 

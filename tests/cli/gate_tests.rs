@@ -113,13 +113,13 @@ const METRICS: [(&str, &str, &str, Option<u64>); 15] = [
         "metric: tokens_total, max_relative_rise: 0.5",
         "",
         "other-scale scorer-gone",
-        Some(18),
+        Some(15),
     ),
     (
         "metric: cost_mean, max: 0.1",
         "rows-dropped",
         "baseline-gone other-scale same-run scorer-gone",
-        Some(7),
+        Some(6),
     ),
     (
         "scorer: \"safety.*\", metric: pass_rate, min: 0.9",
@@ -194,6 +194,152 @@ fn a_gate_that_cannot_fail_or_pass_is_named() {
             format!("- {{name: one, {of}, severity: warn}}\n- {{name: ok, metric: rows, min: 2}}");
         tested(&warns, 0);
     }
+}
+
+/// Cases in which a poor edit would name the wrong verdict.
+#[test]
+fn the_best_and_the_worst_scores_are_found() {
+    for (of, with_baseline, can_pass, can_fail) in [
+        // A metric that the dimension does not have.
+        (
+            "scorer: tone.score, metric: pass_rate, min: 0.5",
+            false,
+            false,
+            None,
+        ),
+        (
+            "scorer: correctness, metric: numeric_mean, min: 0.5",
+            false,
+            false,
+            None,
+        ),
+        (
+            "scorer: tone.score, metric: pass_rate, max_drop: 0.1",
+            true,
+            false,
+            None,
+        ),
+        (
+            "scorer: \"*\", metric: pass_rate, min: 0.5",
+            false,
+            false,
+            None,
+        ),
+        // Changes that are larger than any score so far.
+        ("metric: latency_p95, max_rise: 30", true, true, Some(true)),
+        (
+            "metric: tokens_mean, max_rise: 5000",
+            true,
+            true,
+            Some(true),
+        ),
+        ("metric: cost_mean, max_rise: 2", true, true, Some(true)),
+        (
+            "scorer: tone.score, metric: numeric_mean, max_drop: 5",
+            true,
+            true,
+            Some(true),
+        ),
+        (
+            "scorer: tone.score, metric: numeric_mean, max_relative_drop: 3",
+            true,
+            true,
+            Some(true),
+        ),
+        // Crashed calls, whose latency is unknown.
+        ("metric: error_rate, max: 0.01", false, true, Some(true)),
+        ("metric: latency_p99, max: 5", false, true, Some(true)),
+        ("metric: latency_mean, max: 5", false, true, Some(true)),
+        // Rows that are all alike prove no mean.
+        (
+            "scorer: tone.score, metric: numeric_mean, range: [0, 1], min: 0.7, evidence: proven",
+            false,
+            true,
+            Some(true),
+        ),
+        (
+            "scorer: correctness, metric: pass_rate, max_drop: 0.1, evidence: proven",
+            true,
+            true,
+            Some(true),
+        ),
+        (
+            "scorer: correctness, metric: pass_rate, by: topic, min: 0.4, max: 0.6",
+            false,
+            true,
+            Some(true),
+        ),
+        // Rows of slices, and more rows than there are.
+        (
+            "metric: rows, where: {golden: true}, min: 50",
+            false,
+            true,
+            Some(true),
+        ),
+        ("metric: rows, by: topic, min: 50", false, true, Some(true)),
+        ("metric: rows, by: topic, max: 100", false, true, Some(true)),
+        ("metric: rows, min: 3000", false, true, Some(true)),
+        ("metric: rows, max: 5000", false, true, Some(true)),
+        ("metric: trials, max: 650", false, true, Some(true)),
+        ("metric: trials, min: 700", false, true, Some(true)),
+    ] {
+        let more = if with_baseline {
+            &[BASELINE, "--format=json"][..]
+        } else {
+            &["--format=json"]
+        };
+        let outcome = gate(&format!("- {{name: one, {of}}}"), more).run();
+        let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
+        let found = &report["policies"][0]["gates"][0];
+        assert_eq!(found["can_pass"], can_pass, "{of}: {}", found["reason"]);
+        assert_eq!(
+            found["can_fail"],
+            json!(can_fail),
+            "{of}: {}",
+            found["reason"]
+        );
+        outcome.code(i32::from(!can_pass));
+    }
+}
+
+/// The number of rows does not depend on other gates, and is that of the best slice.
+#[test]
+fn the_fewest_rows_are_found() {
+    let mean = "{name: one, scorer: tone.score, metric: numeric_mean, range: [0, 1], min: 0.4}";
+    let drop = "{name: two, scorer: correctness, metric: pass_rate, max_drop: 0.5}";
+    let alone = tested(&format!("- {mean}"), 0);
+    let together = tested(&format!("- {mean}\n- {drop}"), 0);
+    assert_eq!(alone[0]["first_fails_at"], together[0]["first_fails_at"]);
+    let by = tested(
+        "- {name: one, scorer: safety.toxic.passed, metric: pass_rate, by: golden, min: 0.7}",
+        0,
+    );
+    let [rows, fails] = ["rows", "first_fails_at"].map(|key| by[0][key].as_u64().unwrap());
+    // Of a small group of n rows that all pass, the first k with (n - k) / n < 0.7 fail.
+    let fewest = (1..=rows).find(|fails| (rows - fails) * 10 < rows * 7);
+    assert!(rows < 60 && Some(fails) == fewest, "{fails} of {rows}");
+}
+
+/// A control that `check` does not fail by its gate is told.
+#[test]
+fn a_control_that_does_not_fail_is_told() {
+    let policy = "version: 1
+candidate: {evaluation: support-answers, commit: \"${GATE_SHA}\"}
+gates:
+  - {name: correct, scorer: correctness, metric: pass_rate, min: 0.5}
+";
+    let outcome = gate("", &["--write=controls"])
+        .file("gates.yaml", policy)
+        .env("GATE_SHA", "1234567890")
+        .run()
+        .code(0);
+    assert!(
+        !outcome.stderr.contains("exits with 1"),
+        "{}",
+        outcome.stderr
+    );
+    let told = "`check` does not fail by these gates on their controls: correct";
+    assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
 }
 
 /// What a policy does not notice is a choice of the policy, and told.

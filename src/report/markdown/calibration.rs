@@ -5,7 +5,8 @@ use std::fmt::{self, Write as _};
 use crate::calibration::GroupNoise;
 use crate::number::plural;
 use crate::report::calibration::{
-    CalibrationReport, HEADINGS, UNKNOWN_HELP, alarms, cells, check_name, proposal, title, unknown,
+    CalibrationReport, HEADINGS, NO_ROWS, UNKNOWN_HELP, alarms, cells, check_name, proposal, title,
+    unknown,
 };
 use crate::report::escape::markdown as code;
 
@@ -42,6 +43,9 @@ fn of_group(page: &mut String, group: &GroupNoise) -> fmt::Result {
             "❔ **unknown**: {}<br>help: {UNKNOWN_HELP}\n",
             unknown()
         );
+    }
+    if group.dimensions.is_empty() {
+        writeln!(page, "{NO_ROWS}\n")?;
     }
     writeln!(page, "| Dimension | {} |", HEADINGS.join(" | "))?;
     writeln!(page, "|---{}|", "|--:".repeat(HEADINGS.len()))?;

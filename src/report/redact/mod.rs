@@ -90,8 +90,17 @@ impl CalibrationReport {
     pub fn without(mut self, secrets: &Secrets) -> Self {
         for group in &mut self.groups {
             let GroupKey {
-                model, evaluation, ..
+                model,
+                evaluation,
+                served,
             } = &mut group.key;
+            let names = std::mem::take(served).into_iter();
+            *served = names
+                .map(|mut name| {
+                    name.redact(secrets);
+                    name
+                })
+                .collect();
             for (name, version) in model.iter_mut().chain(evaluation) {
                 name.redact(secrets);
                 version.redact(secrets);

@@ -9,8 +9,8 @@ use super::style::Style;
 use crate::calibration::GroupNoise;
 use crate::number::plural;
 use crate::report::calibration::{
-    CalibrationReport, HEADINGS, UNKNOWN_HELP, alarms, cells, check_name, proposal, title, unknown,
-    without_noise,
+    CalibrationReport, HEADINGS, NO_ROWS, UNKNOWN_HELP, alarms, cells, check_name, proposal, title,
+    unknown, without_noise,
 };
 use crate::report::escape::no_command;
 use crate::visible::{columns, padded, visible};
@@ -86,7 +86,7 @@ fn of_group(page: &mut Page, group: &GroupNoise) -> fmt::Result {
         .collect();
     let is_table =
         2 + name + widths.iter().map(|width| width + 2).sum::<usize>() <= page.style.width;
-    if is_table {
+    if is_table && !rows.is_empty() {
         let heads = HEADINGS.iter().zip(&widths);
         let heads: Vec<String> = heads.map(|(head, width)| right(head, *width)).collect();
         writeln!(page.text, "  {:name$}  {}", "", heads.join("  "))?;
@@ -102,6 +102,9 @@ fn of_group(page: &mut Page, group: &GroupNoise) -> fmt::Result {
             let cells: Vec<String> = cells.map(|(head, cell)| format!("{head} {cell}")).collect();
             page.items(4, 6, &cells)?;
         }
+    }
+    if group.dimensions.is_empty() {
+        page.wrapped(2, 4, NO_ROWS)?;
     }
     let same = without_noise(group);
     if !same.is_empty() {
