@@ -73,9 +73,9 @@ impl Target {
         match (self.kind, value) {
             (_, NewValue::Missing) => Value::Null,
             (Kind::Truth, NewValue::Known(value)) => Value::Bool(value > 0.5),
-            // Any score of the dimension's own type counts.
+            // Any score counts.
             (Kind::Scored, NewValue::Known(_)) => match old {
-                Some(old @ (Value::Bool(_) | Value::Number(_))) => old.clone(),
+                Some(old @ (Value::Bool(_) | Value::Number(_) | Value::String(_))) => old.clone(),
                 _ => Value::Bool(true),
             },
             (_, NewValue::Known(value)) => value.into(),
@@ -92,7 +92,8 @@ impl Target {
         let is_own = |value: &Value| match kind {
             Kind::Truth => value.is_boolean(),
             Kind::Number => value.is_number(),
-            _ => value.is_boolean() || value.is_number(),
+            // A text is a score of a dimension of texts.
+            _ => value.is_boolean() || value.is_number() || value.is_string(),
         };
         let scores: Vec<_> = trials.iter().map(|trial| trial.score_map()).collect();
         self.paths.retain(|path| {

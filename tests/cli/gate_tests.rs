@@ -302,6 +302,32 @@ fn the_best_and_the_worst_scores_are_found() {
     }
 }
 
+#[test]
+fn the_coverage_of_texts_can_be_tested() {
+    let mut saved: Value = serde_json::from_str(&document("examples/candidate.json")).unwrap();
+    let rows = saved["results"][0]["rows"].as_array_mut().unwrap();
+    let all = rows.len();
+    for row in rows {
+        row["trials"][0]["scores"]["note"] = json!("good");
+    }
+    let dimensions = saved["runs"][0]["dimensions"].as_array_mut().unwrap();
+    dimensions.push(json!({
+        "name": "note", "trial_count": all, "pass_true_count": 0, "pass_known_count": 0, "numeric_count": 0,
+        "numeric_mean": null, "ambiguous": false,
+    }));
+    let outcome = gate(
+        "- {name: one, scorer: note, metric: coverage, min: 0.5}",
+        &["--format=json"],
+    )
+    .file("c.json", &saved.to_string())
+    .run()
+    .code(0);
+    let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let found = &report["policies"][0]["gates"][0];
+    assert_eq!(found["first_fails_at"], 61, "{found}");
+    assert_eq!(cases(found, "missed"), ["rows-dropped"]);
+}
+
 /// The number of rows does not depend on other gates, and is that of the best slice.
 #[test]
 fn the_fewest_rows_are_found() {
