@@ -53,6 +53,25 @@ def renamed(snapshot: dict, name: str) -> dict:
     return snapshot
 
 
+def repeated(folder: pathlib.Path, name: str) -> None:
+    """Writes five runs of a model with this name that differ on some rows."""
+    for number in range(5):
+        snapshot = json.loads((folder / "examples/baseline.json").read_text())
+        run = snapshot["runs"][0]
+        run["run"] = f"run-{number}"
+        run["model"]["name"] = name
+        rows = snapshot["results"][0]["rows"]
+        for place, row in enumerate(rows):
+            row["trials"][0]["scores"]["correctness"] = place < 100 + 3 * number
+        for dimension in run["dimensions"]:
+            if dimension["name"] == "correctness":
+                dimension.update(trial_count=len(rows), pass_known_count=len(rows), pass_true_count=100 + 3 * number)
+        for part in ("usage", "results", "texts", "setup"):
+            for of_run in snapshot.get(part, []):
+                of_run["run"] = run["run"]
+        (folder / f"run-{number}.json").write_text(json.dumps(snapshot))
+
+
 def pages(weave_gate: str, folder: pathlib.Path) -> dict[str, bool]:
     """Writes the pages, and returns their names and whether each has a table of rows."""
     root = pathlib.Path.cwd()
@@ -66,7 +85,10 @@ def pages(weave_gate: str, folder: pathlib.Path) -> dict[str, bool]:
     run(weave_gate, folder, 1, "check", "-q", "passes.yaml", "gates.example.yaml", *both, "--html=several.html")
     run(weave_gate, folder, 3, "check", "-q", "passes.yaml", "--candidate=file:missing.json", "--html=unjudged.html")
     run(weave_gate, folder, 0, "compare", "file:examples/baseline.json", "file:examples/candidate.json", "--html=compared.html")
-    found = {"failed": True, "passed": False, "several": True, "unjudged": False, "compared": True}
+    found = {"failed": True, "passed": False, "several": True, "unjudged": False, "compared": True, "calibrated": False}
+    repeated(folder, HOSTILE[0])
+    files = [f"--runs=file:run-{number}.json" for number in range(5)]
+    run(weave_gate, folder, 0, "calibrate", "gates.example.yaml", *files, "--html=calibrated.html")
     for place, name in enumerate(HOSTILE):
         for of in ("candidate", "baseline"):
             snapshot = json.loads((root / "examples" / f"{of}.json").read_text())

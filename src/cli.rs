@@ -280,6 +280,10 @@ pub struct CalibrateArgs {
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
     pub format: Format,
 
+    /// Write one HTML file with a plot of the runs, for people without access to Weave
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
     /// Where the runs are.
     #[command(flatten)]
     pub server: ServerArgs,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::console::Console;
+use super::output::Output;
 use super::policies::policies;
 use super::saved::read_snapshot;
 use super::search::{Place, Search};
@@ -37,6 +38,7 @@ pub(super) fn run(arguments: &CalibrateArgs, console: &Console) -> Result<(), Fa
         .help("name one policy file"));
     }
     let policy = found.pop();
+    let output = arguments.html.as_deref().map(Output::prepare).transpose()?;
     let mut left_out = BTreeMap::new();
     let mut runs = Vec::new();
     for text in &arguments.runs {
@@ -109,6 +111,12 @@ pub(super) fn run(arguments: &CalibrateArgs, console: &Console) -> Result<(), Fa
         left_out: left_out.into_iter().collect(),
     };
     let report = report.without(console.secrets());
+    if let Some(output) = output {
+        let written = output.write(&report::html_calibration(&report));
+        written.map_err(|problem| {
+            Fault::evidence(problem).help("check the path, its permissions and the free space")
+        })?;
+    }
     let text = match arguments.format {
         Format::Terminal => report::terminal_calibration(&report, console.style()),
         Format::Markdown => report::markdown_calibration(&report),

@@ -46,6 +46,8 @@ pub struct DimensionNoise {
     pub is_truth: bool,
     /// The noise on the rows that every run scored.
     pub noise: RunNoise,
+    /// The mean of each run over these rows, the newest first.
+    pub means: Vec<f64>,
 }
 
 /// The noise of every dimension that each of these runs scored on at least two common rows.
@@ -85,10 +87,16 @@ pub(super) fn dimensions(runs: &[&OwnedRun]) -> Vec<DimensionNoise> {
                 .iter()
                 .flatten()
                 .all(|value| [0.0, 1.0].contains(value));
+        let noise = RunNoise::of(&rows, are_truths)?;
+        let mean = |run: usize| {
+            let values = rows.iter().filter_map(|row| row.get(run));
+            values.sum::<f64>() / count(rows.len() as u64)
+        };
         Some(DimensionNoise {
             name: name.clone(),
             is_truth: kind == Kind::Truth,
-            noise: RunNoise::of(&rows, are_truths)?,
+            noise,
+            means: (0..runs.len()).map(mean).collect(),
         })
     };
     let both = |name| [Kind::Truth, Kind::Number].map(|kind| of_name(name, kind));

@@ -68,6 +68,14 @@ pub(super) const UNKNOWN_HELP: &str =
 /// What is said if no dimension can be compared.
 pub(super) const NO_ROWS: &str = "no two rows were scored by every run";
 
+/// What the headings mean.
+pub(super) const LEGEND: [&str; 4] = [
+    "flips: rows whose value is not the same in every run",
+    "expected, observed: standard deviation of a run's mean; expected if rows vary independently",
+    "run: standard deviation of what moves all rows of a run at once, with its 90 % interval",
+    "Cochran: p of the test that all runs pass equally often",
+];
+
 /// The headings of the table of dimensions.
 pub(super) const HEADINGS: [&str; 7] = [
     "rows", "mean", "flips", "expected", "observed", "run", "Cochran",
@@ -78,15 +86,10 @@ pub(super) const HEADINGS: [&str; 7] = [
 pub(super) fn cells(dimension: &DimensionNoise) -> [String; 7] {
     let noise = &dimension.noise;
     let spread = |value: f64| spread(dimension.is_truth, value);
-    let mean = if dimension.is_truth {
-        percent(noise.mean)
-    } else {
-        show(noise.mean, 0.0)
-    };
     let interval = &noise.interval;
     [
         noise.rows.to_string(),
-        mean,
+        mean(dimension.is_truth, noise.mean),
         percent(noise.flipped),
         spread(noise.expected),
         spread(noise.observed),
@@ -115,6 +118,17 @@ fn probability(p: f64) -> String {
         "p < 0.001".to_owned()
     } else {
         format!("p {}", two_digits(p))
+    }
+}
+
+/// A mean: of a truth value as percent.
+pub(super) fn mean(is_truth: bool, value: f64) -> String {
+    if is_truth {
+        percent(value)
+    } else {
+        // Three digits are enough beside a standard deviation.
+        let rounded: f64 = format!("{value:.2e}").parse().unwrap_or(value);
+        show(rounded, 0.0)
     }
 }
 
@@ -301,6 +315,8 @@ struct JsonDimension<'a> {
     run_sd: f64,
     /// The ends of the interval of `run_sd`; each is exceeded with at most 5 %.
     run_sd_interval: [f64; 2],
+    /// The mean of each run, the newest first.
+    means: &'a [f64],
     /// Cochran's Q; null for numbers, and if no row differs.
     cochran_q: Option<f64>,
     /// Its p-value.
@@ -383,6 +399,7 @@ fn dimension(dimension: &DimensionNoise) -> JsonDimension<'_> {
         observed_sd: noise.observed,
         run_sd: noise.run,
         run_sd_interval: [noise.interval.low, noise.interval.high],
+        means: &dimension.means,
         cochran_q: noise.cochran.map(|(q, _)| q),
         cochran_p: noise.cochran.map(|(_, p)| p),
     }

@@ -46,7 +46,9 @@ pub use explain::{Asked, explain};
 pub(crate) use finding::finding_and_help;
 pub use github::annotations as github_annotations;
 pub use gitlab::{annotations as gitlab_annotations, metrics};
-pub use html::{render as html, render_comparison as html_comparison};
+pub use html::{
+    render as html, render_calibration as html_calibration, render_comparison as html_comparison,
+};
 pub use json::{JsonReport, document, read, render as json, report_schema, value as json_value};
 pub use junit::render as junit;
 pub use markdown::{

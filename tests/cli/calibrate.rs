@@ -273,6 +273,18 @@ fn screens() {
         pages.push(screen::shown(calibrate(&runs, &[]), columns).code(0).stdout);
     }
     pages.push(calibrate(&runs[..3], &[]).run().code(0).stdout);
+    let page = calibrate(&runs, &["--html=noise.html"]).run().code(0);
+    let html = page.read("noise.html");
+    assert_eq!(
+        html.matches("<svg class=\"plot\"").count(),
+        5,
+        "one for each dimension"
+    );
+    assert_eq!(html.matches("<circle").count(), 25);
+    assert!(html.contains("the oldest first: 90.0 %, 95.0 %, 85.0 %, 92.5 %, 87.5 %"));
+    assert!(!html.contains("<img") && html.contains("default-src 'none'"));
+    pages.push(html.split_once("<main>").unwrap().1.to_owned());
     assert!(pages.iter().all(|page| !page.contains('\u{202e}')));
+    pages.pop();
     insta::assert_snapshot!(pages.join("\n=====\n"));
 }

@@ -3,6 +3,7 @@
 //!
 //! `maud` escapes every text. `parts::shown` and `parts::excerpt` also make hidden characters visible.
 
+mod calibration;
 mod checks;
 mod comparison;
 mod parts;
@@ -20,6 +21,7 @@ use super::{Judged, Report, Section, also_changed, view};
 use crate::judge::{Check, Status, Verdict};
 use parts::{all_findings, badge, error, headline, one_finding, scrolling, shown};
 
+pub use calibration::render_calibration;
 pub use comparison::render as render_comparison;
 
 const STYLE: &str = include_str!("style.css");

@@ -5,8 +5,8 @@ use std::fmt::{self, Write as _};
 use crate::calibration::GroupNoise;
 use crate::number::plural;
 use crate::report::calibration::{
-    CalibrationReport, HEADINGS, NO_ROWS, UNKNOWN_HELP, alarms, cells, check_name, proposal, title,
-    unknown,
+    CalibrationReport, HEADINGS, LEGEND, NO_ROWS, UNKNOWN_HELP, alarms, cells, check_name,
+    proposal, title, unknown,
 };
 use crate::report::escape::markdown as code;
 
@@ -27,12 +27,7 @@ fn write(page: &mut String, report: &CalibrationReport) -> fmt::Result {
     for (why, count) in &report.left_out {
         writeln!(page, "- left out: {} {why}", plural(*count, "run"))?;
     }
-    writeln!(
-        page,
-        "\n<sub>flips: rows whose value is not the same in every run. expected, observed: standard deviation of a run's mean; \
-         expected if rows vary independently. run: standard deviation of what moves all rows of a run at once, with its 90 % \
-         interval. Cochran: p of the test that all runs pass equally often.</sub>"
-    )
+    writeln!(page, "\n<sub>{}.</sub>", LEGEND.join(". "))
 }
 
 fn of_group(page: &mut String, group: &GroupNoise) -> fmt::Result {

@@ -9,8 +9,8 @@ use super::style::Style;
 use crate::calibration::GroupNoise;
 use crate::number::plural;
 use crate::report::calibration::{
-    CalibrationReport, HEADINGS, NO_ROWS, UNKNOWN_HELP, alarms, cells, check_name, proposal, title,
-    unknown, without_noise,
+    CalibrationReport, HEADINGS, LEGEND, NO_ROWS, UNKNOWN_HELP, alarms, cells, check_name,
+    proposal, title, unknown, without_noise,
 };
 use crate::report::escape::no_command;
 use crate::visible::{columns, padded, visible};
@@ -40,12 +40,7 @@ fn write(page: &mut Page, report: &CalibrationReport) -> fmt::Result {
     }
     if !page.style.is_brief() && report.groups.iter().any(GroupNoise::is_known) {
         page.empty_line();
-        for line in [
-            "flips: rows whose value is not the same in every run",
-            "expected, observed: standard deviation of a run's mean; expected if rows vary independently",
-            "run: standard deviation of what moves all rows of a run at once, with its 90 % interval",
-            "Cochran: p of the test that all runs pass equally often",
-        ] {
+        for line in LEGEND {
             page.wrapped(2, 4, line)?;
         }
     }
