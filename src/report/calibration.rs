@@ -337,7 +337,7 @@ struct JsonCheckNoise<'a> {
     failed: u64,
     /// The number of these on which it was undecided.
     undecided: u64,
-    /// How often it fails by the formula, as a fraction; null if there is none.
+    /// How often it fails by the formula, as a fraction; null if no formula covers it.
     rate: Option<f64>,
     /// The limit at which this would be 5 %, in the unit of the limit.
     limit_at_five: Option<f64>,

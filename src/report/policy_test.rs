@@ -267,7 +267,7 @@ struct JsonGateTest<'a> {
     can_fail: Option<bool>,
     /// Why it cannot pass or cannot fail; null if it can do both.
     reason: Option<String>,
-    /// The smallest number of rows that had to get worse for it to fail; null if there is none, or if it counts rows.
+    /// The smallest number of rows that had to get worse for it to fail; null if no number is enough, or if it counts rows.
     first_fails_at: Option<u64>,
     /// The number of rows that it is measured on; null like `first_fails_at`.
     rows: Option<u64>,

@@ -45,12 +45,12 @@ class Mutant:
     replacement: str
 
     @property
-    def room(self) -> str:
+    def module(self) -> str:
         return self.file.split("/")[1]
 
 
-def listed(rooms: list[str]) -> list[Mutant]:
-    files = [argument for room in rooms for argument in ("--file", f"src/{room}/**")]
+def listed(modules: list[str]) -> list[Mutant]:
+    files = [argument for module in modules for argument in ("--file", f"src/{module}/**")]
     command = ["cargo", "mutants", "--list", "--json", *files]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     keys = ("name", "file", "function", "span", "replacement")
@@ -147,7 +147,7 @@ def built(mutants: list[Mutant]) -> tuple[str, set[int]]:
 
 def outcome(binary: str, mutant: Mutant) -> str:
     """Returns how the tests end. Runs the tests of the mutant's own module first."""
-    for tests in ([f"{mutant.room}::"], ["--skip", f"{mutant.room}::"]):
+    for tests in ([f"{mutant.module}::"], ["--skip", f"{mutant.module}::"]):
         limited = ["bash", "-c", f'ulimit -v {MEMORY}; exec "$@"', "limited", binary, "--test-threads", "1", *tests]
         process = subprocess.Popen(
             limited,
@@ -194,11 +194,11 @@ def tried(binary: str, mutants: list[Mutant], jobs: int) -> Counter:
     return found
 
 
-def rest(mutants: list[Mutant], rooms: list[str]) -> Counter:
+def rest(mutants: list[Mutant], modules: list[str]) -> Counter:
     """Tests the mutants that no switch selects, with cargo-mutants itself."""
     shutil.rmtree("src")
     shutil.copytree("sound", "src")
-    files = [argument for room in rooms for argument in ("--file", f"src/{room}/**")]
+    files = [argument for module in modules for argument in ("--file", f"src/{module}/**")]
     names = [argument for mutant in mutants for argument in ("--re", f"^{re.escape(mutant.name)}$")]
     command = ["cargo", "mutants", "--in-place", "--timeout", str(TIMEOUT), *files, *names]
     subprocess.run(command, check=False)
@@ -208,15 +208,15 @@ def rest(mutants: list[Mutant], rooms: list[str]) -> Counter:
 
 
 def main() -> int:
-    jobs, rooms = int(sys.argv[1]), sys.argv[2:]
-    mutants = listed(rooms)
+    jobs, modules = int(sys.argv[1]), sys.argv[2:]
+    mutants = listed(modules)
     binary, put = built(mutants)
     sound = subprocess.run([binary, "-q"], stdout=subprocess.PIPE, check=False)
     if sound.returncode:
         sys.exit("tests fail without a mutant")
     print(f"{len(mutants)} mutants, {len(put)} in one binary", flush=True)
     found = tried(binary, [mutant for mutant in mutants if mutant.number in put], jobs)
-    found += rest([mutant for mutant in mutants if mutant.number not in put], rooms)
+    found += rest([mutant for mutant in mutants if mutant.number not in put], modules)
     print(f"{len(mutants)} mutants: " + ", ".join(f"{count} {word}" for word, count in sorted(found.items())))
     return 1 if found["missed"] else 0
 
