@@ -77,6 +77,7 @@ fn run(id: &str, rows: u64, totals: Totals) -> Run {
         choice: None,
         attributes: None,
         completeness: Completeness::Complete,
+        pooled_runs: 1,
         is_logged: false,
         exception: None,
         setup: None,

@@ -41,6 +41,7 @@ fn run(id: &str, totals: Totals) -> Run {
         choice: None,
         attributes: None,
         completeness: Completeness::Complete,
+        pooled_runs: 1,
         is_logged: false,
         exception: None,
         setup: None,

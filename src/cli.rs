@@ -284,6 +284,10 @@ pub struct CalibrateArgs {
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 
+    /// Write the noise into the policy as the key `noise`, and leave the rest of the file as it is
+    #[arg(long, requires = "policy")]
+    pub write: bool,
+
     /// Where the runs are.
     #[command(flatten)]
     pub server: ServerArgs,

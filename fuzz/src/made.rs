@@ -41,6 +41,7 @@ pub(super) fn run(id: &str) -> Run {
         choice: None,
         attributes: Some(Map::new()),
         completeness: Completeness::Complete,
+        pooled_runs: 1,
         is_logged: false,
         exception: None,
         setup: None,

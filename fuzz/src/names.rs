@@ -15,8 +15,8 @@ use weave_gate::fault::Fault;
 use weave_gate::judge::{MOST_OFFENDING, columns, compare, judge, offending, offending_columns};
 use weave_gate::policy::{
     BaselineRule, CandidateRule, Comparability, Completeness, Condition, Correction,
-    Evidence as Rule, Gate, Limit, LimitKey, Metric, Missing, MissingRule, Policy, RemovedRows,
-    Required, Severity, Unresolved, Waiver,
+    Evidence as Rule, Gate, Limit, LimitKey, Metric, Missing, MissingRule, Noise, Policy,
+    RemovedRows, Required, Severity, Unresolved, Waiver,
 };
 use weave_gate::prose::Prose;
 use weave_gate::report::{
@@ -473,6 +473,8 @@ fn policy(names: &Names) -> Policy {
         scorers: scorer.map(str::to_owned).into_iter().collect(),
         conditions: Vec::new(),
         by: None,
+        cluster_by: None,
+        attempts: 1,
         against: None,
         limits: vec![Limit { key, value }],
         missing: Missing {
@@ -511,6 +513,7 @@ fn policy(names: &Names) -> Policy {
         },
         Gate {
             evidence: Rule::Significant,
+            cluster_by: Some(names.input.clone()),
             ..gate(4, Metric::PassRate, Some(one), LimitKey::MaxDrop, 0.0)
         },
         // This dimension is longer than any that the runs have, so it does not exist.
@@ -541,10 +544,21 @@ fn policy(names: &Names) -> Policy {
             required: Required::Always,
             max_age: None,
             removed_rows: RemovedRows::Missing,
+            last: 1,
         },
         baselines: BTreeMap::new(),
         accept_failed: false,
         correction: Correction::Holm,
+        noise: Some(Noise {
+            measured: jiff::civil::date(2026, 1, 1),
+            expires: jiff::civil::date(2026, 1, 2),
+            runs: 12,
+            df: 11,
+            // The second dimension does not exist.
+            run_sd: [one.clone(), names.dimensions.concat() + "y"]
+                .map(|name| (name, 0.01))
+                .into(),
+        }),
         show: Vec::new(),
         gates,
     }

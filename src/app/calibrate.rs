@@ -1,12 +1,14 @@
 //! `calibrate`: how much runs of an unchanged model differ, and how often limits fail because of that.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use jiff::Timestamp;
 
 use super::console::Console;
 use super::output::Output;
 use super::policies::policies;
+use super::policy_noise::edited;
 use super::saved::read_snapshot;
 use super::search::{Place, Search};
 use super::usual_policy::UsualPolicy;
@@ -39,6 +41,55 @@ pub(super) fn run(arguments: &CalibrateArgs, console: &Console) -> Result<(), Fa
     }
     let policy = found.pop();
     let output = arguments.html.as_deref().map(Output::prepare).transpose()?;
+    let written = match &policy {
+        Some(policy) if arguments.write => Some(Output::prepare(Path::new(&policy.path))?),
+        _ => None,
+    };
+    let (runs, left_out) = runs(arguments, policy.as_ref(), console)?;
+    let groups = calibrate(policy.as_ref(), &runs, Timestamp::now())?;
+    let edit = match (&policy, written) {
+        (Some(policy), Some(output)) => Some((edited(policy, &groups)?, output)),
+        _ => None,
+    };
+    let report = CalibrationReport {
+        policy: policy.map(|policy| policy.path),
+        groups,
+        left_out: left_out.into_iter().collect(),
+    };
+    let report = report.without(console.secrets());
+    if let Some(output) = output {
+        let written = output.write(&report::html_calibration(&report));
+        written.map_err(|problem| {
+            Fault::evidence(problem).help("check the path, its permissions and the free space")
+        })?;
+    }
+    let text = match arguments.format {
+        Format::Terminal => report::terminal_calibration(&report, console.style()),
+        Format::Markdown => report::markdown_calibration(&report),
+        Format::Json => report::json_calibration(&report)
+            .map_err(|error| Fault::bug(format!("cannot write the report: {error}")))?,
+    };
+    console.print(&text)?;
+    if let Some(((noise, text), output)) = edit {
+        output.write(&text).map_err(|problem| {
+            Fault::evidence(problem).help("check the path, its permissions and the free space")
+        })?;
+        console.done(&format!(
+            "wrote `noise` into {}: {} runs, to be measured again after {}",
+            output.shown(),
+            noise.runs,
+            noise.expires
+        ));
+    }
+    Ok(())
+}
+
+/// Reads the runs, the newest first. Also returns how many runs are left out, by reason.
+fn runs(
+    arguments: &CalibrateArgs,
+    policy: Option<&Policy>,
+    console: &Console,
+) -> Result<(Vec<OwnedRun>, BTreeMap<&'static str, u64>), Fault> {
     let mut left_out = BTreeMap::new();
     let mut runs = Vec::new();
     for text in &arguments.runs {
@@ -59,19 +110,13 @@ pub(super) fn run(arguments: &CalibrateArgs, console: &Console) -> Result<(), Fa
                     let is_done = run.status == Some(RunStatus::Completed);
                     let is_whole = !matches!(run.completeness, Completeness::Incomplete(_));
                     if is_usable(is_done, is_whole, &mut left_out) {
-                        let with_texts = needs_inputs(policy.as_ref());
+                        let with_texts = needs_inputs(policy);
                         runs.push(OwnedRun::read(run.clone(), &rows, with_texts)?);
                     }
                 }
             }
             Source::Find(selector) => {
-                runs.extend(live(
-                    arguments,
-                    policy.as_ref(),
-                    &selector,
-                    &mut left_out,
-                    console,
-                )?);
+                runs.extend(live(arguments, policy, &selector, &mut left_out, console)?);
             }
             Source::Run(id) => {
                 return Err(Fault::usage(format!("--runs names the single run `{id}`")).help(
@@ -104,26 +149,7 @@ pub(super) fn run(arguments: &CalibrateArgs, console: &Console) -> Result<(), Fa
                 .help("`weave-gate runs` lists the runs of a project"),
         );
     }
-    let groups = calibrate(policy.as_ref(), &runs, Timestamp::now())?;
-    let report = CalibrationReport {
-        policy: policy.map(|policy| policy.path),
-        groups,
-        left_out: left_out.into_iter().collect(),
-    };
-    let report = report.without(console.secrets());
-    if let Some(output) = output {
-        let written = output.write(&report::html_calibration(&report));
-        written.map_err(|problem| {
-            Fault::evidence(problem).help("check the path, its permissions and the free space")
-        })?;
-    }
-    let text = match arguments.format {
-        Format::Terminal => report::terminal_calibration(&report, console.style()),
-        Format::Markdown => report::markdown_calibration(&report),
-        Format::Json => report::json_calibration(&report)
-            .map_err(|error| Fault::bug(format!("cannot write the report: {error}")))?,
-    };
-    console.print(&text)
+    Ok((runs, left_out))
 }
 
 /// Reads the newest runs that match, each with its rows.

@@ -23,6 +23,7 @@ mod output;
 mod outputs;
 mod plan;
 mod policies;
+mod policy_noise;
 mod prediction;
 mod repeated;
 mod repository;

@@ -186,7 +186,10 @@ fn plan(arguments: &JudgeArgs, policy: Policy, named: &Named<'_>) -> Result<Plan
             completeness: policy.completeness,
             in_ci: is_ci(),
         },
-        baseline: baseline.map(|source| BaselineRequest::new(source, policy.baseline.required)),
+        baseline: baseline.map(|source| BaselineRequest {
+            last: policy.baseline.last,
+            ..BaselineRequest::new(source, policy.baseline.required)
+        }),
         named: further,
         accept_failed: policy.accept_failed,
         spans_projects: false,

@@ -102,6 +102,8 @@ pub(super) struct BaselineRequest {
     pub(super) project: Option<Project>,
     /// Whether change limits are skipped if the evaluation is so new that it has no baseline.
     pub(super) is_after_first: bool,
+    /// The number of newest commits whose runs are pooled; at least 1.
+    pub(super) last: u64,
 }
 
 impl BaselineRequest {
@@ -111,6 +113,7 @@ impl BaselineRequest {
             source,
             project: None,
             is_after_first: required == Required::AfterFirst,
+            last: 1,
         }
     }
 

@@ -317,6 +317,7 @@ impl<'a> Search<'a> {
         let finder = self.finder(place);
         // A run of another evaluation is not a baseline, unless the policy names that evaluation.
         let mut rules = rules.clone();
+        let already_skipped = rules.skipped.clone();
         let own = rules.evaluation.clone();
         let of_evaluation = match (&selector.evaluation, &rules.evaluation) {
             (Some(_), _) => {
@@ -361,19 +362,35 @@ impl<'a> Search<'a> {
         let Some(newest) = found.infos.first().cloned() else {
             return Err(unknown_evaluation());
         };
-        let mut facts = Vec::new();
-        let mut infos = if newest.evaluation_key() == Some(EvaluationKey::Unnamed) {
-            vec![newest.clone()]
-        } else {
-            finder.reruns(&newest, selector, Some(&found))?
-        };
-        infos.retain(|info| info.id == newest.id || rules.allows(info));
-        if let Some(first) = infos.iter_mut().find(|info| info.id == newest.id) {
-            first.choice.clone_from(&newest.choice);
+        let mut baselines = of_commit(finder, &newest, selector, &found, &rules)?;
+        let mut found = found;
+        for _ in 1..request.last {
+            rules.skipped = baselines.infos.iter().map(|info| info.id.clone()).collect();
+            rules.skipped.extend(already_skipped.iter().cloned());
+            let next = found.infos.iter().find(|info| rules.allows(info)).cloned();
+            let next = match next {
+                Some(next) => next,
+                None if found.is_whole => break,
+                None => {
+                    let eligible = Eligible::Baselines(&rules);
+                    found = match finder.look(selector, eligible)? {
+                        State::Here(found) => found,
+                        State::Busy(fault, _) => return Err(fault),
+                        State::Absent(_) => break,
+                    };
+                    let fit = |info: &RunInfo| info.fit(selector, place.identity);
+                    // Runs that match less exactly are taken only if none matches exactly.
+                    match found.infos.first() {
+                        Some(next) if fit(next) == fit(&newest) => next.clone(),
+                        _ => break,
+                    }
+                }
+            };
+            let older = of_commit(finder, &next, selector, &found, &rules)?;
+            baselines.infos.extend(older.infos);
+            baselines.facts.extend(older.facts);
         }
-        let models = infos.iter().filter_map(|info| info.model.as_ref());
-        facts.extend(super::candidates::several_models(models));
-        Ok(Ok(Baselines { infos, facts }))
+        Ok(Ok(baselines))
     }
 
     /// Returns the rules for which runs can be the baseline of these candidates.
@@ -571,6 +588,35 @@ impl<'a> Search<'a> {
         .help(help)
         .retryable()
     }
+}
+
+/// The runs of the commit of a baseline that can be the baseline, the newest first.
+///
+/// # Errors
+///
+/// The runs cannot be read.
+fn of_commit(
+    finder: Finder<'_>,
+    newest: &RunInfo,
+    selector: &Selector,
+    found: &Found,
+    rules: &BaselineRules,
+) -> Result<Baselines, Fault> {
+    let mut infos = if newest.evaluation_key() == Some(EvaluationKey::Unnamed) {
+        vec![newest.clone()]
+    } else {
+        finder.reruns(newest, selector, Some(found))?
+    };
+    infos.retain(|info| info.id == newest.id || rules.allows(info));
+    if let Some(first) = infos.iter_mut().find(|info| info.id == newest.id) {
+        first.choice.clone_from(&newest.choice);
+    }
+    let models = infos.iter().filter_map(|info| info.model.as_ref());
+    let facts = super::candidates::several_models(models);
+    Ok(Baselines {
+        facts: facts.into_iter().collect(),
+        infos,
+    })
 }
 
 /// The result of one search.

@@ -7,7 +7,7 @@ use crate::evidence::Kind;
 use crate::judge::Check;
 use crate::number::{TOLERANCE, count, nearest_count};
 use crate::policy::{Aggregate, Evidence, LimitKey, Policy};
-use crate::stats::{caught, margin_of, normal_quantile, rate_beyond};
+use crate::stats::{RunComponent, caught, margin_of, normal_quantile, rate_beyond};
 
 /// The rate of false alarms that a limit should have.
 const WANTED_RATE: f64 = 0.05;
@@ -74,14 +74,25 @@ pub(super) fn noise(
     // The difference of two runs varies √2 times as much as one run.
     let factor = if key.is_change() { SQRT_2 } else { 1.0 };
     let sd = noise.total() * factor;
-    // What the evidence rule adds to the limit. It knows the rows, and not what moves all of them at once. The interval of a
-    // change pairs the rows, so that only what differs between runs counts; that of a value has the spread of the rows.
+    // What the evidence rule adds to the limit. It knows the rows, and what moves all of them at once only if the policy
+    // declares it. The interval of a change pairs the rows, so that only what differs between runs counts; that of a value
+    // has the spread of the rows.
     let error = if key.is_change() {
         noise.expected * factor
     } else {
         noise.row_error
     };
-    let allowance = normal_quantile(confidence) * error;
+    let declared = policy.noise.as_ref();
+    let declared = declared.and_then(|noise| Some((*noise.run_sd.get(subject)?, noise.df)));
+    let component = declared.and_then(|(run_sd, df)| {
+        if key.is_change() {
+            RunComponent::of_change(run_sd, df, 1, 1)
+        } else {
+            RunComponent::of_value(run_sd, df, 1)
+        }
+    });
+    let reach = component.map_or(0.0, |component| component.reach(confidence));
+    let allowance = (normal_quantile(confidence) * error).hypot(reach);
     let scale = if key.is_relative() {
         noise.mean.abs()
     } else {

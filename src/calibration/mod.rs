@@ -4,6 +4,7 @@
 
 mod group;
 mod limit;
+mod policy_noise;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 
 pub use group::{DimensionNoise, GroupKey};
 pub use limit::{LimitNoise, RowsNeeded};
+pub use policy_noise::policy_noise;
 
 use crate::evidence::OwnedRun;
 use crate::fault::Fault;

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 
 use self::gates::Gates;
 pub use self::keys::Keys;
+pub use self::scalar::scalar;
 use self::scalar::template;
 use crate::evidence::{Column, Columns, Dimension, Evidence, Kind, Totals};
 use crate::fault::Fault;

@@ -29,7 +29,8 @@ fn nests(text: &str) -> bool {
 }
 
 /// Text as a YAML scalar: plain if it cannot be misread, otherwise in double quotes.
-pub(super) fn scalar(text: &str) -> String {
+#[must_use]
+pub fn scalar(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' ');
     let words = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())

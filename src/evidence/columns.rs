@@ -48,6 +48,8 @@ pub struct Input {
     pub path: String,
     /// Values that are always distinguished from other values, however many values there are.
     pub named: Vec<Value>,
+    /// Whether its value tells the cluster of a row, so that all values are distinguished, however many there are.
+    pub is_cluster: bool,
 }
 
 /// The parts of rows that are kept.
@@ -74,6 +76,7 @@ impl Columns {
             inputs: vec![Input {
                 path: String::new(),
                 named: Vec::new(),
+                is_cluster: false,
             }],
             patterns: Vec::new(),
         }
@@ -113,6 +116,7 @@ impl Columns {
                 .find(|known| known.path == input.path);
             match known {
                 Some(known) => {
+                    known.is_cluster |= input.is_cluster;
                     for value in input.named {
                         if !known.named.contains(&value) {
                             known.named.push(value);

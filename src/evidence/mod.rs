@@ -147,6 +147,8 @@ pub struct Run {
     pub attributes: Option<Map<String, Value>>,
     /// Whether Weave has all calls of the run.
     pub completeness: Completeness,
+    /// The number of runs whose trials it has: more than 1 if runs were pooled.
+    pub pooled_runs: u64,
     /// Whether it was logged by `EvaluationLogger`.
     pub is_logged: bool,
     /// The exception that its root call raised, if it is known: type and message.

@@ -147,6 +147,7 @@ fn pooled(runs: &[(Run, Rows)]) -> Result<(Run, Rows), Fault> {
         rows: union,
         totals,
         digests: Some(pooled.digests()),
+        pooled_runs: runs.len() as u64,
         setup,
         ..newest.clone()
     };

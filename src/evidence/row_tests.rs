@@ -15,6 +15,7 @@ fn input(path: &str, named: &[serde_json::Value]) -> Input {
     Input {
         path: path.to_owned(),
         named: named.iter().filter_map(Value::of).collect(),
+        is_cluster: false,
     }
 }
 

@@ -28,6 +28,8 @@ struct Sorts {
     places: HashMap<Value, u32>,
     /// The number of values that the policy names.
     named: usize,
+    /// Whether all values are distinguished.
+    is_cluster: bool,
     /// For each row an index into `values`, or `ABSENT`, or `OTHER`.
     codes: Vec<u32>,
 }
@@ -39,6 +41,7 @@ impl Sorts {
             values: Vec::new(),
             places: HashMap::new(),
             named: 0,
+            is_cluster: input.is_cluster,
             codes: Vec::new(),
         };
         for value in input.named {
@@ -52,8 +55,12 @@ impl Sorts {
         let code = value.map_or(ABSENT, |value| {
             let known = self.places.get(&value).copied();
             known.unwrap_or_else(|| {
-                let is_room = !value.is_long() && self.values.len() - self.named < MOST_TOLD;
-                if is_room { self.learn(value) } else { OTHER }
+                let has_space = !value.is_long() && self.values.len() - self.named < MOST_TOLD;
+                if self.is_cluster || has_space {
+                    self.learn(value)
+                } else {
+                    OTHER
+                }
             })
         });
         self.codes.push(code);
@@ -79,6 +86,7 @@ impl Sorts {
         Input {
             path: self.path.clone(),
             named: self.values.iter().take(self.named).cloned().collect(),
+            is_cluster: self.is_cluster,
         }
     }
 }
@@ -307,6 +315,14 @@ impl Rows {
                 None => Sort::Other,
             },
         }
+    }
+
+    /// The code of a row's value for an input; `None` if the row lacks the input or its value is not distinguished.
+    #[must_use]
+    pub fn value_code(&self, input: usize, row: usize) -> Option<u32> {
+        let sorts = self.inputs.get(input)?;
+        let code = sorts.codes.get(row).copied()?;
+        (code < OTHER).then_some(code)
     }
 
     /// Whether a row's code for an input is one of these codes. The code of `Absent` matches rows that lack the input.

@@ -31,6 +31,7 @@ pub(super) fn test_run(id: &str, digests: &[&str]) -> Run {
         choice: None,
         attributes: None,
         completeness: Completeness::Complete,
+        pooled_runs: 1,
         is_logged: false,
         exception: None,
         setup: None,

@@ -194,6 +194,7 @@ impl<'a> Tested<'a> {
                 Aggregate::ChangedRows(Change::Regressed) => end.other(),
                 Aggregate::ChangedRows(Change::Fixed)
                 | Aggregate::RowMean
+                | Aggregate::Attempts(_)
                 | Aggregate::Total
                 | Aggregate::Percentile(_)
                 | Aggregate::Count(_) => end,

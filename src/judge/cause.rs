@@ -50,10 +50,12 @@ pub enum Cause {
         /// The selector that they match.
         selector: String,
     },
-    /// Several runs of one commit are judged as one.
+    /// Several runs are judged as one: the re-runs of one commit, or the runs of several commits of the baseline.
     RerunsPooled {
         /// Whether they are runs of the candidate or of the baseline.
         role: Role,
+        /// The number of commits.
+        commits: u64,
         /// Their ids, the newest first.
         runs: Vec<String>,
     },
@@ -212,6 +214,16 @@ pub enum Cause {
     },
     /// Weave does not say how many trials its sums of tokens and cost include.
     UsageMayBePartial,
+    /// The noise between runs that the policy declares is old.
+    NoiseExpired {
+        /// The last day on which it was to be used.
+        expires: Date,
+    },
+    /// The policy declares the noise of dimensions that the candidate does not have.
+    NoiseUnused {
+        /// The dimensions.
+        dimensions: Vec<String>,
+    },
     /// No dimension has this name or matches this pattern.
     UnknownDimension {
         /// The name or the pattern.
@@ -359,6 +371,11 @@ pub enum ScoreCause {
         /// Whether all scores of the dimension are text.
         is_text: bool,
     },
+    /// No row has as many trials with a score as the metric has attempts.
+    TooFewTrials {
+        /// The number of attempts.
+        k: u64,
+    },
     /// A score, or the mean of scores, lies outside the declared range.
     OutOfRange {
         /// The score or mean that is outside.
@@ -405,6 +422,15 @@ pub enum SliceCause {
         /// The slice.
         slice: Slice,
     },
+    /// Rows lack the input whose value makes clusters of rows.
+    RowsWithoutCluster {
+        /// The input.
+        input: String,
+        /// The number of rows that lack it.
+        lacking: u64,
+        /// The number of all rows of the check.
+        rows: u64,
+    },
     /// The gate names values that no row has.
     UnknownValues {
         /// Each as `input: value`.
@@ -438,6 +464,13 @@ pub enum Advice {
         rows: u64,
         /// The number of rows that are needed; `None` if no number is enough.
         needed: Option<u64>,
+    },
+    /// Confidence intervals count a small number of clusters of rows.
+    FewClusters {
+        /// The input whose value the rows of a cluster share.
+        input: String,
+        /// The number of clusters.
+        clusters: u64,
     },
     /// The latencies of a run of `EvaluationLogger` are those of the logger itself.
     LoggerLatency {
@@ -573,6 +606,8 @@ impl Cause {
                 Name::MixedTypes
             }
             Self::UsageMayBePartial => Name::UsageMayBePartial,
+            Self::NoiseExpired { .. } => Name::NoiseExpired,
+            Self::NoiseUnused { .. } => Name::NoiseUnused,
             Self::UnknownDimension { .. } => Name::UnknownDimension,
             Self::NoPredictCall { .. } | Self::NoUsage { .. } => Name::MetricNotAvailable,
             Self::Waiver {
@@ -606,7 +641,7 @@ impl RunCause {
 impl ScoreCause {
     const fn name(&self) -> Name {
         match self {
-            Self::NoScores { .. } => Name::NoScores,
+            Self::NoScores { .. } | Self::TooFewTrials { .. } => Name::NoScores,
             Self::MetricNotAvailable { .. } => Name::MetricNotAvailable,
             Self::OutOfRange { .. } => Name::OutOfRange,
             Self::AmbiguousDimension => Name::AmbiguousDimension,
@@ -622,6 +657,7 @@ impl SliceCause {
             Self::UnknownInput { .. } | Self::EmptySlice { .. } | Self::NoRowInSlice { .. } => {
                 Name::EmptySlice
             }
+            Self::RowsWithoutCluster { .. } => Name::RowsWithoutCluster,
             Self::UnknownValues { .. } => Name::UnknownValue,
         }
     }
@@ -632,6 +668,7 @@ impl Advice {
         match self {
             Self::LimitBelowNoise { .. } => Name::LimitBelowNoise,
             Self::CannotBeProven { .. } => Name::CannotBeProven,
+            Self::FewClusters { .. } => Name::FewClusters,
             Self::LoggerLatency { .. } => Name::LoggerLatency,
             Self::ConstantScorer { .. } => Name::ConstantScorer,
         }

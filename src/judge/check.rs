@@ -19,6 +19,8 @@ pub struct Check {
     pub slice: Option<Slice>,
     /// The metric.
     pub metric: Metric,
+    /// The number of attempts that the metric is about; 1 if it is not about attempts.
+    pub attempts: u64,
     /// The name of the further baseline that its gate compares with; `None` for `baseline`.
     pub against: Option<String>,
     /// The limit.

@@ -382,6 +382,8 @@ fn gate(name: &str, metric: Metric) -> Gate {
         scorers: vec![name.to_owned()],
         conditions: Vec::new(),
         by: None,
+        cluster_by: None,
+        attempts: 1,
         against: None,
         limits: Vec::new(),
         missing: Missing {

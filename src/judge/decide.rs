@@ -2,9 +2,11 @@
 
 use crate::judge::cause::Cause;
 use crate::judge::check::{Check, Margin, Status};
+use crate::judge::clusters;
 use crate::judge::finding::Finding;
 use crate::judge::limit::{self, Decision, Pairing};
 use crate::judge::measure::{Measured, Measurer};
+use crate::judge::noise;
 use crate::judge::plan::{CheckSpec, GatePlan, noted};
 use crate::judge::reason::Reason;
 use crate::judge::significance::scenario::RuleOutcome;
@@ -81,7 +83,21 @@ impl<'a> Pending<'a> {
             return;
         }
         let selection = Selection::of(self.spec.slice, rows);
-        let row_test = self.spec.row_test(&selection, *removed_rows, pairing);
+        let component = noise::component(self.plan.runs.noise, self.spec, self.plan.runs.evidence);
+        let unread = || Cause::rows_unknown(self.plan.runs.evidence, true);
+        let clusters = match clusters::input(self.spec, rows, &selection, unread) {
+            Ok(clusters) => clusters,
+            Err(blocker) => {
+                self.state = State::Blocked {
+                    blocker,
+                    values: Some(*pairing),
+                    is_new: true,
+                };
+                return;
+            }
+        };
+        let row_test =
+            (self.spec).row_test(&selection, *removed_rows, pairing, component, clusters);
         if let Ok(test) = SignificanceTest::of(&row_test, rows) {
             self.state = State::Tested(*pairing, Box::new(test));
         }
@@ -122,6 +138,7 @@ impl<'a> Pending<'a> {
             subject: self.spec.subject.map(str::to_owned),
             slice: self.spec.slice.cloned(),
             metric: gate.metric,
+            attempts: gate.attempts,
             against: gate.against.clone(),
             limit,
             evidence: gate.evidence_of(limit),

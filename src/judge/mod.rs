@@ -7,12 +7,14 @@ mod advice;
 mod cause;
 mod changed_rows;
 mod check;
+mod clusters;
 mod compare;
 mod decide;
 mod finding;
 mod limit;
 mod measure;
 mod name;
+mod noise;
 mod offending_rows;
 mod plan;
 mod preconditions;
@@ -111,7 +113,9 @@ pub fn judge(policy: &Policy, evidence: &Evidence, now: Timestamp) -> Judgement 
     let can_block = plans.iter().any(|plan| plan.can_block);
     reruns::measure_each(policy, evidence, &mut checks, &mut findings);
     verdict::whole(&checks, can_block, &mut findings);
+    findings.extend(noise::findings(policy.noise.as_ref(), evidence, today));
     findings.extend(advice::hints(policy, evidence, &checks));
+    findings.extend(clusters::hints(policy, &checks));
     Judgement {
         verdict: verdict::verdict(&checks),
         checks,
@@ -195,6 +199,7 @@ fn compared_runs<'a>(
         preconditions,
         rows,
         removed_rows: policy.baseline.removed_rows,
+        noise: policy.noise.as_ref(),
     }
 }
 

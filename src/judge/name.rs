@@ -98,6 +98,8 @@ names! {
     EmptySlice = "empty-slice",
     /// A gate names a value that no row has.
     UnknownValue = "unknown-value",
+    /// Rows lack the input whose value makes clusters of rows.
+    RowsWithoutCluster = "rows-without-cluster",
     /// An input has more values than can be judged one by one.
     TooManySlices = "too-many-slices",
     /// A score, or the mean of scores, lies outside the declared range.
@@ -128,10 +130,16 @@ names! {
     MixedTypes = "mixed-types",
     /// The summary does not say for how many trials tokens or cost are known.
     UsageMayBePartial = "usage-may-be-partial",
+    /// The noise between runs that the policy declares is old.
+    NoiseExpired = "noise-expired",
+    /// The policy declares the noise of dimensions that the candidate does not have.
+    NoiseUnused = "noise-unused",
     /// A limit on an observed change is smaller than the smallest change that its rows can detect.
     LimitBelowNoise = "limit-below-noise",
     /// This number of rows cannot prove the limit, whatever their scores are.
     CannotBeProven = "cannot-be-proven",
+    /// Confidence intervals count a small number of clusters of rows.
+    FewClusters = "few-clusters",
     /// The latencies of a run of `EvaluationLogger` are so short that they are those of the logger itself.
     LoggerLatency = "logger-latency",
     /// A scorer gives the same score to every row of both runs.

@@ -246,17 +246,21 @@ fn badness(gate: &Gate, check: &Check, candidate: Scored, baseline: Scored) -> O
                 ours - theirs
             })
         }
-        (Aggregate::RowMean, _) if gate.metric.is_rate() => {
+        (Aggregate::RowMean | Aggregate::Attempts(_), _) if gate.metric.is_rate() => {
             by(if high_is_good { 1.0 - ours } else { ours })
         }
         // Each row contributes to the sum.
         (Aggregate::Total, _) => by(if high_is_good { 1.0 / ours } else { ours }),
-        (Aggregate::RowMean | Aggregate::Percentile(_) | Aggregate::Count(_), _) => {
-            by(if high_is_good {
-                limit.value - ours
-            } else {
-                ours - limit.value
-            })
-        }
+        (
+            Aggregate::RowMean
+            | Aggregate::Attempts(_)
+            | Aggregate::Percentile(_)
+            | Aggregate::Count(_),
+            _,
+        ) => by(if high_is_good {
+            limit.value - ours
+        } else {
+            ours - limit.value
+        }),
     }
 }

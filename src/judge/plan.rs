@@ -13,7 +13,8 @@ use crate::judge::preconditions::Preconditions;
 use crate::judge::significance::row_means::RowTest;
 use crate::judge::slice::{Selection, Slice};
 use crate::judge::slices;
-use crate::policy::{self, Gate, Limit, Policy, RemovedRows, Severity, is_of_scorer};
+use crate::policy::{self, Gate, Limit, Noise, Policy, RemovedRows, Severity, is_of_scorer};
+use crate::stats::RunComponent;
 
 /// The candidate and one baseline, with the checks that they allow.
 pub(super) struct ComparedRuns<'a> {
@@ -26,6 +27,8 @@ pub(super) struct ComparedRuns<'a> {
     pub(super) rows: Option<Cause>,
     /// How rows are treated that are missing in the candidate.
     pub(super) removed_rows: RemovedRows,
+    /// The noise between runs; `None` if the policy does not declare it.
+    pub(super) noise: Option<&'a Noise>,
 }
 
 impl ComparedRuns<'_> {
@@ -106,6 +109,8 @@ impl<'a> CheckSpec<'a> {
         selection: &'a Selection,
         removed_rows: RemovedRows,
         pairing: &'a Pairing,
+        component: Option<RunComponent>,
+        clusters: Option<usize>,
     ) -> RowTest<'a> {
         RowTest {
             gate: self.gate,
@@ -114,6 +119,8 @@ impl<'a> CheckSpec<'a> {
             selection,
             removed_rows,
             pairing,
+            component,
+            clusters,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Findings about the choice of runs: those that leave checks undecided, and notes.
 
-use crate::evidence::{Baseline, Completeness, Evidence, Fact, Role, Run, RunStatus};
+use std::collections::BTreeSet;
+
+use crate::evidence::{Baseline, Completeness, Evidence, Fact, ListedRun, Role, Run, RunStatus};
 use crate::judge::cause::{Cause, RunCause, effect_of_choice};
 use crate::judge::finding::Finding;
 use crate::judge::name::Effect;
@@ -67,14 +69,27 @@ pub(super) fn has_several_runs(evidence: &Evidence) -> bool {
 /// A finding that several runs are pooled.
 fn pooled(terms: &Terms, evidence: &Evidence, role: Role) -> Option<Finding> {
     let runs = evidence.selection.runs.iter();
-    let judged: Vec<&str> = runs
+    let judged: Vec<&ListedRun> = runs
         .filter(|run| run.role == role && run.left_out.is_none())
-        .map(|run| run.id.as_str())
+        .collect();
+    // A run without a commit stands for one.
+    let commits: BTreeSet<(&str, Option<&str>)> = judged
+        .iter()
+        .map(|run| match &run.commit {
+            Some(commit) => (commit.as_str(), None),
+            None => ("", Some(run.id.as_str())),
+        })
         .collect();
     let is_pool = role == Role::Baseline || terms.reruns == Reruns::Pool;
     (judged.len() > 1 && is_pool).then(|| {
-        let runs = judged.into_iter().map(str::to_owned).collect();
-        Finding::new(Effect::Note, Cause::RerunsPooled { role, runs })
+        let runs = judged.iter().map(|run| run.id.clone()).collect();
+        let commits = commits.len() as u64;
+        let cause = Cause::RerunsPooled {
+            role,
+            commits,
+            runs,
+        };
+        Finding::new(Effect::Note, cause)
     })
 }
 

@@ -68,6 +68,13 @@ impl Scope<'_> {
             let help = "remove it, or write `evidence: significant` in this gate";
             self.report(Place::Key("confidence"), &message, help);
         }
+        if !raw.cluster_by.is_absent() && !no_effect.is_empty() {
+            let message = format!("`cluster_by` has no effect {no_effect}");
+            let help = "remove it, or write `evidence: significant` in this gate";
+            self.report(Place::Key("cluster_by"), &message, help);
+        }
+        let own_clusters = self.input("cluster_by", raw.cluster_by);
+        let clusters = own_clusters.or_else(|| defaults.cluster_by.clone());
         let confidence = self.confidence(raw.confidence);
         let severity = self.severity(raw.severity).unwrap_or(defaults.severity);
         let waive = self
@@ -84,20 +91,16 @@ impl Scope<'_> {
         let scorers = self.scorers(raw.scorer, metric);
         let conditions = self.conditions(raw.r#where);
         let against = self.against(raw.against, metric, &limits, defaults);
-        let by = self.text("by", "the name of an input", raw.by);
-        if by.as_ref().is_some_and(|path| path.trim().is_empty()) {
-            self.report(
-                Place::Value("by"),
-                "`by` is empty; expected the name of an input",
-                "name an input of the rows, or remove the key",
-            );
-        }
+        let by = self.input("by", raw.by);
+        let attempts = self.attempts(raw.k, metric);
         Some(Gate {
             name: name?,
             metric: metric?,
             scorers,
             conditions,
             by,
+            cluster_by: clusters.filter(|_| !limits.iter().all(is_observed)),
+            attempts: attempts.unwrap_or(1),
             against,
             limits,
             missing,

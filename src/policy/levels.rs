@@ -1,16 +1,16 @@
 //! Keys that are not known where they are: misspelt, of another level of the policy, or of a later version.
 
 use super::raw::{
-    RawBaseline, RawCandidate, RawComparability, RawDefaults, RawGate, RawIdentity, RawPolicy,
-    RawReport, RawWaiver,
+    RawBaseline, RawCandidate, RawComparability, RawDefaults, RawGate, RawIdentity, RawNoise,
+    RawPolicy, RawReport, RawWaiver,
 };
 use super::suggest::{lookalike, named, nearest, not_one_of};
 
 /// Keys of the policy language that this version does not implement.
-const LATER: [&str; 6] = ["cluster_by", "k", "last", "noise", "recorded_by", "verdict"];
+const LATER: [&str; 2] = ["recorded_by", "verdict"];
 
 /// The levels of a policy, each with its keys.
-const LEVELS: [(&str, &[&str]); 9] = [
+const LEVELS: [(&str, &[&str]); 10] = [
     ("at the top level", RawPolicy::KEYS),
     ("in a gate", RawGate::KEYS),
     ("in `candidate`", RawCandidate::KEYS),
@@ -19,6 +19,7 @@ const LEVELS: [(&str, &[&str]); 9] = [
     ("in `identity`", RawIdentity::KEYS),
     ("in `report`", RawReport::KEYS),
     ("in `comparability`", RawComparability::KEYS),
+    ("in `noise`", RawNoise::KEYS),
     ("in `waive`", RawWaiver::KEYS),
 ];
 

@@ -89,10 +89,21 @@ pub enum Aggregate {
     Total,
     /// A percentile of all trials, given as the fraction of trials whose value is at most the result.
     Percentile(f64),
+    /// The mean over rows of the chance that some number of attempts at the row pass.
+    Attempts(Attempts),
     /// The number of rows whose result changed between the two runs.
     ChangedRows(Change),
     /// The number of trials or rows.
     Count(Counted),
+}
+
+/// Which of the attempts at a row must pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempts {
+    /// Every one of them.
+    All,
+    /// At least one of them.
+    Any,
 }
 
 /// The direction in which a row changed.
@@ -176,6 +187,28 @@ metrics! {
         aggregate: Aggregate::RowMean,
         missing: MissingValue::InRange,
         interval: IntervalKind::Mean,
+        limits: &LimitKey::ALL,
+    }
+    /// For a boolean dimension: the mean over rows of the chance that `k` attempts at the row all pass.
+    PassHatK {
+        word: "pass_hat_k",
+        unit: Unit::Fraction,
+        subject: Subject::Dimension,
+        column: Some(Kind::Truth),
+        aggregate: Aggregate::Attempts(Attempts::All),
+        missing: MissingValue::Between(0.0, 1.0),
+        interval: IntervalKind::Rate,
+        limits: &LimitKey::ALL,
+    }
+    /// For a boolean dimension: the mean over rows of the chance that at least one of `k` attempts at the row passes.
+    PassAtK {
+        word: "pass_at_k",
+        unit: Unit::Fraction,
+        subject: Subject::Dimension,
+        column: Some(Kind::Truth),
+        aggregate: Aggregate::Attempts(Attempts::Any),
+        missing: MissingValue::Between(0.0, 1.0),
+        interval: IntervalKind::Rate,
         limits: &LimitKey::ALL,
     }
     /// Mean over rows of the fraction of a row's trials that have a score of the dimension's own type.
@@ -383,6 +416,12 @@ impl Metric {
         matches!(self.aggregate(), Aggregate::ChangedRows(_))
     }
 
+    /// Whether the metric is about a number of attempts at each row.
+    #[must_use]
+    pub const fn takes_attempts(self) -> bool {
+        matches!(self.aggregate(), Aggregate::Attempts(_))
+    }
+
     /// Whether the metric measures the time of predict calls. Only rows have these times; summaries do not.
     #[must_use]
     pub const fn is_latency(self) -> bool {
@@ -559,10 +598,11 @@ mod tests {
                 "{metric:?}"
             );
             // Only a mean over rows has an interval.
-            assert!(
-                !metric.has_interval() || definition.aggregate == Aggregate::RowMean,
-                "{metric:?}"
+            let is_mean = matches!(
+                definition.aggregate,
+                Aggregate::RowMean | Aggregate::Attempts(_)
             );
+            assert!(!metric.has_interval() || is_mean, "{metric:?}");
             assert!(!definition.limits.is_empty());
         }
     }

@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 mod edge_tests;
+mod edit;
 mod files;
 mod gate;
 mod issue;
@@ -14,6 +15,7 @@ mod levels;
 mod lines;
 mod metric;
 mod model;
+mod noise;
 mod parse;
 mod place;
 #[cfg(test)]
@@ -31,15 +33,16 @@ mod syntax;
 mod tests;
 mod yaml;
 
+pub use edit::with_key;
 pub use files::{PolicyFile, expand};
 pub use metric::{
-    Aggregate, Change, Counted, Definition, IntervalKind, Kind, LimitKey, Metric, MissingValue,
-    Subject, Unit,
+    Aggregate, Attempts, Change, Counted, Definition, IntervalKind, Kind, LimitKey, Metric,
+    MissingValue, Subject, Unit,
 };
 pub use model::{
     BaselineRule, CandidateRule, Comparability, Completeness, Condition, Consequence, Correction,
-    Evidence, FurtherBaseline, Gate, Limit, Missing, MissingRule, Policy, RemovedRows, Required,
-    Reruns, Severity, Waiver, is_of_scorer, matching,
+    Evidence, FurtherBaseline, Gate, Limit, Missing, MissingRule, Noise, Policy, RemovedRows,
+    Required, Reruns, Severity, Waiver, is_of_scorer, matching,
 };
 pub use parse::{MOST_PROBLEMS, line_of, parse};
 pub use raw::policy_schema as schema;

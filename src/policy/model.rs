@@ -38,6 +38,8 @@ pub struct Policy {
     pub accept_failed: bool,
     /// Whether `significant` limits on changes are corrected for each other.
     pub correction: Correction,
+    /// How much the runs of an unchanged model differ; `None` if that is not known.
+    pub noise: Option<Noise>,
     /// The inputs that stand for a row in reports, in this order; empty for the input that says most.
     pub show: Vec<String>,
     /// The gates; never empty.
@@ -80,6 +82,22 @@ impl Policy {
     pub fn needs_usage(&self) -> bool {
         self.gates.iter().any(|gate| gate.metric.is_usage())
     }
+}
+
+/// How much the runs of an unchanged model differ, as `calibrate` measured it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Noise {
+    /// The day on which it was measured.
+    pub measured: Date,
+    /// The last day on which it is used without a warning.
+    pub expires: Date,
+    /// The number of runs that were measured.
+    pub runs: u64,
+    /// The degrees of freedom: the runs less one, summed over the groups of runs.
+    pub df: u64,
+    /// By dimension: the standard deviation between the means of runs that their rows do not explain, in the unit of the
+    /// scorer.
+    pub run_sd: BTreeMap<String, f64>,
 }
 
 /// The rule for which run is judged.
@@ -192,6 +210,8 @@ pub struct BaselineRule {
     pub max_age: Option<SignedDuration>,
     /// How a row of the baseline is treated that the candidate lacks.
     pub removed_rows: RemovedRows,
+    /// The number of newest commits whose runs are pooled; at least 1.
+    pub last: u64,
 }
 
 /// A further run to compare with.
@@ -226,6 +246,11 @@ pub struct Gate {
     pub conditions: Vec<Condition>,
     /// The input for whose values the gate makes separate checks.
     pub by: Option<String>,
+    /// The input whose value the rows of one cluster share; `None` if each row stands for itself, or if no limit of the
+    /// gate has an interval.
+    pub cluster_by: Option<String>,
+    /// The number of attempts that the metric is about; 1 if it is not about attempts.
+    pub attempts: u64,
     /// The name of the further baseline that changes are measured from; `None` for `baseline`.
     pub against: Option<String>,
     /// The limits; never empty, in the order of [`LimitKey::ALL`].
@@ -259,6 +284,7 @@ impl Gate {
         self.evidence_of(limit) != Evidence::Observed
             || self.metric.compares()
             || self.metric.is_latency()
+            || self.metric.takes_attempts()
             || self.is_sliced()
     }
 

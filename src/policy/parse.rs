@@ -56,6 +56,7 @@ pub fn parse(path: &str, text: &str) -> Result<Policy, Vec<Problem>> {
             comparability: parts.comparability,
             accept_failed: parts.accept_failed,
             correction: parts.correction,
+            noise: parts.noise,
             show: parts.show,
             gates: parts.gates,
         }),

@@ -220,8 +220,8 @@ fn keys_at_the_wrong_place() {
             "1:1: Baseline: unknown key `Baseline` [Baseline] | did you mean `baseline`?",
         ),
         (
-            "noise: {runs: 3}",
-            "1:1: noise: this version of weave-gate does not know this key; a later one will [noise] | remove `noise`",
+            "baseline: {verdict: passed}",
+            "1:12: baseline.verdict: this version of weave-gate does not know this key; a later one will [verdict] | remove `verdict`",
         ),
         (
             "5: 6",
@@ -284,7 +284,7 @@ fn merge_keys_are_one_problem() {
         "version: 1\nx: &x {scorer: s, metric: pass_rate, min: 1}\ngates:\n  - name: g\n    <<: *x\n",
         &[
             "2:1: x: unknown key `x` [x] | use one of version, project, identity, candidate, baseline, baselines, \
-             accept_status, completeness, comparability, defaults, correction, report, gates",
+             accept_status, completeness, comparability, defaults, correction, noise, report, gates",
             "5:5: gates[0] \"g\": <<: merge keys (`<<`) are not read [<<] | write the merged keys out",
         ],
     );

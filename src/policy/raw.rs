@@ -132,6 +132,8 @@ block! {
         /// them no more often than it would fail a single one.
         #[schemars(extend("enum" = ["holm", "none"]))]
         correction: String,
+        /// How much the runs of an unchanged model differ. `weave-gate calibrate --write` measures and writes it.
+        noise: RawNoise,
         /// What reports show.
         report: RawReport,
         /// The gates, at least one.
@@ -384,6 +386,9 @@ block! {
         /// The path of a snapshot of it.
         #[schemars(regex(pattern = schema::TEMPLATE))]
         file: String,
+        /// The number of newest commits that match, from 1 to 50, whose runs are pooled. The default is 1.
+        #[schemars(range(min = 1, max = 50))]
+        last: u64,
         /// The maximum time since it finished, such as 30d. An older run leaves the change limits undecided.
         #[schemars(regex(pattern = schema::AGE))]
         max_age: String,
@@ -451,6 +456,33 @@ block! {
         /// The maximum fraction of missing scores that are ignored.
         #[schemars(range(min = 0, max = 1))]
         max_missing: f64,
+        /// The name of an input whose value rows that belong together share, such as the document that they ask about.
+        /// Confidence intervals then count these clusters of rows.
+        #[schemars(length(min = 1))]
+        cluster_by: String,
+    }
+}
+
+block! {
+    /// How much the runs of an unchanged model differ.
+    #[schemars(rename = "noise", extend("required" = ["measured", "expires", "runs", "df", "run_sd"]))]
+    RawNoise {
+        /// The day on which it was measured.
+        #[schemars(regex(pattern = schema::DAY))]
+        measured: String,
+        /// The last day on which it is used without a warning.
+        #[schemars(regex(pattern = schema::DAY))]
+        expires: String,
+        /// The number of runs that were measured.
+        #[schemars(range(min = 2))]
+        runs: u64,
+        /// The degrees of freedom: the runs less one, summed over the groups of runs.
+        #[schemars(range(min = 1))]
+        df: u64,
+        /// The standard deviation between the means of runs that their rows do not explain, by dimension, in the unit of
+        /// the scorer.
+        #[schemars(extend("minProperties" = 1, "additionalProperties" = {"type": "number", "minimum": 0}))]
+        run_sd: BTreeMap<String, Field<f64>>,
     }
 }
 
@@ -467,6 +499,9 @@ block! {
         /// The metric.
         #[schemars(extend("enum" = Metric::words()))]
         metric: String,
+        /// The number of attempts at a row that `pass_hat_k` and `pass_at_k` are about, at most the trials of each row.
+        #[schemars(range(min = 1, max = 1000))]
+        k: u64,
         /// Selects the rows whose inputs have one of the listed values. A nested input is written `outer.inner`.
         #[schemars(extend("minProperties" = 1, "propertyNames" = {"minLength": 1}))]
         r#where: BTreeMap<String, Field<RawAnyOf>>,
@@ -474,6 +509,10 @@ block! {
         /// gate undecided.
         #[schemars(length(min = 1))]
         by: String,
+        /// The name of an input whose value rows that belong together share, such as the document that they ask about.
+        /// Confidence intervals then count these clusters of rows.
+        #[schemars(length(min = 1))]
+        cluster_by: String,
         /// The name under `baselines` of the run that the gate compares with, instead of `baseline`.
         #[schemars(regex(pattern = schema::NAME))]
         against: String,
@@ -525,7 +564,7 @@ block! {
     #[schemars(rename = "waive", extend("required" = ["until", "reason"]))]
     RawWaiver {
         /// The last day of the waiver, such as 2026-12-31.
-        #[schemars(regex(pattern = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"))]
+        #[schemars(regex(pattern = schema::DAY))]
         until: String,
         /// The reason of the waiver.
         #[schemars(regex(pattern = r"\S"))]

@@ -7,7 +7,7 @@ use serde_yaml::Value;
 use super::issue::{Found, Help, Issue};
 use super::model::{
     BaselineRule, CandidateRule, Comparability, Completeness, Consequence, Correction, Evidence,
-    FurtherBaseline, Gate, MissingRule, RemovedRows, Reruns, Severity,
+    FurtherBaseline, Gate, MissingRule, Noise, RemovedRows, Reruns, Severity,
 };
 use super::raw::{
     Field, RawAttributes, RawBaseline, RawCandidate, RawComparability, RawDefaults,
@@ -36,6 +36,7 @@ pub(super) struct Parts {
     pub(super) comparability: Comparability,
     pub(super) accept_failed: bool,
     pub(super) correction: Correction,
+    pub(super) noise: Option<Noise>,
     pub(super) show: Vec<String>,
     pub(super) gates: Vec<Gate>,
 }
@@ -107,6 +108,13 @@ pub(super) fn policy(value: Value, issues: &mut Vec<Issue>) -> Option<Parts> {
         .comparability(comparability);
     let words = [("holm", Correction::Holm), ("none", Correction::None)];
     let correction = scope.word(Place::Value("correction"), raw.correction, &words);
+    let noise = scope
+        .map(
+            "noise",
+            "noise: {measured: 2026-11-29, expires: 2027-02-28, runs: 12, df: 11, run_sd: {correctness: 0.011}}",
+            raw.noise,
+        )
+        .and_then(|raw| scope.inside(Place::Value("noise")).noise(raw));
     let report = scope
         .map("report", "report: {show: [question]}", raw.report)
         .unwrap_or_default();
@@ -122,6 +130,7 @@ pub(super) fn policy(value: Value, issues: &mut Vec<Issue>) -> Option<Parts> {
         comparability,
         accept_failed,
         correction: correction.unwrap_or(Correction::Holm),
+        noise,
         show,
         gates,
     })
@@ -162,6 +171,7 @@ pub(super) struct Defaults {
     pub(super) confidence: f64,
     pub(super) missing: MissingRule,
     pub(super) tolerated: f64,
+    pub(super) cluster_by: Option<String>,
     /// The names under `baselines`.
     pub(super) baselines: BTreeSet<String>,
 }
@@ -326,7 +336,9 @@ impl Scope<'_> {
             attributes: raw.attributes,
         };
         let required = Expected::new("true, false or after-first", "required: after-first");
+        let is_named = !raw.run.is_absent() || !raw.file.is_absent();
         BaselineRule {
+            last: self.last(raw.last, is_named),
             source: self.source(raw.run, raw.file, selector),
             required: self
                 .optional(Place::Value("required"), required, raw.required)
@@ -527,8 +539,22 @@ impl Scope<'_> {
             severity: self.severity(raw.severity).unwrap_or(Severity::Block),
             missing: self.missing(raw.missing).unwrap_or(MissingRule::Bound),
             tolerated: self.fraction("max_missing", raw.max_missing).unwrap_or(0.0),
+            cluster_by: self.input("cluster_by", raw.cluster_by),
             baselines,
         }
+    }
+
+    /// The name of an input.
+    pub(super) fn input(&mut self, key: &str, field: Field<String>) -> Option<String> {
+        let path = self.text(key, "the name of an input", field)?;
+        if path.trim().is_empty() {
+            self.report(
+                Place::Value(key),
+                &format!("`{key}` is empty; expected the name of an input"),
+                "name an input of the rows, or remove the key",
+            );
+        }
+        Some(path)
     }
 
     fn gates(

@@ -7,13 +7,15 @@ use super::metric::{LimitKey, Metric, Unit};
 
 /// Text with `${NAME}`, `${NAME:-fallback}` and `$$`; not empty.
 pub(super) const TEMPLATE: &str = r"^([^$]|\$\$|\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}${]*)?\})+$";
-/// A project, or a template of one.
 /// The name of a further baseline.
 pub(super) const NAME: &str = r"^[A-Za-z0-9_.-]{1,60}$";
+/// A project, or a template of one.
 pub(super) const PROJECT: &str = r"^([^/\s][^/]*/[^/]*[^/\s]|.*\$\{.*)$";
 /// A run id, or a template of one.
 pub(super) const RUN: &str =
     r"^((?!latest$)(?!file:)(?!\.{1,2}$)[^\s=$]+|(https?://|weave:///)[^\s$]+|.*\$\{.*)$";
+/// A day.
+pub(super) const DAY: &str = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$";
 /// A maximum age: minutes to weeks, and not zero.
 pub(super) const AGE: &str = r"^(?=.*[1-9])\s*(\d+(\.\d+)?\s*[A-Za-z]+[\s,]*)+$";
 
@@ -96,7 +98,12 @@ fn rule(metric: Metric) -> Value {
     }
     if !metric.has_interval() {
         properties.insert("evidence".to_owned(), json!({"const": "observed"}));
+        properties.insert("cluster_by".to_owned(), json!(false));
     }
+    if metric.takes_attempts() {
+        return json!({"properties": properties, "required": ["scorer", "k"]});
+    }
+    properties.insert("k".to_owned(), json!(false));
     if metric.has_scorer() {
         return json!({"properties": properties, "required": ["scorer"]});
     }

@@ -102,6 +102,139 @@ gates:
 }
 
 #[test]
+fn wrong_numbers_of_commits_are_refused() {
+    for (file, said) in [
+        (
+            "baseline: {branch: main, last: 0}",
+            "baseline.last: 0 is below 1 | write a number, such as `last: 5`",
+        ),
+        (
+            "baseline: {branch: main, last: 51}",
+            "baseline.last: 51 is above 50",
+        ),
+        (
+            "baseline: {branch: main, last: 1.5}",
+            "expected a whole number",
+        ),
+        (
+            "baseline: {run: a, last: 5}",
+            "baseline.last: `last` has no effect on a baseline that is named by `run` or `file`",
+        ),
+    ] {
+        refused(&gate(file, "metric: rows, min: 1"), &[said]);
+    }
+}
+
+#[test]
+fn noise_is_whole_and_plausible() {
+    let whole = "noise: {measured: 2026-11-29, expires: 2027-02-28, runs: 12, df: 11, run_sd: {s: 0.011, t.u: 0}}";
+    let policy = accepted(&gate(whole, "metric: rows, min: 1"));
+    let noise = policy.noise.unwrap();
+    assert_eq!((noise.runs, noise.df), (12, 11));
+    assert_eq!(noise.measured.to_string(), "2026-11-29");
+    assert_eq!(noise.expires.to_string(), "2027-02-28");
+    let found: Vec<(&str, f64)> = noise
+        .run_sd
+        .iter()
+        .map(|(name, sd)| (name.as_str(), *sd))
+        .collect();
+    assert_eq!(found, [("s", 0.011), ("t.u", 0.0)]);
+    for (key, other, said) in [
+        ("runs: 12, ", "", "noise: missing key `runs`"),
+        (
+            "run_sd: {s: 0.011, t.u: 0}",
+            "run_sd: {}",
+            "noise.run_sd: `run_sd` is empty",
+        ),
+        ("0.011", "-0.011", "noise.run_sd.s: -0.011 is below 0"),
+        ("0.011", "1%", "noise.run_sd.s"),
+        (
+            "df: 11",
+            "df: 12",
+            "noise.df: 12 degrees of freedom are not less than 12 runs",
+        ),
+        ("df: 11", "df: 0", "noise.df: 0 is below 1"),
+        (
+            "2027-02-28",
+            "2026-11-28",
+            "noise.expires: the noise expires before 2026-11-29",
+        ),
+        (
+            "2026-11-29",
+            "yesterday",
+            "noise.measured: `yesterday` is not a day",
+        ),
+    ] {
+        refused(
+            &gate(&whole.replace(key, other), "metric: rows, min: 1"),
+            &[said],
+        );
+    }
+}
+
+#[test]
+fn attempts_and_clusters_are_for_gates_that_use_them() {
+    for (keys, said) in [
+        (
+            "scorer: s, metric: pass_hat_k, min: 1",
+            "missing key `k`: `pass_hat_k` is about k attempts at a row",
+        ),
+        (
+            "scorer: s, metric: pass_at_k, k: 0, min: 1",
+            "k: 0 is below 1",
+        ),
+        (
+            "scorer: s, metric: pass_rate, k: 3, min: 1",
+            "k: `k` has no effect on `pass_rate`",
+        ),
+        (
+            "scorer: s, metric: pass_rate, cluster_by: doc, min: 1",
+            "cluster_by: `cluster_by` has no effect with `evidence: observed`",
+        ),
+        (
+            "scorer: s, metric: pass_rate, evidence: proven, cluster_by: '', min: 1",
+            "cluster_by: `cluster_by` is empty",
+        ),
+        (
+            "metric: latency_p95, cluster_by: doc, max: 1",
+            "cluster_by: `cluster_by` has no effect with `evidence: observed`",
+        ),
+    ] {
+        refused(&gate("", keys), &[said]);
+    }
+    let policy = accepted(
+        "version: 1
+defaults: {evidence: significant, cluster_by: doc}
+gates:
+  - {name: a, scorer: s, metric: pass_rate, max_drop: 0.1}
+  - {name: b, scorer: s, metric: pass_rate, max_drop: 0.1, cluster_by: customer}
+  - {name: c, scorer: s, metric: pass_rate, min: 0.1}
+  - {name: d, metric: rows, min: 1}
+  - {name: e, scorer: s, metric: pass_hat_k, k: 4, min: 0.1}
+",
+    );
+    let found: Vec<(Option<&str>, u64)> = policy
+        .gates
+        .iter()
+        .map(|gate| (gate.cluster_by.as_deref(), gate.attempts))
+        .collect();
+    let expected = [
+        (Some("doc"), 1),
+        (Some("customer"), 1),
+        (None, 1),
+        (None, 1),
+        (None, 4),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(policy.baseline.last, 1);
+    let policy = accepted(&gate(
+        "baseline: {branch: main, last: 5}",
+        "metric: rows, min: 1",
+    ));
+    assert_eq!(policy.baseline.last, 5);
+}
+
+#[test]
 fn every_metric_can_be_gated() {
     for metric in Metric::ALL {
         for key in metric.limits() {
@@ -110,9 +243,18 @@ fn every_metric_can_be_gated() {
             } else {
                 ""
             };
+            let attempts = if metric.takes_attempts() {
+                "k: 3, "
+            } else {
+                ""
+            };
             let policy = accepted(&gate(
                 "",
-                &format!("{scorer}metric: {}, {}: 1", metric.word(), key.word()),
+                &format!(
+                    "{scorer}{attempts}metric: {}, {}: 1",
+                    metric.word(),
+                    key.word()
+                ),
             ));
             assert_eq!(
                 policy.gates[0].limits,
@@ -332,12 +474,8 @@ fn wrong_selectors_are_named() {
             "completeness: `ignore` is not a value of `completeness` | use one of undecided, warn",
         ),
         (
-            "baseline: {last: 5}",
-            "baseline.last: this version of weave-gate does not know this key; a later one will | remove `last`",
-        ),
-        (
-            "noise: {}",
-            "noise: this version of weave-gate does not know this key",
+            "baseline: {verdict: passed}",
+            "baseline.verdict: this version of weave-gate does not know this key; a later one will | remove `verdict`",
         ),
         (
             "candidate: {run: latest}",

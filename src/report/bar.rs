@@ -118,6 +118,9 @@ mod tests {
 
     fn drawn(low: f64, point: f64, high: f64, key: LimitKey, value: f64) -> Option<String> {
         let chance = TestResult {
+            clusters: None,
+            found: None,
+            run_reach: None,
             rule: Evidence::Significant,
             confidence: 0.95,
             rows: 10,

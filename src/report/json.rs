@@ -257,6 +257,9 @@ pub(super) struct JsonCheck<'a> {
     #[serde(with = "word")]
     #[schemars(with = "String", extend("enum" = Metric::words()))]
     pub(super) metric: Metric,
+    /// The number of attempts that `pass_hat_k` and `pass_at_k` are about; null for other metrics.
+    #[serde(default)]
+    pub(super) k: Option<u64>,
     /// The name under `baselines` of the baseline that the gate compares with; null for `baseline`.
     pub(super) against: Option<Cow<'a, str>>,
     /// The key of the limit.
@@ -347,6 +350,12 @@ pub(super) struct JsonChance {
     pub(super) confidence: f64,
     /// The number of rows that are tested.
     pub(super) rows: u64,
+    /// The number of clusters that these rows are in; null if each row stands for itself.
+    #[serde(default)]
+    pub(super) clusters: Option<u64>,
+    /// Half of the width that the noise between runs alone gives the interval; null if it is not known.
+    #[serde(default)]
+    pub(super) run_reach: Option<f64>,
     /// The number of rows that are true in the baseline and not in the candidate; null if rows have several trials.
     pub(super) regressed: Option<u64>,
     /// The number of rows that are true in the candidate and not in the baseline; null if rows have several trials.
@@ -374,7 +383,11 @@ pub(super) struct JsonChance {
     pub(super) mcnemar_mid_p: Option<f64>,
     /// The smallest change that this number of rows can detect in a single test.
     pub(super) resolution: Option<f64>,
-    /// The approximate number of rows that would decide the check; null if these rows decide it.
+    /// The change that the check finds with a probability of 80 %, if rows vary as they do here; null for a limit on the
+    /// value.
+    #[serde(default)]
+    pub(super) found: Option<f64>,
+    /// The approximate number of rows, or clusters of rows, that would decide the check; null if these rows decide it.
     pub(super) rows_needed: Option<u64>,
 }
 
@@ -387,6 +400,7 @@ impl From<&JsonCheck<'_>> for Values {
         };
         Self {
             metric: check.metric,
+            attempts: check.k.unwrap_or(1),
             limit: Limit {
                 key: check.limit_key,
                 value: check.limit,
@@ -668,6 +682,8 @@ fn chance(chance: &TestResult) -> JsonChance {
     JsonChance {
         confidence: chance.confidence,
         rows: chance.rows,
+        clusters: chance.clusters,
+        run_reach: chance.run_reach,
         regressed: chance.discordant.map(|(regressed, _)| regressed),
         fixed: chance.discordant.map(|(_, fixed)| fixed),
         point: finite(chance.point),
@@ -681,6 +697,7 @@ fn chance(chance: &TestResult) -> JsonChance {
             .discordant
             .map(|(regressed, fixed)| mid_p(regressed, fixed)),
         resolution: chance.resolution,
+        found: chance.found,
         rows_needed: chance.rows_needed,
     }
 }
@@ -738,6 +755,7 @@ fn check<'r>(judged: &Judged, check: &'r Check) -> JsonCheck<'r> {
         subject: borrowed(check.subject.as_deref()),
         slice: check.slice.as_ref().map(slice),
         metric: check.metric,
+        k: check.metric.takes_attempts().then_some(check.attempts),
         against: borrowed(check.against.as_deref()),
         limit_key: check.limit.key,
         limit: check.limit.value,

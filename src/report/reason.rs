@@ -95,7 +95,7 @@ pub(super) fn conclusion(check: &Check) -> Prose {
 
 fn test_conclusion(check: &Check, outcome: RuleOutcome, test: &TestResult) -> String {
     let is_proof = test.rule == policy::Evidence::Proven;
-    let rows = plural(test.rows, "row");
+    let rows = rows_of(test);
     match outcome {
         RuleOutcome::Holds | RuleOutcome::Broken if is_proof => {
             format!("proven: the interval is {}", interval(check, test))
@@ -112,7 +112,7 @@ fn test_conclusion(check: &Check, outcome: RuleOutcome, test: &TestResult) -> St
         RuleOutcome::Broken => format!("not chance{}", chance(test)),
         RuleOutcome::Open => {
             let more = test.rows_needed.map_or_else(String::new, |needed| {
-                format!("; about {} like these would decide", plural(needed, "row"))
+                format!("; about {} like these would decide", units_of(test, needed))
             });
             format!(
                 "the interval {} is on both sides of the limit{more}",
@@ -276,7 +276,7 @@ fn change(check: &Check, candidate: f64, baseline: f64) -> Option<f64> {
 fn by_test(check: &Check, outcome: RuleOutcome, test: &TestResult) -> String {
     let is_proof = test.rule == policy::Evidence::Proven;
     let what = tested(check, test);
-    let rows = plural(test.rows, "row");
+    let rows = rows_of(test);
     match outcome {
         RuleOutcome::Holds if is_proof => format!(
             "{what}; proven: the interval {} is within {}",
@@ -313,7 +313,7 @@ fn by_test(check: &Check, outcome: RuleOutcome, test: &TestResult) -> String {
         RuleOutcome::Broken => format!("{what}, {}; not chance{}", beyond(check), chance(test)),
         RuleOutcome::Open => {
             let more = test.rows_needed.map_or_else(String::new, |needed| {
-                format!("; about {} like these would decide", plural(needed, "row"))
+                format!("; about {} like these would decide", units_of(test, needed))
             });
             format!(
                 "{what}; the interval {} is on both sides of {}{more}",
@@ -321,11 +321,30 @@ fn by_test(check: &Check, outcome: RuleOutcome, test: &TestResult) -> String {
                 units::limit(check)
             )
         }
-        RuleOutcome::TooFew if test.rows < 2 => {
+        RuleOutcome::TooFew if test.clusters.unwrap_or(test.rows) < 2 => {
             format!("{rows}: too few to tell chance from change")
         }
         RuleOutcome::TooFew => format!("{rows}, all alike or too few to tell chance from change"),
     }
+}
+
+/// The rows of a test: `120 rows`, or `120 rows in 8 clusters`.
+pub(super) fn rows_of(test: &TestResult) -> String {
+    let rows = plural(test.rows, "row");
+    match test.clusters {
+        Some(clusters) => format!("{rows} in {}", plural(clusters, "cluster")),
+        None => rows,
+    }
+}
+
+/// A number of rows, or of clusters if the rows are in clusters.
+fn units_of(test: &TestResult, number: u64) -> String {
+    let unit = if test.clusters.is_some() {
+        "cluster"
+    } else {
+        "row"
+    };
+    plural(number, unit)
 }
 
 /// The value that was tested, or the change.

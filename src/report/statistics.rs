@@ -3,12 +3,12 @@
 use super::reason::p_value;
 use super::units;
 use crate::judge::Check;
-use crate::number::show;
+use crate::number::{plural, show};
 
 /// The numbers of a confidence interval and its test.
 pub(super) struct Statistics {
-    /// The number of rows.
-    pub(super) rows: u64,
+    /// The number of rows: `120`, or `120 in 8 clusters`.
+    pub(super) rows: String,
     /// The ends of the interval, in the unit of the value or of the change.
     pub(super) low: String,
     pub(super) high: String,
@@ -19,8 +19,10 @@ pub(super) struct Statistics {
     pub(super) corrected_p: Option<String>,
     /// The smallest change that this number of rows can detect.
     pub(super) detectable: Option<String>,
-    /// About how many rows like these would decide the check.
-    pub(super) rows_needed: Option<u64>,
+    /// The change that the check finds in 80 % of cases.
+    pub(super) found: Option<String>,
+    /// About how many rows, or clusters, like these would decide the check.
+    pub(super) rows_needed: Option<String>,
 }
 
 /// The statistics of a check; `None` if its measured value decides it.
@@ -28,7 +30,10 @@ pub(super) fn of(check: &Check) -> Option<Statistics> {
     let test = check.chance.as_ref()?;
     let size = |size: f64| units::size_of_change(check.metric, size, false, 0.0);
     Some(Statistics {
-        rows: test.rows,
+        rows: match test.clusters {
+            Some(clusters) => format!("{} in {}", test.rows, plural(clusters, "cluster")),
+            None => test.rows.to_string(),
+        },
         low: end(check, test.interval.low),
         high: end(check, test.interval.high),
         confidence: format!("{} %", show(test.confidence * 100.0, 0.0)),
@@ -38,7 +43,11 @@ pub(super) fn of(check: &Check) -> Option<Statistics> {
             Some(true) | None => test.adjusted_p.map(p_value),
         },
         detectable: test.resolution.map(size),
-        rows_needed: test.rows_needed,
+        found: test.found.map(size),
+        rows_needed: test.rows_needed.map(|needed| match test.clusters {
+            Some(_) => format!("about {}", plural(needed, "cluster")),
+            None => format!("about {needed}"),
+        }),
     })
 }
 

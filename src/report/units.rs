@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use crate::judge::{Check, Measure};
 use crate::number::{TOLERANCE, count, nearest_count, show, trimmed};
-use crate::policy::{Kind, Limit, LimitKey, Metric, Unit};
+use crate::policy::{Aggregate, Attempts, Kind, Limit, LimitKey, Metric, Unit};
 
 /// More decimals tell no doubles apart.
 const MOST_DECIMALS: usize = 17;
@@ -17,6 +17,7 @@ const ROUNDING: f64 = 1e-12;
 #[derive(Clone, Copy)]
 pub(super) struct Values {
     pub(super) metric: Metric,
+    pub(super) attempts: u64,
     pub(super) limit: Limit,
     pub(super) baseline: Option<Ends>,
     pub(super) candidate: Option<Ends>,
@@ -26,10 +27,24 @@ impl From<&Check> for Values {
     fn from(check: &Check) -> Self {
         Self {
             metric: check.metric,
+            attempts: check.attempts,
             limit: check.limit,
             baseline: check.baseline.as_ref().map(Ends::from),
             candidate: check.candidate.as_ref().map(Ends::from),
         }
+    }
+}
+
+/// A metric in words: `pass rate`, or `pass^3` for the chance that three attempts all pass.
+pub(super) fn metric(metric: Metric, attempts: u64) -> String {
+    match metric.aggregate() {
+        Aggregate::Attempts(Attempts::All) => format!("pass^{attempts}"),
+        Aggregate::Attempts(Attempts::Any) => format!("pass@{attempts}"),
+        Aggregate::RowMean
+        | Aggregate::Total
+        | Aggregate::Percentile(_)
+        | Aggregate::ChangedRows(_)
+        | Aggregate::Count(_) => metric.word().replace('_', " "),
     }
 }
 
@@ -395,6 +410,7 @@ mod tests {
             high: value,
         };
         let values = |before: f64, after: f64| Values {
+            attempts: 1,
             metric: Metric::PassRate,
             limit: Limit {
                 key: LimitKey::MaxDrop,

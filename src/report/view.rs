@@ -8,9 +8,12 @@ use crate::judge::{
 };
 use crate::number::plural;
 use crate::policy::{Kind, Metric, Severity};
+use crate::prose::Prose;
 
 /// The number of characters of a commit that are shown.
 const SHORT_COMMIT: usize = 7;
+/// The maximum number of changes that the line on what the rows can show names.
+const MOST_FOUND: usize = 3;
 
 /// The checks in the order for people: blocking checks first, passed checks last, otherwise in the policy's order.
 pub(super) fn ordered(judgement: &Judgement) -> Vec<&Check> {
@@ -154,7 +157,37 @@ pub(super) fn name(check: &Check) -> CheckName<'_> {
 
 /// The metric in words: `pass rate`.
 pub(super) fn metric(check: &Check) -> String {
-    check.metric.word().replace('_', " ")
+    units::metric(check.metric, check.attempts)
+}
+
+/// What the tests of a judgement can show: which changes they find in most cases; `None` if nothing is tested.
+pub(super) fn power(judgement: &Judgement) -> Option<Prose> {
+    let mut found: Vec<(String, &str)> = Vec::new();
+    for check in ordered(judgement) {
+        let Some(size) = check.chance.as_ref().and_then(|test| test.found) else {
+            continue;
+        };
+        let size = units::size_of_change(check.metric, size, false, 0.0);
+        let way = if check.limit.key.wants_high() {
+            "drop"
+        } else {
+            "rise"
+        };
+        let size = format!("a {way} of {size}");
+        if !found.contains(&(size.clone(), check.gate.as_str())) {
+            found.push((size, &check.gate));
+        }
+    }
+    let more = found.len().saturating_sub(MOST_FOUND);
+    let mut text = Prose::from("in 80 % of cases these rows find ");
+    for (place, (size, gate)) in found.iter().take(MOST_FOUND).enumerate() {
+        let before = if place == 0 { "" } else { ", " };
+        text = text.text(format!("{before}{size} in ")).name(*gate);
+    }
+    if more > 0 {
+        text = text.text(format!(", and {more} more"));
+    }
+    (!found.is_empty()).then_some(text)
 }
 
 /// The number of checks that passed.

@@ -91,7 +91,7 @@ pub(super) fn worst_rows(judged: &Judged) -> Vec<WorstRow> {
 fn change(check: &Check, row: &Row) -> RowChange {
     let what = match &check.subject {
         Some(subject) => subject.clone(),
-        None => check.metric.word().replace('_', " "),
+        None => super::view::metric(check),
     };
     RowChange {
         what,

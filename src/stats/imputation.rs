@@ -1,14 +1,17 @@
 //! Bounds on the means and deviations of numbers, some of which are known only to lie between two ends.
 
-use super::Sample;
+use super::cluster_imputation::Clusters;
 use super::mean::sum;
 use super::quantile::t_quantile;
+use super::{RunComponent, Sample};
 use crate::number::count;
 
 /// The relative margin that keeps rounding errors from making bounds too narrow.
 const ROUNDING: f64 = 1e-9;
 /// Rounding errors are at most this fraction of the largest number.
 const EPSILON: f64 = 1e-12;
+/// The number of steps of a search for the lowest value: each leaves 0.618 of the range.
+const STEPS: u32 = 70;
 
 /// Numbers, some of which are open: they may lie anywhere between two ends. An imputation gives each open number a
 /// value.
@@ -23,6 +26,8 @@ pub struct Imputations {
     open: Vec<(f64, f64)>,
     /// The largest absolute value of all ends, at least 1.
     scale: f64,
+    /// The clusters that the rows are in; the fields above are empty then. `None` if each row stands for itself.
+    clusters: Option<Clusters>,
 }
 
 impl Imputations {
@@ -38,6 +43,21 @@ impl Imputations {
             rows: one.len() as u64,
             known: Moments::of(&known),
             open: open.map(|(a, b)| (a.min(*b), a.max(*b))).collect(),
+            clusters: None,
+        }
+    }
+
+    /// Clusters of rows, by the sum of each cluster, which lies between the values at the same index of two lists, and by
+    /// the number of its rows.
+    #[must_use]
+    pub fn of_clusters(one: &[f64], other: &[f64], sizes: &[f64]) -> Self {
+        let clusters = Clusters::new(one, other, sizes);
+        Self {
+            rows: clusters.number(),
+            known: Moments::default(),
+            open: Vec::new(),
+            scale: clusters.scale(),
+            clusters: Some(clusters),
         }
     }
 
@@ -47,6 +67,9 @@ impl Imputations {
     /// centre with each open number as far away from it as possible.
     #[must_use]
     pub fn greatest_deviation(&self) -> f64 {
+        if let Some(clusters) = &self.clusters {
+            return clusters.deviation(clusters.most_squares()) * (1.0 + ROUNDING);
+        }
         let ends = || self.open.iter().flat_map(|(low, high)| [*low, *high]);
         let least = ends().fold(f64::INFINITY, f64::min);
         let most = ends().fold(f64::NEG_INFINITY, f64::max);
@@ -64,9 +87,23 @@ impl Imputations {
     }
 
     /// Among the imputations whose mean is at most `ceiling`, the one whose mean divided by its standard deviation is
-    /// lowest. This is the imputation that is least likely by chance. `None` if no mean is that low.
+    /// lowest. This is the imputation that is least likely by chance, also if a run component makes each of them more
+    /// likely. `None` if no mean is that low.
     #[must_use]
-    pub fn least_by_chance(&self, ceiling: f64) -> Option<Sample> {
+    pub fn least_by_chance(&self, ceiling: f64, component: Option<RunComponent>) -> Option<Sample> {
+        if self.clusters.is_some() || component.is_some() {
+            // At means above 0 no p-value is small, and they need not fall and rise.
+            let is_any_low = self.means().is_some_and(|(least, _)| least < 0.0);
+            let ceiling = if is_any_low {
+                ceiling.min(0.0)
+            } else {
+                ceiling
+            };
+            return self.searched(ceiling, |sample| match component {
+                Some(_) => sample.p_with(true, component).unwrap_or(1.0),
+                None => sample.mean / sample.deviation,
+            });
+        }
         let turns = |stretch: &Stretch| {
             // The first level is where the derivative of the ratio is zero.
             let fixed = &stretch.fixed;
@@ -82,10 +119,19 @@ impl Imputations {
         })
     }
 
-    /// The imputation whose interval has the lowest high end; `None` if there are no numbers. `confidence` is
-    /// one-sided.
+    /// The imputation whose interval, widened by a run component if there is one, has the lowest high end; `None` if there
+    /// are no numbers. `confidence` is one-sided.
     #[must_use]
-    pub fn lowest_end(&self, confidence: f64) -> Option<Sample> {
+    pub fn lowest_end(&self, confidence: f64, component: Option<RunComponent>) -> Option<Sample> {
+        if self.clusters.is_some() || component.is_some() {
+            return self.searched(f64::INFINITY, |sample| {
+                let high = sample
+                    .interval(confidence)
+                    .map_or(f64::INFINITY, |of| of.high);
+                let reach = component.map_or(0.0, |of| of.reach(confidence));
+                sample.mean + (high - sample.mean).hypot(reach)
+            });
+        }
         let freedom = count(self.rows) - 1.0;
         // The half-width of the interval per square root of the sum of squares.
         let part = t_quantile(confidence, freedom) / (count(self.rows) * freedom).sqrt();
@@ -98,6 +144,74 @@ impl Imputations {
             [fixed.mean - below; 2]
         };
         self.lowest(turns, |mean, squares| Some(mean + part * squares.sqrt()))
+    }
+
+    /// The lowest and the highest possible mean; `None` if there are no numbers.
+    fn means(&self) -> Option<(f64, f64)> {
+        if let Some(clusters) = &self.clusters {
+            return (clusters.number() > 0).then(|| clusters.means());
+        }
+        let stretches = self.stretches();
+        let (first, last) = (stretches.first()?, stretches.last()?);
+        Some((first.at(first.from).0, last.at(last.to).0))
+    }
+
+    /// The imputation with the lowest score among those with a mean of at most `ceiling` and the smallest deviation for
+    /// their mean. The scores of the means must fall and then rise: the smallest deviation is a convex function of the
+    /// mean, so this is true of an end of an interval, and of a p-value at means below 0.
+    fn searched(&self, ceiling: f64, score: impl Fn(&Sample) -> f64) -> Option<Sample> {
+        let stretches = if self.clusters.is_none() {
+            self.stretches()
+        } else {
+            Vec::new()
+        };
+        let (least, most) = self.means()?;
+        let most = most.min(ceiling + EPSILON * self.scale);
+        if self.rows == 0 || least.is_nan() || least > most {
+            return None;
+        }
+        let at = |mean: f64| {
+            let deviation = if let Some(clusters) = &self.clusters {
+                clusters.deviation(clusters.least_squares(mean))
+            } else {
+                let place = stretches.partition_point(|one| one.at(one.to).0 < mean);
+                let stretch = stretches.get(place).or(stretches.last());
+                let squares = stretch.map_or(f64::NAN, |stretch| {
+                    let level = stretch.level_of_mean(mean);
+                    // Where no number is open, the mean is the same at every level.
+                    let level = if level.is_nan() { stretch.from } else { level };
+                    stretch.at(level.clamp(stretch.from, stretch.to)).1
+                });
+                (squares / (count(self.rows) - 1.0).max(1.0)).sqrt()
+            };
+            Sample {
+                rows: self.rows,
+                mean,
+                deviation: deviation * (1.0 - ROUNDING),
+            }
+        };
+        let part = (5.0_f64.sqrt() - 1.0) / 2.0;
+        let (mut low, mut high) = (least, most);
+        let scored = |mean: f64| {
+            let sample = at(mean);
+            (score(&sample), sample)
+        };
+        let ends = [scored(low), scored(high)];
+        let mut inner = [high - part * (high - low), low + part * (high - low)].map(scored);
+        for _ in 0..STEPS {
+            let [left, right] = inner;
+            if left.0 <= right.0 {
+                high = right.1.mean;
+                inner = [scored(high - part * (high - low)), left];
+            } else {
+                low = left.1.mean;
+                inner = [right, scored(low + part * (high - low))];
+            }
+        }
+        let mut all = ends.into_iter().chain(inner);
+        let first = all.next()?;
+        let best = all.fold(first, |best, one| if one.0 < best.0 { one } else { best });
+        Some(best.1)
     }
 
     /// The imputation with the lowest score among those with the smallest deviation for their mean. Along a stretch of
@@ -292,35 +406,36 @@ mod tests {
         let imputations = Imputations::new(&[-1.0, -3.0, -9.0], &[-1.0, -3.0, 9.0]);
         let squares = 2.0 + 2.0 / 3.0 * 0.25;
         is(
-            imputations.least_by_chance(f64::INFINITY),
+            imputations.least_by_chance(f64::INFINITY, None),
             -6.5 / 3.0,
             f64::sqrt(squares / 2.0),
         );
         // For a mean of at most -3, the open number must be -5.
-        is(imputations.least_by_chance(-3.0), -3.0, 2.0);
-        assert_eq!(imputations.least_by_chance(-4.4), None);
+        is(imputations.least_by_chance(-3.0, None), -3.0, 2.0);
+        assert_eq!(imputations.least_by_chance(-4.4, None), None);
         // A mean that is above the ceiling only by rounding counts as at the ceiling.
         let large = Imputations::new(&[-1e5, -3e5, -9e5], &[-1e5, -3e5, 9e5]);
         for step in 0..50 {
             let ceiling = -3e5 - 1_234.567 * f64::from(step);
-            is(large.least_by_chance(ceiling), ceiling, {
+            is(large.least_by_chance(ceiling, None), ceiling, {
                 let last = 3.0 * ceiling + 4e5;
                 Sample::of(&[-1e5, -3e5, last]).unwrap().deviation
             });
         }
         // If no number is open, the only imputation is the numbers themselves.
         let known = Imputations::new(&[-1.0, -3.0], &[-1.0, -3.0]);
-        is(known.least_by_chance(-1.0), -2.0, 2.0_f64.sqrt());
-        is(known.lowest_end(0.9), -2.0, 2.0_f64.sqrt());
+        is(known.least_by_chance(-1.0, None), -2.0, 2.0_f64.sqrt());
+        is(known.lowest_end(0.9, None), -2.0, 2.0_f64.sqrt());
         // Both numbers can be equal at every level. The lowest level is chosen.
         is(
-            Imputations::new(&[-2.0, -2.0], &[-1.0, -1.0]).least_by_chance(f64::INFINITY),
+            Imputations::new(&[-2.0, -2.0], &[-1.0, -1.0]).least_by_chance(f64::INFINITY, None),
             -2.0,
             0.0,
         );
         // All numbers can be equal below 0.
         is(
-            Imputations::new(&[-1.0, -3.0, -2.0], &[-1.0, 0.0, 0.0]).least_by_chance(f64::INFINITY),
+            Imputations::new(&[-1.0, -3.0, -2.0], &[-1.0, 0.0, 0.0])
+                .least_by_chance(f64::INFINITY, None),
             -1.0,
             0.0,
         );
@@ -332,12 +447,16 @@ mod tests {
         // mean has more effect than the deviation.
         let imputations = Imputations::new(&[1.0, 3.0, -9.0], &[1.0, 3.0, 9.0]);
         is(
-            imputations.lowest_end(0.51),
+            imputations.lowest_end(0.51, None),
             -5.0 / 3.0,
             f64::sqrt(124.0 / 3.0),
         );
         // SciPy's t.ppf(0.95, 2) is 2.919986. The end is lowest when the third number is 1.368651.
-        is(imputations.lowest_end(0.95), 1.789_550_376, 1.064_362_313);
+        is(
+            imputations.lowest_end(0.95, None),
+            1.789_550_376,
+            1.064_362_313,
+        );
     }
 
     /// Low ends, high ends, and one imputation between them.
@@ -365,9 +484,9 @@ mod tests {
             let found = Sample::of(&filled).unwrap();
             prop_assert!(found.deviation <= imputations.greatest_deviation() + 1e-12);
             let end = |sample: Sample| sample.interval(confidence).unwrap().high;
-            prop_assert!(end(imputations.lowest_end(confidence).unwrap()) <= end(found) + 1e-8);
+            prop_assert!(end(imputations.lowest_end(confidence, None).unwrap()) <= end(found) + 1e-8);
             if found.mean <= ceiling && found.mean < 0.0 {
-                let least = imputations.least_by_chance(ceiling).unwrap();
+                let least = imputations.least_by_chance(ceiling, None).unwrap();
                 prop_assert!(least.mean / least.deviation <= found.mean / found.deviation + 1e-6);
             }
         }
@@ -402,11 +521,25 @@ mod tests {
                 (same.mean - found.mean).abs() < 1e-9 * size && (same.deviation - found.deviation).abs() < 1e-6 * size
             };
             let end = |sample: Sample| sample.interval(confidence).unwrap().high;
-            let lowest = imputations.lowest_end(confidence).unwrap();
+            let lowest = imputations.lowest_end(confidence, None).unwrap();
             prop_assert!(is_one(lowest), "{:?}", lowest);
             prop_assert!(levels().all(|sample| end(lowest) <= end(sample) + 1e-6 * size));
-            if let Some(least) = imputations.least_by_chance(-0.01 * size) {
+            // Clusters of one row, and a component that is too small to count, give the same by a search.
+            let clusters = Imputations::of_clusters(&low, &high, &vec![1.0; low.len()]);
+            let tiny = RunComponent::of_value(1e-12 * size, 11, 1);
+            for searched in [clusters.lowest_end(confidence, None), imputations.lowest_end(confidence, tiny)] {
+                prop_assert!((end(searched.unwrap()) - end(lowest)).abs() < 1e-6 * size);
+            }
+            if let Some(least) = imputations.least_by_chance(-0.01 * size, None) {
                 prop_assert!(is_one(least), "{:?}", least);
+                let p = |sample: Option<Sample>| sample.unwrap().p(true).unwrap();
+                for searched in [
+                    clusters.least_by_chance(-0.01 * size, None),
+                    clusters.least_by_chance(-0.01 * size, tiny),
+                    imputations.least_by_chance(-0.01 * size, tiny),
+                ] {
+                    prop_assert!((p(searched) - p(Some(least))).abs() < 1e-6);
+                }
                 let ratio = |sample: Sample| (sample.mean / sample.deviation).max(-1e6);
                 let mut low = levels().filter(|sample| sample.mean <= -0.01 * size);
                 prop_assert!(low.all(|sample| ratio(least) <= ratio(sample) + 1e-6 * ratio(sample).abs()));

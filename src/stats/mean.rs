@@ -1,7 +1,7 @@
 //! Means of rows, and of differences of rows.
 
-use super::Interval;
-use super::quantile::{t_quantile, t_tail};
+use super::quantile::{normal_tail, t_quantile, t_tail, t_upper};
+use super::{Interval, RunComponent};
 use crate::number::count;
 
 /// Numbers above this are scaled down, because their squares may overflow.
@@ -12,11 +12,12 @@ const SCALE: f64 = f64::from_bits((1023 + 600) << 52);
 /// The count, mean and deviation of rows' numbers, summed up so that their order hardly matters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
-    /// The number of rows.
+    /// The number of rows, or of clusters of rows.
     pub rows: u64,
     /// The mean of the numbers.
     pub mean: f64,
-    /// The sample standard deviation, with the divisor n − 1.
+    /// The sample standard deviation, with the divisor n − 1. For clusters: the number that has the same role, so that
+    /// the standard error of the mean is `deviation` / √`rows`.
     pub deviation: f64,
 }
 
@@ -49,6 +50,24 @@ impl Sample {
         })
     }
 
+    /// Summarizes the numbers of rows that are in clusters, from the sum and the number of rows of each cluster. The
+    /// variance of the mean over n rows in C clusters is C / (C − 1) · Σ (sum − rows · mean)² / n² (Miller 2024). `None` if
+    /// there are none.
+    #[must_use]
+    pub fn of_clusters(sums: &[f64], sizes: &[f64]) -> Option<Self> {
+        let rows = sum(sizes.iter().copied());
+        let mean = sum(sums.iter().copied()) / rows;
+        let squares = sum(sums.iter().zip(sizes).map(|(sum, rows)| {
+            let away = sum - rows * mean;
+            away * away
+        }));
+        (rows > 0.0).then(|| Self {
+            rows: sums.len() as u64,
+            mean,
+            deviation: deviation_of_clusters(sums.len() as u64, rows, squares),
+        })
+    }
+
     /// The Student t interval of the mean; `None` if there are fewer than two rows or the numbers are too large to
     /// compute it. `confidence` is one-sided.
     #[must_use]
@@ -72,12 +91,38 @@ impl Sample {
         Some(t_tail(toward / error, count(self.rows - 1)).max(0.0))
     }
 
+    /// The same p-value by inverting the interval that a run component widens.
+    #[must_use]
+    pub fn p_with(&self, drop: bool, component: Option<RunComponent>) -> Option<f64> {
+        let Some(component) = component else {
+            return self.p(drop);
+        };
+        let error = self.error()?;
+        let freedom = count(self.rows - 1);
+        let toward = if drop { -self.mean } else { self.mean };
+        let width = |z: f64| {
+            if error == 0.0 {
+                0.0
+            } else {
+                t_upper(normal_tail(z), freedom) * error
+            }
+        };
+        let p = component.p(toward.abs(), width);
+        Some(if toward < 0.0 { 1.0 - p } else { p })
+    }
+
     /// The standard error of the mean.
     #[must_use]
     pub fn error(&self) -> Option<f64> {
         let is_finite = self.mean.is_finite() && self.deviation.is_finite();
         (self.rows >= 2 && is_finite).then(|| self.deviation / count(self.rows).sqrt())
     }
+}
+
+/// The deviation of C clusters with n rows, from the sum of the squares of (sum − rows · mean).
+pub(super) fn deviation_of_clusters(clusters: u64, rows: f64, squares: f64) -> f64 {
+    let clusters = count(clusters);
+    clusters / rows * (squares / (clusters - 1.0).max(1.0)).sqrt()
 }
 
 /// A compensated sum, in which small values are not lost next to large ones (Neumaier 1974).
@@ -110,6 +155,43 @@ mod tests {
             assert_eq!(sum(values.into_iter()), 2.0, "{values:?}");
         }
         assert_eq!(sum(std::iter::empty()), 0.0);
+    }
+
+    #[test]
+    fn clusters_of_one_row_are_rows() {
+        let values = [0.25, -1.5, 3.0, 0.5, 0.0];
+        let rows = Sample::of(&values).unwrap();
+        let clusters = Sample::of_clusters(&values, &[1.0; 5]).unwrap();
+        assert_eq!(rows.rows, clusters.rows);
+        assert!((rows.mean - clusters.mean).abs() < 1e-15);
+        assert!((rows.deviation - clusters.deviation).abs() < 1e-15);
+        assert_eq!(Sample::of_clusters(&[], &[]), None);
+    }
+
+    #[test]
+    fn the_error_of_clusters_is_the_published_one() {
+        // Clusters (1, 2, 3), (4) and (0, 1): n = 6, mean 11/6, sums less rows · mean: 0.5, 13/6, -16/6.
+        let sample = Sample::of_clusters(&[6.0, 4.0, 1.0], &[3.0, 1.0, 2.0]).unwrap();
+        let squares = 0.25 + (13.0_f64 / 6.0).powi(2) + (16.0_f64 / 6.0).powi(2);
+        let variance = 1.5 * squares / 36.0;
+        assert!((sample.mean - 11.0 / 6.0).abs() < 1e-15);
+        assert!((sample.error().unwrap() - variance.sqrt()).abs() < 1e-15);
+        assert_eq!(sample.rows, 3);
+    }
+
+    #[test]
+    fn a_component_widens_the_p_value() {
+        let sample = Sample {
+            rows: 50,
+            mean: -0.05,
+            deviation: 0.1,
+        };
+        let component = RunComponent::of_change(0.01, 11, 1, 1);
+        let p = sample.p_with(true, component).unwrap();
+        assert!(p > sample.p(true).unwrap(), "{p}");
+        assert_eq!(sample.p_with(true, None), sample.p(true));
+        let other = sample.p_with(false, component).unwrap();
+        assert!((p + other - 1.0).abs() < 1e-12);
     }
 
     #[test]

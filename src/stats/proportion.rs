@@ -3,6 +3,7 @@
 use super::Interval;
 use statrs::distribution::{Binomial, Discrete as _, DiscreteCDF as _};
 
+use super::RunComponent;
 use super::quantile::{normal_quantile, normal_tail};
 use crate::number::{count, nearest_count};
 
@@ -107,16 +108,22 @@ impl Pairs {
         inverted(|z| self.at(z), drop)
     }
 
+    /// The same p-value by inverting the interval that a run component widens.
+    #[must_use]
+    pub fn p_with(&self, drop: bool, component: Option<RunComponent>) -> f64 {
+        p_with(|z| self.at(z), self.change(), drop, component)
+    }
+
     /// The smallest p-value of any pattern of the rows that turned: all of them turned the same way. It is the same
     /// for a drop and for a rise.
     #[must_use]
-    pub fn attainable_p(&self) -> f64 {
+    pub fn attainable_p(&self, component: Option<RunComponent>) -> f64 {
         let against = Self {
             regressed: self.regressed + self.fixed,
             fixed: 0,
             ..*self
         };
-        against.p(true)
+        against.p_with(true, component)
     }
 }
 
@@ -143,6 +150,12 @@ impl Rates {
     #[must_use]
     pub fn p(&self, drop: bool) -> f64 {
         inverted(|z| self.at(z), drop)
+    }
+
+    /// The same p-value by inverting the interval that a run component widens.
+    #[must_use]
+    pub fn p_with(&self, drop: bool, component: Option<RunComponent>) -> f64 {
+        p_with(|z| self.at(z), self.ours - self.theirs, drop, component)
     }
 
     fn at(&self, z: f64) -> Interval {
@@ -227,6 +240,28 @@ fn inverted(interval: impl Fn(f64) -> Interval, drop: bool) -> f64 {
         }
     }
     normal_tail(within)
+}
+
+/// The p-value of a change by inverting its interval, with a run component if there is one.
+fn p_with(
+    interval: impl Fn(f64) -> Interval,
+    change: f64,
+    drop: bool,
+    component: Option<RunComponent>,
+) -> f64 {
+    let Some(component) = component else {
+        return inverted(interval, drop);
+    };
+    let size = if drop { -change } else { change };
+    let width = |z: f64| {
+        let interval = interval(z);
+        if drop {
+            interval.high - change
+        } else {
+            change - interval.low
+        }
+    };
+    component.p(size, width)
 }
 
 /// The two-sided p-value of `McNemar`'s test with the mid-p correction (Fagerland, Lydersen & Laake 2013; for equal

@@ -4,6 +4,8 @@ use statrs::distribution::{ContinuousCDF as _, Normal, StudentsT};
 
 /// From this many degrees of freedom on, the expansion is accurate to eleven digits.
 const MUCH_FREEDOM: f64 = 500.0;
+/// Below this tail probability the quantile of its complement loses digits.
+const SMALL_TAIL: f64 = 1e-5;
 
 /// The upper tail of the standard normal distribution: the probability of a value above `z`.
 #[must_use]
@@ -29,6 +31,27 @@ pub(super) fn t_quantile(probability: f64, freedom: f64) -> f64 {
         return expanded(normal_quantile(probability), freedom);
     }
     StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |student| student.inverse_cdf(probability))
+}
+
+/// The value that Student's t exceeds with the probability `tail`, which is above 0 and at most 0.5. It is accurate for
+/// small tails, too.
+pub(super) fn t_upper(tail: f64, freedom: f64) -> f64 {
+    if tail >= SMALL_TAIL {
+        return t_quantile(1.0 - tail, freedom).max(0.0);
+    }
+    let (mut low, mut high) = (1.0_f64, 2.0_f64);
+    while t_tail(high, freedom) > tail && high < f64::MAX / 2.0 {
+        (low, high) = (high, high * 2.0);
+    }
+    while high - low > 1e-13 * high {
+        let middle = f64::midpoint(low, high);
+        if t_tail(middle, freedom) > tail {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
 }
 
 /// Student's quantile computed from the normal quantile `z`, for many degrees of freedom (Abramowitz & Stegun 1964,

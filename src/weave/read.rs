@@ -689,6 +689,7 @@ impl Reader<'_> {
         totals.rows = rows;
         let setup = setup_of(&info);
         Ok(Run {
+            pooled_runs: 1,
             is_logged: info.is_logged,
             exception: info.exception.clone(),
             project: self.project.clone(),

@@ -132,6 +132,115 @@ fn runs_that_move_have_a_component_of_their_own() {
     assert_eq!((&fast["failed"], &fast["rate"]), (&json!(0), &json!(null)));
 }
 
+/// The text of the policy after `--write`, and the outcome.
+fn written(policy: &str, more: &[&str]) -> (String, Outcome) {
+    let outcome = calibrate(&shifted(), &["--write"])
+        .file("gates.yaml", policy)
+        .args(more)
+        .run();
+    let text = outcome.read("gates.yaml");
+    (text, outcome)
+}
+
+#[test]
+fn the_noise_is_written_into_the_policy_and_nothing_else_changes() {
+    let policy = format!("# our policy\n{POLICY}\n# the end\n");
+    let (text, outcome) = written(&policy, &[]);
+    let outcome = outcome.code(0);
+    assert!(
+        outcome
+            .stderr
+            .contains("wrote `noise` into gates.yaml: 5 runs"),
+        "{}",
+        outcome.stderr
+    );
+    let noise = text.strip_prefix(&policy).unwrap();
+    let lines: Vec<&str> = noise.lines().collect();
+    let [key, measured, expires, runs, df, run_sd, correctness] = lines.as_slice() else {
+        panic!("{noise}")
+    };
+    assert_eq!((*key, *run_sd), ("noise:", "  run_sd:"));
+    assert!(measured.starts_with("  measured: 20") && expires.starts_with("  expires: 20"));
+    assert_eq!((*runs, *df), ("  runs: 5", "  df: 4"));
+    let sd: f64 = correctness
+        .strip_prefix("    correctness: ")
+        .unwrap()
+        .parse()
+        .unwrap();
+    // The same number as in the report, with four digits.
+    let report = report(&calibrate(&shifted(), &["--format=json"]).run().code(0));
+    let dimensions = report["groups"][0]["dimensions"].as_array().unwrap();
+    let found = dimensions
+        .iter()
+        .find(|it| it["dimension"] == "correctness")
+        .unwrap();
+    let exact = found["run_sd"].as_f64().unwrap();
+    assert!(
+        sd >= exact && sd - exact < 1e-4 * exact * 10.0,
+        "{sd} {exact}"
+    );
+    // A second calibration replaces the key.
+    let (again, outcome) = written(&text, &[]);
+    outcome.code(0);
+    assert_eq!(again, text);
+}
+
+#[test]
+fn nothing_is_written_that_is_not_known() {
+    let few = calibrate(&shifted()[..4], &["--write"]).run();
+    assert_eq!(few.read("gates.yaml"), POLICY);
+    let few = few.code(3);
+    assert!(
+        few.stderr
+            .contains("the noise is unknown, and nothing was written"),
+        "{}",
+        few.stderr
+    );
+    let other = "version: 1\ngates:\n  - {name: fast, metric: latency_p95, max: 1000}\n";
+    let (text, outcome) = written(other, &[]);
+    assert_eq!(text, other);
+    let outcome = outcome.code(3);
+    assert!(
+        outcome.stderr.contains("no gate of the policy measures"),
+        "{}",
+        outcome.stderr
+    );
+    let braces = "{version: 1, gates: [{name: correct, scorer: correctness, metric: pass_rate, min: 0.1}]}\n";
+    let (text, outcome) = written(braces, &[]);
+    assert_eq!(text, braces);
+    let outcome = outcome.code(3);
+    assert!(
+        outcome.stderr.contains("add these lines yourself"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(
+        outcome.stderr.contains("    correctness: "),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn declared_noise_makes_false_alarms_rarer() {
+    let gate = |policy: &str| calibrate(&shifted(), &["--format=json"]).file("gates.yaml", policy);
+    let rates = |policy: &str| -> (u64, f64) {
+        let report = report(&gate(policy).run().code(0));
+        let checks = report["groups"][0]["checks"].as_array().unwrap();
+        let found = checks.iter().find(|it| it["gate"] == "certain").unwrap();
+        (
+            found["failed"].as_u64().unwrap(),
+            found["rate"].as_f64().unwrap(),
+        )
+    };
+    let plain = rates(POLICY);
+    let (text, outcome) = written(POLICY, &[]);
+    outcome.code(0);
+    let declared = rates(&text);
+    assert!(declared.0 < plain.0, "{declared:?} {plain:?}");
+    assert!(declared.1 < plain.1, "{declared:?} {plain:?}");
+}
+
 #[test]
 fn equal_runs_have_no_noise() {
     let runs: Vec<Value> = (0..5).map(|number| run(number, 110)).collect();

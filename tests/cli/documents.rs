@@ -219,12 +219,13 @@ fn the_page_of_the_policy_has_every_key() {
         ("defaults", &["defaults"]),
         ("gate", &["gate"]),
         ("waive", &["waive"]),
+        ("noise", &["noise"]),
     ] {
         let rows = rows("docs/policy.md", &format!("<!-- keys: {marker} -->"));
         let keys = of.iter().flat_map(|block| blocks[*block].clone());
         assert_eq!(first_column(&rows), keys.collect(), "{marker}");
     }
-    assert_eq!(blocks.len(), 10, "a block has no table: {blocks:?}");
+    assert_eq!(blocks.len(), 11, "a block has no table: {blocks:?}");
 }
 
 #[test]

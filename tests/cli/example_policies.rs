@@ -53,7 +53,8 @@ fn collect(block: &str, map: &Value, found: &mut BTreeMap<String, BTreeSet<Strin
             }
             (
                 "",
-                "identity" | "candidate" | "baseline" | "defaults" | "report" | "comparability",
+                "identity" | "candidate" | "baseline" | "defaults" | "report" | "comparability"
+                | "noise",
             )
             | ("gate", "waive") => {
                 collect(key, value, found);

@@ -458,6 +458,7 @@ fn run(
         choice: None,
         attributes: Some(saved.attributes),
         completeness: saved.completeness.read()?,
+        pooled_runs: 1,
         is_logged: saved.logged,
         exception: saved.exception,
         setup: setup.map(|saved| saved.setup),

@@ -29,7 +29,8 @@ struct Power {
 pub(in crate::judge) fn below(evidence: &Evidence, check: &Check) -> Option<Finding> {
     let limit = check.limit;
     let theirs = check.baseline?.observed?;
-    if check.evidence != policy::Evidence::Observed || !limit.key.is_change() {
+    let is_observed = check.evidence == policy::Evidence::Observed;
+    if !is_observed || !limit.key.is_change() || check.metric.takes_attempts() {
         return None;
     }
     // The limit in the metric's unit, also for a relative limit.
@@ -113,7 +114,7 @@ fn of_flips(
     let allowed = nearest_count((size * count(rows) + TOLERANCE).floor());
     Some(Power {
         rows,
-        shows: scenario::resolution(&typical, USUAL, check.limit.key.wants_high()),
+        shows: scenario::resolution(&typical, None, USUAL, check.limit.key.wants_high()),
         chance: chance_of_net(rows, flips, allowed),
         model,
     })

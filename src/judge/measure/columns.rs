@@ -82,6 +82,9 @@ pub(in crate::judge) fn is_told(metric: Metric, runs: &[&Totals]) -> bool {
     let Some(kind) = metric.column() else {
         return true;
     };
+    if metric.takes_attempts() {
+        return false;
+    }
     let is_total = metric.aggregate() == Aggregate::Total;
     match kind {
         Kind::Truth | Kind::Number | Kind::Scored => every(|_| false),
@@ -138,10 +141,14 @@ pub(in crate::judge) fn of_gate(gate: &Gate, known: &BTreeSet<&str>) -> Columns 
     let named = gate.conditions.iter().map(|condition| Input {
         path: condition.input.clone(),
         named: condition.any_of.clone(),
+        is_cluster: false,
     });
-    let by = gate.by.iter().map(|path| Input {
+    let of_rows = gate.by.iter().map(|path| (path, false));
+    let clusters = gate.cluster_by.iter().map(|path| (path, true));
+    let by = of_rows.chain(clusters).map(|(path, is_cluster)| Input {
         path: path.clone(),
         named: Vec::new(),
+        is_cluster,
     });
     let is_pattern = |scorer: &&String| !known.contains(scorer.as_str());
     Columns {

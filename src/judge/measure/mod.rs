@@ -1,5 +1,6 @@
 //! Measures a check: on the right run and rows, from the summary or from the rows.
 
+pub(in crate::judge) mod attempts;
 pub(in crate::judge) mod columns;
 pub(in crate::judge) mod latency;
 pub(in crate::judge) mod rows;
@@ -65,7 +66,7 @@ impl Measurer<'_> {
         // count of rows.
         let rows = self.rows(gate)?;
         let selection = Selection::of(spec.slice, rows);
-        let row_test = spec.row_test(&selection, removed_rows, &pairing);
+        let row_test = spec.row_test(&selection, removed_rows, &pairing, None, None);
         let pairing = Pairing {
             candidate: row_test.count(rows)?,
             baseline: None,
@@ -439,6 +440,7 @@ pub(in crate::judge) fn unmeasurable(
             available: available.clone(),
             is_text: *is_text,
         },
+        Unmeasurable::TooFewTrials => ScoreCause::TooFewTrials { k: gate.attempts },
         Unmeasurable::OutOfRange(mean) => ScoreCause::OutOfRange {
             value: *mean,
             range: gate.range.unwrap_or_default(),

@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 
 use crate::evidence::{Role, Rows};
+use crate::judge::measure::attempts::Attempted;
 use crate::judge::measure::columns::fixed_value;
 use crate::judge::measure::latency;
 use crate::judge::measure::summary::{Unmeasurable, leaves_out};
 use crate::judge::measure::value::Measure;
 use crate::judge::slice::Selection;
-use crate::number::{count, sum};
+use crate::number::{count, nearest_count, sum};
 use crate::policy::{Aggregate, Gate, Kind, MissingValue, RemovedRows};
 
 /// Measures one gate on one subject and slice.
@@ -131,6 +132,13 @@ impl ByRow<'_> {
                 cell.high += high;
             }
         }
+        // Trials that lack for the attempts that the metric is about are missing.
+        let wanted = Attempted::of(self.gate).map_or(0, |attempts| attempts.k);
+        while cell.trials < wanted {
+            cell.trials += 1;
+            elapsed_all.push(low);
+            cell.high += high;
+        }
         (cell.sum, cell.low) = (sum(values), sum(elapsed_all));
         cell
     }
@@ -150,15 +158,22 @@ impl ByRow<'_> {
             .filter(|(_, is_in)| **is_in)
             .map(|(c, _)| c)
             .collect();
+        let attempts = Attempted::of(self.gate);
+        let is_known = |cell: &&Cell| cell.known >= attempts.map_or(1, |attempts| attempts.k);
+        let is_any_known = cells.iter().any(is_known);
+        if side.ignores && attempts.is_some() && !is_any_known {
+            return Err(Unmeasurable::TooFewTrials);
+        }
         if cells.iter().all(|cell| cell.known == 0) {
             return Err(Unmeasurable::NoScores);
         }
         let aggregate = self.gate.metric.aggregate();
         let at = |end| match aggregate {
             // For changed rows this is the pass rate of the run.
-            Aggregate::RowMean | Aggregate::ChangedRows(_) | Aggregate::Count(_) => {
-                mean(&cells, end).value()
-            }
+            Aggregate::RowMean
+            | Aggregate::Attempts(_)
+            | Aggregate::ChangedRows(_)
+            | Aggregate::Count(_) => mean(&cells, end, attempts).value(),
             Aggregate::Total => total(&cells, end),
             Aggregate::Percentile(share) => self.percentile(role, &cells, end, share),
         };
@@ -176,13 +191,15 @@ impl ByRow<'_> {
             Some(Kind::Truth | Kind::Scored | Kind::Anything | Kind::Tokens)
         );
         let steps = match aggregate {
-            Aggregate::Total | Aggregate::Percentile(_) => None,
-            _ => is_counted.then(|| mean(&cells, end).steps()).flatten(),
+            Aggregate::Total | Aggregate::Percentile(_) | Aggregate::Attempts(_) => None,
+            Aggregate::RowMean | Aggregate::ChangedRows(_) | Aggregate::Count(_) => is_counted
+                .then(|| mean(&cells, end, attempts).steps())
+                .flatten(),
         };
         let is_sum = aggregate == Aggregate::Total;
         let is_tokens = column == Some(Kind::Tokens);
         Ok(Measure {
-            observed: Some(observed),
+            observed: is_any_known.then_some(observed),
             low,
             high,
             scored: side.cells.iter().map(|cell| cell.scored(self.gate)).sum(),
@@ -264,6 +281,8 @@ struct Side {
     missing: u64,
     /// Whether these trials are ignored.
     ignores: bool,
+    /// The number of trials with a value that a row must have to count, if missing ones are ignored.
+    fewest: u64,
 }
 
 impl Side {
@@ -288,12 +307,13 @@ impl Side {
             ignores: missing > 0 && leaves_out(gate, fraction.value(), fraction.steps().is_some()),
             cells,
             missing,
+            fewest: Attempted::of(gate).map_or(1, |attempts| attempts.k),
         })
     }
 
     /// Whether a row takes part in a comparison as far as this run is concerned.
     fn has(&self, cell: &Cell) -> bool {
-        !self.ignores || cell.known > 0
+        !self.ignores || cell.known >= self.fewest
     }
 }
 
@@ -302,8 +322,8 @@ impl Cell {
     fn scored(&self, gate: &Gate) -> u64 {
         // For these columns, `known` counts the trials for which it is known whether they have a score.
         match gate.metric.column() {
-            Some(Kind::Scored) => crate::number::nearest_count(self.sum),
-            Some(Kind::Anything) => self.trials - crate::number::nearest_count(self.sum),
+            Some(Kind::Scored) => nearest_count(self.sum),
+            Some(Kind::Anything) => self.trials - nearest_count(self.sum),
             _ => self.known,
         }
     }
@@ -319,12 +339,19 @@ impl Cell {
     }
 }
 
-/// The mean over rows of the mean of a row's trials.
-fn mean(cells: &[&Cell], end: End) -> Mean {
+/// The mean over rows of the mean of a row's trials, or of the chance of the attempts that the metric is about.
+fn mean(cells: &[&Cell], end: End, attempts: Option<Attempted>) -> Mean {
     let mut mean = Mean::default();
     for cell in cells {
         let (trials, sum) = cell.at(end);
-        mean.add(cell, trials, sum);
+        match attempts.filter(|_| cell.row.is_some()) {
+            None => mean.add(cell, trials, sum),
+            Some(attempts) => {
+                if let Some(chance) = attempts.chance(nearest_count(sum), trials) {
+                    mean.add(cell, 1, chance);
+                }
+            }
+        }
     }
     mean
 }

@@ -18,6 +18,8 @@ pub(in crate::judge) enum Unmeasurable {
         /// Whether all of its scores are text.
         is_text: bool,
     },
+    /// No row has as many trials with a score as the metric has attempts.
+    TooFewTrials,
     /// The scores' mean lies outside the gate's range.
     OutOfRange(f64),
     /// The counts of the dimension cannot be used.

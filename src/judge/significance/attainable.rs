@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::judge::significance::row_means::{RowMeans, RowTest};
 use crate::judge::significance::scenario::{FEWEST_FLAT, is_flat};
-use crate::stats::{Imputations, Pairs, Sample};
+use crate::stats::{Pairs, RunComponent, Sample};
 
 /// The smallest p-value that a test could have had for any outcome of its rows.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub(in crate::judge) struct AttainableP {
 
 /// The maximum number of imputations that are tried one by one.
 const MOST_IMPUTATIONS: usize = 2000;
+/// The same with a run component.
+const MOST_IMPUTATIONS_OF_RUNS: usize = 200;
 /// The maximum number of splits of rows that are missing in both runs that are tried.
 const MOST_SPLITS: u64 = 1000;
 /// Above this value, Newcombe's p-value is known to fall with every additional row that turned. Below it the p-value
@@ -49,16 +51,16 @@ impl RowTest<'_> {
         }
         let at_worst = self.attainable_p(worst, one_trial);
         let imputations = if one_trial && worst != best {
-            of_fillings(worst, best, self.limit.key.wants_high())
+            of_fillings(worst, best, self.limit.key.wants_high(), self.component)
         } else {
             Vec::new()
         };
         let bounds = if worst == best {
             (at_worst, at_worst)
         } else if one_trial {
-            of_pairs(worst, best)
+            of_pairs(worst, best, self.component)
         } else {
-            of_means(worst, best, self.is_rate())
+            of_means(worst, best, self.is_rate(), self.component)
         };
         AttainableP {
             at_worst,
@@ -71,7 +73,7 @@ impl RowTest<'_> {
     /// could reject.
     ///
     /// If rows have one trial each, the changed rows turn against the candidate. For means, each row keeps the size of
-    /// its difference. If all sizes are equal, that pattern has an interval of zero width, which may show nothing.
+    /// its difference, or each cluster the size of its sum. If all sizes are equal, that pattern has an interval of zero width, which may show nothing.
     /// Then the next best pattern, in which one row turned the other way, counts as well.
     fn attainable_p(&self, means: &RowMeans, one_trial: bool) -> f64 {
         if one_trial {
@@ -79,27 +81,20 @@ impl RowTest<'_> {
             return if pairs.rows() < 2 {
                 NEVER
             } else {
-                pairs.attainable_p()
+                pairs.attainable_p(self.component)
             };
         }
         let p = |means: &RowMeans| self.scenario(means, false).p(self.limit).unwrap_or(NEVER);
         let mut against = means.clone();
         let drop = self.limit.key.wants_high();
-        for (ours, theirs) in against.candidate.iter_mut().zip(&mut against.baseline) {
-            if (*ours > *theirs) == drop {
-                std::mem::swap(ours, theirs);
-            }
-        }
+        let sums = means.sums(true);
+        against.swap(|unit| sums.get(unit).is_some_and(|sum| (*sum > 0.0) == drop));
         let all = p(&against);
-        let sample = Sample::of(&against.values(true));
+        let sample = against.sample(true);
         if !sample.is_some_and(|sample| is_flat(sample.deviation, against.scale())) {
             return all;
         }
-        if let (Some(ours), Some(theirs)) =
-            (against.candidate.first_mut(), against.baseline.first_mut())
-        {
-            std::mem::swap(ours, theirs);
-        }
+        against.swap(|unit| unit == 0);
         all.min(p(&against))
     }
 }
@@ -113,8 +108,13 @@ impl RowTest<'_> {
 ///
 /// If all sizes can be equal, patterns other than the bounded one may count. For means of many rows the bounded
 /// pattern then has a p-value of zero, so any upper bound is valid. Otherwise there is no upper bound.
-fn of_means(worst: &RowMeans, best: &RowMeans, is_rate: bool) -> (f64, f64) {
-    let (one, other) = (worst.values(true), best.values(true));
+fn of_means(
+    worst: &RowMeans,
+    best: &RowMeans,
+    is_rate: bool,
+    component: Option<RunComponent>,
+) -> (f64, f64) {
+    let (one, other) = (worst.sums(true), best.sums(true));
     // The sizes are negated, so that the lowest mean is the least likely by chance.
     let ends = |end: fn(f64, f64) -> f64| -> Vec<f64> {
         let sizes = one.iter().zip(&other);
@@ -125,15 +125,22 @@ fn of_means(worst: &RowMeans, best: &RowMeans, is_rate: bool) -> (f64, f64) {
         let straddles = (a < 0.0) != (b < 0.0);
         if straddles { 0.0 } else { a.abs().min(b.abs()) }
     });
-    let imputations = Imputations::new(&largest, &smallest);
-    let p = |sample: Option<Sample>| sample.and_then(|sample| sample.p(true));
-    let least = p(imputations.least_by_chance(f64::INFINITY)).unwrap_or(0.0);
-    let most = p(Sample::of(&smallest).map(|sample| Sample {
+    let imputations = worst.imputations(&largest, &smallest);
+    let p = |sample: Option<Sample>| sample.and_then(|sample| sample.p_with(true, component));
+    let least = p(imputations.least_by_chance(f64::INFINITY, component)).unwrap_or(0.0);
+    let most = p(worst.sample_of(&smallest).map(|sample| Sample {
         deviation: imputations.greatest_deviation(),
         ..sample
     }));
-    let highest_low = largest.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let lowest_high = smallest.iter().copied().fold(f64::INFINITY, f64::min);
+    let sizes = worst.sizes();
+    let means = |sums: &[f64]| -> Vec<f64> {
+        let both = sums.iter().zip(&sizes);
+        both.map(|(sum, rows)| sum / rows).collect()
+    };
+    let highest_low = means(&largest)
+        .into_iter()
+        .fold(f64::NEG_INFINITY, f64::max);
+    let lowest_high = means(&smallest).into_iter().fold(f64::INFINITY, f64::min);
     let can_be_alike = is_flat(highest_low - lowest_high, worst.scale().max(best.scale()));
     let is_bounded = !can_be_alike || (!is_rate && one.len() as u64 >= FEWEST_FLAT);
     let most = most.filter(|_| is_bounded).unwrap_or(NEVER);
@@ -145,7 +152,7 @@ fn of_means(worst: &RowMeans, best: &RowMeans, is_rate: bool) -> (f64, f64) {
 /// The p-value falls with every row that turned, whatever the row's result was before. So it is smallest if as many
 /// rows as possible turned, and largest if as few as possible turned. Rows that are missing in both runs may then have
 /// passed in both runs or in neither. Neither case always gives the larger p-value, so every split is tried.
-fn of_pairs(worst: &RowMeans, best: &RowMeans) -> (f64, f64) {
+fn of_pairs(worst: &RowMeans, best: &RowMeans, component: Option<RunComponent>) -> (f64, f64) {
     let (mut most, mut fewest, mut either) = (Pairs::default(), Pairs::default(), 0);
     let ours = worst.candidate.iter().zip(&best.candidate);
     let theirs = worst.baseline.iter().zip(&best.baseline);
@@ -170,7 +177,7 @@ fn of_pairs(worst: &RowMeans, best: &RowMeans) -> (f64, f64) {
     if most.rows() < 2 {
         return (NEVER, NEVER);
     }
-    let least = match most.attainable_p() {
+    let least = match most.attainable_p(component) {
         p if p < LEAST_KNOWN => 0.0,
         p => p,
     };
@@ -183,17 +190,29 @@ fn of_pairs(worst: &RowMeans, best: &RowMeans) -> (f64, f64) {
             neither: fewest.neither + either - both,
             ..fewest
         };
-        split.attainable_p()
+        split.attainable_p(component)
     });
     (least, splits.fold(LEAST_KNOWN.max(least), f64::max))
 }
 
+/// A table of rows that passed in both runs, regressed, were fixed, and passed in neither.
+type Table = [u64; 4];
+
 /// The attainable p-value and the p-value of those imputations of rows with one trial each that fail most easily: for
 /// every other imputation, both values are at least as large as those of one of these. Empty if there are too many
 /// imputations to try.
-fn of_fillings(worst: &RowMeans, best: &RowMeans, drop: bool) -> Vec<(f64, f64)> {
-    /// A table of rows that passed in both runs, regressed, were fixed, and passed in neither.
-    type Table = [u64; 4];
+fn of_fillings(
+    worst: &RowMeans,
+    best: &RowMeans,
+    drop: bool,
+    component: Option<RunComponent>,
+) -> Vec<(f64, f64)> {
+    // With a run component a p-value takes longer.
+    let most_imputations = if component.is_some() {
+        MOST_IMPUTATIONS_OF_RUNS
+    } else {
+        MOST_IMPUTATIONS
+    };
     let (mut known, mut open): (Table, BTreeMap<Vec<usize>, u64>) = Default::default();
     let ours = worst.candidate.iter().zip(&best.candidate);
     let theirs = worst.baseline.iter().zip(&best.baseline);
@@ -226,9 +245,9 @@ fn of_fillings(worst: &RowMeans, best: &RowMeans, drop: bool) -> Vec<(f64, f64)>
                     (table, left - here)
                 })
             });
-            of_these = more.take(MOST_IMPUTATIONS + 1).collect();
+            of_these = more.take(most_imputations + 1).collect();
         }
-        if of_these.len() * tables.len() > MOST_IMPUTATIONS {
+        if of_these.len() * tables.len() > most_imputations {
             return Vec::new();
         }
         let both = tables.iter().flat_map(|one| {
@@ -249,7 +268,7 @@ fn of_fillings(worst: &RowMeans, best: &RowMeans, drop: bool) -> Vec<(f64, f64)>
             fixed,
             neither,
         };
-        (pairs.attainable_p(), pairs.p(drop))
+        (pairs.attainable_p(component), pairs.p_with(drop, component))
     };
     if worst.candidate.len() < 2 {
         return Vec::new();
@@ -286,6 +305,7 @@ mod tests {
             candidate,
             baseline,
             one_trial,
+            clusters: None,
         }
     }
 
@@ -319,6 +339,8 @@ mod tests {
             selection: &Selection::default(),
             removed_rows: RemovedRows::Missing,
             pairing: &pairing,
+            component: None,
+            clusters: None,
         })
     }
 
@@ -372,11 +394,11 @@ mod tests {
         };
         assert_eq!(
             attainable("pass_rate", "max_drop", &turned, true),
-            pairs(2).attainable_p()
+            pairs(2).attainable_p(None)
         );
         assert_eq!(
             attainable("pass_rate", "max_rise", &turned, true),
-            pairs(2).attainable_p()
+            pairs(2).attainable_p(None)
         );
     }
 
@@ -470,8 +492,8 @@ mod tests {
                 .collect();
             prop_assume!((1..=9).contains(&missing.len()));
             let (worst, best) = (filled(&rows, [0.0, 1.0]), filled(&rows, [1.0, 0.0]));
-            let (low, high) = of_pairs(&means(&worst, true), &means(&best, true));
-            let imputations = of_fillings(&means(&worst, true), &means(&best, true), true);
+            let (low, high) = of_pairs(&means(&worst, true), &means(&best, true), None);
+            let imputations = of_fillings(&means(&worst, true), &means(&best, true), true, None);
             let mut seen = Vec::new();
             let mut found = (f64::INFINITY, 0.0_f64);
             for imputation in 0..1_u32 << missing.len() {
@@ -512,7 +534,7 @@ mod tests {
             };
             let (worst, best) = (filled(Some(0.0)), filled(Some(1.0)));
             prop_assume!(worst != best);
-            let (low, high) = of_means(&means(&worst, false), &means(&best, false), is_rate);
+            let (low, high) = of_means(&means(&worst, false), &means(&best, false), is_rate, None);
             let metric = if is_rate { "pass_rate" } else { "numeric_mean" };
             for filled in [filled(None), filled(Some(0.4)), worst, best] {
                 let p = attainable(metric, "max_drop", &filled, false);

@@ -16,9 +16,11 @@ const ROUNDING: f64 = 16.0 * f64::EPSILON;
 /// that break the limit if any imputation does.
 pub(in crate::judge) struct ScenarioBounds<'a> {
     row_test: &'a RowTest<'a>,
-    /// The values of the rows, or their changes, with missing scores at their worst.
+    /// The values of the rows or their changes, or the sums of these in each cluster, with missing scores at their worst.
     worst: Vec<f64>,
     best: Vec<f64>,
+    /// The rows that these are of.
+    means: &'a RowMeans,
     worst_mean: f64,
     best_mean: f64,
     /// For the candidate and the baseline: the range of values that all rows can have in common; empty if the first is
@@ -39,7 +41,7 @@ impl<'a> ScenarioBounds<'a> {
     /// best.
     pub(in crate::judge) fn new(
         row_test: &'a RowTest<'a>,
-        [worst_means, best_means]: [&RowMeans; 2],
+        [worst_means, best_means]: [&'a RowMeans; 2],
         [worst, best]: [&Scenario; 2],
     ) -> Self {
         let key = row_test.limit.key;
@@ -49,8 +51,9 @@ impl<'a> ScenarioBounds<'a> {
         }
         Self {
             row_test,
-            worst: worst_means.values(key.is_change()),
-            best: best_means.values(key.is_change()),
+            worst: worst_means.sums(key.is_change()),
+            best: best_means.sums(key.is_change()),
+            means: worst_means,
             same: [
                 common(&worst_means.candidate, &best_means.candidate),
                 common(&worst_means.baseline, &best_means.baseline),
@@ -106,8 +109,14 @@ impl<'a> ScenarioBounds<'a> {
         Sample {
             rows: self.rows(),
             mean,
-            deviation: Imputations::new(&self.worst, &self.best).greatest_deviation(),
+            deviation: self
+                .imputations(&self.worst, &self.best)
+                .greatest_deviation(),
         }
+    }
+
+    fn imputations(&self, one: &[f64], other: &[f64]) -> Imputations {
+        self.means.imputations(one, other)
     }
 
     /// The imputations that break a limit if any imputation does. For a value: the one whose interval ends first. For
@@ -124,13 +133,14 @@ impl<'a> ScenarioBounds<'a> {
             }
         };
         let turned = |values: &[f64]| -> Vec<f64> { values.iter().copied().map(turn).collect() };
-        let imputations = Imputations::new(&turned(&self.worst), &turned(&self.best));
+        let imputations = self.imputations(&turned(&self.worst), &turned(&self.best));
+        let component = self.row_test.component;
         let back = |sample: Sample| Sample {
             mean: turn(sample.mean),
             ..sample
         };
         if !limit.key.is_change() {
-            let lowest = imputations.lowest_end(self.row_test.gate.confidence);
+            let lowest = imputations.lowest_end(self.row_test.gate.confidence, component);
             return lowest.map(back).into_iter().collect();
         }
         let precision = self.precision();
@@ -143,12 +153,14 @@ impl<'a> ScenarioBounds<'a> {
             allowed + precision.slack(allowed)
         });
         let bound = -bounds.fold(f64::INFINITY, f64::min);
-        let beyond = imputations.least_by_chance(bound).map(|sample| Sample {
-            // The mean is moved a little further, so that it does not count as being at the limit.
-            mean: sample.mean.min(bound - ROUNDING * self.scale.max(1.0)),
-            ..sample
-        });
-        let any = imputations.least_by_chance(f64::INFINITY);
+        let beyond = imputations
+            .least_by_chance(bound, component)
+            .map(|sample| Sample {
+                // The mean is moved a little further, so that it does not count as being at the limit.
+                mean: sample.mean.min(bound - ROUNDING * self.scale.max(1.0)),
+                ..sample
+            });
+        let any = imputations.least_by_chance(f64::INFINITY, component);
         beyond.into_iter().chain(any).map(back).collect()
     }
 
@@ -170,6 +182,7 @@ impl<'a> ScenarioBounds<'a> {
                 candidate: rate,
                 baseline: 0.0,
                 method: IntervalMethod::SameRate { rate, rows },
+                component: self.row_test.component,
             };
             return ends(ours).map(scenario).into();
         }
@@ -179,6 +192,7 @@ impl<'a> ScenarioBounds<'a> {
             candidate: ours,
             baseline: theirs,
             method: IntervalMethod::SameRates(Rates { ours, theirs, rows }),
+            component: self.row_test.component,
         };
         let of = |ours: f64| ends(theirs).map(|theirs| scenario(ours, theirs));
         ends(ours).into_iter().flat_map(of).collect()
@@ -196,6 +210,7 @@ impl<'a> ScenarioBounds<'a> {
             },
             baseline: *baseline,
             method: IntervalMethod::Means { sample, is_flat },
+            component: self.row_test.component,
         };
         self.baselines.iter().map(scenario).collect()
     }
@@ -211,9 +226,20 @@ impl<'a> ScenarioBounds<'a> {
     /// An imputation whose t interval has zero width, if there is one: all rows are equal. Rates that are the same in
     /// every row of each run are excluded, because they have another interval.
     fn flat(&self) -> Vec<Scenario> {
-        let (low, high) = common(&self.worst, &self.best);
+        let sizes = self.means.sizes();
+        let of_rows = |sums: &[f64]| -> Vec<f64> {
+            let both = sums.iter().zip(&sizes);
+            both.map(|(sum, rows)| sum / rows).collect()
+        };
+        let (low, high) = common(&of_rows(&self.worst), &of_rows(&self.best));
         let is_change = self.row_test.limit.key.is_change();
-        let is_same_rate = self.row_test.is_rate() && (!is_change || self.is_one_same);
+        let is_same_rate = self.row_test.is_rate()
+            && if self.means.clusters.is_some() {
+                // The clusters can be equal although rows differ, unless no row or every row passes.
+                !is_change && low == high && (low == 0.0 || low == 1.0)
+            } else {
+                !is_change || self.is_one_same
+            };
         if is_same_rate || !is_flat(low - high, self.scale) {
             return Vec::new();
         }

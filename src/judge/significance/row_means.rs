@@ -1,8 +1,11 @@
 //! The means of rows that a check is tested on, with each missing score at one end of its range.
 
+use std::collections::HashMap;
+
 use crate::evidence::{Role, Rows};
 use crate::judge::cause::Cause;
 use crate::judge::limit::Pairing;
+use crate::judge::measure::attempts::Attempted;
 use crate::judge::measure::columns::{column, fixed_value};
 use crate::judge::measure::rows::ends;
 use crate::judge::measure::value::Measure;
@@ -10,7 +13,7 @@ use crate::judge::significance::scenario::{IntervalMethod, Scenario, is_flat};
 use crate::judge::slice::Selection;
 use crate::number::{count, sum};
 use crate::policy::{self, Aggregate, Change, Gate, Limit, RemovedRows};
-use crate::stats::{Pairs, Rates, Sample};
+use crate::stats::{Imputations, Pairs, Rates, RunComponent, Sample};
 
 /// The maximum number of changes between two corners that are tried one by one.
 const MOST_BETWEEN: u64 = 2_500;
@@ -24,6 +27,10 @@ pub(in crate::judge) struct RowTest<'a> {
     pub(in crate::judge) removed_rows: RemovedRows,
     /// The measured values, which say whether missing scores are left out.
     pub(in crate::judge) pairing: &'a Pairing,
+    /// What moves all rows of a run at once; `None` if it is not known or 0.
+    pub(in crate::judge) component: Option<RunComponent>,
+    /// The index of the input whose value the rows of a cluster share; `None` if each row stands for itself.
+    pub(in crate::judge) clusters: Option<usize>,
 }
 
 impl RowTest<'_> {
@@ -89,6 +96,7 @@ impl RowTest<'_> {
             candidate: rate(pairs.both + pairs.fixed),
             baseline: rate(pairs.both + pairs.regressed),
             method: IntervalMethod::Pairs(pairs),
+            component: self.component,
         }
     }
 
@@ -142,21 +150,28 @@ impl RowTest<'_> {
         let ours = Side {
             known,
             role: Role::Candidate,
+            attempts: Attempted::of(self.gate),
             fill: fill(ours_high),
             ignores: ignores(Some(&self.pairing.candidate)),
         };
         let theirs = Side {
             known,
             role: Role::Baseline,
+            attempts: Attempted::of(self.gate),
             fill: fill(theirs_high),
             ignores: ignores(self.pairing.baseline.as_ref()),
         };
-        let single = |side: &Side, row| rows.trials(side.role, row) <= 1;
+        let single = |side: &Side, row| {
+            rows.trials(side.role, row) <= 1
+                && (self.gate.attempts <= 1 || self.gate.metric.compares())
+        };
         let mut means = RowMeans {
             candidate: Vec::new(),
             baseline: Vec::new(),
-            one_trial: self.is_rate() || self.gate.metric.compares(),
+            one_trial: (self.is_rate() && self.clusters.is_none()) || self.gate.metric.compares(),
+            clusters: None,
         };
+        let mut clusters = Clusters::default();
         for row in (0..rows.len()).filter(|row| self.selection.has(rows, *row)) {
             if !self.gate.compares(self.limit) {
                 if rows.trials(ours.role, row) > 0
@@ -164,6 +179,7 @@ impl RowTest<'_> {
                 {
                     means.one_trial &= single(&ours, row);
                     means.candidate.push(mean);
+                    clusters.add(self.clusters.and_then(|input| rows.value_code(input, row)));
                 }
                 continue;
             }
@@ -181,14 +197,16 @@ impl RowTest<'_> {
                 means.one_trial &= single(&ours, row) && single(&theirs, row);
                 means.candidate.push(ours_mean);
                 means.baseline.push(theirs_mean);
+                clusters.add(self.clusters.and_then(|input| rows.value_code(input, row)));
             }
         }
+        means.clusters = self.clusters.map(|_| clusters);
         means
     }
 
     pub(in crate::judge) fn scenario(&self, means: &RowMeans, one_trial: bool) -> Scenario {
         let is_change = self.limit.key.is_change();
-        let rows = means.candidate.len() as u64;
+        let rows = means.units();
         let pairs = means.pairs();
         if one_trial && is_change {
             return self.of_pairs(pairs);
@@ -201,10 +219,11 @@ impl RowTest<'_> {
                 candidate: count(passed) / count(rows),
                 baseline: 0.0,
                 method: IntervalMethod::Rate { passed, rows },
+                component: self.component,
             };
         }
         let mean = |means| Sample::of(means).map_or(f64::NAN, |sample: Sample| sample.mean);
-        let sample = Sample::of(&means.values(is_change));
+        let sample = means.sample(is_change);
         let is_flat = sample.is_some_and(|sample| is_flat(sample.deviation, means.scale()));
         let (ours, theirs) = (mean(&means.candidate), mean(&means.baseline));
         let is_same = self.is_rate() && is_flat && means.is_same_everywhere(is_change);
@@ -227,7 +246,33 @@ impl RowTest<'_> {
                     is_flat,
                 },
             },
+            component: self.component,
         }
+    }
+}
+
+/// The clusters of rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::judge) struct Clusters {
+    /// For each row, the index of its cluster.
+    of_row: Vec<usize>,
+    /// For each cluster, the number of its rows.
+    sizes: Vec<f64>,
+    /// The index of the cluster of each code of the input's value.
+    by_code: HashMap<Option<u32>, usize>,
+}
+
+impl Clusters {
+    /// Adds a row that has this code of the input's value.
+    fn add(&mut self, code: Option<u32>) {
+        let cluster = *self.by_code.entry(code).or_insert(self.sizes.len());
+        if cluster == self.sizes.len() {
+            self.sizes.push(0.0);
+        }
+        if let Some(size) = self.sizes.get_mut(cluster) {
+            *size += 1.0;
+        }
+        self.of_row.push(cluster);
     }
 }
 
@@ -236,8 +281,10 @@ impl RowTest<'_> {
 pub(in crate::judge) struct RowMeans {
     pub(in crate::judge) candidate: Vec<f64>,
     pub(in crate::judge) baseline: Vec<f64>,
-    /// Whether each row has one trial, so that the mean of a boolean score is 0 or 1.
+    /// Whether each row has one trial and stands for itself, so that the mean of a boolean score is 0 or 1.
     pub(in crate::judge) one_trial: bool,
+    /// The clusters of the rows; `None` if each row stands for itself.
+    pub(in crate::judge) clusters: Option<Clusters>,
 }
 
 impl RowMeans {
@@ -248,6 +295,71 @@ impl RowMeans {
         }
         let both = self.candidate.iter().zip(&self.baseline);
         both.map(|(ours, theirs)| ours - theirs).collect()
+    }
+
+    /// The number of clusters, or of rows if each row stands for itself.
+    pub(in crate::judge) fn units(&self) -> u64 {
+        let rows = self.candidate.len();
+        self.clusters
+            .as_ref()
+            .map_or(rows, |known| known.sizes.len()) as u64
+    }
+
+    /// The sums of the values of each cluster; the values themselves if each row stands for itself.
+    pub(in crate::judge) fn sums(&self, is_change: bool) -> Vec<f64> {
+        let values = self.values(is_change);
+        let Some(clusters) = &self.clusters else {
+            return values;
+        };
+        let mut sums = vec![0.0; clusters.sizes.len()];
+        for (value, cluster) in values.iter().zip(&clusters.of_row) {
+            if let Some(sum) = sums.get_mut(*cluster) {
+                *sum += value;
+            }
+        }
+        sums
+    }
+
+    /// The number of rows of each sum.
+    pub(in crate::judge) fn sizes(&self) -> Vec<f64> {
+        let clusters = self.clusters.as_ref();
+        clusters.map_or_else(
+            || vec![1.0; self.candidate.len()],
+            |known| known.sizes.clone(),
+        )
+    }
+
+    /// The mean and the deviation of these sums.
+    pub(in crate::judge) fn sample_of(&self, sums: &[f64]) -> Option<Sample> {
+        match &self.clusters {
+            Some(clusters) => Sample::of_clusters(sums, &clusters.sizes),
+            None => Sample::of(sums),
+        }
+    }
+
+    /// The mean and the deviation of the values.
+    pub(in crate::judge) fn sample(&self, is_change: bool) -> Option<Sample> {
+        self.sample_of(&self.sums(is_change))
+    }
+
+    /// Sums that each lie between the values at the same index of two lists.
+    pub(in crate::judge) fn imputations(&self, one: &[f64], other: &[f64]) -> Imputations {
+        match &self.clusters {
+            Some(clusters) => Imputations::of_clusters(one, other, &clusters.sizes),
+            None => Imputations::new(one, other),
+        }
+    }
+
+    /// Swaps the two runs in all rows of the clusters, or in the rows, that are chosen by their index.
+    pub(in crate::judge) fn swap(&mut self, is_chosen: impl Fn(usize) -> bool) {
+        let both = self.candidate.iter_mut().zip(&mut self.baseline);
+        for (row, (ours, theirs)) in both.enumerate() {
+            let clusters = self.clusters.as_ref();
+            let unit = clusters.map_or(Some(row), |known| known.of_row.get(row).copied());
+            if unit.is_some_and(&is_chosen) {
+                std::mem::swap(ours, theirs);
+            }
+        }
     }
 
     /// The size of the largest number. Differences that are much smaller than it are rounding errors.
@@ -288,6 +400,8 @@ struct Side {
     fill: f64,
     /// Whether missing scores are left out.
     ignores: bool,
+    /// The attempts that the metric is about; `None` if it is the mean of the trials.
+    attempts: Option<Attempted>,
 }
 
 impl Side {
@@ -301,6 +415,13 @@ impl Side {
             } else if !self.ignores {
                 counted.push(self.fill);
             }
+        }
+        if let Some(attempts) = self.attempts {
+            // Trials that lack for the attempts are missing.
+            while !counted.is_empty() && !self.ignores && (counted.len() as u64) < attempts.k {
+                counted.push(self.fill);
+            }
+            return attempts.chance(trues(&counted), counted.len() as u64);
         }
         let trials = counted.len() as u64;
         (trials > 0).then(|| sum(counted) / count(trials))

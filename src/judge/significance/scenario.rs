@@ -3,12 +3,16 @@
 use crate::judge::limit::{Precision, holds};
 use crate::number::{TOLERANCE, count, nearest_count};
 use crate::policy::{self, Gate, Limit};
-use crate::stats::{Interval, Pairs, Rates, Sample, wilson, wilson_of_rate};
+use crate::stats::{
+    Interval, Pairs, Rates, RunComponent, Sample, normal_quantile, wilson, wilson_of_rate,
+};
 
 /// On fewer rows than this, a t interval of zero width shows nothing.
 pub(in crate::judge) const FEWEST_FLAT: u64 = 10;
 /// Deviations below this fraction of the numbers themselves are rounding errors.
 const ROUNDING: f64 = 1e-9;
+/// The probability with which a change is found.
+const POWER: f64 = 0.8;
 /// A larger number of rows is not suggested to the user.
 const MOST_ROWS: u64 = 10_000_000;
 
@@ -30,6 +34,7 @@ pub enum RuleOutcome {
 /// A check's rows in one scenario.
 #[derive(Clone, Debug)]
 pub(in crate::judge) struct Scenario {
+    /// The number of rows, or of clusters of rows.
     pub(in crate::judge) rows: u64,
     /// The size of the largest score.
     pub(in crate::judge) size: f64,
@@ -37,6 +42,8 @@ pub(in crate::judge) struct Scenario {
     pub(in crate::judge) candidate: f64,
     pub(in crate::judge) baseline: f64,
     pub(in crate::judge) method: IntervalMethod,
+    /// What moves all rows of a run at once; `None` if it is not known or 0.
+    pub(in crate::judge) component: Option<RunComponent>,
 }
 
 /// The method that an interval is computed with, and its input.
@@ -78,13 +85,39 @@ impl IntervalMethod {
         }
     }
 
+    /// The value or the change that the interval is of.
+    fn point(&self) -> f64 {
+        match self {
+            Self::Rate { passed, rows } => count(*passed) / count(*rows),
+            Self::Pairs(pairs) => pairs.change(),
+            Self::SameRate { rate, .. } => *rate,
+            Self::SameRates(rates) => rates.ours - rates.theirs,
+            Self::Means { sample, .. } => sample.mean,
+        }
+    }
+
+    /// The same interval with the run component. An interval that never leaves the possible values does not leave them
+    /// with it either.
+    fn widened(&self, component: RunComponent, confidence: f64) -> Option<Interval> {
+        let interval = component.widened(self.interval(confidence)?, self.point(), confidence);
+        let (low, high) = match self {
+            Self::Rate { .. } | Self::SameRate { .. } => (0.0, 1.0),
+            Self::Pairs(_) | Self::SameRates(_) => (-1.0, 1.0),
+            Self::Means { .. } => return Some(interval),
+        };
+        Some(Interval {
+            low: interval.low.max(low),
+            high: interval.high.min(high),
+        })
+    }
+
     /// The probability of such a change if nothing changed, by inverting that interval.
-    fn p(&self, drop: bool) -> Option<f64> {
+    fn p(&self, drop: bool, component: Option<RunComponent>) -> Option<f64> {
         match self {
             Self::Rate { .. } | Self::SameRate { .. } => None,
-            Self::Pairs(pairs) => (pairs.rows() >= 2).then(|| pairs.p(drop)),
-            Self::SameRates(rates) => (rates.rows >= 2).then(|| rates.p(drop)),
-            Self::Means { sample, .. } => sample.p(drop),
+            Self::Pairs(pairs) => (pairs.rows() >= 2).then(|| pairs.p_with(drop, component)),
+            Self::SameRates(rates) => (rates.rows >= 2).then(|| rates.p_with(drop, component)),
+            Self::Means { sample, .. } => sample.p_with(drop, component),
         }
     }
 
@@ -139,14 +172,14 @@ impl Scenario {
     }
 
     pub(in crate::judge) fn interval(&self, confidence: f64) -> Option<Interval> {
-        self.method.interval(confidence)
+        of_method(&self.method, self.component, confidence)
     }
 
     /// The one-sided p-value; `None` for a limit that is not on a change, and for a change that cannot be tested.
     pub(in crate::judge) fn p(&self, limit: Limit) -> Option<f64> {
         let tests = limit.key.is_change() && !self.shows_nothing();
         tests
-            .then(|| self.method.p(limit.key.wants_high()))
+            .then(|| self.method.p(limit.key.wants_high(), self.component))
             .flatten()
     }
 
@@ -230,7 +263,10 @@ impl Scenario {
         match &self.method {
             IntervalMethod::Rate { .. } | IntervalMethod::SameRate { .. } => None,
             _ if !limit.key.is_change() => None,
-            IntervalMethod::Pairs(pairs) => resolution(pairs, confidence, limit.key.wants_high()),
+            IntervalMethod::Pairs(pairs) => {
+                let drop = limit.key.wants_high();
+                resolution(pairs, self.component, confidence, drop)
+            }
             IntervalMethod::SameRates(_) | IntervalMethod::Means { .. } => {
                 let interval = self.interval(confidence)?;
                 Some((interval.high - interval.low) / 2.0)
@@ -238,11 +274,46 @@ impl Scenario {
         }
     }
 
+    /// The change that the evidence rule finds with a probability of 80 %, in the metric's unit, if these rows vary as
+    /// they do here; `None` if the limit is not on a change, or if the rows show nothing.
+    pub(in crate::judge) fn found(
+        &self,
+        limit: Limit,
+        confidence: f64,
+        rule: policy::Evidence,
+    ) -> Option<f64> {
+        if !limit.key.is_change() || self.is_flat() {
+            return None;
+        }
+        let width = |interval: Interval| {
+            if limit.key.wants_high() {
+                interval.high - self.method.point()
+            } else {
+                self.method.point() - interval.low
+            }
+        };
+        let of_rows = width(self.method.interval(confidence)?);
+        let needed = width(self.interval(confidence)?);
+        let allowed = if limit.key.is_relative() {
+            limit.value * self.baseline.abs()
+        } else {
+            limit.value
+        };
+        let margin = match rule {
+            policy::Evidence::Significant => allowed.max(needed),
+            policy::Evidence::Proven | policy::Evidence::Observed => allowed + needed,
+        };
+        // The standard deviation of a measured change.
+        let deviation = of_rows / normal_quantile(confidence);
+        let runs = self.component.map_or(0.0, RunComponent::deviation);
+        Some(margin + normal_quantile(POWER) * deviation.hypot(runs))
+    }
+
     /// About how many rows of this kind would put the whole interval on one side of the limit; `None` if no realistic
     /// number would.
     pub(in crate::judge) fn rows_needed(&self, limit: Limit, confidence: f64) -> Option<u64> {
         let decides = |rows: u64| {
-            let interval = self.method.scaled(rows).interval(confidence);
+            let interval = of_method(&self.method.scaled(rows), self.component, confidence);
             let ends = interval.and_then(|interval| {
                 self.at(limit, interval.low)
                     .zip(self.at(limit, interval.high))
@@ -272,9 +343,26 @@ impl Scenario {
     }
 }
 
+/// The interval of a method, with the run component if there is one.
+fn of_method(
+    method: &IntervalMethod,
+    component: Option<RunComponent>,
+    confidence: f64,
+) -> Option<Interval> {
+    match component {
+        Some(component) => method.widened(component, confidence),
+        None => method.interval(confidence),
+    }
+}
+
 /// The smallest net number of changed rows, as a rate, that would have been significant, in addition to the rows that
 /// changed in both directions here. `None` if even all rows would not be enough.
-pub(in crate::judge) fn resolution(found: &Pairs, confidence: f64, drop: bool) -> Option<f64> {
+pub(in crate::judge) fn resolution(
+    found: &Pairs,
+    component: Option<RunComponent>,
+    confidence: f64,
+    drop: bool,
+) -> Option<f64> {
     let rows = found.rows();
     // The smaller of both counts is taken as the number of rows that turn each way by chance. The change is added to
     // it.
@@ -296,12 +384,14 @@ pub(in crate::judge) fn resolution(found: &Pairs, confidence: f64, drop: bool) -
         }
     };
     let shows = |net: u64| {
-        let interval = table(net).interval(confidence);
-        if drop {
-            interval.high < 0.0
-        } else {
-            interval.low > 0.0
-        }
+        let interval = of_method(&IntervalMethod::Pairs(table(net)), component, confidence);
+        interval.is_some_and(|interval| {
+            if drop {
+                interval.high < 0.0
+            } else {
+                interval.low > 0.0
+            }
+        })
     };
     let most = rows.saturating_sub(2 * noise);
     if most == 0 || !shows(most) {

@@ -24,6 +24,10 @@ pub struct TestResult {
     pub confidence: f64,
     /// The number of rows.
     pub rows: u64,
+    /// The number of clusters that the rows are in; `None` if each row stands for itself.
+    pub clusters: Option<u64>,
+    /// Half of the width that the noise between runs alone gives the interval; `None` if it is not known.
+    pub run_reach: Option<f64>,
     /// The numbers of regressed and of fixed rows; `None` unless each row has one trial.
     pub discordant: Option<(u64, u64)>,
     /// Whether scores are missing; then the numbers here are those with each missing score at its worst.
@@ -44,7 +48,9 @@ pub struct TestResult {
     pub counted: Option<bool>,
     /// The smallest change that this number of rows can detect, if this were the only test.
     pub resolution: Option<f64>,
-    /// About how many rows like these would decide the check; `None` if it is decided, or no number would.
+    /// The change that the check finds with a probability of 80 %, if rows vary as they do here; `None` for a value.
+    pub found: Option<f64>,
+    /// About how many rows, or clusters of rows, like these would decide the check; `None` if it is decided, or no number would.
     pub rows_needed: Option<u64>,
 }
 
@@ -69,6 +75,8 @@ pub(in crate::judge) struct SignificanceTest {
     corrected_over_all: Option<Corrected>,
     /// Whether the p-value was corrected for the other tests of a family.
     is_in_family: bool,
+    /// The number of rows, if they are in clusters.
+    clustered_rows: Option<u64>,
 }
 
 impl SignificanceTest {
@@ -124,14 +132,21 @@ impl SignificanceTest {
             let worst_cases: Vec<Scenario> = all.collect();
             (worst_cases.clone(), worst_cases.into_iter().rev().collect())
         };
-        Ok(Self::new(
-            at_worst,
-            worst_cases,
-            best_cases,
-            is_open,
-            is_sizeless,
-            attainable,
-        ))
+        let clustered_rows = worst
+            .clusters
+            .is_some()
+            .then_some(worst.candidate.len() as u64);
+        Ok(Self {
+            clustered_rows,
+            ..Self::new(
+                at_worst,
+                worst_cases,
+                best_cases,
+                is_open,
+                is_sizeless,
+                attainable,
+            )
+        })
     }
 
     pub(in crate::judge) fn new(
@@ -152,6 +167,7 @@ impl SignificanceTest {
             corrected: None,
             corrected_over_all: None,
             is_in_family: false,
+            clustered_rows: None,
         }
     }
 
@@ -278,7 +294,11 @@ impl SignificanceTest {
         TestResult {
             rule: gate.evidence_of(limit),
             confidence: gate.confidence,
-            rows: shown.rows,
+            rows: self.clustered_rows.unwrap_or(shown.rows),
+            clusters: self.clustered_rows.map(|_| shown.rows),
+            run_reach: shown
+                .component
+                .map(|component| component.reach(gate.confidence)),
             discordant: shown.discordant(),
             is_open: self.is_open,
             shows_nothing: shown.shows_nothing(),
@@ -289,6 +309,7 @@ impl SignificanceTest {
             family: family.map(|of| of.family),
             counted: family.map(|of| of.least.is_some()),
             resolution: shown.resolution(limit, gate.confidence),
+            found: shown.found(limit, gate.confidence, gate.evidence_of(limit)),
             rows_needed: is_undecided
                 .then(|| shown.rows_needed(limit, gate.confidence))
                 .flatten(),

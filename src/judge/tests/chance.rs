@@ -197,6 +197,7 @@ fn of_no_world_nothing_is_known() {
     let (gate, limit) = (&policy.gates[0], policy.gates[0].limits[0]);
     let sample = Sample::of(&[0.1, 0.2, 0.3]).unwrap();
     let scenario = Scenario {
+        component: None,
         rows: 3,
         size: 1.0,
         candidate: 0.5 + sample.mean,

@@ -6,6 +6,7 @@ mod edge;
 mod hint;
 mod offending;
 mod recorded;
+mod repeated;
 mod rerun;
 pub(in crate::judge) mod row;
 mod setup;
@@ -86,6 +87,7 @@ pub(super) fn run(id: &str, totals: Totals) -> Run {
         choice: None,
         attributes: None,
         completeness: Completeness::Complete,
+        pooled_runs: 1,
         is_logged: false,
         exception: None,
         setup: None,

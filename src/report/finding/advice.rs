@@ -22,6 +22,14 @@ pub(super) fn advice(what: &Advice) -> Told {
             rows,
             needed,
         } => cannot_be_proven(*limit, *rows, *needed),
+        Advice::FewClusters { input, clusters } => Told::from(
+            Prose::from("the rows have only ")
+                .text(plural(*clusters, "value"))
+                .text(" of ")
+                .name(input)
+                .text(", so intervals by cluster are rough"),
+        )
+        .help("use at least 10 clusters, or remove `cluster_by`"),
         Advice::LoggerLatency { role, below } => Told::from(format!(
             "the {} is a run of EvaluationLogger, and all of its latencies are below {:.0} ms: if the predictions were \
              logged after they were made, these are the times of the logger",

@@ -118,11 +118,16 @@ pub(super) fn repeated_calls() -> Told {
         .help("try again later: Weave merges repeated calls")
 }
 
-pub(super) fn pooled(role: Role, runs: &[String]) -> Told {
+pub(super) fn pooled(role: Role, commits: u64, runs: &[String]) -> Told {
     let (count, word) = (plural(runs.len() as u64, "run"), role.word());
+    let of = if commits > 1 {
+        format!("{commits} commits are judged as one {word}")
+    } else {
+        format!("the {word}'s commit are judged as one")
+    };
     Told::from(
         Prose::from(format!(
-            "{count} of the {word}'s commit are judged as one: the trials of all of them count: "
+            "{count} of {of}: the trials of all of them count: "
         ))
         .names(runs, MOST_RUNS),
     )

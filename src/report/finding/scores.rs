@@ -20,6 +20,14 @@ pub(super) fn about(role: Role, dimension: &str, what: &ScoreCause) -> Told {
             };
             Told::from(fact).help("check the calls of the scorer in Weave")
         }
+        ScoreCause::TooFewTrials { k } => Told::from(
+            Prose::from(format!(
+                "no row of the {whose} has {} with a score of ",
+                plural(*k, "trial")
+            ))
+            .name(dimension),
+        )
+        .help("use a smaller `k`, or evaluate each row more often (`trials=` of `Evaluation`)"),
         ScoreCause::MetricNotAvailable {
             metric,
             available,
@@ -111,6 +119,19 @@ pub(super) fn about_slice(what: &SliceCause) -> Told {
             Prose::from(format!("the {} has no row with ", role.word())).name(slice.to_string()),
         )
         .help("evaluate such rows, or change the rows that the gate selects"),
+        SliceCause::RowsWithoutCluster {
+            input,
+            lacking,
+            rows,
+        } => Told::from(
+            Prose::from(format!(
+                "{lacking} of {} lack the input ",
+                plural(*rows, "row")
+            ))
+            .name(input)
+            .text(", so their cluster is unknown"),
+        )
+        .help("give every row this input, or select with `where` the rows that have it"),
         SliceCause::UnknownValues { values } => {
             Told::from(Prose::from("no row has ").names(values, MOST_NAMES))
                 .help("correct the values under `where`")

@@ -39,6 +39,7 @@ pub(super) fn write(judged: &Judged) -> Markup {
                             th scope="col" class="number" { "p" }
                             th scope="col" class="number" { "Corrected p" }
                             th scope="col" class="number" { "Smallest detectable change" }
+                            th scope="col" class="number" { "Found in 80 % of cases" }
                             th scope="col" class="number" { "Rows needed to decide" }
                         }
                     }
@@ -52,7 +53,7 @@ pub(super) fn write(judged: &Judged) -> Markup {
 fn row(check: &Check, facts: &Statistics) -> Markup {
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
     let (low, high) = (facts.low.replace('-', "−"), facts.high.replace('-', "−"));
-    let needed = facts.rows_needed.map(|rows| format!("about {rows}"));
+    let needed = facts.rows_needed.clone();
     html! {
         tr {
             th scope="row" { (checks::name(check)) " " (check.limit.key.word().replace('_', " ")) }
@@ -65,6 +66,7 @@ fn row(check: &Check, facts: &Statistics) -> Markup {
             td class="number" { (or_dash(&facts.p)) }
             td class="number" { (or_dash(&facts.corrected_p)) }
             td class="number" { (or_dash(&facts.detectable)) }
+            td class="number" { (or_dash(&facts.found)) }
             td class="number" { (or_dash(&needed)) }
         }
     }

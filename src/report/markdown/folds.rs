@@ -84,14 +84,14 @@ fn write_statistics(page: &mut String, judged: &Judged) -> fmt::Result {
     )?;
     writeln!(
         page,
-        "| Check | Rows | Interval | Confidence | p | Corrected p | Smallest detectable change |"
+        "| Check | Rows | Interval | Confidence | p | Corrected p | Smallest detectable change | Found in 80 % of cases |"
     )?;
-    writeln!(page, "|---|--:|--:|--:|--:|--:|--:|")?;
+    writeln!(page, "|---|--:|--:|--:|--:|--:|--:|--:|")?;
     for (check, facts) in &tested {
         let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(dash);
         writeln!(
             page,
-            "| {} {} | {} | {} to {} | {} | {} | {} | {} |",
+            "| {} {} | {} | {} to {} | {} | {} | {} | {} | {} |",
             checks::name(check, true),
             check.limit.key.word().replace('_', " "),
             facts.rows,
@@ -101,6 +101,7 @@ fn write_statistics(page: &mut String, judged: &Judged) -> fmt::Result {
             or_dash(&facts.p),
             or_dash(&facts.corrected_p),
             or_dash(&facts.detectable),
+            or_dash(&facts.found),
         )?;
     }
     writeln!(page)?;

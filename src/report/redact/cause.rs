@@ -34,7 +34,11 @@ impl Redact for Cause {
             Self::Advice(what) => what.redact(secrets),
             Self::SameRun { run } | Self::SameOutputs { run } => run.redact(secrets),
             Self::SeveralRunsMatch { selector, .. } => selector.redact(secrets),
-            Self::RerunsPooled { role: _, runs } => runs.redact(secrets),
+            Self::RerunsPooled {
+                role: _,
+                commits: _,
+                runs,
+            } => runs.redact(secrets),
             Self::OlderRun { run, values } => {
                 run.redact(secrets);
                 for (gate, _) in values {
@@ -82,6 +86,7 @@ impl Redact for Cause {
                 known.redact(secrets);
             }
             Self::Waiver { reason, .. } => reason.redact(secrets),
+            Self::NoiseUnused { dimensions } => dimensions.redact(secrets),
             Self::NewestRunWorse { .. }
             | Self::NoCommonRows { .. }
             | Self::NoCommonScores
@@ -91,6 +96,7 @@ impl Redact for Cause {
             | Self::RowsAdded { .. }
             | Self::TrialsDiffer { .. }
             | Self::UsageMayBePartial
+            | Self::NoiseExpired { .. }
             | Self::NoPredictCall { .. }
             | Self::NoUsage { .. }
             | Self::NothingCanBlock
@@ -143,6 +149,7 @@ impl Redact for ScoreCause {
                 known.redact(secrets);
             }
             Self::MetricNotAvailable { .. }
+            | Self::TooFewTrials { .. }
             | Self::OutOfRange { .. }
             | Self::AmbiguousDimension
             | Self::InconsistentCounts => {}
@@ -153,7 +160,12 @@ impl Redact for ScoreCause {
 impl Redact for SliceCause {
     fn redact(&mut self, secrets: &Secrets) {
         match self {
-            Self::TooManyValues { input, values: _ } => input.redact(secrets),
+            Self::TooManyValues { input, values: _ }
+            | Self::RowsWithoutCluster {
+                input,
+                lacking: _,
+                rows: _,
+            } => input.redact(secrets),
             Self::UnknownInput { input, known } => {
                 input.redact(secrets);
                 known.redact(secrets);
@@ -178,6 +190,7 @@ impl Redact for Advice {
                 dimension,
                 score: _,
             } => dimension.redact(secrets),
+            Self::FewClusters { input, clusters: _ } => input.redact(secrets),
             Self::LimitBelowNoise { .. }
             | Self::CannotBeProven { .. }
             | Self::LoggerLatency { .. } => {}

@@ -9,7 +9,7 @@ use crate::judge::{Check, Judgement, Name, Status};
 use crate::number::plural;
 use crate::report::json::JsonCheck;
 use crate::report::reason::{conclusion, reason_help};
-use crate::report::units::Values;
+use crate::report::units::{self, Values};
 use crate::report::view::{self, CheckName, Group};
 use crate::visible::{columns, padded, visible};
 
@@ -134,7 +134,7 @@ fn cells(name: String, check: impl Into<Values>, limit: String) -> [String; 5] {
         ),
         None => (view::candidate(values), String::new()),
     };
-    let metric = values.metric.word().replace('_', " ");
+    let metric = units::metric(values.metric, values.attempts);
     [name, metric, shown, change, limit]
 }
 

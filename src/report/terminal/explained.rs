@@ -220,9 +220,21 @@ fn tests(check: &JsonCheck<'_>, chance: &JsonChance) -> Vec<(&'static str, Strin
         format!(
             "{}{around}, on {}{of}",
             units::interval(values, ends, chance.confidence),
-            plural(chance.rows, "row")
+            match chance.clusters {
+                Some(clusters) => format!(
+                    "{} in {}",
+                    plural(chance.rows, "row"),
+                    plural(clusters, "cluster")
+                ),
+                None => plural(chance.rows, "row"),
+            }
         ),
     );
+    if let Some(reach) = chance.run_reach {
+        let reach = units::size_of_change(check.metric, reach, false, 0.0);
+        let text = format!("{reach} on each side, from `noise` of the policy; in the interval");
+        facts.push(("noise between runs", text));
+    }
     facts.extend(p_values(chance));
     if let Some(smallest) = chance.resolution {
         let smallest = units::size_of_change(check.metric, smallest, false, 0.0);
@@ -231,10 +243,19 @@ fn tests(check: &JsonCheck<'_>, chance: &JsonChance) -> Vec<(&'static str, Strin
             format!("{smallest}, if this were the only test"),
         ));
     }
-    if let Some(rows) = chance.rows_needed {
+    if let Some(found) = chance.found {
+        let found = units::size_of_change(check.metric, found, false, 0.0);
+        facts.push(("found in 80 % of cases", format!("a change of {found}")));
+    }
+    if let Some(needed) = chance.rows_needed {
+        let unit = if chance.clusters.is_some() {
+            "cluster"
+        } else {
+            "row"
+        };
         facts.push((
             "rows needed",
-            format!("about {} like these would decide", plural(rows, "row")),
+            format!("about {} like these would decide", plural(needed, unit)),
         ));
     }
     facts

@@ -11,6 +11,7 @@ use crate::report::escape::message;
 use crate::report::json::{JsonCheck, JsonPolicy};
 use crate::report::links::is_plain;
 use crate::report::rows::{Answered, NO_OUTPUT, Row, Side, excerpt};
+use crate::report::units;
 use crate::report::worst_rows::{score, telling};
 use crate::visible::{columns, visible};
 
@@ -174,7 +175,7 @@ fn side(page: &Page, check: &JsonCheck<'_>, of: &Side, room: usize) -> Vec<Strin
     let metric = check.metric;
     let what = match &check.subject {
         Some(subject) => visible(subject),
-        None => metric.word().replace('_', " "),
+        None => units::metric(metric, check.k.unwrap_or(1)),
     };
     let missing = of.trials.saturating_sub(of.scored);
     let missing = if missing > 0 && of.score.is_some() {

@@ -153,6 +153,12 @@ fn write_judged(page: &mut Page, judged: &Judged, arguments: &[String]) -> fmt::
     }
     page.empty_line();
     checks::write(page, judgement)?;
+    if !style.is_brief()
+        && let Some(power) = view::power(judgement)
+    {
+        page.empty_line();
+        page.wrapped(2, 4, &prose(&power))?;
+    }
     page.empty_line();
     let changed = also_changed(&judgement.findings, &judged.evidence);
     findings::write(page, &changed, |finding| {
