@@ -86,6 +86,7 @@ pub(super) fn test(judging: &Judging, gate: &Gate, runs: &TestRuns) -> Result<Ga
         first_fails: None,
         cannot_pass: None,
         cannot_fail: None,
+        is_untried: false,
         control: None,
     };
     let base = match tested.passing()? {
@@ -112,6 +113,7 @@ pub(super) fn test(judging: &Judging, gate: &Gate, runs: &TestRuns) -> Result<Ga
         worst = tested.at_bad_ends(&real)?;
     }
     let is_known = tested.target.is_some() || !worst.is_empty();
+    result.is_untried = !is_known && failing.is_none();
     let can_fail = !is_known || failing.is_some() || worst.iter().any(State::fails);
     if !can_fail {
         let worst = worst

@@ -37,6 +37,8 @@ pub struct GateTest {
     pub cannot_pass: Option<Box<Check>>,
     /// A check that does not fail even with the worst scores; `None` if the gate can fail, or if it cannot pass.
     pub cannot_fail: Option<Box<Check>>,
+    /// Whether no failure was tried, because it would take more rows or trials than are made.
+    pub is_untried: bool,
     /// The runs with the fewest edits on which the gate fails.
     pub control: Option<Control>,
 }

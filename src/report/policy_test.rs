@@ -159,6 +159,9 @@ pub(super) fn verdict_help(word: &str, check: &Check) -> Prose {
 
 /// `first fails at 7 of 100 rows`.
 pub(super) fn first_fails(gate: &GateTest) -> Option<String> {
+    if gate.is_untried {
+        return Some("a failure was not tried: it takes more than 100,000 rows".to_owned());
+    }
     let (worse, rows) = gate.first_fails?;
     Some(format!("first fails at {worse} of {}", plural(rows, "row")))
 }
@@ -263,7 +266,7 @@ struct JsonGateTest<'a> {
     blocks: bool,
     /// Whether it can pass.
     can_pass: bool,
-    /// Whether it can fail; null if it cannot pass.
+    /// Whether it can fail; null if it cannot pass, or if a failure was not tried because it takes too many rows.
     can_fail: Option<bool>,
     /// Why it cannot pass or cannot fail; null if it can do both.
     reason: Option<String>,
@@ -314,7 +317,8 @@ fn gate_test(gate: &GateTest) -> JsonGateTest<'_> {
         can_fail: gate
             .cannot_pass
             .is_none()
-            .then_some(gate.cannot_fail.is_none()),
+            .then_some(gate.cannot_fail.is_none())
+            .filter(|_| !gate.is_untried),
         reason: verdict(gate).map(|(word, check)| why(word, check).to_string()),
         first_fails_at: gate.first_fails.map(|(worse, _)| worse),
         rows: gate.first_fails.map(|(_, rows)| rows),

@@ -303,6 +303,19 @@ fn the_best_and_the_worst_scores_are_found() {
 }
 
 #[test]
+fn a_limit_on_very_many_rows_is_told_as_not_tried() {
+    let gates = "- {name: one, metric: rows, max: 2000000}";
+    let outcome = gate(gates, &[]).run().code(0);
+    let text = "a failure was not tried: it takes more than 100,000 rows";
+    assert!(outcome.stdout.contains(text), "{}", outcome.stdout);
+    let outcome = gate(gates, &["--format=markdown"]).run().code(0);
+    assert!(outcome.stdout.contains("| not tried |"), "{}", outcome.stdout);
+    let outcome = gate(gates, &["--format=json"]).run().code(0);
+    let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(report["policies"][0]["gates"][0]["can_fail"], Value::Null);
+}
+
+#[test]
 fn the_coverage_of_texts_can_be_tested() {
     let mut saved: Value = serde_json::from_str(&document("examples/candidate.json")).unwrap();
     let rows = saved["results"][0]["rows"].as_array_mut().unwrap();

@@ -690,6 +690,51 @@ fn an_incomplete_baseline_is_passed_over_for_the_next() {
 }
 
 #[test]
+fn the_runs_of_the_newest_commits_are_pooled_as_the_baseline() {
+    let runs = vec![
+        logged("cand", 9, 92).of("aaaaaaaaaaaa"),
+        logged("again", 8, 100).of("bbbbbbbbbbbb"),
+        logged("broken", 7, 0).of("eeeeeeeeeeee").stored(CALLS - 1),
+        logged("base", 6, 98).of("bbbbbbbbbbbb"),
+        logged("loose", 5, 96),
+        logged("older", 4, 94).of("cccccccccccc"),
+        logged("oldest", 3, 10).of("dddddddddddd"),
+    ];
+    let check = |last: u64, wanted: &[&str]| {
+        let weave = server(runs.clone());
+        let keys = format!("baseline: {{branch: main, last: {last}}}");
+        let outcome = by(&weave, &keys, DROP, &["--candidate=cand", "--all"]).run();
+        let judged = listed(&outcome);
+        let judged: Vec<&str> = judged
+            .iter()
+            .filter_map(|line| line.strip_prefix("baseline judged "))
+            .collect();
+        assert_eq!(judged, wanted, "last: {last}");
+        let value = policy(&outcome)["checks"][0]["baseline"].as_f64().unwrap();
+        (value, outcome)
+    };
+    let near = |found: f64, expected: f64| {
+        assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+    };
+    let (value, outcome) = check(1, &["again", "base"]);
+    near(value, 0.99);
+    let outcome = outcome.code(1);
+    finds(&outcome, "reruns-pooled", "note");
+    // A run without a commit stands for one, and an incomplete run is passed over.
+    let (value, outcome) = check(3, &["again", "base", "loose", "older"]);
+    near(value, 0.97);
+    let outcome = outcome
+        .code(0)
+        .shows("4 runs of 3 commits are judged as one baseline");
+    finds(&outcome, "baseline-skipped", "note");
+    // If there are fewer commits, those that exist are taken.
+    let all = ["again", "base", "loose", "older", "oldest"];
+    let (value, outcome) = check(50, &all);
+    near(value, 0.796);
+    outcome.code(0);
+}
+
+#[test]
 fn no_run_of_the_candidates_commit_is_its_baseline() {
     let weave = server(vec![
         logged("again", 9, 70).of("aaaaaaaaaaaa"),

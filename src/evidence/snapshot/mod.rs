@@ -461,7 +461,12 @@ fn run(
         pooled_runs: 1,
         is_logged: saved.logged,
         exception: saved.exception,
-        setup: setup.map(|saved| saved.setup),
+        setup: setup.map(|saved| {
+            let mut setup = saved.setup;
+            // Earlier versions wrote secrets of scorers as they were.
+            setup.mask();
+            setup
+        }),
     })
 }
 

@@ -166,6 +166,24 @@ fn a_byte_order_mark_is_read_and_a_number_that_is_not_finite_is_named() {
     assert!(other.contains("not a snapshot"), "{other}");
 }
 
+/// Earlier versions wrote secrets of scorers as they were.
+#[test]
+fn secrets_of_scorers_are_masked_when_they_are_read() {
+    let mut both = file();
+    let scorer = "weave:///a/b/object/judge:v1";
+    both["setup"] = json!([{
+        "run": "r", "evaluation": null, "served_models": [],
+        "objects": {scorer: {"model": "gpt", "api_key": "sk-proj-abc"}},
+    }]);
+    let saved = parsed(&both).unwrap();
+    let setup = saved.runs()[0].setup.clone().unwrap();
+    assert_eq!(setup.objects[scorer]["model"], "gpt");
+    let key = setup.objects[scorer]["api_key"].as_str().unwrap();
+    assert!(key.starts_with("sha256:"), "{key}");
+    let text = written(&saved, &saved.runs()[0]).unwrap();
+    assert!(!text.contains("sk-proj") && text.contains(key), "{text}");
+}
+
 /// Inputs and outputs come after all scores, and are read only if they are wanted.
 #[test]
 fn texts_are_apart_from_scores() {

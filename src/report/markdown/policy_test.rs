@@ -64,7 +64,7 @@ fn of_policy(page: &mut String, tested: &TestedPolicy) -> fmt::Result {
         let cases: Vec<&str> = cases.map(|(_, outcome)| icon(*outcome)).collect();
         let first = gate.first_fails;
         let first = first.map_or_else(
-            || "–".to_owned(),
+            || if gate.is_untried { "not tried" } else { "–" }.to_owned(),
             |(worse, rows)| format!("{worse} of {rows} rows"),
         );
         writeln!(

@@ -67,24 +67,24 @@ fn of_policy(page: &mut Page, tested: &TestedPolicy) -> fmt::Result {
     }
     page.wrapped(0, 4, &title)?;
     page.empty_line();
-    let room = page
+    let width = page
         .style
         .width
         .saturating_sub(2 + COLUMN * Case::ALL.len());
-    let is_table = room >= NAME;
+    let is_table = width >= NAME;
     let gates = tested.test.gates.iter();
     let shown = gates.filter(|gate| !page.style.is_brief() || !gate.is_proven());
     let shown: Vec<&GateTest> = shown.collect();
     let names = shown.iter().map(|gate| columns(&visible(&gate.gate)));
-    let room = room.min(names.max().unwrap_or_default());
+    let width = width.min(names.max().unwrap_or_default());
     if is_table && !shown.is_empty() {
         let heads: String = Case::ALL
             .map(|case| format!("{:>COLUMN$}", heading(case)))
             .concat();
-        writeln!(page.text, "  {:room$}{heads}", "")?;
+        writeln!(page.text, "  {:width$}{heads}", "")?;
     }
     for gate in shown {
-        of_gate(page, gate, is_table.then_some(room))?;
+        of_gate(page, gate, is_table.then_some(width))?;
     }
     if page.style.is_brief() {
         return Ok(());
@@ -97,10 +97,10 @@ fn of_policy(page: &mut Page, tested: &TestedPolicy) -> fmt::Result {
     Ok(())
 }
 
-fn of_gate(page: &mut Page, gate: &GateTest, room: Option<usize>) -> fmt::Result {
+fn of_gate(page: &mut Page, gate: &GateTest, width: Option<usize>) -> fmt::Result {
     let name = visible(&gate.gate);
-    if let Some(room) = room {
-        let name = padded(&shortened(&name, room), room);
+    if let Some(width) = width {
+        let name = padded(&shortened(&name, width), width);
         write!(page.text, "  {name}")?;
         for (_, outcome) in &gate.cases {
             let sign = sign(*outcome);
