@@ -157,14 +157,23 @@ pub(super) fn verdict_help(word: &str, check: &Check) -> Prose {
     })
 }
 
-/// `first fails at 7 of 100 rows`.
+/// `first fails at 7 of 100 rows`; also that the gate does not block.
 pub(super) fn first_fails(gate: &GateTest) -> Option<String> {
-    if gate.is_untried {
-        return Some("a failure was not tried: it takes more than 100,000 rows".to_owned());
+    let first = if gate.is_untried {
+        Some("a failure was not tried: it takes more than 100,000 rows".to_owned())
+    } else {
+        let first = gate.first_fails;
+        first.map(|(worse, rows)| format!("first fails at {worse} of {}", plural(rows, "row")))
+    };
+    match (first, gate.blocks) {
+        (first, true) => first,
+        (Some(first), false) => Some(format!("{first}; {NOT_BLOCKING}")),
+        (None, false) => Some(NOT_BLOCKING.to_owned()),
     }
-    let (worse, rows) = gate.first_fails?;
-    Some(format!("first fails at {worse} of {}", plural(rows, "row")))
 }
+
+/// What is said of a gate that cannot block.
+pub(super) const NOT_BLOCKING: &str = "does not block: it only warns, or is waived";
 
 /// A case that some gates do not notice: the case, the names of the gates, and what to do.
 pub(super) struct Unnoticed<'t> {

@@ -8,7 +8,7 @@ use crate::rows::{asked, page, rows};
 use crate::screen;
 use crate::weave::Weave;
 
-fn gate(gates: &str, more: &[&str]) -> Gate {
+pub fn gate(gates: &str, more: &[&str]) -> Gate {
     Gate::new(&["test", "--candidate=file:c.json"])
         .args(more)
         .file("gates.yaml", &format!("version: 1\ngates:\n{gates}\n"))
@@ -16,7 +16,7 @@ fn gate(gates: &str, more: &[&str]) -> Gate {
         .file("b.json", &document("examples/baseline.json"))
 }
 
-const BASELINE: &str = "--baseline=file:b.json";
+pub const BASELINE: &str = "--baseline=file:b.json";
 
 /// The JSON report of a test, and the exit code.
 fn tested(gates: &str, code: i32) -> Vec<Value> {
@@ -309,7 +309,11 @@ fn a_limit_on_very_many_rows_is_told_as_not_tried() {
     let text = "a failure was not tried: it takes more than 100,000 rows";
     assert!(outcome.stdout.contains(text), "{}", outcome.stdout);
     let outcome = gate(gates, &["--format=markdown"]).run().code(0);
-    assert!(outcome.stdout.contains("| not tried |"), "{}", outcome.stdout);
+    assert!(
+        outcome.stdout.contains("| not tried |"),
+        "{}",
+        outcome.stdout
+    );
     let outcome = gate(gates, &["--format=json"]).run().code(0);
     let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(report["policies"][0]["gates"][0]["can_fail"], Value::Null);

@@ -50,6 +50,7 @@ mod network;
 mod no_baseline;
 mod no_room;
 mod no_verdict;
+mod planted_policies;
 mod policy_errors;
 #[cfg(unix)]
 mod recipes;
