@@ -35,6 +35,11 @@ pub enum Command {
     Init(InitArgs),
     /// Report all problems of policies, offline
     Validate(ValidateArgs),
+    /// Show what changed between two policies, and whether it is looser
+    #[command(
+        after_help = "Exit codes: 0 not looser, 1 looser or incomparable, 2 command line or policy wrong."
+    )]
+    Diff(DiffArgs),
     /// Judge a candidate run by one or several policies
     #[command(after_help = EXIT_CODES)]
     Check(CheckArgs),
@@ -75,6 +80,21 @@ pub struct CheckArgs {
     /// What is judged.
     #[command(flatten)]
     pub judge: JudgeArgs,
+
+    /// Policy that counts too where the judged one is looser: a file, or `git:REV`
+    ///
+    /// The worst verdict counts, and the runs are those of this policy. A policy that the revision does not have is new.
+    #[arg(long, value_name = "POLICY", help_heading = "Policy")]
+    pub policy_base: Option<String>,
+
+    /// Accept the policy with this SHA-256 although it is looser than `--policy-base`
+    #[arg(
+        long,
+        value_name = "SHA256",
+        requires = "policy_base",
+        help_heading = "Policy"
+    )]
+    pub accept_policy: Vec<String>,
 
     /// What is written, and where.
     #[command(flatten)]
@@ -293,6 +313,20 @@ pub struct CalibrateArgs {
     pub server: ServerArgs,
 }
 
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// Old policy: a file, or `git:REV:PATH` with a path from the current directory
+    pub old: String,
+
+    /// New policy
+    pub new: String,
+
+    /// Format on stdout
+    #[arg(long, value_enum, default_value_t = Format::Terminal)]
+    pub format: Format,
+}
+
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
@@ -432,6 +466,8 @@ pub enum Document {
     Test,
     /// The JSON report of `calibrate`
     Calibration,
+    /// The JSON report of `diff`
+    Diff,
 }
 
 /// Arguments of `snapshot`.

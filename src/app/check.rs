@@ -11,8 +11,9 @@ use super::console::Console;
 use super::environment::environment;
 use super::github::Github;
 use super::outputs::{Form, Forms, Outputs};
-use super::plan::{Plan, files_of, plans};
+use super::plan::{files_of, plans};
 use super::policies::policies;
+use super::policy_base::{Based, based};
 use super::repeated;
 use super::server::known_key;
 use crate::cli::{CheckArgs, JudgeArgs};
@@ -20,8 +21,8 @@ use crate::evidence::{Columns, Totals};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::forge::outsider;
-use crate::judge::{MOST_OFFENDING, columns, judge};
-use crate::policy::{PolicyFile, expand};
+use crate::judge::{MOST_OFFENDING, columns};
+use crate::policy::{Policy, PolicyFile, expand};
 use crate::report::{self, Judged, Report, Section};
 use crate::weave::Needs;
 
@@ -31,7 +32,8 @@ pub(super) fn run(arguments: &CheckArgs, console: &Console) -> Exit {
     let report = Fault::all(keep_inputs(arguments, &mut outputs))
         .or(unwritable)
         .map_or(Ok(()), Err)
-        .and_then(|()| prepare(&arguments.judge, &mut |path| outputs.keep(path)))
+        .and_then(|()| read(&arguments.judge, &mut |path| outputs.keep(path)))
+        .and_then(|policies| based(arguments, policies))
         .and_then(|plans| {
             if let Some(reason) = skip(arguments, &plans)? {
                 return Ok(Report::of_skip(reason));
@@ -97,8 +99,8 @@ fn publish(arguments: &CheckArgs, outputs: &Outputs, report: Report, console: &C
 
 /// Returns why nothing is judged, if the command line allows that: a pull or merge request that gets no secrets has no
 /// key.
-fn skip(arguments: &CheckArgs, plans: &[Plan]) -> Result<Option<String>, Fault> {
-    let is_live = plans.iter().any(|plan| plan.request.is_live());
+fn skip(arguments: &CheckArgs, plans: &[Based]) -> Result<Option<String>, Fault> {
+    let is_live = plans.iter().any(|based| based.plan.request.is_live());
     let server = Some(&arguments.judge.server);
     if !arguments.ci.skip_forks || !is_live || known_key(server)?.is_some() {
         return Ok(None);
@@ -155,43 +157,53 @@ fn policy_files(arguments: &CheckArgs) -> Vec<PolicyFile> {
 pub(super) fn prepare(
     arguments: &JudgeArgs,
     keep: &mut dyn FnMut(&Path) -> Result<(), Fault>,
-) -> Result<Vec<Plan>, Fault> {
+) -> Result<Vec<Based>, Fault> {
+    let plans = plans(arguments, read(arguments, keep)?)?;
+    Ok(plans.into_iter().map(Based::alone).collect())
+}
+
+/// Reads the policies. Calls `keep` for every snapshot that they name.
+fn read(
+    arguments: &JudgeArgs,
+    keep: &mut dyn FnMut(&Path) -> Result<(), Fault>,
+) -> Result<Vec<Policy>, Fault> {
     let files = expand(&arguments.policy)?;
     let policies = policies(&files)?;
     let kept = policies.iter().flat_map(files_of).map(|path| keep(&path));
     let faults = kept.filter_map(Result::err).collect();
-    Fault::all(faults).map_or(Ok(()), Err)?;
-    plans(arguments, policies)
+    Fault::all(faults).map_or(Ok(policies), Err)
 }
 
 /// Reads the evidence, judges, and reads at most `rows` rows of each check that did not pass.
 pub(super) fn gather(
     arguments: &JudgeArgs,
-    plans: &[Plan],
+    plans: &[Based],
     rows: usize,
     console: &Console,
 ) -> Result<Report, Fault> {
+    let policies = || plans.iter().flat_map(Based::policies);
     let wanted = |runs: &[&Totals]| {
         let mut all = Columns::default();
-        for plan in plans {
-            all.add(columns(&plan.policy, runs));
+        for policy in policies() {
+            all.add(columns(policy, runs));
         }
         all
     };
     let needs = Needs {
-        usage: plans.iter().any(|plan| plan.policy.needs_usage()),
-        costs: plans.iter().any(|plan| plan.policy.needs_costs()),
+        usage: policies().any(Policy::needs_usage),
+        costs: policies().any(Policy::needs_costs),
         rows: Some(&wanted),
         calls_are_optional: false,
     };
     let mut archive = Archive::new(&arguments.server, arguments.wait, needs, console);
     let mut sections = Vec::new();
-    for plan in plans {
+    for based in plans {
+        let plan = &based.plan;
         let evidence = archive.evidence(&plan.request);
         let outcome = match evidence {
             Ok(evidence) => Ok(Judged {
                 // The clock is read after the evidence, because waiting takes time.
-                judgement: judge(&plan.policy, &evidence, Timestamp::now()),
+                judgement: based.judge(&evidence, Timestamp::now()),
                 evidence,
                 offending: Vec::new(),
                 details: BTreeMap::new(),
@@ -221,8 +233,8 @@ pub(super) fn gather(
 }
 
 /// Adds the rows of failed checks after every policy is judged. This step delays no verdict and changes none.
-fn explain(archive: &Archive<'_>, plans: &[Plan], sections: &mut [Section], rows: usize) {
-    for (plan, section) in plans.iter().zip(sections) {
+fn explain(archive: &Archive<'_>, plans: &[Based], sections: &mut [Section], rows: usize) {
+    for (Based { plan, .. }, section) in plans.iter().zip(sections) {
         if let Ok(judged) = &mut section.outcome {
             match archive.explain(plan, judged, rows) {
                 Ok(explained) => (judged.offending, judged.details) = explained,

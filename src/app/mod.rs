@@ -9,6 +9,7 @@ mod comments;
 mod compare;
 mod completions;
 mod console;
+mod diff;
 mod drafted_run;
 mod environment;
 mod explain;
@@ -23,11 +24,13 @@ mod output;
 mod outputs;
 mod plan;
 mod policies;
+mod policy_base;
 mod policy_noise;
 mod prediction;
 mod repeated;
 mod repository;
 mod request;
+mod revision;
 mod run_warnings;
 mod runs;
 mod saved;
@@ -69,6 +72,7 @@ fn run_command(cli: &Cli) -> Exit {
         Command::Compare(arguments) => compare::run(arguments, &console),
         Command::Calibrate(arguments) => done(calibrate::run(arguments, &console), &console),
         Command::Test(arguments) => test::run(arguments, &console),
+        Command::Diff(arguments) => diff::run(arguments, &console),
         Command::Init(arguments) => done(init::run(arguments, &console), &console),
         Command::Runs(arguments) => done(runs::run(arguments, &console), &console),
         Command::Schema(arguments) => done(schema::run(arguments, &console), &console),

@@ -11,6 +11,7 @@ pub(super) fn run(arguments: &SchemaArgs, console: &Console) -> Result<(), Fault
         Document::Report => report::report_schema(),
         Document::Comparison => report::comparison_schema(),
         Document::Test => report::test_schema(),
+        Document::Diff => report::diff_schema(),
         Document::Calibration => report::calibration_schema(),
     };
     console.print(&format!("{schema:#}\n"))

@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::policy::Source;
 use crate::project::Project;
 use crate::prose::Prose;
-use crate::selector::{Identity, Selector};
+use crate::selector::{Identity, Selector, is_same_commit};
 use crate::weave::{Absence, Client, Eligible, Finder, Found, Named, State, Unread};
 
 /// The pause between the first two searches of a wait. Each further pause is 1.5 times as long, up to `LONGEST_PAUSE`.
@@ -317,7 +317,6 @@ impl<'a> Search<'a> {
         let finder = self.finder(place);
         // A run of another evaluation is not a baseline, unless the policy names that evaluation.
         let mut rules = rules.clone();
-        let already_skipped = rules.skipped.clone();
         let own = rules.evaluation.clone();
         let of_evaluation = match (&selector.evaluation, &rules.evaluation) {
             (Some(_), _) => {
@@ -363,10 +362,12 @@ impl<'a> Search<'a> {
             return Err(unknown_evaluation());
         };
         let mut baselines = of_commit(finder, &newest, selector, &found, &rules)?;
-        let mut found = found;
-        for _ in 1..request.last {
-            rules.skipped = baselines.infos.iter().map(|info| info.id.clone()).collect();
-            rules.skipped.extend(already_skipped.iter().cloned());
+        let commit = |info: &RunInfo| info.commit(place.identity);
+        let mut commits: Vec<String> = commit(&newest).into_iter().collect();
+        let (mut found, mut taken) = (found, 1);
+        while taken < request.last {
+            let ids = baselines.infos.iter().map(|info| info.id.clone());
+            rules.skipped.extend(ids);
             let next = found.infos.iter().find(|info| rules.allows(info)).cloned();
             let next = match next {
                 Some(next) => next,
@@ -386,9 +387,18 @@ impl<'a> Search<'a> {
                     }
                 }
             };
+            let own = commit(&next);
+            let is_known = |own: &String| commits.iter().any(|known| is_same_commit(known, own));
+            if own.as_ref().is_some_and(is_known) {
+                // A run of a commit that is taken, and not a re-run: of another model.
+                rules.skipped.push(next.id);
+                continue;
+            }
             let older = of_commit(finder, &next, selector, &found, &rules)?;
             baselines.infos.extend(older.infos);
             baselines.facts.extend(older.facts);
+            commits.extend(own);
+            taken += 1;
         }
         Ok(Ok(baselines))
     }

@@ -103,6 +103,10 @@ pub(super) fn options(cli: &Cli) -> Option<&ServerArgs> {
         Command::Prediction(arguments) => Some(&arguments.server),
         Command::Runs(arguments) => Some(&arguments.server),
         Command::Snapshot(arguments) => Some(&arguments.server),
-        Command::Validate(_) | Command::Schema(_) | Command::Completions(_) | Command::Man => None,
+        Command::Validate(_)
+        | Command::Diff(_)
+        | Command::Schema(_)
+        | Command::Completions(_)
+        | Command::Man => None,
     }
 }

@@ -11,6 +11,7 @@ use super::check::{gather, prepare};
 use super::console::Console;
 use super::output::{Failure, Output, make_folder};
 use super::plan::Plan;
+use super::policy_base::Based;
 use super::request::Request;
 use crate::cli::{Format, JudgeArgs, TestArgs};
 use crate::evidence::snapshot::{self, Spool, Written};
@@ -50,7 +51,7 @@ fn tested(arguments: &TestArgs, console: &Console) -> Result<Exit, Fault> {
     let judge = &arguments.judge;
     let mut archive = Archive::new(&judge.server, judge.wait, needs, console);
     let mut policies = Vec::new();
-    for plan in &plans {
+    for Based { plan, .. } in &plans {
         let (runs, is_copy) = read(&mut archive, plan, console)?;
         let test = gate_test::test(&plan.policy, &runs, Timestamp::now())?;
         let named = |run: &OwnedRun| {

@@ -214,6 +214,22 @@ pub enum Cause {
     },
     /// Weave does not say how many trials its sums of tokens and cost include.
     UsageMayBePartial,
+    /// The policy is looser than its base.
+    PolicyLoosened {
+        /// Where the base is.
+        base: String,
+        /// The changes that are looser or incomparable, in words.
+        changes: Vec<String>,
+        /// The SHA-256 of the policy.
+        sha256: String,
+        /// Whether the command line accepts it; if not, the base is judged too.
+        is_accepted: bool,
+    },
+    /// The policy has no base: it is new.
+    PolicyNew {
+        /// Where a base would be.
+        base: String,
+    },
     /// The noise between runs that the policy declares is old.
     NoiseExpired {
         /// The last day on which it was to be used.
@@ -606,6 +622,8 @@ impl Cause {
                 Name::MixedTypes
             }
             Self::UsageMayBePartial => Name::UsageMayBePartial,
+            Self::PolicyLoosened { .. } => Name::PolicyLoosened,
+            Self::PolicyNew { .. } => Name::PolicyNew,
             Self::NoiseExpired { .. } => Name::NoiseExpired,
             Self::NoiseUnused { .. } => Name::NoiseUnused,
             Self::UnknownDimension { .. } => Name::UnknownDimension,

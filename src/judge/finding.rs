@@ -21,7 +21,8 @@ pub struct Finding {
 
 impl Finding {
     /// A finding about the runs or the whole policy.
-    pub(super) const fn new(effect: Effect, cause: Cause) -> Self {
+    #[must_use]
+    pub const fn new(effect: Effect, cause: Cause) -> Self {
         Self {
             effect,
             gate: None,

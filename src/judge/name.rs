@@ -130,6 +130,10 @@ names! {
     MixedTypes = "mixed-types",
     /// The summary does not say for how many trials tokens or cost are known.
     UsageMayBePartial = "usage-may-be-partial",
+    /// The policy is looser than its base.
+    PolicyLoosened = "policy-loosened",
+    /// The policy has no base: it is new.
+    PolicyNew = "policy-new",
     /// The noise between runs that the policy declares is old.
     NoiseExpired = "noise-expired",
     /// The policy declares the noise of dimensions that the candidate does not have.

@@ -100,6 +100,17 @@ impl PolicyFile {
         File::open(path)
             .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
             .map_err(|error| refused(&format!("cannot read the policy: {error}"), help))?;
+        self.text_of(bytes)
+    }
+
+    /// The text of the file, from its bytes.
+    ///
+    /// # Errors
+    ///
+    /// It is larger than [`MAX_BYTES`], of another kind, or not UTF-8.
+    pub fn text_of(&self, bytes: Vec<u8>) -> Result<String, Vec<Problem>> {
+        let path = &self.path;
+        let refused = |message: &str, help: &str| vec![Problem::of_file(path, message).help(help)];
         if bytes.len() as u64 > MAX_BYTES {
             let message = format!("is larger than {} KiB", MAX_BYTES / 1024);
             let help = "split it: several policies are judged in one run";

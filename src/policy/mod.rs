@@ -5,6 +5,7 @@
 //! finds its position. The result, [`Policy`], contains no invalid state: its numbers are finite, its limits are valid
 //! for their metrics, and its names are unique.
 
+mod diff;
 #[cfg(test)]
 mod edge_tests;
 mod edit;
@@ -33,6 +34,7 @@ mod syntax;
 mod tests;
 mod yaml;
 
+pub use diff::{Difference, Direction, diff};
 pub use edit::with_key;
 pub use files::{PolicyFile, expand};
 pub use metric::{

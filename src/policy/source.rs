@@ -177,6 +177,37 @@ pub struct SelectorTemplate {
     pub attributes: BTreeMap<String, Template>,
 }
 
+/// Writes the source as on the command line, with its variables.
+impl fmt::Display for SourceTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(id) => write!(f, "{id}"),
+            Self::File(path) => write!(f, "file:{path}"),
+            Self::Find(SelectorTemplate {
+                evaluation,
+                model,
+                commit,
+                branch,
+                attributes,
+            }) => {
+                let known = [
+                    ("evaluation", evaluation),
+                    ("model", model),
+                    ("commit", commit),
+                    ("branch", branch),
+                ];
+                let known = known
+                    .into_iter()
+                    .filter_map(|(key, value)| Some(format!("{key}={}", value.as_ref()?)));
+                let others = attributes
+                    .iter()
+                    .map(|(path, value)| format!("attributes.{path}={value}"));
+                f.write_str(&known.chain(others).collect::<Vec<_>>().join(","))
+            }
+        }
+    }
+}
+
 impl SourceTemplate {
     /// Substitutes `${NAME}` and checks the result.
     ///
@@ -328,6 +359,23 @@ enum Part {
         name: String,
         fallback: Option<String>,
     },
+}
+
+/// Writes the template as in a policy.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(&text.replace('$', "$$")),
+            Part::Variable {
+                name,
+                fallback: None,
+            } => write!(f, "${{{name}}}"),
+            Part::Variable {
+                name,
+                fallback: Some(fallback),
+            } => write!(f, "${{{name}:-{fallback}}}"),
+        })
+    }
 }
 
 impl Template {

@@ -17,6 +17,7 @@ mod junit;
 mod links;
 mod markdown;
 mod next_command;
+mod policy_diff;
 mod policy_test;
 mod reason;
 mod redact;
@@ -53,15 +54,17 @@ pub use json::{JsonReport, document, read, render as json, report_schema, value 
 pub use junit::render as junit;
 pub use markdown::{
     About, comment, render as markdown, render_calibration as markdown_calibration,
-    render_comparison as markdown_comparison, render_test as markdown_test, short,
+    render_comparison as markdown_comparison, render_diff as markdown_diff,
+    render_test as markdown_test, short,
 };
+pub use policy_diff::{DiffReport, diff_schema, json_diff};
 pub use policy_test::{TestReport, TestedPolicy, json_test, test_schema};
 pub use redact::value_without;
 pub use table::Table;
 pub use terminal::{
     Amount, Style, USUAL_WIDTH, render as terminal, render_calibration as terminal_calibration,
-    render_comparison as terminal_comparison, render_fault, render_runs as terminal_runs,
-    render_test as terminal_test,
+    render_comparison as terminal_comparison, render_diff as terminal_diff, render_fault,
+    render_runs as terminal_runs, render_test as terminal_test,
 };
 #[cfg(test)]
 pub(crate) use {finding::finding_text, reason::reason_text};

@@ -26,6 +26,7 @@ fn commands_are_in_the_order_of_use() {
     let expected = [
         "init",
         "validate",
+        "diff",
         "check",
         "explain",
         "compare",

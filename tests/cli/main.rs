@@ -51,6 +51,8 @@ mod no_baseline;
 mod no_room;
 mod no_verdict;
 mod planted_policies;
+mod policy_base;
+mod policy_diff;
 mod policy_errors;
 #[cfg(unix)]
 mod recipes;

@@ -18,139 +18,140 @@ enum Named {
     FirstFails(&'static str),
 }
 
+/// Gates that check nothing, and how they are named.
+const TOOTHLESS: [(&str, Named); 37] = [
+    (
+        "scorer: correctness, metric: pass_rate, min: 0",
+        Named::CannotFail,
+    ),
+    (
+        "scorer: correctness, metric: pass_rate, max: 1",
+        Named::CannotFail,
+    ),
+    (
+        "scorer: correctness, metric: pass_rate, max_drop: 1",
+        Named::CannotFail,
+    ),
+    (
+        "scorer: correctness, metric: pass_rate, max_rise: 1",
+        Named::CannotFail,
+    ),
+    (
+        "scorer: correctness, metric: pass_rate, max_relative_drop: 1",
+        Named::CannotFail,
+    ),
+    (
+        "scorer: correctness, metric: pass_rate, max_relative_rise: 10",
+        Named::CannotFail,
+    ),
+    (
+        "scorer: correctness, metric: coverage, min: 0",
+        Named::CannotFail,
+    ),
+    (
+        "scorer: correctness, metric: coverage, max_drop: 1",
+        Named::CannotFail,
+    ),
+    ("metric: error_rate, max: 1", Named::CannotFail),
+    ("metric: error_rate, min: 0", Named::CannotFail),
+    ("metric: rows, min: 0", Named::CannotFail),
+    ("metric: trials, min: 0", Named::CannotFail),
+    (
+        "scorer: tone.score, metric: numeric_mean, range: [0, 1], min: 0",
+        Named::CannotFail,
+    ),
+    (
+        "scorer: tone.score, metric: numeric_mean, range: [0, 1], max: 1",
+        Named::CannotFail,
+    ),
+    (
+        "scorer: tone.score, metric: numeric_mean, range: [-1000, 1], min: -999",
+        Named::FirstFails("first fails at 120 of 120 rows"),
+    ),
+    (
+        "scorer: tone.score, metric: numeric_mean, range: [0, 1], max_drop: 5",
+        Named::CannotFail,
+    ),
+    (
+        "scorer: correctness, metric: pass_rate, where: {golden: true}, min: 0",
+        Named::CannotFail,
+    ),
+    ("metric: latency_mean, min: 0", Named::CannotFail),
+    ("metric: tokens_total, min: 0", Named::CannotFail),
+    ("metric: cost_mean, min: 0", Named::CannotFail),
+    (
+        "scorer: correctness, metric: regressed_rows, min: 0",
+        Named::CannotFail,
+    ),
+    (
+        "scorer: correctness, metric: fixed_rows, min: 0",
+        Named::CannotFail,
+    ),
+    (
+        "scorer: correctness, metric: regressed_rows, max: 500",
+        Named::CannotFail,
+    ),
+    (
+        "scorer: correctness, metric: pass_rate, where: {number: 1}, max_drop: 0.02, evidence: significant",
+        Named::CannotPass,
+    ),
+    (
+        "scorer: correctness, metric: pass_rate, where: {number: [1, 2]}, min: 0.5, evidence: proven",
+        Named::CannotPass,
+    ),
+    (
+        "scorer: correctness, metric: pass_rate, min: 0.0, max: 1.0",
+        Named::CannotFail,
+    ),
+    (
+        "scorer: \"nothing.*\", metric: pass_rate, min: 0.9",
+        Named::CannotPass,
+    ),
+    (
+        "scorer: corectness, metric: pass_rate, min: 0.9",
+        Named::CannotPass,
+    ),
+    (
+        "scorer: correctness, metric: pass_rate, where: {golden: maybe}, min: 0.5",
+        Named::CannotPass,
+    ),
+    (
+        "metric: rows, max: 1000000000",
+        Named::FirstFails("a failure was not tried"),
+    ),
+    (
+        "scorer: correctness, metric: pass_rate, min: 1, evidence: proven",
+        Named::CannotPass,
+    ),
+    (
+        "scorer: correctness, metric: pass_rate, min: 0.9, severity: warn",
+        Named::DoesNotBlock,
+    ),
+    (
+        "scorer: correctness, metric: pass_rate, min: 0.9, waive: {until: 2999-12-31, reason: later}",
+        Named::DoesNotBlock,
+    ),
+    (
+        "scorer: correctness, metric: pass_rate, min: 0.01, max_missing: 1",
+        Named::NotNoticed("half"),
+    ),
+    (
+        "scorer: correctness, metric: pass_rate, max_drop: 0.02, max_missing: 1",
+        Named::NotNoticed("half"),
+    ),
+    (
+        "scorer: correctness, metric: pass_hat_k, k: 3, min: 0.5, missing: ignore",
+        Named::CannotPass,
+    ),
+    (
+        "scorer: correctness, metric: pass_at_k, k: 1, min: 0",
+        Named::CannotFail,
+    ),
+];
+
 #[test]
 fn each_gate_that_checks_nothing_is_named() {
-    let toothless = [
-        (
-            "scorer: correctness, metric: pass_rate, min: 0",
-            Named::CannotFail,
-        ),
-        (
-            "scorer: correctness, metric: pass_rate, max: 1",
-            Named::CannotFail,
-        ),
-        (
-            "scorer: correctness, metric: pass_rate, max_drop: 1",
-            Named::CannotFail,
-        ),
-        (
-            "scorer: correctness, metric: pass_rate, max_rise: 1",
-            Named::CannotFail,
-        ),
-        (
-            "scorer: correctness, metric: pass_rate, max_relative_drop: 1",
-            Named::CannotFail,
-        ),
-        (
-            "scorer: correctness, metric: pass_rate, max_relative_rise: 10",
-            Named::CannotFail,
-        ),
-        (
-            "scorer: correctness, metric: coverage, min: 0",
-            Named::CannotFail,
-        ),
-        (
-            "scorer: correctness, metric: coverage, max_drop: 1",
-            Named::CannotFail,
-        ),
-        ("metric: error_rate, max: 1", Named::CannotFail),
-        ("metric: error_rate, min: 0", Named::CannotFail),
-        ("metric: rows, min: 0", Named::CannotFail),
-        ("metric: trials, min: 0", Named::CannotFail),
-        (
-            "scorer: tone.score, metric: numeric_mean, range: [0, 1], min: 0",
-            Named::CannotFail,
-        ),
-        (
-            "scorer: tone.score, metric: numeric_mean, range: [0, 1], max: 1",
-            Named::CannotFail,
-        ),
-        (
-            "scorer: tone.score, metric: numeric_mean, range: [-1000, 1], min: -999",
-            Named::FirstFails("first fails at 120 of 120 rows"),
-        ),
-        (
-            "scorer: tone.score, metric: numeric_mean, range: [0, 1], max_drop: 5",
-            Named::CannotFail,
-        ),
-        (
-            "scorer: correctness, metric: pass_rate, where: {golden: true}, min: 0",
-            Named::CannotFail,
-        ),
-        ("metric: latency_mean, min: 0", Named::CannotFail),
-        ("metric: tokens_total, min: 0", Named::CannotFail),
-        ("metric: cost_mean, min: 0", Named::CannotFail),
-        (
-            "scorer: correctness, metric: regressed_rows, min: 0",
-            Named::CannotFail,
-        ),
-        (
-            "scorer: correctness, metric: fixed_rows, min: 0",
-            Named::CannotFail,
-        ),
-        (
-            "scorer: correctness, metric: regressed_rows, max: 500",
-            Named::CannotFail,
-        ),
-        (
-            "scorer: correctness, metric: pass_rate, where: {number: 1}, max_drop: 0.02, evidence: significant",
-            Named::CannotPass,
-        ),
-        (
-            "scorer: correctness, metric: pass_rate, where: {number: [1, 2]}, min: 0.5, evidence: proven",
-            Named::CannotPass,
-        ),
-        (
-            "scorer: correctness, metric: pass_rate, min: 0.0, max: 1.0",
-            Named::CannotFail,
-        ),
-        (
-            "scorer: \"nothing.*\", metric: pass_rate, min: 0.9",
-            Named::CannotPass,
-        ),
-        (
-            "scorer: corectness, metric: pass_rate, min: 0.9",
-            Named::CannotPass,
-        ),
-        (
-            "scorer: correctness, metric: pass_rate, where: {golden: maybe}, min: 0.5",
-            Named::CannotPass,
-        ),
-        (
-            "metric: rows, max: 1000000000",
-            Named::FirstFails("a failure was not tried"),
-        ),
-        (
-            "scorer: correctness, metric: pass_rate, min: 1, evidence: proven",
-            Named::CannotPass,
-        ),
-        (
-            "scorer: correctness, metric: pass_rate, min: 0.9, severity: warn",
-            Named::DoesNotBlock,
-        ),
-        (
-            "scorer: correctness, metric: pass_rate, min: 0.9, waive: {until: 2999-12-31, reason: later}",
-            Named::DoesNotBlock,
-        ),
-        (
-            "scorer: correctness, metric: pass_rate, min: 0.01, max_missing: 1",
-            Named::NotNoticed("half"),
-        ),
-        (
-            "scorer: correctness, metric: pass_rate, max_drop: 0.02, max_missing: 1",
-            Named::NotNoticed("half"),
-        ),
-        (
-            "scorer: correctness, metric: pass_hat_k, k: 3, min: 0.5, missing: ignore",
-            Named::CannotPass,
-        ),
-        (
-            "scorer: correctness, metric: pass_at_k, k: 1, min: 0",
-            Named::CannotFail,
-        ),
-    ];
-    assert!(toothless.len() >= 30);
-    for (keys, named) in toothless {
+    for (keys, named) in TOOTHLESS {
         let gates = format!("- {{name: one, {keys}}}");
         let outcome = gate(&gates, &[BASELINE]).run();
         let shown = outcome.stdout.clone();

@@ -46,6 +46,13 @@ impl Logged {
         self.with("git_sha", &json!(commit))
     }
 
+    /// The run of another model.
+    fn with_model(mut self, name: &str) -> Self {
+        let model = format!("weave:///my-team/bot/object/{name}:v1");
+        self.call["inputs"]["model"] = json!(model);
+        self
+    }
+
     /// The run with this number of stored calls.
     fn stored(self, stored: u64) -> Self {
         Self { stored, ..self }
@@ -696,6 +703,8 @@ fn the_runs_of_the_newest_commits_are_pooled_as_the_baseline() {
         logged("again", 8, 100).of("bbbbbbbbbbbb"),
         logged("broken", 7, 0).of("eeeeeeeeeeee").stored(CALLS - 1),
         logged("base", 6, 98).of("bbbbbbbbbbbb"),
+        // A run of another model on a commit that is taken is no further commit.
+        logged("other", 5, 0).of("bbbbbbbbbbbb").with_model("other"),
         logged("loose", 5, 96),
         logged("older", 4, 94).of("cccccccccccc"),
         logged("oldest", 3, 10).of("dddddddddddd"),

@@ -5,6 +5,7 @@ mod compared;
 mod edge;
 mod hint;
 mod offending;
+mod policy_diff;
 mod recorded;
 mod repeated;
 mod rerun;

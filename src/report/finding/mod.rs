@@ -117,6 +117,13 @@ fn told(cause: &Cause) -> Told {
         Cause::MixedTypes { dimension } => scores::mixed_types(dimension),
         Cause::TypesDiffer { dimension } => scores::types_differ(dimension),
         Cause::UsageMayBePartial => scores::usage_may_be_partial(),
+        Cause::PolicyLoosened {
+            base,
+            changes,
+            sha256,
+            is_accepted,
+        } => policy::loosened(base, changes, sha256, *is_accepted),
+        Cause::PolicyNew { base } => policy::new(base),
         Cause::NoiseExpired { expires } => policy::noise_expired(*expires),
         Cause::NoiseUnused { dimensions } => policy::noise_unused(dimensions),
         Cause::UnknownDimension { scorer, known } => scores::unknown_dimension(scorer, known),

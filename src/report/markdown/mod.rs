@@ -9,6 +9,7 @@ mod findings;
 mod first;
 mod folds;
 mod parts;
+mod policy_diff;
 mod policy_test;
 mod rows;
 mod runs;
@@ -23,6 +24,7 @@ use parts::{icon, tool, write_fault};
 pub use calibration::render_calibration;
 pub use comment::{About, comment, render as short};
 pub use comparison::render as render_comparison;
+pub use policy_diff::render_diff;
 pub use policy_test::render_test;
 
 /// Renders the report.

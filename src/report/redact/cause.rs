@@ -87,6 +87,16 @@ impl Redact for Cause {
             }
             Self::Waiver { reason, .. } => reason.redact(secrets),
             Self::NoiseUnused { dimensions } => dimensions.redact(secrets),
+            Self::PolicyLoosened {
+                base,
+                changes,
+                sha256: _,
+                is_accepted: _,
+            } => {
+                base.redact(secrets);
+                changes.redact(secrets);
+            }
+            Self::PolicyNew { base } => base.redact(secrets),
             Self::NewestRunWorse { .. }
             | Self::NoCommonRows { .. }
             | Self::NoCommonScores

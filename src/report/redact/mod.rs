@@ -22,9 +22,10 @@ use crate::judge::{
     Check, Comparison, Finding, Line, OffendingRow, OffendingRows, RunValue, Slice,
 };
 use crate::policy::Condition;
+use crate::policy::Difference;
 use crate::problem::{At, Problem};
 use crate::prose::Prose;
-use crate::report::{CalibrationReport, Compared, Judged, Report, Section, TestReport};
+use crate::report::{CalibrationReport, Compared, DiffReport, Judged, Report, Section, TestReport};
 use crate::secret::Secrets;
 use crate::selector::Selector;
 
@@ -81,6 +82,35 @@ impl TestReport {
             }
         }
         self
+    }
+}
+
+impl DiffReport {
+    /// The same report with these secrets removed from its foreign texts.
+    #[must_use]
+    pub fn without(mut self, secrets: &Secrets) -> Self {
+        self.old.redact(secrets);
+        self.new.redact(secrets);
+        for difference in &mut self.differences {
+            difference.redact(secrets);
+        }
+        self
+    }
+}
+
+impl Redact for Difference {
+    fn redact(&mut self, secrets: &Secrets) {
+        let Self {
+            gate,
+            key,
+            old,
+            new,
+            direction: _,
+        } = self;
+        gate.redact(secrets);
+        key.redact(secrets);
+        old.redact(secrets);
+        new.redact(secrets);
     }
 }
 

@@ -10,6 +10,7 @@ mod lines;
 mod listing;
 mod page;
 mod picture;
+mod policy_diff;
 mod policy_test;
 mod rows;
 mod runs;
@@ -33,6 +34,7 @@ pub(super) use explained::{Explained, Found, render_explained};
 pub(super) use explained_rows::ShownRows;
 pub use listing::render_runs;
 use page::{Page, prose};
+pub use policy_diff::render_diff;
 pub use policy_test::render_test;
 pub use style::{Amount, Style, USUAL_WIDTH};
 
