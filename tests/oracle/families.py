@@ -64,6 +64,19 @@ def answers(
     return said
 
 
+def which_count(questions: dict[int, Question]) -> dict[int, bool]:
+    """Returns whether each test of a family counts, if none of their scores is missing."""
+    tests = {number: question for number, question in questions.items() if question.is_test}
+    if any(question.groups() for question in tests.values()):
+        return {}
+    of = {number: (1 - question.confidence, *question.chances().pairs[0]) for number, question in tests.items()}
+    made = {}
+    for number, (alpha, attainable, _) in of.items():
+        others = [other for key, other in of.items() if key != number]
+        made[number] = attainable <= bar(alpha, others)[1]
+    return made
+
+
 def together(question: Question, kin: list[Question], others: list[Chances]) -> tuple[set[str], bool] | None:
     """Returns the result of a question over all imputations. In each imputation, the questions on the same rows have
     their own values. Returns `None` if the imputations cannot be enumerated."""

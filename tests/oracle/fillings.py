@@ -10,6 +10,8 @@ many imputations, and two facts bound them:
   its ends. (The minimum of mean - k * deviation is there, too.)
 - among all imputations with the same mean, the rows differ least if each row is as near to one level as possible. So
   all imputations with the lowest mean + k * deviation are on one line.
+With `cluster_by` the totals of the clusters take the place of the rows. Both facts hold for them, too, and also with
+the noise of repeated runs, which makes any interval wider by a convex function of its width.
 """
 
 from __future__ import annotations
@@ -25,6 +27,10 @@ import stats
 
 # If there are more imputations, they are not enumerated.
 MOST_WORLDS = 200_000
+# The same for rows in clusters, where each imputation has several numbers for each cluster.
+MOST_NUMBERS = 4_000_000
+# The numbers of each cluster in one imputation: the totals of the differences and of both runs, and of their squares.
+FEATURES = 5
 # Replaces an infinite time.
 FOREVER = 1e9
 NEARLY = 1e-9
@@ -39,6 +45,7 @@ class Row:
     options: list[tuple[float, float]]
     dense: bool = False  # everything between the options is possible, too
     loose: bool = False  # it is unknown which values between the options are possible
+    cluster: int = 0
 
     @property
     def is_fixed(self) -> bool:
@@ -99,12 +106,19 @@ class Question:
     worst_only: bool  # missing: fail
     rule: str
     magnitude: float = 1.0  # of the scores
+    clustered: bool = False
+    noise: stats.Noise | None = None
     _cache: dict = field(default_factory=dict)
 
     @property
     def is_test(self) -> bool:
         """Whether this is a significant limit on a change, which belongs to a family."""
         return self.rule == "significant" and self.paired
+
+    @property
+    def units(self) -> int:
+        """Returns how many independent units there are: rows, or clusters of rows."""
+        return len({row.cluster for row in self.rows}) if self.clustered else len(self.rows)
 
     def near(self, limit):
         """Returns the floating-point tolerance for a comparison with this limit."""
@@ -126,22 +140,31 @@ class Question:
 
     def groups(self) -> list[tuple[tuple, int]]:
         """Returns the kinds of uncertain rows, and the number of rows of each kind."""
-        return list(Counter(tuple(row.options) for row in self.rows if not row.is_fixed).items())
+        return [(options, count) for (_, options), count in self.groups_of_clusters()]
+
+    def groups_of_clusters(self) -> list[tuple[tuple[int, tuple], int]]:
+        """Returns the kinds of uncertain rows of each cluster, and the number of rows of each kind."""
+        rows = [row for row in self.rows if not row.is_fixed]
+        return list(Counter((row.cluster if self.clustered else 0, tuple(row.options)) for row in rows).items())
 
     def size(self) -> int:
         return math.prod(math.comb(count + len(options) - 1, count) for options, count in self.groups())
 
+    def can_be_enumerated(self) -> bool:
+        most = min(MOST_WORLDS, MOST_NUMBERS // (FEATURES * self.units)) if self.clustered else MOST_WORLDS
+        return self.size() <= most
+
     def worlds(self) -> Worlds | None:
         """Returns all combinations of options, or None if there are too many to enumerate."""
         if "worlds" not in self._cache:
-            small = self.size() <= MOST_WORLDS
-            self._cache["worlds"] = (self._tables() if self.one_trial else self._sums()) if small else None
+            make = self._clusters if self.clustered else self._tables if self.one_trial else self._sums
+            self._cache["worlds"] = make() if self.can_be_enumerated() else None
         return self._cache["worlds"]
 
     def worst(self) -> Worlds:
         """Returns the imputation with each missing score at its worst for the limit."""
         if "worst" not in self._cache:
-            rows = [Row([min(row.options, key=self.y)]) for row in self.rows]
+            rows = [Row([min(row.options, key=self.y)], cluster=row.cluster) for row in self.rows]
             alone = Question(**{**self._plain(), "rows": rows})
             self._cache["worst"] = alone.worlds()
         return self._cache["worst"]
@@ -161,12 +184,10 @@ class Question:
 
     def _tables(self) -> Worlds:
         """Computes counts and score intervals for rows with one boolean in each run."""
-        n, z = len(self.rows), stats.z_of(self.confidence)
+        n = len(self.rows)
         if not self.paired:
             (true,) = self._totals(lambda o: (o[0],))
-            low, high = stats.wilson(true, n, z)
-            if self.sign < 0:
-                low, high = -high, -low
+            low, high = self._wilson(true, n)
             none = np.zeros(len(true))
             return Worlds(n, self.sign * true / n, low, high, none + 1, none > 0, none > 0, none, none + 1)
         cells = self._totals(lambda o: (o[0] * o[1], o[0] * (1 - o[1]), (1 - o[0]) * o[1], (1 - o[0]) * (1 - o[1])))
@@ -175,10 +196,24 @@ class Question:
         del places
         both, candidate, baseline, neither = tables
         first, second = (candidate, baseline) if self.sign > 0 else (baseline, candidate)
-        low, high = stats.newcombe(both, first, second, neither, z)
-        p = stats.newcombe_p(both, first, second, neither)
-        attainable = stats.newcombe_p(both, np.zeros(len(both)), first + second, neither)
+        low, high, p = self._newcombe(both, first, second, neither)
+        attainable = stats.newcombe_p(both, np.zeros(len(both)), first + second, neither, self.noise)
         return Worlds(n, (first - second) / n, low, high, p, p < 0, p < 0, (both + baseline) / n, attainable)
+
+    def _wilson(self, true, n):
+        """Returns the interval of a rate, oriented."""
+        z = stats.z_of(self.confidence)
+        low, high = stats.wilson(true, n, z)
+        low, high = stats.widened(true / n, low, high, z, self.noise, (0.0, 1.0))
+        return (low, high) if self.sign > 0 else (-high, -low)
+
+    def _newcombe(self, both, first, second, neither):
+        """Returns the interval of a difference of rates, and its p."""
+        z = stats.z_of(self.confidence)
+        low, high = stats.newcombe(both, first, second, neither, z)
+        point = (first - second) / (both + first + second + neither)
+        low, high = stats.widened(point, low, high, z, self.noise, (-1.0, 1.0))
+        return low, high, stats.newcombe_p(both, first, second, neither, self.noise)
 
     def _sums(self) -> Worlds:
         """Handles all other rows: Student's t on row means or on differences of rows."""
@@ -196,7 +231,9 @@ class Question:
         mean = about + of["y"] / n
         spread = np.sqrt(np.maximum(of["square"] - of["y"] ** 2 / n, 0) / (n - 1))
         alike = lambda one, square: square - one * one / n <= 1e-9 * n  # noqa: E731
-        worlds = self._student(mean, spread, of["c"], of["b"], alike(of["c"], of["cc"]) & alike(of["b"], of["bb"]))
+        spread = none_if_tiny(spread, mean)
+        error = spread / np.sqrt(n)
+        worlds = self._student(mean, error, of["c"], of["b"], alike(of["c"], of["cc"]) & alike(of["b"], of["bb"]))
         if self.paired:
             # The pattern with every difference against the candidate. It has the same mean square.
             worst = -of["size"] / n
@@ -204,41 +241,110 @@ class Question:
             # If low is bad, the lower value of a row is the candidate's.
             c, b = (of["lower"], of["upper"]) if self.sign > 0 else (of["upper"], of["lower"])
             are_alike = alike(of["lower"], of["ll"]) & alike(of["upper"], of["uu"])
-            worst_worlds = self._student(worst, np.sqrt(square / (n - 1)), c, b, are_alike)
+            worst_spread = none_if_tiny(np.sqrt(square / (n - 1)), worst)
+            worst_worlds = self._student(worst, worst_spread / np.sqrt(n), c, b, are_alike)
             # If that pattern has no variance, the pattern with one row the other way has some.
             one_back = worst * (n - 2) / n
-            p = stats.t_p(one_back, np.sqrt(np.maximum(n * (worst**2 - one_back**2), 0) / (n - 1)), n)
+            error = np.sqrt(np.maximum(n * (worst**2 - one_back**2), 0) / (n - 1)) / np.sqrt(n)
+            p = stats.t_tail(one_back, error, n - 1, self.noise)
             worlds.attainable = np.where(worst_worlds.flat, np.minimum(worst_worlds.p, p), worst_worlds.p)
         return worlds
 
-    def _student(self, mean, spread, c, b, are_alike) -> Worlds:
-        """Returns Student's interval. `are_alike` marks where the rows of each run are equal, and not only their
-        differences. Rates then use the interval of as many rows with one trial."""
+    def _clusters(self) -> Worlds:
+        """Handles rows in clusters: Student's t on the totals of the clusters."""
+        n, sizes = len(self.rows), self.sizes()
+        y, c, b, cc, bb = self._totals_of_clusters(lambda o: (self.y(o), *o, o[0] ** 2, o[1] ** 2))
+        mean = y.sum(axis=1) / n
+
+        def alike(one, square):
+            """Marks where all rows are equal."""
+            return square.sum(axis=1) - one.sum(axis=1) ** 2 / n <= 1e-9 * n
+
+        are_alike = alike(c, cc) & alike(b, bb)
+        worlds = self._student(mean, stats.cluster_error(y, sizes, mean), c.sum(axis=1), b.sum(axis=1), are_alike)
+        if self.paired:
+            # The pattern with every cluster against the candidate: the runs change places in the other clusters.
+            worst = -np.abs(y)
+            turned = y > 0
+            c, b = np.where(turned, b, c), np.where(turned, c, b)
+            cc, bb = np.where(turned, bb, cc), np.where(turned, cc, bb)
+            worst_mean = worst.sum(axis=1) / n
+            error = stats.cluster_error(worst, sizes, worst_mean)
+            are_alike = alike(c, cc) & alike(b, bb)
+            worst_worlds = self._student(worst_mean, error, c.sum(axis=1), b.sum(axis=1), are_alike)
+            worlds.attainable = worst_worlds.p
+            if (flat := worst_worlds.flat).any():
+                # If that pattern has no variance, a pattern with one cluster the other way has some.
+                worlds.attainable[flat] = np.minimum(worst_worlds.p[flat], self._one_cluster_back(worst[flat], sizes))
+        return worlds
+
+    def sizes(self) -> np.ndarray:
+        """Returns the number of rows of each cluster."""
+        of = Counter(row.cluster for row in self.rows)
+        return np.array([of[cluster] for cluster in sorted(of)])
+
+    def _totals_of_clusters(self, features) -> tuple[np.ndarray, ...]:
+        """Returns the sums of features over the rows of each cluster, for every combination of options."""
+        places = {cluster: place for place, cluster in enumerate(sorted({row.cluster for row in self.rows}))}
+        totals = np.zeros((1, len(places), FEATURES))
+        for row in self.rows:
+            if row.is_fixed:
+                totals[0, places[row.cluster]] += features(row.options[0])
+        for (cluster, options), count in self.groups_of_clusters():
+            each = np.array([features(option) for option in options])
+            ways = np.array(list(compositions(count, len(options)))) @ each
+            before = len(totals)
+            totals = np.repeat(totals, len(ways), axis=0)
+            totals[:, places[cluster]] += np.tile(ways, (before, 1))
+        return tuple(np.moveaxis(totals, 2, 0))
+
+    def _one_cluster_back(self, worst: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        """Returns the smallest p of the patterns in which one cluster is better and all others are worse."""
+        n, least = len(self.rows), np.ones(len(worst))
+        for place in range(len(sizes)):
+            totals = worst.copy()
+            totals[:, place] *= -1
+            mean = totals.sum(axis=1) / n
+            error = stats.cluster_error(totals, sizes, mean)
+            least = np.where(error > 0, np.minimum(least, self.p(mean, error)), least)
+        return least
+
+    def half(self, error, confidence: float | None = None):
+        """Returns half the width of Student's interval."""
+        return stats.t_half(error, self.units - 1, confidence or self.confidence, self.noise)
+
+    def p(self, mean, error):
+        """Returns Student's one-sided p. An interval of few rows that has no width shows nothing."""
+        p = stats.t_tail(mean, error, self.units - 1, self.noise)
+        return np.where((np.asarray(error) == 0) & (self.units < FEW_ROWS), 1.0, p)
+
+    def _student(self, mean, error, c, b, are_alike) -> Worlds:
+        """Returns Student's interval of a mean with this standard error. `are_alike` marks where the rows of each run
+        are equal, and not only their differences. Rates then use the interval of as many rows with one trial."""
         n = len(self.rows)
-        alike = spread <= 1e-7 * np.maximum(1.0, np.abs(mean))
-        spread = np.where(alike, 0.0, spread)
-        low, high = stats.t_interval(mean, spread, n, self.confidence)
-        p = stats.t_p(mean, spread, n)
+        alike = error == 0
+        half = self.half(error)
+        low, high = mean - half, mean + half
+        p = stats.t_tail(mean, error, self.units - 1, self.noise)
         as_one_trial = alike & are_alike & self.is_rate
         flat = alike & ~as_one_trial
-        nothing = flat & (n < FEW_ROWS)
+        nothing = flat & (self.units < FEW_ROWS)
         if as_one_trial.any():
             other = self._as_one_trial(c, b)
-            low, high, p = (np.where(as_one_trial, new, old) for new, old in zip(other, (low, high, p), strict=True))
+            old = low, high, p
+            low, high, p = (np.where(as_one_trial, new, old) for new, old in zip(other, old, strict=True))
         p = np.where(nothing, 1.0, p)
         return Worlds(n, mean, low, high, p, flat, nothing, b / n, np.ones(len(p)))
 
     def _as_one_trial(self, c, b):
-        """Returns the intervals of the same number of rows with one trial each, and the same rates."""
-        n, z = len(self.rows), stats.z_of(self.confidence)
-        c, b = np.clip(c, 0, n), np.clip(b, 0, n)
+        """Returns the intervals and p of as many rows, or clusters, with one trial each and these rates."""
+        n = self.units
+        c, b = (np.clip(sums * (n / len(self.rows)), 0, n) for sums in (c, b))
         if not self.paired:
-            low, high = stats.wilson(c, n, z)
-            return (low, high, np.ones(len(c))) if self.sign > 0 else (-high, -low, np.ones(len(c)))
+            return *self._wilson(c, n), np.ones(len(c))
         both = np.minimum(c, b)
         first, second = (c - both, b - both) if self.sign > 0 else (b - both, c - both)
-        table = both, first, second, n - both - first - second
-        return *stats.newcombe(*table, z), stats.newcombe_p(*table)
+        return self._newcombe(both, first, second, n - both - first - second)
 
     # ------------------------------------------------------------------------------------------ rows of numbers
 
@@ -251,17 +357,46 @@ class Question:
         return lows, highs
 
     def along(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns mean and deviation of the imputations whose rows differ least: each row is nearest to a level."""
+        """Returns mean and standard error of the imputations whose rows differ least: each row is nearest to a level."""
+        if self.clustered:
+            return levels, self._least_error(levels)
         lows, highs = self.boxes()
         rows = np.clip(levels[:, None], lows[None, :], highs[None, :])
         # Equal except for rounding. A tiny number among zeros is a real difference.
         alike = np.ptp(rows, axis=1) <= 1e-12 * np.maximum(1.0, np.abs(rows).max(axis=1))
-        return rows.mean(axis=1), np.where(alike, 0.0, rows.std(axis=1, ddof=1))
+        return rows.mean(axis=1), np.where(alike, 0.0, rows.std(axis=1, ddof=1)) / np.sqrt(rows.shape[1])
+
+    def boxes_of_clusters(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the lowest and the highest total of each cluster."""
+        lows, highs = self.boxes()
+        clusters = np.array([row.cluster for row in self.rows])
+        return tuple(np.array([ends[clusters == one].sum() for one in sorted(set(clusters.tolist()))]) for ends in (lows, highs))
+
+    def _least_error(self, means: np.ndarray) -> np.ndarray:
+        """Returns the smallest standard error of all imputations with these means. The total of a cluster is then what
+        its rows would have with this mean, and a shift that is the same for all clusters, within the cluster's ends."""
+        lows, highs = self.boxes_of_clusters()
+        sizes, n = self.sizes(), len(self.rows)
+        expected = means[:, None] * sizes
+        down, up = (lows - expected).min(axis=1), (highs - expected).max(axis=1)
+        for _ in range(100):
+            shift = (down + up) / 2
+            above = np.clip(expected + shift[:, None], lows, highs).sum(axis=1) > n * means
+            down, up = np.where(above, down, shift), np.where(above, shift, up)
+        return stats.cluster_error(np.clip(expected + ((down + up) / 2)[:, None], lows, highs), sizes, means)
+
+    def bends(self) -> np.ndarray:
+        """Returns the levels at which the line of imputations bends, and its ends."""
+        lows, highs = self.boxes()
+        if self.clustered:
+            of_clusters = [end / self.sizes() for end in self.boxes_of_clusters()]
+            ends = np.array([lows.mean(), highs.mean()])
+            return np.unique(np.concatenate([ends, *(np.clip(of, *ends) for of in of_clusters)]))
+        return np.unique(np.concatenate([lows, highs]))
 
     def lowest(self, score, ceiling: float) -> float:
-        """Returns the lowest `score(mean, deviation)` of all imputations whose mean is at most `ceiling`."""
-        lows, highs = self.boxes()
-        bends = np.unique(np.concatenate([lows, highs]))
+        """Returns the lowest `score(mean, error)` of all imputations whose mean is at most `ceiling`."""
+        bends = self.bends()
         # Spaced evenly, and more densely near the start of each segment, because a segment may be very long.
         shares = np.unique(np.concatenate([np.linspace(0, 1, 60), np.logspace(-12, 0, 60)]))
         levels = np.unique(np.concatenate([a + (z - a) * shares for a, z in itertools.pairwise(bends)] + [bends]))
@@ -270,30 +405,31 @@ class Question:
         levels = np.unique(np.append(levels, np.interp(ceiling, means, levels)))
         best = math.inf
         for _ in range(5):
-            mean, deviation = self.along(levels)
-            scores = np.where(mean <= ceiling, score(mean, deviation), math.inf)
+            mean, error = self.along(levels)
+            scores = np.where(mean <= ceiling, score(mean, error), math.inf)
             at = int(scores.argmin())
             best = min(best, float(scores[at]))
             levels = np.linspace(levels[max(at - 1, 0)], levels[min(at + 1, len(levels) - 1)], 60)
         return best
 
     def can_be_alike(self) -> bool:
+        """Whether the interval of some imputation has no width."""
         lows, highs = self.boxes()
+        if self.clustered:
+            lows, highs = (end / self.sizes() for end in self.boxes_of_clusters())
         return lows.max() <= highs.min() + NEARLY
 
     def can_fail_between(self, alpha: float) -> bool:
         """Whether an imputation between the corners fails under `significant`."""
         n = len(self.rows)
         if not self.paired:
-            width = student(self.confidence, n)
-            return self.lowest(lambda mean, deviation: mean + width * deviation, math.inf) < self.sign * self.limit
+            return self.lowest(lambda mean, error: mean + self.half(error), math.inf) < self.sign * self.limit
         if alpha <= 0:
             return False
         baselines = [sum(pick(o[1] for o in row.options) for row in self.rows) for pick in (min, max)]
         limit = self.threshold(np.array(baselines) / n).max()
         ceiling = float(limit - self.near(limit))
-        width = student(1 - alpha, n)
-        return self.lowest(lambda mean, deviation: mean + width * deviation, ceiling) < 0
+        return self.lowest(lambda mean, error: mean + self.half(error, 1 - alpha), ceiling) < 0
 
     def knows_its_baseline(self) -> bool:
         return all(len({o[1] for o in row.options}) == 1 for row in self.rows)
@@ -309,10 +445,7 @@ class Question:
         pairs = np.unique(np.array([worlds.attainable, worlds.p]), axis=1).T
         if not self.is_dense() or self.worst_only:
             return Chances(alpha, [tuple(pair) for pair in pairs.tolist()])
-        n = len(self.rows)
-        flat = 0.0 if n >= FEW_ROWS else 1.0
-        p = lambda mean, spread: np.where(spread > 0, stats.t_p(mean, spread, n), flat)  # noqa: E731
-        least, most = min(float(worlds.p.min()), self.lowest(p, -NEARLY)), float(worlds.p.max())
+        least, most = min(float(worlds.p.min()), self.lowest(self.p, -NEARLY)), float(worlds.p.max())
         # Between the corners the attainable p is unknown: it may be as small as p, or the test may not count at all.
         return Chances(alpha, [(0.0, least), (0.0, most), (1.0, 1.0)], exact=False)
 
@@ -345,7 +478,9 @@ class Question:
         """Marks where a change has no defined size: it is relative to zero, and some row changed."""
         if not self.paired or "relative" not in self.key:
             return np.zeros(len(worlds), dtype=bool)
-        changed = (np.abs(worlds.mean) > NEARLY * self.magnitude) | (worlds.high - worlds.low > NEARLY * self.magnitude)
+        # With noise the interval has a width although no row changed.
+        wide = worlds.high - worlds.low
+        changed = (np.abs(worlds.mean) > NEARLY * self.magnitude) | (wide > NEARLY * self.magnitude)
         return (np.abs(worlds.baseline) <= NEARLY * self.magnitude) & changed
 
     def answer(self, bar: Bar) -> tuple[set[str], bool]:
@@ -374,7 +509,7 @@ class Question:
         # Between the corners every value is possible, unless some row has discrete values.
         is_smooth = all(row.dense for row in self.rows if not row.is_fixed)
         exact = True
-        if self.can_be_alike() and not self.is_rate and (self.rule == "proven" or len(self.rows) < FEW_ROWS):
+        if self.can_be_alike() and not self.is_rate and (self.rule == "proven" or self.units < FEW_ROWS):
             # In one imputation all rows are equal. It proves nothing.
             said.add("pass" if self.rule == "significant" else "undecided")
             exact = is_smooth
@@ -391,9 +526,12 @@ class Question:
         said: set[str] = set()
         for _ in range(200):
             leaning = chance.random()
-            rows = [Row([row.options[int(i)] for i in [self._pick(row, chance, leaning)]]) for row in self.rows]
+            rows = [Row([row.options[self._pick(row, chance, leaning)]], cluster=row.cluster) for row in self.rows]
             alone = Question(**{**self._plain(), "rows": rows})
             said |= self.statuses(alone.worlds(), bar)
+            if self.clustered and not self.worst_only and len(said) > 1:
+                # Undecided, whatever the others are.
+                return {"pass", "fail", "undecided"}, True
         return (said, True) if len(said) > 1 else (said | {"undecided"}, False)
 
     @staticmethod
@@ -401,9 +539,9 @@ class Question:
         return len(row.options) - 1 if chance.random() < leaning else int(chance.integers(len(row.options)))
 
 
-def student(confidence: float, n: int) -> float:
-    """Returns half the width of Student's interval of n values, in units of their standard deviation."""
-    return float(stats.t_interval(0.0, 1.0, n, confidence)[1])
+def none_if_tiny(spread, mean):
+    """Returns a standard deviation, or 0 where floating point alone explains it."""
+    return np.where(spread <= 1e-7 * np.maximum(1.0, np.abs(mean)), 0.0, spread)
 
 
 def compositions(total: int, parts: int):

@@ -132,6 +132,11 @@ def measure_differently(chance: random.Random, evidence: Evidence, policy: dict)
 class Runs:
     """Generates two runs of one dataset."""
 
+    # How often there are 0, 1, 2 to 9, 10 to 40, 41 to 150, and 52 to 60 rows.
+    sizes = (1, 2, 36, 50, 10, 1)
+    # How many trials the rows of a run have.
+    trials = (1, 1, 1, 1, 2, 3, "mixed", "retries")
+
     def __init__(self, chance: random.Random):
         self.chance = chance
         self.dimensions = {name for name in NAMES if chance.random() < 0.95}
@@ -152,7 +157,7 @@ class Runs:
         chance = self.chance
         count = chance.choices(
             [0, 1, chance.randint(2, 9), chance.randint(10, 40), chance.randint(41, 150), chance.randint(52, 60)],
-            [1, 2, 36, 50, 10, 1],
+            self.sizes,
         )[0]
         rows = [self._inputs(number) for number in range(count)]
         first = self._run("base", rows, None)
@@ -184,7 +189,7 @@ class Runs:
 
     def _run(self, id: str, rows, first: Run | None) -> Run:
         chance = self.chance
-        trials = chance.choice([1, 1, 1, 1, 2, 3, "mixed", "retries"])
+        trials = chance.choice(self.trials)
         losses = {name: self._loss() for name in [*sorted(self.dimensions), "latency", "tokens", "cost"]}
         crash = chance.choice([0, 0, 0, 0.03, 0.15])
         known = {row.digest: row for row in first.rows} if first else {}
@@ -284,6 +289,10 @@ class Runs:
 class Policy:
     """Generates a policy whose limits are near the values of the runs."""
 
+    metrics = METRICS
+    # How many policies have a family of tests.
+    families = 0.15
+
     def __init__(self, chance: random.Random, evidence: Evidence):
         self.chance, self.evidence = chance, evidence
 
@@ -305,7 +314,7 @@ class Policy:
             policy["defaults"] = self._defaults()
         if chance.random() < 0.4:
             policy["correction"] = chance.choice(["holm", "none"])
-        self.is_family = chance.random() < 0.15
+        self.is_family = chance.random() < self.families
         policy["gates"] = [self._gate(number) for number in range(chance.randint(2, 9))]
         return policy
 
@@ -324,7 +333,7 @@ class Policy:
 
     def _gate(self, number: int) -> dict:
         chance = self.chance
-        metric = chance.choice(METRICS)
+        metric = chance.choice(self.metrics)
         if self.is_family and chance.random() < 0.8:
             # Several tests in one policy, which are corrected for each other.
             metric = chance.choice(["pass_rate", "pass_rate", "numeric_mean", "latency_mean"])
@@ -353,6 +362,7 @@ class Policy:
             gate["severity"] = chance.choice(["warn", "block"])
         if chance.random() < 0.1:
             gate["waive"] = {"until": chance.choice(["2999-12-31", "2020-01-01"]), "reason": "see OPS-12"}
+        self._add(gate)
         keys = self._keys(metric)
         chance.shuffle(keys)
         if gate.get("evidence") == "significant" and self.is_family:
@@ -362,6 +372,9 @@ class Policy:
         if "min" in gate and "max" in gate and gate["min"] > gate["max"]:
             gate["min"], gate["max"] = gate["max"], gate["min"]
         return gate
+
+    def _add(self, gate: dict) -> None:
+        """Adds further keys to a gate that has no limits yet. repeated.py does."""
 
     def _scorer(self, metric: str) -> str:
         chance = self.chance
@@ -429,7 +442,7 @@ class Policy:
                 found.append(None)
             else:
                 types = measure.own_types([run], gate.get("scorer"))
-                cells = measure.cells(run, metric, gate.get("scorer"), types).values()
+                cells = measure.cells(run, metric, gate.get("scorer"), types, gate.get("k")).values()
                 known = [cell for cell in (cell.scored_only() for cell in cells) if cell]
                 nothing = Fraction(0), Fraction(0)
                 found.append(float(measure.ends(known, metric, nothing)[0]) if known else None)

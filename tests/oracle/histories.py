@@ -31,6 +31,8 @@ def history(seed: int, now: datetime) -> History:
 
 
 class Maker:
+    fewest_runs, most_runs = 1, 9
+
     def __init__(self, chance: random.Random, now: datetime):
         self.chance, self.now = chance, now.replace(microsecond=0)
         self.commits = [f"{chance.getrandbits(160):040x}" for _ in range(4)]
@@ -43,7 +45,7 @@ class Maker:
     def make(self, seed: int) -> History:
         chance = self.chance
         # Minutes before now. None is near a limit that is measured in hours or days.
-        hours = chance.choices([1, 5, 20, 30, 60, 200, 300, 400], [4, 6, 6, 4, 4, 3, 1, 1], k=chance.randint(1, 9))
+        hours = chance.choices([1, 5, 20, 30, 60, 200, 300, 400], [4, 6, 6, 4, 4, 3, 1, 1], k=chance.randint(self.fewest_runs, self.most_runs))
         places = sorted({hour * 60 - chance.randint(0, 50) for hour in hours}, reverse=True)
         runs: list[Run] = []
         for number, minutes in enumerate(places):

@@ -18,6 +18,7 @@ import families
 import fillings
 import measure
 import setups
+import stats
 from evidence import Evidence, Row, Run
 from measure import Cell
 
@@ -52,6 +53,15 @@ class Check:
     excused: bool = False  # a waiver is in force
     # Whether the check uses Student's t under missing scores. There the program's bound may leave it undecided.
     may_be_open: bool = False
+    # Whether the program may bound missing scores more coarsely still: clusters of rows, or k attempts, with some missing.
+    may_be_coarser: bool = False
+    # What the check depends on: "cluster_by", "k", "noise", "missing", "pooled".
+    uses: set[str] = field(default_factory=set)
+    # The interval and p, as the program reports them, if no score is missing.
+    interval: tuple[float, float] | None = None
+    p: float | None = None
+    # Whether the test counts in its family, if no score of the family's tests is missing.
+    counted: bool | None = None
 
     @property
     def key(self) -> tuple:
@@ -63,6 +73,8 @@ class Judgement:
     checks: list[Check]
     verdict: str
     exit_code: int
+    # The warnings about the policy's noise, or None if there is no run whose dimensions are known.
+    noise_findings: set[str] | None = None
 
 
 class Undecided(Exception):
@@ -100,10 +112,20 @@ class Case:
     rule: str  # the evidence rule
     candidate: set[str]  # digests of the rows in the slice
     baseline: set[str]
+    lacks_scores: bool = False
 
     @property
     def metric(self) -> str:
         return self.gate["metric"]
+
+    @property
+    def k(self) -> int | None:
+        return self.gate["k"] if self.metric in measure.OF_ATTEMPTS else None
+
+    @property
+    def cluster_by(self) -> str | None:
+        """Returns the input whose values are clusters of rows. Measured values need none."""
+        return self.gate.get("cluster_by") if self.rule != "observed" else None
 
     @property
     def limit(self) -> Fraction:
@@ -149,6 +171,7 @@ class Judge:
         cases = [case for gate in self.gates for case in self.cases(gate)]
         said: dict[int, tuple[set[str], bool, str]] = {}
         questions: dict[int, fillings.Question] = {}
+        counted: dict[int, bool] = {}
         hidden: dict[int, float] = {}
         for number, case in enumerate(cases):
             try:
@@ -169,18 +192,48 @@ class Judge:
             unseen = [alpha for number, alpha in hidden.items() if self.blocks(cases[number]) == blocks]
             rows_of = {number: (cases[number].gate["name"], cases[number].subject, cases[number].slice) for number in of}
             said.update(families.answers(of, unseen, self.policy.get("correction", "holm"), rows_of))
+            if not unseen and self.policy.get("correction", "holm") == "holm":
+                counted.update(families.which_count(of))
         checks = []
         open_ = self.may_be_open(cases, questions)
+        coarser = self.may_be_coarser(cases, questions)
         for number, case in enumerate(cases):
             statuses, exact, why = said[number]
             status = next(iter(statuses)) if len(statuses) == 1 else "undecided"
             check = self._check(case, status, why)
             check.exact, check.possible = exact, {status, *statuses, "undecided"}
             check.may_be_open = number in open_
+            check.may_be_coarser = number in coarser
+            check.counted = counted.get(number)
+            self.describe(check, case, questions.get(number))
             checks.append(check)
         self.hold_against_newest(checks)
         whole = verdict(checks)
-        return Judgement(checks, whole, EXIT_CODES[whole])
+        return Judgement(checks, whole, EXIT_CODES[whole], self.noise_findings())
+
+    def describe(self, check: Check, case: Case, question: fillings.Question | None) -> None:
+        """Adds what a check depends on, and its interval."""
+        runs = [run for run in (self.evidence.candidate, self.evidence.baseline if case.compares else None) if run]
+        is_pooled = any(run.pool for run in runs)
+        uses = {"cluster_by": case.cluster_by, "k": case.k, "missing": case.lacks_scores, "pooled": is_pooled}
+        check.uses |= {name for name, value in uses.items() if value}
+        if question is None:
+            return
+        check.uses |= {"noise"} if question.noise else set()
+        if not question.groups() and (worlds := question.worlds()):
+            low, high, p = (float(of[0]) for of in (worlds.low, worlds.high, worlds.p))
+            check.interval = (low, high) if question.sign > 0 else (-high, -low)
+            check.p = p if question.is_test else None
+
+    def noise_findings(self) -> set[str] | None:
+        """Returns the warnings about the policy's noise: it is expired, or it is of a dimension without any score."""
+        run, noise = self.evidence.candidate, self.policy.get("noise")
+        if noise is None:
+            return set()
+        if not run.rows or self.evidence.candidate_findings:
+            return None
+        found = {"noise-expired"} if self.now.date() > as_date(noise["expires"]) else set()
+        return found | ({"noise-unused"} if set(noise["run_sd"]) - set(self.dimensions(run)) else set())
 
     def hold_against_newest(self, checks: list[Check]) -> None:
         """Checks that the newest run of a candidate with several runs meets each limit alone, as observed."""
@@ -202,6 +255,13 @@ class Judge:
         bounded = {n for n, question in questions.items() if not question.one_trial and question.groups()}
         families = {self.blocks(cases[n]) for n in bounded if questions[n].is_test}
         return bounded | {n for n, question in questions.items() if question.is_test and self.blocks(cases[n]) in families}
+
+    def may_be_coarser(self, cases: list[Case], questions: dict[int, fillings.Question]) -> set[int]:
+        """Returns the checks that the program's bounds for clusters and for k attempts may leave undecided: those with
+        missing scores, and those in a family with such a check."""
+        coarse = {n for n, case in enumerate(cases) if case.lacks_scores and (case.cluster_by or case.k)}
+        families = {self.blocks(cases[n]) for n in coarse & questions.keys() if questions[n].is_test}
+        return coarse | {n for n, question in questions.items() if question.is_test and self.blocks(cases[n]) in families}
 
     def excused(self, gate: dict) -> bool:
         """Whether a waiver is in force."""
@@ -398,10 +458,10 @@ class Judge:
 
     def cells(self, run: Run, case: Case, digests: set[str] | None = None) -> dict[str, Cell]:
         """Returns the values of the check's metric for a run's rows, or for some of them."""
-        key = id(run), case.metric, case.subject
+        key = id(run), case.metric, case.subject, case.k
         if key not in self._cells:
             types = measure.own_types(self.runs_read(), case.subject) if case.metric == "coverage" else set()
-            self._cells[key] = measure.cells(run, case.metric, case.subject, types)
+            self._cells[key] = measure.cells(run, case.metric, case.subject, types, case.k)
         known = self._cells[key]
         return known if digests is None else {digest: cell for digest, cell in known.items() if digest in digests}
 
@@ -428,10 +488,14 @@ class Judge:
         return span or (Fraction(0), Fraction(0))
 
     def value(self, case: Case):
+        self.clusters(case, case.candidate)
         rows = self.cells(self.evidence.candidate, case, case.candidate)
         if self.leaves_out(case, rows):
             rows = scored_only(rows)
+        if not rows:
+            raise Undecided("no-scores")
         cells = list(rows.values())
+        case.lacks_scores = any(cell.missing for cell in cells)
         span = self.span(case, cells)
         if case.rule != "observed":
             return self.question(case, {digest: (cell, None) for digest, cell in rows.items()}, span)
@@ -441,6 +505,7 @@ class Judge:
 
     def change(self, case: Case):
         candidate, baseline = self.sides(case)
+        case.lacks_scores = any(cell.missing for side in (candidate, baseline) for cell in side.values())
         span = self.span(case, [*candidate.values(), *baseline.values()])
         if case.rule != "observed":
             return self.question(case, {digest: (candidate[digest], baseline[digest]) for digest in candidate}, span)
@@ -455,9 +520,10 @@ class Judge:
         lacks is missing there. If missing scores are left out, so is a row that has no score in either run."""
         common = case.candidate & case.baseline
         rows = common if self.ignores_removed() else case.baseline
+        self.clusters(case, rows)
         there, trials = self.cells(self.evidence.candidate, case, common), self.trials(self.evidence.baseline)
         sides = [
-            {digest: there.get(digest) or measure.removed(case.metric, trials[digest]) for digest in rows},
+            {digest: there.get(digest) or measure.removed(case.metric, trials[digest], case.k) for digest in rows},
             self.cells(self.evidence.baseline, case, rows),
         ]
         sides = [scored_only(side) if self.leaves_out(case, side) else side for side in sides]
@@ -488,9 +554,33 @@ class Judge:
 
     # ------------------------------------------------------------------------------------------ statistics
 
+    def clusters(self, case: Case, digests: set[str]) -> dict[str, str]:
+        """Returns the cluster of each of these rows. No row may lack the input, whatever its scores are."""
+        if case.cluster_by is None:
+            return {}
+        runs = [run for run in (self.evidence.candidate, self.evidence.baseline) if run]
+        rows = {row.digest: row for run in runs for row in run.rows}
+        of = {digest: kind(input_of(rows[digest], case.cluster_by)) for digest in digests}
+        if "lacks it" in of.values():
+            raise Undecided("a row lacks the input under `cluster_by`")
+        return of
+
+    def noise(self, case: Case) -> stats.Noise | None:
+        """Returns the noise of repeated runs in the check's value or change."""
+        noise = self.policy.get("noise")
+        if noise is None or case.metric not in measure.NOISY or case.subject not in noise["run_sd"]:
+            return None
+        runs = [self.evidence.candidate, self.evidence.baseline if case.compares else None]
+        counts = [1 + len(run.pool) if run else None for run in runs]
+        return stats.noise_of(noise["run_sd"][case.subject], noise["df"], *counts)
+
     def question(self, case: Case, pairs: dict[str, tuple[Cell, Cell | None]], span) -> fillings.Question:
         if len(pairs) < 2:
             raise Undecided("fewer than two rows")
+        clusters = self.clusters(case, set(pairs))
+        if clusters and len(set(clusters.values())) < 2:
+            raise Undecided("fewer than two clusters")
+        numbers = {value: number for number, value in enumerate(sorted(set(clusters.values())))}
         rows, trials = [], set()
         for digest, (candidate, baseline) in pairs.items():
             # If the candidate lacks a row, the number of trials that it would have had is unknown.
@@ -499,18 +589,21 @@ class Judge:
             b = options(baseline, span, case.metric) if baseline else Options((0.0,))
             values = list(dict.fromkeys((x, y) for x in c.values for y in b.values))
             is_loose = is_gone and case.metric in measure.RATES
-            rows.append(fillings.Row(values, c.dense or b.dense, is_loose))
+            cluster = numbers[clusters[digest]] if clusters else 0
+            rows.append(fillings.Row(values, c.dense or b.dense, is_loose, cluster))
             for run in self.evidence.candidate, self.evidence.baseline if baseline else None:
                 trials |= {self.trials(run)[digest]} if run and digest in self.trials(run) else set()
         is_rate = case.metric in measure.RATES
-        one_trial = is_rate and trials == {1}
+        one_trial = is_rate and trials == {1} and case.k in (None, 1)
         if one_trial:
             for row in rows:
                 row.loose = False
         cells = [cell for pair in pairs.values() for cell in pair if cell]
         return fillings.Question(
             rows=rows,
-            one_trial=one_trial,
+            one_trial=one_trial and not clusters,
+            clustered=bool(clusters),
+            noise=self.noise(case),
             is_rate=is_rate,
             sign=1 if case.key == "min" or case.key.endswith("drop") else -1,
             limit=float(case.limit),
@@ -544,8 +637,7 @@ class Options:
 
 def options(cell: Cell, span, metric: str) -> Options:
     if metric in measure.RATES:
-        total = sum(cell.known, Fraction(0))
-        return Options(tuple(float((total + true) / cell.trials) for true in range(len(cell.missing) + 1)))
+        return Options(tuple(float(cell.rate(true)) for true in range(len(cell.missing) + 1)))
     ends = tuple(float(min(end, fillings.FOREVER)) for end in cell.mean(span))
     return Options(tuple(dict.fromkeys(ends)), dense=bool(cell.missing))
 

@@ -13,16 +13,20 @@ from fractions import Fraction
 from evidence import Row, Run, Score, Trial
 
 INFINITY = math.inf
-RATES = {"pass_rate", "coverage", "error_rate"}
+# Chances that all, or at least one, of `k` attempts at a row pass.
+OF_ATTEMPTS = {"pass_hat_k", "pass_at_k"}
+RATES = {"pass_rate", "coverage", "error_rate"} | OF_ATTEMPTS
 TURNED = {"regressed_rows", "fixed_rows"}
 COUNTS = {"rows", "trials"} | TURNED
-OF_A_SCORER = {"pass_rate", "numeric_mean", "coverage"} | TURNED
+OF_A_SCORER = {"pass_rate", "numeric_mean", "coverage"} | TURNED | OF_ATTEMPTS
 # These metrics have no missing values: they count missing scores.
 NEVER_MISSING = {"coverage", "error_rate"}
 TOTALS = {"tokens_total", "cost_total"}
 PERCENTILES = {"latency_p50": Fraction(1, 2), "latency_p95": Fraction(19, 20), "latency_p99": Fraction(99, 100)}
 # Metrics whose rows can be tested statistically.
-TESTABLE = {"pass_rate", "numeric_mean", "coverage", "error_rate", "latency_mean"}
+TESTABLE = {"pass_rate", "numeric_mean", "coverage", "error_rate", "latency_mean"} | OF_ATTEMPTS
+# Metrics to which the noise of repeated runs of their dimension applies.
+NOISY = {"pass_rate", "numeric_mean"}
 
 Number = Fraction | float
 Span = tuple[Number, Number]
@@ -49,12 +53,33 @@ def own_types(runs: list[Run], subject: str) -> set[str]:
 
 
 @dataclass(frozen=True)
+class Attempts:
+    """The chance that k attempts at a row all pass, or that at least one passes: the unbiased estimators over all ways
+    to choose k of its trials (Chen et al. 2021 for `pass_at_k`, Yao et al. 2024 for `pass_hat_k`)."""
+
+    k: int
+    metric: str
+
+    def value(self, passed: int, trials: int) -> Fraction:
+        ways = math.comb(trials, self.k)
+        if self.metric == "pass_hat_k":
+            return Fraction(math.comb(passed, self.k), ways)
+        return 1 - Fraction(math.comb(trials - passed, self.k), ways)
+
+
+@dataclass(frozen=True)
 class Cell:
     """One row of one run for a metric: the values of its trials, and the smallest possible value of each trial without
     a value. None is the low end of the gate's range."""
 
     known: tuple[Fraction, ...]
     missing: tuple[Fraction | None, ...] = ()
+    attempts: Attempts | None = None
+
+    @classmethod
+    def of_attempts(cls, known: tuple[Fraction, ...], missing: int, attempts: Attempts) -> Cell:
+        """Returns the cell of a row. Trials that it lacks to k are missing scores."""
+        return cls(known, (None,) * max(missing, attempts.k - len(known)), attempts)
 
     @property
     def trials(self) -> int:
@@ -70,18 +95,28 @@ class Cell:
         least = known + sum((low if one is None else max(low, one) for one in self.missing), Fraction(0))
         return least, (known + len(self.missing) * high if self.missing else known)
 
+    def rate(self, true: int) -> Fraction:
+        """Returns its value if this many of the missing scores are true."""
+        passed = sum(self.known, Fraction(0)) + true
+        return self.attempts.value(int(passed), self.trials) if self.attempts else passed / self.trials
+
     def mean(self, span: Span) -> Span:
-        """Returns the mean of its trials at both ends."""
+        """Returns the mean of its trials at both ends, or the estimate from k attempts."""
+        if self.attempts:
+            return self.rate(0), self.rate(len(self.missing))
         low, high = self.total(span)
         return low / self.trials, high / self.trials
 
     def scored_only(self) -> Cell | None:
-        """Returns the cell without the trials that lack a value. None if no trial has one."""
-        return Cell(self.known) if self.known else None
+        """Returns the cell without the trials that lack a value. None if no trial has one, or fewer than k have one."""
+        fewest = self.attempts.k if self.attempts else 1
+        return Cell(self.known, (), self.attempts) if len(self.known) >= fewest else None
 
 
-def removed(metric: str, trials: int) -> Cell:
+def removed(metric: str, trials: int, k: int | None = None) -> Cell:
     """Returns the cell of a row that the candidate lacks. The baseline has this many trials of it."""
+    if metric in OF_ATTEMPTS:
+        return Cell.of_attempts((), trials, Attempts(k, metric))
     if metric == "coverage":
         return Cell((Fraction(0),))
     if metric == "error_rate":
@@ -89,21 +124,24 @@ def removed(metric: str, trials: int) -> Cell:
     return Cell((), (None,) * trials)
 
 
-def cells(run: Run, metric: str, subject: str | None, types: set[str]) -> dict[str, Cell]:
+def cells(run: Run, metric: str, subject: str | None, types: set[str], k: int | None = None) -> dict[str, Cell]:
     """Returns the cells of a run's rows, by digest."""
-    return {row.digest: cell(row, metric, subject, types) for row in run.rows}
+    return {row.digest: cell(row, metric, subject, types, k) for row in run.rows}
 
 
-def cell(row: Row, metric: str, subject: str | None, types: set[str]) -> Cell:
+def cell(row: Row, metric: str, subject: str | None, types: set[str], k: int | None = None) -> Cell:
     values = [seen(trial, metric, subject, types) for trial in row.trials]
     lacking = [trial for trial, value in zip(row.trials, values, strict=True) if value is None]
-    return Cell(tuple(value for value in values if value is not None), tuple(least(trial, metric) for trial in lacking))
+    known = tuple(value for value in values if value is not None)
+    if metric in OF_ATTEMPTS:
+        return Cell.of_attempts(known, len(lacking), Attempts(k, metric))
+    return Cell(known, tuple(least(trial, metric) for trial in lacking))
 
 
 def seen(trial: Trial, metric: str, subject: str | None, types: set[str]) -> Fraction | None:
     """Returns the value of a metric for one trial, or None if it is missing."""
     score = trial.scores.get(subject) if subject else None
-    if metric == "pass_rate" or metric in TURNED:
+    if metric == "pass_rate" or metric in TURNED | OF_ATTEMPTS:
         return Fraction(score) if type_of(score) == "truth" else None
     if metric == "numeric_mean":
         return Fraction(score) if type_of(score) == "number" else None

@@ -30,6 +30,8 @@ HARDER = {
     "latency_mean": ["max", "max_rise", "max_relative_rise"],
     "fixed_rows": ["min"],
     "regressed_rows": ["max"],
+    "pass_hat_k": ["min", "max_drop", "max_relative_drop"],
+    "pass_at_k": ["min", "max_drop", "max_relative_drop"],
 }
 CONSTANT = "constant"
 SLOWEST = 1000.0  # seconds
@@ -42,11 +44,19 @@ def observed(policy: dict, unscored: bool) -> dict:
     for gate in policy["gates"]:
         counts_scores = gate["metric"] in measure.NEVER_MISSING
         harder = [] if counts_scores and not unscored else HARDER.get(gate["metric"], [])
+        if gate["metric"] in measure.OF_ATTEMPTS and leaves_out({**policy.get("defaults", {}), **gate}):
+            # Rows with fewer than k scores are left out. One more score, however bad, lets such a row take part.
+            harder = []
         keys = [key for key in gate if key in harder]
         of = {key: value for key, value in gate.items() if not key.startswith(("min", "max")) or key in [*keys, "max_missing"]}
         if keys and "waive" not in gate:
             gates.append({**of, "evidence": "observed", "severity": "block"})
     return {**policy, "gates": gates}
+
+
+def leaves_out(gate: dict) -> bool:
+    """Whether a gate may leave out missing scores."""
+    return gate.get("missing") == "ignore" or gate.get("max_missing", 0) > 0
 
 
 def with_worse_trials(case: Case) -> Case:

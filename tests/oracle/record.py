@@ -178,9 +178,10 @@ def unread(case: generate.Case) -> set[str]:
 
 
 def inputs(case: generate.Case) -> set[str]:
-    """Returns the inputs of rows that the gates use for slices."""
+    """Returns the inputs of rows that the gates use for slices and clusters."""
     gates = case.policy["gates"]
-    names = [gate["by"] for gate in gates if "by" in gate] + [name for gate in gates for name in gate.get("where", {})]
+    names = [gate[key] for key in ("by", "cluster_by") for gate in [*gates, case.policy.get("defaults", {})] if key in gate]
+    names += [name for gate in gates for name in gate.get("where", {})]
     return {name.split(".")[0] for name in names}
 
 
@@ -231,6 +232,8 @@ def main() -> int:
     parser.add_argument("--choose", type=int, metavar="CASES")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
+    if not compare.BINARY:
+        parser.error("WEAVE_GATE has to be the path of the program")
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         os.environ["ORACLE_TMP"] = folder
         if options.choose:

@@ -186,8 +186,11 @@ class Selector:
 
         found = [run for run in self.runs if may_be(run)]
         if found:
-            chosen.baseline = [run for run in found if self.is_rerun(run, found[-1])]
-            if are_ambiguous(chosen.baseline):
+            commits = self.newest_commits(found, self.baseline.get("last", 1))
+            ids_of_commits = {run.id for commit in commits for run in commit}
+            chosen.baseline = [run for run in found if run.id in ids_of_commits]
+            # Commits may differ in the version of the model, and the runs of one commit may not.
+            if any(are_ambiguous(commit) for commit in commits) or share_no_row(chosen.baseline):
                 chosen.baseline_findings.add("reruns-ambiguous")
             if "max_age" in self.baseline and self.now - chosen.baseline[-1].finished_at > age(self.baseline["max_age"]):
                 chosen.baseline_findings.add("baseline-stale")
@@ -203,6 +206,16 @@ class Selector:
             is_unknown = wanted["evaluation"] is None or began is None
             required = is_unknown or bool(others) or self.now - began > FIRST_DAYS
         chosen.skips_changes = not required
+
+    def newest_commits(self, found: list[Run], most: int) -> list[list[Run]]:
+        """Returns the runs of the newest commits, at most this many: the newest run of each commit, and its re-runs. A
+        run without a commit counts as one."""
+        commits: dict[object, list[Run]] = {}
+        for run in reversed(found):
+            name = self.commit(run) or ("no commit", run.id)
+            if name not in commits and len(commits) < most:
+                commits[name] = [other for other in found if self.is_rerun(other, run)]
+        return list(commits.values())
 
 
 def evaluation_of(run: Run) -> str | None:
@@ -224,8 +237,11 @@ def is_commit(one: str | None, other: str) -> bool:
 
 def are_ambiguous(runs: list[Run]) -> bool:
     """Whether runs cannot be pooled: they have several versions of a model, or two of them have no row in common."""
-    if len({run.model for run in runs}) > 1:
-        return True
+    return len({run.model for run in runs}) > 1 or share_no_row(runs)
+
+
+def share_no_row(runs: list[Run]) -> bool:
+    """Whether two of these runs have no row in common."""
     digests = [{row.digest for row in run.rows} for run in runs]
     return any(not one & other for place, one in enumerate(digests) for other in digests[:place])
 

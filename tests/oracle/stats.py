@@ -7,9 +7,11 @@ Every interval is given by a one-sided confidence: each end is a bound that hold
 from __future__ import annotations
 
 import functools
+import math
+from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 # The highest z that is tried when an interval is inverted. Beyond it p is below 1e-200.
 WIDEST = 30.0
@@ -17,6 +19,40 @@ WIDEST = 30.0
 
 def z_of(confidence: float) -> float:
     return float(stats.norm.ppf(confidence))
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What differs between repeated runs: its standard deviation in a value or a change, and the degrees of freedom with
+    which it was measured."""
+
+    sd: float
+    df: int
+
+    def half(self, z):
+        """Returns its half-width at the confidence that this z has in a normal distribution."""
+        return t_of(z, self.df) * self.sd
+
+
+def noise_of(run_sd: float, df: int, candidates: int, baselines: int | None) -> Noise | None:
+    """Returns the noise of a value over this many runs, or of a change against this many runs."""
+    share = 1 / candidates + (1 / baselines if baselines else 0)
+    return Noise(run_sd * math.sqrt(share), df) if run_sd else None
+
+
+def t_of(z, df):
+    """Returns Student's quantile at the confidence that this z has in a normal distribution."""
+    return -special.stdtrit(df, special.ndtr(-np.asarray(z, dtype=float)))
+
+
+def widened(point, low, high, z, noise: Noise | None, ends: tuple[float, float] | None = None):
+    """Returns an interval with the noise added to its half-width towards each side, within `ends`."""
+    if noise is None:
+        return low, high
+    half = noise.half(z)
+    low = point - np.sqrt((point - low) ** 2 + half**2)
+    high = point + np.sqrt((high - point) ** 2 + half**2)
+    return (low, high) if ends is None else (np.clip(low, *ends), np.clip(high, *ends))
 
 
 def wilson(true, n, z):
@@ -61,45 +97,82 @@ def newcombe(both, first, second, neither, z):
     return point - down, point + up
 
 
-def newcombe_p(both, first, second, neither):
+def newcombe_p(both, first, second, neither, noise: Noise | None = None):
     """One-sided p of "the first is lower": one minus the confidence at which the interval's upper end is exactly at no
-    change. 1 if the first is not lower."""
+    change. 1 if the first is not lower. With noise, the interval is the widened one."""
     both, first, second, neither = np.broadcast_arrays(
         *(np.asarray(x, dtype=float) for x in (both, first, second, neither))
     )
     if both.size == 1:
-        return np.full(both.shape, _newcombe_p(*(float(x.item()) for x in (both, first, second, neither))))
-    return _newcombe_ps(both, first, second, neither)
+        return np.full(both.shape, _newcombe_p(*(float(x.item()) for x in (both, first, second, neither)), noise))
+    return _newcombe_ps(both, first, second, neither, noise)
 
 
 @functools.lru_cache(maxsize=10_000)
-def _newcombe_p(both: float, first: float, second: float, neither: float) -> float:
+def _newcombe_p(both: float, first: float, second: float, neither: float, noise: Noise | None) -> float:
     """Computes `newcombe_p` for one table. Cached, because many checks have the same table."""
-    return float(_newcombe_ps(*(np.array([x]) for x in (both, first, second, neither)))[0])
+    return float(_newcombe_ps(*(np.array([x]) for x in (both, first, second, neither)), noise)[0])
 
 
-def _newcombe_ps(both, first, second, neither):
+def _newcombe_ps(both, first, second, neither, noise):
+    point = (first - second) / (both + first + second + neither)
     lower = first < second
     narrow, wide = np.zeros(both.shape), np.full(both.shape, WIDEST)
     for _ in range(90):
         z = (narrow + wide) / 2
-        excludes = newcombe(both, first, second, neither, z)[1] < 0
+        low, high = newcombe(both, first, second, neither, z)
+        excludes = widened(point, low, high, z, noise)[1] < 0
         narrow, wide = np.where(excludes, z, narrow), np.where(excludes, wide, z)
     return np.where(lower, stats.norm.sf(narrow), 1.0)
 
 
 def t_interval(mean, deviation, n, confidence):
     """Student's interval of the mean of n values with this standard deviation."""
-    half = stats.t.ppf(confidence, n - 1) * np.asarray(deviation) / np.sqrt(n)
+    half = t_half(np.asarray(deviation) / np.sqrt(n), n - 1, confidence)
     return np.asarray(mean) - half, np.asarray(mean) + half
 
 
 def t_p(mean, deviation, n):
-    """One-sided p of "the mean is below 0". 0 or 1 if there is no deviation."""
-    mean, deviation = np.broadcast_arrays(np.asarray(mean, dtype=float), np.asarray(deviation, dtype=float))
-    flat = deviation == 0
-    score = mean * np.sqrt(n) / np.where(flat, 1.0, deviation)
-    return np.where(flat, np.where(mean < 0, 0.0, 1.0), stats.t.cdf(score, n - 1))
+    """One-sided p of "the mean of n values with this standard deviation is below 0"."""
+    return t_tail(mean, np.asarray(deviation) / np.sqrt(n), n - 1)
+
+
+def t_half(error, df: int, confidence: float, noise: Noise | None = None):
+    """Returns half the width of Student's interval of a mean with this standard error."""
+    half = stats.t.ppf(confidence, df) * np.asarray(error, dtype=float)
+    return half if noise is None else np.sqrt(half**2 + noise.half(z_of(confidence)) ** 2)
+
+
+def t_tail(mean, error, df: int, noise: Noise | None = None):
+    """One-sided p of "the mean is below 0", for a mean with this standard error. 0 or 1 if there is no error and no
+    noise. With noise: one minus the confidence at which the interval's upper end is exactly at 0."""
+    mean, error = np.broadcast_arrays(np.asarray(mean, dtype=float), np.asarray(error, dtype=float))
+    if noise is None:
+        flat = error == 0
+        score = mean / np.where(flat, 1.0, error)
+        return np.where(flat, np.where(mean < 0, 0.0, 1.0), stats.t.cdf(score, df))
+    # Many imputations have the same mean and error.
+    (one, other), places = np.unique(np.stack([mean.ravel(), error.ravel()]), axis=1, return_inverse=True)
+    narrow, wide = np.zeros(one.shape), np.full(one.shape, WIDEST)
+    for _ in range(70):
+        z = (narrow + wide) / 2
+        excludes = np.hypot(t_of(z, df) * other, noise.half(z)) < np.abs(one)
+        narrow, wide = np.where(excludes, z, narrow), np.where(excludes, wide, z)
+    p = stats.norm.sf(narrow)
+    return np.where(one < 0, p, 1 - p)[places.ravel()].reshape(mean.shape)
+
+
+def cluster_error(totals, sizes, mean):
+    """The standard error of a mean over rows in clusters: Miller 2024, "Adding Error Bars to Evals", with the factor
+    C / (C - 1). The last axis of `totals` has the total of each cluster, and `sizes` has its number of rows."""
+    totals, sizes = np.asarray(totals, dtype=float), np.asarray(sizes, dtype=float)
+    expected = sizes * np.asarray(mean)[..., None]
+    rest = totals - expected
+    # Floating point leaves a little of clusters that are exactly as expected.
+    size = np.maximum(np.abs(totals), np.abs(expected)).max(axis=-1, keepdims=True)
+    rest = np.where(np.abs(rest) <= 1e-11 * size, 0.0, rest)
+    count = sizes.shape[-1]
+    return np.sqrt(count / (count - 1) * (rest**2).sum(axis=-1)) / sizes.sum(axis=-1)
 
 
 def mcnemar(regressed: int, fixed: int) -> tuple[float, float]:

@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 
 SHOW = """
-import generate, histories
+import generate, histories, repeated
 from datetime import datetime, timezone
 now = datetime(2026, 11, 29, 12, tzinfo=timezone.utc)
-print([generate.case(seed) for seed in range(20)], [histories.history(seed, now) for seed in range(20)])
+for made in (generate.case, repeated.case):
+    print([made(seed) for seed in range(20)])
+for made in (histories.history, repeated.history):
+    print([made(seed, now) for seed in range(20)])
 """
 
 

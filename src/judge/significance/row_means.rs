@@ -9,7 +9,7 @@ use crate::judge::measure::attempts::Attempted;
 use crate::judge::measure::columns::{column, fixed_value};
 use crate::judge::measure::rows::ends;
 use crate::judge::measure::value::Measure;
-use crate::judge::significance::scenario::{IntervalMethod, Scenario, is_flat};
+use crate::judge::significance::scenario::{IntervalMethod, ROUNDING, Scenario, is_flat};
 use crate::judge::slice::Selection;
 use crate::number::{count, sum};
 use crate::policy::{self, Aggregate, Change, Gate, Limit, RemovedRows};
@@ -225,6 +225,16 @@ impl RowTest<'_> {
         let mean = |means| Sample::of(means).map_or(f64::NAN, |sample: Sample| sample.mean);
         let sample = means.sample(is_change);
         let is_flat = sample.is_some_and(|sample| is_flat(sample.deviation, means.scale()));
+        // What is left of equal rows by rounding is neither a change nor a deviation, and must not make a test of them.
+        let sample = sample.map(|sample| Sample {
+            mean: if is_flat && sample.mean.abs() <= ROUNDING * means.scale() {
+                0.0
+            } else {
+                sample.mean
+            },
+            deviation: if is_flat { 0.0 } else { sample.deviation },
+            ..sample
+        });
         let (ours, theirs) = (mean(&means.candidate), mean(&means.baseline));
         let is_same = self.is_rate() && is_flat && means.is_same_everywhere(is_change);
         Scenario {

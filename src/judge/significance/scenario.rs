@@ -10,7 +10,7 @@ use crate::stats::{
 /// On fewer rows than this, a t interval of zero width shows nothing.
 pub(in crate::judge) const FEWEST_FLAT: u64 = 10;
 /// Deviations below this fraction of the numbers themselves are rounding errors.
-const ROUNDING: f64 = 1e-9;
+pub(in crate::judge) const ROUNDING: f64 = 1e-9;
 /// The probability with which a change is found.
 const POWER: f64 = 0.8;
 /// A larger number of rows is not suggested to the user.
