@@ -234,7 +234,12 @@ fn run_noise(tables: &mut Tables) {
             }
             let [plain, estimated, exact] = failed.map(percent);
             tables.line(&format!(
-                "| {points} points | {size} | {plain} | {estimated} | {exact} |"
+                "| {} | {size} | {plain} | {estimated} | {exact} |",
+                if points > 1.0 {
+                    format!("{points} points")
+                } else {
+                    "1 point".to_owned()
+                }
             ));
         }
     }

@@ -387,7 +387,15 @@ fn questions_lead_to_files() {
 #[test]
 fn figures_are_those_that_the_benchmarks_wrote() {
     let page = document("docs/benchmarks.md");
-    for name in ["evidence_rules", "rows_check", "summary_check"] {
+    for name in [
+        "evidence_rules",
+        "rows_check",
+        "summary_check",
+        "run_noise",
+        "pooled_baselines",
+        "clusters",
+        "slow_declines",
+    ] {
         let table = document(&format!("benches/results/{name}.md"));
         assert!(
             page.contains(&table),

@@ -1,7 +1,5 @@
 //! The means of rows that a check is tested on, with each missing score at one end of its range.
 
-use std::collections::HashMap;
-
 use crate::evidence::{Role, Rows};
 use crate::judge::cause::Cause;
 use crate::judge::limit::Pairing;
@@ -172,6 +170,8 @@ impl RowTest<'_> {
             clusters: None,
         };
         let mut clusters = Clusters::default();
+        // A check with a row that has no code is undecided before it comes here.
+        let code = |row: usize| rows.value_code(self.clusters?, row);
         for row in (0..rows.len()).filter(|row| self.selection.has(rows, *row)) {
             if !self.gate.compares(self.limit) {
                 if rows.trials(ours.role, row) > 0
@@ -179,7 +179,9 @@ impl RowTest<'_> {
                 {
                     means.one_trial &= single(&ours, row);
                     means.candidate.push(mean);
-                    clusters.add(self.clusters.and_then(|input| rows.value_code(input, row)));
+                    if let Some(code) = code(row) {
+                        clusters.add(code);
+                    }
                 }
                 continue;
             }
@@ -197,7 +199,9 @@ impl RowTest<'_> {
                 means.one_trial &= single(&ours, row) && single(&theirs, row);
                 means.candidate.push(ours_mean);
                 means.baseline.push(theirs_mean);
-                clusters.add(self.clusters.and_then(|input| rows.value_code(input, row)));
+                if let Some(code) = code(row) {
+                    clusters.add(code);
+                }
             }
         }
         means.clusters = self.clusters.map(|_| clusters);
@@ -265,21 +269,29 @@ impl RowTest<'_> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::judge) struct Clusters {
     /// For each row, the index of its cluster.
-    of_row: Vec<usize>,
+    of_row: Vec<u32>,
     /// For each cluster, the number of its rows.
     sizes: Vec<f64>,
     /// The index of the cluster of each code of the input's value.
-    by_code: HashMap<Option<u32>, usize>,
+    by_code: Vec<Option<u32>>,
 }
 
 impl Clusters {
-    /// Adds a row that has this code of the input's value.
-    fn add(&mut self, code: Option<u32>) {
-        let cluster = *self.by_code.entry(code).or_insert(self.sizes.len());
-        if cluster == self.sizes.len() {
+    /// Adds a row that has this code of the input's value. There are fewer codes than `u32` has values.
+    fn add(&mut self, code: u32) {
+        let code = code as usize;
+        if code >= self.by_code.len() {
+            self.by_code.resize(code + 1, None);
+        }
+        let next = u32::try_from(self.sizes.len()).unwrap_or(u32::MAX);
+        let Some(known) = self.by_code.get_mut(code) else {
+            return;
+        };
+        let cluster = *known.get_or_insert(next);
+        if cluster == next {
             self.sizes.push(0.0);
         }
-        if let Some(size) = self.sizes.get_mut(cluster) {
+        if let Some(size) = self.sizes.get_mut(cluster as usize) {
             *size += 1.0;
         }
         self.of_row.push(cluster);
@@ -323,7 +335,7 @@ impl RowMeans {
         };
         let mut sums = vec![0.0; clusters.sizes.len()];
         for (value, cluster) in values.iter().zip(&clusters.of_row) {
-            if let Some(sum) = sums.get_mut(*cluster) {
+            if let Some(sum) = sums.get_mut(*cluster as usize) {
                 *sum += value;
             }
         }
@@ -365,7 +377,9 @@ impl RowMeans {
         let both = self.candidate.iter_mut().zip(&mut self.baseline);
         for (row, (ours, theirs)) in both.enumerate() {
             let clusters = self.clusters.as_ref();
-            let unit = clusters.map_or(Some(row), |known| known.of_row.get(row).copied());
+            let unit = clusters.map_or(Some(row), |known| {
+                known.of_row.get(row).map(|cluster| *cluster as usize)
+            });
             if unit.is_some_and(&is_chosen) {
                 std::mem::swap(ours, theirs);
             }
