@@ -36,9 +36,10 @@ pub(super) fn input(
         Role::Candidate
     };
     let takes_part = |row: &usize| rows.trials(role, *row) > 0 && selection.has(rows, *row);
-    let all: Vec<usize> = (0..rows.len()).filter(takes_part).collect();
-    let lacks = |row: &&usize| rows.value_code(input, **row).is_none();
-    let lacking = all.iter().filter(lacks).count() as u64;
+    let lacks = |row: &usize| rows.value_code(input, *row).is_none();
+    let lacking = (0..rows.len())
+        .filter(|row| lacks(row) && takes_part(row))
+        .count() as u64;
     if lacking == 0 {
         return Ok(Some(input));
     }
@@ -47,7 +48,7 @@ pub(super) fn input(
         SliceCause::RowsWithoutCluster {
             input: path.clone(),
             lacking,
-            rows: all.len() as u64,
+            rows: (0..rows.len()).filter(takes_part).count() as u64,
         }
     } else {
         SliceCause::UnknownInput {

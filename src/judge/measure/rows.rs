@@ -108,6 +108,7 @@ impl ByRow<'_> {
                 high,
             };
         }
+        let wanted = Attempted::of(self.gate).map_or(0, |attempts| attempts.k);
         let mut cell = Cell {
             row: Some(row),
             trials: scores.len() as u64,
@@ -116,6 +117,22 @@ impl ByRow<'_> {
             low: 0.0,
             high: 0.0,
         };
+        if let [score] = scores
+            && wanted <= 1
+        {
+            // Most rows have one trial, which needs no list.
+            let known = match score.value() {
+                None => counts_missing,
+                Some(value) => Some(fixed.unwrap_or(value)),
+            };
+            if let Some(known) = known {
+                (cell.known, cell.sum) = (1, known);
+            } else {
+                let elapsed = self.elapsed(role, row, 0);
+                (cell.low, cell.high) = (elapsed.unwrap_or(low), high);
+            }
+            return cell;
+        }
         // Sorted values make the result independent of the order of trials.
         let (mut values, mut elapsed_all) = (Vec::new(), Vec::new());
         for (trial, score) in scores.iter().enumerate() {
@@ -133,7 +150,6 @@ impl ByRow<'_> {
             }
         }
         // Trials that lack for the attempts that the metric is about are missing.
-        let wanted = Attempted::of(self.gate).map_or(0, |attempts| attempts.k);
         while cell.trials < wanted {
             cell.trials += 1;
             elapsed_all.push(low);

@@ -306,6 +306,7 @@ mod tests {
             baseline,
             one_trial,
             clusters: None,
+            has_missing: false,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The means of rows that a check is tested on, with each missing score at one end of its range.
 
+use std::cell::Cell;
+
 use crate::evidence::{Role, Rows};
 use crate::judge::cause::Cause;
 use crate::judge::limit::Pairing;
@@ -149,6 +151,7 @@ impl RowTest<'_> {
             known,
             role: Role::Candidate,
             attempts: Attempted::of(self.gate),
+            has_missing: Cell::new(false),
             fill: fill(ours_high),
             ignores: ignores(Some(&self.pairing.candidate)),
         };
@@ -156,6 +159,7 @@ impl RowTest<'_> {
             known,
             role: Role::Baseline,
             attempts: Attempted::of(self.gate),
+            has_missing: Cell::new(false),
             fill: fill(theirs_high),
             ignores: ignores(self.pairing.baseline.as_ref()),
         };
@@ -168,6 +172,7 @@ impl RowTest<'_> {
             baseline: Vec::new(),
             one_trial: (self.is_rate() && self.clusters.is_none()) || self.gate.metric.compares(),
             clusters: None,
+            has_missing: false,
         };
         let mut clusters = Clusters::default();
         // A check with a row that has no code is undecided before it comes here.
@@ -191,7 +196,7 @@ impl RowTest<'_> {
             let is_removed = rows.trials(ours.role, row) == 0;
             let leaves_out = self.removed_rows == RemovedRows::Ignore || ours.ignores;
             let mean = if is_removed && !leaves_out {
-                Some(ours.fill)
+                Some(ours.filled())
             } else {
                 ours.mean(rows, column, row)
             };
@@ -205,15 +210,15 @@ impl RowTest<'_> {
             }
         }
         means.clusters = self.clusters.map(|_| clusters);
+        means.has_missing = ours.has_missing.get() || theirs.has_missing.get();
         means
     }
 
     pub(in crate::judge) fn scenario(&self, means: &RowMeans, one_trial: bool) -> Scenario {
         let is_change = self.limit.key.is_change();
         let rows = means.units();
-        let pairs = means.pairs();
         if one_trial && is_change {
-            return self.of_pairs(pairs);
+            return self.of_pairs(means.pairs());
         }
         if one_trial {
             let passed = trues(&means.candidate);
@@ -307,6 +312,8 @@ pub(in crate::judge) struct RowMeans {
     pub(in crate::judge) one_trial: bool,
     /// The clusters of the rows; `None` if each row stands for itself.
     pub(in crate::judge) clusters: Option<Clusters>,
+    /// Whether the value of a missing score was used. If not, the means are the same in every scenario.
+    pub(in crate::judge) has_missing: bool,
 }
 
 impl RowMeans {
@@ -426,24 +433,39 @@ struct Side {
     ignores: bool,
     /// The attempts that the metric is about; `None` if it is the mean of the trials.
     attempts: Option<Attempted>,
+    /// Whether the value of a missing score was used.
+    has_missing: Cell<bool>,
 }
 
 impl Side {
+    /// The value of a missing score.
+    fn filled(&self) -> f64 {
+        self.has_missing.set(true);
+        self.fill
+    }
+
     /// The mean of a row's trials; `None` if no trial counts.
     fn mean(&self, rows: &Rows, column: usize, row: usize) -> Option<f64> {
         let scores = rows.scores(self.role, column, row);
+        // Most rows have one trial, which needs no list.
+        if let ([score], None) = (scores, self.attempts) {
+            return match score.value() {
+                Some(value) => Some(self.known.unwrap_or(value)),
+                None => (!self.ignores).then(|| self.filled()),
+            };
+        }
         let mut counted = Vec::with_capacity(scores.len());
         for score in scores {
             if let Some(value) = score.value() {
                 counted.push(self.known.unwrap_or(value));
             } else if !self.ignores {
-                counted.push(self.fill);
+                counted.push(self.filled());
             }
         }
         if let Some(attempts) = self.attempts {
             // Trials that lack for the attempts are missing.
             while !counted.is_empty() && !self.ignores && (counted.len() as u64) < attempts.k {
-                counted.push(self.fill);
+                counted.push(self.filled());
             }
             return attempts.chance(trues(&counted), counted.len() as u64);
         }

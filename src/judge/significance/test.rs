@@ -92,10 +92,14 @@ impl SignificanceTest {
         let column = column(rows, row_test.gate.metric, row_test.subject)?;
         let high_is_good = row_test.limit.key.wants_high();
         let worst = row_test.means(rows, column, [!high_is_good, high_is_good]);
-        let best = row_test.means(rows, column, [high_is_good, !high_is_good]);
+        let best = if worst.has_missing {
+            row_test.means(rows, column, [high_is_good, !high_is_good])
+        } else {
+            worst.clone()
+        };
         let is_open = worst != best;
         // A relative change depends on the size of the baseline as well as on the change.
-        let others: Vec<RowMeans> = if row_test.limit.key.is_relative() {
+        let others: Vec<RowMeans> = if row_test.limit.key.is_relative() && worst.has_missing {
             let both = |high| row_test.means(rows, column, [high, high]);
             vec![both(true), both(false)]
         } else {
@@ -104,7 +108,12 @@ impl SignificanceTest {
         let mut all = [&worst, &best].into_iter().chain(&others);
         let one_trial = all.all(|means| means.one_trial);
         let scenario = |means: &RowMeans| row_test.scenario(means, one_trial);
-        let (at_worst, at_best) = (scenario(&worst), scenario(&best));
+        let at_worst = scenario(&worst);
+        let at_best = if is_open {
+            scenario(&best)
+        } else {
+            at_worst.clone()
+        };
         let mut others: Vec<Scenario> = others.iter().map(scenario).collect();
         if is_open && one_trial && row_test.evidence() == policy::Evidence::Proven {
             let corners = [&at_worst, &at_best].into_iter().chain(&others);
