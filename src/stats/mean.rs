@@ -21,6 +21,20 @@ pub struct Sample {
     pub deviation: f64,
 }
 
+/// The mean of numbers, as [`Sample::of`] computes it; NaN if there are none.
+#[must_use]
+pub fn mean(values: &[f64]) -> f64 {
+    let Some(first) = values.first() else {
+        return f64::NAN;
+    };
+    // Huge numbers are scaled, as in a sample.
+    let is_huge = values.iter().any(|value| value.abs() > HUGE);
+    if is_huge {
+        return Sample::of(values).map_or(f64::NAN, |sample| sample.mean);
+    }
+    first + sum(values.iter().map(|value| value - first)) / count(values.len() as u64)
+}
+
 impl Sample {
     /// Summarizes numbers; `None` if there are none. It takes two passes: the deviations are computed from the mean.
     #[must_use]
@@ -38,9 +52,9 @@ impl Sample {
                 ..sample
             });
         }
+        // The first value is subtracted, so that large numbers that are close to each other lose no precision.
         let first = *values.first()?;
         let n = count(values.len() as u64);
-        // The first value is subtracted, so that large numbers that are close to each other lose no precision.
         let mean = first + sum(values.iter().map(|value| value - first)) / n;
         let squares = sum(values.iter().map(|value| (value - mean) * (value - mean)));
         Some(Self {

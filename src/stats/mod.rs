@@ -18,7 +18,7 @@ mod tests;
 pub use attempts::{all_pass, any_passes};
 pub use holm::{Attainable, holm, tarone};
 pub use imputation::Imputations;
-pub use mean::Sample;
+pub use mean::{Sample, mean};
 pub use proportion::{Pairs, Rates, chance_of_net, mid_p, wilson, wilson_of_rate};
 pub use quantile::{normal_quantile, normal_tail};
 pub use repeated::{Components, RunNoise, caught, margin_of, one_way, rate_beyond};

@@ -84,16 +84,22 @@ impl RowTest<'_> {
                 pairs.attainable_p(self.component)
             };
         }
-        let p = |means: &RowMeans| self.scenario(means, false).p(self.limit).unwrap_or(NEVER);
-        let mut against = means.clone();
         let drop = self.limit.key.wants_high();
         let sums = means.sums(true);
+        let turned: Vec<f64> = sums
+            .iter()
+            .map(|sum| if (*sum > 0.0) == drop { -sum } else { *sum })
+            .collect();
+        let sample = means.sample_of(&turned);
+        if let Some(sample) = sample
+            && !is_flat(sample.deviation, means.scale())
+        {
+            return sample.p_with(drop, self.component).unwrap_or(NEVER);
+        }
+        let p = |means: &RowMeans| self.scenario(means, false).p(self.limit).unwrap_or(NEVER);
+        let mut against = means.clone();
         against.swap(|unit| sums.get(unit).is_some_and(|sum| (*sum > 0.0) == drop));
         let all = p(&against);
-        let sample = against.sample(true);
-        if !sample.is_some_and(|sample| is_flat(sample.deviation, against.scale())) {
-            return all;
-        }
         against.swap(|unit| unit == 0);
         all.min(p(&against))
     }

@@ -13,7 +13,7 @@ use crate::judge::significance::scenario::{IntervalMethod, ROUNDING, Scenario, i
 use crate::judge::slice::Selection;
 use crate::number::{count, sum};
 use crate::policy::{self, Aggregate, Change, Gate, Limit, RemovedRows};
-use crate::stats::{Imputations, Pairs, Rates, RunComponent, Sample};
+use crate::stats::{Imputations, Pairs, Rates, RunComponent, Sample, mean};
 
 /// The maximum number of changes between two corners that are tried one by one.
 const MOST_BETWEEN: u64 = 2_500;
@@ -231,7 +231,6 @@ impl RowTest<'_> {
                 component: self.component,
             };
         }
-        let mean = |means| Sample::of(means).map_or(f64::NAN, |sample: Sample| sample.mean);
         let sample = means.sample(is_change);
         let is_flat = sample.is_some_and(|sample| is_flat(sample.deviation, means.scale()));
         // What is left of equal rows by rounding is neither a change nor a deviation, and must not make a test of them.
