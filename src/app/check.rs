@@ -234,7 +234,8 @@ pub(super) fn gather(
 
 /// Adds the rows of failed checks after every policy is judged. This step delays no verdict and changes none.
 fn explain(archive: &Archive<'_>, plans: &[Based], sections: &mut [Section], rows: usize) {
-    for (Based { plan, .. }, section) in plans.iter().zip(sections) {
+    for (based, section) in plans.iter().zip(sections) {
+        let plan = &based.of_both();
         if let Ok(judged) = &mut section.outcome {
             match archive.explain(plan, judged, rows) {
                 Ok(explained) => (judged.offending, judged.details) = explained,

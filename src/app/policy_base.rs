@@ -8,7 +8,7 @@ use crate::cli::{CheckArgs, JudgeArgs};
 use crate::evidence::Evidence;
 use crate::fault::Fault;
 use crate::judge::{Cause, Check, Effect, Finding, Judgement, judge};
-use crate::policy::{Policy, diff};
+use crate::policy::{Gate, Policy, diff};
 
 /// A policy, its plan, and the policy that it is compared with.
 pub(super) struct Based {
@@ -34,6 +34,22 @@ impl Based {
         std::iter::once(&self.plan.policy).chain(&self.base)
     }
 
+    /// The plan with the gates of both policies, under the names of their checks, to read the rows of failed checks.
+    pub(super) fn of_both(&self) -> Plan {
+        let mut policy = self.plan.policy.clone();
+        if let Some(base) = &self.base {
+            let gates = base.gates.iter().cloned();
+            policy.gates.extend(gates.map(|gate| Gate {
+                name: in_base(&gate.name, base),
+                ..gate
+            }));
+        }
+        Plan {
+            policy,
+            request: self.plan.request.clone(),
+        }
+    }
+
     /// Judges the policy, and the base if it is judged too. The checks of the base that block are added to those of the
     /// policy, with the base in the names of their gates, so that the worst verdict counts.
     pub(super) fn judge(&self, evidence: &Evidence, now: jiff::Timestamp) -> Judgement {
@@ -45,7 +61,8 @@ impl Based {
         let of_base = judge(base, evidence, now);
         let blocking = of_base.checks.into_iter().filter(Check::blocks);
         judgement.checks.extend(blocking.map(|check| Check {
-            gate: format!("{} (as in {})", check.gate, base.path),
+            gate: in_base(&check.gate, base),
+            is_of_base: true,
             ..check
         }));
         judgement.verdict = judgement.verdict.max(of_base.verdict);
@@ -166,6 +183,11 @@ fn together(arguments: &JudgeArgs, policy: Policy, base: &Policy) -> Result<Plan
 fn one(arguments: &JudgeArgs, policy: Policy) -> Result<Plan, Fault> {
     let plan = plans(arguments, vec![policy])?.pop();
     plan.ok_or_else(|| Fault::bug("a policy has no plan"))
+}
+
+/// The name of a gate of the base.
+fn in_base(gate: &str, base: &Policy) -> String {
+    format!("{gate} (as in {})", base.path)
 }
 
 /// A path from the current directory.

@@ -13,6 +13,8 @@ use crate::policy::{self, Limit, Metric, Severity};
 pub struct Check {
     /// The gate's name.
     pub gate: String,
+    /// Whether it is a check of the base of the policy, and not of the policy itself.
+    pub is_of_base: bool,
     /// The dimension; `None` if the metric is measured on the run itself.
     pub subject: Option<String>,
     /// The slice of rows that is checked; `None` for all rows.

@@ -14,7 +14,7 @@ use crate::policy::{self, Policy};
 /// With fewer clusters, an interval by clusters is too short or too long by chance.
 const FEWEST: u64 = 10;
 
-/// The index of the input whose value the rows of a cluster share; `None` if the rows of this check stand for themselves.
+/// The index of the input whose value the rows of a cluster share; `None` if this check has no clusters.
 ///
 /// # Errors
 ///

@@ -135,6 +135,7 @@ impl<'a> Pending<'a> {
         let blocks = matches!(outcome.status, Status::Fail | Status::Undecided);
         let check = Check {
             gate: gate.name.clone(),
+            is_of_base: false,
             subject: self.spec.subject.map(str::to_owned),
             slice: self.spec.slice.cloned(),
             metric: gate.metric,

@@ -72,7 +72,7 @@ fn pooled(terms: &Terms, evidence: &Evidence, role: Role) -> Option<Finding> {
     let judged: Vec<&ListedRun> = runs
         .filter(|run| run.role == role && run.left_out.is_none())
         .collect();
-    // A run without a commit stands for one.
+    // A run without a commit counts as one.
     let commits: BTreeSet<(&str, Option<&str>)> = judged
         .iter()
         .map(|run| match &run.commit {

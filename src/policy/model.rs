@@ -246,7 +246,7 @@ pub struct Gate {
     pub conditions: Vec<Condition>,
     /// The input for whose values the gate makes separate checks.
     pub by: Option<String>,
-    /// The input whose value the rows of one cluster share; `None` if each row stands for itself, or if no limit of the
+    /// The input whose value the rows of one cluster share; `None` without clusters, or if no limit of the
     /// gate has an interval.
     pub cluster_by: Option<String>,
     /// The number of attempts that the metric is about; 1 if it is not about attempts.

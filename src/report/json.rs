@@ -249,6 +249,9 @@ pub(super) struct JsonCheck<'a> {
     pub(super) id: Cow<'a, str>,
     /// The name of its gate.
     pub(super) gate: Cow<'a, str>,
+    /// Whether it is a check of the policy that `--policy-base` names.
+    #[serde(default)]
+    pub(super) of_base: bool,
     /// The dimension; null if the metric is of the run itself.
     pub(super) subject: Option<Cow<'a, str>>,
     /// The rows that it is measured on; null for all rows.
@@ -350,7 +353,7 @@ pub(super) struct JsonChance {
     pub(super) confidence: f64,
     /// The number of rows that are tested.
     pub(super) rows: u64,
-    /// The number of clusters that these rows are in; null if each row stands for itself.
+    /// The number of clusters that these rows are in; null without `cluster_by`.
     #[serde(default)]
     pub(super) clusters: Option<u64>,
     /// Half of the width that the noise between runs alone gives the interval; null if it is not known.
@@ -752,6 +755,7 @@ fn check<'r>(judged: &Judged, check: &'r Check) -> JsonCheck<'r> {
     JsonCheck {
         id: check.id().into(),
         gate: check.gate.as_str().into(),
+        of_base: check.is_of_base,
         subject: borrowed(check.subject.as_deref()),
         slice: check.slice.as_ref().map(slice),
         metric: check.metric,

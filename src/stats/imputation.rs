@@ -26,7 +26,7 @@ pub struct Imputations {
     open: Vec<(f64, f64)>,
     /// The largest absolute value of all ends, at least 1.
     scale: f64,
-    /// The clusters that the rows are in; the fields above are empty then. `None` if each row stands for itself.
+    /// The clusters that the rows are in; the fields above are empty then. `None` without clusters.
     clusters: Option<Clusters>,
 }
 

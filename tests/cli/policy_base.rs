@@ -90,6 +90,9 @@ fn a_looser_policy_is_judged_by_its_base_too() {
             "{looser}"
         );
         assert!(findings(&outcome).contains(&"policy-loosened".to_owned()));
+        // The rows of the base's check are shown, and no command that does not know the base.
+        assert!(outcome.stdout.contains("worst rows"), "{}", outcome.stdout);
+        assert!(!outcome.stdout.contains("next:"), "{}", outcome.stdout);
         let alone = repository(Some(BASE), &looser, &["--json=report.json"]);
         alone.run().code(0);
     }

@@ -729,7 +729,7 @@ fn the_runs_of_the_newest_commits_are_pooled_as_the_baseline() {
     near(value, 0.99);
     let outcome = outcome.code(1);
     finds(&outcome, "reruns-pooled", "note");
-    // A run without a commit stands for one, and an incomplete run is passed over.
+    // A run without a commit counts as one, and an incomplete run is passed over.
     let (value, outcome) = check(3, &["again", "base", "loose", "older"]);
     near(value, 0.97);
     let outcome = outcome

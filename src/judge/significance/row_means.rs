@@ -29,7 +29,7 @@ pub(in crate::judge) struct RowTest<'a> {
     pub(in crate::judge) pairing: &'a Pairing,
     /// What moves all rows of a run at once; `None` if it is not known or 0.
     pub(in crate::judge) component: Option<RunComponent>,
-    /// The index of the input whose value the rows of a cluster share; `None` if each row stands for itself.
+    /// The index of the input whose value the rows of a cluster share; `None` without clusters.
     pub(in crate::judge) clusters: Option<usize>,
 }
 
@@ -307,9 +307,9 @@ impl Clusters {
 pub(in crate::judge) struct RowMeans {
     pub(in crate::judge) candidate: Vec<f64>,
     pub(in crate::judge) baseline: Vec<f64>,
-    /// Whether each row has one trial and stands for itself, so that the mean of a boolean score is 0 or 1.
+    /// Whether each row has one trial and there are no clusters, so that the mean of a boolean score is 0 or 1.
     pub(in crate::judge) one_trial: bool,
-    /// The clusters of the rows; `None` if each row stands for itself.
+    /// The clusters of the rows; `None` without clusters.
     pub(in crate::judge) clusters: Option<Clusters>,
     /// Whether the value of a missing score was used. If not, the means are the same in every scenario.
     pub(in crate::judge) has_missing: bool,
@@ -325,7 +325,7 @@ impl RowMeans {
         both.map(|(ours, theirs)| ours - theirs).collect()
     }
 
-    /// The number of clusters, or of rows if each row stands for itself.
+    /// The number of clusters, or of rows without clusters.
     pub(in crate::judge) fn units(&self) -> u64 {
         let rows = self.candidate.len();
         self.clusters
@@ -333,7 +333,7 @@ impl RowMeans {
             .map_or(rows, |known| known.sizes.len()) as u64
     }
 
-    /// The sums of the values of each cluster; the values themselves if each row stands for itself.
+    /// The sums of the values of each cluster; the values themselves without clusters.
     pub(in crate::judge) fn sums(&self, is_change: bool) -> Vec<f64> {
         let values = self.values(is_change);
         let Some(clusters) = &self.clusters else {

@@ -24,7 +24,7 @@ pub struct TestResult {
     pub confidence: f64,
     /// The number of rows.
     pub rows: u64,
-    /// The number of clusters that the rows are in; `None` if each row stands for itself.
+    /// The number of clusters that the rows are in; `None` without clusters.
     pub clusters: Option<u64>,
     /// Half of the width that the noise between runs alone gives the interval; `None` if it is not known.
     pub run_reach: Option<f64>,

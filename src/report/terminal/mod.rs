@@ -219,7 +219,8 @@ fn footer(page: &mut Page, judged: &Judged, arguments: &[String]) -> fmt::Result
     let failed = view::ordered(judgement)
         .into_iter()
         .filter(has_values)
-        .find(|check| check.blocks());
+        // `explain` does not know the base of the policy.
+        .find(|check| check.blocks() && !check.is_of_base);
     if let Some(check) = failed {
         let command = next_command::explain(&check.gate, arguments);
         page.command("next:", &command)?;
