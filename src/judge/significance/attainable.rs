@@ -40,6 +40,7 @@ impl RowTest<'_> {
         &self,
         worst: &RowMeans,
         best: &RowMeans,
+        is_open: bool,
         one_trial: bool,
     ) -> AttainableP {
         if !self.limit.key.is_change() {
@@ -50,12 +51,12 @@ impl RowTest<'_> {
             };
         }
         let at_worst = self.attainable_p(worst, one_trial);
-        let imputations = if one_trial && worst != best {
+        let imputations = if one_trial && is_open {
             of_fillings(worst, best, self.limit.key.wants_high(), self.component)
         } else {
             Vec::new()
         };
-        let bounds = if worst == best {
+        let bounds = if !is_open {
             (at_worst, at_worst)
         } else if one_trial {
             of_pairs(worst, best, self.component)

@@ -335,15 +335,21 @@ impl RowMeans {
 
     /// The sums of the values of each cluster; the values themselves without clusters.
     pub(in crate::judge) fn sums(&self, is_change: bool) -> Vec<f64> {
-        let values = self.values(is_change);
         let Some(clusters) = &self.clusters else {
-            return values;
+            return self.values(is_change);
         };
         let mut sums = vec![0.0; clusters.sizes.len()];
-        for (value, cluster) in values.iter().zip(&clusters.of_row) {
-            if let Some(sum) = sums.get_mut(*cluster as usize) {
+        let mut add = |cluster: u32, value: f64| {
+            if let Some(sum) = sums.get_mut(cluster as usize) {
                 *sum += value;
             }
+        };
+        let ours = self.candidate.iter().zip(&clusters.of_row);
+        if is_change {
+            let both = ours.zip(&self.baseline);
+            both.for_each(|((ours, cluster), theirs)| add(*cluster, ours - theirs));
+        } else {
+            ours.for_each(|(value, cluster)| add(*cluster, *value));
         }
         sums
     }

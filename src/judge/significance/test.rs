@@ -92,12 +92,12 @@ impl SignificanceTest {
         let column = column(rows, row_test.gate.metric, row_test.subject)?;
         let high_is_good = row_test.limit.key.wants_high();
         let worst = row_test.means(rows, column, [!high_is_good, high_is_good]);
-        let best = if worst.has_missing {
-            row_test.means(rows, column, [high_is_good, !high_is_good])
-        } else {
-            worst.clone()
-        };
-        let is_open = worst != best;
+        let best = worst.has_missing.then(|| {
+            let high = [high_is_good, !high_is_good];
+            row_test.means(rows, column, high)
+        });
+        let best = best.as_ref().unwrap_or(&worst);
+        let is_open = worst.has_missing && worst != *best;
         // A relative change depends on the size of the baseline as well as on the change.
         let others: Vec<RowMeans> = if row_test.limit.key.is_relative() && worst.has_missing {
             let both = |high| row_test.means(rows, column, [high, high]);
@@ -105,12 +105,12 @@ impl SignificanceTest {
         } else {
             Vec::new()
         };
-        let mut all = [&worst, &best].into_iter().chain(&others);
+        let mut all = [&worst, best].into_iter().chain(&others);
         let one_trial = all.all(|means| means.one_trial);
         let scenario = |means: &RowMeans| row_test.scenario(means, one_trial);
         let at_worst = scenario(&worst);
         let at_best = if is_open {
-            scenario(&best)
+            scenario(best)
         } else {
             at_worst.clone()
         };
@@ -129,9 +129,9 @@ impl SignificanceTest {
                 || is_open
                     && all.any(|scenario| scenario.baseline == 0.0 && scenario.candidate != 0.0)
         };
-        let attainable = row_test.attainable(&worst, &best, one_trial);
+        let attainable = row_test.attainable(&worst, best, is_open, one_trial);
         let (worst_cases, best_cases) = if is_open && !one_trial {
-            let bounds = ScenarioBounds::new(row_test, [&worst, &best], [&at_worst, &at_best]);
+            let bounds = ScenarioBounds::new(row_test, [&worst, best], [&at_worst, &at_best]);
             (bounds.worst_cases(), bounds.best_cases())
         } else {
             let all = [at_worst.clone()]
