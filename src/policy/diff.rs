@@ -597,12 +597,15 @@ impl Changes {
             };
             let both = (old.evidence_of(*limit), new.evidence_of(*other));
             let key = format!("evidence of {}", limit.key.word());
+            let leaves_family = self.has_family && is_test(old, *limit);
             self.value(
                 &key,
                 (&both.0, &both.1),
                 |rule| Some(rule.word().to_owned()),
                 |old, new| match (old, new) {
-                    // What is proven is also observed, and one test less never makes another pass.
+                    // With one test less, Tarone's method may count others, which then correct a third one more.
+                    (_, Evidence::Proven) if leaves_family => Direction::Incomparable,
+                    // What is proven is also observed.
                     (_, Evidence::Proven) => Direction::Tighter,
                     (_, Evidence::Significant) | (Evidence::Proven, _) => Direction::Looser,
                     // Too few rows leave `significant` undecided.
